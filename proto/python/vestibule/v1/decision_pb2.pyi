@@ -1,0 +1,222 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OUTCOME_UNSPECIFIED: _ClassVar[Outcome]
+    OUTCOME_ALLOW: _ClassVar[Outcome]
+    OUTCOME_MFA_REQUIRED: _ClassVar[Outcome]
+    OUTCOME_DENY: _ClassVar[Outcome]
+    OUTCOME_SUSPEND: _ClassVar[Outcome]
+
+class Provider(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PROVIDER_UNSPECIFIED: _ClassVar[Provider]
+    PROVIDER_ANY: _ClassVar[Provider]
+    PROVIDER_GUARDIAN: _ClassVar[Provider]
+    PROVIDER_GOOGLE_AUTHENTICATOR: _ClassVar[Provider]
+    PROVIDER_DUO: _ClassVar[Provider]
+    PROVIDER_NONE: _ClassVar[Provider]
+
+class Factor(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FACTOR_UNSPECIFIED: _ClassVar[Factor]
+    FACTOR_PUSH_NOTIFICATION: _ClassVar[Factor]
+    FACTOR_SMS: _ClassVar[Factor]
+    FACTOR_VOICE: _ClassVar[Factor]
+    FACTOR_OTP: _ClassVar[Factor]
+    FACTOR_EMAIL: _ClassVar[Factor]
+    FACTOR_WEBAUTHN_ROAMING: _ClassVar[Factor]
+    FACTOR_WEBAUTHN_PLATFORM: _ClassVar[Factor]
+    FACTOR_RECOVERY_CODE: _ClassVar[Factor]
+    FACTOR_DUO: _ClassVar[Factor]
+
+class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VERDICT_UNSPECIFIED: _ClassVar[Verdict]
+    VERDICT_COMPLETED: _ClassVar[Verdict]
+    VERDICT_RAISED: _ClassVar[Verdict]
+    VERDICT_REJECTED: _ClassVar[Verdict]
+    VERDICT_TIMED_OUT: _ClassVar[Verdict]
+    VERDICT_EXHAUSTED: _ClassVar[Verdict]
+    VERDICT_VIOLATED: _ClassVar[Verdict]
+    VERDICT_CRASHED: _ClassVar[Verdict]
+    VERDICT_SKIPPED: _ClassVar[Verdict]
+OUTCOME_UNSPECIFIED: Outcome
+OUTCOME_ALLOW: Outcome
+OUTCOME_MFA_REQUIRED: Outcome
+OUTCOME_DENY: Outcome
+OUTCOME_SUSPEND: Outcome
+PROVIDER_UNSPECIFIED: Provider
+PROVIDER_ANY: Provider
+PROVIDER_GUARDIAN: Provider
+PROVIDER_GOOGLE_AUTHENTICATOR: Provider
+PROVIDER_DUO: Provider
+PROVIDER_NONE: Provider
+FACTOR_UNSPECIFIED: Factor
+FACTOR_PUSH_NOTIFICATION: Factor
+FACTOR_SMS: Factor
+FACTOR_VOICE: Factor
+FACTOR_OTP: Factor
+FACTOR_EMAIL: Factor
+FACTOR_WEBAUTHN_ROAMING: Factor
+FACTOR_WEBAUTHN_PLATFORM: Factor
+FACTOR_RECOVERY_CODE: Factor
+FACTOR_DUO: Factor
+VERDICT_UNSPECIFIED: Verdict
+VERDICT_COMPLETED: Verdict
+VERDICT_RAISED: Verdict
+VERDICT_REJECTED: Verdict
+VERDICT_TIMED_OUT: Verdict
+VERDICT_EXHAUSTED: Verdict
+VERDICT_VIOLATED: Verdict
+VERDICT_CRASHED: Verdict
+VERDICT_SKIPPED: Verdict
+
+class Decision(_message.Message):
+    __slots__ = ("outcome", "multifactor", "access", "side_effects", "degraded", "degraded_reasons", "contributions", "executions", "decision_id", "catalog_revision", "wall_time")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    MULTIFACTOR_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_FIELD_NUMBER: _ClassVar[int]
+    SIDE_EFFECTS_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_REASONS_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
+    EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
+    DECISION_ID_FIELD_NUMBER: _ClassVar[int]
+    CATALOG_REVISION_FIELD_NUMBER: _ClassVar[int]
+    WALL_TIME_FIELD_NUMBER: _ClassVar[int]
+    outcome: Outcome
+    multifactor: Multifactor
+    access: Access
+    side_effects: SideEffects
+    degraded: bool
+    degraded_reasons: _containers.RepeatedScalarFieldContainer[str]
+    contributions: _containers.RepeatedCompositeFieldContainer[Contribution]
+    executions: _containers.RepeatedCompositeFieldContainer[ExecutionReport]
+    decision_id: str
+    catalog_revision: int
+    wall_time: _duration_pb2.Duration
+    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., multifactor: _Optional[_Union[Multifactor, _Mapping]] = ..., access: _Optional[_Union[Access, _Mapping]] = ..., side_effects: _Optional[_Union[SideEffects, _Mapping]] = ..., degraded: _Optional[bool] = ..., degraded_reasons: _Optional[_Iterable[str]] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., executions: _Optional[_Iterable[_Union[ExecutionReport, _Mapping]]] = ..., decision_id: _Optional[str] = ..., catalog_revision: _Optional[int] = ..., wall_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class Multifactor(_message.Message):
+    __slots__ = ("provider", "allow_remember_browser", "provider_options", "factors", "origin", "ignore_remembered_browser")
+    class Origin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        ORIGIN_UNSPECIFIED: _ClassVar[Multifactor.Origin]
+        ORIGIN_ACTION: _ClassVar[Multifactor.Origin]
+        ORIGIN_POLICY: _ClassVar[Multifactor.Origin]
+        ORIGIN_ON_ERROR: _ClassVar[Multifactor.Origin]
+    ORIGIN_UNSPECIFIED: Multifactor.Origin
+    ORIGIN_ACTION: Multifactor.Origin
+    ORIGIN_POLICY: Multifactor.Origin
+    ORIGIN_ON_ERROR: Multifactor.Origin
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_REMEMBER_BROWSER_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    FACTORS_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    IGNORE_REMEMBERED_BROWSER_FIELD_NUMBER: _ClassVar[int]
+    provider: Provider
+    allow_remember_browser: bool
+    provider_options: ProviderOptions
+    factors: _containers.RepeatedScalarFieldContainer[Factor]
+    origin: Multifactor.Origin
+    ignore_remembered_browser: bool
+    def __init__(self, provider: _Optional[_Union[Provider, str]] = ..., allow_remember_browser: _Optional[bool] = ..., provider_options: _Optional[_Union[ProviderOptions, _Mapping]] = ..., factors: _Optional[_Iterable[_Union[Factor, str]]] = ..., origin: _Optional[_Union[Multifactor.Origin, str]] = ..., ignore_remembered_browser: _Optional[bool] = ...) -> None: ...
+
+class ProviderOptions(_message.Message):
+    __slots__ = ("host", "ikey", "skey", "username")
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    IKEY_FIELD_NUMBER: _ClassVar[int]
+    SKEY_FIELD_NUMBER: _ClassVar[int]
+    USERNAME_FIELD_NUMBER: _ClassVar[int]
+    host: str
+    ikey: str
+    skey: str
+    username: str
+    def __init__(self, host: _Optional[str] = ..., ikey: _Optional[str] = ..., skey: _Optional[str] = ..., username: _Optional[str] = ...) -> None: ...
+
+class Access(_message.Message):
+    __slots__ = ("reason", "kind", "code")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        KIND_UNSPECIFIED: _ClassVar[Access.Kind]
+        KIND_DENIED: _ClassVar[Access.Kind]
+        KIND_VALIDATION_ERROR: _ClassVar[Access.Kind]
+        KIND_ON_ERROR: _ClassVar[Access.Kind]
+    KIND_UNSPECIFIED: Access.Kind
+    KIND_DENIED: Access.Kind
+    KIND_VALIDATION_ERROR: Access.Kind
+    KIND_ON_ERROR: Access.Kind
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    kind: Access.Kind
+    code: str
+    def __init__(self, reason: _Optional[str] = ..., kind: _Optional[_Union[Access.Kind, str]] = ..., code: _Optional[str] = ...) -> None: ...
+
+class SideEffects(_message.Message):
+    __slots__ = ("user_metadata", "app_metadata", "id_token_claims", "access_token_claims")
+    USER_METADATA_FIELD_NUMBER: _ClassVar[int]
+    APP_METADATA_FIELD_NUMBER: _ClassVar[int]
+    ID_TOKEN_CLAIMS_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_TOKEN_CLAIMS_FIELD_NUMBER: _ClassVar[int]
+    user_metadata: _struct_pb2.Struct
+    app_metadata: _struct_pb2.Struct
+    id_token_claims: _struct_pb2.Struct
+    access_token_claims: _struct_pb2.Struct
+    def __init__(self, user_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., app_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., id_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., access_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class Contribution(_message.Message):
+    __slots__ = ("action", "operation", "won", "summary")
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    WON_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    action: str
+    operation: str
+    won: bool
+    summary: str
+    def __init__(self, action: _Optional[str] = ..., operation: _Optional[str] = ..., won: _Optional[bool] = ..., summary: _Optional[str] = ...) -> None: ...
+
+class ExecutionReport(_message.Message):
+    __slots__ = ("action", "revision_sha256", "verdict", "wall_time", "cpu_time", "error", "output", "output_truncated")
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    REVISION_SHA256_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    WALL_TIME_FIELD_NUMBER: _ClassVar[int]
+    CPU_TIME_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    action: str
+    revision_sha256: str
+    verdict: Verdict
+    wall_time: _duration_pb2.Duration
+    cpu_time: _duration_pb2.Duration
+    error: ExecutionError
+    output: str
+    output_truncated: bool
+    def __init__(self, action: _Optional[str] = ..., revision_sha256: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., wall_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cpu_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error: _Optional[_Union[ExecutionError, _Mapping]] = ..., output: _Optional[str] = ..., output_truncated: _Optional[bool] = ...) -> None: ...
+
+class ExecutionError(_message.Message):
+    __slots__ = ("type", "message", "line")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    message: str
+    line: int
+    def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., line: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,126 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ExecuteEnvelope(_message.Message):
+    __slots__ = ("tenant_id", "request_id", "event")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    request_id: str
+    event: bytes
+    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[bytes] = ...) -> None: ...
+
+class RunFlow(_message.Message):
+    __slots__ = ("nonce", "event", "steps", "now_ns", "seed", "budget_us", "check_only")
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    NOW_NS_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_US_FIELD_NUMBER: _ClassVar[int]
+    CHECK_ONLY_FIELD_NUMBER: _ClassVar[int]
+    nonce: int
+    event: bytes
+    steps: _containers.RepeatedCompositeFieldContainer[Step]
+    now_ns: int
+    seed: bytes
+    budget_us: int
+    check_only: bool
+    def __init__(self, nonce: _Optional[int] = ..., event: _Optional[bytes] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., now_ns: _Optional[int] = ..., seed: _Optional[bytes] = ..., budget_us: _Optional[int] = ..., check_only: _Optional[bool] = ...) -> None: ...
+
+class Step(_message.Message):
+    __slots__ = ("action", "revision", "source", "budget_us", "secrets")
+    class SecretsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_US_FIELD_NUMBER: _ClassVar[int]
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
+    action: str
+    revision: bytes
+    source: str
+    budget_us: int
+    secrets: _containers.ScalarMap[str, str]
+    def __init__(self, action: _Optional[str] = ..., revision: _Optional[bytes] = ..., source: _Optional[str] = ..., budget_us: _Optional[int] = ..., secrets: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class FlowReply(_message.Message):
+    __slots__ = ("nonce", "steps", "memory_bytes", "retire")
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RETIRE_FIELD_NUMBER: _ClassVar[int]
+    nonce: int
+    steps: _containers.RepeatedCompositeFieldContainer[StepReport]
+    memory_bytes: int
+    retire: bool
+    def __init__(self, nonce: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[StepReport, _Mapping]]] = ..., memory_bytes: _Optional[int] = ..., retire: _Optional[bool] = ...) -> None: ...
+
+class StepReport(_message.Message):
+    __slots__ = ("verdict", "commands", "wall_us", "cpu_us", "error_type", "error_message", "error_line", "output", "output_truncated", "faults")
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    COMMANDS_FIELD_NUMBER: _ClassVar[int]
+    WALL_US_FIELD_NUMBER: _ClassVar[int]
+    CPU_US_FIELD_NUMBER: _ClassVar[int]
+    ERROR_TYPE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_LINE_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    verdict: int
+    commands: _containers.RepeatedCompositeFieldContainer[Command]
+    wall_us: int
+    cpu_us: int
+    error_type: str
+    error_message: str
+    error_line: int
+    output: str
+    output_truncated: bool
+    faults: _containers.RepeatedCompositeFieldContainer[Fault]
+    def __init__(self, verdict: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., wall_us: _Optional[int] = ..., cpu_us: _Optional[int] = ..., error_type: _Optional[str] = ..., error_message: _Optional[str] = ..., error_line: _Optional[int] = ..., output: _Optional[str] = ..., output_truncated: _Optional[bool] = ..., faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ...) -> None: ...
+
+class Command(_message.Message):
+    __slots__ = ("op", "args_json")
+    OP_FIELD_NUMBER: _ClassVar[int]
+    ARGS_JSON_FIELD_NUMBER: _ClassVar[int]
+    op: str
+    args_json: str
+    def __init__(self, op: _Optional[str] = ..., args_json: _Optional[str] = ...) -> None: ...
+
+class Fault(_message.Message):
+    __slots__ = ("line", "column", "message")
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    line: int
+    column: int
+    message: str
+    def __init__(self, line: _Optional[int] = ..., column: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+
+class Ready(_message.Message):
+    __slots__ = ("layers",)
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    layers: _containers.RepeatedCompositeFieldContainer[Layer]
+    def __init__(self, layers: _Optional[_Iterable[_Union[Layer, _Mapping]]] = ...) -> None: ...
+
+class Layer(_message.Message):
+    __slots__ = ("name", "active", "detail")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    active: bool
+    detail: str
+    def __init__(self, name: _Optional[str] = ..., active: _Optional[bool] = ..., detail: _Optional[str] = ...) -> None: ...
