@@ -1,0 +1,135 @@
+"""Every error of the trusted side: one tree, raised where the fault is known, mapped to gRPC once in rpc/status.py.
+
+Knows: what went wrong and for whom. Must not know: gRPC, exit codes of commands, what tenant code did (that is a
+verdict, a value). Called by: everything in `runtime`. Messages carry ids and numbers, never a tenant's payload.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong, where it is, and what to do about it, in words fit to show to its author."""
+
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class VestibuleError(Exception):
+    """The root: catching it catches what we foresaw, and nothing else."""
+
+
+class FaultsError(VestibuleError):
+    """An error that lists every fault at once. Not raised itself."""
+
+    def __init__(self, faults: Sequence[Fault | str]) -> None:
+        self.faults: tuple[Fault, ...] = tuple(f if isinstance(f, Fault) else Fault("", f) for f in faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class ConfigError(FaultsError):
+    """The configuration cannot be used; every fault names its source, the value's kind and the remedy."""
+
+
+class StartError(VestibuleError):
+    """The daemon cannot start, for example because a port is in use."""
+
+
+class RequestError(VestibuleError):
+    """The caller's request cannot be served as it is."""
+
+
+class InvalidRequest(RequestError):
+    """A field of the request is not acceptable. `field` is its path in the request, such as `tenant_id`."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        super().__init__(f"{field}: {message}")
+        self.description = message
+
+
+class InvalidEvent(InvalidRequest):
+    """The event is malformed, too large, or of the wrong shape. `field` starts with `event`."""
+
+    def __init__(self, message: str, field: str = "event") -> None:
+        super().__init__(field, message)
+
+
+class UnknownTenant(RequestError):
+    """The catalog has no such tenant."""
+
+    def __init__(self, tenant_id: str) -> None:
+        self.tenant_id = tenant_id
+        super().__init__(f"tenant {tenant_id!r} is not in the catalog")
+
+
+class DeadlineExceeded(RequestError):
+    """Time ran out before anything could be decided."""
+
+    def __init__(self, message: str = "the deadline passed before the login could be decided") -> None:
+        super().__init__(message)
+
+
+class CapacityError(VestibuleError):
+    """We are full; the caller may try again. `retry_after_s` says when; `reason` is a metric label, from ShedReason."""
+
+    reason = "capacity"
+
+    def __init__(self, message: str, *, retry_after_s: float = 0.1) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class TooManyInFlight(CapacityError):
+    """The daemon already decides as many logins as it is allowed to."""
+
+    reason = "in_flight"
+
+
+class PoolExhausted(CapacityError):
+    """No worker can be had: as many as allowed exist and are busy."""
+
+    reason = "pool"
+
+
+class QueueFull(CapacityError):
+    """The tenant's own queue is full: its logins arrive faster than its workers decide them."""
+
+    reason = "queue"
+
+
+class Draining(VestibuleError):
+    """The daemon is going away; another one should be asked."""
+
+    retry_after_s = 0.0
+
+    def __init__(self, message: str = "the daemon is draining") -> None:
+        super().__init__(message)
+
+
+class CatalogError(FaultsError):
+    """Tenant definitions or their store cannot be used; lists every fault."""
+
+
+class CatalogUnavailable(CatalogError):
+    """The store cannot be read, and there is no snapshot to go on with."""
+
+
+class WorkerError(VestibuleError):
+    """A worker or the zygote failed, through no fault of the tenant's code."""
+
+
+class WorkerStartError(WorkerError):
+    """A worker cannot be started, for example because a required layer is not active on this host."""
+
+
+class WorkerLost(WorkerError):
+    """A worker died, or its socket closed, while it had a question to answer."""
+
+
+class ProtocolViolation(WorkerError):
+    """A worker sent what it may not send in its state; it is killed, not argued with."""
