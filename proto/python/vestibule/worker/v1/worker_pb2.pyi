@@ -35,7 +35,7 @@ class RunFlow(_message.Message):
     def __init__(self, nonce: _Optional[int] = ..., event: _Optional[bytes] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., now_ns: _Optional[int] = ..., seed: _Optional[bytes] = ..., budget_us: _Optional[int] = ..., check_only: _Optional[bool] = ...) -> None: ...
 
 class Step(_message.Message):
-    __slots__ = ("action", "revision", "source", "budget_us", "secrets")
+    __slots__ = ("action", "revision", "source", "budget_us", "secrets", "stop_on_failure", "handler")
     class SecretsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -48,12 +48,16 @@ class Step(_message.Message):
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     BUDGET_US_FIELD_NUMBER: _ClassVar[int]
     SECRETS_FIELD_NUMBER: _ClassVar[int]
+    STOP_ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
     action: str
     revision: bytes
     source: str
     budget_us: int
     secrets: _containers.ScalarMap[str, str]
-    def __init__(self, action: _Optional[str] = ..., revision: _Optional[bytes] = ..., source: _Optional[str] = ..., budget_us: _Optional[int] = ..., secrets: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    stop_on_failure: bool
+    handler: str
+    def __init__(self, action: _Optional[str] = ..., revision: _Optional[bytes] = ..., source: _Optional[str] = ..., budget_us: _Optional[int] = ..., secrets: _Optional[_Mapping[str, str]] = ..., stop_on_failure: _Optional[bool] = ..., handler: _Optional[str] = ...) -> None: ...
 
 class FlowReply(_message.Message):
     __slots__ = ("nonce", "steps", "memory_bytes", "retire")

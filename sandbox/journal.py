@@ -1,0 +1,62 @@
+"""The journal: shared memory in which a worker notes how far it is, so that a kill loses nothing that was finished.
+
+Knows the layout, for both ends. Knows nothing of sockets, budgets or verdicts. Written by `sandbox.worker`, which is
+hostile once tenant code has run: the daemon copies before it parses, and believes only what it can check.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from typing import Final, NamedTuple
+
+# nonce of the flow, start of the phase (CLOCK_MONOTONIC ns), step index, phase, length of the reports
+_HEADER: Final = struct.Struct("<QqIII")
+_LENGTH: Final = struct.Struct("<I")
+_LENGTH_AT: Final = _HEADER.size - _LENGTH.size
+REPORTS_AT: Final = 64
+"""Offset of the reports: serialized FlowReply fragments, which concatenate to one FlowReply."""
+
+
+class Phase(enum.IntEnum):
+    """What the worker was doing when it last wrote."""
+
+    IDLE = 0
+    COMPILING = 1
+    RUNNING = 2
+    TEARDOWN = 3
+
+
+class Entry(NamedTuple):
+    """A copy of the journal at one instant; every value is hostile."""
+
+    nonce: int
+    started_ns: int
+    step: int
+    phase: int
+    reports: bytes
+
+
+def size_for(reply_bytes: int) -> int:
+    """Bytes of shared memory for replies of up to `reply_bytes`, in whole pages."""
+    return (REPORTS_AT + reply_bytes + 4095) // 4096 * 4096
+
+
+def write_phase(view: memoryview, nonce: int, started_ns: int, step: int, phase: int, length: int) -> None:
+    """Note the current phase; `length` bytes of reports are valid."""
+    _HEADER.pack_into(view, 0, nonce, started_ns, step, phase, length)
+
+
+def append_report(view: memoryview, length: int, fragment: bytes) -> int:
+    """Add one fragment behind `length` bytes of reports and return the new length."""
+    end = length + len(fragment)
+    view[REPORTS_AT + length : REPORTS_AT + end] = fragment
+    # The length last: a kill between the two leaves the old, whole reports.
+    _LENGTH.pack_into(view, _LENGTH_AT, end)
+    return end
+
+
+def read(view: memoryview) -> Entry:
+    """Copy what a worker wrote. A length beyond the memory is cut, and then fails to parse."""
+    nonce, started_ns, step, phase, length = _HEADER.unpack(bytes(view[: _HEADER.size]))
+    return Entry(nonce, started_ns, step, phase, bytes(view[REPORTS_AT : REPORTS_AT + length]))
