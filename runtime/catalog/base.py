@@ -1,0 +1,87 @@
+"""What a catalog gives the daemon: one immutable snapshot of every tenant's flow.
+
+It knows shapes only; storage is behind the `Catalog` protocol. It must not know where flows are kept.
+Called by the composition root, by the flow runner on the hot path, and implemented by each back end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from runtime.core.model import OnError, Settings
+
+NO_SECRETS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """An action's place and settings in a flow. `timeout_us` is None when the daemon's default applies."""
+
+    action: str
+    revision: str
+    on_error: OnError = OnError.REQUIRE_MFA
+    timeout_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """An action's immutable source; `sha256` is that of its UTF-8 bytes, hexadecimal."""
+
+    sha256: str
+    source: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A tenant's ordered bindings for post-login, with its settings. Secrets are by action, then by name."""
+
+    tenant: str
+    settings: Settings
+    bindings: tuple[Binding, ...] = ()
+    secrets: Mapping[str, Mapping[str, str]] = field(default=NO_SECRETS, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything at one catalog revision. Never mutated: a login keeps the snapshot it started with.
+
+    `sources` maps the SHA-256 of each bound revision to its source.
+    """
+
+    revision: int
+    tenants: Mapping[str, Flow] = field(repr=False)
+    sources: Mapping[str, str] = field(repr=False)
+
+
+EMPTY = Snapshot(revision=0, tenants=MappingProxyType({}), sources=MappingProxyType({}))
+
+
+class OnChange(Protocol):
+    """How a catalog tells what happened, as a log event: a `noun.past_verb` and its values. Called on the event loop."""
+
+    def __call__(self, event: str, fields: Mapping[str, Any], /) -> None:
+        """Take one event."""
+
+
+class Catalog(Protocol):
+    """A source of snapshots that keeps itself up to date between `start` and `close`."""
+
+    async def start(self) -> None:
+        """Load the first snapshot and begin to watch for changes. Raises: CatalogError."""
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest good snapshot: an attribute read, for the hot path."""
+
+    async def close(self) -> None:
+        """Stop watching and release the store."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the newest attempt to read the store succeeded; the last good snapshot serves meanwhile."""
+
+    @property
+    def reason(self) -> str:
+        """Why the catalog is not healthy; empty when it is."""

@@ -1,0 +1,183 @@
+"""The values that every part of the daemon speaks in: executions, settings, opinions, decisions.
+
+It knows names and shapes only. It must not know protobuf, processes, clocks, logs or storage.
+Called by everything in `runtime`; the codec in `runtime.rpc` translates it to and from the wire.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any, Literal
+
+Origin = Literal["action", "policy", "on_error"]
+Outcome = Literal["allow", "mfa_required", "deny", "suspend"]
+DenialKind = Literal["denied", "validation_error", "on_error"]
+
+
+class Verdict(IntEnum):
+    """How an execution ended. Numbers are those of `vestibule.v1.Verdict`."""
+
+    COMPLETED = 1
+    RAISED = 2
+    REJECTED = 3
+    TIMED_OUT = 4
+    EXHAUSTED = 5
+    VIOLATED = 6
+    CRASHED = 7
+    SKIPPED = 8
+
+
+class OnError(StrEnum):
+    """What a failed execution counts as. Chosen per binding."""
+
+    REQUIRE_MFA = "require_mfa"
+    DENY = "deny"
+    CONTINUE = "continue"
+
+
+class Policy(StrEnum):
+    """The tenant's "Require Multi-factor Auth" setting. Source: mfa semantics, section 4."""
+
+    NEVER = "never"
+    ADAPTIVE = "adaptive"
+    ALWAYS = "always"
+
+
+class Merge(StrEnum):
+    """How several `multifactor.enable` calls of one flow become one."""
+
+    LAST_CALL = "last_call"
+    STRICTEST = "strictest"
+
+
+class Experience(StrEnum):
+    """Which login pages the tenant uses; it decides what each provider can offer."""
+
+    NEW = "new"
+    CLASSIC = "classic"
+
+
+# The vocabulary of tenant factors, safest first. `duo` is last: it is a provider of its own and never one of several.
+FACTOR_NAMES: tuple[str, ...] = (
+    "webauthn-roaming",
+    "webauthn-platform",
+    "push-notification",
+    "otp",
+    "sms",
+    "voice",
+    "email",
+    "recovery-code",
+    "duo",
+)
+
+PROVIDERS: tuple[str, ...] = ("any", "guardian", "google-authenticator", "duo", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One recorded api call, already validated against the surface table. `args` are plain JSON data."""
+
+    op: str
+    args: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionError:
+    """What went wrong in tenant code, for its author. `line` is 1-based, 0 when unknown."""
+
+    type: str
+    message: str
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One run, or non-run, of one binding's revision. `revision` is the SHA-256 of the source, hexadecimal."""
+
+    action: str
+    revision: str
+    on_error: OnError
+    verdict: Verdict
+    commands: tuple[Command, ...] = ()
+    wall_us: int = 0
+    cpu_us: int = 0
+    error: ExecutionError | None = None
+    output: str = ""
+    output_truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the tenant decided about second factors."""
+
+    experience: Experience = Experience.NEW
+    policy: Policy = Policy.NEVER
+    factors: tuple[str, ...] = tuple(name for name in FACTOR_NAMES if name != "duo")
+    merge: Merge = Merge.LAST_CALL
+    # Whether an action's `enable("none")` also lifts the adaptive policy; it always lifts the policy `always`.
+    none_lifts_adaptive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventFacts:
+    """The few members of the event that a decision may depend on. `enrolled` is None when the gateway did not say."""
+
+    protocol: str | None = None
+    prompt: tuple[str, ...] = ()
+    acr_values: tuple[str, ...] = ()
+    risk_confidence: str | None = None
+    enrolled: tuple[str, ...] | None = None
+    email_verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One request and whether the decision follows it. `action` is empty when the tenant's settings asked.
+
+    `summary` never holds event content, secrets or text chosen by tenant code: it may be logged.
+    """
+
+    action: str
+    op: str
+    won: bool
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Multifactor:
+    """The second factor required, or (provider `none`) its lifting by an action."""
+
+    provider: str
+    allow_remember_browser: bool | None = None
+    # Holds Duo's secret key: goes to the gateway and nowhere else.
+    provider_options: dict[str, str] | None = field(default=None, repr=False)
+    factors: tuple[str, ...] = ()
+    origin: Origin = "action"
+    ignore_remembered_browser: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Why the login is refused. `code` belongs to validation errors."""
+
+    reason: str
+    kind: DenialKind
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to one login. Whoever holds it owns its dictionaries; nothing else refers to them."""
+
+    outcome: Outcome
+    multifactor: Multifactor | None
+    access: Access | None
+    user_metadata: dict[str, Any]
+    app_metadata: dict[str, Any]
+    id_token_claims: dict[str, Any]
+    access_token_claims: dict[str, Any]
+    degraded: bool
+    degraded_reasons: tuple[str, ...]
+    contributions: tuple[Contribution, ...]
+    executions: tuple[Execution, ...]
