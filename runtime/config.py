@@ -1,0 +1,279 @@
+"""Every setting of the daemon: declared once, read once into frozen dataclasses, passed on as arguments.
+
+Knows: names, kinds, defaults and texts of the settings, and the precedence flags > environment > file > defaults.
+Must not know: what a setting does. Called by: the commands, once, at their start.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from runtime.config_kinds import Address, Bytes, Choice, Choices, Float, Int, Kind, Refused, Store, split_address
+from runtime.errors import ConfigError, Fault
+
+T = TypeVar("T")
+
+ENV_PREFIX = "VESTIBULE_"
+
+# Variables with our prefix that are not settings: two of the command line, those of a test run, and what Kubernetes
+# puts into every container of a namespace that has a Service called `vestibule`.
+_NOT_SETTINGS = re.compile(
+    r"VESTIBULE_(CONFIG|TARGET|TEST_\w+|SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)"
+)
+
+LAYERS = ("no_new_privs", "seccomp", "landlock", "rlimits", "namespaces", "uid")
+
+
+def _setting(default: T, kind: Kind[T], doc: str) -> T:
+    """Declare one setting: the dataclass field, its kind and its line of the reference."""
+    return field(default=default, metadata={"kind": kind, "doc": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxConfig:
+    """What holds one execution."""
+
+    isolation: str = _setting(
+        "tenant",
+        Choice(("tenant", "login")),
+        "tenant: a worker serves one tenant for life; login: a worker serves one login and is never used again.",
+    )
+    action_timeout_ms: int = _setting(1000, Int(1, 60_000), "Budget of one action; a binding may set a smaller one.")
+    flow_timeout_ms: int = _setting(5000, Int(1, 120_000), "Budget of all actions of one login together.")
+    kill_grace_ms: int = _setting(
+        25, Int(1, 5_000), "How long after its budget an action that cannot be interrupted is killed."
+    )
+    memory_bytes: int = _setting(
+        128 << 20, Bytes(32 << 20, 8 << 30), "Address space that tenant code may add to its worker."
+    )
+    output_bytes: int = _setting(8192, Bytes(0, 1 << 20), "Printed and logged text kept of one execution.")
+    reply_bytes: int = _setting(
+        524_288, Bytes(4096, 16 << 20), "Largest answer of a worker; a larger one is a violation."
+    )
+    max_executions: int = _setting(10_000, Int(1, 1_000_000_000), "Flows after which a worker is replaced.")
+    required_layers: tuple[str, ...] = _setting(
+        ("seccomp", "landlock", "rlimits", "no_new_privs"),
+        Choices(LAYERS),
+        "Layers without which the daemon refuses to start; the others are used where the host allows them.",
+    )
+    uid: int = _setting(65534, Int(1, 4_294_967_294), "User and group of workers when the daemon runs as root.")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolConfig:
+    """How many workers there are, and who waits."""
+
+    blank_workers: int = _setting(4, Int(0, 1024), "Workers kept ready for tenants that have none.")
+    max_workers: int = _setting(4096, Int(1, 100_000), "Workers of all tenants together.")
+    workers_per_tenant: int = _setting(4, Int(1, 1024), "Workers of one tenant.")
+    queue_per_tenant: int = _setting(64, Int(0, 65_536), "Logins of one tenant that may wait for a worker.")
+    queue_wait_ms: int = _setting(1000, Int(0, 60_000), "How long a login may wait for a worker.")
+    idle_s: float = _setting(300.0, Float(0.1, 604_800), "Idle time after which a tenant's worker is let go.")
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsConfig:
+    """What a caller may ask."""
+
+    event_bytes: int = _setting(1 << 20, Bytes(1024, 16 << 20), "Largest event, serialized.")
+    max_in_flight: int = _setting(512, Int(1, 65_536), "Logins decided at the same time; one more is refused at once.")
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """What is written about it."""
+
+    format: str = _setting("auto", Choice(("auto", "json", "console")), "auto: console on a terminal, otherwise json.")
+    level: str = _setting("info", Choice(("debug", "info", "warning", "error")), "Least severe line that is written.")
+    sample: float = _setting(
+        1.0, Float(0, 1), "Share of login.decided lines that is written; degraded logins are always written."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The effective configuration."""
+
+    listen: str = _setting("127.0.0.1:50051", Address(), "gRPC address.")
+    metrics_listen: str = _setting("127.0.0.1:9464", Address(), "HTTP address of /metrics, /livez and /readyz.")
+    store: str = _setting("sqlite:vestibule.db", Store(), "Where the tenants' flows are.")
+    drain_s: float = _setting(10.0, Float(0, 3600), "How long logins in flight may take after SIGTERM.")
+    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
+    pool: PoolConfig = field(default_factory=PoolConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of the reference. `key` is its path in the file, such as `sandbox.memory_bytes`."""
+
+    key: str
+    kind: Kind[Any]
+    default: Any
+    doc: str
+
+    @property
+    def env(self) -> str:
+        """The environment variable."""
+        return ENV_PREFIX + self.key.replace(".", "_").upper()
+
+    @property
+    def flag(self) -> str:
+        """The command-line flag."""
+        return "--" + self.key.replace(".", "-").replace("_", "-")
+
+
+def _declared() -> tuple[Setting, ...]:
+    found = []
+    for outer in fields(Config):
+        if "kind" in outer.metadata:
+            found.append(Setting(outer.name, outer.metadata["kind"], outer.default, outer.metadata["doc"]))
+            continue
+        assert callable(outer.default_factory)
+        for inner in fields(outer.default_factory()):
+            key = f"{outer.name}.{inner.name}"
+            found.append(Setting(key, inner.metadata["kind"], inner.default, inner.metadata["doc"]))
+    return tuple(found)
+
+
+SETTINGS: tuple[Setting, ...] = _declared()
+_BY_KEY = {setting.key: setting for setting in SETTINGS}
+_BY_ENV = {setting.env: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration, and for each key where its value came from."""
+
+    config: Config
+    sources: Mapping[str, str]
+
+    def value(self, key: str) -> Any:
+        """Return the effective value of a setting."""
+        return _get(self.config, key)
+
+
+def load(
+    *, file: Path | None = None, env: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None
+) -> Loaded:
+    """Read file, environment and flags (by key, unset ones absent or None) into one configuration.
+
+    Raises: ConfigError, with every fault of every source.
+    """
+    faults: list[Fault] = []
+    values: dict[str, Any] = {setting.key: setting.default for setting in SETTINGS}
+    sources: dict[str, str] = {setting.key: "default" for setting in SETTINGS}
+
+    def take(setting: Setting, raw: object, source: str) -> None:
+        try:
+            values[setting.key] = setting.kind.parse(raw)
+        except Refused as refused:
+            faults.append(Fault(source, str(refused)))
+        sources[setting.key] = source
+
+    if file is None and env and env.get("VESTIBULE_CONFIG"):
+        file = Path(env["VESTIBULE_CONFIG"])
+    if file is not None:
+        _take_file(file, take, faults)
+    for name, raw in sorted((env or {}).items()):
+        if name.startswith(ENV_PREFIX) and not _NOT_SETTINGS.fullmatch(name):
+            if name in _BY_ENV:
+                take(_BY_ENV[name], raw, f"environment {name}")
+            else:
+                faults.append(Fault(f"environment {name}", "is not a setting" + _nearest(name, _BY_ENV)))
+    for key, given in (flags or {}).items():
+        if given is not None:
+            take(_BY_KEY[key], given, f"flag {_BY_KEY[key].flag}")
+
+    config = _build(values)
+    if not faults:
+        faults += _contradictions(config, sources)
+    if faults:
+        raise ConfigError(faults)
+    return Loaded(config, sources)
+
+
+def _take_file(path: Path, take: Callable[[Setting, object, str], None], faults: list[Fault]) -> None:
+    try:
+        document = tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        faults.append(Fault(f"file {path}", f"cannot be read: {error.strerror}; give another path with --config"))
+        return
+    except UnicodeDecodeError:
+        faults.append(Fault(f"file {path}", "is not UTF-8 text; write it as TOML"))
+        return
+    except tomllib.TOMLDecodeError as error:
+        faults.append(Fault(f"file {path}", f"is not TOML: {error}"))
+        return
+    groups = {setting.key.split(".")[0] for setting in SETTINGS if "." in setting.key}
+    for name, value in document.items():
+        if name in groups and isinstance(value, dict):
+            entries = [(f"{name}.{inner}", inner_value) for inner, inner_value in value.items()]
+        elif name in groups:
+            faults.append(Fault(f"file {path}, {name}", f"is not a table; write [{name}] and its keys below it"))
+            continue
+        else:
+            entries = [(name, value)]
+        for key, raw in entries:
+            if key in _BY_KEY:
+                take(_BY_KEY[key], raw, f"file {path}, {key}")
+            else:
+                faults.append(Fault(f"file {path}, {key}", "is not a setting" + _nearest(key, _BY_KEY)))
+
+
+def _nearest(name: str, known: Mapping[str, Setting]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else "; `vestibule check-config --reference` lists them all"
+
+
+def _build(values: Mapping[str, Any]) -> Config:
+    groups: dict[str, dict[str, Any]] = {}
+    plain: dict[str, Any] = {}
+    for key, value in values.items():
+        group, _, name = key.rpartition(".")
+        if group:
+            groups.setdefault(group, {})[name] = value
+        else:
+            plain[name] = value
+    return Config(
+        sandbox=SandboxConfig(**groups["sandbox"]),
+        pool=PoolConfig(**groups["pool"]),
+        limits=LimitsConfig(**groups["limits"]),
+        log=LogConfig(**groups["log"]),
+        **plain,
+    )
+
+
+def _contradictions(config: Config, sources: Mapping[str, str]) -> list[Fault]:
+    """Name settings that are right alone and wrong together."""
+    faults = []
+
+    def at_most(low: str, high: str, remedy: str) -> None:
+        if _get(config, low) > _get(config, high):
+            values = f"{_get(config, low)} is more than {high} {_get(config, high)} ({sources[high]})"
+            faults.append(Fault(f"{low} ({sources[low]})", f"{values}; {remedy}"))
+
+    at_most(
+        "sandbox.action_timeout_ms", "sandbox.flow_timeout_ms", "an action cannot outlive its flow: lower the first"
+    )
+    at_most(
+        "pool.blank_workers", "pool.max_workers", "blank workers count as workers: lower the first or raise the second"
+    )
+    at_most("pool.workers_per_tenant", "pool.max_workers", "lower the first or raise the second")
+    if config.listen == config.metrics_listen and split_address(config.listen)[1] != 0:
+        where = f"metrics_listen ({sources['metrics_listen']})"
+        faults.append(Fault(where, f"{config.listen} is also the gRPC address; choose another port"))
+    return faults
+
+
+def _get(config: Config, key: str) -> Any:
+    value: Any = config
+    for name in key.split("."):
+        value = getattr(value, name)
+    assert not is_dataclass(value)
+    return value
