@@ -60,7 +60,7 @@ EMPTY = Snapshot(revision=0, tenants=MappingProxyType({}), sources=MappingProxyT
 
 
 class OnChange(Protocol):
-    """How a catalog tells what happened, as a log event: a `noun.past_verb` and its values. Called on the event loop."""
+    """How a catalog tells what happened, as a log event: a `noun.past_verb` and its values. Event-loop side."""
 
     def __call__(self, event: str, fields: Mapping[str, Any], /) -> None:
         """Take one event."""

@@ -1,0 +1,91 @@
+"""Which second factor a login needs and which factors can be offered for it.
+
+It knows the provider x experience table and the order of precedence. It must not know commands, actions or storage.
+Called by `aggregate`. Source of every rule: the MFA semantics, sections 1 to 5 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from runtime.core import policy
+from runtime.core.model import FACTOR_NAMES, EventFacts, Experience, Merge, Multifactor, Policy, Settings
+
+FACTORS: dict[tuple[str, Experience], tuple[str, ...]] = {
+    ("any", Experience.CLASSIC): ("push-notification", "sms", "otp"),
+    ("any", Experience.NEW): ("push-notification", "sms", "voice", "otp", "email", "webauthn-roaming"),
+    ("guardian", Experience.CLASSIC): ("push-notification", "sms", "otp"),
+    ("guardian", Experience.NEW): ("push-notification", "sms", "otp", "email"),
+    ("google-authenticator", Experience.CLASSIC): ("otp",),
+    ("google-authenticator", Experience.NEW): ("push-notification", "sms", "otp", "email"),
+    ("duo", Experience.CLASSIC): ("duo",),
+    ("duo", Experience.NEW): ("duo",),
+    ("none", Experience.CLASSIC): (),
+    ("none", Experience.NEW): (),
+}
+
+# The same rows, safest factor first, which is the order in which a gateway offers them.
+_OFFERED = {key: tuple(sorted(row, key=FACTOR_NAMES.index)) for key, row in FACTORS.items()}
+
+# Duo needs its own page, so it cannot serve a login without a browser (section 7). Source: post-login reference, 1.8.
+BACK_CHANNEL_PROTOCOLS = frozenset(
+    {
+        "oauth2-password",
+        "oauth2-resource-owner",
+        "oauth2-resource-owner-jwt-bearer",
+        "oauth2-refresh-token",
+        "oauth2-access-token",
+        "oauth2-token-exchange",
+        "oauth2-webauthn",
+        "wstrust-usernamemixed",
+        "oidc-ciba",
+        "oidc-ciba-web-link",
+    }
+)
+
+
+def offer(provider: str, settings: Settings, facts: Callable[[], EventFacts]) -> tuple[str, ...]:
+    """List the factors to offer for a provider, safest first; empty when the login cannot be completed.
+
+    `any` means every factor that the tenant enabled; an explicit provider overrides the tenant's choice of factors.
+    Email needs a verified address either way. Duo needs a browser.
+    """
+    row = _OFFERED[provider, settings.experience]
+    if provider == "any":
+        enabled = settings.factors
+        row = tuple([name for name in row if name in enabled])
+    if "email" in row and not facts().email_verified:
+        return tuple([name for name in row if name != "email"])
+    if provider == "duo" and facts().protocol in BACK_CHANNEL_PROTOCOLS:
+        return ()
+    return row
+
+
+def resolve(
+    winner: policy.Request | None, failed: bool, settings: Settings, facts: Callable[[], EventFacts]
+) -> Multifactor | None:
+    """Apply the order of precedence: an action's requirement, a failed action, a lifting, the tenant's policy.
+
+    `winner` is the request that the tenant's merge rule chose, if any action expressed one. `failed` says that an
+    execution failed under `require_mfa`: the result is then at least provider `any` with a challenge that really
+    happens, because nobody knows what that action would have asked for. `facts` is called only when the answer
+    depends on them.
+    """
+    if winner is not None and winner.provider != "none":
+        insist = settings.merge is Merge.STRICTEST and settings.policy is Policy.ADAPTIVE
+        return Multifactor(
+            winner.provider,
+            False if failed else winner.allow_remember_browser,
+            winner.provider_options,
+            offer(winner.provider, settings, facts),
+            "action",
+            # Under `strictest` an action's requirement does not relax what the policy would have asked for anyway.
+            insist and policy.low_confidence(facts()),
+        )
+    if failed:
+        return Multifactor("any", False, None, offer("any", settings, facts), "on_error")
+    lifted = winner is not None
+    if policy.required(settings, lifted, facts):
+        ignore = settings.policy is Policy.ADAPTIVE
+        return Multifactor("any", None, None, offer("any", settings, facts), "policy", ignore)
+    return Multifactor("none") if lifted else None

@@ -1,0 +1,72 @@
+"""A tenant's folding rules: how several requests become one, and what its policy asks for when no action did.
+
+It knows requests, settings and the risk assessment's answer. It must not know factors or how commands are recorded.
+Called by `aggregate` (merge) and `mfa` (required).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from runtime.core.model import EventFacts, Merge, Policy, Settings
+
+
+@dataclass(slots=True)
+class Request:
+    """One `multifactor.enable` call. `position` is its place among all requests of the flow."""
+
+    position: int
+    provider: str
+    allow_remember_browser: bool | None
+    provider_options: dict[str, str] | None
+
+
+# Narrower is stricter: `any` leaves every enabled factor to the user, `google-authenticator` (in classic) leaves one,
+# `duo` leaves one that is verified elsewhere. A total order keeps `strictest` independent of the order of the actions.
+_STRICTNESS = {"none": 0, "any": 1, "guardian": 2, "google-authenticator": 3, "duo": 4}
+
+# Adaptive MFA does not assess these (sections 4 and 6 of the MFA semantics), so a missing assessment says nothing.
+UNASSESSED_PROTOCOLS = frozenset({"oauth2-refresh-token", "oauth2-device-code", "oauth2-token-exchange"})
+
+
+def merge(requests: Sequence[Request], rule: Merge) -> Request:
+    """Fold the requests of a flow, in call order and at least one, into the one that counts.
+
+    `last_call`: the last one, as in Auth0's Rules, `none` included. `strictest`: the first of the narrowest provider;
+    `none` counts only when nobody required anything; for remembering the browser False beats True beats unset,
+    over every requirement; provider options come from the first call of the winning provider that gave any.
+    """
+    if rule is Merge.LAST_CALL or len(requests) == 1:
+        return requests[-1]
+    required = [request for request in requests if request.provider != "none"]
+    if not required:
+        return requests[-1]
+    winner = max(required, key=lambda request: _STRICTNESS[request.provider])
+    said = [request.allow_remember_browser for request in required if request.allow_remember_browser is not None]
+    options = (
+        request.provider_options
+        for request in required
+        if request.provider == winner.provider and request.provider_options is not None
+    )
+    return Request(winner.position, winner.provider, all(said) if said else None, next(options, None))
+
+
+def low_confidence(facts: EventFacts) -> bool:
+    """Tell whether the adaptive policy asks for a factor.
+
+    Only `medium`, `high` and `neutral` are good enough. A missing assessment counts as low, as a failing assessor does
+    in the reference, except where adaptive MFA does not apply at all.
+    """
+    if facts.risk_confidence is None:
+        return facts.protocol not in UNASSESSED_PROTOCOLS
+    return facts.risk_confidence not in ("medium", "high", "neutral")
+
+
+def required(settings: Settings, lifted: bool, facts: Callable[[], EventFacts]) -> bool:
+    """Tell whether the tenant's policy requires a factor when no action does. `lifted`: an action enabled `none`."""
+    if settings.policy is Policy.NEVER:
+        return False
+    if settings.policy is Policy.ALWAYS:
+        return not lifted
+    return not (lifted and settings.none_lifts_adaptive) and low_confidence(facts())
