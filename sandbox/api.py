@@ -1,0 +1,138 @@
+"""The `api` object an action is given: every call is checked against the table and recorded; nothing happens here.
+
+Knows how to turn `sandbox.surface` into objects. Must not know what a command leads to; no state outlives an execution.
+Used by `sandbox.execution`, one recorder and one api for each execution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, NoReturn
+
+from sandbox import surface
+from sandbox.values import nearest
+
+
+class Recorder:
+    """What one execution has asked for, in call order. Arguments are private copies taken at the moment of the call."""
+
+    __slots__ = ("_open", "_spending", "commands")
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[str, dict[str, Any]]] = []
+        self._spending: surface.Spending | None = None
+        self._open = True
+
+    def record(self, call: surface.Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Check one call and append it.
+
+        Raises:
+            TypeError, ValueError: as `surface.bind`, or a budget of the execution is spent.
+            LimitExceeded: the execution has made too many calls; its author's code cannot catch this.
+            RuntimeError: the execution is over.
+        """
+        bound = surface.bind(call, args, kwargs)
+        if not self._open:
+            raise RuntimeError(f"api.{call.op}: the action has ended")
+        if call.budget is not None:
+            if self._spending is None:
+                self._spending = surface.Spending()
+            if fault := self._spending.spend(call, bound):
+                raise ValueError(f"api.{call.op}: {fault}")
+        if len(self.commands) >= surface.MAX_COMMANDS:
+            # Imported here: the guards import the whole language policy, which checking a surface does not need.
+            from sandbox.guards import LimitExceeded
+
+            raise LimitExceeded("commands", f"more than {surface.MAX_COMMANDS} api calls in one execution")
+        self.commands.append((call.op, bound))
+
+    def encoded(self) -> list[tuple[str, str]]:
+        """Close the record and return it: operation and arguments as ASCII JSON text."""
+        self._open = False
+        return [(op, surface.encode(op, args)) for op, args in self.commands]
+
+
+class _Facade:
+    """An object handed to tenant code: read-only, not hashable by address, no address in its repr."""
+
+    __slots__ = ()
+    _exposed_: ClassVar[frozenset[str]] = frozenset()
+    _path_: ClassVar[str] = ""
+    _read_only_: ClassVar[str] = "api is read-only"
+
+    # The default hash is the address, which differs between two runs of the same execution.
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{self._path_}>"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{self._path_} has no attribute '{name[:64]}'{nearest(name, self._exposed_)}")
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(self._read_only_)
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(self._read_only_)
+
+
+_Facade.__hash__ = None
+
+
+class Api(_Facade):
+    """`api`: one attribute per group of calls."""
+
+    __slots__ = ("_recorder",)
+    _path_ = "api"
+
+    def __init__(self, recorder: Recorder) -> None:
+        object.__setattr__(self, "_recorder", recorder)
+
+
+class _Group(_Facade):
+    """`api.GROUP`: one method per call."""
+
+    __slots__ = ("_api",)
+
+    def __init__(self, api: Api) -> None:
+        object.__setattr__(self, "_api", api)
+
+
+def _method(call: surface.Call) -> Callable[..., Api]:
+    def method(self: _Group, /, *args: Any, **kwargs: Any) -> Api:
+        api: Api = self._api
+        api._recorder.record(call, args, kwargs)
+        return api
+
+    method.__name__ = call.name
+    method.__qualname__ = call.op
+    method.__doc__ = f"{call.doc}\n\n{surface.signature(call)}"
+    return method
+
+
+def _group(name: str) -> type[_Group]:
+    members: dict[str, Any] = {"__slots__": (), "_path_": f"api.{name}", "__module__": __name__}
+    for call in surface.SURFACE:
+        if call.group == name:
+            members[call.name] = members[surface.camel(call.name)] = _method(call)
+    members["_exposed_"] = frozenset(member for member in members if not member.startswith("_"))
+    return type(surface.camel(name).capitalize(), (_Group,), members)
+
+
+def _expose_groups() -> dict[str, type[_Group]]:
+    """Give `Api` a property for each group, in both spellings."""
+    groups = {name: _group(name) for name in dict.fromkeys(call.group for call in surface.SURFACE)}
+    for name, group in groups.items():
+        # Calling the class with the api is all a group needs, so the class itself is the getter.
+        setattr(Api, name, property(group))
+        setattr(Api, surface.camel(name), property(group))
+    Api._exposed_ = frozenset(groups) | frozenset(map(surface.camel, groups))
+    return groups
+
+
+GROUPS: Final = _expose_groups()
+
+
+def make_api(recorder: Recorder) -> Api:
+    """Make the api object of one execution."""
+    return Api(recorder)

@@ -1,0 +1,198 @@
+"""The shape of an api call, and how an author's arguments are matched with it.
+
+Knows calls and parameters in general. Must not know any particular call: those are the table in `sandbox.surface`.
+Used by `sandbox.surface` and, through it, by both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import Any, Final, NoReturn
+
+from sandbox.values import Kind, json_bytes, nearest, shown
+
+
+class Effect(StrEnum):
+    """What a command means for the decision."""
+
+    REQUIRE_FACTOR = "require_factor"
+    DENY = "deny"
+    SET_METADATA = "set_metadata"
+    SET_CLAIM = "set_claim"
+
+
+class Missing(Enum):
+    """What happens when an argument is not given."""
+
+    REQUIRED = "required"
+    OMITTED = "omitted"
+
+
+REQUIRED: Final = Missing.REQUIRED
+OMITTED: Final = Missing.OMITTED
+
+
+def camel(name: str) -> str:
+    """Return Auth0's JavaScript spelling of one of our names: `set_custom_claim` -> `setCustomClaim`."""
+    head, *tail = name.split("_")
+    return head + "".join(word.capitalize() for word in tail)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Param:
+    """One parameter. An OMITTED one that is given as None counts as not given."""
+
+    name: str
+    kind: Kind
+    default: Missing = REQUIRED
+    keyword_only: bool = False
+    aliases: tuple[str, ...] = ()
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A ceiling on what all commands of one execution say together, in bytes of compact JSON in UTF-8."""
+
+    name: str
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """One operation of the api.
+
+    `op` is the group and the Python name. `terminal` calls end the flow after the action returns. `rule` checks
+    arguments against each other and returns what is wrong, or nothing. `budget` is spent by all arguments together.
+    """
+
+    op: str
+    effect: Effect
+    params: tuple[Param, ...]
+    doc: str
+    since: str = "1.0"
+    terminal: bool = False
+    rule: Callable[[dict[str, Any]], str] | None = None
+    budget: Budget | None = None
+    positional: tuple[Param, ...] = field(init=False, repr=False)
+    required: tuple[str, ...] = field(init=False, repr=False)
+    keywords: dict[str, Param] = field(init=False, repr=False)
+    by_name: dict[str, Param] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        by_name = {param.name: param for param in self.params}
+        keywords = dict(by_name)
+        for param in self.params:
+            keywords.update(dict.fromkeys((camel(param.name), *param.aliases), param))
+        object.__setattr__(self, "positional", tuple(param for param in self.params if not param.keyword_only))
+        object.__setattr__(self, "required", tuple(param.name for param in self.params if param.default is REQUIRED))
+        object.__setattr__(self, "by_name", by_name)
+        object.__setattr__(self, "keywords", keywords)
+
+    @property
+    def group(self) -> str:
+        """The attribute of `api` that the call lives under."""
+        return self.op.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The call's own name."""
+        return self.op.partition(".")[2]
+
+
+def bind(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Match an author's arguments with the parameters of a call and copy them.
+
+    Args:
+        call: the entry of the table.
+        args: as given; hostile.
+        kwargs: as given; hostile. Python's and Auth0's spelling of a name are both accepted.
+
+    Returns:
+        The arguments by Python name, as given at this moment and owned by the caller; omitted ones are absent.
+
+    Raises:
+        TypeError: an argument is missing, unknown, given twice or of the wrong type.
+        ValueError: the type is right and the value is not.
+    """
+    positional = call.positional
+    if len(args) > len(positional):
+        # Auth0's shape: enable("any", {"allowRememberBrowser": True}).
+        if len(args) == len(positional) + 1 and len(positional) < len(call.params) and type(args[-1]) is dict:
+            args, kwargs = args[:-1], _merge_options(call, args[-1], kwargs)
+        else:
+            _refuse_count(call, len(args))
+    bound: dict[str, Any] = {}
+    for param, value in zip(positional, args):  # noqa: B905 - fewer arguments than parameters is the usual case
+        if value is not None or param.default is REQUIRED:
+            bound[param.name] = param.kind.check(value, f"api.{call.op}: {param.name}")
+    for name, value in kwargs.items():
+        found = call.keywords.get(name) if type(name) is str else None
+        if found is None:
+            _refuse_keyword(call, name)
+        if found.name in bound or (args and found in positional[: len(args)]):
+            raise TypeError(f"api.{call.op}: {found.name} is given twice")
+        if value is not None or found.default is REQUIRED:
+            bound[found.name] = found.kind.check(value, f"api.{call.op}: {found.name}")
+    for required in call.required:
+        if required not in bound:
+            raise TypeError(f"api.{call.op}: {required} is missing; write {signature(call)}")
+    if call.rule is not None and (fault := call.rule(bound)):
+        raise ValueError(f"api.{call.op}: {fault}")
+    return bound
+
+
+def signature(call: Call) -> str:
+    """Write a call as an author would: `api.access.deny(reason, detail=...)`."""
+    words: list[str] = []
+    star = False
+    for param in call.params:
+        if param.keyword_only and not star:
+            words.append("*")
+            star = True
+        words.append(param.name if param.default is REQUIRED else f"{param.name}=...")
+    return f"api.{call.op}({', '.join(words)})"
+
+
+def _merge_options(call: Call, options: dict[Any, Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    keyword_only = {name for name, param in call.keywords.items() if param.keyword_only}
+    for name in options:
+        if type(name) is not str or name not in keyword_only:
+            _refuse_keyword(call, name)
+        if name in kwargs:
+            raise TypeError(f"api.{call.op}: {name} is given twice")
+    return {**options, **kwargs}
+
+
+def _refuse_count(call: Call, given: int) -> NoReturn:
+    wanted = len(call.positional)
+    plural = "" if wanted == 1 else "s"
+    raise TypeError(f"api.{call.op} takes {wanted} positional argument{plural}; got {given}; write {signature(call)}")
+
+
+def _refuse_keyword(call: Call, name: Any) -> NoReturn:
+    hint = (nearest(name, call.keywords) if type(name) is str else "") or f"; write {signature(call)}"
+    raise TypeError(f"api.{call.op} has no argument {shown(name)}{hint}")
+
+
+class Spending:
+    """What one execution has spent of its budgets."""
+
+    __slots__ = ("_spent",)
+
+    def __init__(self) -> None:
+        self._spent: dict[str, int] = {}
+
+    def spend(self, call: Call, args: dict[str, Any]) -> str:
+        """Count a command's bytes; return what is wrong, or nothing. A refused command is not counted."""
+        budget = call.budget
+        if budget is None:
+            return ""
+        total = self._spent.get(budget.name, 0) + sum(json_bytes(value) for value in args.values())
+        if total > budget.max_bytes:
+            limit = f"the {budget.name} of one execution must be at most {budget.max_bytes} bytes as JSON"
+            return f"{limit}; this makes {total}"
+        self._spent[budget.name] = total
+        return ""

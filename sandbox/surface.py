@@ -1,0 +1,279 @@
+"""The author-facing `api`, as one table: it builds the recorder's objects and validates what a worker says it recorded.
+
+Knows every call, its parameters, its effect and its limits. Must not know how commands are carried or folded.
+Used by `sandbox.api` (author side), by `runtime.workers` (daemon side: a worker is hostile) and by reference text.
+
+Adding a call is one entry here, one fold rule in `runtime.core.aggregate` and one conformance case.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final, NoReturn
+
+from sandbox.calls import OMITTED, REQUIRED, Budget, Call, Effect, Missing, Param, Spending, bind, camel, signature
+from sandbox.values import Bool, Choice, ClaimName, Json, Options, Text, shown
+
+__all__ = [
+    "CALLS",
+    "CLAIMS_BYTES",
+    "MAX_COMMANDS",
+    "METADATA_BYTES",
+    "OMITTED",
+    "PROVIDERS",
+    "REASON_CHARS",
+    "REQUIRED",
+    "SURFACE",
+    "Budget",
+    "Call",
+    "CommandError",
+    "Effect",
+    "Missing",
+    "Param",
+    "Spending",
+    "bind",
+    "camel",
+    "encode",
+    "parse_all",
+    "signature",
+    "validate",
+    "validate_all",
+]
+
+PROVIDERS: Final = ("any", "guardian", "google-authenticator", "duo", "none")
+
+MAX_COMMANDS: Final = 100
+"""Per execution. Auth0 has such a cap and does not publish it (`MaxSideEffectsExceeded`)."""
+
+CLAIMS_BYTES: Final = 100 * 1024
+METADATA_BYTES: Final = 32 * 1024
+REASON_CHARS: Final = 256
+_MAX_ARGS_CHARS: Final = 8 * CLAIMS_BYTES
+"""Of one command's JSON text: ASCII escapes make a byte of UTF-8 at most six characters."""
+
+
+class CommandError(ValueError):
+    """A command from a worker is not one that the recorder could have recorded: the worker is lying."""
+
+
+def _duo_only(args: dict[str, Any]) -> str:
+    if "provider_options" in args and args.get("provider") != "duo":
+        return f"provider_options is for provider 'duo' only; the provider is {args.get('provider')!r}"
+    return ""
+
+
+_CLAIMS = Budget("custom claims", CLAIMS_BYTES)
+_USER_METADATA = Budget("user_metadata", METADATA_BYTES)
+_APP_METADATA = Budget("app_metadata", METADATA_BYTES)
+
+_DUO_OPTIONS = Options(
+    {
+        "host": Text(255, 1),
+        "ikey": Text(256, 1),
+        "skey": Text(4096, 1),  # as long as a secret may be
+        "username": Text(256, 1),
+    },
+    nullable=frozenset({"username"}),  # usually a profile member, which the user may not have
+)
+
+
+def _claim(op: str, token: str) -> Call:
+    return Call(
+        op,
+        Effect.SET_CLAIM,
+        (
+            Param("name", ClaimName(), aliases=("key",), doc="Name of the claim, best as a URL of your own."),
+            Param("value", Json(CLAIMS_BYTES), doc="Any JSON data."),
+        ),
+        f"Set a claim of the {token} that the login issues. The last call for a name wins.",
+        budget=_CLAIMS,
+    )
+
+
+def _metadata(op: str, name: str, budget: Budget) -> Call:
+    return Call(
+        op,
+        Effect.SET_METADATA,
+        (
+            Param("key", Text(256, 1), aliases=("name",), doc="Name of the member."),
+            Param("value", Json(METADATA_BYTES), doc="Any JSON data; None deletes the member."),
+        ),
+        f"Set a member of the user's {name} when the flow ends, even when the login is refused.",
+        budget=budget,
+    )
+
+
+SURFACE: Final[tuple[Call, ...]] = (
+    Call(
+        "multifactor.enable",
+        Effect.REQUIRE_FACTOR,
+        (
+            Param("provider", Choice(PROVIDERS), doc="Who verifies the factor; `none` asks for no challenge."),
+            Param(
+                "allow_remember_browser",
+                Bool(),
+                OMITTED,
+                keyword_only=True,
+                doc="May the browser be remembered, so that the next login needs no challenge?",
+            ),
+            Param(
+                "provider_options",
+                _DUO_OPTIONS,
+                OMITTED,
+                keyword_only=True,
+                doc="For `duo`: host, ikey, skey and username; what is left out comes from the tenant's settings.",
+            ),
+        ),
+        "Require a second factor before the login completes, after all actions have run.",
+        rule=_duo_only,
+    ),
+    Call(
+        "access.deny",
+        Effect.DENY,
+        (
+            Param("reason", Text(REASON_CHARS), doc="Reaches the application, and may reach the user."),
+            # A sample of Auth0's passes a code and a message; its reference has one parameter.
+            Param("detail", Text(REASON_CHARS), OMITTED, doc="Kept in the record of the decision."),
+        ),
+        "Refuse the login. The action runs to its end; later actions do not run.",
+        terminal=True,
+    ),
+    Call(
+        "validation.error",
+        Effect.DENY,
+        (
+            Param("error_code", Text(REASON_CHARS, 1), doc="A code of your own."),
+            Param("error_message", Text(1024, 1), doc="Reaches the application, and may reach the user."),
+        ),
+        "Refuse the login with a code and a message of your own.",
+        terminal=True,
+    ),
+    _metadata("user.set_user_metadata", "user_metadata", _USER_METADATA),
+    _metadata("user.set_app_metadata", "app_metadata", _APP_METADATA),
+    _claim("id_token.set_custom_claim", "ID token"),
+    _claim("access_token.set_custom_claim", "access token"),
+)
+
+CALLS: Final[dict[str, Call]] = {call.op: call for call in SURFACE}
+
+
+def validate(op: str, args: Any) -> dict[str, Any]:
+    """Check one command of a worker against the table, as strictly as the recorder does.
+
+    Args:
+        op: the operation; hostile.
+        args: parsed JSON; hostile.
+
+    Returns:
+        A private copy of the arguments, by Python name.
+
+    Raises:
+        CommandError: no author could have caused this command.
+    """
+    call = CALLS.get(op) if type(op) is str else None
+    if call is None:
+        raise CommandError(f"unknown operation {shown(op)}")
+    if type(args) is not dict:
+        raise CommandError(f"{op}: arguments must be an object; got {shown(args)}")
+    by_name = call.by_name
+    checked: dict[str, Any] = {}
+    try:
+        for name, value in args.items():
+            param = by_name.get(name)
+            if param is None:
+                raise CommandError(f"{op}: unknown argument {shown(name)}")
+            checked[name] = param.kind.check(value, name)
+    except CommandError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise CommandError(f"{op}: {error}") from None
+    for required in call.required:
+        if required not in checked:
+            raise CommandError(f"{op}: {required} is missing")
+    if call.rule is not None and (fault := call.rule(checked)):
+        raise CommandError(f"{op}: {fault}")
+    return checked
+
+
+def validate_all(commands: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
+    """Check the commands of one execution, each and together.
+
+    Args:
+        commands: operation and parsed JSON arguments, in call order; hostile.
+
+    Returns:
+        Private copies of the arguments, in the same order.
+
+    Raises:
+        CommandError: one is invalid, there are too many, or together they exceed a limit.
+    """
+    checked: list[dict[str, Any]] = []
+    spending = Spending()
+    for op, args in commands:
+        if len(checked) == MAX_COMMANDS:
+            raise CommandError(f"more than {MAX_COMMANDS} commands")
+        valid = validate(op, args)
+        if fault := spending.spend(CALLS[op], valid):
+            raise CommandError(f"{op}: {fault}")
+        checked.append(valid)
+    return checked
+
+
+def parse_all(commands: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Check the commands of one execution as they come from a worker, arguments as JSON text.
+
+    Raises:
+        CommandError: as `validate_all`, or the text is not strict JSON.
+    """
+    return validate_all((op, _parse(op, text)) for op, text in commands)
+
+
+def _parse(op: str, text: str) -> Any:
+    ready = _COMMON_ARGS.get((op, text))
+    if ready is not None:
+        return ready
+    if len(text) > _MAX_ARGS_CHARS:
+        raise CommandError(f"{shown(op)}: {len(text)} characters of arguments")
+    try:
+        return _decode(text)
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"{shown(op)}: arguments are not JSON: {type(error).__name__}") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is given twice")
+    return members
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique).decode
+_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
+def encode(op: str, args: dict[str, Any]) -> str:
+    """Write checked arguments as ASCII JSON text, the same text for the same arguments in the same order."""
+    if op == "multifactor.enable" and "provider_options" not in args:
+        text = _COMMON_TEXT.get((args["provider"], args.get("allow_remember_browser")))
+        if text is not None:
+            return text
+    return _encode(args)
+
+
+def _common() -> dict[tuple[str, bool | None], dict[str, Any]]:
+    """List the arguments of nearly every command there is; they are encoded and decoded once, at import."""
+    table: dict[tuple[str, bool | None], dict[str, Any]] = {}
+    for provider in PROVIDERS:
+        table[provider, None] = {"provider": provider}
+        for remember in (False, True):
+            table[provider, remember] = {"provider": provider, "allow_remember_browser": remember}
+    return table
+
+
+_COMMON_TEXT: Final = {key: _encode(args) for key, args in _common().items()}
+_COMMON_ARGS: Final = {("multifactor.enable", _encode(args)): args for args in _common().values()}
