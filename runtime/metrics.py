@@ -1,0 +1,307 @@
+"""Every metric of the daemon: names, labels, buckets, and recorders cheap enough for the hot path.
+
+Knows: what is counted and what it is called. Must not know: gRPC objects, processes, tenants (no label names one).
+Called by: the rpc handler, the flow, the pool and the daemon, all on the event loop; the HTTP thread reads.
+
+A login makes about ten observations. `prometheus_client`'s own cost several microseconds each because they lock; here
+one thread writes, so a list of integers and a bisection do. Labels come from enums; an unknown value counts as `other`.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import Final
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from runtime.core.model import Verdict
+
+# They straddle what is promised: half a millisecond for a warm flow, the 5 s budget of a flow.
+BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_BOUNDS: Final = (*(f"{bound:g}" if bound % 1 else f"{bound:.1f}" for bound in BUCKETS), "+Inf")
+
+OUTCOMES: Final = ("allow", "mfa_required", "deny", "suspend")
+
+GRPC_SERVICE: Final = "vestibule.v1.ActionRuntimeService"
+GRPC_METHOD: Final = "ExecutePostLogin"
+_RPC: Final = (GRPC_SERVICE, GRPC_METHOD, "unary")
+# The codes that status.py can answer, and what gRPC itself decides; named as the gRPC specification names them.
+GRPC_CODES: Final = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "INTERNAL",
+    "UNAVAILABLE",
+)
+
+
+class WorkerState(StrEnum):
+    """What a worker is doing."""
+
+    STARTING = "starting"
+    BLANK = "blank"
+    IDLE = "idle"
+    BUSY = "busy"
+
+
+class KillReason(StrEnum):
+    """Why the daemon killed a worker."""
+
+    DEADLINE = "deadline"
+    VIOLATION = "violation"
+    MEMORY = "memory"
+    CANCELLED = "cancelled"
+    RECYCLED = "recycled"
+    SHUTDOWN = "shutdown"
+    OTHER = "other"
+
+
+class ExitReason(StrEnum):
+    """Why a worker is gone."""
+
+    KILLED = "killed"
+    RECYCLED = "recycled"
+    IDLE = "idle"
+    CRASHED = "crashed"
+    FILTERED = "filtered"  # by its own seccomp filter
+    SHUTDOWN = "shutdown"
+    OTHER = "other"
+
+
+class ShedReason(StrEnum):
+    """Why a login was refused for lack of capacity."""
+
+    IN_FLIGHT = "in_flight"
+    POOL = "pool"
+    QUEUE = "queue"
+    DRAINING = "draining"
+    OTHER = "other"
+
+
+class Histogram:
+    """Counts per bucket and their sum. One thread writes; a reader may see a sum one observation ahead."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one duration. A bucket's bound belongs to it (`le`)."""
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.total += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return cumulative counts by upper bound; the last is the number of observations."""
+        cumulative = 0
+        pairs = []
+        for bound, count in zip(_BOUNDS, tuple(self.counts), strict=True):
+            cumulative += count
+            pairs.append((bound, float(cumulative)))
+        return pairs
+
+
+_Series = dict[tuple[str, ...], Histogram]
+
+
+class Metrics:
+    """All recorders, and the registry that exports them. Every series exists, at 0, from the start."""
+
+    def __init__(self, version: str) -> None:
+        # Plain integer: the handler increments, decrements and compares it with the concurrency cap.
+        self.logins_in_flight = 0
+        self.rpc_started_total = 0
+        self._version = version
+        self._rpc_codes = dict.fromkeys(GRPC_CODES, 0)
+        self._rpc = Histogram()
+        self._flows = {outcome: Histogram() for outcome in OUTCOMES}
+        # Indexed by number: 0 is never recorded.
+        self._executions = [Histogram() for _ in range(max(Verdict) + 1)]
+        self._queue_wait = Histogram()
+        self._spawn = Histogram()
+        self._kills: dict[str, int] = {reason.value: 0 for reason in KillReason}
+        self._exits: dict[str, int] = {reason.value: 0 for reason in ExitReason}
+        self._sheds: dict[str, int] = {reason.value: 0 for reason in ShedReason}
+        self._retries = 0
+        self._zygote_starts = 0
+        self._degraded = 0
+        self._workers: Callable[[], Mapping[str, int]] = dict
+        self._layers: dict[str, bool] = {}
+        self._catalog_revision = 0
+        self._catalog_success_s = 0.0
+        self._catalog_healthy = False
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(_Exporter(self))
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+    def rpc_handled(self, code: str, seconds: float) -> None:
+        """Count one answered call by the name of its status code."""
+        codes = self._rpc_codes
+        codes[code if code in codes else "UNKNOWN"] += 1
+        histogram = self._rpc
+        histogram.counts[bisect_left(BUCKETS, seconds)] += 1
+        histogram.total += seconds
+
+    def flow_finished(self, outcome: str, seconds: float, degraded: bool = False) -> None:
+        """Count one decided login, queue included."""
+        histogram = self._flows[outcome]
+        histogram.counts[bisect_left(BUCKETS, seconds)] += 1
+        histogram.total += seconds
+        if degraded:
+            self._degraded += 1
+
+    def execution_finished(self, verdict: int, seconds: float) -> None:
+        """Count one execution, of a number from Verdict."""
+        histogram = self._executions[verdict]
+        histogram.counts[bisect_left(BUCKETS, seconds)] += 1
+        histogram.total += seconds
+
+    def queue_waited(self, seconds: float) -> None:
+        """Count the time from asking for a worker to having one."""
+        self._queue_wait.observe(seconds)
+
+    def worker_spawned(self, seconds: float) -> None:
+        """Count the time from asking the zygote to the worker's report that it is locked down."""
+        self._spawn.observe(seconds)
+
+    def worker_killed(self, reason: str) -> None:
+        """Count one kill by its KillReason."""
+        _count(self._kills, reason)
+
+    def worker_exited(self, reason: str) -> None:
+        """Count one worker that is gone, by its ExitReason."""
+        _count(self._exits, reason)
+
+    def shed(self, reason: str) -> None:
+        """Count one refusal for lack of capacity, by its ShedReason."""
+        _count(self._sheds, reason)
+
+    def flow_retried(self) -> None:
+        """Count one flow that was run again because its worker died."""
+        self._retries += 1
+
+    def zygote_started(self) -> None:
+        """Count one start of the zygote; more than one in a daemon's life means that it died."""
+        self._zygote_starts += 1
+
+    def watch_workers(self, census: Callable[[], Mapping[str, int]]) -> None:
+        """Read worker counts by WorkerState from `census` at each scrape. It is called from the HTTP thread."""
+        self._workers = census
+
+    def layers_active(self, layers: Mapping[str, bool]) -> None:
+        """Note which layers hold a worker on this host."""
+        self._layers = dict(layers)
+
+    def catalog_seen(self, revision: int, healthy: bool, now_s: float) -> None:
+        """Note the catalog's state at an instant (seconds since the epoch)."""
+        self._catalog_revision = revision
+        self._catalog_healthy = healthy
+        if healthy:
+            self._catalog_success_s = now_s
+
+
+def _count(counts: dict[str, int], reason: str) -> None:
+    counts[reason if reason in counts else "other"] += 1
+
+
+class _Exporter(Collector):
+    """Turns the recorders into metric families at scrape time."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield every family. Reads what the event loop writes: each number is whole, none is locked."""
+        yield from self._rpc()
+        yield from self._flows()
+        yield from self._workers()
+        yield from self._rest()
+
+    def _rpc(self) -> Iterable[Metric]:
+        m = self._metrics
+        labels = ("grpc_service", "grpc_method", "grpc_type")
+        started = CounterMetricFamily("grpc_server_started", "Calls that arrived.", labels=labels)
+        started.add_metric(_RPC, m.rpc_started_total)
+        yield started
+        handled = CounterMetricFamily(
+            "grpc_server_handled", "Calls answered, by status.", labels=(*labels, "grpc_code")
+        )
+        for code, count in m._rpc_codes.items():
+            handled.add_metric((*_RPC, code), count)
+        yield handled
+        yield _histogram("grpc_server_handling_seconds", "Time to answer a call.", labels, {_RPC: m._rpc})
+        yield GaugeMetricFamily("vestibule_logins_in_flight", "Logins being decided now.", m.logins_in_flight)
+
+    def _flows(self) -> Iterable[Metric]:
+        m = self._metrics
+        flows: _Series = {(outcome,): histogram for outcome, histogram in m._flows.items()}
+        yield _histogram("vestibule_flow_duration_seconds", "Time to a decision, queue included.", ("outcome",), flows)
+        yield _counts("vestibule_decisions", "Logins decided.", "outcome", flows)
+        runs: _Series = {(verdict.name.lower(),): m._executions[verdict] for verdict in Verdict}
+        yield _histogram("vestibule_execution_duration_seconds", "Time of one action.", ("verdict",), runs)
+        yield _counts("vestibule_executions", "Executions of actions, by how they ended.", "verdict", runs)
+        yield CounterMetricFamily("vestibule_decisions_degraded", "Decisions in which on_error took part.", m._degraded)
+        yield CounterMetricFamily("vestibule_flow_retries", "Flows run again after a worker died.", m._retries)
+        waited: _Series = {(): m._queue_wait}
+        yield _histogram("vestibule_queue_wait_seconds", "Time a login waited for a worker.", (), waited)
+        yield _reasons("vestibule_sheds", "Logins refused for lack of capacity.", m._sheds)
+
+    def _workers(self) -> Iterable[Metric]:
+        m = self._metrics
+        spawned: _Series = {(): m._spawn}
+        yield _histogram("vestibule_worker_spawn_duration_seconds", "Time to a locked-down worker.", (), spawned)
+        workers = GaugeMetricFamily("vestibule_workers", "Workers, by what they are doing.", labels=("state",))
+        census = m._workers()
+        for state in WorkerState:
+            workers.add_metric((state.value,), census.get(state.value, 0))
+        yield workers
+        yield _reasons("vestibule_worker_exits", "Workers gone.", m._exits)
+        yield _reasons("vestibule_worker_kills", "Workers killed by the daemon.", m._kills)
+        yield CounterMetricFamily("vestibule_zygote_starts", "Starts of the fork server.", m._zygote_starts)
+        layers = GaugeMetricFamily("vestibule_sandbox_layer_active", "Layers that hold a worker.", labels=("layer",))
+        for layer, active in m._layers.items():
+            layers.add_metric((layer,), float(active))
+        yield layers
+
+    def _rest(self) -> Iterable[Metric]:
+        m = self._metrics
+        yield GaugeMetricFamily("vestibule_catalog_revision", "Revision of the catalog in use.", m._catalog_revision)
+        yield GaugeMetricFamily(
+            "vestibule_catalog_last_success_timestamp_seconds", "When the store was last read.", m._catalog_success_s
+        )
+        yield GaugeMetricFamily("vestibule_catalog_healthy", "1 if the store can be read.", float(m._catalog_healthy))
+        info = GaugeMetricFamily("vestibule_build_info", "The version that runs.", labels=("version",))
+        info.add_metric((m._version,), 1)
+        yield info
+
+
+def _histogram(name: str, doc: str, labels: tuple[str, ...], series: _Series) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(name, doc, labels=labels)
+    for values, histogram in series.items():
+        family.add_metric(values, histogram.buckets(), histogram.total)
+    return family
+
+
+def _counts(name: str, doc: str, label: str, series: _Series) -> CounterMetricFamily:
+    """Export the number of observations of each histogram as a counter of its own name."""
+    family = CounterMetricFamily(name, doc, labels=(label,))
+    for values, histogram in series.items():
+        family.add_metric(values, sum(tuple(histogram.counts)))
+    return family
+
+
+def _reasons(name: str, doc: str, counts: Mapping[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, doc, labels=("reason",))
+    for reason, count in counts.items():
+        family.add_metric((reason,), count)
+    return family
