@@ -1,0 +1,447 @@
+"""What rewritten tenant code calls instead of touching an object directly.
+
+Knows, per exact type, which attribute names, items, iterations and writes are open. Must not know which modules,
+builtins or events exist: the environment and the views register theirs here. Called by code that
+`language.compile_action` made, by the environment and by the worker.
+
+For the neighbours:
+
+- a class opens attributes with `_exposed_: frozenset[str]`, or is registered with `expose(cls, names)`;
+- `expose_class(cls, names)` opens attributes of the class object itself (`datetime.fromisoformat`);
+- `expose_module(name, facade)` makes `import name` work; attributes of a facade go through the same guard. Rewritten
+  code never uses `__import__`: the interpreter's own `from m import x` falls back on `sys.modules` if a facade lacks x;
+- a class whose instances may be written to (`x.a = 1`, `x[k] = v`) has `_writable_ = True` or is registered with
+  `expose(..., writable=True)`; for any other the text of `_read_only_`, if it has one, says why not;
+- a class made anew in each execution sets `_ephemeral_ = True`, so that no registry keeps it alive.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from sandbox.builtin_types import (
+    CHECKED_METHODS,
+    CLASS_NAMES,
+    EXCEPTIONS,
+    INSTANCE_NAMES,
+    ITERABLES,
+    SUBSCRIPTABLES,
+    WRITABLES,
+    check_codec,
+)
+from sandbox.hints import suggest
+from sandbox.interrupts import STATE, Interrupted, LimitExceeded, caught, interrupt, reset
+from sandbox.text import (
+    field_text,
+    guarded_mod,
+    guarded_vformat,
+    safe_ascii,
+    safe_format,
+    safe_repr,
+    safe_str,
+    scrub,
+)
+
+__all__ = [
+    "EXCEPTIONS",
+    "GUARDS",
+    "STATE",
+    "Facade",
+    "Interrupted",
+    "LimitExceeded",
+    "caught",
+    "check_codec",
+    "expose",
+    "expose_class",
+    "expose_module",
+    "guarded_getattr",
+    "guarded_getattr_builtin",
+    "guarded_getitem",
+    "guarded_getiter",
+    "guarded_hasattr_builtin",
+    "guarded_setattr_builtin",
+    "guarded_write",
+    "interrupt",
+    "module_names",
+    "reset",
+    "safe_ascii",
+    "safe_format",
+    "safe_repr",
+    "safe_str",
+    "scrub",
+    "type_name",
+]
+
+# Exact type -> names its instances show. The hot path: one dict and one set lookup.
+_ATTRS: dict[type, frozenset[str]] = dict(INSTANCE_NAMES)
+# Class object -> names the class object itself shows.
+_CLASS_ATTRS: dict[type, frozenset[str]] = dict(CLASS_NAMES)
+_ITERABLE: set[type] = set(ITERABLES)
+_SUBSCRIPTABLE: set[type] = set(SUBSCRIPTABLES)
+_WRITABLE: set[type] = set(WRITABLES)
+_MODULES: dict[str, Any] = {}
+
+# Classes learnt from `_exposed_`; bounded, so that classes made in executions cannot fill the memory of a worker.
+_LEARN_MAX = 1000
+
+_NOTHING: frozenset[str] = frozenset()
+_OMITTED: Any = object()
+
+
+class Facade:
+    """A module as an action sees it: named members, and nothing else behind it."""
+
+    __slots__ = ("_members", "_name")
+
+    def __init__(self, name: str, members: dict[str, Any]) -> None:
+        """Make the facade of module `name` out of its open members."""
+        self._name = name
+        self._members = dict(members)
+
+    def __repr__(self) -> str:
+        return f"<module {self._name!r}>"
+
+
+def expose(
+    cls: type,
+    names: frozenset[str] | None = None,
+    *,
+    writable: bool = False,
+    iterable: bool = False,
+    items: bool = False,
+) -> None:
+    """Register what instances of exactly `cls` show.
+
+    Args:
+        cls: a class whose own methods are all safe to call with hostile arguments.
+        names: attribute names; by default its `_exposed_`.
+        writable: items and attributes may be assigned.
+        iterable: may be iterated; implied when the class has `__iter__` and `_exposed_`.
+        items: may be subscripted; implied when the class has `__getitem__` and `_exposed_`.
+    """
+    names = cls.__dict__.get("_exposed_", _NOTHING) if names is None else frozenset(names)
+    wrong = sorted(name for name in names if name.startswith("_"))
+    if wrong:
+        raise ValueError(f"{cls.__name__}: a name beginning with an underscore cannot be exposed: {wrong}")
+    _ATTRS[cls] = names
+    if writable:
+        _WRITABLE.add(cls)
+    if iterable:
+        _ITERABLE.add(cls)
+    if items:
+        _SUBSCRIPTABLE.add(cls)
+
+
+def expose_class(cls: type, names: frozenset[str]) -> None:
+    """Register which attributes of the class object `cls` are open, constructors for instance."""
+    _CLASS_ATTRS[cls] = frozenset(names)
+
+
+def expose_module(name: str, facade: object) -> None:
+    """Make `import name` answer `facade`: a `Facade`, or any object with `_exposed_`. Dotted names are separate."""
+    _MODULES[name] = facade
+
+
+def module_names() -> list[str]:
+    """Answer the names an action can import, sorted."""
+    return sorted(_MODULES)
+
+
+def type_name(value: object) -> str:
+    """Answer the name of the type of `value`, as error messages use it."""
+    return type(value).__name__
+
+
+def guarded_getattr(value: Any, name: str, _attrs: dict[type, frozenset[str]] = _ATTRS) -> Any:
+    """Answer `value.name` if the type of `value` shows it; raise AttributeError, never answer None, otherwise."""
+    names = _attrs.get(type(value))
+    if names is not None and name in names:
+        return getattr(value, name)
+    return _getattr_slowly(value, name)
+
+
+def _getattr_slowly(value: Any, name: str) -> Any:
+    kind = type(value)
+    if kind is Facade:
+        try:
+            return value._members[name]
+        except KeyError:
+            message = f"module {value._name!r} has no attribute {suggest(name, value._members)}"
+            raise AttributeError(message) from None
+    if issubclass(kind, type):
+        return _getattr_of_class(value, name)
+    checked = CHECKED_METHODS.get(kind)
+    if checked is not None and name in checked:
+        return partial(checked[name], value)
+    names = _ATTRS.get(kind)
+    if names is None:
+        names = _learn(kind)
+        if name in names and name[:1] != "_":
+            return getattr(value, name)
+    if kind is types.SimpleNamespace and name[:1] != "_":
+        fields = vars(value)
+        if name in fields:
+            return fields[name]
+        raise AttributeError(f"the SimpleNamespace has no attribute {suggest(name, fields)}")
+    hook = getattr(kind, "__getattr__", None)
+    if hook is not None and name[:1] != "_":
+        hook(value, name)  # raises with a better message than ours; an answer, if it had one, is not the author's
+    raise AttributeError(_missing(value, name, names))
+
+
+def _getattr_of_class(cls: type, name: str) -> Any:
+    """Answer an attribute of a class object: `dict.fromkeys`, and methods by way of the class, `key=str.lower`."""
+    checked = CHECKED_METHODS.get(cls)
+    if checked is not None and name in checked:
+        return checked[name]
+    own = _CLASS_ATTRS.get(cls, _NOTHING)
+    names = own | _ATTRS.get(cls, _NOTHING) if cls in INSTANCE_NAMES else own
+    if name in names:
+        return getattr(cls, name)
+    raise AttributeError(f"class {cls.__name__!r} has no attribute {suggest(name, names)}")
+
+
+def _learn(kind: type) -> frozenset[str]:
+    """Answer what an unregistered type shows: its `_exposed_`; an exception only `args`; anything else nothing."""
+    exposed = getattr(kind, "_exposed_", None)
+    if type(exposed) is frozenset:
+        if len(_ATTRS) < _LEARN_MAX and not getattr(kind, "_ephemeral_", False):
+            expose(kind, exposed)
+        return exposed
+    return frozenset({"args"}) if issubclass(kind, Exception) else _NOTHING
+
+
+def _missing(value: Any, name: str, names: frozenset[str]) -> str:
+    kind = type(value)
+    if value is None:
+        return (
+            f"None has no attribute {name[:100]!r}: the value before the dot is absent here. "
+            "Test it first (`x.y if x else None`) or use `event.get('a.b', default)`"
+        )
+    if name[:1] == "_":
+        return f"{kind.__name__!r} has no attribute {name[:100]!r}: names beginning with an underscore are never open"
+    if kind is dict:
+        entry = repr(name[:100])
+        return f"a dict has no attribute {suggest(name, names)} (an entry is read as `x[{entry}]` or `x.get({entry})`)"
+    return f"{kind.__name__!r} has no attribute {suggest(name, names)}"
+
+
+def guarded_getitem(value: Any, key: Any) -> Any:
+    """Answer `value[key]`."""
+    kind = type(value)
+    if kind in _SUBSCRIPTABLE:
+        return value[key]
+    if issubclass(kind, type):
+        # `Names = dict[str, list[int]]`: the type is erased, as annotations are.
+        if value in CLASS_NAMES:
+            return value
+    elif hasattr(kind, "_exposed_") and hasattr(kind, "__getitem__"):
+        return value[key]
+    raise TypeError(f"'{kind.__name__}' object is not subscriptable")
+
+
+def guarded_getiter(value: Any) -> Any:
+    """Answer `value` itself if its type may be iterated."""
+    kind = type(value)
+    if kind in _ITERABLE or (hasattr(kind, "_exposed_") and hasattr(kind, "__iter__")):
+        return value
+    raise TypeError(f"'{kind.__name__}' object is not iterable")
+
+
+# Their items are always exact tuples: nothing to check one by one.
+_PAIRS = frozenset({type({}.items()), enumerate, zip})
+
+
+def guarded_iter_unpack(value: Any, spec: tuple[Any, ...] | None) -> Any:
+    """Answer an iterable of what `value` yields, each fit to be unpacked by `spec` (None: a flat target)."""
+    if spec is None:
+        return value if type(value) in _PAIRS else map(guarded_getiter, guarded_getiter(value))
+    return _unpack_each(guarded_getiter(value), spec)
+
+
+def _unpack_each(items: Any, spec: tuple[Any, ...]) -> Iterator[Any]:
+    for item in items:
+        yield guarded_unpack(item, spec)
+
+
+def guarded_unpack(value: Any, spec: tuple[Any, ...]) -> list[Any]:
+    """Answer the items of `value`, those that are unpacked further unpacked under guard.
+
+    Args:
+        value: what is assigned to a target with targets inside.
+        spec: `(least length, ((index, spec of the inner target), ...))`; an index after a star counts from the end.
+    """
+    items = list(guarded_getiter(value))
+    least, inner = spec
+    if len(items) >= least:  # else the interpreter says what is missing
+        for index, deeper in inner:
+            # A tuple too long for a target without star has no such item: the interpreter says so as well.
+            items[index] = guarded_unpack(items[index], deeper)
+    return items
+
+
+def guarded_write(value: Any) -> Any:
+    """Answer `value` itself if its items or attributes may be assigned and deleted."""
+    kind = type(value)
+    if kind in _WRITABLE or getattr(kind, "_writable_", False) is True:
+        return value
+    reason = getattr(kind, "_read_only_", None)
+    if type(reason) is str:
+        raise TypeError(reason)
+    raise TypeError(f"'{kind.__name__}' object cannot be changed: copy what you need into a dict or a list of your own")
+
+
+def guarded_kwargs(value: Any) -> dict[str, Any]:
+    """Answer the dict after `**` in a call; its names are held to the rule for keyword names in source."""
+    if type(value) is not dict:
+        raise TypeError(f"argument after ** must be a dict, not {type(value).__name__}")
+    for key in value:
+        if type(key) is not str:
+            raise TypeError("keywords must be strings")
+        if key[:1] == "_":
+            raise TypeError(f"keyword {key[:100]!r} begins with an underscore: such names are private")
+    return value
+
+
+def guarded_mapping(value: Any) -> Any:
+    """Answer what `{**value}` may take its entries from."""
+    if type(value) in _DICTS:
+        return value
+    raise TypeError(f"'{type(value).__name__}' object is not a dict")
+
+
+_DICTS = frozenset(kind for kind in WRITABLES if issubclass(kind, dict))
+
+
+def guarded_inplace_mod_item(value: Any, key: Any, right: Any) -> None:
+    """Do `value[key] %= right`."""
+    target = guarded_write(value)
+    target[key] = guarded_mod(target[key], right)
+
+
+def guarded_inplace_mod_attribute(value: Any, name: str, right: Any) -> None:
+    """Do `value.name %= right`; `name` comes from the source and does not begin with an underscore."""
+    target = guarded_write(value)
+    setattr(target, name, guarded_mod(getattr(target, name), right))
+
+
+def guarded_exception_type(kind: Any) -> Any:
+    """Answer what stands after `except` if it is a subclass of Exception, or a tuple of such.
+
+    Only evaluated while an exception is on its way, which may be an interrupt: that goes on at once.
+    """
+    caught()
+    for member in kind if type(kind) is tuple else (kind,):
+        if not (isinstance(member, type) and issubclass(member, Exception)):
+            raise TypeError("after `except` stands an exception class that derives from Exception, or a tuple of such")
+    return kind
+
+
+def guarded_raise(error: Any) -> Any:
+    """Answer what stands after `raise` or `from` if it is an Exception or a class of such."""
+    if isinstance(error, type) and issubclass(error, Exception):
+        return error
+    if issubclass(type(error), Exception):
+        return error
+    raise TypeError("exceptions must derive from Exception")
+
+
+def guarded_cause(error: Any) -> Any:
+    """Answer what stands after `raise ... from` if it is None, an Exception or a class of such."""
+    return None if error is None else guarded_raise(error)
+
+
+def guarded_import(name: str) -> Any:
+    """Answer the facade of module `name`."""
+    try:
+        return _MODULES[name]
+    except KeyError:
+        if name == "__future__":
+            raise ImportError("write `from __future__ import annotations`") from None
+        message = f"no module {suggest(name, _MODULES)}. An action can import: {', '.join(module_names())}"
+        raise ModuleNotFoundError(message, name=name) from None
+
+
+def guarded_import_from(name: str, member: str) -> Any:
+    """Answer what `from name import member` binds."""
+    module = guarded_import(name)
+    try:
+        return guarded_getattr(module, member)
+    except AttributeError as error:
+        submodule = _MODULES.get(f"{name}.{member}")
+        if submodule is not None:
+            return submodule
+        raise ImportError(f"cannot import {member[:100]!r} from {name!r}: {error}", name=name) from None
+
+
+def guarded_getattr_builtin(value: Any, name: Any, default: Any = _OMITTED, /) -> Any:
+    """The `getattr` of an action: `default` stands in for what is missing or not open."""
+    if type(name) is not str:
+        raise TypeError("attribute name must be string, not " + repr(type(name).__name__))
+    try:
+        return guarded_getattr(value, name)
+    except AttributeError:
+        if default is _OMITTED:
+            raise
+        return default
+
+
+def guarded_hasattr_builtin(value: Any, name: Any, /) -> bool:
+    """The `hasattr` of an action."""
+    missing = object()
+    return guarded_getattr_builtin(value, name, missing) is not missing
+
+
+def guarded_setattr_builtin(value: Any, name: Any, new: Any, /) -> None:
+    """The `setattr` of an action."""
+    if type(name) is not str:
+        raise TypeError("attribute name must be string, not " + repr(type(name).__name__))
+    if name[:1] == "_":
+        raise AttributeError(f"{name[:100]!r}: names beginning with an underscore are never open")
+    setattr(guarded_write(value), name, new)
+
+
+def _str_format(template: str, /, *args: Any, **kwargs: Any) -> str:
+    if type(template) is not str:
+        raise TypeError("str.format needs a str")
+    return guarded_vformat(template, args, kwargs, guarded_getattr, guarded_getitem)
+
+
+def _str_format_map(template: str, mapping: Any, /) -> str:
+    if type(template) is not str:
+        raise TypeError("str.format_map needs a str")
+    return guarded_vformat(template, (), guarded_mapping(mapping), guarded_getattr, guarded_getitem)
+
+
+CHECKED_METHODS[str]["format"] = _str_format
+CHECKED_METHODS[str]["format_map"] = _str_format_map
+
+GUARDS: dict[str, Callable[..., Any]] = {
+    "_getattr_": guarded_getattr,
+    "_getitem_": guarded_getitem,
+    "_getiter_": guarded_getiter,
+    "_iter_unpack_sequence_": guarded_iter_unpack,
+    "_unpack_sequence_": guarded_unpack,
+    "_write_": guarded_write,
+    "_kwargs_": guarded_kwargs,
+    "_mapping_": guarded_mapping,
+    "_mod_": guarded_mod,
+    "_inplace_mod_item_": guarded_inplace_mod_item,
+    "_inplace_mod_attribute_": guarded_inplace_mod_attribute,
+    "_text_": field_text,
+    "_str_": safe_str,
+    "_repr_": safe_repr,
+    "_ascii_": safe_ascii,
+    "_format_": safe_format,
+    "_caught_": caught,
+    "_exception_type_": guarded_exception_type,
+    "_raise_": guarded_raise,
+    "_cause_": guarded_cause,
+    "_import_": guarded_import,
+    "_import_from_": guarded_import_from,
+}
+"""Names that rewritten code calls; the environment puts them into the globals of every execution. Author code can
+neither read nor bind a name that begins and ends with an underscore."""
