@@ -41,7 +41,7 @@ class Flow:
     tenant: str
     settings: Settings
     bindings: tuple[Binding, ...] = ()
-    secrets: Mapping[str, Mapping[str, str]] = field(default=NO_SECRETS, repr=False)
+    secrets: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: NO_SECRETS, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,14 @@ class Snapshot:
     revision: int
     tenants: Mapping[str, Flow] = field(repr=False)
     sources: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One tenant as its author defines it: its flow, and the source of each bound revision by SHA-256."""
+
+    flow: Flow
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 EMPTY = Snapshot(revision=0, tenants=MappingProxyType({}), sources=MappingProxyType({}))

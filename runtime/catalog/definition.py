@@ -1,0 +1,297 @@
+"""The schema of `tenant.yaml`: from text to settings, bindings and secrets, with every fault at once.
+
+It knows the keys, their values and the limits of one tenant. It must not know the file system or the store, and it
+never looks inside an action's source. Called by `directory`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from runtime.catalog import yaml_file
+from runtime.core.mfa import FACTORS
+from runtime.core.model import Experience, Merge, Policy, Settings
+
+TENANT_NAME = r"[a-z0-9][a-z0-9-]{0,63}"
+ACTION_NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
+
+# Limits. Source: post-login reference, section 4.
+MAX_BINDINGS = 20
+MAX_SECRETS = 30
+MAX_SECRET_NAME_CHARS = 128
+MAX_SECRET_VALUE_CHARS = 4096
+MAX_TIMEOUT_MS = 20_000
+
+# `phone` is the reference's word for both ways to use a phone number.
+_PHONE = ("sms", "voice")
+
+_ActionName = Annotated[str, Field(pattern=f"^{ACTION_NAME}$")]
+_Factor = Literal[
+    "push-notification",
+    "sms",
+    "voice",
+    "otp",
+    "email",
+    "webauthn-roaming",
+    "webauthn-platform",
+    "recovery-code",
+    "duo",
+    "phone",
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class MfaSection(_Section):
+    """`mfa`: what the tenant decided about second factors. Omitted factors means every one but Duo."""
+
+    policy: Literal["never", "adaptive", "always"] = "never"
+    factors: list[_Factor] | None = None
+    merge: Literal["last_call", "strictest"] = "last_call"
+    none_lifts_adaptive: bool = False
+
+
+class BindingSection(_Section):
+    """One entry of `flows.post_login`."""
+
+    action: _ActionName
+    on_error: Literal["require_mfa", "deny", "continue"] = "require_mfa"
+    timeout_ms: Annotated[int, Field(ge=1, le=MAX_TIMEOUT_MS)] | None = None
+
+
+class FlowsSection(_Section):
+    """`flows`: ordered bindings by trigger."""
+
+    post_login: Annotated[list[BindingSection], Field(max_length=MAX_BINDINGS)] = Field(default_factory=list)
+
+
+class EnvReference(_Section):
+    """A secret that is read from the environment of `vestibule apply`."""
+
+    env: Annotated[str, Field(min_length=1)]
+
+
+class TenantFile(_Section):
+    """The whole of `tenant.yaml`. Secret values are read apart, so that no message can quote one."""
+
+    tenant: Annotated[str, Field(pattern=f"^{TENANT_NAME}$")]
+    login_experience: Literal["new", "classic"] = "new"
+    mfa: MfaSection = MfaSection()
+    flows: FlowsSection = FlowsSection()
+    secrets: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
+
+
+@dataclass(slots=True)
+class Tenant:
+    """A tenant file read without fault. `secrets` holds the values, whatever they came from."""
+
+    name: str
+    settings: Settings
+    bindings: list[BindingSection]
+    secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
+
+
+def read(
+    document: yaml_file.Document, folder: str, actions: frozenset[str], environ: Mapping[str, str]
+) -> Tenant | None:
+    """Check a document against the schema; None, with faults in the document, when anything is wrong.
+
+    `actions` are the names of the action files that exist, `environ` answers `{env: NAME}` secrets.
+    """
+    if () in document.broken:
+        return None
+    before = len(document.faults)
+    try:
+        parsed = TenantFile.model_validate(document.value)
+    except ValidationError as error:
+        _explain(document, error)
+        # What can be checked without the schema is, so that one run lists everything.
+        raw = document.value.get("secrets") if isinstance(document.value, dict) else None
+        _secrets(document, raw, actions, environ)
+        return None
+    if parsed.tenant != folder:
+        document.fault(("tenant",), f"got {parsed.tenant!r} in folder {folder!r}; want the name of its folder")
+    _bindings(document, parsed.flows.post_login, actions)
+    settings = _settings(document, parsed)
+    secrets = _secrets(document, parsed.secrets, actions, environ)
+    if len(document.faults) > before or document.broken:
+        return None
+    return Tenant(parsed.tenant, settings, parsed.flows.post_login, secrets)
+
+
+def _settings(document: yaml_file.Document, parsed: TenantFile) -> Settings:
+    experience = Experience(parsed.login_experience)
+    policy = Policy(parsed.mfa.policy)
+    listed = parsed.mfa.factors
+    if listed is None:
+        factors = Settings().factors
+    else:
+        for at, name in enumerate(listed):
+            if name in listed[:at]:
+                document.fault(("mfa", "factors", at), f"{name!r} is listed twice; keep one")
+        wide = (part for name in listed for part in (_PHONE if name == "phone" else (name,)))
+        factors = tuple(dict.fromkeys(wide))
+    offered = FACTORS["any", experience]
+    if policy is not Policy.NEVER and not set(offered) & set(factors):
+        document.fault(
+            ("mfa", "factors"),
+            f"policy {policy.value!r} could never be met: in the {experience.value} experience it needs one of "
+            f"{', '.join(offered)}; add one, or set policy to 'never'",
+        )
+    return Settings(experience, policy, factors, Merge(parsed.mfa.merge), parsed.mfa.none_lifts_adaptive)
+
+
+def _bindings(document: yaml_file.Document, bindings: list[BindingSection], actions: frozenset[str]) -> None:
+    first: dict[str, int] = {}
+    for at, binding in enumerate(bindings):
+        path = ("flows", "post_login", at, "action")
+        if binding.action in first:
+            place = yaml_file.dotted(("flows", "post_login", first[binding.action]))
+            document.fault(path, f"{binding.action!r} is bound twice, first at {place}; keep one")
+        first.setdefault(binding.action, at)
+        if binding.action not in actions:
+            hint = _nearest(binding.action, sorted(actions))
+            document.fault(path, f"there is no file actions/{binding.action}.py; add it or correct the name{hint}")
+
+
+def _secrets(
+    document: yaml_file.Document, raw: Any, actions: frozenset[str], environ: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """Read secrets without ever quoting a value."""
+    secrets: dict[str, dict[str, str]] = {}
+    if not isinstance(raw, dict):
+        return secrets
+    for action, named in raw.items():
+        path: yaml_file.Path = ("secrets", action)
+        if action not in actions:
+            hint = _nearest(action, sorted(actions))
+            document.fault(path, f"there is no file actions/{action}.py to use them; correct the name or remove{hint}")
+        if not isinstance(named, dict):
+            continue
+        if len(named) > MAX_SECRETS:
+            document.fault(path, f"has {len(named)} secrets; an action may have {MAX_SECRETS}")
+        values = secrets.setdefault(action, {})
+        for name, given in named.items():
+            value = _secret(document, (*path, name), name, given, environ)
+            if value is not None:
+                values[name] = value
+    return secrets
+
+
+def _secret(
+    document: yaml_file.Document, path: yaml_file.Path, name: str, given: Any, environ: Mapping[str, str]
+) -> str | None:
+    if path in document.broken:
+        return None
+    if not 0 < len(name) <= MAX_SECRET_NAME_CHARS or not name.isprintable():
+        document.fault(path[:-1], f"a secret's name has 1 to {MAX_SECRET_NAME_CHARS} printable characters")
+        return None
+    value = given
+    if isinstance(given, dict):
+        if list(given) != ["env"] or not isinstance(given["env"], str) or not given["env"]:
+            document.fault(path, "got a mapping; want text in quotes, or exactly {env: NAME_OF_A_VARIABLE}")
+            return None
+        value = environ.get(given["env"])
+        if value is None:
+            document.fault(path, f"the environment variable {given['env']} is not set; set it and apply again")
+            return None
+    if not isinstance(value, str):
+        document.fault(path, f"got {_kind(value)}; want text: put it in quotes")
+        return None
+    if len(value) > MAX_SECRET_VALUE_CHARS:
+        document.fault(path, f"has {len(value)} characters; a secret may have {MAX_SECRET_VALUE_CHARS}")
+        return None
+    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        document.fault(path, "holds a NUL or a character that is not Unicode text; encode it, for example as base64")
+        return None
+    return value
+
+
+def _explain(document: yaml_file.Document, error: ValidationError) -> None:
+    """Turn pydantic's errors into faults: where, what was given, what is wanted."""
+    for entry in error.errors(include_url=False, include_context=True):
+        path: yaml_file.Path = tuple(entry["loc"])
+        if any(path[:length] in document.broken for length in range(len(path) + 1)):
+            continue
+        kind, given, context = entry["type"], entry["input"], entry.get("ctx", {})
+        if kind == "extra_forbidden":
+            known = _keys(path[:-1])
+            hint = _nearest(str(path[-1]), known)
+            document.fault(path, f"unknown key; known here are {', '.join(known)}{hint}")
+        elif kind == "missing":
+            document.fault(path, "is missing; add it")
+        elif kind == "literal_error":
+            known = [str(value) for value in _choices(path)]
+            hint = _nearest(given, known) if isinstance(given, str) else ""
+            document.fault(path, f"got {_shown(path, given)}; want one of {', '.join(known)}{hint}")
+        elif kind == "string_pattern_mismatch":
+            want = "lower-case letters, digits and hyphens" + (", underscores too" if path[0] == "flows" else "")
+            document.fault(path, f"got {_shown(path, given)}; want 1 to 64 {want}, a letter or digit first")
+        elif kind == "too_long":
+            document.fault(path, f"has {context['actual_length']} entries; at most {context['max_length']} are allowed")
+        elif kind in ("greater_than_equal", "less_than_equal"):
+            document.fault(path, f"got {given}; want a whole number from 1 to {MAX_TIMEOUT_MS}")
+        else:
+            document.fault(path, f"got {_shown(path, given)}; want {_WANTED.get(kind, entry['msg'])}")
+
+
+_WANTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def _model(path: yaml_file.Path) -> type[BaseModel]:
+    sections: dict[Any, type[BaseModel]] = {"mfa": MfaSection, "flows": FlowsSection}
+    if not path:
+        return TenantFile
+    if path[:2] == ("flows", "post_login"):
+        return BindingSection
+    return sections[path[0]]
+
+
+def _keys(path: yaml_file.Path) -> list[str]:
+    return list(_model(path).model_fields)
+
+
+def _choices(path: yaml_file.Path) -> tuple[Any, ...]:
+    if path[:2] == ("mfa", "factors"):
+        return get_args(_Factor)
+    return get_args(_model(path[:-1]).model_fields[str(path[-1])].annotation)
+
+
+def _nearest(given: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(given, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+def _shown(path: yaml_file.Path, value: Any) -> str:
+    """Describe a value: its kind, and itself when it is short, scalar and no secret."""
+    if path[:1] == ("secrets",) or value is None or isinstance(value, list | dict):
+        return _kind(value)
+    shown = "true" if value is True else "false" if value is False else repr(value)
+    return f"{_kind(value)} {shown if len(shown) <= 60 else shown[:57] + '...'}"
