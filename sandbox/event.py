@@ -85,7 +85,7 @@ def parse(data: bytes) -> event_pb2.PostLoginEvent:
 
 
 def plain_struct(struct: Struct) -> dict[str, Any]:
-    """Convert a Struct to a fresh dict, keys sorted. Integral numbers become int, as JSON authors expect: `5`, not `5.0`.
+    """Convert a Struct to a fresh dict with sorted keys. Integral numbers become int: `5`, as in JSON, not `5.0`.
 
     Sorted, because a protobuf map has no order and its iteration varies from process to process, while an execution
     must come out the same wherever it runs.
