@@ -7,6 +7,7 @@ never looks inside an action's source. Called by `directory`.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, get_args
@@ -107,23 +108,26 @@ def read(
     """
     if () in document.broken:
         return None
-    before = len(document.faults)
+    raw = document.value
+    parsed = None
     try:
-        parsed = TenantFile.model_validate(document.value)
+        parsed = TenantFile.model_validate(raw)
     except ValidationError as error:
         _explain(document, error)
-        # What can be checked without the schema is, so that one run lists everything.
-        raw = document.value.get("secrets") if isinstance(document.value, dict) else None
-        _secrets(document, raw, actions, environ)
+    # These look at the raw value, so that a fault of the schema hides none of them.
+    name = _at(raw, "tenant")
+    if isinstance(name, str) and re.fullmatch(TENANT_NAME, name) and name != folder:
+        document.fault(("tenant",), f"got {name!r} in folder {folder!r}; want the name of its folder")
+    _bindings(document, _at(_at(raw, "flows"), "post_login"), actions)
+    secrets = _secrets(document, _at(raw, "secrets"), actions, environ)
+    if parsed is None:
         return None
-    if parsed.tenant != folder:
-        document.fault(("tenant",), f"got {parsed.tenant!r} in folder {folder!r}; want the name of its folder")
-    _bindings(document, parsed.flows.post_login, actions)
     settings = _settings(document, parsed)
-    secrets = _secrets(document, parsed.secrets, actions, environ)
-    if len(document.faults) > before or document.broken:
-        return None
-    return Tenant(parsed.tenant, settings, parsed.flows.post_login, secrets)
+    return None if document.faults else Tenant(parsed.tenant, settings, parsed.flows.post_login, secrets)
+
+
+def _at(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, dict) else None
 
 
 def _settings(document: yaml_file.Document, parsed: TenantFile) -> Settings:
@@ -148,17 +152,20 @@ def _settings(document: yaml_file.Document, parsed: TenantFile) -> Settings:
     return Settings(experience, policy, factors, Merge(parsed.mfa.merge), parsed.mfa.none_lifts_adaptive)
 
 
-def _bindings(document: yaml_file.Document, bindings: list[BindingSection], actions: frozenset[str]) -> None:
+def _bindings(document: yaml_file.Document, raw: Any, actions: frozenset[str]) -> None:
     first: dict[str, int] = {}
-    for at, binding in enumerate(bindings):
+    for at, entry in enumerate(raw if isinstance(raw, list) else ()):
+        action = _at(entry, "action")
+        if not isinstance(action, str) or not re.fullmatch(ACTION_NAME, action):
+            continue
         path = ("flows", "post_login", at, "action")
-        if binding.action in first:
-            place = yaml_file.dotted(("flows", "post_login", first[binding.action]))
-            document.fault(path, f"{binding.action!r} is bound twice, first at {place}; keep one")
-        first.setdefault(binding.action, at)
-        if binding.action not in actions:
-            hint = _nearest(binding.action, sorted(actions))
-            document.fault(path, f"there is no file actions/{binding.action}.py; add it or correct the name{hint}")
+        if action in first:
+            place = yaml_file.dotted(("flows", "post_login", first[action]))
+            document.fault(path, f"{action!r} is bound twice, first at {place}; keep one")
+        first.setdefault(action, at)
+        if action not in actions:
+            hint = _nearest(action, sorted(actions))
+            document.fault(path, f"there is no file actions/{action}.py; add it or correct the name{hint}")
 
 
 def _secrets(

@@ -97,7 +97,7 @@ class _Reader:
             return None
         document = yaml_file.parse(str(self._label / "tenant.yaml"), text)
         tenant = definition.read(document, self._folder.name, actions, environ)
-        self._faults.extend(document.faults)
+        self._faults.extend(document.ordered())
         if tenant is None or len(self._faults) > before:
             return None
         bindings = []

@@ -48,6 +48,14 @@ class Document:
         line, column = self.places[path]
         return f"{self.file}:{line}:{column}"
 
+    def ordered(self) -> list[Fault]:
+        """List the faults in the order of the file."""
+
+        def place(fault: Fault) -> tuple[int, ...]:
+            return tuple(int(part) for part in fault.where.removeprefix(self.file).split(":") if part)
+
+        return sorted(self.faults, key=place)
+
     def fault(self, path: Path, message: str) -> None:
         """Note a fault at a path."""
         name = dotted(path)
@@ -61,7 +69,8 @@ def dotted(path: Path) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += f".{part}" if text else part
+            name = part if part.isprintable() and len(part) <= 60 else f"{part[:60]!r}"
+            text += f".{name}" if text else name
     return text
 
 
@@ -85,11 +94,12 @@ def parse(file: str, text: str) -> Document:
 
 @dataclass(slots=True)
 class _Open:
-    """A mapping or sequence that is being read. `key` is the mapping key whose value comes next."""
+    """A mapping or sequence that is being read. `key` is the mapping key whose value comes next, with its place."""
 
     value: Any
     path: Path
     key: str | None = None
+    key_mark: Any = None
 
 
 class _Builder:
@@ -133,7 +143,7 @@ class _Builder:
         top = self._stack[-1] if self._stack else None
         if top is not None and isinstance(top.value, dict) and top.key is None:
             self._refuse(event, top.path, "a key must be text")
-            top.key = ""
+            top.key, top.key_mark = "", event.start_mark
             self._refused = 1
             return
         path = self._place(event)
@@ -152,12 +162,12 @@ class _Builder:
     def _read(self, event: Any) -> None:
         top = self._stack[-1] if self._stack else None
         if not self._refused and top is not None and isinstance(top.value, dict) and top.key is None:
-            top.key = event.value
+            top.key, top.key_mark = event.value, event.start_mark
             problem = _form(event)
             if problem:
                 self._refuse(event, top.path, problem)
             return
-        plain = event.style is None
+        plain = event.implicit[0]  # neither quoted nor a block
         self._scalar(event, _plain(event.value) if plain else event.value, _form(event))
 
     def _scalar(self, event: Any, value: Any, problem: str | None) -> None:
@@ -166,7 +176,7 @@ class _Builder:
         top = self._stack[-1] if self._stack else None
         if problem and top is not None and isinstance(top.value, dict) and top.key is None:
             self._refuse(event, top.path, problem)
-            top.key = ""
+            top.key, top.key_mark = "", event.start_mark
             return
         path = self._place(event)
         if path is None:
@@ -186,6 +196,7 @@ class _Builder:
             else:
                 key = top.key or ""
                 path = (*top.path, key)
+                mark = top.key_mark
                 if key in top.value:
                     top.key = None
                     first = self._document.places[path][0]
