@@ -133,3 +133,19 @@ class WorkerLost(WorkerError):
 
 class ProtocolViolation(WorkerError):
     """A worker sent what it may not send in its state; it is killed, not argued with."""
+
+
+class ClientError(VestibuleError):
+    """A command that calls a daemon got no decision."""
+
+
+class CannotReach(ClientError):
+    """No daemon answered at the target."""
+
+
+class NoDecision(ClientError):
+    """The daemon answered with an error. `code` names its gRPC status; the message has one line per detail."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)

@@ -1,0 +1,71 @@
+"""Bytes of a request to checked values, without turning the event into objects.
+
+Knows: the public request's wire form and its limits. Must not know: grpc, the flow. Called by: services.py.
+"""
+
+import re
+import uuid
+from typing import Final
+
+from google.protobuf.message import DecodeError
+from vestibule.v1.event_pb2 import PostLoginEvent
+from vestibule.v1.runtime_service_pb2 import ExecutePostLoginRequest
+from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
+
+from runtime.errors import InvalidEvent, InvalidRequest
+
+_TENANT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
+_REQUEST_ID_CHARS: Final = 128
+
+# How much of a message besides its event is let in before gRPC itself refuses it: a name, an id, some unknown fields.
+ENVELOPE_BYTES: Final = 64 * 1024
+
+
+def decode(data: bytes, max_event_bytes: int) -> tuple[str, str, bytes]:
+    """Return (tenant id, request id, event) of a serialized ExecutePostLoginRequest; an empty request id is replaced.
+
+    data: bytes from a caller; hostile. The event is checked by parsing it here, so that no worker is asked to.
+    Raises: InvalidRequest, InvalidEvent.
+    """
+    try:
+        envelope = ExecuteEnvelope.FromString(data)
+    except DecodeError:
+        raise InvalidRequest(
+            "request", "is not a serialized vestibule.v1.ExecutePostLoginRequest; check the client's proto files"
+        ) from None
+    tenant_id: str = envelope.tenant_id
+    request_id: str = envelope.request_id
+    event: bytes = envelope.event
+    if not _TENANT(tenant_id):
+        raise InvalidRequest("tenant_id", _tenant_fault(tenant_id))
+    if not request_id:
+        request_id = uuid.uuid4().hex
+    elif len(request_id) > _REQUEST_ID_CHARS or not request_id.isprintable():
+        raise InvalidRequest(
+            "request_id",
+            f"text of {len(request_id)} characters is not usable as an id; "
+            f"send at most {_REQUEST_ID_CHARS} printable ones, or none to have one chosen",
+        )
+    if len(event) > max_event_bytes:
+        raise InvalidEvent(
+            f"{len(event)} bytes are more than the {max_event_bytes} allowed; send less metadata, query or body"
+        )
+    if not event and not ExecutePostLoginRequest.FromString(data).HasField("event"):
+        # Absent is a fault of the gateway, and a flow that sees only absent members might not require a factor.
+        raise InvalidEvent("is absent; send the post-login event that is to be decided")
+    try:
+        PostLoginEvent.FromString(event)
+    except DecodeError:
+        raise InvalidEvent(
+            "is not a serialized vestibule.v1.PostLoginEvent; check the client's proto files, and that text is UTF-8"
+        ) from None
+    return tenant_id, request_id, event
+
+
+def _tenant_fault(tenant_id: str) -> str:
+    if not tenant_id:
+        return "is absent; send the id of the tenant whose flow is to decide"
+    return (
+        f"text of {len(tenant_id)} characters is not a tenant id; "
+        "send 1 to 64 lower-case letters, digits and hyphens that begin with a letter or digit"
+    )

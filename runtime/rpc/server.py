@@ -1,0 +1,123 @@
+"""The gRPC server: what it listens on, which services it has, how it stops.
+
+Knows: grpc.aio, health, reflection. Must not know: how a login is decided. Called by: the daemon, which imports this
+module only after the zygote runs: grpc starts threads, and threads and fork do not mix.
+"""
+
+import asyncio
+import errno
+import socket
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+from vestibule.v1 import runtime_service_pb2
+
+from runtime.config import Config
+from runtime.config_kinds import split_address
+from runtime.errors import StartError
+from runtime.log import Log
+from runtime.metrics import GRPC_SERVICE, Metrics
+from runtime.rpc.codec import ENVELOPE_BYTES
+from runtime.rpc.services import ActionRuntime, FlowRunner
+
+_REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
+_SERVICES: Final = ("", GRPC_SERVICE)
+_LAST_ANSWER_S: Final = 0.02
+
+
+class Server:
+    """One listening gRPC server. Belongs to one event loop."""
+
+    def __init__(self, flows: FlowRunner, config: Config, metrics: Metrics, log: Log) -> None:
+        self._address = config.listen
+        self._runtime = ActionRuntime(flows, config, metrics, log)
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(options=_options(config))
+        self._server.add_generic_rpc_handlers((self._runtime.handler(),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._add_reflection()
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen and serve. Raises: StartError when the address cannot be used."""
+        _check_free(self._address)
+        try:
+            self.port = self._server.add_insecure_port(self._address)
+        except RuntimeError:
+            raise _refusal(self._address, "it cannot be bound") from None
+        for service in _SERVICES:
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        await self._server.start()
+
+    def give_up_lost(self) -> None:
+        """See ActionRuntime: to be called every second or so."""
+        self._runtime.give_up_lost()
+
+    async def stop(self, drain_s: float) -> bool:
+        """Report NOT_SERVING, take no new login, let those in flight finish. Returns whether they all did."""
+        self._runtime.draining = True
+        await self._health.enter_graceful_shutdown()
+        # `stop` alone would wait for every open health watch too, to the end of its grace: wait for logins, then end.
+        stopping = asyncio.ensure_future(self._server.stop(drain_s))
+        finished = True
+        try:
+            await asyncio.wait_for(self._runtime.wait_idle(), drain_s)
+            # The answer of the last login is written by gRPC after its handler returned: give it a turn.
+            await asyncio.sleep(_LAST_ANSWER_S)
+        except TimeoutError:
+            finished = False
+        await self._server.stop(0)
+        await stopping
+        return finished
+
+    def _add_reflection(self) -> None:
+        # The descriptor, not the text: reflection answers from the pool that importing it fills.
+        ours = runtime_service_pb2.DESCRIPTOR.services_by_name["ActionRuntimeService"].full_name
+        names = (ours, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        servicer = reflection.aio.ReflectionServicer(names)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self._server)
+        # v1 is v1alpha under another name, message for message; newer clients ask for it first.
+        method = grpc.stream_stream_rpc_method_handler(
+            servicer.ServerReflectionInfo,
+            request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+            response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+        )
+        handler = grpc.method_handlers_generic_handler(_REFLECTION_V1, {"ServerReflectionInfo": method})
+        self._server.add_generic_rpc_handlers((handler,))
+
+
+def _options(config: Config) -> list[tuple[str, int]]:
+    return [
+        # Off, or a second daemon on the same port would start and silently take half of the logins.
+        ("grpc.so_reuseport", 0),
+        # A little above our own limit, so that an event that is too large is refused by us, in words.
+        ("grpc.max_receive_message_length", config.limits.event_bytes + ENVELOPE_BYTES),
+        ("grpc.max_metadata_size", 16 * 1024),
+        # A gateway keeps its connection for days: find out when it is gone, and let it find out about us.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ]
+
+
+def _check_free(address: str) -> None:
+    """Try the address with a plain socket first: gRPC's own answer does not say why, and prints lines of its own."""
+    host, port = split_address(address)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, target in found:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(target)
+    except OSError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) and len(found) > 1:
+            return  # one of several addresses of a name, such as ::1 of localhost without IPv6; gRPC binds the rest
+        raise _refusal(address, (error.strerror or str(error)).lower()) from None
+
+
+def _refusal(address: str, reason: str) -> StartError:
+    return StartError(f"listen: cannot listen on {address}: {reason}; choose another address with --listen")

@@ -1,0 +1,129 @@
+"""The handler of ActionRuntimeService: one login in, one serialized decision out.
+
+Knows: the limits of a call, its deadline, what is counted. Must not know: how a flow runs. Called by: gRPC, per call.
+Requests and answers pass as bytes: gRPC is given no serializer, so the event is never turned into Python objects.
+"""
+
+import asyncio
+from time import perf_counter
+from typing import Any, Final, Protocol
+
+import grpc
+
+from runtime.config import Config
+from runtime.errors import CapacityError, DeadlineExceeded, Draining, TooManyInFlight
+from runtime.log import Log, clip, where
+from runtime.metrics import GRPC_METHOD, GRPC_SERVICE, Metrics
+from runtime.rpc import status
+from runtime.rpc.codec import decode
+
+# Kept back from the caller's deadline, so that a decision made at the last moment still arrives: a tenth, at most this.
+_ANSWER_S: Final = 0.02
+# A flow answers by its deadline. One that has not this long after it is lost, by a fault of ours; it is given up.
+_LOST_S: Final = 2.0
+
+
+class FlowRunner(Protocol):
+    """What decides."""
+
+    async def execute(self, tenant_id: str, request_id: str, event: bytes, deadline: float) -> bytes:
+        """Return a serialized ExecutePostLoginResponse by the instant `deadline` of the loop's clock."""
+
+
+class ActionRuntime:
+    """Decides logins until it drains. Belongs to one event loop."""
+
+    def __init__(self, flows: FlowRunner, config: Config, metrics: Metrics, log: Log) -> None:
+        self.draining = False
+        self._flows = flows
+        self._metrics = metrics
+        self._log = log
+        self._max_in_flight = config.limits.max_in_flight
+        self._max_event_bytes = config.limits.event_bytes
+        self._longest_s = (config.sandbox.flow_timeout_ms + config.pool.queue_wait_ms) / 1000
+        self._time = asyncio.get_running_loop().time
+        self._running: dict[asyncio.Task[Any], float] = {}
+        self._lost: set[asyncio.Task[Any]] = set()
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """Return what the server registers."""
+        method = grpc.unary_unary_rpc_method_handler(self._handle)
+        return grpc.method_handlers_generic_handler(GRPC_SERVICE, {GRPC_METHOD: method})
+
+    async def wait_idle(self) -> None:
+        """Return when no login is in flight."""
+        while self._running:
+            await asyncio.wait(tuple(self._running))
+
+    async def _handle(self, request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
+        began = perf_counter()
+        metrics = self._metrics
+        metrics.rpc_started_total += 1
+        code = "OK"
+        try:
+            return await self._decide(request, context)
+        except asyncio.CancelledError:
+            remaining = context.time_remaining()
+            code = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
+            raise
+        except Exception as error:  # noqa: BLE001 - a process edge: whatever it is, the caller gets a status
+            code, answer = self._answer(error)
+        finally:
+            metrics.rpc_handled(code, perf_counter() - began)
+        await status.abort(context, answer)
+        raise AssertionError("abort does not return")
+
+    async def _decide(self, request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
+        metrics = self._metrics
+        if self.draining:
+            raise Draining
+        if metrics.logins_in_flight >= self._max_in_flight:
+            raise TooManyInFlight(f"{self._max_in_flight} logins are being decided, as many as are allowed at a time")
+        tenant_id, request_id, event = decode(request, self._max_event_bytes)
+        longest_s = self._longest_s
+        remaining = context.time_remaining()
+        if remaining is not None:
+            longest_s = min(longest_s, remaining - min(_ANSWER_S, remaining / 10))
+            if longest_s <= 0:
+                raise DeadlineExceeded
+        deadline = self._time() + longest_s
+        task = asyncio.current_task()
+        assert task is not None
+        self._running[task] = deadline + _LOST_S
+        metrics.logins_in_flight += 1
+        try:
+            return await self._flows.execute(tenant_id, request_id, event, deadline)
+        except asyncio.CancelledError:
+            if task not in self._lost:
+                raise
+            task.uncancel()
+            self._log.error("login.lost", tenant=tenant_id, request_id=request_id)
+            raise DeadlineExceeded from None
+        finally:
+            metrics.logins_in_flight -= 1
+            del self._running[task]
+            self._lost.discard(task)
+
+    def give_up_lost(self) -> None:
+        """Cancel logins far past their deadline. Called every second or so: a timer for each login would cost 4 us."""
+        now = self._time()
+        for task, latest in tuple(self._running.items()):
+            if latest < now and task not in self._lost:
+                self._lost.add(task)
+                task.cancel()
+
+    def _answer(self, error: Exception) -> tuple[str, Any]:
+        """Count and log an error; return its code's name and the status for the caller."""
+        code, reason, answer = status.to_status(error)
+        if isinstance(error, CapacityError):
+            self._metrics.shed(error.reason)
+        elif isinstance(error, Draining):
+            self._metrics.shed("draining")
+        if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
+            # Not the message: of an error that nobody foresaw, nobody knows what it quotes.
+            self._log.error("login.failed", error=type(error).__name__, where=where(error))
+        elif code is grpc.StatusCode.UNAVAILABLE:
+            self._log.error("login.failed", reason=reason, error=clip(str(error)))
+        else:
+            self._log.debug("login.refused", reason=reason, error=clip(str(error)))
+        return code.name, answer
