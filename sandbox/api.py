@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final, NoReturn
 
 from sandbox import surface
+from sandbox.interrupts import LimitExceeded
 from sandbox.values import nearest
 
 
@@ -40,9 +41,6 @@ class Recorder:
             if fault := self._spending.spend(call, bound):
                 raise ValueError(f"api.{call.op}: {fault}")
         if len(self.commands) >= surface.MAX_COMMANDS:
-            # Imported here: the guards import the whole language policy, which checking a surface does not need.
-            from sandbox.guards import LimitExceeded
-
             raise LimitExceeded("commands", f"more than {surface.MAX_COMMANDS} api calls in one execution")
         self.commands.append((call.op, bound))
 
