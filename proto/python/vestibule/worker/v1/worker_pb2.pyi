@@ -17,7 +17,7 @@ class ExecuteEnvelope(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[bytes] = ...) -> None: ...
 
 class RunFlow(_message.Message):
-    __slots__ = ("nonce", "event", "steps", "now_ns", "seed", "budget_us", "check_only")
+    __slots__ = ("nonce", "event", "steps", "now_ns", "seed", "budget_us", "check_only", "output_bytes")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,7 @@ class RunFlow(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     BUDGET_US_FIELD_NUMBER: _ClassVar[int]
     CHECK_ONLY_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_BYTES_FIELD_NUMBER: _ClassVar[int]
     nonce: int
     event: bytes
     steps: _containers.RepeatedCompositeFieldContainer[Step]
@@ -32,7 +33,8 @@ class RunFlow(_message.Message):
     seed: bytes
     budget_us: int
     check_only: bool
-    def __init__(self, nonce: _Optional[int] = ..., event: _Optional[bytes] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., now_ns: _Optional[int] = ..., seed: _Optional[bytes] = ..., budget_us: _Optional[int] = ..., check_only: _Optional[bool] = ...) -> None: ...
+    output_bytes: int
+    def __init__(self, nonce: _Optional[int] = ..., event: _Optional[bytes] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., now_ns: _Optional[int] = ..., seed: _Optional[bytes] = ..., budget_us: _Optional[int] = ..., check_only: _Optional[bool] = ..., output_bytes: _Optional[int] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ("action", "revision", "source", "budget_us", "secrets", "stop_on_failure", "handler")

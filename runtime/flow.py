@@ -1,0 +1,400 @@
+"""One login: snapshot, lease, run, executions, decision.
+
+Knows the order of things and what each failure of a worker means for the login. Must not know gRPC, SQL or how a worker
+is made. Called by the rpc service, and by `runtime.local` for the commands that run actions without a daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Final
+
+from vestibule.v1 import event_pb2, runtime_service_pb2
+from vestibule.worker.v1 import worker_pb2
+
+from runtime import codec
+from runtime.core.aggregate import aggregate, ends_flow
+from runtime.core.model import Execution, ExecutionError, Verdict
+from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, UnknownTenant, WorkerError, WorkerLost
+from runtime.log import clip
+from runtime.plan import Plan
+from runtime.workers import reply
+from runtime.workers.watchdog import Watchdog
+from runtime.workers.worker import KillReason, WorkerKilled
+from sandbox import journal
+
+if TYPE_CHECKING:
+    from runtime.catalog.base import Binding, Catalog
+    from runtime.config import Config
+    from runtime.core.model import Decision
+    from runtime.log import Log, LoginLog
+    from runtime.metrics import Metrics
+    from runtime.workers.pool import Pool
+    from runtime.workers.worker import Worker
+
+COMPILE_BUDGET_NS: Final = 3_200_000_000
+"""A little above the worker's own, which gives the better message."""
+TEARDOWN_BUDGET_NS: Final = 200_000_000
+# Time to encode and send the answer before the caller's deadline.
+_MARGIN_US: Final = 5_000
+_EXIT_MEMORY: Final = 4
+
+_TIMED_OUT_SIGNALS: Final = frozenset({signal.SIGXCPU})
+_CRASH_SIGNALS: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
+
+
+class FlowRunner:
+    """Decides logins. One per daemon; everything it needs is given."""
+
+    def __init__(
+        self, catalog: Catalog, pool: Pool, metrics: Metrics, config: Config, log: Log, login_log: LoginLog
+    ) -> None:
+        sandbox = config.sandbox
+        self._catalog = catalog
+        self._pool = pool
+        self._metrics = metrics
+        self._log = log
+        self._login_log = login_log
+        self._action_timeout_us = sandbox.action_timeout_ms * 1000
+        self._flow_timeout_us = sandbox.flow_timeout_ms * 1000
+        self._grace_ns = sandbox.kill_grace_ms * 1_000_000
+        self._output_bytes = sandbox.output_bytes
+        self._queue_wait_s = config.pool.queue_wait_ms / 1000
+        self._plans: dict[str, Plan] = {}
+        self._watchdog = Watchdog(asyncio.get_running_loop(), self._grace_ns, COMPILE_BUDGET_NS, TEARDOWN_BUDGET_NS)
+        self._orphans: set[asyncio.Task[None]] = set()
+        pool.prime = self._prime
+
+    async def close(self) -> None:
+        """Wait for answers nobody waits for any more; their workers are bounded by the watchdog."""
+        if self._orphans:
+            await asyncio.wait(set(self._orphans))
+        self._watchdog.close()
+
+    async def execute(self, tenant_id: str, request_id: str, event: bytes, deadline: float) -> bytes:
+        """Decide one login.
+
+        Args:
+            tenant_id: checked by the caller.
+            request_id: not empty.
+            event: a serialized PostLoginEvent that has been parsed once without error.
+            deadline: instant of the loop's clock by which the answer must be sent.
+
+        Returns:
+            A serialized ExecutePostLoginResponse.
+
+        Raises:
+            UnknownTenant, DeadlineExceeded, CapacityError, WorkerError: there is no decision.
+        """
+        started_ns = time.monotonic_ns()
+        snapshot = self._catalog.snapshot()
+        flow = snapshot.tenants.get(tenant_id)
+        if flow is None:
+            raise UnknownTenant(tenant_id)
+        plan = self._plans.get(tenant_id)
+        if plan is None or plan.flow is not flow:
+            plan = self._plans[tenant_id] = Plan(flow, snapshot.sources, self._action_timeout_us)
+        noise = os.urandom(32)
+        executions = (
+            await self.run(plan, event, int(deadline * 1e9), time.time_ns(), noise[:16]) if plan.bindings else []
+        )
+        decision = aggregate(executions, flow.settings, lambda: codec.facts(event_pb2.PostLoginEvent.FromString(event)))
+        wall_us = (time.monotonic_ns() - started_ns) // 1000
+        decision_id = noise[16:].hex()
+        response = runtime_service_pb2.ExecutePostLoginResponse(
+            decision=codec.encode(decision, decision_id, snapshot.revision, wall_us), request_id=request_id
+        ).SerializeToString()
+        metrics = self._metrics
+        metrics.flow_finished(decision.outcome, wall_us / 1e6, decision.degraded)
+        for execution in executions:
+            metrics.execution_finished(execution.verdict, execution.wall_us / 1e6)
+        if self._login_log.wants(decision.degraded):
+            self._write_line(decision, tenant_id, request_id, decision_id, snapshot.revision, wall_us)
+        return response
+
+    async def run(self, plan: Plan, event: bytes, deadline_ns: int, clock_ns: int, seed: bytes) -> list[Execution]:
+        """Run the steps of a flow in order and return one execution for each binding.
+
+        Args:
+            plan: the flow.
+            event: serialized PostLoginEvent.
+            deadline_ns: CLOCK_MONOTONIC instant by which the answer must be sent.
+            clock_ns: the executions' clock, nanoseconds since the epoch.
+            seed: 16 bytes for the executions' randomness.
+
+        Raises:
+            CapacityError, WorkerError, DeadlineExceeded: nothing was run, or nothing can be said about it.
+        """
+        bindings = plan.bindings
+        done: list[Execution] = []
+        spent_us = 0
+        lost = 0
+        while len(done) < len(bindings):
+            now_ns = time.monotonic_ns()
+            left_us = (deadline_ns - now_ns) // 1000 - _MARGIN_US
+            budget_us = min(self._flow_timeout_us - spent_us, left_us)
+            if budget_us <= 0:
+                if not done:
+                    raise DeadlineExceeded
+                self._fill(done, bindings)
+                break
+            try:
+                worker = await self._lease(plan.flow.tenant, left_us / 1e6)
+            except (CapacityError, WorkerError):
+                if not done:
+                    raise
+                # Some actions have run: what they asked for stands, and the others count as failed.
+                self._fill(done, bindings)
+                break
+            before = len(done)
+            blameless = await self._leg(worker, plan, done, event, budget_us, deadline_ns, clock_ns, seed)
+            if blameless:
+                # Executions are pure, so a worker that died through no fault of the tenant's code costs one retry.
+                self._metrics.flow_retried()
+                lost += 1
+                if lost > 1:
+                    if not done:
+                        raise WorkerLost("two workers died before the login could be decided")
+                    self._fill(done, bindings, Verdict.CRASHED)
+                    break
+            spent_us += sum(execution.wall_us for execution in done[before:])
+            if done and ends_flow(done[-1]):
+                done += [Execution(b.action, b.revision, b.on_error, Verdict.SKIPPED) for b in bindings[len(done) :]]
+        return done
+
+    async def _lease(self, tenant: str, left_s: float) -> Worker:
+        worker = self._pool.lease_nowait(tenant)
+        if worker is not None:
+            self._metrics.queue_waited(0.0)
+            return worker
+        started_s = time.monotonic()
+        worker = await self._pool.lease(tenant, min(left_s, self._queue_wait_s))
+        self._metrics.queue_waited(time.monotonic() - started_s)
+        return worker
+
+    async def _leg(
+        self,
+        worker: Worker,
+        plan: Plan,
+        done: list[Execution],
+        event: bytes,
+        budget_us: int,
+        deadline_ns: int,
+        clock_ns: int,
+        seed: bytes,
+    ) -> bool:
+        """Run the remaining steps on one worker and append what came of them.
+
+        Returns:
+            True when the worker died through no fault of the tenant's code; the same step may be tried again.
+        """
+        start = len(done)
+        nonce = int.from_bytes(os.urandom(8))
+        steps, with_sources = plan.steps(start, worker.revisions)
+        head = worker_pb2.RunFlow(
+            nonce=nonce, event=event, now_ns=clock_ns, seed=seed, budget_us=budget_us, output_bytes=self._output_bytes
+        ).SerializeToString()
+        hard_ns = budget_us * 1000 + 2 * self._grace_ns
+        if with_sources:
+            hard_ns += COMPILE_BUDGET_NS
+        now_ns = time.monotonic_ns()
+        budgets_ns = plan.budgets_ns[start:]
+        worker.started(
+            nonce, budgets_ns, min(budgets_ns[0], budget_us * 1000) + self._grace_ns, min(hard_ns, deadline_ns - now_ns)
+        )
+        worker.executions += 1
+        self._watchdog.watch(worker)
+        future = worker.ask(head + steps)
+        try:
+            data = await future
+        except asyncio.CancelledError:
+            self._abandon(worker)
+            raise
+        except WorkerKilled as killed:
+            self._watchdog.unwatch(worker)
+            return self._after_kill(killed, worker, plan, done, nonce)
+        except ProtocolViolation as violation:
+            self._watchdog.unwatch(worker)
+            self._violated(worker, plan.bindings, done, violation)
+            return False
+        except WorkerLost:
+            self._watchdog.unwatch(worker)
+            return await self._after_loss(worker, plan, done, nonce)
+        self._watchdog.unwatch(worker)
+        try:
+            answer = reply.parse(data, nonce)
+            reported = reply.executions(answer, plan.bindings[start:], self._output_bytes)
+            if any(ends_flow(execution) for execution in reported[:-1]):
+                raise ProtocolViolation("a worker ran on after the flow had ended")
+            if not reported and budget_us > 0 and not answer.retire:
+                raise ProtocolViolation("a worker reports no step at all")
+        except ProtocolViolation as violation:
+            worker.kill(KillReason.VIOLATION)
+            self._violated(worker, plan.bindings, done, violation)
+            return False
+        done.extend(reported)
+        self._pool.release(worker, retire=answer.retire)
+        if len(done) < len(plan.bindings) and not (done and ends_flow(done[-1])):
+            # The worker stops early for one reason only: the flow's budget is used up.
+            self._fill(done, plan.bindings)
+        return False
+
+    def _abandon(self, worker: Worker) -> None:
+        """The caller went away. The worker finishes, within its budgets, and goes back to the pool."""
+        future = worker.adopt()
+        if future is None:
+            self._watchdog.unwatch(worker)
+            self._pool.release(worker, retire=True)
+            return
+        task = asyncio.get_running_loop().create_task(self._finish(worker, future))
+        self._orphans.add(task)
+        task.add_done_callback(self._orphans.discard)
+
+    async def _finish(self, worker: Worker, future: asyncio.Future[bytes]) -> None:
+        with contextlib.suppress(WorkerError):
+            await future
+        self._watchdog.unwatch(worker)
+        self._pool.release(worker)
+
+    def _recover(self, entry: journal.Entry, nonce: int, bindings: tuple[Binding, ...]) -> list[Execution]:
+        """Return the executions that a dead worker had finished, from the copy of its journal."""
+        if entry.nonce != nonce or not entry.reports:
+            return []
+        try:
+            return reply.executions(reply.parse(entry.reports, None), bindings, self._output_bytes)
+        except ProtocolViolation as violation:
+            self._log.warning("worker.journal_unreadable", error=str(violation))
+            return []
+
+    def _after_kill(self, killed: WorkerKilled, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> bool:
+        start = len(done)
+        entry = killed.entry
+        done.extend(self._recover(entry, nonce, plan.bindings[start:]))
+        began = entry.nonce == nonce and entry.phase != journal.Phase.IDLE
+        if not began:
+            self._log.error("worker.stalled", worker=worker.id, tenant=worker.tenant)
+            return True
+        if entry.phase == journal.Phase.TEARDOWN or (done and ends_flow(done[-1])) or len(done) == len(plan.bindings):
+            return False
+        binding = plan.bindings[len(done)]
+        wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
+        if entry.phase == journal.Phase.COMPILING:
+            what = "compiling the action took too long: simplify it"
+        else:
+            what = (
+                f"the action was killed after {wall_us / 1000:.0f} ms: it did not return within its budget and could "
+                "not be interrupted (a single long operation, such as a huge power or a C-level loop)"
+            )
+        done.append(_failed(binding, Verdict.TIMED_OUT, "BudgetExceeded", what, wall_us))
+        return False
+
+    async def _after_loss(self, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> bool:
+        start = len(done)
+        entry = worker.last_entry
+        status = await worker.exit_status()
+        if entry is None or entry.nonce != nonce:
+            return True
+        done.extend(self._recover(entry, nonce, plan.bindings[start:]))
+        if entry.phase == journal.Phase.TEARDOWN or (done and ends_flow(done[-1])) or len(done) == len(plan.bindings):
+            return False
+        if entry.phase == journal.Phase.IDLE or status is None:
+            return True
+        wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
+        code = os.waitstatus_to_exitcode(status)
+        if code == -signal.SIGSYS:
+            self._metrics.worker_exited("filtered")
+            failed = (Verdict.VIOLATED, "ForbiddenSystemCall", "the action caused a forbidden system call")
+        elif -code in _TIMED_OUT_SIGNALS:
+            failed = (Verdict.TIMED_OUT, "CpuLimitExceeded", "the action used up its processor time")
+        elif -code in _CRASH_SIGNALS:
+            name = signal.Signals(-code).name
+            failed = (Verdict.CRASHED, "InterpreterCrashed", f"the action crashed its interpreter ({name})")
+        elif code == _EXIT_MEMORY:
+            failed = (Verdict.EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit")
+        else:
+            # Killed by somebody else, an operator or the kernel's OOM killer: perhaps not the action's fault.
+            return True
+        self._log.warning("worker.died", worker=worker.id, tenant=worker.tenant, verdict=failed[0].name.lower())
+        done.append(_failed(plan.bindings[len(done)], *failed, wall_us))
+        return False
+
+    def _violated(
+        self, worker: Worker, bindings: tuple[Binding, ...], done: list[Execution], violation: ProtocolViolation
+    ) -> None:
+        """Nothing the worker said about this leg is believed: every remaining execution is violated."""
+        self._log.warning("worker.violated", worker=worker.id, tenant=worker.tenant, error=clip(str(violation)))
+        what = (Verdict.VIOLATED, "ProtocolViolation", "the worker broke its protocol")
+        done += [_failed(binding, *what) for binding in bindings[len(done) :]]
+
+    def _fill(self, done: list[Execution], bindings: tuple[Binding, ...], verdict: Verdict = Verdict.TIMED_OUT) -> None:
+        if verdict is Verdict.TIMED_OUT:
+            error_type, what = "BudgetExceeded", "the flow's budget was used up before this action could run"
+        else:
+            error_type, what = "WorkerLost", "the workers that ran this action died"
+        done += [_failed(binding, verdict, error_type, what) for binding in bindings[len(done) :]]
+
+    async def _prime(self, worker: Worker) -> None:
+        """Load a worker that was bound ahead of its tenant's next login."""
+        snapshot = self._catalog.snapshot()
+        flow = snapshot.tenants.get(worker.tenant or "")
+        if flow is None or not flow.bindings:
+            return
+        plan = self._plans.get(flow.tenant)
+        if plan is None or plan.flow is not flow:
+            plan = self._plans[flow.tenant] = Plan(flow, snapshot.sources, self._action_timeout_us)
+        steps, _ = plan.steps(0, worker.revisions)
+        await self.check(worker, steps, len(plan.bindings))
+
+    async def check(self, worker: Worker, steps: bytes, count: int) -> worker_pb2.FlowReply:
+        """Let a worker compile the steps and run none of them.
+
+        Raises: WorkerError: the worker did not survive it, or lies.
+        """
+        nonce = int.from_bytes(os.urandom(8))
+        head = worker_pb2.RunFlow(nonce=nonce, check_only=True, budget_us=1).SerializeToString()
+        limit_ns = COMPILE_BUDGET_NS * max(count, 1)
+        worker.started(nonce, (), COMPILE_BUDGET_NS, limit_ns)
+        self._watchdog.watch(worker)
+        try:
+            return reply.parse(await worker.ask(head + steps), nonce)
+        finally:
+            self._watchdog.unwatch(worker)
+
+    def _write_line(
+        self, decision: Decision, tenant: str, request_id: str, decision_id: str, revision: int, wall_us: int
+    ) -> None:
+        """Write everything needed to explain the answer, and nothing of the event."""
+        factor = decision.multifactor
+        self._login_log.write(
+            degraded=decision.degraded,
+            tenant=tenant,
+            request_id=clip(request_id, 128),
+            decision_id=decision_id,
+            catalog_revision=revision,
+            outcome=decision.outcome,
+            provider=factor.provider if factor is not None else None,
+            origin=factor.origin if factor is not None else None,
+            denied=decision.access.kind if decision.access is not None else None,
+            reasons=list(decision.degraded_reasons),
+            executions=[
+                {"action": e.action, "verdict": e.verdict.name.lower(), "wall_us": e.wall_us, "cpu_us": e.cpu_us}
+                for e in decision.executions
+            ],
+            contributions=[f"{c.action}: {c.summary}{' (won)' if c.won else ''}" for c in decision.contributions],
+            wall_ms=round(wall_us / 1000, 3),
+        )
+
+
+def _failed(binding: Binding, verdict: Verdict, error_type: str, what: str, wall_us: int = 0) -> Execution:
+    return Execution(
+        binding.action,
+        binding.revision,
+        binding.on_error,
+        verdict,
+        wall_us=wall_us,
+        error=ExecutionError(error_type, what),
+    )

@@ -1,0 +1,60 @@
+"""What the daemon sends to a worker for a tenant's flow, prepared once per catalog change.
+
+Knows bindings, budgets and the private messages. Must not know processes or decisions. Called by the flow runner. The
+steps of a flow are the same for every login, so their bytes are serialized once: serialized protobuf concatenates.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vestibule.worker.v1 import worker_pb2
+
+from runtime.core.model import OnError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runtime.catalog.base import Flow
+
+
+class Plan:
+    """A flow ready to be sent, from any of its steps on."""
+
+    __slots__ = ("_sources", "_tails", "bindings", "budgets_ns", "flow", "revisions")
+
+    def __init__(self, flow: Flow, sources: Mapping[str, str], action_timeout_us: int, handler: str = "") -> None:
+        self.flow = flow
+        self.bindings = flow.bindings
+        # A binding's own budget may be larger or smaller than the default; the flow's budget caps both.
+        budgets_us = [binding.timeout_us or action_timeout_us for binding in flow.bindings]
+        self.budgets_ns = tuple(budget_us * 1000 for budget_us in budgets_us)
+        self.revisions = tuple(binding.revision for binding in flow.bindings)
+        self._sources = sources
+        steps = [
+            worker_pb2.Step(
+                action=binding.action,
+                revision=bytes.fromhex(binding.revision),
+                budget_us=budget_us,
+                secrets=flow.secrets.get(binding.action),
+                stop_on_failure=binding.on_error is OnError.DENY,
+                handler=handler,
+            )
+            for binding, budget_us in zip(flow.bindings, budgets_us, strict=True)
+        ]
+        pieces = [worker_pb2.RunFlow(steps=(step,)).SerializeToString() for step in steps]
+        self._tails = tuple(b"".join(pieces[start:]) for start in range(len(pieces)))
+
+    def steps(self, start: int, known: set[str]) -> tuple[bytes, bool]:
+        """Return the serialized steps from `start` on, and whether sources are among them.
+
+        A source is included where the worker has not compiled that revision yet; `known` is updated.
+        """
+        if known.issuperset(self.revisions[start:]):
+            return self._tails[start], False
+        request = worker_pb2.RunFlow.FromString(self._tails[start])
+        for step, revision in zip(request.steps, self.revisions[start:], strict=True):
+            if revision not in known:
+                step.source = self._sources[revision]
+                known.add(revision)
+        return request.SerializeToString(), True

@@ -1,0 +1,471 @@
+"""Which worker serves which tenant: lease, bind, recycle, queue, shed.
+
+Knows processes and counts. Must not know what a flow is or what a worker answers. Used by the flow runner; every method
+runs on the event loop, so that a decision needs no lock. No worker ever serves two tenants: a blank one is bound to the
+tenant that first leases it and belongs to it until it dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from google.protobuf.message import DecodeError
+from vestibule.worker.v1 import worker_pb2
+
+from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, WorkerStartError
+from runtime.workers.worker import KillReason, State, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from runtime.config import Config
+    from runtime.log import Log
+    from runtime.metrics import Metrics
+    from runtime.workers.zygote import SpawnedWorker
+
+_SPAWNS_AT_ONCE: Final = 8
+_START_BUDGET_S: Final = 5.0
+_RESPAWN_DELAY_S: Final = 0.05
+_RESPAWN_DELAY_MAX_S: Final = 2.0
+_SWEEP_S: Final = 5.0
+# Each compiled revision stays in the worker; a process that has seen so many has outlived several releases.
+_REVISIONS_MAX: Final = 200
+
+
+class Spawner(Protocol):
+    """What the pool needs of the zygote client."""
+
+    @property
+    def alive(self) -> bool: ...
+    async def start(self) -> None: ...
+    async def spawn(self) -> SpawnedWorker: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReport:
+    """One layer of a worker's lock-down, as the worker reported it."""
+
+    name: str
+    active: bool
+    detail: str
+
+
+class _Slot:
+    """Everything of one tenant."""
+
+    __slots__ = ("idle", "tenant", "waiters", "wanting", "workers")
+
+    def __init__(self, tenant: str) -> None:
+        self.tenant = tenant
+        self.idle: list[Worker] = []
+        self.workers = 0
+        self.waiters: deque[asyncio.Future[Worker]] = deque()
+        self.wanting = False
+
+
+class Pool:
+    """Workers by tenant, and a few blank ones kept warm."""
+
+    def __init__(self, config: Config, zygote: Spawner, metrics: Metrics, log: Log) -> None:
+        self._settings = config.pool
+        self._reply_bytes = config.sandbox.reply_bytes
+        self._required_layers = config.sandbox.required_layers
+        self._max_executions = config.sandbox.max_executions
+        self._one_login = config.sandbox.isolation == "login"
+        self._zygote = zygote
+        self._metrics = metrics
+        self._log = log
+        self._slots: dict[str, _Slot] = {}
+        self._blanks: deque[Worker] = deque()
+        self._alive: set[Worker] = set()
+        self._awaiting_exit: dict[int, Worker] = {}
+        # Idle workers of tenants, the longest idle first.
+        self._idle: OrderedDict[Worker, None] = OrderedDict()
+        # Tenants that want a blank worker, served in turn: a tenant with many waiting logins stands in it once.
+        self._wanting: deque[_Slot] = deque()
+        self._spawning = 0
+        self._failures = 0
+        self._last_error: WorkerError | None = None
+        self._closed = False
+        self._refill_timer: asyncio.TimerHandle | None = None
+        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._restart_lock = asyncio.Lock()
+        self.layers: tuple[LayerReport, ...] = ()
+        self.busy = 0
+        self.prime: Callable[[Worker], Awaitable[None]] | None = None
+        """Loads a bound worker with its tenant's sources before it is needed; set by the flow runner."""
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Spawn the first blank worker and compare its layers with the required ones.
+
+        Raises: WorkerStartError, naming each required layer that is not active.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._blanks.append(await self._spawn())
+        self._sweep_timer = self._loop.call_later(_SWEEP_S, self._sweep)
+        self._refill()
+
+    async def close(self) -> None:
+        """Kill every worker. Logins in flight should have been finished before."""
+        self._closed = True
+        for timer in (self._refill_timer, self._sweep_timer):
+            if timer is not None:
+                timer.cancel()
+        for slot in self._slots.values():
+            for waiter in slot.waiters:
+                if not waiter.done():
+                    waiter.set_exception(WorkerLost("the daemon is shutting down"))
+            slot.waiters.clear()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for worker in list(self._alive):
+            worker.kill(KillReason.SHUTDOWN)
+
+    def counts(self) -> dict[str, int]:
+        """Workers by state, for the gauge."""
+        return {"blank": len(self._blanks), "idle": len(self._idle), "busy": self.busy, "starting": self._spawning}
+
+    @property
+    def size(self) -> int:
+        """Workers that exist or are being made."""
+        return len(self._alive) + self._spawning
+
+    # -- lease and release -------------------------------------------------------------------------------------------
+
+    def lease_nowait(self, tenant: str) -> Worker | None:
+        """Return a worker of the tenant if one can be had at once."""
+        slot = self._slots.get(tenant)
+        if slot is not None:
+            if slot.idle:
+                worker = slot.idle.pop()
+                del self._idle[worker]
+                return self._lease(worker, slot)
+            if slot.waiters or slot.workers >= self._settings.workers_per_tenant:
+                return None
+        if self._wanting or not self._blanks:
+            return None
+        if slot is None:
+            slot = self._slot(tenant)
+        worker = self._blanks.popleft()
+        self._bind(worker, slot)
+        self._refill()
+        return self._lease(worker, slot)
+
+    async def lease(self, tenant: str, wait_s: float) -> Worker:
+        """Return a worker of the tenant, waiting in its queue for at most `wait_s` seconds.
+
+        Raises: QueueFull, PoolExhausted (nothing came free in time), WorkerStartError (no worker can be started).
+        """
+        worker = self.lease_nowait(tenant)
+        if worker is not None:
+            return worker
+        slot = self._slot(tenant)
+        if len(slot.waiters) >= self._settings.queue_per_tenant:
+            self._metrics.shed(QueueFull.reason)
+            raise QueueFull(
+                f"tenant {tenant}: {len(slot.waiters)} logins already wait for its "
+                f"{self._settings.workers_per_tenant} workers"
+            )
+        waiter: asyncio.Future[Worker] = self._loop.create_future()
+        slot.waiters.append(waiter)
+        self._want(slot)
+        timer = self._loop.call_later(wait_s, self._expire, slot, waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.release(waiter.result())
+            elif waiter in slot.waiters:
+                slot.waiters.remove(waiter)
+            raise
+        finally:
+            timer.cancel()
+
+    def release(self, worker: Worker, *, retire: bool = False) -> None:
+        """Give a leased worker back; a dead one has been accounted for already."""
+        if not worker.leased:
+            return
+        worker.leased = False
+        self.busy -= 1
+        if (
+            retire
+            or self._one_login
+            or worker.executions >= self._max_executions
+            or len(worker.revisions) > _REVISIONS_MAX
+            or worker.state is not State.IDLE
+        ):
+            worker.kill(KillReason.RECYCLED)
+            self._successor(worker.tenant or "")
+            return
+        self._hand_over(worker)
+
+    def _lease(self, worker: Worker, slot: _Slot) -> Worker:
+        worker.leased = True
+        self.busy += 1
+        if self._one_login:
+            # Its successor is forked and loaded while this login runs.
+            self._loop.call_soon(self._successor, slot.tenant)
+        return worker
+
+    def _hand_over(self, worker: Worker) -> None:
+        slot = self._slots[worker.tenant or ""]
+        while slot.waiters:
+            waiter = slot.waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(self._lease(worker, slot))
+                return
+        worker.idle_since_s = self._loop.time()
+        slot.idle.append(worker)
+        self._idle[worker] = None
+        if self._wanting:
+            # It became evictable; another tenant may be waiting for room.
+            self._make_room()
+            self._refill()
+
+    def _expire(self, slot: _Slot, waiter: asyncio.Future[Worker]) -> None:
+        if waiter.done():
+            return
+        slot.waiters.remove(waiter)
+        if self._last_error is not None:
+            waiter.set_exception(WorkerStartError(f"no worker can be started: {self._last_error}"))
+        else:
+            self._metrics.shed(PoolExhausted.reason)
+            waiter.set_exception(PoolExhausted(f"tenant {slot.tenant}: no worker came free in time"))
+
+    # -- binding ---------------------------------------------------------------------------------------------------
+
+    def _slot(self, tenant: str) -> _Slot:
+        slot = self._slots.get(tenant)
+        if slot is None:
+            slot = self._slots[tenant] = _Slot(tenant)
+        return slot
+
+    def _drop_if_empty(self, slot: _Slot) -> None:
+        if slot.workers == 0 and not slot.wanting and not slot.waiters:
+            self._slots.pop(slot.tenant, None)
+
+    def _bind(self, worker: Worker, slot: _Slot) -> None:
+        worker.tenant = slot.tenant
+        slot.workers += 1
+
+    def _want(self, slot: _Slot) -> None:
+        if not slot.wanting and slot.workers < self._settings.workers_per_tenant:
+            slot.wanting = True
+            self._wanting.append(slot)
+            self._make_room()
+            self._refill()
+
+    def _blank_ready(self, worker: Worker) -> None:
+        while self._wanting:
+            slot = self._wanting.popleft()
+            slot.wanting = False
+            while slot.waiters and slot.waiters[0].done():
+                slot.waiters.popleft()
+            if not slot.waiters or slot.workers >= self._settings.workers_per_tenant:
+                self._drop_if_empty(slot)
+                continue
+            waiter = slot.waiters.popleft()
+            self._bind(worker, slot)
+            waiter.set_result(self._lease(worker, slot))
+            if slot.waiters:
+                self._want(slot)
+            return
+        self._blanks.append(worker)
+
+    def _successor(self, tenant: str) -> None:
+        """Bind a blank worker to a tenant ahead of its next login, and load it."""
+        slot = self._slot(tenant)
+        if self._closed or slot.idle or slot.workers >= self._settings.workers_per_tenant:
+            return
+        if slot.waiters:
+            self._want(slot)
+        elif self._blanks and not self._wanting:
+            worker = self._blanks.popleft()
+            self._bind(worker, slot)
+            worker.leased = True
+            self.busy += 1
+            self._refill()
+            self._spawn_task(self._prime(worker))
+        else:
+            self._refill()
+
+    async def _prime(self, worker: Worker) -> None:
+        try:
+            if self.prime is not None:
+                await self.prime(worker)
+        except WorkerError as error:
+            self._log.warning("worker.prime_failed", worker=worker.id, error=str(error))
+            worker.kill(KillReason.START)
+            return
+        if worker.leased and worker.state is State.IDLE:
+            worker.leased = False
+            self.busy -= 1
+            self._hand_over(worker)
+
+    # -- spawning --------------------------------------------------------------------------------------------------
+
+    def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _make_room(self) -> None:
+        while (
+            self._idle
+            and self.size >= self._settings.max_workers
+            and len(self._blanks) + self._spawning < len(self._wanting)
+        ):
+            worker = next(iter(self._idle))
+            worker.kill(KillReason.EVICTED)
+
+    def _refill(self) -> None:
+        if self._closed or self._refill_timer is not None:
+            return
+        target = self._settings.blank_workers + len(self._wanting)
+        while (
+            self._spawning < _SPAWNS_AT_ONCE
+            and len(self._blanks) + self._spawning < target
+            and self.size < self._settings.max_workers
+        ):
+            self._spawning += 1
+            self._spawn_task(self._spawn_blank())
+
+    async def _spawn_blank(self) -> None:
+        try:
+            worker = await self._spawn()
+        except WorkerError as error:
+            self._spawning -= 1
+            self._failures += 1
+            self._last_error = error
+            delay_s = min(_RESPAWN_DELAY_S * 2 ** min(self._failures, 8), _RESPAWN_DELAY_MAX_S)
+            self._log.error("worker.spawn_failed", error=str(error), retry_s=delay_s)
+            if self._refill_timer is None and not self._closed:
+                self._refill_timer = self._loop.call_later(delay_s, self._refill_again)
+            return
+        except asyncio.CancelledError:
+            self._spawning -= 1
+            raise
+        self._spawning -= 1
+        self._failures = 0
+        self._last_error = None
+        if self._closed:
+            worker.kill(KillReason.SHUTDOWN)
+            return
+        self._blank_ready(worker)
+        self._refill()
+
+    def _refill_again(self) -> None:
+        self._refill_timer = None
+        self._refill()
+
+    async def _spawn(self) -> Worker:
+        started_s = time.monotonic()
+        if not self._zygote.alive:
+            async with self._restart_lock:
+                if not self._zygote.alive:
+                    await self._zygote.start()
+        spawned = await self._zygote.spawn()
+        worker = Worker(self._loop, spawned, self._reply_bytes, self._on_dead)
+        self._alive.add(worker)
+        self._awaiting_exit[worker.id] = worker
+        try:
+            async with asyncio.timeout(_START_BUDGET_S):
+                frame = await worker.ready()
+        except TimeoutError:
+            worker.kill(KillReason.START)
+            raise WorkerStartError(f"a worker was not ready within {_START_BUDGET_S:.0f} s") from None
+        except WorkerError as error:
+            status = await worker.exit_status()
+            worker.kill(KillReason.START)
+            raise WorkerStartError(f"a worker died before it was ready ({describe_exit(status)})") from error
+        self._check_layers(worker, frame)
+        self._metrics.worker_spawned(time.monotonic() - started_s)
+        return worker
+
+    def _check_layers(self, worker: Worker, frame: bytes) -> None:
+        try:
+            ready = worker_pb2.Ready.FromString(frame)
+        except DecodeError:
+            worker.kill(KillReason.VIOLATION)
+            raise WorkerStartError("a worker's ready frame cannot be parsed") from None
+        layers = tuple(LayerReport(layer.name, layer.active, layer.detail) for layer in ready.layers)
+        active = {layer.name for layer in layers if layer.active}
+        missing = [name for name in self._required_layers if name not in active]
+        if missing:
+            worker.kill(KillReason.START)
+            why = {layer.name: layer.detail for layer in layers}
+            raise WorkerStartError(
+                "required layers are not active on this host: "
+                + "; ".join(f"{name} ({why.get(name) or 'unknown layer'})" for name in missing)
+                + ". `vestibule doctor` says what to change; `sandbox.required_layers` says what is required"
+            )
+        self.layers = layers
+
+    # -- death -----------------------------------------------------------------------------------------------------
+
+    def exited(self, spawn_id: int, status: int) -> None:
+        """Take a wait status from the zygote."""
+        worker = self._awaiting_exit.pop(spawn_id, None)
+        if worker is not None:
+            worker.exited(status)
+
+    def zygote_died(self) -> None:
+        """No wait status will come any more; every worker dies with its parent."""
+        self._log.error("zygote.died", workers=len(self._alive))
+        for worker in list(self._awaiting_exit.values()):
+            worker.exited(None)
+        self._awaiting_exit.clear()
+        self._refill()
+
+    def _on_dead(self, worker: Worker) -> None:
+        self._alive.discard(worker)
+        if worker.leased:
+            worker.leased = False
+            self.busy -= 1
+        reason = worker.kill_reason
+        if reason is None:
+            self._metrics.worker_exited("died")
+        else:
+            self._metrics.worker_killed(reason.value)
+        if worker.tenant is None:
+            if worker in self._blanks:
+                self._blanks.remove(worker)
+        else:
+            slot = self._slots[worker.tenant]
+            slot.workers -= 1
+            if worker in self._idle:
+                del self._idle[worker]
+                slot.idle.remove(worker)
+            if slot.waiters:
+                self._want(slot)
+            self._drop_if_empty(slot)
+        if not self._closed:
+            self._refill()
+
+    def _sweep(self) -> None:
+        """Let go of workers whose tenants have not logged in for a while."""
+        before_s = self._loop.time() - self._settings.idle_s
+        for worker in list(self._idle):
+            if worker.idle_since_s > before_s:
+                break
+            worker.kill(KillReason.RECYCLED)
+        self._sweep_timer = self._loop.call_later(_SWEEP_S, self._sweep)
+
+
+def describe_exit(status: int | None) -> str:
+    """Say how a process ended, from its wait status."""
+    if status is None:
+        return "exit status unknown"
+    if os.WIFSIGNALED(status):
+        return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
+    return f"exit code {os.waitstatus_to_exitcode(status)}"

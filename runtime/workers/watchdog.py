@@ -1,0 +1,81 @@
+"""Kills a worker that is past its budget: the limit that no tenant code can talk to.
+
+Knows the journal's phases and the clock. Must not know verdicts or tenants. Used by the flow runner. One tick serves
+every login in flight, because a timer for each would cost more than the look at the clock.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from runtime.workers.worker import State
+from sandbox.journal import Phase
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from runtime.workers.worker import Worker
+
+_TICK_S: Final = 0.005
+
+
+class Watchdog:
+    """Looks at every running worker each few milliseconds, and only while one runs."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, grace_ns: int, compile_budget_ns: int, teardown_budget_ns: int
+    ) -> None:
+        self._loop = loop
+        self._grace_ns = grace_ns
+        self._compile_ns = compile_budget_ns
+        self._teardown_ns = teardown_budget_ns
+        self._running: dict[Worker, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, worker: Worker) -> None:
+        """Watch a worker until `unwatch`."""
+        self._running[worker] = None
+        if self._timer is None:
+            self._timer = self._loop.call_later(_TICK_S, self._tick)
+
+    def unwatch(self, worker: Worker) -> None:
+        """Its answer is here."""
+        self._running.pop(worker, None)
+
+    def close(self) -> None:
+        """Stop ticking."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        now_ns = time.monotonic_ns()
+        for worker in list(self._running):
+            if now_ns >= worker.check_at_ns and worker.state is State.RUNNING:
+                self._look(worker, now_ns)
+        self._timer = self._loop.call_later(_TICK_S, self._tick) if self._running else None
+
+    def _look(self, worker: Worker, now_ns: int) -> None:
+        entry = worker.entry()
+        if now_ns >= worker.hard_at_ns:
+            worker.kill_at_deadline(in_tenant_code=entry.nonce == worker.nonce and entry.phase == Phase.RUNNING)
+            return
+        if entry.nonce != worker.nonce:
+            # It has not read the question yet: the machine is busy, or the process is stopped.
+            worker.check_at_ns = min(worker.hard_at_ns, now_ns + self._grace_ns)
+            if now_ns - worker.sent_ns > self._compile_ns:
+                worker.kill_at_deadline(in_tenant_code=False)
+            return
+        if entry.phase == Phase.RUNNING and entry.step < len(worker.step_budgets_ns):
+            budget_ns = worker.step_budgets_ns[entry.step]
+        elif entry.phase == Phase.TEARDOWN:
+            budget_ns = self._teardown_ns
+        else:
+            budget_ns = self._compile_ns
+        # The start is the worker's own word; a later one than the last question allows buys nothing past `hard_at_ns`.
+        limit_ns = min(entry.started_ns, now_ns) + budget_ns + self._grace_ns
+        if now_ns >= limit_ns:
+            worker.kill_at_deadline(in_tenant_code=entry.phase == Phase.RUNNING)
+        else:
+            worker.check_at_ns = min(limit_ns, worker.hard_at_ns)

@@ -1,0 +1,294 @@
+"""The daemon's end of one worker: a socket, a journal and a pidfd; one question in flight.
+
+Knows frames and which of them may arrive when. Must not know tenants' settings, verdicts or gRPC. Owned by the pool,
+used by the flow runner. Everything a worker sends is hostile: a surprise is a `ProtocolViolation`, and the worker dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import signal
+import struct
+import time
+from typing import TYPE_CHECKING, Final
+
+from runtime.errors import ProtocolViolation, WorkerError, WorkerLost
+from sandbox import journal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runtime.workers.zygote import SpawnedWorker
+
+_LENGTH: Final = struct.Struct(">I")
+_READ_BYTES: Final = 64 * 1024
+_READY_BYTES_MAX: Final = 16 * 1024
+_EXIT_STATUS_WAIT_S: Final = 0.25
+
+
+class State(enum.Enum):
+    """What the worker may send: see `_PERMITTED`."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    RUNNING = "running"
+    DEAD = "dead"
+
+
+# As in OpenSSH's monitor: which state permits a frame at all.
+_PERMITTED: Final = frozenset({State.STARTING, State.RUNNING})
+
+
+class KillReason(enum.StrEnum):
+    """Why the daemon killed a worker; also a metric label."""
+
+    DEADLINE = "deadline"
+    VIOLATION = "violation"
+    RECYCLED = "recycled"
+    EVICTED = "evicted"
+    SHUTDOWN = "shutdown"
+    START = "start"
+
+
+class WorkerKilled(WorkerError):
+    """The watchdog killed the worker while it ran; `entry` is its journal at that instant."""
+
+    def __init__(self, entry: journal.Entry, *, in_tenant_code: bool) -> None:
+        self.entry = entry
+        self.in_tenant_code = in_tenant_code
+        super().__init__("the worker was killed at its deadline")
+
+
+class Worker:
+    """One worker process, from its ready frame to its death."""
+
+    __slots__ = (
+        "_buffer",
+        "_exited",
+        "_fd",
+        "_loop",
+        "_on_dead",
+        "_pending",
+        "_reader_on",
+        "_unsent",
+        "_view",
+        "check_at_ns",
+        "executions",
+        "hard_at_ns",
+        "id",
+        "idle_since_s",
+        "journal",
+        "kill_reason",
+        "last_entry",
+        "leased",
+        "nonce",
+        "pidfd",
+        "reply_max",
+        "revisions",
+        "sent_ns",
+        "sock",
+        "spawned",
+        "state",
+        "step_budgets_ns",
+        "tenant",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        spawned: SpawnedWorker,
+        reply_max: int,
+        on_dead: Callable[[Worker], None],
+    ) -> None:
+        self._loop = loop
+        self.spawned = spawned
+        self.id = spawned.spawn_id
+        self.sock = spawned.sock
+        self.pidfd = spawned.pidfd
+        self.journal = spawned.journal
+        self._view = memoryview(spawned.journal)
+        self._fd = self.sock.fileno()
+        self.reply_max = reply_max
+        self._on_dead = on_dead
+        self._buffer = bytearray()
+        self._unsent = b""
+        self._pending: asyncio.Future[bytes] | None = loop.create_future()
+        self._exited: asyncio.Future[int | None] = loop.create_future()
+        self.state = State.STARTING
+        self.tenant: str | None = None
+        self.revisions: set[str] = set()
+        self.executions = 0
+        self.idle_since_s = 0.0
+        self.nonce = 0
+        self.sent_ns = 0
+        self.check_at_ns = 0
+        self.hard_at_ns = 0
+        self.step_budgets_ns: tuple[int, ...] = ()
+        self.kill_reason: KillReason | None = None
+        self.last_entry: journal.Entry | None = None
+        self.leased = False
+        loop.add_reader(self._fd, self._on_readable)
+        self._reader_on = True
+
+    async def ready(self) -> bytes:
+        """Wait for the ready frame and return it. Raises WorkerLost or ProtocolViolation."""
+        assert self._pending is not None
+        return await self._pending
+
+    def ask(self, payload: bytes) -> asyncio.Future[bytes]:
+        """Send one question; the future holds the reply's bytes, or the reason why there is none.
+
+        Raises: WorkerLost, when the worker is no longer idle.
+        """
+        if self.state is not State.IDLE:
+            raise WorkerLost(f"worker {self.id} is {self.state.value}")
+        self.state = State.RUNNING
+        future: asyncio.Future[bytes] = self._loop.create_future()
+        self._pending = future
+        frame = _LENGTH.pack(len(payload)) + payload
+        try:
+            sent = self.sock.send(frame)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._lost()
+            return future
+        if sent < len(frame):
+            self._unsent = frame[sent:]
+            self._loop.add_writer(self._fd, self._on_writable)
+        return future
+
+    def _on_writable(self) -> None:
+        try:
+            sent = self.sock.send(self._unsent)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._loop.remove_writer(self._fd)
+            self._unsent = b""
+            self._lost()
+            return
+        self._unsent = self._unsent[sent:]
+        if not self._unsent:
+            self._loop.remove_writer(self._fd)
+
+    def _on_readable(self) -> None:
+        try:
+            data = self.sock.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._lost()
+            return
+        if self.state not in _PERMITTED:
+            self._violated(f"sent {len(data)} bytes while {self.state.value}")
+            return
+        if self._buffer:
+            self._buffer += data
+            data = bytes(self._buffer) if len(self._buffer) >= _LENGTH.size else b""
+        if len(data) < _LENGTH.size:
+            if not self._buffer:
+                self._buffer += data
+            return
+        (length,) = _LENGTH.unpack_from(data)
+        limit = self.reply_max if self.state is State.RUNNING else _READY_BYTES_MAX
+        if length > limit:
+            self._violated(f"announced a frame of {length} bytes; at most {limit} are allowed")
+            return
+        end = _LENGTH.size + length
+        if len(data) < end:
+            if not self._buffer:
+                self._buffer += data
+            return
+        if len(data) > end or self._unsent:
+            self._violated("sent more than the one answer it owed")
+            return
+        self._buffer.clear()
+        self.state = State.IDLE
+        future, self._pending = self._pending, None
+        if future is not None and not future.done():
+            future.set_result(data[_LENGTH.size :])
+
+    def adopt(self) -> asyncio.Future[bytes] | None:
+        """Take over the question of a caller that stopped waiting; None when nothing is being answered."""
+        if self.state is not State.RUNNING:
+            return None
+        self._pending = self._loop.create_future()
+        return self._pending
+
+    def _violated(self, what: str) -> None:
+        future, self._pending = self._pending, None
+        self.kill(KillReason.VIOLATION)
+        if future is not None and not future.done():
+            future.set_exception(ProtocolViolation(f"worker {self.id} {what}"))
+
+    def _lost(self) -> None:
+        if self._pending is not None and self.last_entry is None:
+            self.last_entry = journal.read(self._view)
+        self._dead()
+        future, self._pending = self._pending, None
+        if future is not None and not future.done():
+            future.set_exception(WorkerLost(f"worker {self.id} closed its socket"))
+
+    def kill_at_deadline(self, *, in_tenant_code: bool) -> None:
+        """Kill a running worker; what its journal holds at this instant goes to who waits for the answer."""
+        entry = journal.read(self._view)
+        future, self._pending = self._pending, None
+        self.kill(KillReason.DEADLINE)
+        if future is not None and not future.done():
+            future.set_exception(WorkerKilled(entry, in_tenant_code=in_tenant_code))
+
+    def entry(self) -> journal.Entry:
+        """Copy the journal."""
+        return journal.read(self._view)
+
+    def kill(self, reason: KillReason) -> None:
+        """SIGKILL by pidfd, so that a reused process id is never hit. Does nothing to a dead worker."""
+        if self.state is State.DEAD:
+            return
+        if self.kill_reason is None:
+            self.kill_reason = reason
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        self._dead()
+
+    def exited(self, status: int | None) -> None:
+        """Take the wait status that the zygote reports; None when the zygote itself is gone."""
+        if not self._exited.done():
+            self._exited.set_result(status)
+        if self.state is not State.DEAD:
+            # Nothing may be left in the socket to read: the loop sees its end next.
+            self._on_readable()
+
+    async def exit_status(self) -> int | None:
+        """Return the wait status of a dead worker, or None when the zygote does not say in time."""
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._exited), _EXIT_STATUS_WAIT_S)
+        except TimeoutError:
+            return None
+
+    def _dead(self) -> None:
+        if self.state is State.DEAD:
+            return
+        self.state = State.DEAD
+        if self._reader_on:
+            self._loop.remove_reader(self._fd)
+            self._reader_on = False
+        if self._unsent:
+            self._loop.remove_writer(self._fd)
+            self._unsent = b""
+        self._view.release()
+        self.spawned.close()
+        self._on_dead(self)
+
+    def started(self, nonce: int, step_budgets_ns: tuple[int, ...], start_by_ns: int, hard_ns: int) -> None:
+        """Note the budgets of the question that is about to be asked, for the watchdog."""
+        self.nonce = nonce
+        self.step_budgets_ns = step_budgets_ns
+        self.sent_ns = time.monotonic_ns()
+        self.check_at_ns = self.sent_ns + start_by_ns
+        self.hard_at_ns = self.sent_ns + hard_ns

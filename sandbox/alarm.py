@@ -1,0 +1,89 @@
+"""The soft time limit: a SIGALRM handler that raises in tenant code, and says at which line it stood.
+
+Knows signals and the clock. Knows nothing of protocols. Called by `sandbox.execution`. It is a courtesy with a good
+error message: a C call that holds the interpreter is beyond its reach and is killed from outside.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from types import FrameType
+from typing import Final
+
+from sandbox import interrupts
+
+ACTION_FILENAME: Final = "<action>"
+"""Constant file name of every compiled action: no path chosen by a tenant, nothing a traceback printer could read."""
+
+# A `finally` block of the action may loop again after the first interrupt, so the alarm rings until the code is out.
+_AGAIN_S: Final = 0.005
+_FRAMES_MAX: Final = 2000
+
+
+class _Alarm:
+    __slots__ = ("active", "armed_until_ns", "deadline_ns")
+
+    def __init__(self) -> None:
+        self.active = False
+        self.deadline_ns = 0
+        self.armed_until_ns = 0
+
+
+_ALARM: Final = _Alarm()
+
+
+def line_of(frame: FrameType | None) -> int:
+    """Return the line at which the innermost frame of the action stands; 0 when there is none."""
+    for _ in range(_FRAMES_MAX):
+        if frame is None:
+            return 0
+        if frame.f_code.co_filename == ACTION_FILENAME:
+            return frame.f_lineno
+        frame = frame.f_back
+    return 0
+
+
+def _ring(_signum: int, frame: FrameType | None) -> None:
+    if not _ALARM.active:
+        return
+    left_ns = _ALARM.deadline_ns - time.monotonic_ns()
+    if left_ns > 0:
+        # Armed for an earlier step that ended in time.
+        _ALARM.armed_until_ns = _ALARM.deadline_ns
+        signal.setitimer(signal.ITIMER_REAL, left_ns / 1e9)
+        return
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+    _ALARM.armed_until_ns = 0
+    interrupted = interrupts.STATE.interrupted
+    if interrupted is None:
+        interrupted = interrupts.Interrupted(line_of(frame))
+        interrupts.interrupt(interrupted)
+    raise interrupted
+
+
+def install() -> None:
+    """Install the handler. Once, before the lock-down: the filter does not allow it afterwards."""
+    signal.signal(signal.SIGALRM, _ring)
+
+
+def start(deadline_ns: int, now_ns: int) -> None:
+    """Let the alarm ring at `deadline_ns` (CLOCK_MONOTONIC) and from then on until `stop`."""
+    _ALARM.deadline_ns = deadline_ns
+    _ALARM.active = True
+    # One system call a flow is enough: a timer that rings early looks at the deadline and re-arms itself.
+    if _ALARM.armed_until_ns == 0 or deadline_ns < _ALARM.armed_until_ns:
+        _ALARM.armed_until_ns = deadline_ns
+        signal.setitimer(signal.ITIMER_REAL, max(deadline_ns - now_ns, 1000) / 1e9)
+
+
+def stop() -> None:
+    """Raise no more. The timer itself may stay armed until `disarm`."""
+    _ALARM.active = False
+
+
+def disarm() -> None:
+    """Stop the timer at the end of a flow, so that an idle worker sleeps."""
+    _ALARM.active = False
+    _ALARM.armed_until_ns = 0
+    signal.setitimer(signal.ITIMER_REAL, 0)

@@ -1,0 +1,163 @@
+"""One execution: compiled code, an event and a budget in; a step report out. Whatever the code does is a verdict.
+
+Knows how to run and how to describe a failure to its author. Knows nothing of sockets, journals or other steps.
+Called by `sandbox.worker`, in a locked-down process.
+"""
+
+from __future__ import annotations
+
+import time
+from types import CodeType, TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from vestibule.v1 import decision_pb2, event_pb2
+from vestibule.worker.v1 import worker_pb2
+
+from sandbox import alarm, api, environment, event, interrupts, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HANDLER: Final = "on_execute_post_login"
+
+COMPLETED: Final = int(decision_pb2.VERDICT_COMPLETED)
+RAISED: Final = int(decision_pb2.VERDICT_RAISED)
+REJECTED: Final = int(decision_pb2.VERDICT_REJECTED)
+TIMED_OUT: Final = int(decision_pb2.VERDICT_TIMED_OUT)
+EXHAUSTED: Final = int(decision_pb2.VERDICT_EXHAUSTED)
+
+_MESSAGE_CHARS: Final = 512
+
+
+def clean(text: str) -> str:
+    """Make a tenant's text fit for one line of protobuf: capped, encodable, printable."""
+    text = text[:_MESSAGE_CHARS]
+    if text.isprintable() and text.isascii():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def last_line(traceback: TracebackType | None) -> int:
+    """Return the line of the innermost frame of the action in a traceback; 0 when there is none."""
+    line = 0
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == alarm.ACTION_FILENAME:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line
+
+
+class Outcome:
+    """What became of the tenant's code; filled while the budget still runs."""
+
+    __slots__ = ("error_line", "error_message", "error_type", "verdict")
+
+    def __init__(self) -> None:
+        self.verdict = COMPLETED
+        self.error_type = ""
+        self.error_message = ""
+        self.error_line = 0
+
+    def set(self, verdict: int, error_type: str, message: str, line: int) -> None:
+        """Note a failure."""
+        self.verdict = verdict
+        self.error_type = error_type
+        self.error_message = clean(message)
+        self.error_line = line
+
+
+def _run(
+    code: CodeType, handler: str, namespace: dict[str, Any], view: event.Event, recorder_api: api.Api, out: Outcome
+) -> None:
+    """Run the action inside the armed budget; describing its exception is part of the budget too."""
+    try:
+        exec(code, namespace)  # noqa: S102 - this is the product: policy-checked code in a locked-down process
+        namespace[handler](view, recorder_api)
+    except MemoryError as error:
+        out.set(EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit", last_line(error.__traceback__))
+    except Exception as error:  # noqa: BLE001 - whatever tenant code raises is a verdict
+        line = last_line(error.__traceback__)
+        out.set(RAISED, type(error).__name__, text.safe_str(error), line)
+
+
+def execute(
+    code: CodeType,
+    handler: str,
+    message: event_pb2.PostLoginEvent,
+    secrets: Mapping[str, str],
+    clock_ns: int,
+    seed: bytes,
+    started_ns: int,
+    budget_ns: int,
+    output_bytes: int,
+) -> tuple[worker_pb2.StepReport, dict[str, Any] | None]:
+    """Run one compiled action.
+
+    Args:
+        code: compiled by `sandbox.language`.
+        handler: the function to call with `(event, api)`.
+        message: the parsed event, shared by the steps of a flow; views of it are read-only.
+        secrets: of this action; the action gets its own copy.
+        clock_ns: the execution's clock, nanoseconds since the epoch.
+        seed: of the execution's randomness.
+        started_ns: CLOCK_MONOTONIC now; the budget runs from here.
+        budget_ns: what is left for this step.
+        output_bytes: captured output that is kept.
+
+    Returns:
+        The report and the namespace, which the caller tears down inside a budget of its own.
+    """
+    out = Outcome()
+    output = environment.Output(output_bytes)
+    recorder = api.Recorder()
+    cpu_ns = time.thread_time_ns()
+    namespace = environment.begin(clock_ns, seed, output)
+    view = event.Event(message, secrets)
+    handle = api.make_api(recorder)
+    interrupts.reset()
+    try:
+        try:
+            alarm.start(started_ns + budget_ns, started_ns)
+            _run(code, handler, namespace, view, handle, out)
+        finally:
+            alarm.stop()
+    except interrupts.LimitExceeded as error:
+        out.set(EXHAUSTED, error.error_type, error.message, last_line(error.__traceback__))
+    except interrupts.Interrupted as error:
+        out.set(TIMED_OUT, "BudgetExceeded", _timed_out(budget_ns), error.line)
+    except BaseException as error:  # noqa: BLE001 - SystemExit and its like are verdicts as well
+        out.set(RAISED, type(error).__name__, text.safe_str(error), last_line(error.__traceback__))
+
+    interrupted = interrupts.STATE.interrupted
+    if interrupted is not None and out.verdict in (COMPLETED, RAISED):
+        # The interrupt was replaced on its way out, by a `finally` block that raised or by a C function that gave up.
+        if isinstance(interrupted, interrupts.LimitExceeded):
+            out.set(EXHAUSTED, interrupted.error_type, interrupted.message, out.error_line)
+        else:
+            out.set(TIMED_OUT, "BudgetExceeded", _timed_out(budget_ns), getattr(interrupted, "line", 0))
+    interrupts.reset()
+
+    if out.verdict == EXHAUSTED:
+        namespace.clear()  # nothing can be reported while the action's data still fills the memory
+
+    report = worker_pb2.StepReport(verdict=out.verdict)
+    if out.verdict == COMPLETED:
+        # An action that failed has asked for nothing: half of what it meant to say could be the dangerous half.
+        for op, args in recorder.encoded():
+            report.commands.add(op=op, args_json=args)
+    else:
+        report.error_type = clean(out.error_type)
+        report.error_message = out.error_message
+        report.error_line = out.error_line
+    printed = output.text()
+    if printed:
+        report.output = printed
+        report.output_truncated = output.truncated
+    environment.end()
+    report.wall_us = (time.monotonic_ns() - started_ns) // 1000
+    report.cpu_us = (time.thread_time_ns() - cpu_ns) // 1000
+    return report, namespace
+
+
+def _timed_out(budget_ns: int) -> str:
+    return f"the action did not return within its budget of {budget_ns / 1e6:.0f} ms"

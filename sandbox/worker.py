@@ -1,0 +1,246 @@
+"""The loop of a locked-down worker: read one question, run its steps in order, answer once.
+
+Knows the frames, the journal and the order of steps. Knows nothing of tenants, settings or decisions. Called by
+`sandbox.zygote` in the forked child after the lock-down; it never returns. After the first tenant byte nothing this
+process says is believed.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import struct
+import time
+from types import CodeType
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from google.protobuf.message import DecodeError
+from vestibule.v1 import event_pb2
+from vestibule.worker.v1 import worker_pb2
+
+from sandbox import alarm, execution, interrupts, journal, language, surface
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sandbox.lockdown import Layer
+
+_LENGTH: Final = struct.Struct(">I")
+_READ_BYTES: Final = 32 * 1024
+REQUEST_BYTES_MAX: Final = 16 * 1024 * 1024
+"""An event of 1 MiB and twenty sources of 100 kB with their secrets fit many times over."""
+
+COMPILE_BUDGET_NS: Final = 3_000_000_000
+"""Compiling is an attack surface too, and has a budget of its own: the action's starts with its first statement."""
+TEARDOWN_BUDGET_NS: Final = 200_000_000
+"""Freeing what an action left behind; its verdict already stands."""
+
+EXIT_CLOSED: Final = 0
+EXIT_PROTOCOL: Final = 3
+EXIT_MEMORY: Final = 4
+
+# Peak memory above which a process is not worth keeping: the pages would stay with the tenant for good.
+_RETIRE_ABOVE_KIB: Final = 32 * 1024
+_MEASURE_EVERY: Final = 16
+
+
+def prepare() -> None:
+    """Do, once and before any fork, what a worker could not do after its lock-down."""
+    alarm.install()
+    # Runs every code path a first login would run, so that its objects are shared pages and its caches are warm.
+    source = "import json\ndef on_execute_post_login(event, api):\n    return json.dumps(event.user.user_metadata)\n"
+    code = language.compile_action(source, alarm.ACTION_FILENAME)
+    now_ns = time.monotonic_ns()
+    execution.execute(
+        code, execution.HANDLER, event_pb2.PostLoginEvent(), {}, 0, bytes(16), now_ns, 1_000_000_000, 1024
+    )
+    alarm.disarm()
+
+
+def serve(sock_fd: int, view: memoryview, layers: Sequence[Layer]) -> NoReturn:
+    """Say what holds this process, then answer questions until the socket closes.
+
+    Args:
+        sock_fd: this worker's end of the socketpair, blocking; the only descriptor there is.
+        view: the shared journal.
+        layers: the report of the lock-down.
+    """
+    ready = worker_pb2.Ready(
+        layers=[worker_pb2.Layer(name=layer.name, active=layer.active, detail=layer.detail) for layer in layers]
+    )
+    _write(sock_fd, ready.SerializeToString())
+    worker = _Worker(sock_fd, view)
+    while True:
+        try:
+            worker.answer(_read(sock_fd))
+        except MemoryError:
+            # Not even a report could be built: the daemon reads the journal.
+            os._exit(EXIT_MEMORY)
+
+
+def _read(fd: int) -> bytes:
+    data = os.read(fd, _READ_BYTES)
+    while len(data) < _LENGTH.size:
+        more = os.read(fd, _READ_BYTES)
+        if not more:
+            os._exit(EXIT_CLOSED)
+        data += more
+    (length,) = _LENGTH.unpack_from(data)
+    if length > REQUEST_BYTES_MAX:
+        os._exit(EXIT_PROTOCOL)
+    end = _LENGTH.size + length
+    if len(data) == end:
+        return data[_LENGTH.size :]
+    buffer = bytearray(data)
+    while len(buffer) < end:
+        more = os.read(fd, min(end - len(buffer), 1 << 20))
+        if not more:
+            os._exit(EXIT_CLOSED)
+        buffer += more
+    if len(buffer) > end:
+        os._exit(EXIT_PROTOCOL)
+    return bytes(buffer[_LENGTH.size :])
+
+
+def _write(fd: int, payload: bytes) -> None:
+    data = _LENGTH.pack(len(payload)) + payload
+    sent = os.write(fd, data)
+    while sent < len(data):
+        sent += os.write(fd, data[sent:])
+
+
+class _Worker:
+    """State that outlives a login: compiled revisions, and nothing a tenant can reach."""
+
+    __slots__ = ("_codes", "_fd", "_flows", "_reply_max", "_rss_base_kib", "_view")
+
+    def __init__(self, fd: int, view: memoryview) -> None:
+        self._fd = fd
+        self._view = view
+        self._reply_max = len(view) - journal.REPORTS_AT
+        self._codes: dict[bytes, CodeType | tuple[language.Fault, ...]] = {}
+        self._flows = 0
+        self._rss_base_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    def answer(self, frame: bytes) -> None:
+        """Run one flow and send its reply."""
+        try:
+            request = worker_pb2.RunFlow.FromString(frame)
+            message = event_pb2.PostLoginEvent.FromString(request.event)
+        except DecodeError:
+            os._exit(EXIT_PROTOCOL)
+        nonce = request.nonce
+        started_ns = time.monotonic_ns()
+        flow_deadline_ns = started_ns + request.budget_us * 1000
+        length = 0
+        journal.write_phase(self._view, nonce, started_ns, 0, journal.Phase.IDLE, 0)
+        fragments: list[bytes] = []
+        retire = False
+        for index, step in enumerate(request.steps):
+            code = self._codes.get(step.revision)
+            if code is None:
+                before_ns = time.monotonic_ns()
+                journal.write_phase(self._view, nonce, before_ns, index, journal.Phase.COMPILING, length)
+                code = self._compile(step)
+                # A flow's budget belongs to the tenant's code, not to our compiler.
+                flow_deadline_ns += time.monotonic_ns() - before_ns
+            namespace = None
+            if isinstance(code, tuple):
+                report = _rejected(code)
+            elif request.check_only:
+                report = worker_pb2.StepReport(verdict=execution.COMPLETED)
+            else:
+                now_ns = time.monotonic_ns()
+                budget_ns = min(step.budget_us * 1000, flow_deadline_ns - now_ns)
+                if budget_ns <= 0:
+                    break
+                journal.write_phase(self._view, nonce, now_ns, index, journal.Phase.RUNNING, length)
+                report, namespace = execution.execute(
+                    code,
+                    step.handler or execution.HANDLER,
+                    message,
+                    step.secrets,
+                    request.now_ns,
+                    request.seed + step.action.encode(),
+                    now_ns,
+                    budget_ns,
+                    request.output_bytes,
+                )
+            fragment = worker_pb2.FlowReply(steps=(report,)).SerializeToString()
+            if length + len(fragment) > self._reply_max - 64:
+                report = _reply_too_long(report)
+                fragment = worker_pb2.FlowReply(steps=(report,)).SerializeToString()
+            length = journal.append_report(self._view, length, fragment)
+            fragments.append(fragment)
+            if namespace is not None:
+                journal.write_phase(self._view, nonce, time.monotonic_ns(), index, journal.Phase.TEARDOWN, length)
+                namespace.clear()
+                # The action's cycles die here, inside a budget, not in the next login.
+                gc.collect()
+            if report.verdict == execution.EXHAUSTED:
+                retire = True
+            if report.verdict != execution.COMPLETED:
+                if step.stop_on_failure:
+                    break
+            elif any(command.op in _TERMINAL for command in report.commands):
+                break
+        alarm.disarm()
+        self._flows += 1
+        if not retire and (self._flows % _MEASURE_EVERY == 0 or time.monotonic_ns() - started_ns > 20_000_000):
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            retire = peak - self._rss_base_kib > _RETIRE_ABOVE_KIB
+        fragments.append(worker_pb2.FlowReply(nonce=nonce, retire=retire).SerializeToString())
+        _write(self._fd, b"".join(fragments))
+
+    def _compile(self, step: worker_pb2.Step) -> CodeType | tuple[language.Fault, ...]:
+        if not step.HasField("source"):
+            os._exit(EXIT_PROTOCOL)
+        code: CodeType | tuple[language.Fault, ...]
+        now_ns = time.monotonic_ns()
+        try:
+            try:
+                alarm.start(now_ns + COMPILE_BUDGET_NS, now_ns)
+                code = language.compile_action(step.source, alarm.ACTION_FILENAME)
+            finally:
+                alarm.stop()
+        except language.Rejected as rejected:
+            code = tuple(rejected.faults)
+        except interrupts.Interrupted:
+            code = (language.Fault(1, 1, f"compiling took longer than {COMPILE_BUDGET_NS / 1e9:.0f} s: simplify it"),)
+        except MemoryError:
+            code = (language.Fault(1, 1, "compiling used up the memory limit: simplify the action"),)
+        interrupts.reset()
+        alarm.disarm()
+        self._codes[step.revision] = code
+        # Compiled code lives as long as the worker: keep the collector from walking it after every execution.
+        gc.collect()
+        gc.freeze()
+        return code
+
+
+def _rejected(faults: tuple[language.Fault, ...]) -> worker_pb2.StepReport:
+    first = faults[0]
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    report = worker_pb2.StepReport(
+        verdict=execution.REJECTED,
+        error_type="Rejected",
+        error_message=execution.clean(first.message + more),
+        error_line=first.line,
+    )
+    for fault in faults[:100]:
+        report.faults.add(line=fault.line, column=fault.column, message=execution.clean(fault.message))
+    return report
+
+
+def _reply_too_long(report: worker_pb2.StepReport) -> worker_pb2.StepReport:
+    return worker_pb2.StepReport(
+        verdict=execution.EXHAUSTED,
+        error_type="ReplyLimitExceeded",
+        error_message="the action asked for more than fits into a reply: record fewer or smaller values",
+        wall_us=report.wall_us,
+        cpu_us=report.cpu_us,
+    )
+
+
+_TERMINAL: Final = frozenset(call.op for call in surface.SURFACE if call.terminal)

@@ -1,0 +1,306 @@
+"""The pool: lease, bind, queue, fairness, recycling and failures, with scripted workers instead of processes."""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+import signal
+import socket
+import struct
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from vestibule.worker.v1 import worker_pb2
+
+from runtime import log
+from runtime.config import Config, LogConfig
+from runtime.errors import PoolExhausted, QueueFull, WorkerStartError
+from runtime.metrics import Metrics
+from runtime.workers.pool import Pool
+from runtime.workers.worker import KillReason, State
+from sandbox import journal
+
+LENGTH = struct.Struct(">I")
+LAYERS = ("seccomp", "landlock", "rlimits", "no_new_privs")
+
+
+class FakeSpawned:
+    """A worker process that exists as a socket only."""
+
+    def __init__(self, spawn_id: int) -> None:
+        self.spawn_id = spawn_id
+        self.sock, self.peer = socket.socketpair()
+        self.sock.setblocking(False)
+        self.journal = mmap.mmap(-1, journal.size_for(4096))
+        self.pid = 0
+        self.pidfd = 1_000_000 + spawn_id
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+        self.sock.close()
+        self.peer.close()
+        self.journal.close()
+
+    def say(self, payload: bytes) -> None:
+        self.peer.sendall(LENGTH.pack(len(payload)) + payload)
+
+
+class FakeZygote:
+    """Makes fake workers that say they are ready at once, or fails as told."""
+
+    def __init__(self, layers: tuple[str, ...] = LAYERS) -> None:
+        self.alive = True
+        self.layers = layers
+        self.spawned: list[FakeSpawned] = []
+        self.failures: list[Exception] = []
+        self.started = 0
+
+    async def start(self) -> None:
+        self.started += 1
+        self.alive = True
+
+    async def spawn(self) -> FakeSpawned:
+        await asyncio.sleep(0)
+        if self.failures:
+            raise self.failures.pop(0)
+        spawned = FakeSpawned(len(self.spawned))
+        self.spawned.append(spawned)
+        ready = worker_pb2.Ready(layers=[worker_pb2.Layer(name=name, active=True) for name in self.layers])
+        spawned.say(ready.SerializeToString())
+        return spawned
+
+
+class Harness:
+    """A started pool with its fakes."""
+
+    def __init__(self, pool: Pool, zygote: FakeZygote) -> None:
+        self.pool = pool
+        self.zygote = zygote
+
+
+@pytest.fixture
+def no_kill(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Record kills instead of sending signals."""
+    killed: list[int] = []
+    monkeypatch.setattr(signal, "pidfd_send_signal", lambda fd, sig: killed.append(fd))
+    return killed
+
+
+def config(**pool: Any) -> Config:
+    base = Config()
+    return replace(base, pool=replace(base.pool, **({"blank_workers": 2, "workers_per_tenant": 2} | pool)))
+
+
+async def start(settings: Config, zygote: FakeZygote | None = None) -> Harness:
+    zygote = zygote or FakeZygote()
+    logger = log.build(LogConfig(level="error"))
+    pool = Pool(settings, zygote, Metrics(""), logger)  # type: ignore[arg-type]
+    await pool.start()
+    await settle()
+    return Harness(pool, zygote)
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.002)
+
+
+async def test_a_worker_serves_one_tenant_until_it_dies(no_kill: list[int]) -> None:
+    """A released worker is leased again by its own tenant, and never by another."""
+    h = await start(config())
+    first = h.pool.lease_nowait("acme")
+    assert first is not None
+    h.pool.release(first)
+    other = h.pool.lease_nowait("bank")
+    assert other is not None
+    assert other is not first
+    assert h.pool.lease_nowait("acme") is first
+    assert (first.tenant, other.tenant) == ("acme", "bank")
+    await h.pool.close()
+
+
+async def test_blank_workers_are_kept_ready(no_kill: list[int]) -> None:
+    """Binding a blank worker makes the pool spawn another one."""
+    h = await start(config(blank_workers=3))
+    assert h.pool.counts()["blank"] == 3
+    assert h.pool.lease_nowait("acme") is not None
+    await settle()
+    assert h.pool.counts() == {"blank": 3, "idle": 0, "busy": 1, "starting": 0}
+    await h.pool.close()
+
+
+async def test_a_tenant_at_its_limit_waits_and_gets_the_released_worker(no_kill: list[int]) -> None:
+    """With all of its workers busy, a tenant's next login waits in its own queue."""
+    h = await start(config(workers_per_tenant=1))
+    busy = h.pool.lease_nowait("acme")
+    assert busy is not None
+    waiting = asyncio.create_task(h.pool.lease("acme", 5))
+    await settle()
+    assert not waiting.done()
+    h.pool.release(busy)
+    assert await waiting is busy
+    await h.pool.close()
+
+
+async def test_a_full_queue_sheds(no_kill: list[int]) -> None:
+    """One login more than the queue holds is refused at once; another tenant is not."""
+    h = await start(config(workers_per_tenant=1, queue_per_tenant=1))
+    assert h.pool.lease_nowait("acme") is not None
+    waiting = asyncio.create_task(h.pool.lease("acme", 5))
+    await settle()
+    with pytest.raises(QueueFull, match="acme"):
+        await h.pool.lease("acme", 5)
+    assert h.pool.lease_nowait("bank") is not None
+    waiting.cancel()
+    await h.pool.close()
+
+
+async def test_waiting_ends_in_time(no_kill: list[int]) -> None:
+    """A login that no worker comes free for is refused after its wait, and leaves the queue."""
+    h = await start(config(workers_per_tenant=1))
+    assert h.pool.lease_nowait("acme") is not None
+    with pytest.raises(PoolExhausted):
+        await h.pool.lease("acme", 0.01)
+    await h.pool.close()
+
+
+async def test_a_cancelled_wait_loses_no_worker(no_kill: list[int]) -> None:
+    """A worker handed to a login that was cancelled in the same instant goes to the next one."""
+    h = await start(config(workers_per_tenant=1))
+    busy = h.pool.lease_nowait("acme")
+    assert busy is not None
+    waiting = asyncio.create_task(h.pool.lease("acme", 5))
+    await settle()
+    h.pool.release(busy)
+    waiting.cancel()
+    await settle()
+    assert h.pool.lease_nowait("acme") is busy
+    await h.pool.close()
+
+
+async def test_tenants_take_turns_for_blank_workers(no_kill: list[int]) -> None:
+    """A tenant with many waiting logins does not keep another one from its first worker."""
+    zygote = FakeZygote()
+    h = await start(config(blank_workers=0, workers_per_tenant=3), zygote)
+    assert h.pool.lease_nowait("first") is not None  # the one that proved the layers
+    order: list[str] = []
+
+    async def login(tenant: str) -> None:
+        await h.pool.lease(tenant, 5)
+        order.append(tenant)
+
+    tasks = [asyncio.create_task(login("greedy")) for _ in range(3)] + [asyncio.create_task(login("quiet"))]
+    await asyncio.gather(*tasks)
+    assert order.index("quiet") < 2
+    await h.pool.close()
+
+
+async def test_the_longest_idle_worker_makes_room(no_kill: list[int]) -> None:
+    """At the limit of all workers, the one idle longest is killed for a tenant that has none."""
+    h = await start(config(blank_workers=0, max_workers=2))
+    old = await h.pool.lease("old", 1)
+    new = await h.pool.lease("new", 1)
+    h.pool.release(old)
+    h.pool.release(new)
+    third = await h.pool.lease("third", 1)
+    assert third.tenant == "third"
+    assert (old.state, new.state) == (State.DEAD, State.IDLE)
+    assert old.kill_reason is KillReason.EVICTED
+    await h.pool.close()
+
+
+async def test_a_worker_is_recycled_after_its_executions(no_kill: list[int]) -> None:
+    """A worker that has done its number of flows is killed, and its successor is bound ahead of the next login."""
+    base = config()
+    h = await start(replace(base, sandbox=replace(base.sandbox, max_executions=1)))
+    worker = h.pool.lease_nowait("acme")
+    assert worker is not None
+    worker.executions = 1
+    h.pool.release(worker)
+    await settle()
+    assert worker.state is State.DEAD
+    assert worker.pidfd in no_kill
+    assert h.pool.counts()["idle"] == 1
+    await h.pool.close()
+
+
+async def test_isolation_login_uses_a_process_once(no_kill: list[int]) -> None:
+    """With isolation `login` the successor is ready while the login runs, and the used process dies."""
+    base = config()
+    h = await start(replace(base, sandbox=replace(base.sandbox, isolation="login")))
+    primed: list[Any] = []
+
+    async def prime(worker: Any) -> None:
+        primed.append(worker)
+
+    h.pool.prime = prime
+    worker = h.pool.lease_nowait("acme")
+    assert worker is not None
+    await settle()
+    assert len(primed) == 1
+    assert h.pool.counts()["idle"] == 1
+    h.pool.release(worker)
+    assert worker.state is State.DEAD
+    assert h.pool.lease_nowait("acme") is primed[0]
+    await h.pool.close()
+
+
+async def test_a_missing_required_layer_refuses_to_start(no_kill: list[int]) -> None:
+    """The error names each required layer that is not active."""
+    with pytest.raises(WorkerStartError, match=r"landlock.*seccomp|seccomp.*landlock"):
+        await start(config(), FakeZygote(layers=("rlimits", "no_new_privs")))
+
+
+async def test_spawn_failures_are_retried_and_named(no_kill: list[int]) -> None:
+    """A zygote that cannot fork delays logins; when it recovers, waiting logins are served."""
+    zygote = FakeZygote()
+    h = await start(config(blank_workers=0), zygote)
+    assert h.pool.lease_nowait("first") is not None
+    zygote.failures = [WorkerStartError("fork: out of pids")] * 2
+    worker = await h.pool.lease("acme", 5)
+    assert worker.tenant == "acme"
+    zygote.failures = [WorkerStartError("fork: out of pids")] * 50
+    with pytest.raises(WorkerStartError, match="out of pids"):
+        await h.pool.lease("bank", 0.3)
+    await h.pool.close()
+
+
+async def test_a_dead_zygote_is_started_again(no_kill: list[int]) -> None:
+    """After the zygote died, the next spawn starts a new one."""
+    h = await start(config(blank_workers=0))
+    assert h.pool.lease_nowait("first") is not None
+    h.zygote.alive = False
+    worker = await h.pool.lease("acme", 5)
+    assert worker.tenant == "acme"
+    assert h.zygote.started == 1
+    await h.pool.close()
+
+
+async def test_a_worker_that_speaks_out_of_turn_is_killed(no_kill: list[int]) -> None:
+    """Bytes from an idle worker are a violation: it is killed and never leased again."""
+    h = await start(config(blank_workers=1))
+    worker = h.pool.lease_nowait("acme")
+    assert worker is not None
+    h.pool.release(worker)
+    h.zygote.spawned[worker.id].say(b"hello")
+    await settle()
+    assert worker.state is State.DEAD
+    assert worker.kill_reason is KillReason.VIOLATION
+    again = await h.pool.lease("acme", 1)
+    assert again is not worker
+    await h.pool.close()
+
+
+async def test_idle_workers_are_let_go(no_kill: list[int]) -> None:
+    """A worker whose tenant has not logged in for the idle time is killed by the sweep."""
+    h = await start(config(idle_s=0.0001))
+    worker = h.pool.lease_nowait("acme")
+    assert worker is not None
+    h.pool.release(worker)
+    await asyncio.sleep(0.01)
+    h.pool._sweep()
+    assert worker.state is State.DEAD
+    await h.pool.close()
