@@ -1,0 +1,140 @@
+"""The system call filter: the table of `sandbox.syscalls` as a BPF program, and its installation.
+
+Knows BPF and seccomp(2). Must not know why a call is allowed. Called by `sandbox.lockdown`: the program is built once
+in the zygote, so that a forked child makes one system call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from sandbox import kernel
+from sandbox.syscalls import ALLOWED, AUDIT_ARCH, REFUSED, SYSCALLS, X32_BIT, Act, Arg, Syscall, Test
+
+SECCOMP_SET_MODE_FILTER: Final = 1
+
+RET_KILL_PROCESS: Final = 0x8000_0000
+RET_ERRNO: Final = 0x0005_0000
+RET_ALLOW: Final = 0x7FFF_0000
+_RETURNS: Final = {Act.ALLOW: RET_ALLOW, Act.ERRNO: RET_ERRNO | errno.EPERM, Act.KILL: RET_KILL_PROCESS}
+
+# linux/bpf_common.h: class | size or operation | mode or source
+LD_W_ABS: Final = 0x20
+JMP_JEQ_K: Final = 0x15
+JMP_JGT_K: Final = 0x25
+JMP_JGE_K: Final = 0x35
+JMP_JSET_K: Final = 0x45
+ALU_AND_K: Final = 0x54
+RET_K: Final = 0x06
+
+# struct seccomp_data { int nr; __u32 arch; __u64 instruction_pointer; __u64 args[6]; }; both machines are little-endian
+_AT_NUMBER: Final = 0
+_AT_ARCH: Final = 4
+_AT_ARGS: Final = 16
+
+_INSTRUCTION: Final = struct.Struct("<HBBI")
+INSTRUCTION_BYTES: Final = _INSTRUCTION.size
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One BPF instruction; `jt` and `jf` count instructions to skip."""
+
+    code: int
+    jt: int
+    jf: int
+    k: int
+
+
+def _load(offset: int) -> Instruction:
+    return Instruction(LD_W_ABS, 0, 0, offset)
+
+
+def _return(act: Act) -> Instruction:
+    return Instruction(RET_K, 0, 0, _RETURNS[act])
+
+
+def _condition(arg: Arg, otherwise: Act) -> list[Instruction]:
+    """Fall through when the condition holds, else return `otherwise`."""
+    load = _load(_AT_ARGS + 8 * arg.index)
+    fail = _return(otherwise)
+    if arg.test is Test.ONE_OF:
+        count = len(arg.operands)
+        tests = [Instruction(JMP_JEQ_K, count - position, 0, operand) for position, operand in enumerate(arg.operands)]
+        return [load, *tests, fail]
+    (operand,) = arg.operands
+    if arg.test is Test.AT_MOST:
+        return [load, Instruction(JMP_JGT_K, 0, 1, operand), fail]
+    if arg.test is Test.NO_BITS:
+        return [load, Instruction(JMP_JSET_K, 0, 1, operand), fail]
+    return [load, Instruction(ALU_AND_K, 0, 0, operand), Instruction(JMP_JEQ_K, 1, 0, operand), fail]
+
+
+def _row(number: int, row: Syscall) -> list[Instruction]:
+    body = [instruction for arg in row.args for instruction in _condition(arg, row.otherwise)]
+    body.append(_return(row.act))
+    # Offsets are one byte; a row this long would be a mistake in the table.
+    if len(body) > 255:
+        raise ValueError(f"{row.name}: too many conditions for one row")
+    return [Instruction(JMP_JEQ_K, 0, len(body), number), *body]
+
+
+def program(machine: str) -> list[Instruction]:
+    """Return the filter for `x86_64` or `aarch64`: the architecture first, then the table from the top, then death.
+
+    Raises: KeyError for another machine.
+    """
+    code = [
+        _load(_AT_ARCH),
+        Instruction(JMP_JEQ_K, 1, 0, AUDIT_ARCH[machine]),
+        _return(Act.KILL),
+        _load(_AT_NUMBER),
+    ]
+    if machine == "x86_64":
+        code += [Instruction(JMP_JGE_K, 0, 1, X32_BIT), _return(Act.KILL)]
+    for row in SYSCALLS:
+        number = row.x86_64 if machine == "x86_64" else row.aarch64
+        if number is not None:
+            code += _row(number, row)
+    code.append(_return(Act.KILL))
+    return code
+
+
+def encode(code: list[Instruction]) -> bytes:
+    """Return the program as the kernel reads it."""
+    return b"".join(_INSTRUCTION.pack(step.code, step.jt, step.jf, step.k) for step in code)
+
+
+class _Program(ctypes.Structure):
+    # struct sock_fprog
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+
+class Filter:
+    """A program ready to be installed."""
+
+    __slots__ = ("_bytes", "_number", "_program", "detail")
+
+    def __init__(self, machine: str) -> None:
+        """Build the program for `machine`.
+
+        Raises: OSError with ENOSYS on a machine the table has no numbers for.
+        """
+        if machine not in AUDIT_ARCH:
+            raise OSError(errno.ENOSYS, f"no system call table for {machine}")
+        code = encode(program(machine))
+        self._bytes = ctypes.create_string_buffer(code, len(code))
+        self._program = _Program(len(code) // INSTRUCTION_BYTES, ctypes.addressof(self._bytes))
+        self.detail = f"{len(ALLOWED)} calls allowed, {len(REFUSED)} answered with EPERM, any other kills"
+        self._number = kernel.SYS_SECCOMP[machine]
+
+    def install(self) -> None:
+        """Put the calling process under the filter, for good. Needs no_new_privs, or CAP_SYS_ADMIN.
+
+        Raises: OSError.
+        """
+        kernel.syscall(self._number, SECCOMP_SET_MODE_FILTER, 0, self._program)

@@ -1,0 +1,54 @@
+"""Attempts to break out, made by a locked worker in place of serving: proof that the layers hold on this host.
+
+Knows what each attempt does. Must not know which layer should stop it. Called by `sandbox.zygote` in a locked child
+when the daemon asks for it at start, and by `vestibule doctor`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+EXIT_BROKE_OUT: Final = 42
+EXIT_REFUSED: Final = 43
+
+
+def _read_file() -> None:
+    os.close(os.open("/etc/passwd", os.O_RDONLY))
+
+
+def _open_socket() -> None:
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+
+
+def _fork() -> None:
+    if os.fork() == 0:
+        os._exit(0)
+
+
+def _execute() -> None:
+    os.execv("/bin/true", ["true"])
+
+
+def _signal_parent() -> None:
+    os.kill(os.getppid(), 0)
+
+
+ATTEMPTS: Final[dict[str, Callable[[], None]]] = {
+    "read a file": _read_file,
+    "open a socket": _open_socket,
+    "fork a process": _fork,
+    "execute a program": _execute,
+    "signal its parent": _signal_parent,
+}
+
+
+def run(attempt: str, _sock_fd: int) -> NoReturn:
+    """Make one attempt and say by the exit code how it went; death by a signal says it too."""
+    try:
+        ATTEMPTS[attempt]()
+    except OSError:
+        os._exit(EXIT_REFUSED)
+    os._exit(EXIT_BROKE_OUT)
