@@ -1,0 +1,360 @@
+"""The default catalog: one SQLite file that `vestibule apply` fills and running daemons follow.
+
+It knows how definitions become rows and rows become snapshots. It must not know directories, gRPC or how logs look.
+Called by the command `apply` and by the composition root.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from runtime.catalog import store
+from runtime.catalog.base import EMPTY, Binding, Definition, Flow, OnChange, Snapshot
+from runtime.core.model import Experience, Merge, OnError, Policy, Settings
+from runtime.errors import CatalogError, CatalogUnavailable
+
+# How long a writer waits for another writer. An apply of ten thousand tenants holds the lock for a few seconds.
+APPLY_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyResult:
+    """What an apply did, by tenant name, ordered. `revision` is the catalog's afterwards."""
+
+    revision: int
+    created: tuple[str, ...]
+    changed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    pruned: tuple[str, ...]
+
+
+def apply(
+    path: str | os.PathLike[str],
+    definitions: Iterable[Definition],
+    *,
+    prune: bool = False,
+    timeout_s: float = APPLY_TIMEOUT_S,
+) -> ApplyResult:
+    """Create or replace the given tenants in one transaction; with `prune`, remove every other one.
+
+    The catalog's revision goes up by one when anything changes, and stays when nothing does. Creates the file when it
+    is missing. Raises: CatalogError, and then nothing was changed.
+    """
+    file = Path(path)
+    wanted: dict[str, Definition] = {}
+    for definition in definitions:
+        if wanted.setdefault(definition.flow.tenant, definition) is not definition:
+            raise CatalogError([f"tenant {definition.flow.tenant!r} is given twice"])
+    store.prepare(file, timeout_s)
+    with (
+        store.errors_of(file),
+        contextlib.closing(store.connect(file, "rw", timeout_s)) as connection,
+        store.transaction(connection, "BEGIN IMMEDIATE"),
+    ):
+        return _write(connection, wanted, prune)
+
+
+def _write(connection: sqlite3.Connection, wanted: Mapping[str, Definition], prune: bool) -> ApplyResult:
+    rows = connection.execute("SELECT tenant, digest FROM tenants WHERE settings IS NOT NULL")
+    present: dict[str, bytes] = dict(rows.fetchall())
+    digests = {tenant: _digest(definition.flow) for tenant, definition in wanted.items()}
+    created = tuple(sorted(wanted.keys() - present.keys()))
+    changed = tuple(sorted(t for t in wanted.keys() & present.keys() if digests[t] != present[t]))
+    pruned = tuple(sorted(present.keys() - wanted.keys())) if prune else ()
+    unchanged = tuple(sorted((wanted.keys() & present.keys()) - set(changed)))
+    (revision,) = connection.execute("SELECT coalesce(max(revision), 0) FROM applies").fetchone()
+    if created or changed or pruned:
+        revision += 1
+        connection.execute(
+            "INSERT INTO applies VALUES (?, randomblob(16), CAST(strftime('%s', 'now') AS INTEGER))", (revision,)
+        )
+        for tenant in (*created, *changed):
+            _replace(connection, wanted[tenant], digests[tenant], revision)
+        for tenant in pruned:
+            _clear(connection, tenant)
+            connection.execute(
+                "UPDATE tenants SET settings = NULL, digest = NULL, changed_in = ? WHERE tenant = ?", (revision, tenant)
+            )
+    return ApplyResult(revision, created, changed, unchanged, pruned)
+
+
+def _clear(connection: sqlite3.Connection, tenant: str) -> None:
+    connection.execute("DELETE FROM bindings WHERE tenant = ?", (tenant,))
+    connection.execute("DELETE FROM secrets WHERE tenant = ?", (tenant,))
+
+
+def _replace(connection: sqlite3.Connection, definition: Definition, digest: bytes, revision: int) -> None:
+    flow = definition.flow
+    _clear(connection, flow.tenant)
+    connection.execute(
+        "INSERT INTO tenants VALUES (?, ?, ?, ?) ON CONFLICT (tenant) DO UPDATE "
+        "SET settings = excluded.settings, digest = excluded.digest, changed_in = excluded.changed_in",
+        (flow.tenant, _settings_text(flow.settings), digest, revision),
+    )
+    connection.executemany("INSERT OR IGNORE INTO revisions VALUES (?, ?)", sorted(definition.sources.items()))
+    connection.executemany(
+        "INSERT INTO bindings VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (flow.tenant, at, binding.action, binding.revision, binding.on_error.value, binding.timeout_us)
+            for at, binding in enumerate(flow.bindings)
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO secrets VALUES (?, ?, ?, ?)",
+        [(flow.tenant, action, name, value) for action, named in flow.secrets.items() for name, value in named.items()],
+    )
+
+
+def _settings_text(settings: Settings) -> str:
+    return json.dumps(
+        {
+            "experience": settings.experience.value,
+            "policy": settings.policy.value,
+            "factors": settings.factors,
+            "merge": settings.merge.value,
+            "none_lifts_adaptive": settings.none_lifts_adaptive,
+        }
+    )
+
+
+def _digest(flow: Flow) -> bytes:
+    """Fingerprint everything that an apply writes for a tenant, to tell a change from a repetition."""
+    secrets = {action: dict(sorted(named.items())) for action, named in sorted(flow.secrets.items())}
+    bindings = [(b.action, b.revision, b.on_error.value, b.timeout_us) for b in flow.bindings]
+    return hashlib.sha256(json.dumps([_settings_text(flow.settings), bindings, secrets]).encode()).digest()
+
+
+@dataclass(slots=True)
+class _Image:
+    """What a reader holds of the store: a snapshot, and what it takes to bring it up to date."""
+
+    snapshot: Snapshot = EMPTY
+    apply_id: bytes = b""
+    changed: int = 0
+    removed: int = 0
+    # How many bindings use each source, so that unused ones are dropped.
+    uses: dict[str, int] = field(default_factory=dict)
+
+
+def read(connection: sqlite3.Connection, image: _Image | None, path: Path) -> _Image | None:
+    """Bring an image up to date, in one read transaction; None when nothing changed. Raises: CatalogError.
+
+    Only tenants that changed since the image are read, unless the file is not the one the image came from.
+    """
+    try:
+        with store.transaction(connection, "BEGIN"):
+            query = "SELECT revision, id FROM applies ORDER BY revision DESC LIMIT 1"
+            revision, apply_id = connection.execute(query).fetchone() or (0, b"")
+            if image is not None and (revision, apply_id) == (image.snapshot.revision, image.apply_id):
+                return None
+            since = -1
+            if image is not None:
+                mark = (image.snapshot.revision, image.apply_id)
+                if connection.execute("SELECT 1 FROM applies WHERE revision = ? AND id = ?", mark).fetchone():
+                    since = image.snapshot.revision
+            return _update(connection, image, since, revision, apply_id)
+    except (ValueError, KeyError, TypeError) as error:
+        kind = type(error).__name__
+        raise CatalogError([f"the store {path} holds a row that this version cannot read ({kind}: {error})"]) from error
+
+
+def _update(connection: sqlite3.Connection, image: _Image | None, since: int, revision: int, apply_id: bytes) -> _Image:
+    before = image.snapshot if image is not None else EMPTY
+    whole = since < 0
+    tenants: dict[str, Flow] = {} if whole else dict(before.tenants)
+    sources: dict[str, str] = {} if whole else dict(before.sources)
+    uses: dict[str, int] = {} if whole or image is None else dict(image.uses)
+    affected = "tenant IN (SELECT tenant FROM tenants WHERE changed_in > ?)"
+
+    bindings: dict[str, list[Binding]] = {}
+    query = f"SELECT tenant, action, sha256, on_error, timeout_us FROM bindings WHERE {affected} ORDER BY 1, position"
+    for tenant, action, sha256, on_error, timeout_us in connection.execute(query, (since,)):
+        bindings.setdefault(tenant, []).append(Binding(action, sha256, OnError(on_error), timeout_us))
+        uses[sha256] = uses.get(sha256, 0) + 1
+    secrets: dict[str, dict[str, dict[str, str]]] = {}
+    query = f"SELECT tenant, action, name, value FROM secrets WHERE {affected}"
+    for tenant, action, name, value in connection.execute(query, (since,)):
+        secrets.setdefault(tenant, {}).setdefault(action, {})[name] = value
+    query = f"SELECT sha256, source FROM revisions WHERE sha256 IN (SELECT sha256 FROM bindings WHERE {affected})"
+    for sha256, source in connection.execute(query, (since,)):
+        if sha256 not in sources:
+            if hashlib.sha256(source.encode()).hexdigest() != sha256:
+                raise ValueError(f"revision {sha256} does not match its source")
+            sources[sha256] = before.sources.get(sha256, source)
+
+    changed = removed = 0
+    known: dict[str, Settings] = {}
+    query = "SELECT tenant, settings FROM tenants WHERE changed_in > ? ORDER BY 1"
+    for tenant, text in connection.execute(query, (since,)):
+        old = before.tenants.get(tenant)
+        if old is not None and not whole:
+            for binding in old.bindings:
+                uses[binding.revision] -= 1
+                if not uses[binding.revision]:
+                    del uses[binding.revision], sources[binding.revision]
+        if text is None:
+            removed += tenants.pop(tenant, None) is not None
+            continue
+        if text not in known:
+            known[text] = _settings(text)
+        flow = Flow(tenant, known[text], tuple(bindings.get(tenant, ())), _frozen(secrets.get(tenant, {})))
+        changed += flow != old
+        # The old object when it is equal, so that whoever compares identities sees no change.
+        tenants[tenant] = old if old is not None and flow == old else flow
+    if whole:
+        removed = len(before.tenants.keys() - tenants.keys())
+    for sha256 in uses:
+        sources[sha256]  # a KeyError here is a binding without its source
+    snapshot = Snapshot(revision, MappingProxyType(tenants), MappingProxyType(sources))
+    return _Image(snapshot, apply_id, changed, removed, uses)
+
+
+def _settings(text: str) -> Settings:
+    row = json.loads(text)
+    return Settings(
+        Experience(row["experience"]),
+        Policy(row["policy"]),
+        tuple(row["factors"]),
+        Merge(row["merge"]),
+        bool(row["none_lifts_adaptive"]),
+    )
+
+
+def _frozen(secrets: dict[str, dict[str, str]]) -> Mapping[str, Mapping[str, str]]:
+    return MappingProxyType({action: MappingProxyType(named) for action, named in secrets.items()})
+
+
+def _ignore(event: str, fields: Mapping[str, Any], /) -> None:
+    """Take an event and do nothing: for a catalog that nobody listens to."""
+
+
+class SqliteCatalog:
+    """Follows a store: one immutable snapshot, swapped when the file changes.
+
+    All SQLite work runs on a thread of its own. Whatever happens to the file, the last good snapshot serves; `healthy`
+    and `reason` say what is wrong, and the catalog recovers by itself. `on_change` is told `catalog.reloaded`,
+    `catalog.failed` and `catalog.recovered`, on the event loop.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        poll_s: float = 0.5,
+        *,
+        timeout_s: float = 1.0,
+        on_change: OnChange = _ignore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = Path(path)
+        self._poll_s = poll_s
+        self._timeout_s = timeout_s
+        self._on_change = on_change
+        self._clock = clock
+        self._image = _Image()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="catalog")
+        self._task: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+        self._reason = "not started"
+        # When the store was last read, seconds since the epoch, for a metric.
+        self.last_success_s = 0.0
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest good snapshot."""
+        return self._image.snapshot
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the newest attempt to read the store succeeded."""
+        return not self._reason
+
+    @property
+    def reason(self) -> str:
+        """Why the catalog is not healthy; empty when it is."""
+        return self._reason
+
+    async def start(self) -> None:
+        """Load the first snapshot, from a new empty store when there is none, and begin to follow it.
+
+        Raises: CatalogUnavailable when the store can be neither read nor created.
+        """
+        try:
+            await self._refresh(self._first)
+        except CatalogError as error:
+            self._thread.shutdown(wait=False)
+            raise CatalogUnavailable(error.faults) from error
+        self._task = asyncio.create_task(self._follow(), name="catalog")
+
+    async def close(self) -> None:
+        """Stop following; waits for a read in progress, but not for a disk that hangs."""
+        self._closing.set()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=2 * self._timeout_s)
+            self._task.cancel()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _first(self) -> _Image | None:
+        with store.errors_of(self._path):
+            if not self._path.exists():
+                store.prepare(self._path, self._timeout_s)
+        return self._poll()
+
+    def _poll(self) -> _Image | None:
+        image = self._image if self.last_success_s else None
+        with (
+            contextlib.closing(store.open_for_reading(self._path, self._timeout_s)) as connection,
+            store.errors_of(self._path),
+        ):
+            return read(connection, image, self._path)
+
+    async def _refresh(self, work: Callable[[], _Image | None]) -> None:
+        started = time.perf_counter()
+        image = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        self.last_success_s = self._clock()
+        if image is not None:
+            self._image = image
+            fields = {
+                "revision": image.snapshot.revision,
+                "tenants": len(image.snapshot.tenants),
+                "changed": image.changed,
+                "removed": image.removed,
+                "duration_s": round(time.perf_counter() - started, 6),
+            }
+            self._on_change("catalog.reloaded", fields)
+        if self._reason:
+            recovered = self.last_success_s and self._task is not None
+            self._reason = ""
+            if recovered:
+                self._on_change("catalog.recovered", {"revision": self._image.snapshot.revision})
+
+    async def _follow(self) -> None:
+        while not self._closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self._poll_s)
+                return
+            try:
+                await self._refresh(self._poll)
+            except CatalogError as error:
+                self._failed(str(error))
+            except asyncio.CancelledError:
+                raise
+            except BaseException:
+                # Ours, not the store's: say that nobody follows it any more, and let the task show the traceback.
+                self._failed("following the store has stopped")
+                raise
+
+    def _failed(self, reason: str) -> None:
+        if reason != self._reason:
+            self._reason = reason
+            self._on_change("catalog.failed", {"reason": reason, "revision": self._image.snapshot.revision})

@@ -1,0 +1,192 @@
+"""The SQLite file: its schema and migrations, how it is opened, and what its errors mean in plain words.
+
+It knows SQL and the file system. It must not know directories, event loops or what a flow is for.
+Called by `sqlite`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from runtime.errors import CatalogError, CatalogUnavailable
+
+# "VEST": says that the file is ours, so that another program's database is never migrated.
+APPLICATION_ID = 0x56455354
+
+# Each entry takes the schema from the version of its index to the next one; `user_version` is how many were applied.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        # One row per apply that changed something. `id` is random: a reader that does not find the id it last read
+        # knows that the file was replaced or restored, whatever the revision says.
+        "CREATE TABLE applies (revision INTEGER PRIMARY KEY, id BLOB NOT NULL, applied_at INTEGER NOT NULL)",
+        # Sources, immutable and shared between tenants and revisions of the catalog.
+        "CREATE TABLE revisions (sha256 TEXT PRIMARY KEY, source TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TRIGGER revisions_are_immutable BEFORE UPDATE ON revisions "
+        "BEGIN SELECT RAISE(ABORT, 'a revision is immutable'); END",
+        # `changed_in` is the catalog revision of the last change; a removed tenant stays as a row without settings,
+        # so that a reader can ask what changed since the revision it has.
+        "CREATE TABLE tenants (tenant TEXT PRIMARY KEY, settings TEXT, digest BLOB, changed_in INTEGER NOT NULL) "
+        "WITHOUT ROWID",
+        "CREATE INDEX tenants_by_change ON tenants (changed_in)",
+        "CREATE TABLE bindings (tenant TEXT NOT NULL REFERENCES tenants, position INTEGER NOT NULL, "
+        "action TEXT NOT NULL, sha256 TEXT NOT NULL REFERENCES revisions, on_error TEXT NOT NULL, "
+        "timeout_us INTEGER, PRIMARY KEY (tenant, position)) WITHOUT ROWID",
+        "CREATE TABLE secrets (tenant TEXT NOT NULL REFERENCES tenants, action TEXT NOT NULL, name TEXT NOT NULL, "
+        "value TEXT NOT NULL, PRIMARY KEY (tenant, action, name)) WITHOUT ROWID",
+    ),
+)
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def explain(error: sqlite3.Error, path: Path) -> str:
+    """Say in one line what an SQLite error means for the operator, and what to do."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = code & 0xFF if isinstance(code, int) else -1
+    meaning = {
+        sqlite3.SQLITE_BUSY: "is locked by another process; try again when it is done",
+        sqlite3.SQLITE_LOCKED: "is locked by another process; try again when it is done",
+        sqlite3.SQLITE_READONLY: "cannot be written: the file, its directory or its disk is read-only",
+        sqlite3.SQLITE_CANTOPEN: "cannot be opened; check that its directory exists and is writable",
+        sqlite3.SQLITE_FULL: "cannot be written: the disk is full; nothing was changed",
+        sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error, or is full",
+        sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup, or remove it and apply again",
+        sqlite3.SQLITE_NOTADB: "is not an SQLite database; name another file, or remove it and apply again",
+        sqlite3.SQLITE_PERM: "may not be opened; check its owner and mode",
+        sqlite3.SQLITE_AUTH: "may not be opened; check its owner and mode",
+    }.get(primary, f"cannot be used: {error}")
+    name = getattr(error, "sqlite_errorname", None)
+    return f"the store {path} {meaning}" + (f" ({name})" if name else "")
+
+
+@contextlib.contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise inside into CatalogError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise CatalogError([explain(error, path)]) from error
+    except OSError as error:
+        raise CatalogError([f"the store {path} cannot be used: {os.strerror(error.errno or 0).lower()}"]) from error
+
+
+def connect(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
+    """Open an existing file in autocommit mode; the caller closes it. `mode` is `rw`, `ro` or `immutable`."""
+    query = "mode=ro&immutable=1" if mode == "immutable" else f"mode={mode}"
+    # Encoded by hand: a `?` or `#` in a file name must not become part of the query.
+    uri = f"file:{quote(str(path.absolute()))}?{query}"
+    connection = sqlite3.connect(uri, uri=True, timeout=timeout_s, isolation_level=None)
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        # Tenants' sources and settings are data: no view, trigger or schema of a hostile file may call functions.
+        connection.execute("PRAGMA trusted_schema = OFF")
+        if mode == "rw":
+            connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """Run a block in one transaction that ends with COMMIT, or with ROLLBACK when anything is raised."""
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite has already rolled back by itself after some errors, a full disk among them.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def version_of(connection: sqlite3.Connection, path: Path) -> int:
+    """Read the schema version; 0 for a file that holds nothing yet. Raises: CatalogError for a file not ours."""
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application_id == APPLICATION_ID:
+        if version > SCHEMA_VERSION:
+            raise CatalogError(
+                [
+                    f"the store {path} was written by a newer Vestibule (schema {version}, this one knows "
+                    f"{SCHEMA_VERSION}); upgrade this one"
+                ]
+            )
+        return int(version)
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application_id or version or tables:
+        raise CatalogError([f"the store {path} is another program's database; name another file"])
+    return 0
+
+
+def prepare(path: Path, timeout_s: float) -> None:
+    """Make sure that the file exists, readable by its owner only, with the newest schema. Raises: CatalogError."""
+    with errors_of(path):
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            pass
+        else:
+            # A write-ahead log left behind by a deleted store would be replayed into the new one.
+            for suffix in ("-wal", "-shm", "-journal"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+        with contextlib.closing(connect(path, "rw", timeout_s)) as connection:
+            if version_of(connection, path) == SCHEMA_VERSION:
+                return
+            connection.execute("PRAGMA journal_mode = WAL")
+            with transaction(connection, "BEGIN IMMEDIATE"):
+                # Read again: another process may have migrated while we waited for the lock.
+                for statements in MIGRATIONS[version_of(connection, path) :]:
+                    for statement in statements:
+                        connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def open_for_reading(path: Path, timeout_s: float) -> sqlite3.Connection:
+    """Open the file to read it once; the caller closes it.
+
+    A connection is not kept between reads: the file may be deleted or replaced at any moment, and closing a connection
+    to the old one could remove the log of the new one. Read-only connections never do. Raises: CatalogError.
+    """
+    with errors_of(path):
+        if not path.exists():
+            raise CatalogUnavailable([f"the store {path} is gone; apply again, or put it back"])
+        connection, version = _open(path, timeout_s)
+        if version < SCHEMA_VERSION:
+            connection.close()
+            prepare(path, timeout_s)
+            connection, _ = _open(path, timeout_s)
+        return connection
+
+
+def _open(path: Path, timeout_s: float) -> tuple[sqlite3.Connection, int]:
+    connection = connect(path, "ro", timeout_s)
+    try:
+        return connection, version_of(connection, path)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        # A log cannot be set up beside a file on a read-only disk; when there is none, the file is the whole truth.
+        unwritable = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if not unwritable or _has_log(path):
+            raise
+    except BaseException:
+        connection.close()
+        raise
+    connection = connect(path, "immutable", timeout_s)
+    try:
+        return connection, version_of(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _has_log(path: Path) -> bool:
+    log = path.with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
