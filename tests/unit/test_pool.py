@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import mmap
 import signal
-import socket
-import struct
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from vestibule.worker.v1 import worker_pb2
 
 from runtime import log
 from runtime.config import Config, LogConfig
@@ -19,57 +15,7 @@ from runtime.errors import PoolExhausted, QueueFull, WorkerStartError
 from runtime.metrics import Metrics
 from runtime.workers.pool import Pool
 from runtime.workers.worker import KillReason, State
-from sandbox import journal
-
-LENGTH = struct.Struct(">I")
-LAYERS = ("seccomp", "landlock", "rlimits", "no_new_privs")
-
-
-class FakeSpawned:
-    """A worker process that exists as a socket only."""
-
-    def __init__(self, spawn_id: int) -> None:
-        self.spawn_id = spawn_id
-        self.sock, self.peer = socket.socketpair()
-        self.sock.setblocking(False)
-        self.journal = mmap.mmap(-1, journal.size_for(4096))
-        self.pid = 0
-        self.pidfd = 1_000_000 + spawn_id
-        self.closed = False
-
-    def close(self) -> None:
-        self.closed = True
-        self.sock.close()
-        self.peer.close()
-        self.journal.close()
-
-    def say(self, payload: bytes) -> None:
-        self.peer.sendall(LENGTH.pack(len(payload)) + payload)
-
-
-class FakeZygote:
-    """Makes fake workers that say they are ready at once, or fails as told."""
-
-    def __init__(self, layers: tuple[str, ...] = LAYERS) -> None:
-        self.alive = True
-        self.layers = layers
-        self.spawned: list[FakeSpawned] = []
-        self.failures: list[Exception] = []
-        self.started = 0
-
-    async def start(self) -> None:
-        self.started += 1
-        self.alive = True
-
-    async def spawn(self) -> FakeSpawned:
-        await asyncio.sleep(0)
-        if self.failures:
-            raise self.failures.pop(0)
-        spawned = FakeSpawned(len(self.spawned))
-        self.spawned.append(spawned)
-        ready = worker_pb2.Ready(layers=[worker_pb2.Layer(name=name, active=True) for name in self.layers])
-        spawned.say(ready.SerializeToString())
-        return spawned
+from tests.fakes import FakeZygote
 
 
 class Harness:

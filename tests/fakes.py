@@ -1,0 +1,76 @@
+"""Stand-ins for processes: a worker that is a socket, and a zygote that makes such workers."""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+import socket
+import struct
+
+from vestibule.worker.v1 import worker_pb2
+
+from sandbox import journal
+
+LENGTH = struct.Struct(">I")
+LAYERS = ("seccomp", "landlock", "rlimits", "no_new_privs")
+
+
+class FakeSpawned:
+    """A worker process that exists as a socket only."""
+
+    def __init__(self, spawn_id: int) -> None:
+        self.spawn_id = spawn_id
+        self.sock, self.peer = socket.socketpair()
+        self.sock.setblocking(False)
+        self.journal = mmap.mmap(-1, journal.size_for(64 * 1024))
+        self.pid = 0
+        self.pidfd = 1_000_000 + spawn_id
+        self.closed = False
+
+    def close(self) -> None:
+        """Release everything, as the daemon does with a dead worker."""
+        self.closed = True
+        self.sock.close()
+        self.peer.close()
+        self.journal.close()
+
+    async def hear(self) -> worker_pb2.RunFlow:
+        """Read one question."""
+        data = b""
+        while len(data) < 4 or len(data) < 4 + LENGTH.unpack_from(data)[0]:
+            try:
+                data += self.peer.recv(1 << 20, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                await asyncio.sleep(0.001)
+        return worker_pb2.RunFlow.FromString(data[4:])
+
+    def say(self, payload: bytes) -> None:
+        """Send one frame."""
+        self.peer.sendall(LENGTH.pack(len(payload)) + payload)
+
+
+class FakeZygote:
+    """Makes fake workers that say they are ready at once, or fails as told."""
+
+    def __init__(self, layers: tuple[str, ...] = LAYERS) -> None:
+        self.alive = True
+        self.layers = layers
+        self.spawned: list[FakeSpawned] = []
+        self.failures: list[Exception] = []
+        self.started = 0
+
+    async def start(self) -> None:
+        """Be alive again."""
+        self.started += 1
+        self.alive = True
+
+    async def spawn(self) -> FakeSpawned:
+        """Make a worker that says it is ready, or raise the next failure."""
+        await asyncio.sleep(0)
+        if self.failures:
+            raise self.failures.pop(0)
+        spawned = FakeSpawned(len(self.spawned))
+        self.spawned.append(spawned)
+        ready = worker_pb2.Ready(layers=[worker_pb2.Layer(name=name, active=True) for name in self.layers])
+        spawned.say(ready.SerializeToString())
+        return spawned

@@ -1,0 +1,403 @@
+"""The flow runner: what each reply, silence, lie and death of a worker means for the login, with scripted workers."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from vestibule.v1 import event_pb2, runtime_service_pb2
+from vestibule.worker.v1 import worker_pb2
+
+from runtime import log
+from runtime.catalog.base import Binding, Flow, Snapshot
+from runtime.config import Config, LogConfig
+from runtime.core.model import OnError, Settings, Verdict
+from runtime.errors import DeadlineExceeded, UnknownTenant, WorkerLost
+from runtime.flow import FlowRunner
+from runtime.metrics import Metrics
+from runtime.plan import Plan
+from runtime.workers.pool import Pool
+from sandbox import journal
+from tests.fakes import FakeSpawned, FakeZygote
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from runtime.core.model import Execution
+
+SHA = {name: f"{index:064x}" for index, name in enumerate(("one", "two", "three"), 1)}
+COMPLETED = int(Verdict.COMPLETED)
+REQUIRE = ("multifactor.enable", '{"provider":"any"}')
+DENY = ("access.deny", '{"reason":"no"}')
+
+
+def step(verdict: int = COMPLETED, *commands: tuple[str, str], **fields: Any) -> worker_pb2.StepReport:
+    """One step report."""
+    return worker_pb2.StepReport(
+        verdict=verdict, commands=[worker_pb2.Command(op=op, args_json=args) for op, args in commands], **fields
+    )
+
+
+class Catalog:
+    """One tenant, `acme`, with three actions."""
+
+    healthy = True
+    reason = ""
+
+    def __init__(self, on_error: OnError) -> None:
+        bindings = tuple(Binding(name, sha, on_error) for name, sha in SHA.items())
+        self.flow = Flow("acme", Settings(), bindings)
+        self.sources = dict.fromkeys(SHA.values(), "def on_execute_post_login(event, api): pass")
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(7, MappingProxyType({"acme": self.flow, "bare": Flow("bare", Settings())}), self.sources)
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Rig:
+    """A flow runner over scripted workers."""
+
+    def __init__(self, on_error: OnError = OnError.REQUIRE_MFA) -> None:
+        config = Config()
+        config = replace(
+            config,
+            sandbox=replace(config.sandbox, action_timeout_ms=60, flow_timeout_ms=200, kill_grace_ms=10),
+            pool=replace(config.pool, blank_workers=0),
+        )
+        logger = log.build(LogConfig(level="error"))
+        self.catalog = Catalog(on_error)
+        self.zygote = FakeZygote()
+        self.pool = Pool(config, self.zygote, Metrics(""), logger)  # type: ignore[arg-type]
+        self.runner = FlowRunner(self.catalog, self.pool, Metrics(""), config, logger, log.LoginLog(logger, 0.0))
+        self.plan = Plan(self.catalog.flow, self.catalog.sources, 60_000)
+
+    def run(self) -> asyncio.Task[list[Execution]]:
+        """Start one flow."""
+        deadline_ns = time.monotonic_ns() + 2_000_000_000
+        return asyncio.create_task(self.runner.run(self.plan, b"", deadline_ns, 0, bytes(16)))
+
+    async def question(self, worker: int = 0) -> tuple[FakeSpawned, worker_pb2.RunFlow]:
+        """Wait until a worker has been asked."""
+        while len(self.zygote.spawned) <= worker:
+            await asyncio.sleep(0.001)
+        spawned = self.zygote.spawned[worker]
+        return spawned, await spawned.hear()
+
+    def answer(self, spawned: FakeSpawned, nonce: int, *steps: worker_pb2.StepReport) -> None:
+        """Send a whole reply."""
+        spawned.say(worker_pb2.FlowReply(nonce=nonce, steps=steps).SerializeToString())
+
+    def note(self, spawned: FakeSpawned, nonce: int, index: int, phase: int, *steps: worker_pb2.StepReport) -> None:
+        """Write the journal as a worker does."""
+        view = memoryview(spawned.journal)
+        fragment = worker_pb2.FlowReply(steps=steps).SerializeToString()
+        journal.write_phase(view, nonce, time.monotonic_ns(), index, phase, 0)
+        journal.append_report(view, 0, fragment)
+        view.release()
+
+
+@pytest.fixture
+async def make(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., Any]]:
+    """Make rigs and close them."""
+    monkeypatch.setattr(signal, "pidfd_send_signal", lambda _fd, _sig: None)
+    rigs: list[Rig] = []
+
+    async def build(on_error: OnError = OnError.REQUIRE_MFA) -> Rig:
+        rig = Rig(on_error)
+        await rig.pool.start()
+        rigs.append(rig)
+        return rig
+
+    yield build
+    for rig in rigs:
+        await rig.pool.close()
+        await rig.runner.close()
+
+
+def verdicts(executions: list[Execution]) -> list[str]:
+    return [execution.verdict.name for execution in executions]
+
+
+async def test_three_reports_become_three_executions(make: Any) -> None:
+    """A whole reply gives one completed execution for each binding, with its commands."""
+    rig = await make()
+    task = rig.run()
+    spawned, question = await rig.question()
+    assert [s.source != "" for s in question.steps] == [True, True, True]
+    rig.answer(spawned, question.nonce, step(), step(COMPLETED, REQUIRE), step())
+    executions = await task
+    assert verdicts(executions) == ["COMPLETED"] * 3
+    assert executions[1].commands[0].args == {"provider": "any"}
+
+
+async def test_sources_are_sent_once(make: Any) -> None:
+    """A worker that has compiled a revision is not sent its source again."""
+    rig = await make()
+    for first in (True, False):
+        task = rig.run()
+        spawned, question = await rig.question()
+        assert [s.HasField("source") for s in question.steps] == [first] * 3
+        rig.answer(spawned, question.nonce, step(), step(), step())
+        await task
+
+
+async def test_a_denial_skips_the_rest(make: Any) -> None:
+    """After an action that denied, the later ones are skipped and not failed."""
+    rig = await make()
+    task = rig.run()
+    spawned, question = await rig.question()
+    rig.answer(spawned, question.nonce, step(COMPLETED, DENY))
+    assert verdicts(await task) == ["COMPLETED", "SKIPPED", "SKIPPED"]
+
+
+async def test_on_error_deny_skips_the_rest(make: Any) -> None:
+    """A failure that decides the login by itself ends the flow, and the worker is told so beforehand."""
+    rig = await make(OnError.DENY)
+    task = rig.run()
+    spawned, question = await rig.question()
+    assert all(s.stop_on_failure for s in question.steps)
+    rig.answer(spawned, question.nonce, step(int(Verdict.RAISED), error_type="ValueError", error_line=3))
+    executions = await task
+    assert verdicts(executions) == ["RAISED", "SKIPPED", "SKIPPED"]
+    assert executions[0].error is not None
+    assert executions[0].error.line == 3
+
+
+async def test_an_early_end_is_a_spent_budget(make: Any) -> None:
+    """Steps that a worker did not reach count as timed out: they are failures, not omissions."""
+    rig = await make()
+    task = rig.run()
+    spawned, question = await rig.question()
+    rig.answer(spawned, question.nonce, step())
+    assert verdicts(await task) == ["COMPLETED", "TIMED_OUT", "TIMED_OUT"]
+
+
+LIES: list[tuple[str, Callable[[int], bytes]]] = [
+    ("wrong nonce", lambda nonce: worker_pb2.FlowReply(nonce=nonce + 1, steps=[step()] * 3).SerializeToString()),
+    ("not protobuf", lambda _: b"\xff\xff\xff\xff"),
+    ("no step", lambda nonce: worker_pb2.FlowReply(nonce=nonce).SerializeToString()),
+    ("four steps", lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step()] * 4).SerializeToString()),
+    ("verdict of the daemon", lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(8)]).SerializeToString()),
+    ("verdict 0", lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(0)]).SerializeToString()),
+    (
+        "unknown command",
+        lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(1, ("sys.exit", "{}"))]).SerializeToString(),
+    ),
+    (
+        "bad argument",
+        lambda nonce: worker_pb2.FlowReply(
+            nonce=nonce, steps=[step(1, ("multifactor.enable", '{"provider":"mine"}'))]
+        ).SerializeToString(),
+    ),
+    (
+        "arguments that are not JSON",
+        lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(1, ("access.deny", "{"))]).SerializeToString(),
+    ),
+    (
+        "a failed step with commands",
+        lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(2, REQUIRE)]).SerializeToString(),
+    ),
+    (
+        "negative time",
+        lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(1, wall_us=-1)]).SerializeToString(),
+    ),
+    (
+        "too much output",
+        lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(1, output="x" * 20_000)]).SerializeToString(),
+    ),
+    (
+        "ran on after a denial",
+        lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(1, DENY), step()]).SerializeToString(),
+    ),
+    (
+        "101 commands",
+        lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(1, *[REQUIRE] * 101)]).SerializeToString(),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "lie"), LIES, ids=[name for name, _ in LIES])
+async def test_a_lying_worker_is_violated(make: Any, name: str, lie: Callable[[int], bytes]) -> None:
+    """A reply that our own worker code would not send is believed in nothing, and its worker is killed."""
+    rig = await make()
+    task = rig.run()
+    spawned, question = await rig.question()
+    spawned.say(lie(question.nonce))
+    assert verdicts(await task) == ["VIOLATED"] * 3
+    assert spawned.closed
+
+
+async def test_a_frame_too_long_is_violated(make: Any) -> None:
+    """A worker that announces 64 MiB is killed before a byte of it is read."""
+    rig = await make()
+    task = rig.run()
+    spawned, _ = await rig.question()
+    spawned.peer.sendall((64 << 20).to_bytes(4))
+    assert verdicts(await task) == ["VIOLATED"] * 3
+
+
+async def test_two_answers_are_violated(make: Any) -> None:
+    """A second frame behind the answer is a violation."""
+    rig = await make()
+    task = rig.run()
+    spawned, question = await rig.question()
+    whole = worker_pb2.FlowReply(nonce=question.nonce, steps=[step()] * 3).SerializeToString()
+    frame = len(whole).to_bytes(4) + whole
+    spawned.peer.sendall(frame + frame)
+    assert verdicts(await task) == ["VIOLATED"] * 3
+
+
+async def test_a_reply_byte_by_byte_is_read(make: Any) -> None:
+    """An answer that arrives in single bytes is the same answer."""
+    rig = await make()
+    task = rig.run()
+    spawned, question = await rig.question()
+    whole = worker_pb2.FlowReply(nonce=question.nonce, steps=[step()] * 3).SerializeToString()
+    for byte in len(whole).to_bytes(4) + whole:
+        spawned.peer.send(bytes([byte]))
+        await asyncio.sleep(0)
+    assert verdicts(await task) == ["COMPLETED"] * 3
+
+
+async def test_a_hung_action_is_killed_and_the_others_run(make: Any) -> None:
+    """The second action hangs: the first one's requests stand, the third runs on another worker."""
+    rig = await make()
+    task = rig.run()
+    spawned, question = await rig.question()
+    rig.note(spawned, question.nonce, 1, journal.Phase.RUNNING, step(COMPLETED, REQUIRE))
+    second, again = await rig.question(1)
+    assert [s.action for s in again.steps] == ["three"]
+    rig.answer(second, again.nonce, step())
+    executions = await task
+    assert verdicts(executions) == ["COMPLETED", "TIMED_OUT", "COMPLETED"]
+    assert executions[0].commands[0].op == "multifactor.enable"
+    assert executions[1].wall_us >= 60_000
+
+
+async def test_a_hung_teardown_loses_nothing(make: Any) -> None:
+    """A worker killed while it tears an action down has completed that action."""
+    rig = await make()
+    task = rig.run()
+    spawned, question = await rig.question()
+    rig.note(spawned, question.nonce, 2, journal.Phase.TEARDOWN, step(), step(), step())
+    assert verdicts(await task) == ["COMPLETED"] * 3
+    assert spawned.closed
+
+
+async def test_a_worker_killed_from_outside_costs_one_retry(make: Any) -> None:
+    """SIGKILL by an operator: the same step runs again on another worker."""
+    rig = await make()
+    task = rig.run()
+    spawned, question = await rig.question()
+    rig.note(spawned, question.nonce, 1, journal.Phase.RUNNING, step(COMPLETED, REQUIRE))
+    spawned.peer.close()
+    rig.pool.exited(spawned.spawn_id, 9)
+    second, again = await rig.question(1)
+    assert [s.action for s in again.steps] == ["two", "three"]
+    rig.answer(second, again.nonce, step(), step())
+    executions = await task
+    assert verdicts(executions) == ["COMPLETED"] * 3
+    assert executions[0].commands
+
+
+async def test_two_deaths_without_a_finished_step_are_no_decision(make: Any) -> None:
+    """When two workers die before anything was decided, there is an error and no decision."""
+    rig = await make()
+    task = rig.run()
+    for index in range(2):
+        spawned, _ = await rig.question(index)
+        spawned.peer.close()
+        rig.pool.exited(spawned.spawn_id, 9)
+    with pytest.raises(WorkerLost):
+        await task
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        (signal.SIGSYS, "VIOLATED"),
+        (signal.SIGSEGV, "CRASHED"),
+        (signal.SIGABRT, "CRASHED"),
+        (signal.SIGXCPU, "TIMED_OUT"),
+        (4 << 8, "EXHAUSTED"),
+    ],
+)
+async def test_a_death_in_tenant_code_is_a_verdict(make: Any, status: int, verdict: str) -> None:
+    """How the process died says what the action did; the later actions run on another worker."""
+    rig = await make()
+    task = rig.run()
+    spawned, question = await rig.question()
+    rig.note(spawned, question.nonce, 0, journal.Phase.RUNNING)
+    spawned.peer.close()
+    rig.pool.exited(spawned.spawn_id, int(status))
+    second, again = await rig.question(1)
+    rig.answer(second, again.nonce, step(), step())
+    assert verdicts(await task) == [verdict, "COMPLETED", "COMPLETED"]
+
+
+async def test_a_cancelled_caller_does_not_lose_the_worker(make: Any) -> None:
+    """The answer nobody waits for any more still brings the worker back to the pool."""
+    rig = await make()
+    task = rig.run()
+    spawned, question = await rig.question()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    rig.answer(spawned, question.nonce, step(), step(), step())
+    await asyncio.sleep(0.02)
+    assert rig.pool.counts()["idle"] == 1
+    assert rig.pool.busy == 0
+
+
+async def test_an_abandoned_hung_worker_is_killed(make: Any) -> None:
+    """A caller that went away does not turn the watchdog off."""
+    rig = await make()
+    task = rig.run()
+    spawned, question = await rig.question()
+    rig.note(spawned, question.nonce, 0, journal.Phase.RUNNING)
+    task.cancel()
+    await asyncio.sleep(0.15)
+    assert spawned.closed
+    assert rig.pool.busy == 0
+
+
+async def test_execute_answers_with_a_decision(make: Any) -> None:
+    """The bytes are a response with the decision, its revision and the request's id."""
+    rig = await make()
+    event = event_pb2.PostLoginEvent().SerializeToString()
+    task = asyncio.create_task(rig.runner.execute("acme", "r1", event, asyncio.get_running_loop().time() + 2))
+    spawned, question = await rig.question()
+    rig.answer(spawned, question.nonce, step(), step(COMPLETED, REQUIRE), step())
+    response = runtime_service_pb2.ExecutePostLoginResponse.FromString(await task)
+    assert response.request_id == "r1"
+    assert response.decision.catalog_revision == 7
+    assert response.decision.outcome == 2
+    assert len(response.decision.executions) == 3
+    assert len(response.decision.decision_id) == 32
+
+
+async def test_a_tenant_without_a_flow_is_decided_by_policy(make: Any) -> None:
+    """No binding is no error: the policy decides, and no worker is needed."""
+    rig = await make()
+    data = await rig.runner.execute("bare", "r1", b"", asyncio.get_running_loop().time() + 2)
+    response = runtime_service_pb2.ExecutePostLoginResponse.FromString(data)
+    assert response.decision.outcome == 1
+    assert not response.decision.executions
+
+
+async def test_no_decision_without_tenant_or_time(make: Any) -> None:
+    """An unknown tenant and a deadline that has passed are errors, not decisions."""
+    rig = await make()
+    now_s = asyncio.get_running_loop().time()
+    with pytest.raises(UnknownTenant):
+        await rig.runner.execute("nobody", "r1", b"", now_s + 2)
+    with pytest.raises(DeadlineExceeded):
+        await rig.runner.execute("acme", "r1", b"", now_s)
