@@ -7,6 +7,7 @@ the library's errors name neither the path nor what was given, and it cannot tel
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn, cast
 
@@ -22,15 +23,17 @@ MAX_JSON_BYTES: Final = 4 << 20
 # A level of a Struct is three levels of messages, and protobuf parsers stop at one hundred.
 MAX_DEPTH: Final = 24
 
+_INDEX: Final = re.compile(r"\[[0-9]+\]")
+
 _INTS: Final = {
     FieldDescriptor.CPPTYPE_INT32: 1 << 31,
     FieldDescriptor.CPPTYPE_INT64: 1 << 63,
 }
 
 
-def parse(text: str | bytes) -> PostLoginEvent:
+def loads(text: str | bytes) -> PostLoginEvent:
     """Return the event that JSON text describes. Raises: InvalidEvent, naming the member and what is wanted."""
-    return build(decode(text))
+    return from_json(decode(text))
 
 
 def decode(text: str | bytes) -> Any:
@@ -53,7 +56,7 @@ def decode(text: str | bytes) -> Any:
         raise InvalidEvent(f"the JSON is nested too deeply; {MAX_DEPTH} levels are allowed") from None
 
 
-def build(value: Any) -> PostLoginEvent:
+def from_json(value: Any) -> PostLoginEvent:
     """Return the event of a decoded JSON object. Raises: InvalidEvent."""
     event = PostLoginEvent()
     empty_lists: list[str] = []
@@ -61,7 +64,7 @@ def build(value: Any) -> PostLoginEvent:
         raise InvalidEvent(f"expected an object, got {_kind(value)}")
     _message(event, value, "", empty_lists, 1)
     named = set(event.empty_lists)
-    event.empty_lists.extend(path for path in empty_lists if path not in named)
+    event.empty_lists.extend(path for path in dict.fromkeys(empty_lists) if path not in named)
     return event
 
 
@@ -100,8 +103,8 @@ def _message(target: Message, value: Mapping[str, Any], path: str, empty_lists: 
         if field.is_repeated:
             if not isinstance(member, list):
                 _refuse(here, f"expected a list, got {_kind(member)}")
-            if not member and "[" not in here and here != "empty_lists":
-                empty_lists.append(here)
+            if not member and here != "empty_lists":
+                empty_lists.append(_INDEX.sub("", here))  # items share the path of their list
             items = getattr(target, field.name)
             for index, item in enumerate(member):
                 _item(items, field, item, f"{here}[{index}]", empty_lists, depth)

@@ -52,26 +52,23 @@ class WorkerState(StrEnum):
 
 
 class KillReason(StrEnum):
-    """Why the daemon killed a worker."""
+    """Why the daemon killed a worker. Values are those of the pool's own reasons, and one for what is unknown."""
 
     DEADLINE = "deadline"
     VIOLATION = "violation"
-    MEMORY = "memory"
-    CANCELLED = "cancelled"
     RECYCLED = "recycled"
+    EVICTED = "evicted"
     SHUTDOWN = "shutdown"
+    START = "start"
     OTHER = "other"
 
 
 class ExitReason(StrEnum):
-    """Why a worker is gone."""
+    """How a worker went."""
 
-    KILLED = "killed"
-    RECYCLED = "recycled"
-    IDLE = "idle"
-    CRASHED = "crashed"
+    KILLED = "killed"  # by the daemon; worker_kills_total says why
+    DIED = "died"
     FILTERED = "filtered"  # by its own seccomp filter
-    SHUTDOWN = "shutdown"
     OTHER = "other"
 
 
@@ -175,11 +172,12 @@ class Metrics:
         self._spawn.observe(seconds)
 
     def worker_killed(self, reason: str) -> None:
-        """Count one kill by its KillReason."""
+        """Count one kill by its KillReason; it is an exit too."""
         _count(self._kills, reason)
+        self._exits["killed"] += 1
 
     def worker_exited(self, reason: str) -> None:
-        """Count one worker that is gone, by its ExitReason."""
+        """Count one worker that went by itself, by its ExitReason."""
         _count(self._exits, reason)
 
     def shed(self, reason: str) -> None:
@@ -202,12 +200,11 @@ class Metrics:
         """Note which layers hold a worker on this host."""
         self._layers = dict(layers)
 
-    def catalog_seen(self, revision: int, healthy: bool, now_s: float) -> None:
-        """Note the catalog's state at an instant (seconds since the epoch)."""
+    def catalog_seen(self, revision: int, healthy: bool, last_success_s: float) -> None:
+        """Note the catalog's state, and when its store was last read (seconds since the epoch)."""
         self._catalog_revision = revision
         self._catalog_healthy = healthy
-        if healthy:
-            self._catalog_success_s = now_s
+        self._catalog_success_s = last_success_s
 
 
 def _count(counts: dict[str, int], reason: str) -> None:

@@ -5,20 +5,18 @@ Requests and answers pass as bytes: gRPC is given no serializer, so the event is
 """
 
 import asyncio
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Final, Protocol
 
 import grpc
 
 from runtime.config import Config
-from runtime.errors import CapacityError, DeadlineExceeded, Draining, TooManyInFlight
+from runtime.errors import DeadlineExceeded, Draining, TooManyInFlight
 from runtime.log import Log, clip, where
 from runtime.metrics import GRPC_METHOD, GRPC_SERVICE, Metrics
 from runtime.rpc import status
 from runtime.rpc.codec import decode
 
-# Kept back from the caller's deadline, so that a decision made at the last moment still arrives: a tenth, at most this.
-_ANSWER_S: Final = 0.02
 # A flow answers by its deadline. One that has not this long after it is lost, by a fault of ours; it is given up.
 _LOST_S: Final = 2.0
 
@@ -27,7 +25,7 @@ class FlowRunner(Protocol):
     """What decides."""
 
     async def execute(self, tenant_id: str, request_id: str, event: bytes, deadline: float) -> bytes:
-        """Return a serialized ExecutePostLoginResponse by the instant `deadline` of the loop's clock."""
+        """Return a serialized ExecutePostLoginResponse by the instant `deadline` of time.monotonic()."""
 
 
 class ActionRuntime:
@@ -41,7 +39,6 @@ class ActionRuntime:
         self._max_in_flight = config.limits.max_in_flight
         self._max_event_bytes = config.limits.event_bytes
         self._longest_s = (config.sandbox.flow_timeout_ms + config.pool.queue_wait_ms) / 1000
-        self._time = asyncio.get_running_loop().time
         self._running: dict[asyncio.Task[Any], float] = {}
         self._lost: set[asyncio.Task[Any]] = set()
 
@@ -83,10 +80,11 @@ class ActionRuntime:
         longest_s = self._longest_s
         remaining = context.time_remaining()
         if remaining is not None:
-            longest_s = min(longest_s, remaining - min(_ANSWER_S, remaining / 10))
-            if longest_s <= 0:
+            if remaining <= 0:
                 raise DeadlineExceeded
-        deadline = self._time() + longest_s
+            longest_s = min(longest_s, remaining)
+        # Not loop.time(): uvloop's stands still between two turns. Both count on the same clock.
+        deadline = monotonic() + longest_s
         task = asyncio.current_task()
         assert task is not None
         self._running[task] = deadline + _LOST_S
@@ -106,7 +104,7 @@ class ActionRuntime:
 
     def give_up_lost(self) -> None:
         """Cancel logins far past their deadline. Called every second or so: a timer for each login would cost 4 us."""
-        now = self._time()
+        now = monotonic()
         for task, latest in tuple(self._running.items()):
             if latest < now and task not in self._lost:
                 self._lost.add(task)
@@ -115,7 +113,8 @@ class ActionRuntime:
     def _answer(self, error: Exception) -> tuple[str, Any]:
         """Count and log an error; return its code's name and the status for the caller."""
         code, reason, answer = status.to_status(error)
-        if isinstance(error, CapacityError):
+        # The pool counts what it sheds itself.
+        if isinstance(error, TooManyInFlight):
             self._metrics.shed(error.reason)
         elif isinstance(error, Draining):
             self._metrics.shed("draining")
