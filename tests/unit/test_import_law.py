@@ -1,0 +1,138 @@
+"""The import law of the architecture, held by reading every module's syntax tree."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = sorted(path for top in ("runtime", "sandbox") for path in (ROOT / top).rglob("*.py"))
+
+# The pure middle: value types of the standard library. A clock, a file, a process or a log is not one.
+CORE_STDLIB = {
+    "__future__",
+    "base64",
+    "collections",
+    "collections.abc",
+    "dataclasses",
+    "enum",
+    "functools",
+    "itertools",
+    "json",
+    "math",
+    "operator",
+    "re",
+    "types",
+    "typing",
+}
+GRPC = ("grpc", "grpc_health", "grpc_reflection", "grpc_status", "google.rpc")
+# What the trusted end of the pipe shares with the other end: the table of commands and the layout of the journal. Both
+# are data; what they lead to must not be able to run or compile tenant code.
+SHARED = ("sandbox.surface", "sandbox.journal")
+DAEMON_ONLY = (*GRPC, "runtime", "structlog", "prometheus_client", "uvloop", "pydantic", "yaml", "asyncio")
+
+
+def imports(tree: ast.AST, package: str) -> Iterator[str]:
+    """List every module that a tree imports, lazily or not, by full name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            # `from runtime.core import mfa` imports runtime.core.mfa, `from typing import Any` only typing.
+            if module.split(".")[0] in ("runtime", "sandbox"):
+                names = [f"{module}.{alias.name}" for alias in node.names]
+                for name in names:
+                    path = ROOT / name.replace(".", "/")
+                    yield name if path.is_dir() or path.with_suffix(".py").exists() else module
+            else:
+                yield module
+                yield from (f"{module}.{alias.name}" for alias in node.names if module == "google")
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def within(name: str, roots: tuple[str, ...]) -> bool:
+    return any(name == root or name.startswith(root + ".") for root in roots)
+
+
+def broken(module: str, imported: str) -> str | None:
+    """Name the clause of the law that an import breaks, if it breaks one."""
+    if within(module, ("runtime.core",)) and imported not in CORE_STDLIB and not within(imported, ("runtime.core",)):
+        return "runtime.core imports only value types of the standard library"
+    if within(imported, GRPC) and not within(module, ("runtime.rpc",)):
+        return "only runtime.rpc imports grpc"
+    if within(module, ("sandbox",)) and within(imported, DAEMON_ONLY):
+        return "sandbox never imports the daemon or its libraries"
+    if (
+        within(module, ("runtime.workers", "runtime.flow"))
+        and within(imported, ("sandbox",))
+        and imported not in SHARED
+    ):
+        return "the trusted end of the pipe imports nothing of sandbox but what both ends share"
+    return None
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_module_obeys_the_import_law(path: Path) -> None:
+    """Every module imports only what its zone may import."""
+    module = name_of(path)
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    tree = ast.parse(path.read_text(), str(path))
+    faults = [f"{name}: {clause}" for name in imports(tree, package) if (clause := broken(module, name))]
+    assert faults == []
+
+
+def test_shared_modules_lead_to_nothing_that_runs_tenant_code() -> None:
+    """What the daemon imports of the sandbox reaches neither the worker nor the compiler of actions."""
+    reached: set[str] = set()
+    ahead = list(SHARED)
+    while ahead:
+        name = ahead.pop()
+        path = (ROOT / name.replace(".", "/")).with_suffix(".py")
+        if name in reached or not path.exists():
+            continue
+        reached.add(name)
+        ahead.extend(imports(ast.parse(path.read_text()), name.rpartition(".")[0]))
+        assert not any(within(found, ("RestrictedPython", "socket", "ctypes")) for found in ahead)
+    assert reached > set(SHARED)
+    assert not reached & {"sandbox.worker", "sandbox.zygote", "sandbox.language", "sandbox.guards"}
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("runtime.core.model", "import time"),
+        ("runtime.core.model", "def f():\n    from runtime.errors import CatalogError"),
+        ("runtime.core.model", "from ..errors import CatalogError"),
+        ("runtime.flow", "import grpc.aio"),
+        ("runtime.flow", "from google.rpc import error_details_pb2"),
+        ("runtime.flow", "from google import rpc"),
+        ("sandbox.worker", "from runtime.core import model"),
+        ("sandbox.worker", "import structlog"),
+        ("runtime.workers.pool", "from sandbox import worker"),
+        ("runtime.workers.pool", "import sandbox.worker"),
+    ],
+)
+def test_the_law_catches_what_it_forbids(module: str, source: str) -> None:
+    """Each forbidden import is seen, also when it is relative or inside a function."""
+    found = [broken(module, name) for name in imports(ast.parse(source), module.rpartition(".")[0])]
+    assert any(found)
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("runtime.core.mfa", "from runtime.core import policy\nfrom .model import Settings"),
+        ("runtime.rpc.server", "import grpc.aio"),
+        ("runtime.workers.pool", "from sandbox import surface\nfrom vestibule.worker.v1 import worker_pb2"),
+        ("sandbox.worker", "from sandbox.event import Event\nimport RestrictedPython"),
+    ],
+)
+def test_the_law_allows_what_it_allows(module: str, source: str) -> None:
+    """The control: permitted imports pass the same check."""
+    assert not any(broken(module, name) for name in imports(ast.parse(source), module.rpartition(".")[0]))
