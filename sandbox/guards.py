@@ -22,18 +22,26 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from sandbox.builtin_types import (
-    CHECKED_METHODS,
-    CLASS_NAMES,
-    EXCEPTIONS,
-    INSTANCE_NAMES,
-    ITERABLES,
-    SUBSCRIPTABLES,
-    WRITABLES,
-    check_codec,
-)
+from sandbox.builtin_types import CHECKED_METHODS, CLASS_NAMES, EXCEPTIONS, INSTANCE_NAMES, WRITABLES, check_codec
 from sandbox.hints import suggest
 from sandbox.interrupts import STATE, Interrupted, LimitExceeded, caught, interrupt, reset
+from sandbox.registry import (
+    ATTRS,
+    CLASS_ATTRS,
+    ITERABLE,
+    MODULES,
+    NOTHING,
+    SUBSCRIPTABLE,
+    WRITABLE,
+    Facade,
+    check_import,
+    expose,
+    expose_class,
+    expose_module,
+    find_module,
+    learn,
+    module_names,
+)
 from sandbox.text import (
     field_text,
     guarded_mod,
@@ -54,6 +62,7 @@ __all__ = [
     "LimitExceeded",
     "caught",
     "check_codec",
+    "check_import",
     "expose",
     "expose_class",
     "expose_module",
@@ -75,79 +84,7 @@ __all__ = [
     "type_name",
 ]
 
-# Exact type -> names its instances show. The hot path: one dict and one set lookup.
-_ATTRS: dict[type, frozenset[str]] = dict(INSTANCE_NAMES)
-# Class object -> names the class object itself shows.
-_CLASS_ATTRS: dict[type, frozenset[str]] = dict(CLASS_NAMES)
-_ITERABLE: set[type] = set(ITERABLES)
-_SUBSCRIPTABLE: set[type] = set(SUBSCRIPTABLES)
-_WRITABLE: set[type] = set(WRITABLES)
-_MODULES: dict[str, Any] = {}
-
-# Classes learnt from `_exposed_`; bounded, so that classes made in executions cannot fill the memory of a worker.
-_LEARN_MAX = 1000
-
-_NOTHING: frozenset[str] = frozenset()
 _OMITTED: Any = object()
-
-
-class Facade:
-    """A module as an action sees it: named members, and nothing else behind it."""
-
-    __slots__ = ("_members", "_name")
-
-    def __init__(self, name: str, members: dict[str, Any]) -> None:
-        """Make the facade of module `name` out of its open members."""
-        self._name = name
-        self._members = dict(members)
-
-    def __repr__(self) -> str:
-        return f"<module {self._name!r}>"
-
-
-def expose(
-    cls: type,
-    names: frozenset[str] | None = None,
-    *,
-    writable: bool = False,
-    iterable: bool = False,
-    items: bool = False,
-) -> None:
-    """Register what instances of exactly `cls` show.
-
-    Args:
-        cls: a class whose own methods are all safe to call with hostile arguments.
-        names: attribute names; by default its `_exposed_`.
-        writable: items and attributes may be assigned.
-        iterable: may be iterated; implied when the class has `__iter__` and `_exposed_`.
-        items: may be subscripted; implied when the class has `__getitem__` and `_exposed_`.
-    """
-    names = cls.__dict__.get("_exposed_", _NOTHING) if names is None else frozenset(names)
-    wrong = sorted(name for name in names if name.startswith("_"))
-    if wrong:
-        raise ValueError(f"{cls.__name__}: a name beginning with an underscore cannot be exposed: {wrong}")
-    _ATTRS[cls] = names
-    if writable:
-        _WRITABLE.add(cls)
-    if iterable:
-        _ITERABLE.add(cls)
-    if items:
-        _SUBSCRIPTABLE.add(cls)
-
-
-def expose_class(cls: type, names: frozenset[str]) -> None:
-    """Register which attributes of the class object `cls` are open, constructors for instance."""
-    _CLASS_ATTRS[cls] = frozenset(names)
-
-
-def expose_module(name: str, facade: object) -> None:
-    """Make `import name` answer `facade`: a `Facade`, or any object with `_exposed_`. Dotted names are separate."""
-    _MODULES[name] = facade
-
-
-def module_names() -> list[str]:
-    """Answer the names an action can import, sorted."""
-    return sorted(_MODULES)
 
 
 def type_name(value: object) -> str:
@@ -155,7 +92,7 @@ def type_name(value: object) -> str:
     return type(value).__name__
 
 
-def guarded_getattr(value: Any, name: str, _attrs: dict[type, frozenset[str]] = _ATTRS) -> Any:
+def guarded_getattr(value: Any, name: str, _attrs: dict[type, frozenset[str]] = ATTRS) -> Any:
     """Answer `value.name` if the type of `value` shows it; raise AttributeError, never answer None, otherwise."""
     names = _attrs.get(type(value))
     if names is not None and name in names:
@@ -176,9 +113,9 @@ def _getattr_slowly(value: Any, name: str) -> Any:
     checked = CHECKED_METHODS.get(kind)
     if checked is not None and name in checked:
         return partial(checked[name], value)
-    names = _ATTRS.get(kind)
+    names = ATTRS.get(kind)
     if names is None:
-        names = _learn(kind)
+        names = learn(kind)
         if name in names and name[:1] != "_":
             return getattr(value, name)
     if kind is types.SimpleNamespace and name[:1] != "_":
@@ -197,21 +134,11 @@ def _getattr_of_class(cls: type, name: str) -> Any:
     checked = CHECKED_METHODS.get(cls)
     if checked is not None and name in checked:
         return checked[name]
-    own = _CLASS_ATTRS.get(cls, _NOTHING)
-    names = own | _ATTRS.get(cls, _NOTHING) if cls in INSTANCE_NAMES else own
+    own = CLASS_ATTRS.get(cls, NOTHING)
+    names = own | ATTRS.get(cls, NOTHING) if cls in INSTANCE_NAMES else own
     if name in names:
         return getattr(cls, name)
     raise AttributeError(f"class {cls.__name__!r} has no attribute {suggest(name, names)}")
-
-
-def _learn(kind: type) -> frozenset[str]:
-    """Answer what an unregistered type shows: its `_exposed_`; an exception only `args`; anything else nothing."""
-    exposed = getattr(kind, "_exposed_", None)
-    if type(exposed) is frozenset:
-        if len(_ATTRS) < _LEARN_MAX and not getattr(kind, "_ephemeral_", False):
-            expose(kind, exposed)
-        return exposed
-    return frozenset({"args"}) if issubclass(kind, Exception) else _NOTHING
 
 
 def _missing(value: Any, name: str, names: frozenset[str]) -> str:
@@ -232,7 +159,7 @@ def _missing(value: Any, name: str, names: frozenset[str]) -> str:
 def guarded_getitem(value: Any, key: Any) -> Any:
     """Answer `value[key]`."""
     kind = type(value)
-    if kind in _SUBSCRIPTABLE:
+    if kind in SUBSCRIPTABLE:
         return value[key]
     if issubclass(kind, type):
         # `Names = dict[str, list[int]]`: the type is erased, as annotations are.
@@ -246,7 +173,7 @@ def guarded_getitem(value: Any, key: Any) -> Any:
 def guarded_getiter(value: Any) -> Any:
     """Answer `value` itself if its type may be iterated."""
     kind = type(value)
-    if kind in _ITERABLE or (hasattr(kind, "_exposed_") and hasattr(kind, "__iter__")):
+    if kind in ITERABLE or (hasattr(kind, "_exposed_") and hasattr(kind, "__iter__")):
         return value
     raise TypeError(f"'{kind.__name__}' object is not iterable")
 
@@ -286,7 +213,7 @@ def guarded_unpack(value: Any, spec: tuple[Any, ...]) -> list[Any]:
 def guarded_write(value: Any) -> Any:
     """Answer `value` itself if its items or attributes may be assigned and deleted."""
     kind = type(value)
-    if kind in _WRITABLE or getattr(kind, "_writable_", False) is True:
+    if kind in WRITABLE or getattr(kind, "_writable_", False) is True:
         return value
     reason = getattr(kind, "_read_only_", None)
     if type(reason) is str:
@@ -354,24 +281,13 @@ def guarded_cause(error: Any) -> Any:
     return None if error is None else guarded_raise(error)
 
 
-def guarded_import(name: str) -> Any:
-    """Answer the facade of module `name`."""
-    try:
-        return _MODULES[name]
-    except KeyError:
-        if name == "__future__":
-            raise ImportError("write `from __future__ import annotations`") from None
-        message = f"no module {suggest(name, _MODULES)}. An action can import: {', '.join(module_names())}"
-        raise ModuleNotFoundError(message, name=name) from None
-
-
 def guarded_import_from(name: str, member: str) -> Any:
     """Answer what `from name import member` binds."""
-    module = guarded_import(name)
+    module = find_module(name)
     try:
         return guarded_getattr(module, member)
     except AttributeError as error:
-        submodule = _MODULES.get(f"{name}.{member}")
+        submodule = MODULES.get(f"{name}.{member}")
         if submodule is not None:
             return submodule
         raise ImportError(f"cannot import {member[:100]!r} from {name!r}: {error}", name=name) from None
@@ -440,7 +356,7 @@ GUARDS: dict[str, Callable[..., Any]] = {
     "_exception_type_": guarded_exception_type,
     "_raise_": guarded_raise,
     "_cause_": guarded_cause,
-    "_import_": guarded_import,
+    "_import_": find_module,
     "_import_from_": guarded_import_from,
 }
 """Names that rewritten code calls; the environment puts them into the globals of every execution. Author code can

@@ -1,0 +1,314 @@
+"""The walk over an action's syntax tree, and its rules for names and expressions.
+
+Knows which nodes are let through and how expressions are rewritten to guard calls. Must not know values, modules or
+builtins. Called by `rewrite`, which adds the statements.
+
+A RestrictedPython policy, narrower in what it lets through (an allow-list of node types, so that the syntax of a new
+Python is refused until somebody has read it) and wider where a test shows it is safe. RestrictedPython's own visitors
+copy locations into the whole subtree at every rewrite, which is quadratic: those on the common path are replaced.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from RestrictedPython.transformer import INSPECT_ATTRIBUTES, RestrictingNodeTransformer
+
+from sandbox import refusals
+from sandbox.nodes import (
+    LEAVES,
+    LOOKED_INTO,
+    MAX_DEPTH,
+    MAX_INT_BITS,
+    MAX_NODES,
+    START,
+    constant,
+    guard_call,
+    is_pattern,
+    unpack_spec,
+)
+from sandbox.refusals import ENTRIES, ENTRY
+
+_CONVERSIONS = {ord("s"): "_str_", ord("r"): "_repr_", ord("a"): "_ascii_"}
+
+
+class Expressions(RestrictingNodeTransformer):
+    """One walk over one tree; `faults` holds `(node with a position, message)` afterwards."""
+
+    visitors: ClassVar[dict[type, Callable[[Any, Any], Any]]] = {}
+    """Exact node type -> visitor; what is not in here is refused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.faults: list[tuple[Any, str]] = []
+        self.imports: list[tuple[Any, str, str | None]] = []
+        """Imports outside of any `try`: node, module, member."""
+        self._bound: set[str] = set()
+        self._missing: list[ast.Name] = []
+        self._entries: dict[str, Any] = {}
+        self._stored: set[str] = set()
+        self._parameters: list[str] = []
+        """Of the entry point around this node: what the author calls the event and the api."""
+        self._writes: list[tuple[Any, str, str]] = []
+        self._top: frozenset[Any] = frozenset()
+        self._nodes = 0
+        self._depth = 0
+        self._tries = 0
+        # Loops open inside the innermost `finally` block of this function; None outside of any.
+        self._final_loops: int | None = None
+        self._full = False
+
+    def run(self, tree: ast.Module) -> ast.Module:
+        """Check and rewrite a module in place."""
+        # By identity: whether a definition of the entry point stands at the top level is a question about this list.
+        self._top = frozenset(tree.body)
+        self.node_contents_visit(tree)
+        for node in self._missing:
+            if node.id not in self._bound:
+                self.error(node, refusals.NAME.format(name=node.id, why=refusals.NAMES[node.id]))
+        for at, name, message in self._writes:
+            if name not in self._stored:
+                self.error(at, message.format(name=name))
+        if not self._full and ENTRY not in self._entries:
+            self.error(START, refusals.ENTRY_MISSING)
+        return tree
+
+    def error(self, node: Any, info: str) -> None:
+        """Note a fault at a node."""
+        self.faults.append((node, info))
+
+    def not_allowed(self, node: ast.AST) -> None:
+        """Refuse a node type."""
+        name = type(node).__name__
+        at = node if hasattr(node, "lineno") else START
+        if name == "AsyncFunctionDef" and node.name in ENTRIES:  # type: ignore[attr-defined]
+            self._entries[node.name] = node  # type: ignore[attr-defined]
+            self.error(at, refusals.ENTRY_ASYNC.format(name=node.name))  # type: ignore[attr-defined]
+        else:
+            self.error(at, refusals.NODES.get(name) or refusals.UNKNOWN_NODE.format(name=name))
+        if name in LOOKED_INTO:
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.stmt | ast.expr | ast.ExceptHandler | ast.arguments):
+                    self.visit(child)
+
+    # Walking
+
+    def visit(self, node: ast.AST) -> Any:
+        """Dispatch on the exact node type; only types of the allow-list have an entry."""
+        method = self.visitors.get(type(node))
+        if method is None:
+            self.not_allowed(node)
+            return node
+        self._nodes += 1
+        if self._depth >= MAX_DEPTH or self._nodes > MAX_NODES:
+            self._too_large(node)
+            return node
+        self._depth += 1
+        result = method(self, node)
+        self._depth -= 1
+        return result
+
+    def _too_large(self, node: ast.AST) -> None:
+        if not self._full:
+            self._full = True
+            at = node if hasattr(node, "lineno") else START
+            if self._nodes > MAX_NODES:
+                self.error(at, refusals.NODES_MAX.format(limit=MAX_NODES))
+            else:
+                self.error(at, refusals.DEPTH_MAX.format(limit=MAX_DEPTH))
+
+    def node_contents_visit(self, node: Any) -> Any:
+        """Visit the fields of a node and put the results in their place."""
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if type(value) is list:
+                setattr(node, field, self._visit_all(value))
+            elif isinstance(value, ast.AST) and type(value) not in LEAVES:
+                setattr(node, field, self.visit(value))
+        return node
+
+    def _visit_all(self, nodes: Iterable[Any]) -> list[Any]:
+        results: list[Any] = []
+        for node in nodes:
+            if isinstance(node, ast.AST) and type(node) not in LEAVES:
+                result = self.visit(node)
+                if type(result) is list:
+                    results += result
+                else:
+                    results.append(result)
+            else:
+                results.append(node)
+        return results
+
+    # Names
+
+    def check_name(self, node: Any, name: str | None, allow_magic_methods: bool = False) -> None:
+        """Refuse names of Python's and of the guards; a single leading underscore is an author's own business."""
+        if name is None:
+            return
+        if name in ("__name__", "__file__", "__main__"):
+            self.error(node, refusals.MAIN.format(name=name))
+        elif name[:1] == "_" and (name[:2] == "__" or name[-1:] == "_") and name != "_":
+            self.error(node, refusals.DUNDER.format(name=name))
+
+    def _bind(self, node: Any, name: str) -> None:
+        self.check_name(node, name)
+        self._bound.add(name)
+        if name in ENTRIES:
+            self.error(node, refusals.ENTRY_REBOUND.format(name=name))
+
+    def visit_Name(self, node: ast.Name) -> Any:
+        """Check a name; which builtins exist is known once all bindings are."""
+        if type(node.ctx) is ast.Load:
+            self.check_name(node, node.id)
+            if node.id in refusals.NAMES:
+                self._missing.append(node)
+        else:
+            self._stored.add(node.id)
+            self._bind(node, node.id)
+        return node
+
+    def visit_Global(self, node: ast.Global) -> Any:
+        """Allow it: globals are made afresh for every execution. So does RestrictedPython."""
+        for name in node.names:
+            self.check_name(node, name)
+            if name in ENTRIES:
+                self.error(node, refusals.ENTRY_REBOUND.format(name=name))
+        return node
+
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> Any:
+        """Allow it: the names belong to an enclosing function of the same action, and are checked like any other."""
+        for name in node.names:
+            self.check_name(node, name)
+        return node
+
+    # Literals
+
+    def visit_Constant(self, node: ast.Constant) -> Any:
+        """Refuse integers that only slow everything down."""
+        if type(node.value) is int and node.value.bit_length() > MAX_INT_BITS:
+            bits = node.value.bit_length()
+            self.error(node, refusals.INTEGER_SIZE.format(bits=bits, limit=MAX_INT_BITS))
+        return node
+
+    def visit_Dict(self, node: ast.Dict) -> Any:
+        """Guard `**x` inside a display."""
+        self.node_contents_visit(node)
+        node.values = [
+            value if key is not None else guard_call("_mapping_", [value], value)
+            for key, value in zip(node.keys, node.values, strict=True)
+        ]
+        return node
+
+    def visit_Starred(self, node: ast.Starred) -> Any:
+        """Guard `*x` in calls and displays; as a target it only names one."""
+        self.node_contents_visit(node)
+        if type(node.ctx) is ast.Load:
+            node.value = guard_call("_getiter_", [node.value], node.value)
+        elif is_pattern(node.value):
+            self.error(node, refusals.STARRED_TARGET)
+        return node
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> Any:
+        """Make a field's text by the guards, which leave addresses out."""
+        self.node_contents_visit(node)
+        value = node.value
+        conversion = _CONVERSIONS.get(node.conversion)
+        if conversion is not None:
+            node.value = guard_call(conversion, [value], value)
+            node.conversion = -1
+        elif node.format_spec is not None:
+            node.value = guard_call("_format_", [value, node.format_spec], value)
+            node.format_spec = None
+        elif type(value) is not ast.Constant:
+            node.value = guard_call("_text_", [value], value)
+        return node
+
+    # Expressions
+
+    def visit_BinOp(self, node: ast.BinOp) -> Any:
+        """Route `%` through a guard, because on text it formats; the other operators only see their operands."""
+        self.node_contents_visit(node)
+        right = node.right
+        if type(node.op) is ast.Mod and not (type(right) is ast.Constant and type(right.value) is int):
+            return guard_call("_mod_", [node.left, right], node)
+        if type(node.op) not in LEAVES:
+            self.error(node, refusals.NODES["MatMult"])
+        return node
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        """Check keyword names and guard `**x`; `*x` is guarded where it stands. What is called was guarded before."""
+        self.node_contents_visit(node)
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                keyword.value = guard_call("_kwargs_", [keyword.value], keyword.value)
+            elif keyword.arg[:1] == "_":
+                self.error(keyword, refusals.KEYWORD.format(name=keyword.arg))
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        """Turn reads into `_getattr_(x, 'name')` and writes into `_write_(x).name = ...`."""
+        name = node.attr
+        if name[:1] == "_":
+            instead = refusals.NAMEDTUPLE_INSTEAD.get(name)
+            if instead is not None:
+                self.error(node, refusals.NAMEDTUPLE.format(name=name, instead=instead))
+            else:
+                self.error(node, refusals.ATTRIBUTE.format(name=name))
+        elif name in INSPECT_ATTRIBUTES:
+            self.error(node, refusals.INSPECT.format(name=name))
+        if self._parameters and type(node.ctx) is not ast.Load:
+            self._check_write(node)
+        node.value = self.visit(node.value)
+        if type(node.ctx) is ast.Load:
+            return guard_call("_getattr_", [node.value, constant(name, node)], node)
+        if type(node.ctx) is ast.Del:
+            self.error(node, refusals.DELETE_ATTRIBUTE)
+        node.value = guard_call("_write_", [node.value], node.value)
+        return node
+
+    def _check_write(self, node: ast.Attribute) -> None:
+        """Refuse `event.a.b = x` and `api.a += x` early; what a check cannot see fails when it runs."""
+        root: ast.AST = node.value
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if isinstance(root, ast.Name) and root.id in self._parameters:
+            message = refusals.EVENT_WRITE if root.id == self._parameters[0] else refusals.API_WRITE
+            self._writes.append((node, root.id, message))
+
+    def visit_Subscript(self, node: ast.Subscript) -> Any:
+        """Turn reads into `_getitem_(x, key)` and writes into `_write_(x)[key] = ...`."""
+        node.value = self.visit(node.value)
+        node.slice = self.visit(node.slice)
+        if type(node.ctx) is ast.Load:
+            return guard_call("_getitem_", [node.value, node.slice], node)
+        node.value = guard_call("_write_", [node.value], node.value)
+        return node
+
+    def guard_iter(self, node: Any) -> Any:
+        """Guard what a `for` loop or comprehension iterates."""
+        self.node_contents_visit(node)
+        return self._guard_source(node)
+
+    def _guard_source(self, node: Any) -> Any:
+        if is_pattern(node.target):
+            spec = constant(unpack_spec(node.target), node.iter)
+            node.iter = guard_call("_iter_unpack_sequence_", [node.iter, spec], node.iter)
+        else:
+            node.iter = guard_call("_getiter_", [node.iter], node.iter)
+        return node
+
+    def visit_comprehension(self, node: ast.comprehension) -> Any:
+        """Guard the source of one `for` of a comprehension."""
+        if node.is_async:
+            self.error(node.target, refusals.ASYNC_COMPREHENSION)
+        return self.guard_iter(node)
+
+    def visit_Lambda(self, node: ast.Lambda) -> Any:
+        """Allow it; a `finally` block around it does not reach inside."""
+        outer, self._final_loops = self._final_loops, None
+        self.node_contents_visit(node)
+        self._final_loops = outer
+        return node

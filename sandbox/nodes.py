@@ -1,0 +1,89 @@
+"""Pieces of syntax tree the rewriting is made of: node types by what is done with them, calls of guards, targets.
+
+Knows Python's syntax tree and how a guard is called. Must not decide what is refused. Called by `expressions` and
+`rewrite`.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+MAX_NODES = 20_000
+MAX_DEPTH = 150
+MAX_INT_BITS = 16_384
+
+LOAD = ast.Load()
+STORE = ast.Store()
+
+# Leaves of the tree: nothing to visit, nothing to rewrite.
+LEAVES = frozenset({
+    ast.Load, ast.Store, ast.Del,
+    ast.And, ast.Or, ast.Not, ast.Invert, ast.UAdd, ast.USub,
+    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow,
+    ast.LShift, ast.RShift, ast.BitOr, ast.BitXor, ast.BitAnd,
+    ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is, ast.IsNot, ast.In, ast.NotIn,
+})  # fmt: skip
+
+# Every other node type that is let through, each by a visitor of the same name, here or in RestrictedPython.
+ALLOWED = (
+    ast.Module, ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete, ast.Pass, ast.Global, ast.Nonlocal,
+    ast.If, ast.For, ast.While, ast.Break, ast.Continue, ast.Return, ast.Raise, ast.Assert, ast.Try,
+    ast.ExceptHandler, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.Lambda, ast.arguments, ast.arg,
+    ast.Constant, ast.Name, ast.NamedExpr, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Compare, ast.IfExp,
+    ast.Call, ast.keyword, ast.Starred, ast.Attribute, ast.Subscript, ast.Slice,
+    ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+    ast.comprehension, ast.JoinedStr, ast.FormattedValue,
+)  # fmt: skip
+
+# Refused, and yet looked into, so that all faults of an action are told at once.
+LOOKED_INTO = frozenset({"With", "AsyncWith", "AsyncFor", "AsyncFunctionDef", "TryStar", "Await", "Yield", "YieldFrom"})
+
+Spec = tuple[int, tuple[tuple[int, Any], ...]]
+
+
+def guard_call(name: str, args: list[Any], at: Any) -> ast.Call:
+    """Make a call of guard `name` that stands where `at` stands."""
+    place = {
+        "lineno": at.lineno,
+        "col_offset": at.col_offset,
+        "end_lineno": at.end_lineno,
+        "end_col_offset": at.end_col_offset,
+    }
+    return ast.Call(func=ast.Name(id=name, ctx=LOAD, **place), args=args, keywords=[], **place)
+
+
+def constant(value: Any, at: Any) -> ast.Constant:
+    return ast.copy_location(ast.Constant(value=value), at)
+
+
+def caught_statement(at: Any) -> ast.Expr:
+    return ast.copy_location(ast.Expr(value=guard_call("_caught_", [], at)), at)
+
+
+def is_pattern(node: ast.AST) -> bool:
+    return isinstance(node, ast.Tuple | ast.List)
+
+
+def unpack_spec(target: Any) -> Spec | None:
+    """Answer what `_unpack_sequence_` must know of a target; None if nothing in it is unpacked a second time."""
+    if not any(is_pattern(item) for item in target.elts):
+        return None
+    return _spec(target)
+
+
+def _spec(target: Any) -> Spec:
+    least = sum(not isinstance(item, ast.Starred) for item in target.elts)
+    inner: list[tuple[int, Any]] = []
+    shift = 0
+    for index, item in enumerate(target.elts):
+        if isinstance(item, ast.Starred):
+            # How many items a star takes is unknown: from here on count from the end.
+            shift = len(target.elts)
+        elif is_pattern(item):
+            inner.append((index - shift, _spec(item)))
+    return least, tuple(inner)
+
+
+START = ast.Pass(lineno=1, col_offset=0)
+"""Where faults stand that belong to no node."""
