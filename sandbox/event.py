@@ -223,7 +223,7 @@ def _check_path(view: type[View], names: list[str]) -> None:
             continue
         below = view._below_.get(name)
         if below is None:
-            if view._open_ and not nearest(name, view._exposed_):
+            if view._open_ and not name.startswith("_") and not nearest(name, view._exposed_):
                 return
             raise AttributeError(_unknown(view, name))
         if below is True:
