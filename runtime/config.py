@@ -25,7 +25,26 @@ _NOT_SETTINGS = re.compile(
     r"VESTIBULE_(CONFIG|TARGET|TEST_\w+|SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)"
 )
 
-LAYERS = ("no_new_privs", "seccomp", "landlock", "rlimits", "namespaces", "uid")
+# What a worker can be held by, as its report names it. A test compares this with the sandbox's own list.
+LAYERS = (
+    "seccomp",
+    "landlock",
+    "rlimits",
+    "no_new_privs",
+    "uid",
+    "environment",
+    "descriptors",
+    "not_dumpable",
+    "parent_death",
+    "speculation",
+    "namespaces.user",
+    "namespaces.net",
+    "namespaces.mount",
+    "namespaces.ipc",
+    "namespaces.uts",
+    "namespaces.cgroup",
+    "namespaces.pid",
+)
 
 
 def _setting(default: T, kind: Kind[T], doc: str) -> T:

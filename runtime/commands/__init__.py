@@ -1,0 +1,1 @@
+"""The commands of `vestibule`: one module each, with NAME, HELP, `arguments(parser)` and `run(args) -> int`."""

@@ -1,0 +1,89 @@
+"""How commands speak: exit codes, messages, tables, reading what the user named.
+
+Knows terminals and files of the user. Must not know what a command does. Called by every command and by cli.py.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Final
+
+from runtime.config import Loaded, load
+from runtime.errors import ConfigError, Fault
+
+_MAX_INPUT_BYTES: Final = 64 << 20
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    CHECK_FAILED = 3
+    TEST_FAILED = 4
+    UNREACHABLE = 5
+
+
+def say(text: str = "") -> None:
+    """Print a result."""
+    sys.stdout.write(text + "\n")
+
+
+def complain(text: str) -> None:
+    """Print what is wrong, to standard error."""
+    sys.stderr.write(text + "\n")
+
+
+def say_json(value: Any, *, indent: int | None = None) -> None:
+    """Print one JSON value: a line, or indented for a reader."""
+    say(json.dumps(value, indent=indent, ensure_ascii=False, separators=None if indent else (",", ":")))
+
+
+def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> Iterable[str]:
+    """Yield aligned lines; the last column is left as long as it is."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head) - 1)]
+    for row in (head, *rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        yield "  ".join([*cells, row[-1]]).rstrip()
+
+
+def fault_json(fault: Fault) -> dict[str, str]:
+    """Return a fault for `--json`."""
+    return {"where": fault.where, "message": fault.message}
+
+
+def plural(count: int, noun: str) -> str:
+    """Return `1 file`, `2 files`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def read_input(name: str) -> bytes:
+    """Read a file the user named; `-` is standard input. Raises: ConfigError, naming it."""
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(_MAX_INPUT_BYTES + 1)
+        else:
+            with open(name, "rb") as file:
+                data = file.read(_MAX_INPUT_BYTES + 1)
+    except OSError as error:
+        raise ConfigError([Fault(name, f"cannot be read: {(error.strerror or str(error)).lower()}")]) from None
+    if len(data) > _MAX_INPUT_BYTES:
+        raise ConfigError([Fault(name, f"is larger than {_MAX_INPUT_BYTES} bytes")])
+    return data
+
+
+def read_text(name: str) -> str:
+    """Read UTF-8 text; see read_input."""
+    try:
+        return read_input(name).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError([Fault(name, f"is not UTF-8 text (byte {error.start})")]) from None
+
+
+def load_config(file: str | None, flags: dict[str, object]) -> Loaded:
+    """Load the configuration for a command. The only place that reads the environment for it."""
+    return load(file=Path(file) if file else None, env=os.environ, flags=flags)

@@ -1,0 +1,44 @@
+"""Flags of the settings: made from the configuration's own declaration, so that there is one reference.
+
+Knows argparse and config.SETTINGS. Called by the commands that take configuration.
+"""
+
+import argparse
+from collections.abc import Iterable
+
+from runtime.commands.output import load_config
+from runtime.config import SETTINGS, Loaded
+
+_GROUPS = {
+    "": "daemon",
+    "sandbox": "sandbox: what holds one execution",
+    "pool": "pool: how many workers, and who waits",
+    "limits": "limits: what a caller may ask",
+    "log": "log",
+}
+
+
+def add_settings(parser: argparse.ArgumentParser, only: Iterable[str] | None = None) -> None:
+    """Add `--config` and a flag for each setting, or for those named."""
+    wanted = None if only is None else set(only)
+    parser.add_argument("--config", metavar="FILE", help="TOML file with settings (environment: VESTIBULE_CONFIG)")
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for setting in SETTINGS:
+        if wanted is not None and setting.key not in wanted:
+            continue
+        name = setting.key.rpartition(".")[0]
+        if name not in groups:
+            groups[name] = parser.add_argument_group(_GROUPS[name])
+        default = setting.kind.text(setting.default)
+        groups[name].add_argument(
+            setting.flag,
+            dest=setting.key,
+            metavar=setting.key.rpartition(".")[2].rpartition("_")[2].upper(),
+            help=f"{setting.doc} [{setting.kind.name}; {default}]".replace("%", "%%"),
+        )
+
+
+def loaded(args: argparse.Namespace) -> Loaded:
+    """Read file, environment and the flags that were given. Raises: ConfigError."""
+    flags = {setting.key: getattr(args, setting.key, None) for setting in SETTINGS}
+    return load_config(args.config, flags)

@@ -1,0 +1,202 @@
+"""Composition root: builds the parts of the daemon, starts and stops them in the one right order.
+
+Knows every part by its constructor. Must not know what a part does inside. Called by the command `serve`.
+
+Start: zygote (exec'd before grpc is even imported), operators' port, catalog, pool, gRPC last. Stop: gRPC first, which
+drains; the operators' port last, so that a probe and a scrape see the draining.
+"""
+
+import asyncio
+import gc
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Any, Final, Protocol
+
+import uvloop
+
+from runtime.catalog.sqlite import SqliteCatalog
+from runtime.config import Config
+from runtime.flow import FlowRunner
+from runtime.http import OperatorsPort
+from runtime.log import Log, LoginLog, build, clip, forward_libraries, where
+from runtime.metrics import Metrics
+from runtime.workers.pool import Pool
+from runtime.workers.zygote import Zygote
+
+_BEAT_S: Final = 0.5
+# A loop that does not turn for this long decides nothing: the probe says so and the operator's platform restarts us.
+_STUCK_S: Final = 10.0
+# More would only make the kernel's table larger. A worker takes three descriptors.
+_MAX_FILES: Final = 1 << 20
+_FILES_PER_WORKER: Final = 3
+
+
+class Daemon:
+    """One daemon in one event loop. Construct it inside the loop."""
+
+    def __init__(self, config: Config, version: str, log: Log) -> None:
+        self._config = config
+        self._version = version
+        self._log = log
+        self._stop = asyncio.Event()
+        self._beat_s = time.monotonic()
+        self._not_ready: tuple[str, ...] = ("starting",)
+        self._metrics = Metrics(version)
+        path = config.store.removeprefix("sqlite:")
+        self._catalog = SqliteCatalog(path, on_change=lambda event, fields: self._catalog_changed(event, fields))
+        self._zygote = Zygote(config)
+        self._pool = Pool(config, self._zygote, self._metrics, log)
+        self._server: _Server | None = None
+
+    async def run(self) -> None:
+        """Serve until a signal. Raises: StartError, WorkerStartError, CatalogUnavailable, before anything is served."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._task_failed)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signalled, number)
+        _raise_file_limit(self._config, self._log)
+        async with AsyncExitStack() as parts:
+            self._zygote.on_exit = self._pool.exited
+            self._zygote.on_death = self._pool.zygote_died
+            await self._zygote.start()
+            parts.push_async_callback(self._zygote.close)
+
+            http = OperatorsPort(
+                self._config.metrics_listen, self._metrics.registry, self._log, live=self._live, ready=self._ready
+            )
+            http.start()
+            parts.callback(http.close)
+            beating = asyncio.create_task(self._beat(), name="heartbeat")
+            parts.callback(beating.cancel)
+
+            await self._catalog.start()
+            parts.push_async_callback(self._catalog.close)
+            await self._pool.start()
+            parts.push_async_callback(self._pool.close)
+            self._metrics.watch_workers(self._pool.counts)
+            self._metrics.layers_active({layer.name: layer.active for layer in self._pool.layers})
+
+            logins = LoginLog(self._log, self._config.log.sample)
+            flows = FlowRunner(self._catalog, self._pool, self._metrics, self._config, self._log, logins)
+            parts.push_async_callback(flows.close)
+            # Not before the zygote runs: grpc starts threads, and a fork would miss them.
+            from runtime.rpc.server import Server
+
+            server = Server(flows, self._config, self._metrics, self._log)
+            await server.start()
+            self._server = server
+            self._started(server.port, http.port)
+            try:
+                await self._stop.wait()
+            finally:
+                await self._drain(server)
+        self._log.info("daemon.stopped")
+
+    def _started(self, port: int, metrics_port: int) -> None:
+        # What is here now stays: the collector need not look at it again for every login.
+        gc.collect()
+        gc.freeze()
+        self._not_ready = ()
+        snapshot = self._catalog.snapshot()
+        self._log.info(
+            "daemon.started",
+            version=self._version,
+            pid=os.getpid(),
+            python=sys.version.split()[0],
+            listen=_bound(self._config.listen, port),
+            metrics_listen=_bound(self._config.metrics_listen, metrics_port),
+            store=self._config.store,
+            catalog_revision=snapshot.revision,
+            tenants=len(snapshot.tenants),
+            isolation=self._config.sandbox.isolation,
+            layers=[layer.name for layer in self._pool.layers if layer.active],
+            layers_missing=[layer.name for layer in self._pool.layers if not layer.active],
+        )
+
+    async def _drain(self, server: "_Server") -> None:
+        self._not_ready = ("draining",)
+        in_flight = self._metrics.logins_in_flight
+        self._log.info("daemon.draining", in_flight=in_flight, drain_s=self._config.drain_s)
+        if not await server.stop(self._config.drain_s):
+            self._log.error("daemon.drain_cut", given_up=self._metrics.logins_in_flight, drain_s=self._config.drain_s)
+
+    def _signalled(self, number: int) -> None:
+        if self._stop.is_set():
+            # The second one: whoever sends it does not want to wait. Workers die with us.
+            os._exit(128 + number)
+        self._stop.set()
+
+    async def _beat(self) -> None:
+        """Show that the loop turns, and do what is done about twice a second."""
+        while True:
+            self._beat_s = time.monotonic()
+            snapshot = self._catalog.snapshot()
+            self._metrics.catalog_seen(snapshot.revision, self._catalog.healthy, self._catalog.last_success_s)
+            if self._server is not None:
+                self._server.give_up_lost()
+            await asyncio.sleep(_BEAT_S)
+
+    def _live(self) -> list[str]:
+        silent_s = time.monotonic() - self._beat_s
+        return [f"the event loop has not turned for {silent_s:.0f} s"] if silent_s > _STUCK_S else []
+
+    def _ready(self) -> list[str]:
+        reasons = list(self._not_ready)
+        if not self._not_ready and not self._zygote.alive:
+            reasons.append("the zygote is not running: no worker can be started")
+        return reasons + self._live()
+
+    def _catalog_changed(self, event: str, fields: Mapping[str, Any], /) -> None:
+        (self._log.error if event == "catalog.failed" else self._log.info)(event, **fields)
+
+    def _task_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log an error that nobody awaited. Its message might quote anything, so only its place is told."""
+        error = context.get("exception")
+        values: dict[str, Any] = {"message": clip(str(context.get("message", "")), 120)}
+        if isinstance(error, BaseException):
+            values |= {"error": type(error).__name__, "where": where(error)}
+        self._log.error("task.failed", **values)
+
+
+class _Server(Protocol):
+    """What is needed of runtime.rpc.server.Server, which must not be imported early."""
+
+    def give_up_lost(self) -> None: ...
+    async def stop(self, drain_s: float) -> bool: ...
+
+
+def serve(config: Config, version: str) -> None:
+    """Run a daemon until it is told to stop."""
+    log = build(config.log)
+    undo = forward_libraries(log)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(config, version, log))
+    finally:
+        undo()
+
+
+async def _run(config: Config, version: str, log: Log) -> None:
+    await Daemon(config, version, log).run()
+
+
+def _bound(address: str, port: int) -> str:
+    """Return the address that is listened on, once a port 0 has become a real one."""
+    return f"{address.rpartition(':')[0]}:{port}"
+
+
+def _raise_file_limit(config: Config, log: Log) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    needed = config.pool.max_workers * _FILES_PER_WORKER + config.limits.max_in_flight
+    if wanted < needed:
+        log.warning(
+            "files.limited", limit=wanted, needed=needed, remedy="raise the hard limit or lower pool.max_workers"
+        )
