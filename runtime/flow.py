@@ -295,16 +295,15 @@ class FlowRunner:
     async def _after_loss(self, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> bool:
         start = len(done)
         entry = worker.last_entry
-        status = await worker.exit_status()
+        code = await worker.exit_code()
         if entry is None or entry.nonce != nonce:
             return True
         done.extend(self._recover(entry, nonce, plan.bindings[start:]))
         if entry.phase == journal.Phase.TEARDOWN or (done and ends_flow(done[-1])) or len(done) == len(plan.bindings):
             return False
-        if entry.phase == journal.Phase.IDLE or status is None:
+        if entry.phase == journal.Phase.IDLE or code is None:
             return True
         wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
-        code = os.waitstatus_to_exitcode(status)
         if code == -signal.SIGSYS:
             self._metrics.worker_exited("filtered")
             failed = (Verdict.VIOLATED, "ForbiddenSystemCall", "the action caused a forbidden system call")

@@ -21,18 +21,17 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf import json_format
 from vestibule.worker.v1 import worker_pb2
 
-from runtime import codec, log
+from runtime import codec, event_json, log
 from runtime.catalog.base import Binding, Flow, Snapshot
 from runtime.config import Config, LogConfig
 from runtime.core.aggregate import aggregate
 from runtime.core.model import Execution, Settings, Verdict
 from runtime.errors import Fault, InvalidEvent, InvalidRequest, WorkerError
-from runtime import event_json
 from runtime.flow import FlowRunner
 from runtime.metrics import Metrics
 from runtime.plan import Plan
 from runtime.workers.pool import Pool
-from runtime.workers.zygote import Zygote
+from runtime.workers.zygote import zygotes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -66,17 +65,12 @@ class _Fixed:
 @contextlib.asynccontextmanager
 async def open_pool(config: Config, metrics: Metrics) -> AsyncIterator[Pool]:
     """Start a zygote and a pool, and stop both. Raises: WorkerStartError."""
-    logger = log.build(_QUIET, io.StringIO())
-    zygote = Zygote(config)
-    pool = Pool(config, zygote, metrics, logger)
-    zygote.on_exit = pool.exited
-    await zygote.start()
+    pool = Pool(config, zygotes(config), metrics, log.build(_QUIET, io.StringIO()))
     try:
         await pool.start()
         yield pool
     finally:
         await pool.close()
-        await zygote.close()
 
 
 async def check_sources(sources: Sequence[tuple[str, str]], config: Config | None = None) -> list[Fault]:

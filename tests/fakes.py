@@ -6,6 +6,7 @@ import asyncio
 import mmap
 import socket
 import struct
+from collections.abc import Callable
 
 from vestibule.worker.v1 import worker_pb2
 
@@ -15,17 +16,25 @@ LENGTH = struct.Struct(">I")
 LAYERS = ("seccomp", "landlock", "rlimits", "no_new_privs")
 
 
+def _ignore(_worker: int, _code: int) -> None:
+    pass
+
+
 class FakeSpawned:
     """A worker process that exists as a socket only."""
 
-    def __init__(self, spawn_id: int) -> None:
-        self.spawn_id = spawn_id
+    def __init__(self, worker_id: int, killed: list[int]) -> None:
+        self.id = worker_id
+        self._killed = killed
         self.sock, self.peer = socket.socketpair()
         self.sock.setblocking(False)
         self.journal = mmap.mmap(-1, journal.size_for(64 * 1024))
         self.pid = 0
-        self.pidfd = 1_000_000 + spawn_id
         self.closed = False
+
+    def kill(self) -> None:
+        """Note the kill instead of sending a signal."""
+        self._killed.append(self.id)
 
     def close(self) -> None:
         """Release everything, as the daemon does with a dead worker."""
@@ -58,6 +67,20 @@ class FakeZygote:
         self.spawned: list[FakeSpawned] = []
         self.failures: list[Exception] = []
         self.started = 0
+        self.killed: list[int] = []
+        self.on_exit: Callable[[int, int], None] = _ignore
+
+    def make(self, on_exit: Callable[[int, int], None], on_death: Callable[[str], None]) -> FakeZygote:
+        """Be the zygote that the pool makes."""
+        self.on_exit = on_exit
+        return self
+
+    async def kill(self, worker: FakeSpawned) -> None:
+        """Note the kill."""
+        self.killed.append(worker.id)
+
+    async def close(self) -> None:
+        """Nothing to stop."""
 
     async def start(self) -> None:
         """Be alive again."""
@@ -69,7 +92,7 @@ class FakeZygote:
         await asyncio.sleep(0)
         if self.failures:
             raise self.failures.pop(0)
-        spawned = FakeSpawned(len(self.spawned))
+        spawned = FakeSpawned(len(self.spawned), self.killed)
         self.spawned.append(spawned)
         ready = worker_pb2.Ready(layers=[worker_pb2.Layer(name=name, active=True) for name in self.layers])
         spawned.say(ready.SerializeToString())

@@ -8,10 +8,10 @@ tenant that first leases it and belongs to it until it dies.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -22,7 +22,7 @@ from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, Wo
 from runtime.workers.worker import KillReason, State, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Coroutine
 
     from runtime.config import Config
     from runtime.log import Log
@@ -38,13 +38,28 @@ _SWEEP_S: Final = 5.0
 _REVISIONS_MAX: Final = 200
 
 
-class Spawner(Protocol):
-    """What the pool needs of the zygote client."""
+class ForkServer(Protocol):
+    """What the pool needs of a zygote. A dead one stays dead: the pool makes another."""
 
     @property
-    def alive(self) -> bool: ...
-    async def start(self) -> None: ...
-    async def spawn(self) -> SpawnedWorker: ...
+    def alive(self) -> bool:
+        """Does it take requests?"""
+
+    async def start(self) -> None:
+        """Start the process. Raises: WorkerStartError."""
+
+    async def spawn(self) -> SpawnedWorker:
+        """Fork one worker. Raises: WorkerStartError."""
+
+    async def kill(self, worker: SpawnedWorker) -> None:
+        """Kill a worker that the daemon itself may not signal."""
+
+    async def close(self) -> None:
+        """Stop it and with it every worker."""
+
+
+MakeZygote = Callable[[Callable[[int, int], None], Callable[[str], None]], ForkServer]
+"""Takes `on_exit(worker id, exit code or negated signal)` and `on_death(reason)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +87,14 @@ class _Slot:
 class Pool:
     """Workers by tenant, and a few blank ones kept warm."""
 
-    def __init__(self, config: Config, zygote: Spawner, metrics: Metrics, log: Log) -> None:
+    def __init__(self, config: Config, make_zygote: MakeZygote, metrics: Metrics, log: Log) -> None:
         self._settings = config.pool
         self._reply_bytes = config.sandbox.reply_bytes
         self._required_layers = config.sandbox.required_layers
         self._max_executions = config.sandbox.max_executions
         self._one_login = config.sandbox.isolation == "login"
-        self._zygote = zygote
+        self._make_zygote = make_zygote
+        self._zygote: ForkServer | None = None
         self._metrics = metrics
         self._log = log
         self._slots: dict[str, _Slot] = {}
@@ -105,7 +121,7 @@ class Pool:
     # -- life ------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Spawn the first blank worker and compare its layers with the required ones.
+        """Start the zygote, spawn the first blank worker and compare its layers with the required ones.
 
         Raises: WorkerStartError, naming each required layer that is not active.
         """
@@ -130,6 +146,8 @@ class Pool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for worker in list(self._alive):
             worker.kill(KillReason.SHUTDOWN)
+        if self._zygote is not None:
+            await self._zygote.close()
 
     def counts(self) -> dict[str, int]:
         """Workers by state, for the gauge."""
@@ -370,12 +388,9 @@ class Pool:
 
     async def _spawn(self) -> Worker:
         started_s = time.monotonic()
-        if not self._zygote.alive:
-            async with self._restart_lock:
-                if not self._zygote.alive:
-                    await self._zygote.start()
-        spawned = await self._zygote.spawn()
-        worker = Worker(self._loop, spawned, self._reply_bytes, self._on_dead)
+        zygote = await self._live_zygote()
+        spawned = await zygote.spawn()
+        worker = Worker(self._loop, spawned, self._reply_bytes, self._on_dead, self._kill_by_zygote)
         self._alive.add(worker)
         self._awaiting_exit[worker.id] = worker
         try:
@@ -385,12 +400,26 @@ class Pool:
             worker.kill(KillReason.START)
             raise WorkerStartError(f"a worker was not ready within {_START_BUDGET_S:.0f} s") from None
         except WorkerError as error:
-            status = await worker.exit_status()
+            code = await worker.exit_code()
             worker.kill(KillReason.START)
-            raise WorkerStartError(f"a worker died before it was ready ({describe_exit(status)})") from error
+            raise WorkerStartError(f"a worker died before it was ready ({describe_exit(code)})") from error
         self._check_layers(worker, frame)
         self._metrics.worker_spawned(time.monotonic() - started_s)
         return worker
+
+    async def _live_zygote(self) -> ForkServer:
+        async with self._restart_lock:
+            zygote = self._zygote
+            if zygote is None or not zygote.alive:
+                self._metrics.zygote_started()
+                zygote = self._make_zygote(self._on_exit, self._on_zygote_death)
+                await zygote.start()
+                self._zygote = zygote
+            return zygote
+
+    def _kill_by_zygote(self, spawned: SpawnedWorker) -> None:
+        if self._zygote is not None and not self._closed:
+            self._spawn_task(self._zygote.kill(spawned))
 
     def _check_layers(self, worker: Worker, frame: bytes) -> None:
         try:
@@ -413,15 +442,14 @@ class Pool:
 
     # -- death -----------------------------------------------------------------------------------------------------
 
-    def exited(self, spawn_id: int, status: int) -> None:
-        """Take a wait status from the zygote."""
-        worker = self._awaiting_exit.pop(spawn_id, None)
+    def _on_exit(self, worker_id: int, code: int) -> None:
+        worker = self._awaiting_exit.pop(worker_id, None)
         if worker is not None:
-            worker.exited(status)
+            worker.exited(code)
 
-    def zygote_died(self) -> None:
-        """No wait status will come any more; every worker dies with its parent."""
-        self._log.error("zygote.died", workers=len(self._alive))
+    def _on_zygote_death(self, reason: str) -> None:
+        """No exit will be reported any more, and every worker dies with its parent."""
+        self._log.error("zygote.died", reason=reason, workers=len(self._alive))
         for worker in list(self._awaiting_exit.values()):
             worker.exited(None)
         self._awaiting_exit.clear()
@@ -462,10 +490,8 @@ class Pool:
         self._sweep_timer = self._loop.call_later(_SWEEP_S, self._sweep)
 
 
-def describe_exit(status: int | None) -> str:
-    """Say how a process ended, from its wait status."""
-    if status is None:
-        return "exit status unknown"
-    if os.WIFSIGNALED(status):
-        return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
-    return f"exit code {os.waitstatus_to_exitcode(status)}"
+def describe_exit(code: int | None) -> str:
+    """Say how a process ended, from its exit code or negated signal."""
+    if code is None:
+        return "how is unknown"
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

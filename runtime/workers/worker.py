@@ -7,9 +7,7 @@ used by the flow runner. Everything a worker sends is hostile: a surprise is a `
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import enum
-import signal
 import struct
 import time
 from typing import TYPE_CHECKING, Final
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 _LENGTH: Final = struct.Struct(">I")
 _READ_BYTES: Final = 64 * 1024
 _READY_BYTES_MAX: Final = 16 * 1024
-_EXIT_STATUS_WAIT_S: Final = 0.25
+_EXIT_CODE_WAIT_S: Final = 0.25
 
 
 class State(enum.Enum):
@@ -68,6 +66,7 @@ class Worker:
         "_buffer",
         "_exited",
         "_fd",
+        "_kill_otherwise",
         "_loop",
         "_on_dead",
         "_pending",
@@ -84,7 +83,6 @@ class Worker:
         "last_entry",
         "leased",
         "nonce",
-        "pidfd",
         "reply_max",
         "revisions",
         "sent_ns",
@@ -101,17 +99,18 @@ class Worker:
         spawned: SpawnedWorker,
         reply_max: int,
         on_dead: Callable[[Worker], None],
+        kill_otherwise: Callable[[SpawnedWorker], None],
     ) -> None:
         self._loop = loop
         self.spawned = spawned
-        self.id = spawned.spawn_id
+        self.id = spawned.id
         self.sock = spawned.sock
-        self.pidfd = spawned.pidfd
         self.journal = spawned.journal
         self._view = memoryview(spawned.journal)
         self._fd = self.sock.fileno()
         self.reply_max = reply_max
         self._on_dead = on_dead
+        self._kill_otherwise = kill_otherwise
         self._buffer = bytearray()
         self._unsent = b""
         self._pending: asyncio.Future[bytes] | None = loop.create_future()
@@ -247,27 +246,30 @@ class Worker:
         return journal.read(self._view)
 
     def kill(self, reason: KillReason) -> None:
-        """SIGKILL by pidfd, so that a reused process id is never hit. Does nothing to a dead worker."""
+        """Send SIGKILL by pidfd, so that a reused process id is never hit. Does nothing to a dead worker."""
         if self.state is State.DEAD:
             return
         if self.kill_reason is None:
             self.kill_reason = reason
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        try:
+            self.spawned.kill()
+        except PermissionError:
+            # Root without CAP_KILL: the zygote, who is the worker's own user, does it.
+            self._kill_otherwise(self.spawned)
         self._dead()
 
-    def exited(self, status: int | None) -> None:
-        """Take the wait status that the zygote reports; None when the zygote itself is gone."""
+    def exited(self, code: int | None) -> None:
+        """Take the exit code, or negated signal, that the zygote reports; None when the zygote itself is gone."""
         if not self._exited.done():
-            self._exited.set_result(status)
+            self._exited.set_result(code)
         if self.state is not State.DEAD:
             # Nothing may be left in the socket to read: the loop sees its end next.
             self._on_readable()
 
-    async def exit_status(self) -> int | None:
-        """Return the wait status of a dead worker, or None when the zygote does not say in time."""
+    async def exit_code(self) -> int | None:
+        """Return the exit code or negated signal of a dead worker, or None when the zygote does not say in time."""
         try:
-            return await asyncio.wait_for(asyncio.shield(self._exited), _EXIT_STATUS_WAIT_S)
+            return await asyncio.wait_for(asyncio.shield(self._exited), _EXIT_CODE_WAIT_S)
         except TimeoutError:
             return None
 

@@ -1,7 +1,7 @@
 """The daemon's end of the fork server: start it, ask it for workers, learn of exits, notice its death.
 
 Knows the control socket's messages and descriptors. Must not know grpc, tenants, or what a worker says on its own
-socket. Called by the pool. Workers go by the id chosen here: process ids of the zygote's namespace mean nothing outside.
+socket. Called by the pool. A worker goes by the id chosen here: process ids of the zygote mean nothing outside.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from typing import Final
 from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import zygote_pb2
 
+from runtime.config import Config
 from runtime.errors import WorkerStartError
+from sandbox import journal
 
 # The path is the daemon's own: a zygote imports from where the daemon imports, wherever it was started.
 _BOOT: Final = (
@@ -444,6 +446,20 @@ class Zygote:
             self._exited.set_result(code)
         if self._on_death is not None and not self._closing:
             self._on_death(reason)
+
+
+def zygotes(config: Config) -> Callable[[Callable[[int, int], None], Callable[[str], None]], Zygote]:
+    """Return a maker of zygotes for a configuration; it takes `on_exit` and `on_death`."""
+    sandbox = config.sandbox
+    options = ZygoteOptions(
+        memory_bytes=sandbox.memory_bytes,
+        # Many logins' worth: a worker retires long before, and a single flow is bounded by its own budget.
+        cpu_s=60 + sandbox.flow_timeout_ms // 1000,
+        journal_bytes=journal.size_for(sandbox.reply_bytes),
+        uid=sandbox.uid,
+        gid=sandbox.uid,
+    )
+    return lambda on_exit, on_death: Zygote(options, on_exit, on_death)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

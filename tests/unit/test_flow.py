@@ -75,7 +75,7 @@ class Rig:
         logger = log.build(LogConfig(level="error"))
         self.catalog = Catalog(on_error)
         self.zygote = FakeZygote()
-        self.pool = Pool(config, self.zygote, Metrics(""), logger)  # type: ignore[arg-type]
+        self.pool = Pool(config, self.zygote.make, Metrics(""), logger)  # type: ignore[arg-type]
         self.runner = FlowRunner(self.catalog, self.pool, Metrics(""), config, logger, log.LoginLog(logger, 0.0))
         self.plan = Plan(self.catalog.flow, self.catalog.sources, 60_000)
 
@@ -105,9 +105,8 @@ class Rig:
 
 
 @pytest.fixture
-async def make(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., Any]]:
+async def make() -> AsyncIterator[Callable[..., Any]]:
     """Make rigs and close them."""
-    monkeypatch.setattr(signal, "pidfd_send_signal", lambda _fd, _sig: None)
     rigs: list[Rig] = []
 
     async def build(on_error: OnError = OnError.REQUIRE_MFA) -> Rig:
@@ -299,7 +298,7 @@ async def test_a_worker_killed_from_outside_costs_one_retry(make: Any) -> None:
     spawned, question = await rig.question()
     rig.note(spawned, question.nonce, 1, journal.Phase.RUNNING, step(COMPLETED, REQUIRE))
     spawned.peer.close()
-    rig.pool.exited(spawned.spawn_id, 9)
+    rig.zygote.on_exit(spawned.id, -9)
     second, again = await rig.question(1)
     assert [s.action for s in again.steps] == ["two", "three"]
     rig.answer(second, again.nonce, step(), step())
@@ -315,29 +314,29 @@ async def test_two_deaths_without_a_finished_step_are_no_decision(make: Any) -> 
     for index in range(2):
         spawned, _ = await rig.question(index)
         spawned.peer.close()
-        rig.pool.exited(spawned.spawn_id, 9)
+        rig.zygote.on_exit(spawned.id, -9)
     with pytest.raises(WorkerLost):
         await task
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"),
+    ("code", "verdict"),
     [
-        (signal.SIGSYS, "VIOLATED"),
-        (signal.SIGSEGV, "CRASHED"),
-        (signal.SIGABRT, "CRASHED"),
-        (signal.SIGXCPU, "TIMED_OUT"),
-        (4 << 8, "EXHAUSTED"),
+        (-signal.SIGSYS, "VIOLATED"),
+        (-signal.SIGSEGV, "CRASHED"),
+        (-signal.SIGABRT, "CRASHED"),
+        (-signal.SIGXCPU, "TIMED_OUT"),
+        (4, "EXHAUSTED"),
     ],
 )
-async def test_a_death_in_tenant_code_is_a_verdict(make: Any, status: int, verdict: str) -> None:
+async def test_a_death_in_tenant_code_is_a_verdict(make: Any, code: int, verdict: str) -> None:
     """How the process died says what the action did; the later actions run on another worker."""
     rig = await make()
     task = rig.run()
     spawned, question = await rig.question()
     rig.note(spawned, question.nonce, 0, journal.Phase.RUNNING)
     spawned.peer.close()
-    rig.pool.exited(spawned.spawn_id, int(status))
+    rig.zygote.on_exit(spawned.id, code)
     second, again = await rig.question(1)
     rig.answer(second, again.nonce, step(), step())
     assert verdicts(await task) == [verdict, "COMPLETED", "COMPLETED"]
