@@ -1,0 +1,8 @@
+"""Require a second factor for specific applications, at every login."""
+
+CLIENTS_WITH_MFA: frozenset[str] = frozenset({"admin-console", "payroll"})
+
+
+def on_execute_post_login(event, api):
+    if event.client.client_id in CLIENTS_WITH_MFA:
+        api.multifactor.enable("any", allow_remember_browser=False)

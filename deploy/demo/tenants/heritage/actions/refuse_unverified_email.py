@@ -1,0 +1,6 @@
+"""Refuse users whose email address nobody has verified. Later actions do not run."""
+
+
+def on_execute_post_login(event, api):
+    if not event.user.email_verified:
+        api.access.deny("Please verify your email address before you log in.")
