@@ -1,0 +1,236 @@
+"""The names an action starts with: curated builtins, the guards and the module facades; and the span of one execution.
+
+Builds exactly what `sandbox.reach` lists. Knows no event, api or process. Called by the worker: `preload` before the
+lock-down, `begin` and `end` around every execution.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NoReturn
+
+from sandbox import builtin_types, guards, reach
+from sandbox.facades import crypto, data, logs, numbers, pattern_syntax, patterns, text, times
+from sandbox.facades.base import Module
+from sandbox.facades.context import CURRENT, Output
+
+__all__ = ["BUILTINS", "MODULES", "Output", "begin", "end", "preload"]
+
+
+class _StandIn(type):
+    """A builtin class that must not be called as it is: called through a check, the class itself for `isinstance`."""
+
+    _real_: type
+    _make_: Callable[..., Any]
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return cls._make_(*args, **kwargs)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, cls._real_)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return subclass is cls or issubclass(subclass, cls._real_)
+
+    def __repr__(cls) -> str:
+        return repr(cls._real_)
+
+
+def _stand_in(real: type, make: Callable[..., Any]) -> type:
+    checked = builtin_types.CHECKED_METHODS[real]
+    plain = builtin_types.INSTANCE_NAMES[real] | builtin_types.CLASS_NAMES[real]
+    body = {name: getattr(real, name) for name in plain} | {
+        name: staticmethod(function) for name, function in checked.items()
+    }
+    cls = _StandIn(real.__name__, (), {"__slots__": (), "_real_": real, "_make_": staticmethod(make), **body})
+    guards.expose_class(cls, frozenset(body))
+    return cls
+
+
+def _make_str(object: Any = "", encoding: Any = None, errors: Any = None) -> str:
+    # The plain `str` of a function or an iterator tells a memory address; of bytes, it may import a codec.
+    if encoding is None and errors is None:
+        return guards.safe_str(object)
+    if type(object) is not bytes:
+        raise TypeError(f"decoding to str: need bytes, {type(object).__name__} found")
+    return object.decode(guards.check_codec(encoding or "utf-8"), "strict" if errors is None else errors)
+
+
+def _make_bytes(source: Any = b"", encoding: Any = None, errors: Any = None) -> bytes:
+    if encoding is None and errors is None:
+        return bytes(source)
+    if type(source) is not str:
+        raise TypeError("encoding without a string argument")
+    return source.encode(guards.check_codec(encoding or "utf-8"), "strict" if errors is None else errors)
+
+
+_STR: Final = _stand_in(str, _make_str)
+_BYTES: Final = _stand_in(bytes, _make_bytes)
+
+
+def _iter(value: Any, *sentinel: Any) -> Iterator[Any]:
+    return iter(value, *sentinel) if sentinel else iter(guards.guarded_getiter(value))
+
+
+def _slice(*args: Any) -> slice:
+    # Ints only: a chain of slices of slices, taken apart, runs over the end of the C stack.
+    if any(arg is not None and type(arg) is not int for arg in args):
+        raise TypeError("slice() takes ints and None")
+    return slice(*args)
+
+
+def _type(value: Any, *more: Any) -> Any:
+    """Return the class of a value if an action can name it anyway; a mark of its own otherwise.
+
+    The classes of functions, views and modules make objects that nobody has checked.
+    """
+    if more:
+        raise TypeError("type() takes one argument: actions cannot make classes")
+    kind = type(value)
+    known = _CLASSES.get(kind)
+    if known is not None:
+        return known
+    if getattr(kind, "_ephemeral_", False):
+        return kind  # a namedtuple of the action's own
+    return _MARKS.setdefault(kind, data.Hint(f"<class '{kind.__name__}'>"))
+
+
+_MARKS: Final[dict[type, data.Hint]] = {}
+"""Per class that is not handed out; these are classes of ours and Python's, so there is an end to them."""
+
+
+def _refuse_import(*args: object) -> NoReturn:
+    # Rewritten code imports through the guards; this is for code that got around them, and says so.
+    raise ImportError("import is not available here")
+
+
+# Real ones. Those that walk their arguments in C (`sorted`, `zip`, `tuple`, `bytes` and others, which RestrictedPython
+# leaves out) go past the iteration guard: it only refuses types whose items an action cannot use, and nothing within
+# reach yields, when walked, an object that is not within reach. `tests/security/test_reach.py` walks it all.
+_PLAIN: Final = (
+    "abs all any bin bool callable chr dict divmod enumerate filter float frozenset hex int isinstance issubclass len"
+    " list map max min next oct ord range reversed set sorted sum tuple zip"
+)
+
+_OWN: Final[dict[str, Any]] = {
+    "ascii": guards.safe_ascii,  # the plain ones tell addresses
+    "bytes": _BYTES,
+    "format": guards.safe_format,
+    "getattr": guards.guarded_getattr_builtin,  # the same attributes as `x.name` shows
+    "hasattr": guards.guarded_hasattr_builtin,
+    "iter": _iter,
+    "pow": numbers.power,  # capped: the plain one can compute for minutes
+    "print": logs.show,  # into the execution's output
+    "repr": guards.safe_repr,
+    "round": numbers.round_number,  # round(7, -10**9) computes for minutes
+    "setattr": guards.guarded_setattr_builtin,
+    "slice": _slice,
+    "str": _STR,
+    "type": _type,
+}
+
+
+def _build_builtins() -> dict[str, Any]:
+    built = {name: getattr(builtins, name) for name in (*_PLAIN.split(), *reach.EXCEPTIONS)}
+    built.update(_OWN)
+    if built.keys() != reach.BUILTINS:
+        raise RuntimeError(f"builtins differ from sandbox.reach by {sorted(built.keys() ^ reach.BUILTINS)}")
+    return {**built, "None": None, "True": True, "False": False, "__import__": _refuse_import}
+
+
+def _build_modules() -> dict[str, Module]:
+    built: dict[str, Module] = {}
+    for source in (data, numbers, text, times, crypto, patterns, logs):
+        built.update(source.modules())
+    if built.keys() != reach.MODULES.keys():
+        raise RuntimeError(f"modules differ from sandbox.reach by {sorted(built.keys() ^ reach.MODULES.keys())}")
+    for name, facade in built.items():
+        guards.expose_module(name, facade)
+    return built
+
+
+def _build_classes() -> dict[type, type]:
+    """Return every class an action can name, with what it is called there."""
+    found = [*BUILTINS.values()]
+    for name, facade in MODULES.items():
+        found += [getattr(facade, member) for member in reach.MODULES[name]]
+    return {**{value: value for value in found if isinstance(value, type)}, str: _STR, bytes: _BYTES}
+
+
+BUILTINS: Final[dict[str, Any]] = _build_builtins()
+"""One dict for all executions: no name of an action reaches it, and nothing an action can call writes to it."""
+
+MODULES: Final[dict[str, Module]] = _build_modules()
+
+_CLASSES: Final = _build_classes()
+
+_NAMESPACE: Final[dict[str, Any]] = {"__builtins__": BUILTINS, "__name__": "action", **guards.GUARDS}
+
+
+def begin(now_ns: int, seed: bytes, output: Output) -> dict[str, Any]:
+    """Start an execution and return its fresh globals.
+
+    Args:
+        now_ns: its clock, nanoseconds since the epoch; it stands still.
+        seed: of all its randomness.
+        output: where print and logging go.
+    """
+    CURRENT.begin(now_ns, seed, output)
+    return _NAMESPACE.copy()
+
+
+def end() -> None:
+    """Forget the execution: clock, randomness, compiled patterns, what libraries remembered."""
+    CURRENT.end()
+
+
+_LAZY: Final = (
+    *("_strptime", "heapq", "stringprep", "traceback", "linecache", "unicodedata", "locale", "html.entities"),
+    *("encodings.idna", "encodings.punycode", "encodings.utf_16", "encodings.utf_32", "encodings.latin_1"),
+    *("encodings.ascii", "encodings.cp1252", "encodings.raw_unicode_escape", "encodings.unicode_escape"),
+)
+"""What the library imports at first use, when a locked-down worker no longer can."""
+
+
+def preload() -> None:
+    """Import and warm everything that an execution may need, and make the process's time zone UTC.
+
+    To be called once, before the lock-down, in a process that does nothing else: afterwards no file can be opened.
+    """
+    # A warning of the library would be written to stderr, with a line of source read from a file.
+    warnings.simplefilter("ignore")
+    os.environ["TZ"] = "UTC0"  # the C library looks for the host's time zone file otherwise, again and again
+    time.tzset()
+    for name in _LAZY:
+        importlib.import_module(name)
+    begin(0, b"preload", Output(0))
+    try:
+        _warm()
+    finally:
+        end()
+
+
+def _warm() -> None:
+    stamp = times.Datetime.strptime("2024-02-29T12:00:00 UTC", "%Y-%m-%dT%H:%M:%S %Z")
+    stamp.strftime("%c")
+    times.strptime("2024", "%Y")
+    patterns.sub(r"(?P<word>\w+)\s", r"\g<word>", "warm up ", flags=pattern_syntax.I)
+    data.loads(data.dumps({"warm": [1.5, None, "é"]}, indent=2, default=str))
+    for name in crypto.ALGORITHMS:
+        crypto.new(name, b"warm").hexdigest()
+        crypto.hmac_new(b"key", b"warm", name).hexdigest()
+        crypto.hmac_digest(b"key", b"warm", name)
+    crypto.pbkdf2_hmac("sha256", b"warm", b"up", 1)
+    crypto.uuid1(), crypto.uuid4(), crypto.uuid5(MODULES["uuid"].NAMESPACE_DNS, "warm")
+    CURRENT.random.random()
+    MODULES["urllib.parse"].urlsplit("https://exämple.com/?q=1")
+    MODULES["ipaddress"].ip_address("2001:db8::1")
+    MODULES["statistics"].stdev([1, 2, 4])
+    MODULES["decimal"].Decimal("1.5").sqrt()
+    logs.info("%s", "warm")
+    reach.explain_module("warm")

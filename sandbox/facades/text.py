@@ -1,0 +1,129 @@
+"""`string`, `html`, `unicodedata`, `base64`, `binascii`, `urllib.parse` and `ipaddress`: text and addresses.
+
+Knows encodings of text. Touches no file and no network: nothing here resolves or fetches. Called by
+`sandbox.environment`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import ipaddress
+import string
+import unicodedata
+from collections.abc import Callable
+from typing import Any, Final
+from urllib import parse
+
+from sandbox import guards
+from sandbox.facades.base import Module, exception, module, opened, pick
+from sandbox.facades.context import CURRENT
+
+_FORGET: Final[Callable[[], None]] = parse.urlsplit.cache_clear  # type: ignore[attr-defined]
+
+
+def _remembered() -> None:
+    # urlsplit keeps the last answers; they hold what was in the texts of this execution.
+    if _FORGET not in CURRENT.at_end:
+        CURRENT.at_end.append(_FORGET)
+
+
+def _splitting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make the function that forgets what the library remembers of a call."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        _remembered()
+        return function(*args, **kwargs)
+
+    return call
+
+
+def urlencode(
+    query: Any,
+    doseq: bool = False,
+    safe: str = "",
+    encoding: str | None = None,
+    errors: str | None = None,
+    quote_via: Callable[..., str] = parse.quote_plus,
+) -> str:
+    """Write pairs as a query string."""
+    pairs = list(query.items()) if isinstance(query, dict) else list(query)
+    plain = [(_word(key), _words(value) if doseq else _word(value)) for key, value in pairs]
+    return parse.urlencode(plain, doseq, safe, encoding, errors, quote_via)
+
+
+def _word(value: Any) -> str | bytes:
+    return value if isinstance(value, bytes) else guards.safe_str(value)
+
+
+def _words(value: Any) -> Any:
+    return [_word(item) for item in value] if isinstance(value, (list, tuple)) else _word(value)
+
+
+def escape(s: str, quote: bool = True) -> str:
+    """Write text so that HTML shows it as it is."""
+    return html.escape(_only_text(s), quote)
+
+
+def unescape(s: str) -> str:
+    """Read HTML's character references."""
+    return html.unescape(_only_text(s))
+
+
+def _only_text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError(f"expected str, got {type(value).__name__}")
+    return value
+
+
+_ADDRESS: Final = (
+    "compressed exploded is_global is_link_local is_loopback is_multicast is_private is_reserved is_unspecified"
+    " max_prefixlen packed reverse_pointer version"
+)
+_NETWORK: Final = (
+    "address_exclude broadcast_address compare_networks compressed exploded hostmask hosts is_global"
+    " is_link_local is_loopback is_multicast is_private is_reserved is_unspecified max_prefixlen netmask"
+    " network_address num_addresses overlaps prefixlen reverse_pointer subnet_of subnets supernet supernet_of"
+    " version with_hostmask with_netmask with_prefixlen"
+)
+_V6: Final = " ipv4_mapped is_site_local scope_id sixtofour teredo"
+_URL: Final = "count fragment geturl hostname index netloc password path port query scheme username"
+
+
+def _open_addresses() -> None:
+    interface = " hostmask ip netmask network with_hostmask with_netmask with_prefixlen"
+    opened(ipaddress.IPv4Address, _ADDRESS)
+    opened(ipaddress.IPv6Address, _ADDRESS + _V6)
+    opened(ipaddress.IPv4Network, _NETWORK, iterable=True, items=True)
+    opened(ipaddress.IPv6Network, f"{_NETWORK} is_site_local", iterable=True, items=True)
+    opened(ipaddress.IPv4Interface, _ADDRESS + interface)
+    opened(ipaddress.IPv6Interface, _ADDRESS + _V6 + interface)
+    exception(ipaddress.AddressValueError)
+    exception(ipaddress.NetmaskValueError)
+
+
+def modules() -> list[tuple[str, Module]]:
+    """Build the facades of this file and open what their values show."""
+    _open_addresses()
+    exception(binascii.Error)
+    for result in (parse.ParseResult, parse.ParseResultBytes):
+        opened(result, f"{_URL} params", iterable=True, items=True)
+    for split in (parse.SplitResult, parse.SplitResultBytes):
+        opened(split, _URL, iterable=True, items=True)
+    for defrag in (parse.DefragResult, parse.DefragResultBytes):
+        opened(defrag, "count fragment geturl index url", iterable=True, items=True)
+    splitting = {name: _splitting(getattr(parse, name)) for name in ("urldefrag", "urljoin", "urlparse", "urlsplit")}
+    urls = module(
+        "urllib.parse", {**pick(parse, "urllib.parse", "urlencode", *splitting), **splitting, "urlencode": urlencode}
+    )
+    return [
+        ("string", module("string", pick(string, "string"))),
+        ("html", module("html", {"escape": escape, "unescape": unescape})),
+        ("unicodedata", module("unicodedata", pick(unicodedata, "unicodedata"))),
+        ("base64", module("base64", pick(base64, "base64"))),
+        ("binascii", module("binascii", pick(binascii, "binascii"))),
+        ("urllib.parse", urls),
+        ("urllib", module("urllib", {"parse": urls})),
+        ("ipaddress", module("ipaddress", pick(ipaddress, "ipaddress"))),
+    ]
