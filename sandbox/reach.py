@@ -33,49 +33,7 @@ BUILTINS: Final = EXCEPTIONS | _names(
 )
 
 _NO_CODE: Final = "an action cannot make code from text; use a dict of functions or json.loads() for data"
-_NO_NAMES: Final = "an action cannot look into namespaces; use a dict for names chosen at run time"
 _NO_CLASSES: Final = "actions have no class definitions; use functions, dicts or types.SimpleNamespace"
-_NO_EXIT: Final = "an action cannot end its process; use `return`, or api.access.deny(reason) to refuse the login"
-
-FORBIDDEN_NAMES: Final[dict[str, str]] = {
-    "eval": _NO_CODE,
-    "exec": _NO_CODE,
-    "compile": _NO_CODE,
-    "open": "actions cannot read or write files; put configuration into the action's secrets (event.secrets)",
-    "input": "nobody can answer a prompt during a login; read the event instead",
-    "globals": _NO_NAMES,
-    "locals": _NO_NAMES,
-    "vars": _NO_NAMES,
-    "dir": 'actions cannot list attributes; event views have .get("path", default)',
-    "id": "memory addresses are not shown to actions; compare with `is` or `==`",
-    "hash": "hash() differs between runs; use hashlib.sha256(text.encode()).hexdigest() for a stable value",
-    "memoryview": "use bytes and slices",
-    "bytearray": "use bytes, or a list of ints and bytes(list)",
-    "complex": "complex numbers are not available to actions",
-    "object": "for a unique marker use a constant string; " + _NO_CLASSES,
-    "super": _NO_CLASSES,
-    "classmethod": _NO_CLASSES,
-    "staticmethod": _NO_CLASSES,
-    "property": _NO_CLASSES,
-    "delattr": "attributes cannot be deleted; use a dict",
-    "BaseException": "catch `Exception`: what is above it belongs to the runtime",
-    "BaseExceptionGroup": "catch `Exception`: what is above it belongs to the runtime",
-    "ExceptionGroup": "raise a plain exception, such as ValueError",
-    "SystemExit": _NO_EXIT,
-    "KeyboardInterrupt": _NO_EXIT,
-    "GeneratorExit": _NO_EXIT,
-    "exit": _NO_EXIT,
-    "quit": _NO_EXIT,
-    "breakpoint": "there is no debugger; print() goes to the execution's output",
-    "help": "there is no console; print() goes to the execution's output",
-    "aiter": "actions are not asynchronous",
-    "anext": "actions are not asynchronous",
-    "SyntaxError": "raise ValueError",
-    "Warning": "print() or logging.warning() tell the operator something",
-    "NotImplemented": "raise NotImplementedError",
-}
-"""Builtins of Python that an action does not get, and what to write instead."""
-
 
 _ABC: Final = _names(
     """
@@ -309,11 +267,6 @@ REFUSED_MEMBERS: Final[dict[str, str]] = {
 """Members of importable modules that authors ask for and do not get, and what to write instead."""
 
 
-def explain_name(name: str) -> str:
-    """Say why a builtin of Python is missing and what to use instead; empty when there is nothing special to say."""
-    return FORBIDDEN_NAMES.get(name, "")
-
-
 def explain_module(name: str) -> str:
     """Say why a module cannot be imported and what can. `name` is the tenant's text; it is shortened and escaped."""
     shown = ascii(name[:60])[1:-1]
@@ -324,9 +277,10 @@ def explain_module(name: str) -> str:
         if reason:
             return f"module '{shown}' is not available: {reason}"
     near = get_close_matches(name[:60], MODULES, n=1, cutoff=0.75)
-    meant = f" (did you mean '{near[0]}'?)" if near else ""
+    if near:
+        return f"module '{shown}' is not available (did you mean '{near[0]}'?)"
     listed = ", ".join(sorted(module for module in MODULES if not module.startswith("_")))
-    return f"module '{shown}' is not available{meant}; actions can import: {listed}"
+    return f"module '{shown}' is not available; actions can import: {listed}"
 
 
 def explain_member(module: str, name: str) -> str:
@@ -336,5 +290,6 @@ def explain_member(module: str, name: str) -> str:
     if reason:
         return f"'{module}.{shown}' is not available: {reason}"
     near = get_close_matches(name[:60], MODULES[module], n=1, cutoff=0.75)
-    meant = f" (did you mean '{near[0]}'?)" if near else ""
-    return f"'{module}' has no '{shown}'{meant}; it has: {', '.join(sorted(MODULES[module]))}"
+    if near:
+        return f"'{module}' has no '{shown}' (did you mean '{near[0]}'?)"
+    return f"'{module}' has no '{shown}'; it has: {', '.join(sorted(MODULES[module]))}"

@@ -5,6 +5,10 @@ Data: one message per construct and name. Must not know how the tree is walked. 
 
 from __future__ import annotations
 
+import builtins
+
+from sandbox import reach
+
 ENTRY = "on_execute_post_login"
 CONTINUE = "on_continue_post_login"
 ENTRIES = frozenset({ENTRY, CONTINUE})
@@ -79,7 +83,24 @@ NAMES = {
     "StopAsyncIteration": f"{_ASYNC}: use StopIteration",
     "aiter": f"{_ASYNC}: use iter",
     "anext": f"{_ASYNC}: use next",
+    "object": "an action has no classes: use a constant text as a marker",
+    "delattr": "objects keep their shape: set the attribute to None, or use a dict",
+    "bytearray": "bytes that change are not needed: use bytes, or a list of ints and bytes(list)",
+    "complex": "complex numbers are not needed: use two floats",
+    "NotImplemented": "it belongs to the methods of classes: raise NotImplementedError",
+    "SyntaxError": "it belongs to the parser: raise ValueError",
 }
+_OTHER = "it is not among what an action can reach: see the list of builtins"
+NAMES.update(
+    {
+        name: _OTHER
+        for name in vars(builtins)
+        if name[:1] != "_"
+        and name not in NAMES
+        and name not in reach.BUILTINS
+        and name not in ("None", "True", "False")
+    }
+)
 
 NAME = "the name {name!r} is not available, because {why}"
 
@@ -92,8 +113,18 @@ ATTRIBUTE = (
     "the attribute {name!r} is not available, because attributes that begin with an underscore are private: use the "
     "public names of the object"
 )
-NAMEDTUPLE = "`{name}` is not available, because attributes that begin with an underscore are private: {instead}"
-NAMEDTUPLE_INSTEAD = {
+KNOWN_ATTRIBUTE = (
+    "the attribute {name!r} is not available, because attributes that begin with an underscore are private: {instead}"
+)
+INSTEAD_OF_ATTRIBUTE = {
+    "__class__": "use type(x) or isinstance(x, ...)",
+    "__dict__": "keep the values in a dict",
+    "__doc__": "use a constant for the text",
+    "__len__": "use len(x)",
+    "__name__": "use repr(x), or a constant",
+    "__repr__": "use repr(x)",
+    "__str__": "use str(x)",
+    "__traceback__": "str(x) says what happened; the line is in the report of the execution",
     "_asdict": "write the dict out, {'field': x.field, ...}",
     "_replace": "make a new tuple from the fields",
     "_fields": "name the fields yourself",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox import reach
 from sandbox.builtin_types import CLASS_NAMES, INSTANCE_NAMES, ITERABLES, SUBSCRIPTABLES, WRITABLES
 from sandbox.hints import suggest
 
@@ -102,8 +103,7 @@ def find_module(name: str) -> Any:
     except KeyError:
         if name == "__future__":
             raise ImportError("write `from __future__ import annotations`") from None
-        message = f"no module {suggest(name, MODULES)}. An action can import: {', '.join(module_names())}"
-        raise ModuleNotFoundError(message, name=name) from None
+        raise ModuleNotFoundError(reach.explain_module(name), name=name) from None
 
 
 def check_import(name: str, member: str | None) -> None:
@@ -115,6 +115,10 @@ def check_import(name: str, member: str | None) -> None:
     if not MODULES:
         return
     module = find_module(name)
-    if member is None or type(module) is not Facade or f"{name}.{member}" in MODULES or member in module._members:
+    if member is None or f"{name}.{member}" in MODULES:
         return
-    raise ImportError(f"cannot import from {name!r}: no name {suggest(member, module._members)}", name=name)
+    if type(module) is Facade:
+        if member not in module._members:
+            raise ImportError(f"cannot import from {name!r}: no name {suggest(member, module._members)}", name=name)
+    elif member not in getattr(type(module), "_exposed_", NOTHING):
+        raise ImportError(reach.explain_member(name, member), name=name)
