@@ -11,7 +11,7 @@ import resource
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from sandbox import kernel, landlock, seccomp
 from sandbox.layers import Layer
@@ -36,7 +36,6 @@ EXIT_ORPHAN: Final = 71
 """Exit code of a child whose zygote died between the fork and the parent-death signal."""
 
 _PAGE_BYTES: Final = resource.getpagesize()
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +85,13 @@ class _Child:
     size: OwnSize
 
 
-class _NotOffered(Exception):
-    """The host lacks what a layer needs; the message says what."""
+class _Refuser(Protocol):
+    """What a filter and a ruleset have in common."""
+
+    detail: str
+
+
+_T = TypeVar("_T", bound=_Refuser)
 
 
 class _Speculation:
@@ -126,29 +130,28 @@ class _Speculation:
 class Lockdown:
     """A profile, prepared for children that will take it on."""
 
-    __slots__ = ("_cpu_s", "_filter", "_fixed", "_landlock", "_memory_bytes", "_refused", "_speculation", "_steps")
+    __slots__ = ("_cpu_s", "_filter", "_fixed", "_landlock", "_memory_bytes", "_speculation", "_steps")
 
     def __init__(self, profile: Profile) -> None:
         """Ask the kernel what it has, and build what can be built beforehand."""
         self._memory_bytes = profile.memory_bytes
         self._cpu_s = profile.cpu_s
-        self._refused: dict[str, str] = {}
-        self._filter = self._offered(SECCOMP, lambda: seccomp.Filter(kernel.MACHINE))
-        self._landlock = self._offered(LANDLOCK, landlock.Ruleset)
-        self._speculation = _Speculation()
         self._fixed = [(which, (_within_hard(which, value),) * 2) for which, value in _FIXED_LIMITS]
-        details: dict[str, tuple[Callable[[_Child], None], str]] = {
-            PARENT_DEATH: (self._die_with_parent, "SIGKILL when the zygote dies"),
-            DESCRIPTORS: (self._keep_only_socket, "its socket and nothing else"),
-            NOT_DUMPABLE: (self._not_dumpable, "no core, no ptrace, its /proc entries belong to root"),
-            NO_NEW_PRIVS: (self._no_new_privs, "no set-uid program, no file capability"),
-            SPECULATION: (self._switch_speculation, self._speculation.detail),
-            LANDLOCK: (self._enter_landlock, self._landlock.detail if self._landlock else ""),
-            RLIMITS: (self._limit, f"{profile.memory_bytes // MIB} MiB of memory, {profile.cpu_s} s of processor time"),
-            SECCOMP: (self._install_filter, self._filter.detail if self._filter else ""),
-        }
-        self._steps = [(step, Layer(name, True, detail)) for name, (step, detail) in details.items()]
-        self._steps = [(step, layer) for step, layer in self._steps if layer.name not in profile.omit]
+        self._speculation = _Speculation()
+        self._filter, filter_layer = _offered(SECCOMP, lambda: seccomp.Filter(kernel.MACHINE))
+        self._landlock, landlock_layer = _offered(LANDLOCK, landlock.Ruleset)
+        limits = f"{profile.memory_bytes // MIB} MiB of memory, {profile.cpu_s} s of processor time"
+        steps: tuple[tuple[Callable[[_Child], None], Layer], ...] = (
+            (self._die_with_parent, Layer(PARENT_DEATH, True, "SIGKILL when the zygote dies")),
+            (self._keep_only_socket, Layer(DESCRIPTORS, True, "its socket and nothing else")),
+            (self._not_dumpable, Layer(NOT_DUMPABLE, True, "no core, no ptrace, its /proc entries belong to root")),
+            (self._no_new_privs, Layer(NO_NEW_PRIVS, True, "no set-uid program, no file capability")),
+            (self._switch_speculation, Layer(SPECULATION, self._speculation.active, self._speculation.detail)),
+            (self._enter_landlock, landlock_layer),
+            (self._limit, Layer(RLIMITS, True, limits)),
+            (self._install_filter, filter_layer),
+        )
+        self._steps = [(step, layer) for step, layer in steps if layer.name not in profile.omit]
 
     def take_on(self, socket_fd: int, parent_pid: int, size: OwnSize) -> list[Layer]:
         """Lock the calling process down; afterwards its socket is `WORKER_FD`, and there is no way back.
@@ -169,18 +172,9 @@ class Lockdown:
                 step(child)
             except OSError as error:
                 report.append(Layer(layer.name, False, f"the host refuses it: {error.strerror}"))
-            except _NotOffered as error:
-                report.append(Layer(layer.name, False, str(error)))
             else:
                 report.append(layer)
         return report
-
-    def _offered(self, name: str, make: Callable[[], _T]) -> _T | None:
-        try:
-            return make()
-        except OSError as error:
-            self._refused[name] = f"the kernel does not offer it: {error.strerror}"
-            return None
 
     def _die_with_parent(self, child: _Child) -> None:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -199,13 +193,10 @@ class Lockdown:
     def _switch_speculation(self, child: _Child) -> None:
         for which in self._speculation.switches:
             kernel.prctl(kernel.PR_SET_SPECULATION_CTRL, which, kernel.PR_SPEC_FORCE_DISABLE)
-        if not self._speculation.active:
-            raise _NotOffered(self._speculation.detail)
 
     def _enter_landlock(self, child: _Child) -> None:
-        if self._landlock is None:
-            raise _NotOffered(self._refused[LANDLOCK])
-        self._landlock.enter()
+        if self._landlock is not None:
+            self._landlock.enter()
 
     def _limit(self, child: _Child) -> None:
         for which, limits in self._fixed:
@@ -219,9 +210,16 @@ class Lockdown:
         resource.setrlimit(resource.RLIMIT_AS, (space_bytes, space_bytes))
 
     def _install_filter(self, child: _Child) -> None:
-        if self._filter is None:
-            raise _NotOffered(self._refused[SECCOMP])
-        self._filter.install()
+        if self._filter is not None:
+            self._filter.install()
+
+
+def _offered(name: str, make: Callable[[], _T]) -> tuple[_T | None, Layer]:
+    try:
+        made = make()
+    except OSError as error:
+        return None, Layer(name, False, f"the kernel does not offer it: {error.strerror}")
+    return made, Layer(name, True, made.detail)
 
 
 def _within_hard(which: int, value: int) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sandbox import kernel
-from sandbox.syscalls import ALLOWED, AUDIT_ARCH, REFUSED, SYSCALLS, X32_BIT, Act, Arg, Syscall, Test
+from sandbox.syscalls import ALLOWED, AUDIT_ARCH, REFUSED, X32_BIT, Act, Arg, Syscall, Test, numbered
 
 SECCOMP_SET_MODE_FILTER: Final = 1
 
@@ -75,16 +75,25 @@ def _condition(arg: Arg, otherwise: Act) -> list[Instruction]:
 
 
 def _row(number: int, row: Syscall) -> list[Instruction]:
+    """Decide a call known to lie nearest to `number`: it is that one, or not listed."""
     body = [instruction for arg in row.args for instruction in _condition(arg, row.otherwise)]
     body.append(_return(row.act))
-    # Offsets are one byte; a row this long would be a mistake in the table.
-    if len(body) > 255:
-        raise ValueError(f"{row.name}: too many conditions for one row")
-    return [Instruction(JMP_JEQ_K, 0, len(body), number), *body]
+    return [Instruction(JMP_JEQ_K, 0, len(body), number), *body, _return(Act.KILL)]
+
+
+def _search(rows: list[tuple[int, Syscall]]) -> list[Instruction]:
+    """Return a binary search: the kernel runs the whole filter for every number at installation, in every worker."""
+    if len(rows) == 1:
+        return _row(*rows[0])
+    middle = len(rows) // 2
+    below, rest = _search(rows[:middle]), _search(rows[middle:])
+    if len(below) > 255:
+        raise ValueError("the table has outgrown one-byte jumps")
+    return [Instruction(JMP_JGE_K, len(below), 0, rows[middle][0]), *below, *rest]
 
 
 def program(machine: str) -> list[Instruction]:
-    """Return the filter for `x86_64` or `aarch64`: the architecture first, then the table from the top, then death.
+    """Return the filter for `x86_64` or `aarch64`: the architecture first, then the table.
 
     Raises: KeyError for another machine.
     """
@@ -96,12 +105,7 @@ def program(machine: str) -> list[Instruction]:
     ]
     if machine == "x86_64":
         code += [Instruction(JMP_JGE_K, 0, 1, X32_BIT), _return(Act.KILL)]
-    for row in SYSCALLS:
-        number = row.x86_64 if machine == "x86_64" else row.aarch64
-        if number is not None:
-            code += _row(number, row)
-    code.append(_return(Act.KILL))
-    return code
+    return code + _search(sorted(numbered(machine).items()))
 
 
 def encode(code: list[Instruction]) -> bytes:

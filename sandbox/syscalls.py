@@ -87,7 +87,6 @@ _FUTEX_WAITS_AND_WAKES: Final = (0, 1, 9, 10, 128, 129, 137, 138, 265, 393)
 _ONLY_SOCKET: Final = (Arg(0, Test.ONE_OF, (WORKER_FD,)),)
 _NO_EXEC: Final = (Arg(2, Test.NO_BITS, (_PROT_EXEC,)),)
 
-# Ordered by how often a worker makes the call: the filter asks from the top.
 ALLOWED: Final = (
     Syscall("read", 0, 63, "the next question; only from its own socket", args=_ONLY_SOCKET, otherwise=Act.ERRNO),
     Syscall(

@@ -1,0 +1,127 @@
+"""How the zygote's process is started: command line, import path, environment; and a worker's shared journal.
+
+Knows exec, memfd and what a dead process left to say. Must not know the control socket's messages. Called by
+`runtime.workers.zygote`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import json
+import mmap
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sandbox import journal
+
+if TYPE_CHECKING:
+    from runtime.config import Config
+
+# The path is the daemon's own: a zygote imports from where the daemon imports, wherever it was started.
+_BOOT: Final = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from sandbox.boot import boot; boot(sys.argv[2])"
+)
+# How a relocated interpreter finds itself; the zygote empties its environment once it runs.
+_KEPT_ENVIRONMENT: Final = ("LD_LIBRARY_PATH", "PYTHONHOME")
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """How the zygote and its workers are held."""
+
+    memory_bytes: int
+    """What one worker may take on top of what it shares."""
+    journal_bytes: int
+    """Size of each worker's journal, in whole pages."""
+    uid: int
+    """User and group of workers, when the daemon is root."""
+    cpu_s: int = 300
+    """Processor time of a worker's whole life: the backstop for a daemon that does not kill in time."""
+    entry: str = "sandbox.worker"
+    """Module that serves in a locked worker; tests put theirs here."""
+    path: tuple[str, ...] = ()
+    """Where to import `entry` from, before the daemon's own path."""
+    omit: frozenset[str] = frozenset()
+    """Layers to leave off, of the zygote and of each worker. Only tests do, to show that a probe is alive."""
+
+    @classmethod
+    def of(cls, config: Config) -> Hold:
+        """Take what the configuration says."""
+        sandbox = config.sandbox
+        return cls(sandbox.memory_bytes, journal.size_for(sandbox.reply_bytes), sandbox.uid)
+
+
+def launch(hold: Hold, control_fd: int) -> subprocess.Popen[bytes]:
+    """Start the process; it inherits `control_fd` and no other descriptor. Its stderr is a pipe.
+
+    Raises: OSError.
+    """
+    options = {
+        "control_fd": control_fd,
+        "entry": hold.entry,
+        "uid": hold.uid,
+        "gid": hold.uid,
+        "omit": sorted(hold.omit),
+    }
+    environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+    # Sets in the same order in every worker: an execution can be run again.
+    environment["PYTHONHASHSEED"] = "0"
+    # -s, -P: no user site, no current directory; the path given here is the only one. A session of its own: a
+    # Ctrl-C is the daemon's to handle.
+    return subprocess.Popen(
+        [sys.executable, "-s", "-P", "-c", _BOOT, json.dumps(import_path(hold.path)), json.dumps(options)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=(control_fd,),
+        cwd="/",
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def import_path(extra: Sequence[str] = ()) -> list[str]:
+    """Return absolute directories only: where the daemon imports from, and where our own packages are."""
+    roots = []
+    for package in ("sandbox", "vestibule"):
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.submodule_search_locations:
+            roots.append(str(Path(next(iter(spec.submodule_search_locations))).resolve().parent))
+    given = [entry for entry in sys.path if os.path.isabs(entry)]
+    return list(dict.fromkeys([*extra, *given, *roots]))
+
+
+def make_journal(size_bytes: int) -> tuple[mmap.mmap, int]:
+    """Return shared memory of a size that nobody can change, and its descriptor.
+
+    Raises: OSError.
+    """
+    fd = os.memfd_create("vestibule-journal", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.ftruncate(fd, size_bytes)
+        # A worker that could shrink it would let the daemon die of SIGBUS.
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        return mmap.mmap(fd, size_bytes), fd
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def describe_end(code: int, stderr: bytes) -> str:
+    """Say in one line how the zygote ended, from its exit code and the last line it wrote."""
+    # The outer process of a PID namespace passes on a signal as a shell does.
+    number = -code if code < 0 else code - 128 if code > 128 else 0
+    ending = f"exited with code {code}"
+    if number:
+        with contextlib.suppress(ValueError):
+            ending = f"was killed by {signal.Signals(number).name}"
+    lines = stderr.decode(errors="replace").strip().splitlines()
+    return f"the zygote {ending}" + (f": {lines[-1][:300]}" if lines else "")
