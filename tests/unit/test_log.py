@@ -1,0 +1,133 @@
+"""Logs: one line each, valid JSON, foreign text made harmless, sampling that never loses what matters."""
+
+import io
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from runtime.config import LogConfig
+from runtime.log import LoginLog, build, clip, forward_libraries, where
+
+
+def written(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_is_json_in_a_readers_order() -> None:
+    """Time, level and event come first, then the values as given."""
+    stream = io.StringIO()
+    build(LogConfig(), stream).bind(pid=7).info("daemon.started", b=1, a=2)
+    (line,) = written(stream)
+    assert list(line) == ["time", "level", "event", "pid", "b", "a"]
+    assert line["time"].endswith("Z")
+    assert (line["level"], line["event"]) == ("info", "daemon.started")
+
+
+def test_levels_filter() -> None:
+    """A line below the level is not written."""
+    stream = io.StringIO()
+    log = build(LogConfig(level="warning"), stream)
+    log.info("worker.spawned")
+    log.warning("worker.killed")
+    assert [line["event"] for line in written(stream)] == ["worker.killed"]
+
+
+def test_console_is_for_people() -> None:
+    """The console format is text, without colours when it is no terminal."""
+    stream = io.StringIO()
+    build(LogConfig(format="console"), stream).info("daemon.started", port=1)
+    assert "daemon.started" in stream.getvalue()
+    assert "port=1" in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\x1b[31mred", "\u202eevil", "\ud800", "a\0b", "x\u2028y", "tab\there"])
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_foreign_text_cannot_break_a_line(text: str, form: str) -> None:
+    """Clipped text holds nothing that ends a line, moves a cursor or turns the reading direction."""
+    stream = io.StringIO()
+    build(LogConfig(format=form), stream).warning("action.rejected", error=clip(text))
+    output = stream.getvalue()
+    assert output.count("\n") == 1
+    assert all(character.isprintable() for character in output.rstrip("\n"))
+
+
+def test_clip_caps() -> None:
+    """A field has at most its limit of characters before escaping, and printable text stays as it is."""
+    assert clip("x" * 1000, 10) == "x" * 9 + "…"
+    assert clip("Zoë 東京") == "Zoë 東京"
+
+
+@pytest.mark.parametrize(
+    ("sample", "draw", "notable", "wanted"),
+    [
+        (0.0, 0.0, False, False),
+        (0.0, 0.0, True, True),
+        (1.0, 0.99, False, True),
+        (0.1, 0.05, False, True),
+        (0.1, 0.1, False, False),
+        (0.1, 0.99, True, True),
+    ],
+)
+def test_sampling_keeps_what_is_notable(sample: float, draw: float, notable: bool, wanted: bool) -> None:
+    """An ordinary login is written with the sample's probability, a notable one always."""
+    log = LoginLog(build(LogConfig(), io.StringIO()), sample, lambda: draw)
+    assert log.wants(notable) is wanted
+
+
+def test_a_degraded_login_is_a_warning() -> None:
+    """The line of a degraded login stands out."""
+    stream = io.StringIO()
+    log = LoginLog(build(LogConfig(), stream), 1.0)
+    log.write(degraded=False, tenant="a")
+    log.write(degraded=True, tenant="b")
+    assert [(line["event"], line["level"]) for line in written(stream)] == [
+        ("login.decided", "info"),
+        ("login.decided", "warning"),
+    ]
+
+
+def test_a_stream_that_is_gone_takes_nothing_with_it() -> None:
+    """Logging to a closed or full stream loses the line, not the login."""
+
+    class Full(io.StringIO):
+        def write(self, _: str, /) -> int:
+            raise OSError(28, "No space left on device")
+
+    build(LogConfig(), Full()).error("daemon.failed")
+    closed = io.StringIO()
+    log = build(LogConfig(), closed)
+    closed.close()
+    log.error("daemon.failed")
+
+
+def test_where_quotes_no_value() -> None:
+    """The place of an error names files, lines and functions, and none of the values."""
+
+    def fail(secret: str) -> None:
+        raise ValueError(secret)
+
+    with pytest.raises(ValueError, match="hunter2") as caught:
+        fail("hunter2")
+    place = where(caught.value)
+    assert any("test_log.py" in line and "fail" in line for line in place)
+    assert "hunter2" not in "".join(place)
+
+
+def test_libraries_are_heard() -> None:
+    """A warning of a library's own logger becomes a line of ours, without the text of its exception."""
+    stream = io.StringIO()
+    undo = forward_libraries(build(LogConfig(), stream))
+    try:
+        logging.getLogger("asyncio").info("not this")
+        try:
+            raise ValueError("hunter2")
+        except ValueError:
+            logging.getLogger("grpc").exception("a call failed")
+    finally:
+        undo()
+    (line,) = written(stream)
+    assert (line["event"], line["logger"], line["error"]) == ("library.complained", "grpc", "ValueError")
+    assert "hunter2" not in stream.getvalue()

@@ -1,0 +1,97 @@
+"""The request decoder: what reaches a flow is checked, what does not is refused by field."""
+
+import pytest
+from vestibule.v1.event_pb2 import PostLoginEvent
+from vestibule.v1.runtime_service_pb2 import ExecutePostLoginRequest
+from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
+
+from runtime.errors import InvalidEvent, InvalidRequest
+from runtime.rpc.codec import decode
+
+EVENT = PostLoginEvent()
+EVENT.user.user_id = "auth0|1"
+LIMIT = 1 << 20
+
+
+def request(**fields: object) -> bytes:
+    values = {"tenant_id": "acme", "request_id": "r-1", "event": EVENT} | fields
+    return ExecutePostLoginRequest(**values).SerializeToString()  # type: ignore[arg-type]
+
+
+def test_the_event_passes_as_the_bytes_it_came_in() -> None:
+    """The private envelope reads the public request, and the event stays serialized."""
+    assert decode(request(), LIMIT) == ("acme", "r-1", EVENT.SerializeToString())
+
+
+def test_an_envelope_is_the_request_on_the_wire() -> None:
+    """Field numbers of the private message equal those of the public one."""
+    public, private = ExecutePostLoginRequest.DESCRIPTOR, ExecuteEnvelope.DESCRIPTOR
+    assert {f.name: f.number for f in public.fields} == {f.name: f.number for f in private.fields}
+
+
+def test_a_request_id_is_chosen_when_absent() -> None:
+    """Every login has an id of its own."""
+    first, second = decode(request(request_id=""), LIMIT)[1], decode(request(request_id=""), LIMIT)[1]
+    assert len(first) == 32
+    assert first != second
+
+
+@pytest.mark.parametrize("tenant_id", ["a", "0", "a" * 64, "acme-corp-1"])
+def test_tenant_ids(tenant_id: str) -> None:
+    """Lower-case letters, digits and hyphens, 1 to 64, beginning with a letter or digit."""
+    assert decode(request(tenant_id=tenant_id), LIMIT)[0] == tenant_id
+
+
+@pytest.mark.parametrize("tenant_id", ["", "-a", "A", "a" * 65, "a.b", "a/b", "../x", "a\n", "á", "a b", "a\0"])
+def test_what_is_no_tenant_id_is_refused(tenant_id: str) -> None:
+    """Anything else is refused by field, and not quoted."""
+    with pytest.raises(InvalidRequest) as caught:
+        decode(request(tenant_id=tenant_id), LIMIT)
+    assert caught.value.field == "tenant_id"
+
+
+@pytest.mark.parametrize("request_id", ["x" * 129, "a\nb", "\x1b[0m", "a\u202eb"])
+def test_what_is_no_request_id_is_refused(request_id: str) -> None:
+    """An id goes into logs and answers: printable, at most 128 characters."""
+    with pytest.raises(InvalidRequest) as caught:
+        decode(request(request_id=request_id), LIMIT)
+    assert caught.value.field == "request_id"
+
+
+@pytest.mark.parametrize("event", [b"\xff", b"\x0a\x05abc", b"\xa2\x01\x03\x22\x01\xff"])
+def test_a_malformed_event_is_refused(event: bytes) -> None:
+    """No worker is asked to parse bytes that are no event; text that is not UTF-8 is malformed too."""
+    data = ExecuteEnvelope(tenant_id="acme", event=event).SerializeToString()
+    with pytest.raises(InvalidRequest) as caught:
+        decode(data, LIMIT)
+    assert isinstance(caught.value, InvalidEvent)
+    assert caught.value.field == "event"
+
+
+@pytest.mark.parametrize("data", [b"\xff\xff", b"\x0a", b"\x0a\x01\xff", b"not protobuf at all"])
+def test_a_malformed_request_is_refused(data: bytes) -> None:
+    """Bytes that are no request are the caller's fault, not ours."""
+    with pytest.raises(InvalidRequest):
+        decode(data, LIMIT)
+
+
+def test_an_absent_event_is_refused_and_an_empty_one_is_not() -> None:
+    """An absent event is a gateway's fault; one without members was meant."""
+    with pytest.raises(InvalidEvent, match="is absent"):
+        decode(ExecutePostLoginRequest(tenant_id="acme").SerializeToString(), LIMIT)
+    assert decode(request(event=PostLoginEvent()), LIMIT)[2] == b""
+
+
+def test_an_event_over_the_limit_is_refused_with_numbers() -> None:
+    """The limit counts the serialized event, and the limit itself is allowed."""
+    size = EVENT.ByteSize()
+    decode(request(), size)
+    with pytest.raises(InvalidEvent, match=f"{size} bytes are more than the {size - 1} allowed"):
+        decode(request(), size - 1)
+
+
+def test_unknown_fields_are_ignored() -> None:
+    """A newer caller is understood."""
+    newer = EVENT.SerializeToString() + b"\xf8\x3f\x01"
+    data = ExecuteEnvelope(tenant_id="acme", request_id="r", event=newer).SerializeToString() + b"\xf8\x3f\x01"
+    assert decode(data, LIMIT)[2] == newer

@@ -1,0 +1,85 @@
+"""Statuses: every error of ours has one, with details, and inner texts stay inside."""
+
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+
+from runtime import errors
+from runtime.rpc import status
+
+
+def subclasses(cls: type[errors.VestibuleError]) -> Iterator[type[errors.VestibuleError]]:
+    yield cls
+    for sub in cls.__subclasses__():
+        yield from subclasses(sub)
+
+
+def detail(answer: status_pb2.Status, message: type) -> object:
+    for packed in answer.details:
+        unpacked = message()
+        if packed.Unpack(unpacked):
+            return unpacked
+    raise AssertionError(f"no {message.__name__}")
+
+
+@pytest.mark.parametrize("cls", list(subclasses(errors.VestibuleError)), ids=lambda cls: cls.__name__)
+def test_every_error_is_mapped(cls: type[errors.VestibuleError]) -> None:
+    """A class of errors without a line of its own in the table is a fault."""
+    if cls.__module__ == errors.__name__:
+        assert cls in status.TABLE
+        code, reason = status.TABLE[cls]
+        assert code is not grpc.StatusCode.OK
+        assert reason == reason.upper()
+        assert 0 < len(reason) <= 63
+
+
+def test_a_field_is_named() -> None:
+    """A request at fault is told the field, and what to send instead."""
+    code, reason, answer = status.to_status(errors.InvalidRequest("tenant_id", "is absent; send one"))
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
+    info = detail(answer, error_details_pb2.ErrorInfo)
+    assert (info.reason, info.domain) == ("INVALID_REQUEST", "vestibule")
+    (violation,) = detail(answer, error_details_pb2.BadRequest).field_violations
+    assert (violation.field, violation.description) == ("tenant_id", "is absent; send one")
+
+
+def test_an_event_is_a_field() -> None:
+    """A malformed event names the field `event`."""
+    _, reason, answer = status.to_status(errors.InvalidEvent("is too large"))
+    assert reason == "INVALID_EVENT"
+    assert detail(answer, error_details_pb2.BadRequest).field_violations[0].field == "event"
+
+
+def test_an_unknown_tenant_is_named() -> None:
+    """NOT_FOUND says which tenant, for a program too."""
+    code, _, answer = status.to_status(errors.UnknownTenant("acme"))
+    assert code is grpc.StatusCode.NOT_FOUND
+    assert detail(answer, error_details_pb2.ErrorInfo).metadata == {"tenant_id": "acme"}
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "delay_ns"),
+    [
+        (errors.QueueFull("full", retry_after_s=0.5), grpc.StatusCode.RESOURCE_EXHAUSTED, 500_000_000),
+        (errors.PoolExhausted("full"), grpc.StatusCode.RESOURCE_EXHAUSTED, 100_000_000),
+        (errors.Draining(), grpc.StatusCode.UNAVAILABLE, 0),
+        (errors.WorkerLost("pid 7 died"), grpc.StatusCode.UNAVAILABLE, 250_000_000),
+    ],
+)
+def test_who_may_try_again_is_told_when(error: Exception, code: grpc.StatusCode, delay_ns: int) -> None:
+    """Overload and absence carry RetryInfo."""
+    found, _, answer = status.to_status(error)
+    assert found is code
+    assert detail(answer, error_details_pb2.RetryInfo).retry_delay.ToNanoseconds() == delay_ns
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("secret-of-acme"), errors.WorkerLost("secret-of-acme"), errors.CatalogError(["secret-of-acme"])]
+)
+def test_inner_texts_stay_inside(error: Exception) -> None:
+    """What speaks of our insides, or of nobody knows what, is not told to a caller."""
+    _, _, answer = status.to_status(error)
+    assert b"secret-of-acme" not in answer.SerializeToString()
+    assert answer.message
