@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 
 from RestrictedPython.transformer import INSPECT_ATTRIBUTES, RestrictingNodeTransformer
 
-from sandbox import refusals
+from sandbox import reach, refusals
+from sandbox.hints import define
 from sandbox.nodes import (
     LEAVES,
     LOOKED_INTO,
@@ -24,6 +25,7 @@ from sandbox.nodes import (
     MAX_INT_BITS,
     MAX_NODES,
     START,
+    bound_names,
     constant,
     guard_call,
     is_pattern,
@@ -32,6 +34,11 @@ from sandbox.nodes import (
 from sandbox.refusals import ENTRIES, ENTRY
 
 _CONVERSIONS = {ord("s"): "_str_", ord("r"): "_repr_", ord("a"): "_ascii_"}
+
+
+def _is_reserved(name: str) -> bool:
+    """Tell whether a name is Python's (`__x`, `__x__`) or a guard's or a temporary's (`_x_`)."""
+    return name[:1] == "_" and (name[:2] == "__" or name[-1:] == "_") and name != "_"
 
 
 class Expressions(RestrictingNodeTransformer):
@@ -65,15 +72,27 @@ class Expressions(RestrictingNodeTransformer):
         # By identity: whether a definition of the entry point stands at the top level is a question about this list.
         self._top = frozenset(tree.body)
         self.node_contents_visit(tree)
-        for node in self._missing:
-            if node.id not in self._bound:
-                self.error(node, refusals.NAME.format(name=node.id, why=refusals.NAMES[node.id]))
+        if not self._full:
+            self._check_missing()
         for at, name, message in self._writes:
             if name not in self._stored:
                 self.error(at, message.format(name=name))
         if not self._full and ENTRY not in self._entries:
             self.error(START, refusals.ENTRY_MISSING)
         return tree
+
+    def _check_missing(self) -> None:
+        """Refuse names that nothing binds, here or anywhere: a typo must not wait for the login that meets it."""
+        for node in self._missing:
+            name = node.id
+            if name in self._bound:
+                continue
+            why = refusals.NAMES.get(name)
+            if why is not None:
+                self.error(node, refusals.NAME.format(name=name, why=why))
+            else:
+                instead = define(name, self._bound | reach.BUILTINS, reach.MODULES)
+                self.error(node, refusals.UNDEFINED.format(name=name[:100], instead=instead))
 
     def error(self, node: Any, info: str) -> None:
         """Note a fault at a node."""
@@ -88,6 +107,8 @@ class Expressions(RestrictingNodeTransformer):
             self.error(at, refusals.ENTRY_ASYNC.format(name=node.name))  # type: ignore[attr-defined]
         else:
             self.error(at, refusals.NODES.get(name) or refusals.UNKNOWN_NODE.format(name=name))
+        # What it would have bound is not reported as undefined on top of it.
+        self._bound.update(bound_names(node))
         if name in LOOKED_INTO:
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, ast.stmt | ast.expr | ast.ExceptHandler | ast.arguments):
@@ -150,7 +171,7 @@ class Expressions(RestrictingNodeTransformer):
             return
         if name in ("__name__", "__file__", "__main__"):
             self.error(node, refusals.MAIN.format(name=name))
-        elif name[:1] == "_" and (name[:2] == "__" or name[-1:] == "_") and name != "_":
+        elif _is_reserved(name):
             self.error(node, refusals.DUNDER.format(name=name))
 
     def _bind(self, node: Any, name: str) -> None:
@@ -162,8 +183,9 @@ class Expressions(RestrictingNodeTransformer):
     def visit_Name(self, node: ast.Name) -> Any:
         """Check a name; which builtins exist is known once all bindings are."""
         if type(node.ctx) is ast.Load:
-            self.check_name(node, node.id)
-            if node.id in refusals.NAMES:
+            if _is_reserved(node.id):
+                self.check_name(node, node.id)
+            elif node.id not in reach.BUILTINS:
                 self._missing.append(node)
         else:
             self._stored.add(node.id)
@@ -174,6 +196,7 @@ class Expressions(RestrictingNodeTransformer):
         """Allow it: globals are made afresh for every execution. So does RestrictedPython."""
         for name in node.names:
             self.check_name(node, name)
+            self._bound.add(name)
             if name in ENTRIES:
                 self.error(node, refusals.ENTRY_REBOUND.format(name=name))
         return node
@@ -230,8 +253,8 @@ class Expressions(RestrictingNodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
         """Route `%` through a guard, because on text it formats; the other operators only see their operands."""
-        self.node_contents_visit(node)
-        right = node.right
+        node.left = self.visit(node.left)
+        node.right = right = self.visit(node.right)
         if type(node.op) is ast.Mod and not (type(right) is ast.Constant and type(right.value) is int):
             return guard_call("_mod_", [node.left, right], node)
         if type(node.op) not in LEAVES:
@@ -252,9 +275,9 @@ class Expressions(RestrictingNodeTransformer):
         """Turn reads into `_getattr_(x, 'name')` and writes into `_write_(x).name = ...`."""
         name = node.attr
         if name[:1] == "_":
-            instead = refusals.NAMEDTUPLE_INSTEAD.get(name)
+            instead = refusals.INSTEAD_OF_ATTRIBUTE.get(name)
             if instead is not None:
-                self.error(node, refusals.NAMEDTUPLE.format(name=name, instead=instead))
+                self.error(node, refusals.KNOWN_ATTRIBUTE.format(name=name, instead=instead))
             else:
                 self.error(node, refusals.ATTRIBUTE.format(name=name))
         elif name in INSPECT_ATTRIBUTES:

@@ -1,6 +1,7 @@
 """What to tell an author whose name does not exist: the nearest name, or the Python for a JavaScript habit.
 
-Knows names only. Must not see values. Called by `guards` when something is missing.
+Knows names only. Must not see values. Called by `guards` and `registry` when something is missing at run time, and by
+`expressions` when it is missing already in the source.
 """
 
 from __future__ import annotations
@@ -53,3 +54,37 @@ def suggest(name: str, known: Iterable[str]) -> str:
         if python is not None:
             return f"{shown}. In Python: {python}"
     return shown
+
+
+_JAVASCRIPT_NAMES = {
+    "Boolean": "write bool(x)",
+    "Date": "write `import datetime`",
+    "JSON": "write `import json`",
+    "Math": "write `import math`",
+    "Number": "write int(x) or float(x)",
+    "Object": "write a dict, {'name': value}",
+    "RegExp": "write `import re`",
+    "String": "write str(x)",
+    "console": "write print(...)",
+    "false": "write False",
+    "module": "an action needs no exports: define on_execute_post_login",
+    "exports": "an action needs no exports: define on_execute_post_login",
+    "null": "write None",
+    "require": "write `import ...`",
+    "true": "write True",
+    "undefined": "write None",
+}
+
+
+def define(name: str, known: Iterable[str], modules: Iterable[str]) -> str:
+    """Answer what to do about a name that nothing binds."""
+    if name in modules:
+        return f"write `import {name}` first"
+    instead = _JAVASCRIPT_NAMES.get(name)
+    if instead is not None:
+        return instead
+    if len(name) <= _NAME_CHARS:
+        close = difflib.get_close_matches(name, sorted(known)[:_CANDIDATES_MAX], n=1, cutoff=0.75)
+        if close:
+            return f"did you mean {close[0]!r}?"
+    return "define or import it"

@@ -85,5 +85,18 @@ def _spec(target: Any) -> Spec:
     return least, tuple(inner)
 
 
+def bound_names(node: Any) -> set[str]:
+    """Answer the names a refused statement binds by itself: a class, `with x as y`, the captures of a pattern."""
+    names = {node.name} if isinstance(getattr(node, "name", None), str) else set()
+    heads = getattr(node, "items", None) or getattr(node, "cases", None) or [getattr(node, "target", None)]
+    for head in heads:
+        if isinstance(head, ast.AST):
+            for part in ast.walk(head):
+                for name in (getattr(part, "id", None), getattr(part, "name", None), getattr(part, "rest", None)):
+                    if isinstance(name, str):
+                        names.add(name)
+    return names
+
+
 START = ast.Pass(lineno=1, col_offset=0)
 """Where faults stand that belong to no node."""

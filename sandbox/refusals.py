@@ -104,6 +104,7 @@ NAMES.update(
 
 NAME = "the name {name!r} is not available, because {why}"
 
+UNDEFINED = "the name {name!r} is not available, because nothing defines it: {instead}"
 DUNDER = (
     "the name {name!r} is not available, because names that begin with two underscores, or begin and end with one, "
     "belong to Python and to the runtime: choose another name"

@@ -69,7 +69,8 @@ class Policy(Expressions):
 
     def visit_AugAssign(self, node: ast.AugAssign) -> Any:
         """Guard the object that is written to; Python itself evaluates object and key once. `%=` goes by a guard."""
-        self.node_contents_visit(node)
+        node.target = self.visit(node.target)
+        node.value = self.visit(node.value)
         if type(node.op) is not ast.Mod:
             if type(node.op) not in LEAVES:
                 self.error(node, refusals.NODES["MatMult"])
@@ -211,6 +212,7 @@ class Policy(Expressions):
         elif name in self._entries:
             self.error(node, refusals.ENTRY_TWICE.format(name=name))
         self._entries[name] = node
+        self._bound.add(name)
         extra = args.vararg or args.kwarg or args.kwonlyargs or args.defaults
         if len(args.posonlyargs) + len(args.args) != 2 or extra:
             self.error(node, refusals.ENTRY_PARAMETERS.format(name=name))
