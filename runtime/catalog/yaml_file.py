@@ -119,10 +119,12 @@ class _Builder:
                 if self._documents > 1:
                     self._document.fault((), "holds several YAML documents; want one: remove the `---` line")
                     return
-            elif isinstance(event, yaml.MappingStartEvent):
-                self._begin(event, {})
-            elif isinstance(event, yaml.SequenceStartEvent):
-                self._begin(event, [])
+            elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+                if len(self._stack) + self._refused >= _MAX_DEPTH:
+                    # Not read on: the parser takes quadratic time over what nests without end.
+                    self._refuse(event, (), f"nested more than {_MAX_DEPTH} levels deep")
+                    return
+                self._begin(event, {} if isinstance(event, yaml.MappingStartEvent) else [])
             elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
                 if self._refused:
                     self._refused -= 1
@@ -150,7 +152,7 @@ class _Builder:
         if path is None:
             self._refused = 1
             return
-        problem = _form(event) or ("nested too deeply" if len(self._stack) >= _MAX_DEPTH else None)
+        problem = _form(event)
         if problem:
             self._refuse(event, path, problem)
             self._put(path, None)
