@@ -83,6 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what could not be parsed in plain text; the default page quotes the request."""
+        # What is no request counts as HTTP/0.9, whose answers have no status line.
+        self.request_version = self.protocol_version
         status = HTTPStatus(code)
         if status == HTTPStatus.NOT_IMPLEMENTED:  # a method that does not exist
             self._refuse()

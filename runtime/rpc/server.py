@@ -7,7 +7,7 @@ module only after the zygote runs: grpc starts threads, and threads and fork do 
 import asyncio
 import errno
 import socket
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -24,7 +24,29 @@ from runtime.rpc.services import ActionRuntime, FlowRunner
 
 _REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
 _SERVICES: Final = ("", GRPC_SERVICE)
-_LAST_ANSWER_S: Final = 0.02
+
+
+class _Health(health.aio.HealthServicer):  # type: ignore[misc]
+    """The standard health service, whose watches can be ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watches: set[asyncio.Task[None]] = set()
+
+    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:
+        """Stream changes of a service's state until the client or we have enough."""
+        watch = asyncio.ensure_future(super().Watch(request, context))
+        self._watches.add(watch)
+        try:
+            await asyncio.wait({watch})
+        finally:
+            watch.cancel()
+            self._watches.discard(watch)
+
+    def end_watches(self) -> None:
+        """End every watch; its client has been told NOT_SERVING."""
+        for watch in tuple(self._watches):
+            watch.cancel()
 
 
 class Server:
@@ -33,7 +55,7 @@ class Server:
     def __init__(self, flows: FlowRunner, config: Config, metrics: Metrics, log: Log) -> None:
         self._address = config.listen
         self._runtime = ActionRuntime(flows, config, metrics, log)
-        self._health = health.aio.HealthServicer()
+        self._health = _Health()
         self._server = grpc.aio.server(options=_options(config))
         self._server.add_generic_rpc_handlers((self._runtime.handler(),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -56,19 +78,20 @@ class Server:
         self._runtime.give_up_lost()
 
     async def stop(self, drain_s: float) -> bool:
-        """Report NOT_SERVING, take no new login, let those in flight finish. Returns whether they all did."""
+        """Report NOT_SERVING, take no new login, let those in flight finish. Returns whether they all did.
+
+        Call it once: grpc.aio 1.85 crashes the process when a server is stopped while it stops.
+        """
         self._runtime.draining = True
         await self._health.enter_graceful_shutdown()
-        # `stop` alone would wait for every open health watch too, to the end of its grace: wait for logins, then end.
         stopping = asyncio.ensure_future(self._server.stop(drain_s))
         finished = True
         try:
             await asyncio.wait_for(self._runtime.wait_idle(), drain_s)
-            # The answer of the last login is written by gRPC after its handler returned: give it a turn.
-            await asyncio.sleep(_LAST_ANSWER_S)
         except TimeoutError:
             finished = False
-        await self._server.stop(0)
+        # gRPC waits for every open stream: a load balancer that watches our health would hold the drain to its end.
+        self._health.end_watches()
         await stopping
         return finished
 
