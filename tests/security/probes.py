@@ -1,0 +1,88 @@
+"""The entry of a zygote whose workers run any Python they are sent: what an attacker who broke the language has.
+
+Not a test module. Imported by the zygote process; everything a probe needs is imported here, before the lock-down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import gc
+import json
+import mmap
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from typing import Any, NoReturn
+
+from vestibule.worker.v1 import worker_pb2
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC.syscall.restype = ctypes.c_long
+LENGTH = struct.Struct(">I")
+RING: list[int] = []
+
+
+def prepare() -> None:
+    """Install a handler, as the soft timeout does."""
+    signal.signal(signal.SIGALRM, lambda *_: RING.append(1))
+
+
+def raw(number: int, *args: int) -> int:
+    """Make a system call past every wrapper; raise OSError as wrappers do."""
+    result: int = LIBC.syscall(ctypes.c_long(number), *[ctypes.c_ulong(arg & (1 << 64) - 1) for arg in args])
+    if result == -1:
+        raise OSError(ctypes.get_errno(), "raw")
+    return result
+
+
+def serve(sock_fd: int, view: memoryview, layers: Any) -> NoReturn:
+    """Report, then run what is sent; the value of `result` is the answer."""
+    ready = worker_pb2.Ready(
+        layers=[worker_pb2.Layer(name=layer.name, active=layer.active, detail=layer.detail) for layer in layers]
+    )
+    send(sock_fd, ready.SerializeToString())
+    while True:
+        source = receive(sock_fd).decode()
+        scope: dict[str, Any] = {
+            "contextlib": contextlib, "ctypes": ctypes, "fcntl": fcntl, "gc": gc, "json": json, "libc": LIBC,
+            "mmap": mmap, "os": os, "raw": raw, "resource": resource, "select": select, "signal": signal,
+            "socket": socket, "struct": struct, "sys": sys, "threading": threading, "time": time, "ring": RING,
+            "sock_fd": sock_fd, "view": view, "result": None,
+        }  # fmt: skip
+        try:
+            exec(source, scope)  # noqa: S102  the point of a probe
+            answer = {"value": scope["result"]}
+        except MemoryError:
+            answer = {"error": "MemoryError", "errno": None}
+        except OSError as error:
+            answer = {"error": "OSError", "errno": error.errno}
+        except Exception as error:  # noqa: BLE001  whatever it was, the test wants to know
+            answer = {"error": f"{type(error).__name__}: {error}", "errno": None}
+        scope.clear()
+        send(sock_fd, json.dumps(answer).encode())
+
+
+def send(fd: int, payload: bytes) -> None:
+    """Write one frame."""
+    data = LENGTH.pack(len(payload)) + payload
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def receive(fd: int) -> bytes:
+    """Read one frame; leave when the other end is closed."""
+    data = b""
+    while len(data) < LENGTH.size or len(data) < LENGTH.size + LENGTH.unpack_from(data)[0]:
+        more = os.read(fd, 65536)
+        if not more:
+            os._exit(0)
+        data += more
+    return data[LENGTH.size :]
