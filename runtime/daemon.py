@@ -2,8 +2,8 @@
 
 Knows every part by its constructor. Must not know what a part does inside. Called by the command `serve`.
 
-Start: zygote (exec'd before grpc is even imported), operators' port, catalog, pool, gRPC last. Stop: gRPC first, which
-drains; the operators' port last, so that a probe and a scrape see the draining.
+Start: operators' port, the pool with its zygote (exec'd before grpc is even imported), catalog, gRPC last. Stop: gRPC
+first, which drains; the operators' port last, so that a probe and a scrape see the draining.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from runtime.http import OperatorsPort
 from runtime.log import Log, LoginLog, build, clip, forward_libraries, where
 from runtime.metrics import Metrics
 from runtime.workers.pool import Pool
-from runtime.workers.zygote import Zygote
+from runtime.workers.zygote import zygotes
 
 _BEAT_S: Final = 0.5
 # A loop that does not turn for this long decides nothing: the probe says so and the operator's platform restarts us.
@@ -49,8 +49,7 @@ class Daemon:
         self._metrics = Metrics(version)
         path = config.store.removeprefix("sqlite:")
         self._catalog = SqliteCatalog(path, on_change=lambda event, fields: self._catalog_changed(event, fields))
-        self._zygote = Zygote(config)
-        self._pool = Pool(config, self._zygote, self._metrics, log)
+        self._pool = Pool(config, zygotes(config), self._metrics, log)
         self._server: _Server | None = None
 
     async def run(self) -> None:
@@ -61,11 +60,6 @@ class Daemon:
             loop.add_signal_handler(number, self._signalled, number)
         _raise_file_limit(self._config, self._log)
         async with AsyncExitStack() as parts:
-            self._zygote.on_exit = self._pool.exited
-            self._zygote.on_death = self._pool.zygote_died
-            await self._zygote.start()
-            parts.push_async_callback(self._zygote.close)
-
             http = OperatorsPort(
                 self._config.metrics_listen, self._metrics.registry, self._log, live=self._live, ready=self._ready
             )
@@ -74,13 +68,14 @@ class Daemon:
             beating = asyncio.create_task(self._beat(), name="heartbeat")
             parts.callback(beating.cancel)
 
-            await self._catalog.start()
-            parts.push_async_callback(self._catalog.close)
-            await self._pool.start()
+            # Before the start: a pool that started halfway has a zygote to stop.
             parts.push_async_callback(self._pool.close)
+            await self._pool.start()
             self._metrics.watch_workers(self._pool.counts)
             self._metrics.layers_active({layer.name: layer.active for layer in self._pool.layers})
 
+            await self._catalog.start()
+            parts.push_async_callback(self._catalog.close)
             logins = LoginLog(self._log, self._config.log.sample)
             flows = FlowRunner(self._catalog, self._pool, self._metrics, self._config, self._log, logins)
             parts.push_async_callback(flows.close)
@@ -147,7 +142,7 @@ class Daemon:
 
     def _ready(self) -> list[str]:
         reasons = list(self._not_ready)
-        if not self._not_ready and not self._zygote.alive:
+        if not self._not_ready and not self._pool.zygote_alive:
             reasons.append("the zygote is not running: no worker can be started")
         return reasons + self._live()
 

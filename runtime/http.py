@@ -102,6 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 32
     allow_reuse_address = True
     allow_reuse_port = False
 

@@ -154,6 +154,11 @@ class Pool:
         return {"blank": len(self._blanks), "idle": len(self._idle), "busy": self.busy, "starting": self._spawning}
 
     @property
+    def zygote_alive(self) -> bool:
+        """Whether workers can be made now; for the readiness probe, from any thread."""
+        return self._zygote is not None and self._zygote.alive
+
+    @property
     def size(self) -> int:
         """Workers that exist or are being made."""
         return len(self._alive) + self._spawning
