@@ -9,10 +9,11 @@ from __future__ import annotations
 import builtins
 import importlib
 import os
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from sandbox import builtin_types, guards, reach
 from sandbox.facades import crypto, data, logs, numbers, pattern_syntax, patterns, text, times
@@ -104,9 +105,14 @@ _MARKS: Final[dict[type, data.Hint]] = {}
 """Per class that is not handed out; these are classes of ours and Python's, so there is an end to them."""
 
 
-def _refuse_import(*args: object) -> NoReturn:
-    # Rewritten code imports through the guards; this is for code that got around them, and says so.
-    raise ImportError("import is not available here")
+def _import(name: str, *rest: object) -> None:
+    """Let C code of the library use a module that is loaded already; give no module to anybody.
+
+    Rewritten code imports through the guards and never asks here. C functions called by an action do (`timetuple()`
+    wants `time`): the interpreter ignores what this answers and takes the module from sys.modules itself.
+    """
+    if type(name) is not str or name not in sys.modules:
+        raise ImportError("import is not available here")
 
 
 # Real ones. Those that walk their arguments in C (`sorted`, `zip`, `tuple`, `bytes` and others, which RestrictedPython
@@ -140,7 +146,7 @@ def _build_builtins() -> dict[str, Any]:
     built.update(_OWN)
     if built.keys() != reach.BUILTINS:
         raise RuntimeError(f"builtins differ from sandbox.reach by {sorted(built.keys() ^ reach.BUILTINS)}")
-    return {**built, "None": None, "True": True, "False": False, "__import__": _refuse_import}
+    return {**built, "None": None, "True": True, "False": False, "__import__": _import}
 
 
 def _build_modules() -> dict[str, Module]:

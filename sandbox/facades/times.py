@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as real
+import importlib
 import time as real_time
 from collections.abc import Callable
 from typing import Any, Final
@@ -335,6 +336,7 @@ _TIME: Final = "hour minute second microsecond fold tzinfo utcoffset dst tzname"
 
 def modules() -> list[tuple[str, Module]]:
     """Build the facades of this file and open what their values show."""
+    importlib.import_module("_strptime")  # `datetime.strptime` is C and imports it from an action's frame, which cannot
     opened(Date, _DATE, _DATE_CLASS)
     opened(
         Datetime,
