@@ -103,7 +103,9 @@ def _replace(connection: sqlite3.Connection, definition: Definition, digest: byt
         "SET settings = excluded.settings, digest = excluded.digest, changed_in = excluded.changed_in",
         (flow.tenant, _settings_text(flow.settings), digest, revision),
     )
-    connection.executemany("INSERT OR IGNORE INTO revisions VALUES (?, ?)", sorted(definition.sources.items()))
+    connection.executemany(
+        "INSERT INTO revisions VALUES (?, ?) ON CONFLICT DO NOTHING", sorted(definition.sources.items())
+    )
     connection.executemany(
         "INSERT INTO bindings VALUES (?, ?, ?, ?, ?, ?)",
         [
@@ -333,9 +335,8 @@ class SqliteCatalog:
             }
             self._on_change("catalog.reloaded", fields)
         if self._reason:
-            recovered = self.last_success_s and self._task is not None
             self._reason = ""
-            if recovered:
+            if self._task is not None:
                 self._on_change("catalog.recovered", {"revision": self._image.snapshot.revision})
 
     async def _follow(self) -> None:

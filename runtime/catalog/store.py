@@ -75,7 +75,13 @@ def errors_of(path: Path) -> Iterator[None]:
 
 
 def connect(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
-    """Open an existing file in autocommit mode; the caller closes it. `mode` is `rw`, `ro` or `immutable`."""
+    """Open an existing file in autocommit mode; the caller closes it. `mode` is `rw`, `ro` or `immutable`.
+
+    Raises: CatalogError for what is no file; otherwise as SQLite does.
+    """
+    if path.exists() and not path.is_file():
+        # SQLite would wait for ever on a named pipe, and calls a directory a disk error.
+        raise CatalogError([f"the store {path} is not a plain file; name another, or move it away"])
     query = "mode=ro&immutable=1" if mode == "immutable" else f"mode={mode}"
     # Encoded by hand: a `?` or `#` in a file name must not become part of the query.
     uri = f"file:{quote(str(path.absolute()))}?{query}"
