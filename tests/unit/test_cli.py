@@ -1,0 +1,191 @@
+"""The command line's edge: help, usage, exit codes, and no traceback for anybody who did not ask."""
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from runtime import cli, errors
+from runtime.commands import check_config, output
+from runtime.config import SETTINGS
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("VESTIBULE_"):
+            monkeypatch.delenv(name)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Make `check-config` fail with this error."""
+
+    def fail(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(check_config, "run", fail)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--version` names the program and its version."""
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"vestibule {cli.version()}\n"
+
+
+@pytest.mark.parametrize("command", [[], *[[name.replace("_", "-")] for name in cli.COMMANDS]])
+def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command explains itself on standard output and exits with 0."""
+    assert cli.main([*command, "--help"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("usage: vestibule")
+    assert captured.err == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["bogus"], ["execute"], ["check-config", "--bogus"], ["run", "x"], ["check"]]
+)
+def test_usage_faults_exit_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """What argparse refuses is told on standard error, with the way to help."""
+    assert cli.main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "vestibule" in captured.err
+
+
+def test_flags_are_not_abbreviated() -> None:
+    """A flag that would start to mean something else with the next setting is refused."""
+    assert cli.main(["check-config", "--sandbox-iso", "login"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.ConfigError(["a", "b"]), 2),
+        (errors.InvalidEvent("is odd"), 2),
+        (errors.CatalogError([errors.Fault("acme/tenant.yaml", "is odd")]), 3),
+        (errors.CatalogUnavailable(["the disk is full"]), 1),
+        (errors.CannotReach("no daemon answers at h:1"), 5),
+        (errors.NoDecision("NOT_FOUND", "NOT_FOUND: no such tenant"), 1),
+        (errors.StartError("port in use"), 1),
+        (errors.WorkerStartError("no seccomp"), 1),
+        (KeyError("hunter2"), 1),
+        (RecursionError(), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_an_error_is_lines_and_a_code(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever a command raises, the user sees lines and a script sees a code; never a traceback."""
+    failing(monkeypatch, error)
+    assert cli.main(["check-config"]) == code
+    text = capsys.readouterr().err
+    assert "Traceback" not in text
+    assert "hunter2" not in text
+    if isinstance(error, errors.FaultsError):
+        assert all(f"vestibule: {fault}\n" in text for fault in error.faults)
+
+
+@pytest.mark.parametrize("arguments", [["--debug", "check-config"], ["check-config", "--debug"]])
+def test_debug_shows_the_traceback(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --debug, before or after the command, the traceback comes too, and the code stays."""
+    failing(monkeypatch, KeyError("hunter2"))
+    assert cli.main(arguments) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_unexpected_error_asks_for_a_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A fault of ours says its kind and asks to be reported, in one line."""
+    failing(monkeypatch, ZeroDivisionError())
+    cli.main(["check-config"])
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
+    assert "unexpected ZeroDivisionError" in text
+    assert "report" in text
+
+
+def test_check_config_says_where_values_come_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The effective configuration names the source of each value."""
+    file = tmp_path / "c.toml"
+    file.write_text("drain_s = 3")
+    monkeypatch.setenv("VESTIBULE_LOG_SAMPLE", "0.5")
+    assert cli.main(["check-config", "--json", "--config", str(file), "--pool-idle-s", "9"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["drain_s"] == {"value": 3.0, "source": f"file {file}, drain_s"}
+    assert found["log.sample"] == {"value": 0.5, "source": "environment VESTIBULE_LOG_SAMPLE"}
+    assert found["pool.idle_s"] == {"value": 9.0, "source": "flag --pool-idle-s"}
+    assert found["listen"]["source"] == "default"
+    assert cli.main(["check-config"]) == 0
+    assert "sandbox.memory_bytes" in capsys.readouterr().out
+
+
+def test_check_config_lists_every_fault(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two faults are two lines and exit 2."""
+    monkeypatch.setenv("VESTIBULE_LISTEN", "x")
+    assert cli.main(["check-config", "--log-level", "loud"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("vestibule: environment VESTIBULE_LISTEN: ")
+    assert lines[1].startswith("vestibule: flag --log-level: ")
+
+
+def test_the_reference_has_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    """One reference, made from the declaration, for people and for programs."""
+    assert cli.main(["check-config", "--reference"]) == 0
+    text = capsys.readouterr().out
+    assert all(setting.env in text and setting.flag in text and setting.doc in text for setting in SETTINGS)
+    assert cli.main(["check-config", "--reference", "--json"]) == 0
+    assert {entry["key"] for entry in json.loads(capsys.readouterr().out)} == {setting.key for setting in SETTINGS}
+
+
+def test_input_that_cannot_be_read_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A file that is missing, a directory, or no text is named, with exit 2."""
+    for path in (tmp_path / "none.json", tmp_path):
+        assert cli.main(["execute", "--tenant", "a", "--event", str(path)]) == 2
+        assert f"vestibule: {path}: cannot be read" in capsys.readouterr().err
+
+
+def test_an_event_fault_names_the_member(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The user is told which member of the event is wrong, before any daemon is asked."""
+    event = tmp_path / "event.json"
+    event.write_text('{"user": {"email": 3}}')
+    assert cli.main(["execute", "--tenant", "a", "--event", str(event)]) == 2
+    assert capsys.readouterr().err == "vestibule: event.user.email: expected a string, got a number\n"
+
+
+def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-` reads standard input."""
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"\xef\xbb\xbfhello")))
+    assert output.read_text("-") == "hello"
+
+
+@pytest.mark.parametrize("target", ["", "localhost", "http://h:1", "h:x", "unix:/tmp/x"])
+def test_a_target_that_is_no_address_is_refused(
+    target: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The target is host:port; anything else is told before it is tried."""
+    monkeypatch.setenv("VESTIBULE_TARGET", target or "localhost")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"{}")))
+    assert cli.main(["execute", "--tenant", "a", "--event", "-"]) == 2
+    assert "--target" in capsys.readouterr().err
+
+
+def test_counts_read_well() -> None:
+    """One file, two files."""
+    assert (output.plural(1, "file"), output.plural(2, "file")) == ("1 file", "2 files")
+
+
+def test_tables_align() -> None:
+    """Columns align, the last one is not padded."""
+    lines = list(output.table([("seccomp", "active", "x"), ("a", "-", "")], ("LAYER", "STATE", "DETAIL")))
+    assert lines == ["LAYER    STATE   DETAIL", "seccomp  active  x", "a        -"]
