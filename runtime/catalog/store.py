@@ -7,8 +7,11 @@ Called by `sqlite`.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import sqlite3
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -41,6 +44,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
+
+# What SQLite keeps beside a file.
+_LOGS = ("-wal", "-shm", "-journal")
 
 
 def explain(error: sqlite3.Error, path: Path) -> str:
@@ -133,26 +139,68 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
 
 def prepare(path: Path, timeout_s: float) -> None:
     """Make sure that the file exists, readable by its owner only, with the newest schema. Raises: CatalogError."""
+    # The log lies beside the real file, whatever links lead to it.
+    real = path.resolve()
     with errors_of(path):
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            pass
-        else:
-            # A write-ahead log left behind by a deleted store would be replayed into the new one.
-            for suffix in ("-wal", "-shm", "-journal"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-        with contextlib.closing(connect(path, "rw", timeout_s)) as connection:
-            if version_of(connection, path) == SCHEMA_VERSION:
-                return
-            connection.execute("PRAGMA journal_mode = WAL")
-            with transaction(connection, "BEGIN IMMEDIATE"):
-                # Read again: another process may have migrated while we waited for the lock.
-                for statements in MIGRATIONS[version_of(connection, path) :]:
-                    for statement in statements:
-                        connection.execute(statement)
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if real.exists():
+            with contextlib.closing(connect(real, "rw", timeout_s)) as connection:
+                if version_of(connection, path) == SCHEMA_VERSION:
+                    return
+        with _alone_in(real.parent, timeout_s):
+            if not real.exists():
+                _create(real, timeout_s)
+            else:
+                with contextlib.closing(connect(real, "rw", timeout_s)) as connection:
+                    _migrate(connection, path)
+
+
+def _create(path: Path, timeout_s: float) -> None:
+    """Make a whole store under another name and move it into place, so that nobody ever sees half of one."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    os.close(descriptor)
+    made = Path(name)
+    try:
+        with contextlib.closing(connect(made, "rw", timeout_s)) as connection:
+            _migrate(connection, path)
+        # A write-ahead log left behind by a deleted store would be replayed into the new one.
+        for suffix in _LOGS:
+            _beside(path, suffix).unlink(missing_ok=True)
+        made.rename(path)
+    finally:
+        for suffix in ("", *_LOGS):
+            _beside(made, suffix).unlink(missing_ok=True)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    with transaction(connection, "BEGIN IMMEDIATE"):
+        # Read under the lock: another process may have migrated while we waited for it.
+        for statements in MIGRATIONS[version_of(connection, path) :]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+@contextlib.contextmanager
+def _alone_in(directory: Path, timeout_s: float) -> Iterator[None]:
+    """Hold the directory's lock: one process at a time creates or migrates. SQLite cannot lock what does not exist."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        give_up_s = time.monotonic() + timeout_s
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up_s:
+                    raise CatalogError(
+                        [f"the directory {directory} is locked by another process; try again when it is done"]
+                    ) from None
+                time.sleep(0.01)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def open_for_reading(path: Path, timeout_s: float) -> sqlite3.Connection:
@@ -194,5 +242,9 @@ def _open(path: Path, timeout_s: float) -> tuple[sqlite3.Connection, int]:
 
 
 def _has_log(path: Path) -> bool:
-    log = path.with_name(path.name + "-wal")
+    log = _beside(path.resolve(), "-wal")
     return log.exists() and log.stat().st_size > 0
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)

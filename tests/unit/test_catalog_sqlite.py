@@ -128,6 +128,22 @@ class TestApply:
         assert sorted(results) == [1, 2, 3, 4]
         assert set(snapshot(path).tenants) == {"t0", "t1", "t2", "t3"}
 
+    def test_nothing_is_left_beside_a_new_store(self, path: Path) -> None:
+        """A store is made under another name and moved into place; a leftover log of a deleted store is removed."""
+        leftover = path.with_name("store.db-wal")
+        leftover.write_bytes(b"old" * 100)
+        sqlite.apply(path, [define("acme")])
+        assert [file.name for file in path.parent.iterdir()] == ["store.db"]
+
+    def test_a_link_leads_to_the_store(self, tmp_path: Path) -> None:
+        """A store may be named by a symbolic link, also before it exists."""
+        link = tmp_path / "link.db"
+        (tmp_path / "data").mkdir()
+        link.symlink_to("data/real.db")
+        assert sqlite.apply(link, [define("acme")]).revision == 1
+        assert set(snapshot(tmp_path / "data/real.db").tenants) == set(snapshot(link).tenants) == {"acme"}
+        assert link.is_symlink()
+
     def test_file_names_are_not_queries(self, tmp_path: Path) -> None:
         """A store may be named with characters that mean something in a URI."""
         path = tmp_path / "a?mode=memory#%41 b.db"
