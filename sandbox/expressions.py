@@ -53,6 +53,9 @@ class Expressions(RestrictingNodeTransformer):
         self.imports: list[tuple[Any, str, str | None]] = []
         """Imports outside of any `try`: node, module, member."""
         self._bound: set[str] = set()
+        self._modules: dict[str, str | None] = {}
+        """Names that only imports of one module bind; None once anything else binds them."""
+        self._members: list[tuple[Any, list[str]]] = []
         self._missing: list[ast.Name] = []
         self._entries: dict[str, Any] = {}
         self._stored: set[str] = set()
@@ -74,6 +77,7 @@ class Expressions(RestrictingNodeTransformer):
         self.node_contents_visit(tree)
         if not self._full:
             self._check_missing()
+            self._check_members()
         for at, name, message in self._writes:
             if name not in self._stored:
                 self.error(at, message.format(name=name))
@@ -93,6 +97,19 @@ class Expressions(RestrictingNodeTransformer):
             else:
                 instead = define(name, self._bound | reach.BUILTINS, reach.MODULES)
                 self.error(node, refusals.UNDEFINED.format(name=name[:100], instead=instead))
+
+    def _check_members(self) -> None:
+        """Refuse `math.sqr` where `math` can only be the module: it has no such member, at any login."""
+        for node, (name, *path) in self._members:
+            module = self._modules.get(name)
+            while module in reach.MODULES and path:
+                member = path.pop(0)
+                inner = f"{module}.{member}"
+                if inner not in reach.MODULES and member not in reach.MODULES[module]:
+                    if not path:  # of `re.x.y` only `re.x` is at fault
+                        self.error(node, reach.explain_member(module, member))
+                    break
+                module = inner
 
     def error(self, node: Any, info: str) -> None:
         """Note a fault at a node."""
@@ -174,9 +191,13 @@ class Expressions(RestrictingNodeTransformer):
         elif _is_reserved(name):
             self.error(node, refusals.DUNDER.format(name=name))
 
-    def _bind(self, node: Any, name: str) -> None:
+    def _bind(self, node: Any, name: str, module: str | None = None) -> None:
+        """Note that a name is bound, by an import of `module` or by anything else."""
         self.check_name(node, name)
         self._bound.add(name)
+        known = self._modules.setdefault(name, module)
+        if known != module:
+            self._modules[name] = None
         if name in ENTRIES:
             self.error(node, refusals.ENTRY_REBOUND.format(name=name))
 
@@ -282,8 +303,11 @@ class Expressions(RestrictingNodeTransformer):
                 self.error(node, refusals.ATTRIBUTE.format(name=name))
         elif name in INSPECT_ATTRIBUTES:
             self.error(node, refusals.INSPECT.format(name=name))
-        if self._parameters and type(node.ctx) is not ast.Load:
-            self._check_write(node)
+        if type(node.ctx) is not ast.Load:
+            if self._parameters:
+                self._check_write(node)
+        elif not self._tries and name[:1] != "_":
+            self._note_member(node)
         node.value = self.visit(node.value)
         if type(node.ctx) is ast.Load:
             return guard_call("_getattr_", [node.value, constant(name, node)], node)
@@ -291,6 +315,16 @@ class Expressions(RestrictingNodeTransformer):
             self.error(node, refusals.DELETE_ATTRIBUTE)
         node.value = guard_call("_write_", [node.value], node.value)
         return node
+
+    def _note_member(self, node: ast.Attribute) -> None:
+        path = [node.attr]
+        root: ast.AST = node.value
+        while isinstance(root, ast.Attribute):
+            path.append(root.attr)
+            root = root.value
+        if isinstance(root, ast.Name):
+            path.append(root.id)
+            self._members.append((node, path[::-1]))
 
     def _check_write(self, node: ast.Attribute) -> None:
         """Refuse `event.a.b = x` and `api.a += x` early; what a check cannot see fails when it runs."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from sandbox import refusals
+from sandbox import reach, refusals
 from sandbox.expressions import Expressions
 from sandbox.nodes import ALLOWED, LEAVES, LOAD, STORE, caught_statement, constant, guard_call, is_pattern, unpack_spec
 from sandbox.refusals import ENTRIES
@@ -228,7 +228,7 @@ class Policy(Expressions):
             if rest and alias.asname is None:
                 check = guard_call("_import_", [constant(alias.name, node)], node)
                 statements.append(ast.copy_location(ast.Expr(value=check), node))
-            self._bind(alias, alias.asname or top)
+            self._bind(alias, alias.asname or top, alias.name if alias.asname else top)
             source = constant(alias.name if alias.asname else top, node)
             statements.append(self._binding(alias.asname or top, guard_call("_import_", [source], node), node))
         return statements
@@ -249,7 +249,8 @@ class Policy(Expressions):
                 self.error(node, refusals.STAR_IMPORT)
                 continue
             self._check_import(alias, node.module, alias.name)
-            self._bind(alias, alias.asname or alias.name)
+            inner = f"{node.module}.{alias.name}"
+            self._bind(alias, alias.asname or alias.name, inner if inner in reach.MODULES else None)
             args: list[Any] = [constant(node.module, node), constant(alias.name, node)]
             statements.append(self._binding(alias.asname or alias.name, guard_call("_import_from_", args, node), node))
         return statements

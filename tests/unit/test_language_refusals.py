@@ -236,3 +236,33 @@ def test_defined_later() -> None:
         "def f(a):\n    global g\n    g = a\n    return h(g), [i for i in a], later\ndef h(x):\n    return x\nlater = 1"
     )
     assert language.check(ENTRY + source) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "column", "words"),
+    [
+        ("import math\nx = math.sqr(2)", 4, 5, "did you mean 'sqrt'"),
+        ("import re as r\nx = r.enum.bltns", 4, 5, "'re' has no 'enum'"),
+        ("import urllib.parse\nx = urllib.parse.urlprase('')", 4, 5, "did you mean 'urlparse'"),
+        ("from urllib import parse\nx = [parse.nope]", 4, 6, "'urllib.parse' has no 'nope'"),
+    ],
+)
+def test_members_of_modules(source: str, line: int, column: int, words: str) -> None:
+    """A member that a module has not is told once, before a login meets it."""
+    faults = [fault for fault in language.check(ENTRY + source) if "has no" in fault.message]
+    assert [(fault.line, fault.column) for fault in faults] == [(line, column)]
+    assert words in faults[0].message
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import datetime\ndef f(datetime):\n    return datetime.nope",
+        "import math\nmath = {}\nx = math.nope",
+        "import datetime\ntry:\n    utc = datetime.UTCX\nexcept AttributeError:\n    utc = None",
+        "import math\nimport math\nx = math.pi",
+    ],
+)
+def test_members_of_other_values(source: str) -> None:
+    """A name that may be something else than the module, or is asked for in a `try`, is left to run time."""
+    assert [fault for fault in language.check(ENTRY + source) if "has no" in fault.message] == []
