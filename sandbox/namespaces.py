@@ -18,15 +18,15 @@ MOUNT: Final = "namespaces.mount"
 PID: Final = "namespaces.pid"
 UID: Final = "uid"
 
-_FLAGS: Final = {
-    "namespaces.net": kernel.CLONE_NEWNET,  # empty but for a loopback that is down
-    MOUNT: kernel.CLONE_NEWNS,  # its root is an empty, read-only tmpfs
-    "namespaces.ipc": kernel.CLONE_NEWIPC,  # no System V object or message queue of others
-    "namespaces.uts": kernel.CLONE_NEWUTS,  # a host name that nobody else sees
-    "namespaces.cgroup": kernel.CLONE_NEWCGROUP,  # its own cgroup is the root it sees
-    PID: kernel.CLONE_NEWPID,  # no process but the zygote and its workers
+_NAMESPACES: Final = {
+    "namespaces.net": (kernel.CLONE_NEWNET, "no interface but a loopback that is down"),
+    MOUNT: (kernel.CLONE_NEWNS, "an empty, read-only root, no /proc"),
+    "namespaces.ipc": (kernel.CLONE_NEWIPC, "no System V object or message queue of others"),
+    "namespaces.uts": (kernel.CLONE_NEWUTS, "a host name of its own"),
+    "namespaces.cgroup": (kernel.CLONE_NEWCGROUP, "its own cgroup is the root"),
+    PID: (kernel.CLONE_NEWPID, "no process but the zygote and its workers"),
 }
-LAYERS: Final = (UID, USER, *_FLAGS)
+LAYERS: Final = (UID, USER, *_NAMESPACES)
 
 _MOUNT_POINTS: Final = ("/tmp", "/run", "/var", "/mnt", "/proc")
 
@@ -55,8 +55,9 @@ class Cage:
         if USER in self._wanted:
             self._own_user_namespace()
             self._unshare()
-        with contextlib.suppress(OSError):
-            kernel.drop_capabilities()
+        if self._wanted & {UID, USER}:
+            with contextlib.suppress(OSError):
+                kernel.drop_capabilities()
 
     def active(self, name: str) -> bool:
         """Say whether a layer holds."""
@@ -77,7 +78,7 @@ class Cage:
             os.close(self._proc)
 
     def _unshare(self) -> None:
-        for name, flag in _FLAGS.items():
+        for name, (flag, detail) in _NAMESPACES.items():
             if name not in self._wanted or self.active(name):
                 continue
             try:
@@ -85,9 +86,12 @@ class Cage:
             except OSError as error:
                 self._found[name] = (False, f"the host refuses it: {error.strerror}")
                 continue
-            self._found[name] = (True, "")
+            self._found[name] = (True, detail)
             if name == MOUNT:
-                self._found[name] = _empty_root()
+                try:
+                    _empty_root()
+                except OSError as error:
+                    self._found[name] = (False, f"the host refuses an empty root: {error.strerror}")
 
     def _become(self, uid: int, gid: int) -> None:
         if os.geteuid() == 0:
@@ -128,21 +132,21 @@ class Cage:
             os.close(fd)
 
 
-def _empty_root() -> tuple[bool, str]:
-    """Replace the file tree by an empty, read-only one."""
-    try:
-        kernel.mount("", "/", "", kernel.MS_REC | kernel.MS_PRIVATE, "")
-        target = next((path for path in _MOUNT_POINTS if os.path.isdir(path)), "/")
-        flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
-        kernel.mount("tmpfs", target, "tmpfs", flags, "size=4k,nr_inodes=1,mode=555")
-        os.chdir(target)
-        kernel.pivot_root_here()
-        kernel.umount_detach(".")
-        os.chdir("/")
-        kernel.mount("", "/", "", kernel.MS_REMOUNT | kernel.MS_RDONLY | flags, "size=4k,nr_inodes=1,mode=555")
-    except OSError as error:
-        return (False, f"the host refuses an empty root: {error.strerror}")
-    return (True, "an empty, read-only root, no /proc")
+def _empty_root() -> None:
+    """Replace the file tree by an empty, read-only one.
+
+    Raises: OSError.
+    """
+    kernel.mount("", "/", "", kernel.MS_REC | kernel.MS_PRIVATE, "")
+    target = next((path for path in _MOUNT_POINTS if os.path.isdir(path)), "/")
+    flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+    options = "size=4k,nr_inodes=1,mode=555"
+    kernel.mount("tmpfs", target, "tmpfs", flags, options)
+    os.chdir(target)
+    kernel.pivot_root_here()
+    kernel.umount_detach(".")
+    os.chdir("/")
+    kernel.mount("", "/", "", kernel.MS_REMOUNT | kernel.MS_RDONLY | flags, options)
 
 
 def become_init(name: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sandbox import kernel
-from sandbox.syscalls import ALLOWED, AUDIT_ARCH, REFUSED, X32_BIT, Act, Arg, Syscall, Test, numbered
+from sandbox.syscalls import ALLOWED, AUDIT_ARCH, REFUSED, X32_BIT, Act, Arg, Compare, Syscall, numbered
 
 SECCOMP_SET_MODE_FILTER: Final = 1
 
@@ -62,14 +62,14 @@ def _condition(arg: Arg, otherwise: Act) -> list[Instruction]:
     """Fall through when the condition holds, else return `otherwise`."""
     load = _load(_AT_ARGS + 8 * arg.index)
     fail = _return(otherwise)
-    if arg.test is Test.ONE_OF:
+    if arg.test is Compare.ONE_OF:
         count = len(arg.operands)
         tests = [Instruction(JMP_JEQ_K, count - position, 0, operand) for position, operand in enumerate(arg.operands)]
         return [load, *tests, fail]
     (operand,) = arg.operands
-    if arg.test is Test.AT_MOST:
+    if arg.test is Compare.AT_MOST:
         return [load, Instruction(JMP_JGT_K, 0, 1, operand), fail]
-    if arg.test is Test.NO_BITS:
+    if arg.test is Compare.NO_BITS:
         return [load, Instruction(JMP_JSET_K, 0, 1, operand), fail]
     return [load, Instruction(ALU_AND_K, 0, 0, operand), Instruction(JMP_JEQ_K, 1, 0, operand), fail]
 

@@ -25,7 +25,7 @@ from vestibule.worker.v1 import worker_pb2, zygote_pb2
 
 from sandbox import kernel, namespaces, selftest
 from sandbox.layers import Layer
-from sandbox.lockdown import Lockdown, OwnSize, Profile
+from sandbox.lockdown import NOT_DUMPABLE, Lockdown, OwnSize, Profile
 from sandbox.syscalls import WORKER_FD
 
 ENVIRONMENT: Final = "environment"
@@ -105,7 +105,8 @@ def _start(options: Options, control: socket.socket) -> _Zygote:
         namespaces.become_init("vst-zygote-init")
     # Both were cleared by the change of uid, and again by the fork.
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    if NOT_DUMPABLE not in options.omit:
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     layers += [layer for layer in cage.layers() if layer.name in wanted]
     return _Zygote(control, cage.open_own_size(), entry, layers)
 

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import datetime
+import decimal
+import encodings.idna
+import errno
 import fcntl
 import gc
+import hashlib
 import json
+import math
 import mmap
 import os
+import re
 import resource
 import select
 import signal
@@ -20,6 +27,7 @@ import struct
 import sys
 import threading
 import time
+import traceback
 from typing import Any, NoReturn
 
 from vestibule.worker.v1 import worker_pb2
@@ -28,6 +36,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
 LENGTH = struct.Struct(">I")
 RING: list[int] = []
+PRELOADED = (datetime, decimal, encodings, hashlib, json, math, re, traceback)
 
 
 def prepare() -> None:
@@ -52,7 +61,7 @@ def serve(sock_fd: int, view: memoryview, layers: Any) -> NoReturn:
     while True:
         source = receive(sock_fd).decode()
         scope: dict[str, Any] = {
-            "contextlib": contextlib, "ctypes": ctypes, "fcntl": fcntl, "gc": gc, "json": json, "libc": LIBC,
+            "contextlib": contextlib, "ctypes": ctypes, "errno": errno, "fcntl": fcntl, "gc": gc, "libc": LIBC,
             "mmap": mmap, "os": os, "raw": raw, "resource": resource, "select": select, "signal": signal,
             "socket": socket, "struct": struct, "sys": sys, "threading": threading, "time": time, "ring": RING,
             "sock_fd": sock_fd, "view": view, "result": None,
