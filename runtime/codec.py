@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1 import event_pb2
 
-from runtime.core.model import FACTOR_NAMES, PROVIDERS, EventFacts
+from runtime.core.model import FACTOR_NAMES, PROVIDERS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from google.protobuf.duration_pb2 import Duration
+
     from runtime.core.model import Decision, Execution
 
 _OUTCOMES: Final = {
@@ -42,20 +46,84 @@ _PROVIDERS: Final = _numbers(pb.Provider, "PROVIDER_", PROVIDERS)
 _FACTORS: Final = _numbers(pb.Factor, "FACTOR_", FACTOR_NAMES)
 
 
-def facts(event: event_pb2.PostLoginEvent) -> EventFacts:
-    """Read the few members of an event that settings and policy may ask for."""
-    transaction = event.transaction
-    user = event.user
-    risk = event.authentication.risk_assessment
-    enrolled = tuple(factor.type for factor in user.enrolled_factors)
-    return EventFacts(
-        protocol=transaction.protocol if transaction.HasField("protocol") else None,
-        prompt=tuple(transaction.prompt),
-        acr_values=tuple(transaction.acr_values),
-        risk_confidence=risk.confidence or None,
-        enrolled=enrolled if enrolled or "user.enrolled_factors" in event.empty_lists else None,
-        email_verified=user.email_verified,
-    )
+FACTS: Final[dict[str, Callable[[event_pb2.PostLoginEvent], Any]]] = {
+    "protocol": lambda e: e.transaction.protocol if e.transaction.HasField("protocol") else None,
+    "prompt": lambda e: tuple(e.transaction.prompt),
+    "acr_values": lambda e: tuple(e.transaction.acr_values),
+    "risk_confidence": lambda e: e.authentication.risk_assessment.confidence or None,
+    "enrolled": lambda e: _enrolled(e),
+    "email_verified": lambda e: e.user.email_verified,
+}
+"""How each member of `Facts` is read from an event."""
+
+
+def _enrolled(event: event_pb2.PostLoginEvent) -> tuple[str, ...] | None:
+    enrolled = tuple(factor.type for factor in event.user.enrolled_factors)
+    return enrolled if enrolled or "user.enrolled_factors" in event.empty_lists else None
+
+
+class EventReader:
+    """`Facts` of a serialized event, parsed when the first one is asked for; notes which ones were."""
+
+    __slots__ = ("_event", "_message", "read")
+
+    def __init__(self, event: bytes) -> None:
+        self._event = event
+        self._message: event_pb2.PostLoginEvent | None = None
+        self.read: set[str] = set()
+
+    def get(self, name: str) -> Any:
+        """Read one member."""
+        if self._message is None:
+            self._message = event_pb2.PostLoginEvent.FromString(self._event)
+        self.read.add(name)
+        return FACTS[name](self._message)
+
+    @property
+    def protocol(self) -> str | None:
+        """The transaction's protocol."""
+        value: str | None = self.get("protocol")
+        return value
+
+    @property
+    def prompt(self) -> tuple[str, ...]:
+        """OIDC prompt instructions."""
+        value: tuple[str, ...] = self.get("prompt")
+        return value
+
+    @property
+    def acr_values(self) -> tuple[str, ...]:
+        """Requested authentication context classes."""
+        value: tuple[str, ...] = self.get("acr_values")
+        return value
+
+    @property
+    def risk_confidence(self) -> str | None:
+        """The risk assessment's overall confidence."""
+        value: str | None = self.get("risk_confidence")
+        return value
+
+    @property
+    def enrolled(self) -> tuple[str, ...] | None:
+        """Types of the user's factors; None when the gateway did not say."""
+        value: tuple[str, ...] | None = self.get("enrolled")
+        return value
+
+    @property
+    def email_verified(self) -> bool:
+        """Was the user's address verified?"""
+        value: bool = self.get("email_verified")
+        return value
+
+
+def set_duration(duration: Duration, us: int) -> None:
+    """Set a duration to microseconds; the library's own way costs four times as much."""
+    if us < 1_000_000:
+        duration.nanos = us * 1000
+        duration.seconds = 0
+    else:
+        duration.seconds, rest_us = divmod(us, 1_000_000)
+        duration.nanos = rest_us * 1000
 
 
 def encode(decision: Decision, decision_id: str, catalog_revision: int, wall_us: int) -> pb.Decision:
@@ -71,7 +139,7 @@ def encode(decision: Decision, decision_id: str, catalog_revision: int, wall_us:
         ],
         executions=[_report(execution) for execution in decision.executions],
     )
-    message.wall_time.FromMicroseconds(wall_us)
+    set_duration(message.wall_time, wall_us)
     if decision.degraded_reasons:
         message.degraded_reasons.extend(decision.degraded_reasons)
     factor = decision.multifactor
@@ -113,8 +181,8 @@ def _report(execution: Execution) -> pb.ExecutionReport:
         revision_sha256=execution.revision,
         verdict=execution.verdict.value,  # type: ignore[arg-type]  # the numbers are equal; a test says so
     )
-    report.wall_time.FromMicroseconds(execution.wall_us)
-    report.cpu_time.FromMicroseconds(execution.cpu_us)
+    set_duration(report.wall_time, execution.wall_us)
+    set_duration(report.cpu_time, execution.cpu_us)
     if execution.output:
         report.output = execution.output
         report.output_truncated = execution.output_truncated

@@ -9,16 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import time
 from typing import TYPE_CHECKING, Final
 
-from vestibule.v1 import event_pb2, runtime_service_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from runtime import codec
-from runtime.core.aggregate import aggregate, ends_flow
-from runtime.core.model import Execution, ExecutionError, Verdict
+from runtime import loss
+from runtime.core.aggregate import ends_flow
 from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, UnknownTenant, WorkerError, WorkerLost
 from runtime.log import clip
 from runtime.plan import Plan
@@ -28,9 +25,11 @@ from runtime.workers.worker import KillReason, WorkerKilled
 from sandbox import journal
 
 if TYPE_CHECKING:
-    from runtime.catalog.base import Binding, Catalog
+    from collections.abc import Sequence
+
+    from runtime.catalog.base import Binding, Catalog, Flow, Snapshot
     from runtime.config import Config
-    from runtime.core.model import Decision
+    from runtime.core.model import Decision, Execution
     from runtime.log import Log, LoginLog
     from runtime.metrics import Metrics
     from runtime.workers.pool import Pool
@@ -41,10 +40,22 @@ COMPILE_BUDGET_NS: Final = 3_200_000_000
 TEARDOWN_BUDGET_NS: Final = 200_000_000
 # Time to encode and send the answer before the caller's deadline.
 _MARGIN_US: Final = 5_000
-_EXIT_MEMORY: Final = 4
 
-_TIMED_OUT_SIGNALS: Final = frozenset({signal.SIGXCPU})
-_CRASH_SIGNALS: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
+
+class Ran:
+    """What a flow did: one execution for each binding, and their times.
+
+    `steps` holds the reports when all were read from one reply; the executions may then be those of an earlier login
+    with equal reports, so the times are kept apart.
+    """
+
+    __slots__ = ("cpu_us", "executions", "steps", "wall_us")
+
+    def __init__(self) -> None:
+        self.executions: list[Execution] = []
+        self.steps: tuple[bytes, ...] | None = None
+        self.wall_us: Sequence[int] = ()
+        self.cpu_us: Sequence[int] = ()
 
 
 class FlowRunner:
@@ -82,7 +93,7 @@ class FlowRunner:
             tenant_id: checked by the caller.
             request_id: not empty.
             event: a serialized PostLoginEvent that has been parsed once without error.
-            deadline: instant of the loop's clock by which the answer must be sent.
+            deadline: instant of `time.monotonic()` by which the answer must be sent.
 
         Returns:
             A serialized ExecutePostLoginResponse.
@@ -95,29 +106,30 @@ class FlowRunner:
         flow = snapshot.tenants.get(tenant_id)
         if flow is None:
             raise UnknownTenant(tenant_id)
-        plan = self._plans.get(tenant_id)
-        if plan is None or plan.flow is not flow:
-            plan = self._plans[tenant_id] = Plan(flow, snapshot.sources, self._action_timeout_us)
+        plan = self._plan(flow, snapshot)
         noise = os.urandom(32)
-        executions = (
-            await self.run(plan, event, int(deadline * 1e9), time.time_ns(), noise[:16]) if plan.bindings else []
-        )
-        decision = aggregate(executions, flow.settings, lambda: codec.facts(event_pb2.PostLoginEvent.FromString(event)))
+        ran = await self.run(plan, event, int(deadline * 1e9), time.time_ns(), noise[:16])
+        answer = plan.answers.decide(ran.steps, ran.executions, event)
+        decision = answer.decision
         wall_us = (time.monotonic_ns() - started_ns) // 1000
         decision_id = noise[16:].hex()
-        response = runtime_service_pb2.ExecutePostLoginResponse(
-            decision=codec.encode(decision, decision_id, snapshot.revision, wall_us), request_id=request_id
-        ).SerializeToString()
+        response = answer.fill(request_id, decision_id, snapshot.revision, wall_us, ran.wall_us, ran.cpu_us)
         metrics = self._metrics
         metrics.flow_finished(decision.outcome, wall_us / 1e6, decision.degraded)
-        for execution in executions:
-            metrics.execution_finished(execution.verdict, execution.wall_us / 1e6)
+        for execution, step_us in zip(ran.executions, ran.wall_us, strict=True):
+            metrics.execution_finished(execution.verdict, step_us / 1e6)
         if self._login_log.wants(decision.degraded):
-            self._write_line(decision, tenant_id, request_id, decision_id, snapshot.revision, wall_us)
+            self._write_line(decision, ran, tenant_id, request_id, decision_id, snapshot.revision, wall_us)
         return response
 
-    async def run(self, plan: Plan, event: bytes, deadline_ns: int, clock_ns: int, seed: bytes) -> list[Execution]:
-        """Run the steps of a flow in order and return one execution for each binding.
+    def _plan(self, flow: Flow, snapshot: Snapshot) -> Plan:
+        plan = self._plans.get(flow.tenant)
+        if plan is None or plan.flow is not flow:
+            plan = self._plans[flow.tenant] = Plan(flow, snapshot.sources, self._action_timeout_us)
+        return plan
+
+    async def run(self, plan: Plan, event: bytes, deadline_ns: int, clock_ns: int, seed: bytes) -> Ran:
+        """Run the steps of a flow in order; there is one execution for each binding afterwards.
 
         Args:
             plan: the flow.
@@ -130,7 +142,10 @@ class FlowRunner:
             CapacityError, WorkerError, DeadlineExceeded: nothing was run, or nothing can be said about it.
         """
         bindings = plan.bindings
-        done: list[Execution] = []
+        ran = Ran()
+        if not bindings:
+            ran.steps = ()
+        done = ran.executions
         spent_us = 0
         lost = 0
         while len(done) < len(bindings):
@@ -140,7 +155,7 @@ class FlowRunner:
             if budget_us <= 0:
                 if not done:
                     raise DeadlineExceeded
-                self._fill(done, bindings)
+                loss.fill(done, bindings, loss.BUDGET_SPENT)
                 break
             try:
                 worker = await self._lease(plan.flow.tenant, left_us / 1e6)
@@ -148,10 +163,12 @@ class FlowRunner:
                 if not done:
                     raise
                 # Some actions have run: what they asked for stands, and the others count as failed.
-                self._fill(done, bindings)
+                loss.fill(done, bindings, loss.BUDGET_SPENT)
                 break
             before = len(done)
-            blameless = await self._leg(worker, plan, done, event, budget_us, deadline_ns, clock_ns, seed)
+            blameless = await self._leg(worker, plan, ran, event, budget_us, deadline_ns, clock_ns, seed)
+            if ran.steps is not None:
+                return ran
             if blameless:
                 # Executions are pure, so a worker that died through no fault of the tenant's code costs one retry.
                 self._metrics.flow_retried()
@@ -159,12 +176,14 @@ class FlowRunner:
                 if lost > 1:
                     if not done:
                         raise WorkerLost("two workers died before the login could be decided")
-                    self._fill(done, bindings, Verdict.CRASHED)
+                    loss.fill(done, bindings, loss.WORKERS_DIED)
                     break
             spent_us += sum(execution.wall_us for execution in done[before:])
             if done and ends_flow(done[-1]):
-                done += [Execution(b.action, b.revision, b.on_error, Verdict.SKIPPED) for b in bindings[len(done) :]]
-        return done
+                loss.skip(done, bindings)
+        ran.wall_us = [execution.wall_us for execution in done]
+        ran.cpu_us = [execution.cpu_us for execution in done]
+        return ran
 
     async def _lease(self, tenant: str, left_s: float) -> Worker:
         worker = self._pool.lease_nowait(tenant)
@@ -180,7 +199,7 @@ class FlowRunner:
         self,
         worker: Worker,
         plan: Plan,
-        done: list[Execution],
+        ran: Ran,
         event: bytes,
         budget_us: int,
         deadline_ns: int,
@@ -192,6 +211,7 @@ class FlowRunner:
         Returns:
             True when the worker died through no fault of the tenant's code; the same step may be tried again.
         """
+        done = ran.executions
         start = len(done)
         nonce = int.from_bytes(os.urandom(8))
         steps, with_sources = plan.steps(start, worker.revisions)
@@ -216,7 +236,7 @@ class FlowRunner:
             raise
         except WorkerKilled as killed:
             self._watchdog.unwatch(worker)
-            return self._after_kill(killed, worker, plan, done, nonce)
+            return self._after_kill(killed.entry, worker, plan, done, nonce)
         except ProtocolViolation as violation:
             self._watchdog.unwatch(worker)
             self._violated(worker, plan.bindings, done, violation)
@@ -226,11 +246,21 @@ class FlowRunner:
             return await self._after_loss(worker, plan, done, nonce)
         self._watchdog.unwatch(worker)
         try:
-            answer = reply.parse(data, nonce)
+            answer = reply.parse(data, nonce, len(plan.bindings) - start)
+            known = plan.answers.executions(answer.steps) if start == 0 else None
+            if known is not None:
+                # The very reports of an earlier login, which were checked then.
+                done.extend(known)
+                ran.steps = answer.steps
+                idle = (0,) * (len(known) - len(answer.steps))
+                ran.wall_us = (*answer.wall_us, *idle)
+                ran.cpu_us = (*answer.cpu_us, *idle)
+                self._pool.release(worker, retire=answer.retire)
+                return False
             reported = reply.executions(answer, plan.bindings[start:], self._output_bytes)
             if any(ends_flow(execution) for execution in reported[:-1]):
                 raise ProtocolViolation("a worker ran on after the flow had ended")
-            if not reported and budget_us > 0 and not answer.retire:
+            if not reported:
                 raise ProtocolViolation("a worker reports no step at all")
         except ProtocolViolation as violation:
             worker.kill(KillReason.VIOLATION)
@@ -238,9 +268,16 @@ class FlowRunner:
             return False
         done.extend(reported)
         self._pool.release(worker, retire=answer.retire)
-        if len(done) < len(plan.bindings) and not (done and ends_flow(done[-1])):
+        if ends_flow(done[-1]):
+            loss.skip(done, plan.bindings)
+        elif len(done) < len(plan.bindings):
             # The worker stops early for one reason only: the flow's budget is used up.
-            self._fill(done, plan.bindings)
+            loss.fill(done, plan.bindings, loss.BUDGET_SPENT)
+            return False
+        if start == 0:
+            ran.steps = answer.steps
+            ran.wall_us = [execution.wall_us for execution in done]
+            ran.cpu_us = [execution.cpu_us for execution in done]
         return False
 
     def _abandon(self, worker: Worker) -> None:
@@ -265,76 +302,52 @@ class FlowRunner:
         if entry.nonce != nonce or not entry.reports:
             return []
         try:
-            return reply.executions(reply.parse(entry.reports, None), bindings, self._output_bytes)
+            return reply.executions(reply.parse(entry.reports, None, len(bindings)), bindings, self._output_bytes)
         except ProtocolViolation as violation:
-            self._log.warning("worker.journal_unreadable", error=str(violation))
+            self._log.warning("worker.journal_unreadable", error=clip(str(violation)))
             return []
 
-    def _after_kill(self, killed: WorkerKilled, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> bool:
-        start = len(done)
-        entry = killed.entry
-        done.extend(self._recover(entry, nonce, plan.bindings[start:]))
-        began = entry.nonce == nonce and entry.phase != journal.Phase.IDLE
-        if not began:
+    def _after_kill(self, entry: journal.Entry, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> bool:
+        if entry.nonce != nonce or entry.phase == journal.Phase.IDLE:
+            # It never began: stopped, or starved by the machine.
             self._log.error("worker.stalled", worker=worker.id, tenant=worker.tenant)
             return True
-        if entry.phase == journal.Phase.TEARDOWN or (done and ends_flow(done[-1])) or len(done) == len(plan.bindings):
-            return False
-        binding = plan.bindings[len(done)]
-        wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
-        if entry.phase == journal.Phase.COMPILING:
-            what = "compiling the action took too long: simplify it"
-        else:
-            what = (
-                f"the action was killed after {wall_us / 1000:.0f} ms: it did not return within its budget and could "
-                "not be interrupted (a single long operation, such as a huge power or a C-level loop)"
-            )
-        done.append(_failed(binding, Verdict.TIMED_OUT, "BudgetExceeded", what, wall_us))
+        if not self._settled(entry, plan, done, nonce):
+            wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
+            done.append(loss.failed(plan.bindings[len(done)], loss.of_kill(entry.phase, wall_us), wall_us))
         return False
 
     async def _after_loss(self, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> bool:
-        start = len(done)
         entry = worker.last_entry
         code = await worker.exit_code()
         if entry is None or entry.nonce != nonce:
             return True
-        done.extend(self._recover(entry, nonce, plan.bindings[start:]))
-        if entry.phase == journal.Phase.TEARDOWN or (done and ends_flow(done[-1])) or len(done) == len(plan.bindings):
+        if self._settled(entry, plan, done, nonce):
             return False
-        if entry.phase == journal.Phase.IDLE or code is None:
+        failure = loss.of_death(code) if code is not None and entry.phase != journal.Phase.IDLE else None
+        if failure is None:
             return True
+        verdict = failure.verdict.name.lower()
+        self._log.warning("worker.died", worker=worker.id, tenant=worker.tenant, code=code, verdict=verdict)
         wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
-        if code == -signal.SIGSYS:
-            self._metrics.worker_exited("filtered")
-            failed = (Verdict.VIOLATED, "ForbiddenSystemCall", "the action caused a forbidden system call")
-        elif -code in _TIMED_OUT_SIGNALS:
-            failed = (Verdict.TIMED_OUT, "CpuLimitExceeded", "the action used up its processor time")
-        elif -code in _CRASH_SIGNALS:
-            name = signal.Signals(-code).name
-            failed = (Verdict.CRASHED, "InterpreterCrashed", f"the action crashed its interpreter ({name})")
-        elif code == _EXIT_MEMORY:
-            failed = (Verdict.EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit")
-        else:
-            # Killed by somebody else, an operator or the kernel's OOM killer: perhaps not the action's fault.
-            return True
-        self._log.warning("worker.died", worker=worker.id, tenant=worker.tenant, verdict=failed[0].name.lower())
-        done.append(_failed(plan.bindings[len(done)], *failed, wall_us))
+        done.append(loss.failed(plan.bindings[len(done)], failure, wall_us))
         return False
+
+    def _settled(self, entry: journal.Entry, plan: Plan, done: list[Execution], nonce: int) -> bool:
+        """Take what the journal says was finished; True when no step was under way."""
+        done.extend(self._recover(entry, nonce, plan.bindings[len(done) :]))
+        return (
+            entry.phase == journal.Phase.TEARDOWN
+            or len(done) == len(plan.bindings)
+            or bool(done and ends_flow(done[-1]))
+        )
 
     def _violated(
         self, worker: Worker, bindings: tuple[Binding, ...], done: list[Execution], violation: ProtocolViolation
     ) -> None:
         """Nothing the worker said about this leg is believed: every remaining execution is violated."""
         self._log.warning("worker.violated", worker=worker.id, tenant=worker.tenant, error=clip(str(violation)))
-        what = (Verdict.VIOLATED, "ProtocolViolation", "the worker broke its protocol")
-        done += [_failed(binding, *what) for binding in bindings[len(done) :]]
-
-    def _fill(self, done: list[Execution], bindings: tuple[Binding, ...], verdict: Verdict = Verdict.TIMED_OUT) -> None:
-        if verdict is Verdict.TIMED_OUT:
-            error_type, what = "BudgetExceeded", "the flow's budget was used up before this action could run"
-        else:
-            error_type, what = "WorkerLost", "the workers that ran this action died"
-        done += [_failed(binding, verdict, error_type, what) for binding in bindings[len(done) :]]
+        loss.fill(done, bindings, loss.LIED)
 
     async def _prime(self, worker: Worker) -> None:
         """Load a worker that was bound ahead of its tenant's next login."""
@@ -342,13 +355,11 @@ class FlowRunner:
         flow = snapshot.tenants.get(worker.tenant or "")
         if flow is None or not flow.bindings:
             return
-        plan = self._plans.get(flow.tenant)
-        if plan is None or plan.flow is not flow:
-            plan = self._plans[flow.tenant] = Plan(flow, snapshot.sources, self._action_timeout_us)
+        plan = self._plan(flow, snapshot)
         steps, _ = plan.steps(0, worker.revisions)
         await self.check(worker, steps, len(plan.bindings))
 
-    async def check(self, worker: Worker, steps: bytes, count: int) -> worker_pb2.FlowReply:
+    async def check(self, worker: Worker, steps: bytes, count: int) -> reply.Reply:
         """Let a worker compile the steps and run none of them.
 
         Raises: WorkerError: the worker did not survive it, or lies.
@@ -359,12 +370,12 @@ class FlowRunner:
         worker.started(nonce, (), COMPILE_BUDGET_NS, limit_ns)
         self._watchdog.watch(worker)
         try:
-            return reply.parse(await worker.ask(head + steps), nonce)
+            return reply.parse(await worker.ask(head + steps), nonce, count)
         finally:
             self._watchdog.unwatch(worker)
 
     def _write_line(
-        self, decision: Decision, tenant: str, request_id: str, decision_id: str, revision: int, wall_us: int
+        self, decision: Decision, ran: Ran, tenant: str, request_id: str, decision_id: str, revision: int, wall_us: int
     ) -> None:
         """Write everything needed to explain the answer, and nothing of the event."""
         factor = decision.multifactor
@@ -380,20 +391,9 @@ class FlowRunner:
             denied=decision.access.kind if decision.access is not None else None,
             reasons=list(decision.degraded_reasons),
             executions=[
-                {"action": e.action, "verdict": e.verdict.name.lower(), "wall_us": e.wall_us, "cpu_us": e.cpu_us}
-                for e in decision.executions
+                {"action": e.action, "verdict": e.verdict.name.lower(), "wall_us": step_wall_us, "cpu_us": step_cpu_us}
+                for e, step_wall_us, step_cpu_us in zip(decision.executions, ran.wall_us, ran.cpu_us, strict=True)
             ],
             contributions=[f"{c.action}: {c.summary}{' (won)' if c.won else ''}" for c in decision.contributions],
             wall_ms=round(wall_us / 1000, 3),
         )
-
-
-def _failed(binding: Binding, verdict: Verdict, error_type: str, what: str, wall_us: int = 0) -> Execution:
-    return Execution(
-        binding.action,
-        binding.revision,
-        binding.on_error,
-        verdict,
-        wall_us=wall_us,
-        error=ExecutionError(error_type, what),
-    )

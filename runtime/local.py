@@ -30,6 +30,7 @@ from runtime.errors import Fault, InvalidEvent, InvalidRequest, WorkerError
 from runtime.flow import FlowRunner
 from runtime.metrics import Metrics
 from runtime.plan import Plan
+from runtime.workers import reply
 from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes
 
@@ -104,7 +105,9 @@ async def _check_one(pool: Pool, runner: FlowRunner, label: str, source: str) ->
         return [Fault(f"{label}:1:1", "compiling this action killed its worker: it nests too deeply or is too large")]
     pool.release(worker, retire=answer.retire)
     return [
-        Fault(f"{label}:{fault.line}:{fault.column}", fault.message) for step in answer.steps for fault in step.faults
+        Fault(f"{label}:{fault.line}:{fault.column}", fault.message)
+        for step in answer.steps
+        for fault in reply.faults(step)
     ]
 
 
@@ -128,14 +131,14 @@ class Runner:
             plan = Plan(replace(self._flow, secrets=secrets), self._sources, self._timeout_us, line.handler)
             self._plans[key] = plan
         deadline_ns = time.monotonic_ns() + 300_000_000_000
-        return await self._runner.run(plan, line.event, deadline_ns, line.now_ns, line.seed)
+        ran = await self._runner.run(plan, line.event, deadline_ns, line.now_ns, line.seed)
+        return ran.executions
 
     async def decision(self, line: Line) -> dict[str, Any]:
         """Run the flow and fold it; ProtoJSON as a dictionary."""
         started_ns = time.monotonic_ns()
         executions = await self.executions(line) if self._flow.bindings else []
-        message = line.message
-        folded = aggregate(executions, self._flow.settings, lambda: codec.facts(message))
+        folded = aggregate(executions, self._flow.settings, lambda: codec.EventReader(line.event))
         wall_us = (time.monotonic_ns() - started_ns) // 1000
         decision_id = hashlib.sha256(line.seed + line.event).hexdigest()[:32]
         answer: dict[str, Any] = json_format.MessageToDict(codec.encode(folded, decision_id, 0, wall_us))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vestibule.worker.v1 import worker_pb2
 
+from runtime.answers import Answers
 from runtime.core.model import OnError
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
 class Plan:
     """A flow ready to be sent, from any of its steps on."""
 
-    __slots__ = ("_sources", "_tails", "bindings", "budgets_ns", "flow", "revisions")
+    __slots__ = ("_sources", "_tails", "answers", "bindings", "budgets_ns", "flow", "revisions")
 
     def __init__(self, flow: Flow, sources: Mapping[str, str], action_timeout_us: int, handler: str = "") -> None:
         self.flow = flow
         self.bindings = flow.bindings
+        self.answers = Answers(flow.settings)
         # A binding's own budget may be larger or smaller than the default; the flow's budget caps both.
         budgets_us = [binding.timeout_us or action_timeout_us for binding in flow.bindings]
         self.budgets_ns = tuple(budget_us * 1000 for budget_us in budgets_us)

@@ -6,7 +6,6 @@ Called by `sandbox.worker`, in a locked-down process.
 
 from __future__ import annotations
 
-import time
 from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -110,7 +109,6 @@ def execute(
     out = Outcome()
     output = environment.Output(output_bytes)
     recorder = api.Recorder()
-    cpu_ns = time.thread_time_ns()
     namespace = environment.begin(clock_ns, seed, output)
     view = event.Event(message, secrets)
     handle = api.make_api(recorder)
@@ -154,8 +152,6 @@ def execute(
         report.output = printed
         report.output_truncated = output.truncated
     environment.end()
-    report.wall_us = (time.monotonic_ns() - started_ns) // 1000
-    report.cpu_us = (time.thread_time_ns() - cpu_ns) // 1000
     return report, namespace
 
 

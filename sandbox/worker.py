@@ -13,7 +13,7 @@ import resource
 import struct
 import time
 from types import CodeType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from google.protobuf.message import DecodeError
 from vestibule.v1 import event_pb2
@@ -42,7 +42,13 @@ EXIT_MEMORY: Final = 4
 
 # Peak memory above which a process is not worth keeping: the pages would stay with the tenant for good.
 _RETIRE_ABOVE_KIB: Final = 32 * 1024
-_MEASURE_EVERY: Final = 16
+# Far below the processor time that the lock-down grants a process for its whole life.
+_RETIRE_ABOVE_CPU_S: Final = 120.0
+_MEASURE_EVERY: Final = 64
+_LONG_NS: Final = 20_000_000
+_GC_THRESHOLD: Final = 50_000
+# Room for the last fragment and for a report that says that the real one was too long.
+_TAIL_BYTES: Final = 256
 
 
 def prepare() -> None:
@@ -118,34 +124,38 @@ class _Worker:
     def __init__(self, fd: int, view: memoryview) -> None:
         self._fd = fd
         self._view = view
-        self._reply_max = len(view) - journal.REPORTS_AT
+        self._reply_max = len(view) - journal.REPORTS_AT - _TAIL_BYTES
         self._codes: dict[bytes, CodeType | tuple[language.Fault, ...]] = {}
         self._flows = 0
         self._rss_base_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        # The collector runs when an execution is torn down; only a huge one needs it before.
+        gc.set_threshold(_GC_THRESHOLD, 10, 10)
 
     def answer(self, frame: bytes) -> None:
         """Run one flow and send its reply."""
+        view = self._view
         try:
             request = worker_pb2.RunFlow.FromString(frame)
             message = event_pb2.PostLoginEvent.FromString(request.event)
         except DecodeError:
             os._exit(EXIT_PROTOCOL)
         nonce = request.nonce
-        started_ns = time.monotonic_ns()
+        started_ns = now_ns = time.monotonic_ns()
         flow_deadline_ns = started_ns + request.budget_us * 1000
         length = 0
-        journal.write_phase(self._view, nonce, started_ns, 0, journal.Phase.IDLE, 0)
-        fragments: list[bytes] = []
         retire = False
+        fragments: list[bytes] = []
+        journal.write_phase(view, nonce, started_ns, 0, journal.Phase.IDLE, 0)
         for index, step in enumerate(request.steps):
             code = self._codes.get(step.revision)
             if code is None:
                 before_ns = time.monotonic_ns()
-                journal.write_phase(self._view, nonce, before_ns, index, journal.Phase.COMPILING, length)
+                journal.write_phase(view, nonce, before_ns, index, journal.Phase.COMPILING, length)
                 code = self._compile(step)
                 # A flow's budget belongs to the tenant's code, not to our compiler.
                 flow_deadline_ns += time.monotonic_ns() - before_ns
-            namespace = None
+            namespace: dict[str, Any] | None = None
+            wall_ns = cpu_ns = 0
             if isinstance(code, tuple):
                 report = _rejected(code)
             elif request.check_only:
@@ -155,7 +165,8 @@ class _Worker:
                 budget_ns = min(step.budget_us * 1000, flow_deadline_ns - now_ns)
                 if budget_ns <= 0:
                     break
-                journal.write_phase(self._view, nonce, now_ns, index, journal.Phase.RUNNING, length)
+                journal.write_phase(view, nonce, now_ns, index, journal.Phase.RUNNING, length)
+                cpu_from_ns = time.thread_time_ns()
                 report, namespace = execution.execute(
                     code,
                     step.handler or execution.HANDLER,
@@ -167,31 +178,39 @@ class _Worker:
                     budget_ns,
                     request.output_bytes,
                 )
-            fragment = worker_pb2.FlowReply(steps=(report,)).SerializeToString()
-            if length + len(fragment) > self._reply_max - 64:
-                report = _reply_too_long(report)
-                fragment = worker_pb2.FlowReply(steps=(report,)).SerializeToString()
-            length = journal.append_report(self._view, length, fragment)
+                cpu_ns = time.thread_time_ns() - cpu_from_ns
+                wall_ns = time.monotonic_ns() - now_ns
+            fragment = _fragment(report, wall_ns, cpu_ns)
+            if length + len(fragment) > self._reply_max:
+                report = _reply_too_long()
+                fragment = _fragment(report, wall_ns, cpu_ns)
+            length = journal.append_report(view, length, fragment)
             fragments.append(fragment)
             if namespace is not None:
-                journal.write_phase(self._view, nonce, time.monotonic_ns(), index, journal.Phase.TEARDOWN, length)
+                journal.write_phase(view, nonce, now_ns + wall_ns, index, journal.Phase.TEARDOWN, length)
                 namespace.clear()
-                # The action's cycles die here, inside a budget, not in the next login.
-                gc.collect()
+                # The action's cycles die here and not in the next login; all that is older is frozen, so this is cheap.
+                gc.collect(1 if wall_ns < _LONG_NS else 2)
             if report.verdict == execution.EXHAUSTED:
                 retire = True
-            if report.verdict != execution.COMPLETED:
-                if step.stop_on_failure:
-                    break
-            elif any(command.op in _TERMINAL for command in report.commands):
+            if step.stop_on_failure and report.verdict != execution.COMPLETED:
+                break
+            if report.commands and any(command.op in _TERMINAL for command in report.commands):
                 break
         alarm.disarm()
         self._flows += 1
-        if not retire and (self._flows % _MEASURE_EVERY == 0 or time.monotonic_ns() - started_ns > 20_000_000):
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            retire = peak - self._rss_base_kib > _RETIRE_ABOVE_KIB
+        if not retire and (self._flows % _MEASURE_EVERY == 0 or now_ns - started_ns > _LONG_NS):
+            retire = self._outworn()
         fragments.append(worker_pb2.FlowReply(nonce=nonce, retire=retire).SerializeToString())
         _write(self._fd, b"".join(fragments))
+
+    def _outworn(self) -> bool:
+        """Has this process grown or worked more than it is worth keeping?"""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return (
+            usage.ru_maxrss - self._rss_base_kib > _RETIRE_ABOVE_KIB
+            or usage.ru_utime + usage.ru_stime > _RETIRE_ABOVE_CPU_S
+        )
 
     def _compile(self, step: worker_pb2.Step) -> CodeType | tuple[language.Fault, ...]:
         if not step.HasField("source"):
@@ -233,14 +252,18 @@ def _rejected(faults: tuple[language.Fault, ...]) -> worker_pb2.StepReport:
     return report
 
 
-def _reply_too_long(report: worker_pb2.StepReport) -> worker_pb2.StepReport:
+def _reply_too_long() -> worker_pb2.StepReport:
     return worker_pb2.StepReport(
         verdict=execution.EXHAUSTED,
         error_type="ReplyLimitExceeded",
         error_message="the action asked for more than fits into a reply: record fewer or smaller values",
-        wall_us=report.wall_us,
-        cpu_us=report.cpu_us,
     )
+
+
+def _fragment(report: worker_pb2.StepReport, wall_ns: int, cpu_ns: int) -> bytes:
+    return worker_pb2.FlowReply(
+        steps=(report,), wall_us=(wall_ns // 1000,), cpu_us=(cpu_ns // 1000,)
+    ).SerializeToString()
 
 
 _TERMINAL: Final = frozenset(call.op for call in surface.SURFACE if call.terminal)

@@ -14,8 +14,8 @@ from runtime.core.model import (
     Command,
     Contribution,
     Decision,
-    EventFacts,
     Execution,
+    Facts,
     Multifactor,
     OnError,
     Settings,
@@ -137,9 +137,7 @@ class Fold:
             self.failed.append(position)
             self.asked.append((execution.action, "on_error.require_mfa", f"require any, the action {verdict}"))
 
-    def decide(
-        self, executions: tuple[Execution, ...], settings: Settings, facts: Callable[[], EventFacts]
-    ) -> Decision:
+    def decide(self, executions: tuple[Execution, ...], settings: Settings, facts: Callable[[], Facts]) -> Decision:
         """Apply the tenant's settings to what was asked for: deny, then multifactor, then policy."""
         if self.access is not None:
             return self._denied(executions)
@@ -202,7 +200,7 @@ class Fold:
         return tuple(trace)
 
 
-def aggregate(executions: Sequence[Execution], settings: Settings, facts: Callable[[], EventFacts]) -> Decision:
+def aggregate(executions: Sequence[Execution], settings: Settings, facts: Callable[[], Facts]) -> Decision:
     """Decide one login from the executions of its flow, in flow order.
 
     `facts` reads the event: it is called only when the decision depends on it. The decision owns its dictionaries, but

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runtime.core import policy
-from runtime.core.model import FACTOR_NAMES, EventFacts, Experience, Merge, Multifactor, Policy, Settings
+from runtime.core.model import FACTOR_NAMES, Experience, Facts, Merge, Multifactor, Policy, Settings
 
 FACTORS: dict[tuple[str, Experience], tuple[str, ...]] = {
     ("any", Experience.CLASSIC): ("push-notification", "sms", "otp"),
@@ -44,7 +44,7 @@ BACK_CHANNEL_PROTOCOLS = frozenset(
 )
 
 
-def offer(provider: str, settings: Settings, facts: Callable[[], EventFacts]) -> tuple[str, ...]:
+def offer(provider: str, settings: Settings, facts: Callable[[], Facts]) -> tuple[str, ...]:
     """List the factors to offer for a provider, safest first; empty when the login cannot be completed.
 
     `any` means every factor that the tenant enabled; an explicit provider overrides the tenant's choice of factors.
@@ -62,7 +62,7 @@ def offer(provider: str, settings: Settings, facts: Callable[[], EventFacts]) ->
 
 
 def resolve(
-    winner: policy.Request | None, failed: bool, settings: Settings, facts: Callable[[], EventFacts]
+    winner: policy.Request | None, failed: bool, settings: Settings, facts: Callable[[], Facts]
 ) -> Multifactor | None:
     """Apply the order of precedence: an action's requirement, a failed action, a lifting, the tenant's policy.
 

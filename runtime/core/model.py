@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Origin = Literal["action", "policy", "on_error"]
 Outcome = Literal["allow", "mfa_required", "deny", "suspend"]
@@ -117,6 +117,34 @@ class Settings:
     merge: Merge = Merge.LAST_CALL
     # Whether an action's `enable("none")` also lifts the adaptive policy; it always lifts the policy `always`.
     none_lifts_adaptive: bool = False
+
+
+class Facts(Protocol):
+    """The few members of the event that a decision may depend on; each may be read when it is asked for."""
+
+    @property
+    def protocol(self) -> str | None:
+        """The transaction's protocol."""
+
+    @property
+    def prompt(self) -> tuple[str, ...]:
+        """OIDC prompt instructions."""
+
+    @property
+    def acr_values(self) -> tuple[str, ...]:
+        """Requested authentication context classes."""
+
+    @property
+    def risk_confidence(self) -> str | None:
+        """The risk assessment's overall confidence."""
+
+    @property
+    def enrolled(self) -> tuple[str, ...] | None:
+        """Types of the user's factors; None when the gateway did not say."""
+
+    @property
+    def email_verified(self) -> bool:
+        """Was the user's address verified?"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from runtime.core.model import EventFacts, Merge, Policy, Settings
+from runtime.core.model import Facts, Merge, Policy, Settings
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ def merge(requests: Sequence[Request], rule: Merge) -> Request:
     return Request(winner.position, winner.provider, all(said) if said else None, next(options, None))
 
 
-def low_confidence(facts: EventFacts) -> bool:
+def low_confidence(facts: Facts) -> bool:
     """Tell whether the adaptive policy asks for a factor.
 
     Only `medium`, `high` and `neutral` are good enough. A missing assessment counts as low, as a failing assessor does
@@ -63,7 +63,7 @@ def low_confidence(facts: EventFacts) -> bool:
     return facts.risk_confidence not in ("medium", "high", "neutral")
 
 
-def required(settings: Settings, lifted: bool, facts: Callable[[], EventFacts]) -> bool:
+def required(settings: Settings, lifted: bool, facts: Callable[[], Facts]) -> bool:
     """Tell whether the tenant's policy requires a factor when no action does. `lifted`: an action enabled `none`."""
     if settings.policy is Policy.NEVER:
         return False

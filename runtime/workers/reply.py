@@ -6,6 +6,7 @@ runner with a reply frame, or with a copy of a killed worker's journal.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
@@ -30,74 +31,98 @@ _LINE_MAX: Final = 1_000_000
 _TIME_US_MAX: Final = 3_600_000_000
 
 
-def parse(data: bytes, nonce: int | None) -> worker_pb2.FlowReply:
-    """Parse a reply, or (nonce None) the reports in a journal.
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply whose reports are not parsed yet. There are as many times as reports, and they are possible ones."""
 
-    Raises: ProtocolViolation: not a reply, or the answer to another question.
+    steps: tuple[bytes, ...]
+    wall_us: tuple[int, ...]
+    cpu_us: tuple[int, ...]
+    retire: bool
+
+
+def parse(data: bytes, nonce: int | None, asked: int) -> Reply:
+    """Parse a reply, or (nonce None) the reports in a journal; `asked` is the number of steps in the question.
+
+    Raises: ProtocolViolation: not a reply, the answer to another question, or not of its shape.
     """
     try:
-        reply = worker_pb2.FlowReply.FromString(data)
+        reply = worker_pb2.FlowReplyEnvelope.FromString(data)
     except DecodeError:
         raise ProtocolViolation("a reply cannot be parsed") from None
     if nonce is not None and reply.nonce != nonce:
         raise ProtocolViolation("a reply carries the nonce of another question")
-    return reply
+    steps = tuple(reply.steps)
+    wall_us = tuple(reply.wall_us)
+    cpu_us = tuple(reply.cpu_us)
+    if len(steps) > asked:
+        raise ProtocolViolation(f"a reply reports {len(steps)} steps; {asked} were asked for")
+    if not len(steps) == len(wall_us) == len(cpu_us):
+        raise ProtocolViolation("a reply has not one time for each step")
+    if steps and not (
+        min(wall_us) >= 0 and min(cpu_us) >= 0 and max(wall_us) <= _TIME_US_MAX and max(cpu_us) <= _TIME_US_MAX
+    ):
+        raise ProtocolViolation("a reply has an impossible time")
+    return Reply(steps, wall_us, cpu_us, reply.retire)
 
 
-def executions(reply: worker_pb2.FlowReply, bindings: Sequence[Binding], output_bytes: int) -> list[Execution]:
+def executions(reply: Reply, bindings: Sequence[Binding], output_bytes: int) -> list[Execution]:
     """Turn the step reports of a reply into executions, one per report, in binding order.
 
     Raises: ProtocolViolation: anything that our own worker code would not have said.
     """
-    steps = reply.steps
-    if len(steps) > len(bindings):
-        raise ProtocolViolation(f"a reply reports {len(steps)} steps; {len(bindings)} were asked for")
-    return [_execution(step, binding, output_bytes) for step, binding in zip(steps, bindings, strict=False)]
+    return [
+        _execution(step, binding, output_bytes, wall_us, cpu_us)
+        for step, binding, wall_us, cpu_us in zip(reply.steps, bindings, reply.wall_us, reply.cpu_us, strict=False)
+    ]
 
 
-def _execution(step: worker_pb2.StepReport, binding: Binding, output_bytes: int) -> Execution:
+def faults(step: bytes) -> list[worker_pb2.Fault]:
+    """Return the compiler's faults in a step report, with their texts made harmless."""
+    try:
+        report = worker_pb2.StepReport.FromString(step)
+    except DecodeError:
+        raise ProtocolViolation("a step report cannot be parsed") from None
+    return [
+        worker_pb2.Fault(line=fault.line, column=fault.column, message=_text(fault.message, _ERROR_CHARS))
+        for fault in report.faults
+    ]
+
+
+def _execution(data: bytes, binding: Binding, output_bytes: int, wall_us: int, cpu_us: int) -> Execution:
+    try:
+        step = worker_pb2.StepReport.FromString(data)
+    except DecodeError:
+        raise ProtocolViolation("a step report cannot be parsed") from None
     verdict = _VERDICTS.get(step.verdict)
     if verdict is None:
         raise ProtocolViolation(f"a step reports verdict {step.verdict}")
-    wall_us, cpu_us = step.wall_us, step.cpu_us
-    if not (0 <= wall_us <= _TIME_US_MAX and 0 <= cpu_us <= _TIME_US_MAX):
-        raise ProtocolViolation("a step reports an impossible time")
     output = step.output
     if output and len(output.encode()) > output_bytes + 4:
         raise ProtocolViolation(f"a step reports more than {output_bytes} bytes of output")
+    commands: tuple[Command, ...] = ()
+    error = None
     if verdict is Verdict.COMPLETED:
-        commands: tuple[Command, ...] = ()
         if step.commands:
             try:
                 checked = surface.parse_all([(c.op, c.args_json) for c in step.commands])
-            except surface.CommandError as error:
-                raise ProtocolViolation(f"a step reports an impossible command: {error}") from None
+            except surface.CommandError as fault:
+                raise ProtocolViolation(f"a step reports an impossible command: {fault}") from None
             commands = tuple([Command(c.op, args) for c, args in zip(step.commands, checked, strict=True)])
-        return Execution(
-            binding.action,
-            binding.revision,
-            binding.on_error,
-            verdict,
-            commands,
-            wall_us,
-            cpu_us,
-            None,
-            output,
-            step.output_truncated,
+    else:
+        if step.commands:
+            raise ProtocolViolation("a failed step reports commands")
+        if not 0 <= step.error_line <= _LINE_MAX:
+            raise ProtocolViolation("a step reports an impossible line")
+        error = ExecutionError(
+            _text(step.error_type, _TYPE_CHARS), _text(step.error_message, _ERROR_CHARS), step.error_line
         )
-    if step.commands:
-        raise ProtocolViolation("a failed step reports commands")
-    if not 0 <= step.error_line <= _LINE_MAX:
-        raise ProtocolViolation("a step reports an impossible line")
-    error = ExecutionError(
-        _text(step.error_type, _TYPE_CHARS), _text(step.error_message, _ERROR_CHARS), step.error_line
-    )
     return Execution(
         binding.action,
         binding.revision,
         binding.on_error,
         verdict,
-        (),
+        commands,
         wall_us,
         cpu_us,
         error,

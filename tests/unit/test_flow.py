@@ -43,6 +43,12 @@ def step(verdict: int = COMPLETED, *commands: tuple[str, str], **fields: Any) ->
     )
 
 
+def whole(nonce: int, *steps: worker_pb2.StepReport, **fields: Any) -> bytes:
+    """One reply, with a time for each step."""
+    times = {"wall_us": [5] * len(steps), "cpu_us": [4] * len(steps)} | fields
+    return worker_pb2.FlowReply(nonce=nonce, steps=steps, **times).SerializeToString()
+
+
 class Catalog:
     """One tenant, `acme`, with three actions."""
 
@@ -81,8 +87,14 @@ class Rig:
 
     def run(self) -> asyncio.Task[list[Execution]]:
         """Start one flow."""
-        deadline_ns = time.monotonic_ns() + 2_000_000_000
-        return asyncio.create_task(self.runner.run(self.plan, b"", deadline_ns, 0, bytes(16)))
+
+        async def executions() -> list[Execution]:
+            deadline_ns = time.monotonic_ns() + 2_000_000_000
+            ran = await self.runner.run(self.plan, b"", deadline_ns, 0, bytes(16))
+            assert [e.wall_us for e in ran.executions] == list(ran.wall_us)
+            return ran.executions
+
+        return asyncio.create_task(executions())
 
     async def question(self, worker: int = 0) -> tuple[FakeSpawned, worker_pb2.RunFlow]:
         """Wait until a worker has been asked."""
@@ -93,12 +105,12 @@ class Rig:
 
     def answer(self, spawned: FakeSpawned, nonce: int, *steps: worker_pb2.StepReport) -> None:
         """Send a whole reply."""
-        spawned.say(worker_pb2.FlowReply(nonce=nonce, steps=steps).SerializeToString())
+        spawned.say(whole(nonce, *steps))
 
     def note(self, spawned: FakeSpawned, nonce: int, index: int, phase: int, *steps: worker_pb2.StepReport) -> None:
         """Write the journal as a worker does."""
         view = memoryview(spawned.journal)
-        fragment = worker_pb2.FlowReply(steps=steps).SerializeToString()
+        fragment = whole(0, *steps)
         journal.write_phase(view, nonce, time.monotonic_ns(), index, phase, 0)
         journal.append_report(view, 0, fragment)
         view.release()
@@ -180,46 +192,21 @@ async def test_an_early_end_is_a_spent_budget(make: Any) -> None:
 
 
 LIES: list[tuple[str, Callable[[int], bytes]]] = [
-    ("wrong nonce", lambda nonce: worker_pb2.FlowReply(nonce=nonce + 1, steps=[step()] * 3).SerializeToString()),
+    ("wrong nonce", lambda nonce: whole(nonce + 1, *[step()] * 3)),
     ("not protobuf", lambda _: b"\xff\xff\xff\xff"),
-    ("no step", lambda nonce: worker_pb2.FlowReply(nonce=nonce).SerializeToString()),
-    ("four steps", lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step()] * 4).SerializeToString()),
-    ("verdict of the daemon", lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(8)]).SerializeToString()),
-    ("verdict 0", lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(0)]).SerializeToString()),
-    (
-        "unknown command",
-        lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(1, ("sys.exit", "{}"))]).SerializeToString(),
-    ),
-    (
-        "bad argument",
-        lambda nonce: worker_pb2.FlowReply(
-            nonce=nonce, steps=[step(1, ("multifactor.enable", '{"provider":"mine"}'))]
-        ).SerializeToString(),
-    ),
-    (
-        "arguments that are not JSON",
-        lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(1, ("access.deny", "{"))]).SerializeToString(),
-    ),
-    (
-        "a failed step with commands",
-        lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(2, REQUIRE)]).SerializeToString(),
-    ),
-    (
-        "negative time",
-        lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(1, wall_us=-1)]).SerializeToString(),
-    ),
-    (
-        "too much output",
-        lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(1, output="x" * 20_000)]).SerializeToString(),
-    ),
-    (
-        "ran on after a denial",
-        lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(1, DENY), step()]).SerializeToString(),
-    ),
-    (
-        "101 commands",
-        lambda nonce: worker_pb2.FlowReply(nonce=nonce, steps=[step(1, *[REQUIRE] * 101)]).SerializeToString(),
-    ),
+    ("no step", lambda nonce: whole(nonce)),
+    ("four steps", lambda nonce: whole(nonce, *[step()] * 4)),
+    ("verdict of the daemon", lambda nonce: whole(nonce, step(8))),
+    ("verdict 0", lambda nonce: whole(nonce, step(0))),
+    ("unknown command", lambda nonce: whole(nonce, step(1, ("sys.exit", "{}")))),
+    ("bad argument", lambda nonce: whole(nonce, step(1, ("multifactor.enable", '{"provider":"mine"}')))),
+    ("arguments that are not JSON", lambda nonce: whole(nonce, step(1, ("access.deny", "{")))),
+    ("a failed step with commands", lambda nonce: whole(nonce, step(2, REQUIRE))),
+    ("negative time", lambda nonce: whole(nonce, step(), wall_us=[-1])),
+    ("no time", lambda nonce: whole(nonce, step(), wall_us=[])),
+    ("too much output", lambda nonce: whole(nonce, step(1, output="x" * 20_000))),
+    ("ran on after a denial", lambda nonce: whole(nonce, step(1, DENY), step())),
+    ("101 commands", lambda nonce: whole(nonce, step(1, *[REQUIRE] * 101))),
 ]
 
 
@@ -248,8 +235,8 @@ async def test_two_answers_are_violated(make: Any) -> None:
     rig = await make()
     task = rig.run()
     spawned, question = await rig.question()
-    whole = worker_pb2.FlowReply(nonce=question.nonce, steps=[step()] * 3).SerializeToString()
-    frame = len(whole).to_bytes(4) + whole
+    data = whole(question.nonce, *[step()] * 3)
+    frame = len(data).to_bytes(4) + data
     spawned.peer.sendall(frame + frame)
     assert verdicts(await task) == ["VIOLATED"] * 3
 
@@ -259,8 +246,8 @@ async def test_a_reply_byte_by_byte_is_read(make: Any) -> None:
     rig = await make()
     task = rig.run()
     spawned, question = await rig.question()
-    whole = worker_pb2.FlowReply(nonce=question.nonce, steps=[step()] * 3).SerializeToString()
-    for byte in len(whole).to_bytes(4) + whole:
+    data = whole(question.nonce, *[step()] * 3)
+    for byte in len(data).to_bytes(4) + data:
         spawned.peer.send(bytes([byte]))
         await asyncio.sleep(0)
     assert verdicts(await task) == ["COMPLETED"] * 3

@@ -62,23 +62,37 @@ class Step(_message.Message):
     def __init__(self, action: _Optional[str] = ..., revision: _Optional[bytes] = ..., source: _Optional[str] = ..., budget_us: _Optional[int] = ..., secrets: _Optional[_Mapping[str, str]] = ..., stop_on_failure: _Optional[bool] = ..., handler: _Optional[str] = ...) -> None: ...
 
 class FlowReply(_message.Message):
-    __slots__ = ("nonce", "steps", "memory_bytes", "retire")
+    __slots__ = ("nonce", "steps", "wall_us", "cpu_us", "retire")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
-    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    WALL_US_FIELD_NUMBER: _ClassVar[int]
+    CPU_US_FIELD_NUMBER: _ClassVar[int]
     RETIRE_FIELD_NUMBER: _ClassVar[int]
     nonce: int
     steps: _containers.RepeatedCompositeFieldContainer[StepReport]
-    memory_bytes: int
+    wall_us: _containers.RepeatedScalarFieldContainer[int]
+    cpu_us: _containers.RepeatedScalarFieldContainer[int]
     retire: bool
-    def __init__(self, nonce: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[StepReport, _Mapping]]] = ..., memory_bytes: _Optional[int] = ..., retire: _Optional[bool] = ...) -> None: ...
+    def __init__(self, nonce: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[StepReport, _Mapping]]] = ..., wall_us: _Optional[_Iterable[int]] = ..., cpu_us: _Optional[_Iterable[int]] = ..., retire: _Optional[bool] = ...) -> None: ...
 
-class StepReport(_message.Message):
-    __slots__ = ("verdict", "commands", "wall_us", "cpu_us", "error_type", "error_message", "error_line", "output", "output_truncated", "faults")
-    VERDICT_FIELD_NUMBER: _ClassVar[int]
-    COMMANDS_FIELD_NUMBER: _ClassVar[int]
+class FlowReplyEnvelope(_message.Message):
+    __slots__ = ("nonce", "steps", "wall_us", "cpu_us", "retire")
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
     WALL_US_FIELD_NUMBER: _ClassVar[int]
     CPU_US_FIELD_NUMBER: _ClassVar[int]
+    RETIRE_FIELD_NUMBER: _ClassVar[int]
+    nonce: int
+    steps: _containers.RepeatedScalarFieldContainer[bytes]
+    wall_us: _containers.RepeatedScalarFieldContainer[int]
+    cpu_us: _containers.RepeatedScalarFieldContainer[int]
+    retire: bool
+    def __init__(self, nonce: _Optional[int] = ..., steps: _Optional[_Iterable[bytes]] = ..., wall_us: _Optional[_Iterable[int]] = ..., cpu_us: _Optional[_Iterable[int]] = ..., retire: _Optional[bool] = ...) -> None: ...
+
+class StepReport(_message.Message):
+    __slots__ = ("verdict", "commands", "error_type", "error_message", "error_line", "output", "output_truncated", "faults")
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    COMMANDS_FIELD_NUMBER: _ClassVar[int]
     ERROR_TYPE_FIELD_NUMBER: _ClassVar[int]
     ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
     ERROR_LINE_FIELD_NUMBER: _ClassVar[int]
@@ -87,15 +101,13 @@ class StepReport(_message.Message):
     FAULTS_FIELD_NUMBER: _ClassVar[int]
     verdict: int
     commands: _containers.RepeatedCompositeFieldContainer[Command]
-    wall_us: int
-    cpu_us: int
     error_type: str
     error_message: str
     error_line: int
     output: str
     output_truncated: bool
     faults: _containers.RepeatedCompositeFieldContainer[Fault]
-    def __init__(self, verdict: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., wall_us: _Optional[int] = ..., cpu_us: _Optional[int] = ..., error_type: _Optional[str] = ..., error_message: _Optional[str] = ..., error_line: _Optional[int] = ..., output: _Optional[str] = ..., output_truncated: _Optional[bool] = ..., faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ...) -> None: ...
+    def __init__(self, verdict: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., error_type: _Optional[str] = ..., error_message: _Optional[str] = ..., error_line: _Optional[int] = ..., output: _Optional[str] = ..., output_truncated: _Optional[bool] = ..., faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ...) -> None: ...
 
 class Command(_message.Message):
     __slots__ = ("op", "args_json")

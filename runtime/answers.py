@@ -1,0 +1,116 @@
+"""Remembers what a flow's reports led to, because most logins of a tenant end like one before.
+
+Knows decisions, their messages and which members of an event they looked at. Must not know workers or gRPC. Called by
+the flow runner. Aggregation is a pure function, so the same reports of the same flow give the same decision; what
+differs from login to login (ids, times, revision) is filled in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from vestibule.v1 import runtime_service_pb2
+
+from runtime import codec
+from runtime.core.aggregate import aggregate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runtime.core.model import Decision, Execution, Settings
+
+# Of one flow. A tenant whose logins all end differently pays the ordinary price, and no other tenant does.
+_KEYS_MAX: Final = 16
+_FACTS_MAX: Final = 16
+_KEY_BYTES_MAX: Final = 4096
+
+
+class Answer:
+    """A decision and its message, ready to be filled in."""
+
+    __slots__ = ("_cpu", "_message", "_response", "_wall", "decision")
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+        self._response = runtime_service_pb2.ExecutePostLoginResponse(decision=codec.encode(decision, "", 0, 0))
+        self._message = self._response.decision
+        self._wall = [report.wall_time for report in self._message.executions]
+        self._cpu = [report.cpu_time for report in self._message.executions]
+
+    def fill(
+        self,
+        request_id: str,
+        decision_id: str,
+        catalog_revision: int,
+        wall_us: int,
+        step_wall_us: Sequence[int],
+        step_cpu_us: Sequence[int],
+    ) -> bytes:
+        """Return the serialized ExecutePostLoginResponse of one login."""
+        self._response.request_id = request_id
+        message = self._message
+        message.decision_id = decision_id
+        message.catalog_revision = catalog_revision
+        codec.set_duration(message.wall_time, wall_us)
+        for duration, us in zip(self._wall, step_wall_us, strict=False):
+            codec.set_duration(duration, us)
+        for duration, us in zip(self._cpu, step_cpu_us, strict=False):
+            codec.set_duration(duration, us)
+        data: bytes = self._response.SerializeToString()
+        return data
+
+
+class _Entry:
+    __slots__ = ("by_facts", "consulted", "executions")
+
+    def __init__(self, executions: tuple[Execution, ...]) -> None:
+        self.executions = executions
+        self.consulted: tuple[str, ...] = ()
+        self.by_facts: dict[tuple[Any, ...], Answer] = {}
+
+
+class Answers:
+    """The remembered answers of one flow at one revision of the catalog."""
+
+    __slots__ = ("_entries", "_settings")
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._entries: dict[tuple[bytes, ...], _Entry] = {}
+
+    def executions(self, steps: tuple[bytes, ...]) -> tuple[Execution, ...] | None:
+        """Return the executions of these very reports, if they were checked before; the times are of another login."""
+        entry = self._entries.get(steps)
+        return entry.executions if entry is not None else None
+
+    def decide(self, steps: tuple[bytes, ...] | None, executions: Sequence[Execution], event: bytes) -> Answer:
+        """Return the answer to a login.
+
+        Args:
+            steps: the reports that the executions were read from; None when they were not all read from one reply.
+            executions: of every binding, in order.
+            event: serialized; parsed only if the decision depends on it.
+        """
+        reader = codec.EventReader(event)
+        entry = self._entries.get(steps) if steps is not None else None
+        if entry is not None:
+            facts = tuple([reader.get(name) for name in entry.consulted])
+            answer = entry.by_facts.get(facts)
+            if answer is not None:
+                return answer
+        answer = Answer(aggregate(executions, self._settings, lambda: reader))
+        if steps is None or sum(map(len, steps)) > _KEY_BYTES_MAX or answer.decision.degraded:
+            return answer
+        if entry is None:
+            if any(execution.output for execution in executions):
+                # What an action prints is rarely the same twice.
+                return answer
+            if len(self._entries) >= _KEYS_MAX:
+                self._entries.clear()
+            entry = self._entries[steps] = _Entry(tuple(executions))
+        consulted = tuple(sorted(reader.read))
+        if consulted != entry.consulted or len(entry.by_facts) >= _FACTS_MAX:
+            entry.by_facts.clear()
+            entry.consulted = consulted
+        entry.by_facts[tuple([reader.get(name) for name in consulted])] = answer
+        return answer

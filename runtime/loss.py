@@ -1,0 +1,82 @@
+"""What it means for a login that a worker was killed, died or lied: verdicts for the executions it did not report.
+
+Knows phases, exit codes and verdicts. Must not know pools, sockets or clocks. Called by the flow runner.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from runtime.core.model import Execution, ExecutionError, Verdict
+from sandbox.journal import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runtime.catalog.base import Binding
+
+_EXIT_MEMORY: Final = 4
+"""As `sandbox.worker.EXIT_MEMORY`; a test holds the two equal."""
+
+_CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
+
+
+class Failure(NamedTuple):
+    """How an execution failed, for its report."""
+
+    verdict: Verdict
+    error_type: str
+    message: str
+
+
+BUDGET_SPENT: Final = Failure(
+    Verdict.TIMED_OUT, "BudgetExceeded", "the flow's budget was used up before this action could run"
+)
+WORKERS_DIED: Final = Failure(Verdict.CRASHED, "WorkerLost", "the workers that ran this action died")
+LIED: Final = Failure(Verdict.VIOLATED, "ProtocolViolation", "the worker broke its protocol")
+
+
+def failed(binding: Binding, failure: Failure, wall_us: int = 0) -> Execution:
+    """Make the execution of a binding that failed."""
+    error = ExecutionError(failure.error_type, failure.message)
+    return Execution(binding.action, binding.revision, binding.on_error, failure.verdict, wall_us=wall_us, error=error)
+
+
+def fill(done: list[Execution], bindings: Sequence[Binding], failure: Failure) -> None:
+    """Let every binding without an execution have failed."""
+    done += [failed(binding, failure) for binding in bindings[len(done) :]]
+
+
+def skip(done: list[Execution], bindings: Sequence[Binding]) -> None:
+    """Let every binding without an execution be skipped: the flow had ended."""
+    done += [Execution(b.action, b.revision, b.on_error, Verdict.SKIPPED) for b in bindings[len(done) :]]
+
+
+def of_kill(phase: int, wall_us: int) -> Failure:
+    """Say how the step failed in which the watchdog killed its worker."""
+    if phase == Phase.COMPILING:
+        return Failure(Verdict.TIMED_OUT, "BudgetExceeded", "compiling the action took too long: simplify it")
+    return Failure(
+        Verdict.TIMED_OUT,
+        "BudgetExceeded",
+        f"the action was killed after {wall_us / 1000:.0f} ms: it did not return within its budget and could not be "
+        "interrupted (a single long operation, such as a huge power or a loop inside a built-in function)",
+    )
+
+
+def of_death(code: int) -> Failure | None:
+    """Say how the step failed in which its worker died, from the exit code or negated signal.
+
+    None: killed by somebody else, an operator or the kernel's OOM killer, so perhaps not the action's fault.
+    """
+    if code == -signal.SIGSYS:
+        return Failure(Verdict.VIOLATED, "ForbiddenSystemCall", "the action caused a forbidden system call")
+    if code == -signal.SIGXCPU:
+        return Failure(Verdict.TIMED_OUT, "CpuLimitExceeded", "the action used up its processor time")
+    if -code in _CRASHES:
+        name = signal.Signals(-code).name
+        return Failure(Verdict.CRASHED, "InterpreterCrashed", f"the action crashed its interpreter ({name})")
+    if code == _EXIT_MEMORY:
+        return Failure(Verdict.EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit")
+    return None
