@@ -1,8 +1,12 @@
 """Auth0's JSON of an event: both spellings, absent and empty told apart, faults named by their path."""
 
+import contextlib
 import json
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from vestibule.v1.event_pb2 import PostLoginEvent
 
 from runtime.errors import InvalidEvent
@@ -142,3 +146,44 @@ def test_whatever_is_accepted_can_be_parsed_by_the_daemon(opening: str, closing:
         PostLoginEvent.FromString(event.SerializeToString())
         deepest = depth
     assert deepest >= 10
+
+
+def _members() -> list[str]:
+    found: set[str] = {"methods", "x"}
+    queue: list[Any] = [PostLoginEvent.DESCRIPTOR]
+    while queue:
+        for field in queue.pop().fields:
+            if field.name not in found:
+                found |= {field.name, field.json_name}
+                if field.message_type is not None and field.message_type.file.name.startswith("vestibule"):
+                    queue.append(field.message_type)
+    return sorted(found)
+
+
+_LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+_JSON = st.recursive(
+    _LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_members()), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from([f.name for f in PostLoginEvent.DESCRIPTOR.fields]), _JSON, max_size=5))
+def test_any_json_is_an_event_or_a_named_fault(value: dict[str, Any]) -> None:
+    """Whatever the JSON, the answer is an event that the daemon can parse, or a fault that names its place."""
+    named = "event"
+    try:
+        event = from_json(value)
+        assert PostLoginEvent.FromString(event.SerializeToString()) == event
+    except InvalidEvent as error:
+        named = str(error)
+    assert named.startswith("event")
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40) | st.binary(max_size=40))
+def test_any_text_is_an_event_or_a_fault(text: str | bytes) -> None:
+    """Text that is no JSON is a fault, never another error."""
+    with contextlib.suppress(InvalidEvent):
+        loads(text)

@@ -1,6 +1,8 @@
 """The request decoder: what reaches a flow is checked, what does not is refused by field."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import ExecutePostLoginRequest
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
@@ -95,3 +97,29 @@ def test_unknown_fields_are_ignored() -> None:
     newer = EVENT.SerializeToString() + b"\xf8\x3f\x01"
     data = ExecuteEnvelope(tenant_id="acme", request_id="r", event=newer).SerializeToString() + b"\xf8\x3f\x01"
     assert decode(data, LIMIT)[2] == newer
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
+    """Hostile bytes give a request within its limits or an error for the caller; nothing else, ever."""
+    try:
+        tenant_id, request_id, event = decode(data, 100)
+    except InvalidRequest:
+        return
+    assert 0 < len(tenant_id) <= 64
+    assert 0 < len(request_id) <= 128
+    assert len(event) <= 100
+
+
+@settings(deadline=None)
+@given(st.text(max_size=80), st.text(max_size=140), st.binary(max_size=60))
+def test_any_fields_are_decoded_or_refused(tenant_id: str, request_id: str, event: bytes) -> None:
+    """The same, for bytes that are an envelope."""
+    data = ExecuteEnvelope(tenant_id=tenant_id, request_id=request_id, event=event).SerializeToString()
+    field = ""
+    try:
+        assert decode(data, 100)[0] == tenant_id
+    except InvalidRequest as error:
+        field = error.field
+    assert field in ("", "tenant_id", "request_id", "event", "request")
