@@ -16,7 +16,7 @@ from typing import NoReturn
 from runtime import errors
 from runtime.commands.output import Exit, complain, plural
 
-COMMANDS = ("serve", "apply", "execute", "check", "run", "doctor", "check_config")
+COMMANDS = ("serve", "apply", "execute", "check", "run", "doctor", "check_config", "bench", "demo")
 
 
 def version() -> str:

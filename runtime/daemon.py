@@ -13,9 +13,9 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TextIO
 
 import uvloop
 
@@ -35,11 +35,14 @@ _STUCK_S: Final = 10.0
 _MAX_FILES: Final = 1 << 20
 _FILES_PER_WORKER: Final = 3
 
+OnStarted = Callable[[str, str], Awaitable[bool]]
+"""Called with the gRPC and the HTTP address once the daemon serves; it stops when the answer is False."""
+
 
 class Daemon:
     """One daemon in one event loop. Construct it inside the loop."""
 
-    def __init__(self, config: Config, version: str, log: Log) -> None:
+    def __init__(self, config: Config, version: str, log: Log, on_started: OnStarted | None = None) -> None:
         self._config = config
         self._version = version
         self._log = log
@@ -51,6 +54,7 @@ class Daemon:
         self._catalog = SqliteCatalog(path, on_change=lambda event, fields: self._catalog_changed(event, fields))
         self._pool = Pool(config, zygotes(config), self._metrics, log)
         self._server: _Server | None = None
+        self._on_started = on_started
 
     async def run(self) -> None:
         """Serve until a signal. Raises: StartError, WorkerStartError, CatalogUnavailable, before anything is served."""
@@ -87,6 +91,10 @@ class Daemon:
             self._server = server
             self._started(server.port, http.port)
             try:
+                if self._on_started is not None:
+                    listen = _bound(self._config.listen, server.port)
+                    if not await self._on_started(listen, _bound(self._config.metrics_listen, http.port)):
+                        self._stop.set()
                 await self._stop.wait()
             finally:
                 await self._drain(server)
@@ -165,19 +173,19 @@ class _Server(Protocol):
     async def stop(self, drain_s: float) -> bool: ...
 
 
-def serve(config: Config, version: str) -> None:
-    """Run a daemon until it is told to stop."""
-    log = build(config.log)
+def serve(config: Config, version: str, *, stream: TextIO | None = None, on_started: OnStarted | None = None) -> None:
+    """Run a daemon until it is told to stop. `stream` takes the log, standard error otherwise."""
+    log = build(config.log, stream)
     undo = forward_libraries(log)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(config, version, log))
+            runner.run(_run(config, version, log, on_started))
     finally:
         undo()
 
 
-async def _run(config: Config, version: str, log: Log) -> None:
-    await Daemon(config, version, log).run()
+async def _run(config: Config, version: str, log: Log, on_started: OnStarted | None) -> None:
+    await Daemon(config, version, log, on_started).run()
 
 
 def _bound(address: str, port: int) -> str:
