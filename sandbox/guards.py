@@ -199,13 +199,13 @@ def guarded_unpack(value: Any, spec: tuple[Any, ...]) -> list[Any]:
 
     Args:
         value: what is assigned to a target with targets inside.
-        spec: `(least length, ((index, spec of the inner target), ...))`; an index after a star counts from the end.
+        spec: `(least length, whether a star takes more, ((index, spec of the inner target), ...))`; an index after a
+            star counts from the end.
     """
     items = list(guarded_getiter(value))
-    least, inner = spec
-    if len(items) >= least:  # else the interpreter says what is missing
+    least, starred, inner = spec
+    if len(items) == least or (starred and len(items) > least):  # else the interpreter says what is wrong
         for index, deeper in inner:
-            # A tuple too long for a target without star has no such item: the interpreter says so as well.
             items[index] = guarded_unpack(items[index], deeper)
     return items
 
@@ -244,7 +244,7 @@ _DICTS = frozenset(kind for kind in WRITABLES if issubclass(kind, dict))
 
 
 def guarded_inplace_mod_item(value: Any, key: Any, right: Any) -> None:
-    """Do `value[key] %= right`."""
+    """Do `value[key] %= right`; unlike in Python `right` has been evaluated before `value[key]` is read."""
     target = guarded_write(value)
     target[key] = guarded_mod(target[key], right)
 

@@ -39,7 +39,7 @@ ALLOWED = (
 # Refused, and yet looked into, so that all faults of an action are told at once.
 LOOKED_INTO = frozenset({"With", "AsyncWith", "AsyncFor", "AsyncFunctionDef", "TryStar", "Await", "Yield", "YieldFrom"})
 
-Spec = tuple[int, tuple[tuple[int, Any], ...]]
+Spec = tuple[int, bool, tuple[tuple[int, Any], ...]]
 
 
 def guard_call(name: str, args: list[Any], at: Any) -> ast.Call:
@@ -82,7 +82,7 @@ def _spec(target: Any) -> Spec:
             shift = len(target.elts)
         elif is_pattern(item):
             inner.append((index - shift, _spec(item)))
-    return least, tuple(inner)
+    return least, shift > 0, tuple(inner)
 
 
 def bound_names(node: Any) -> set[str]:

@@ -43,7 +43,7 @@ class Policy(Expressions):
         for target in node.targets:
             value: ast.expr = ast.copy_location(ast.Name(id=name, ctx=LOAD), node)
             if is_pattern(target):
-                spec = unpack_spec(target) or (0, ())
+                spec = unpack_spec(target) or (0, True, ())
                 value = guard_call("_unpack_sequence_", [value, constant(spec, node)], node)
             statements.append(ast.copy_location(ast.Assign(targets=[target], value=value), node))
         return statements

@@ -148,7 +148,7 @@ def test_closed_class() -> None:
         lambda: guards.guarded_write(closed),
         lambda: guards.GUARDS["_mapping_"](closed),
         lambda: guards.GUARDS["_kwargs_"](closed),
-        lambda: guards.GUARDS["_unpack_sequence_"]((1, closed), (2, ((1, (0, ())),))),
+        lambda: guards.GUARDS["_unpack_sequence_"]((1, closed), (2, False, ((1, (0, True, ())),))),
         lambda: list(guards.GUARDS["_iter_unpack_sequence_"]([closed], None)),
     ):
         with pytest.raises(TypeError):
