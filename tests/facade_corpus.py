@@ -76,7 +76,7 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
          " (now.time(), datetime.time), (now.timetz(), datetime.time), (now + datetime.timedelta(1), datetime.datetime),"
          " (now.replace(day=1), datetime.datetime), (now - now, datetime.timedelta), (datetime.date.min, datetime.date),"
          " (datetime.datetime.max, datetime.datetime), (datetime.time.min, datetime.time),"
-         " (now.date() - datetime.timedelta(1), datetime.date), (datetime.datetime.strptime('1', '%d'), datetime.datetime),"
+         " (now.date() - datetime.timedelta(1), datetime.date), (datetime.datetime.strptime('2000', '%Y'), datetime.datetime),"
          " (datetime.datetime.combine(now.date(), now.time()), datetime.datetime),"
          " (now.astimezone(datetime.UTC), datetime.datetime), (datetime.date.fromtimestamp(0), datetime.date))]",
          [True] * 14),

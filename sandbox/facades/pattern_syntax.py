@@ -73,6 +73,7 @@ class Translator:
         self.ascii = binary or bool(flags & A)
         self.at = 0
         self.out: list[str] = []
+        self.names: set[str] = set()
 
     def run(self) -> str:
         """Translate it all."""
@@ -115,8 +116,15 @@ class Translator:
             self.at = end + 1
             return
         if pattern.startswith("(?P<", self.at):
-            self.out.append("(?P<")
-            self.at += 4
+            end = pattern.find(">", self.at)
+            name = pattern[self.at + 4 : end] if end > 0 else ""
+            if not name.isidentifier() or not name.isascii():
+                self.fail("a group name must be made of ASCII letters, digits and underscores")
+            if name in self.names:
+                self.fail(f"redefinition of group name {name!r}")
+            self.names.add(name)
+            self.out.append(f"(?P<{name}>")
+            self.at = end + 1
             return
         end = self.at + 2
         while end < len(pattern) and pattern[end] in "aiLmsux-":

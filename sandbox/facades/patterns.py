@@ -6,12 +6,14 @@ Knows how a pattern of Python's differs from one of RE2's. Knows nothing of what
 Limits, for authors: no look-around and no back references (they need a backtracking engine, which an attacker's text
 can stall); `\\b` knows ASCII letters only; `$` means the very end of the text unless MULTILINE is set (Python's also
 accepts a newline there, which has let `admin\\n` through many a check); at most 1000 repetitions of a counted group.
+Two corners differ: a group repeated like `(b|)+` keeps its last match that is not empty, and `findall` of a lazy pattern
+that can match nothing, `a*?`, finds nothing only.
 """
 
 from __future__ import annotations
 
 import re as real
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar, Final, NoReturn, cast
 
 import re2
@@ -262,13 +264,29 @@ def _reason(error: Exception) -> str:
     return text[:200]
 
 
-def _call(name: str) -> Callable[..., Any]:
-    """Make the function of the module that compiles and calls method `name`."""
+def search(pattern: Any, string: Any, flags: int = 0) -> Match | None:
+    """Find the first match of a pattern anywhere in a text."""
+    return compile(pattern, flags).search(string)
 
-    def one(pattern: Any, string: Any, flags: int = 0) -> Any:
-        return getattr(compile(pattern, flags), name)(string)
 
-    return one
+def match(pattern: Any, string: Any, flags: int = 0) -> Match | None:
+    """Match a pattern at the beginning of a text."""
+    return compile(pattern, flags).match(string)
+
+
+def fullmatch(pattern: Any, string: Any, flags: int = 0) -> Match | None:
+    """Match a pattern with the whole of a text."""
+    return compile(pattern, flags).fullmatch(string)
+
+
+def findall(pattern: Any, string: Any, flags: int = 0) -> list[Any]:
+    """Return what every match of a pattern, or its groups, matched."""
+    return compile(pattern, flags).findall(string)
+
+
+def finditer(pattern: Any, string: Any, flags: int = 0) -> Iterator[Match]:
+    """Return every match of a pattern, one after the other."""
+    return compile(pattern, flags).finditer(string)
 
 
 def split(pattern: Any, string: Any, maxsplit: int = 0, flags: int = 0) -> list[Any]:
@@ -299,8 +317,7 @@ def modules() -> list[tuple[str, Module]]:
     members: dict[str, Any] = {
         "A": A, "ASCII": A, "DOTALL": S, "I": I, "IGNORECASE": I, "M": M, "MULTILINE": M, "NOFLAG": 0, "S": S, "U": U,
         "UNICODE": U, "VERBOSE": X, "X": X, "Match": Match, "Pattern": Pattern, "PatternError": PatternError,
-        "compile": compile, "error": PatternError, "escape": escape, "split": split, "sub": sub, "subn": subn,
+        "compile": compile, "error": PatternError, "escape": escape, "findall": findall, "finditer": finditer,
+        "fullmatch": fullmatch, "match": match, "search": search, "split": split, "sub": sub, "subn": subn,
     }  # fmt: skip
-    for name in ("findall", "finditer", "fullmatch", "match", "search"):
-        members[name] = _call(name)
     return [("re", module("re", members))]

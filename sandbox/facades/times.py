@@ -10,130 +10,14 @@ import calendar
 import datetime as real
 import importlib
 import time as real_time
-from collections.abc import Callable
 from typing import Any, Final
 
 from sandbox.facades.base import Module, module, opened
 from sandbox.facades.context import CURRENT
+from sandbox.facades.time_format import Fields, checked, write
 
 _NANO: Final = 1_000_000_000
 _EPOCH: Final = real.datetime(1970, 1, 1, tzinfo=real.UTC)
-
-
-class _Fields:
-    """What a format directive may ask for."""
-
-    __slots__ = ("micros", "offset", "when", "zone")
-
-    def __init__(self, when: tuple[int, ...], micros: int, offset: real.timedelta | None, zone: str) -> None:
-        # year, month, day, hour, minute, second, weekday (Monday 0), day of the year
-        self.when = when
-        self.micros = micros
-        self.offset = offset
-        self.zone = zone
-
-
-def _week(fields: _Fields, first: int) -> int:
-    # Weeks counted from the first day `first` (0 Monday, 6 Sunday) of the year; days before it are in week 0.
-    since_first = (fields.when[6] - first) % 7
-    return (fields.when[7] - 1 - since_first + 7) // 7
-
-
-def _iso(fields: _Fields) -> tuple[int, int, int]:
-    year, week, day = real.date(*fields.when[:3]).isocalendar()
-    return year, week, day
-
-
-def _offset(fields: _Fields, separator: str = "") -> str:
-    if fields.offset is None:
-        return ""
-    micros = fields.offset // real.timedelta(microseconds=1)
-    sign, micros = ("-", -micros) if micros < 0 else ("+", micros)
-    seconds, micros = divmod(micros, 1_000_000)
-    text = f"{sign}{seconds // 3600:02d}{separator}{seconds // 60 % 60:02d}"
-    if seconds % 60 or micros:
-        text += f"{separator}{seconds % 60:02d}"
-    return f"{text}.{micros:06d}" if micros else text
-
-
-# English names, as in the C locale; a name from the host's locale would make a decision depend on the host.
-_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS: Final = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-
-_DIRECTIVES: Final[dict[str, Callable[[_Fields], str]]] = {
-    "%": lambda f: "%",
-    "A": lambda f: _DAYS[f.when[6]],
-    "B": lambda f: _MONTHS[f.when[1] - 1],
-    "C": lambda f: f"{f.when[0] // 100:02d}",
-    "D": lambda f: _format("%m/%d/%y", f),
-    "F": lambda f: _format("%Y-%m-%d", f),
-    "G": lambda f: f"{_iso(f)[0]:04d}",
-    "H": lambda f: f"{f.when[3]:02d}",
-    "I": lambda f: f"{(f.when[3] + 11) % 12 + 1:02d}",
-    "M": lambda f: f"{f.when[4]:02d}",
-    "R": lambda f: _format("%H:%M", f),
-    "S": lambda f: f"{f.when[5]:02d}",
-    "T": lambda f: _format("%H:%M:%S", f),
-    "U": lambda f: f"{_week(f, 6):02d}",
-    "V": lambda f: f"{_iso(f)[1]:02d}",
-    "W": lambda f: f"{_week(f, 0):02d}",
-    "X": lambda f: _format("%H:%M:%S", f),
-    "Y": lambda f: f"{f.when[0]:04d}",
-    "Z": lambda f: f.zone,
-    "a": lambda f: _DAYS[f.when[6]][:3],
-    "b": lambda f: _MONTHS[f.when[1] - 1][:3],
-    "c": lambda f: _format("%a %b %e %H:%M:%S %Y", f),
-    "d": lambda f: f"{f.when[2]:02d}",
-    "e": lambda f: f"{f.when[2]:2d}",
-    "f": lambda f: f"{f.micros:06d}",
-    "h": lambda f: _MONTHS[f.when[1] - 1][:3],
-    "j": lambda f: f"{f.when[7]:03d}",
-    "m": lambda f: f"{f.when[1]:02d}",
-    "n": lambda f: "\n",
-    "p": lambda f: "AM" if f.when[3] < 12 else "PM",
-    "t": lambda f: "\t",
-    "u": lambda f: str(f.when[6] + 1),
-    "w": lambda f: str((f.when[6] + 1) % 7),
-    "x": lambda f: _format("%m/%d/%y", f),
-    "y": lambda f: f"{f.when[0] % 100:02d}",
-    "z": lambda f: _offset(f),
-}
-
-
-def _format(template: str, fields: _Fields) -> str:
-    """Write a time by a template.
-
-    Our own, because the C library's looks for time zone files on every call and its answer depends on the host.
-    """
-    head, *pieces = template.split("%")
-    parts = [head]
-    rest = iter(pieces)
-    for piece in rest:
-        if piece == "":  # "%%": split made an empty piece between the two
-            parts.append("%")
-            parts.append(next(rest, ""))
-            continue
-        bare = piece[0] == "-"
-        at = 1 if bare or piece[0] == ":" else 0
-        directive = piece[at : at + 1]
-        if piece[0] == ":" and directive == "z":
-            written = _offset(fields, ":")
-        elif directive in _DIRECTIVES and piece[0] != ":":
-            written = _DIRECTIVES[directive](fields)
-        else:
-            raise ValueError(f"strftime: unknown directive {'%' + piece[:2]!r}")
-        parts.append((written.lstrip("0 ") or "0") if bare else written)
-        parts.append(piece[at + 1 :])
-    return "".join(parts)
-
-
-def _text(template: object) -> str:
-    if type(template) is not str:
-        raise TypeError(f"strftime() takes a format text, not {type(template).__name__}")
-    return template
 
 
 class Time(real.time):
@@ -144,7 +28,7 @@ class Time(real.time):
     def strftime(self, format: str, /) -> str:
         """Write the time by a template; the day is 1900-01-01, as in Python."""
         when = (1900, 1, 1, self.hour, self.minute, self.second, 0, 1)
-        return _format(_text(format), _Fields(when, self.microsecond, self.utcoffset(), self.tzname() or ""))
+        return write(checked(format), Fields(when, self.microsecond, self.utcoffset(), self.tzname() or ""))
 
     def __format__(self, spec: str) -> str:
         return self.strftime(spec) if spec else str(self)
@@ -173,7 +57,7 @@ class Date(real.date):
     def strftime(self, format: str, /) -> str:
         """Write the day by a template."""
         when = (self.year, self.month, self.day, 0, 0, 0, self.weekday(), self.toordinal() - _year_start(self))
-        return _format(_text(format), _Fields(when, 0, None, ""))
+        return write(checked(format), Fields(when, 0, None, ""))
 
     def __format__(self, spec: str) -> str:
         return self.strftime(spec) if spec else str(self)
@@ -245,7 +129,7 @@ class Datetime(real.datetime, Date):
             *(self.year, self.month, self.day, self.hour, self.minute, self.second),
             *(self.weekday(), self.toordinal() - _year_start(self)),
         )
-        return _format(_text(format), _Fields(when, self.microsecond, self.utcoffset(), zone or ""))
+        return write(checked(format), Fields(when, self.microsecond, self.utcoffset(), zone or ""))
 
     def __format__(self, spec: str) -> str:
         return self.strftime(spec) if spec else str(self)
@@ -305,17 +189,12 @@ def strftime(template: str, fields: Any = None) -> str:
     except ValueError as error:
         raise ValueError(f"strftime: {error}") from None
     plain = (*when[:6], when.tm_wday % 7, min(max(when.tm_yday, 1), 366))
-    return _format(_text(template), _Fields(plain, 0, real.timedelta(0), "UTC"))
+    return write(checked(template), Fields(plain, 0, real.timedelta(0), "UTC"))
 
 
 def strptime(text: str, template: str = "%a %b %d %H:%M:%S %Y") -> real_time.struct_time:
     """Read fields from a text by a template."""
     return real_time.strptime(text, template)
-
-
-def timegm(fields: Any) -> int:
-    """Return the time stamp of fields in UTC."""
-    return int(calendar.timegm(tuple(fields)))
 
 
 def monthrange(year: int, month: int) -> tuple[int, int]:
@@ -397,7 +276,12 @@ def modules() -> list[tuple[str, Module]]:
             "calendar",
             module(
                 "calendar",
-                {"isleap": calendar.isleap, "monthrange": monthrange, "timegm": timegm, "weekday": weekday},
+                {
+                    "isleap": calendar.isleap,
+                    "monthrange": monthrange,
+                    "timegm": lambda fields: int(mktime(fields)),
+                    "weekday": weekday,
+                },
             ),
         ),
     ]

@@ -65,7 +65,7 @@ def test_corpus_mentions_every_name() -> None:
         ("import hashlib\nreturn hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)", ValueError, "iterations"),
         ("import hashlib\nreturn hashlib.pbkdf2_hmac('sha256', b'', b'', 1, 10**9)", ValueError, "dklen"),
         ("import hashlib\nreturn hashlib.new('whirlpool')", ValueError, "there are: blake2b"),
-        ("import hashlib\nreturn hashlib.scrypt", AttributeError, "pbkdf2_hmac"),
+        ("import hashlib\nreturn getattr(hashlib, 'scrypt')", AttributeError, "pbkdf2_hmac"),
         ("import hmac\nreturn hmac.new(b'k', b'm')", TypeError, "digestmod is missing"),
         ("import hmac\nreturn hmac.new(b'k', b'm', print)", ValueError, "unsupported hash"),
         ("import secrets\nreturn secrets.token_bytes(10**9)", ValueError, "bytes"),
@@ -75,7 +75,7 @@ def test_corpus_mentions_every_name() -> None:
         ("import uuid\nreturn uuid.uuid5('x', 'y')", TypeError, "UUID"),
         ("import uuid\nreturn uuid.uuid5(uuid.NAMESPACE_DNS, 3)", TypeError, "str"),
         ("import html\nreturn html.escape(3)", TypeError, "str"),
-        ("import time\nreturn time.sleep(1)", AttributeError, "clock stands still"),
+        ("import time\nreturn getattr(time, 'sleep')(1)", AttributeError, "clock stands still"),
         ("from datetime import datetime\nreturn datetime.now().strftime('%Q')", ValueError, "unknown directive"),
         ("from datetime import datetime\nreturn datetime.now().strftime(3)", TypeError, "format text"),
         ("import time\nreturn time.strftime('%Y', (2024, 13, 1, 0, 0, 0, 0, 1, 0))", ValueError, "month"),
@@ -150,15 +150,13 @@ def test_deepcopy_keeps_kinds() -> None:
 
 
 def test_preloaded_facades_import_and_open_nothing() -> None:
-    """After `preload` no line of the corpus imports a module or opens a file. Control: without it, some do."""
+    """After `preload` no line of the corpus imports a module or opens a file. Control: the same watch sees an import."""
     program = """
 import builtins, json, sys
 from sandbox import environment, language
 from tests.action_body import ENTRY, run
 from tests.facade_corpus import bodies
-wanted = sys.argv[1] == "preloaded"
-if wanted:
-    environment.preload()
+environment.preload()
 compiled = [body for _, body, _ in bodies()]
 seen = []
 armed = False
@@ -178,6 +176,8 @@ for body in ("'a'.encode('nothing')", "b'a'.decode('rot13')", "str(b'a', 'zlib')
         run(body if "import" in body else "return " + body)
     except (LookupError, ImportError, language.Rejected):
         pass
+if sys.argv[1] == "control":
+    import colorsys
 armed = False
 print(json.dumps({"seen": seen, "modules": sorted(set(sys.modules) - before)}))
 """
@@ -195,5 +195,8 @@ print(json.dumps({"seen": seen, "modules": sorted(set(sys.modules) - before)}))
         answer: dict[str, list[str]] = json.loads(done.stdout)
         return answer
 
-    assert ask("preloaded") == {"seen": [], "modules": []}
-    assert ask("bare")["modules"]
+    assert ask("probe") == {"seen": [], "modules": []}
+    control = ask("control")
+    assert control["modules"] == ["colorsys"]
+    assert "import colorsys" in control["seen"]
+    assert any(line.startswith("open ") for line in control["seen"])
