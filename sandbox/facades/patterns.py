@@ -6,8 +6,8 @@ Knows how a pattern of Python's differs from one of RE2's. Knows nothing of what
 Limits, for authors: no look-around and no back references (they need a backtracking engine, which an attacker's text
 can stall); `\\b` knows ASCII letters only; `$` means the very end of the text unless MULTILINE is set (Python's also
 accepts a newline there, which has let `admin\\n` through many a check); at most 1000 repetitions of a counted group.
-Two corners differ: a group repeated like `(b|)+` keeps its last match that is not empty, and `findall` of a lazy pattern
-that can match nothing, `a*?`, finds nothing only.
+Two corners differ: a group repeated like `(b|)+` keeps its last match that is not empty, and `findall` of a lazy
+pattern that can match nothing, `a*?`, finds nothing only.
 """
 
 from __future__ import annotations

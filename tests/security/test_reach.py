@@ -143,6 +143,15 @@ def guarded(thing: Any, name: str) -> Any:
 
 def neighbours(thing: Any, read: Read, call: bool) -> Iterator[tuple[str, Any]]:
     """Yield what can be had from a value."""
+    if not isinstance(thing, (str, bytes, int, float)):
+        # First of all: the calls below may empty it.
+        try:
+            for index, item in enumerate(itertools.islice(iter(thing), PER_VALUE)):
+                yield f"[{index}]", item
+        except Exception:  # noqa: BLE001 - not iterable
+            pass
+    if isinstance(thing, dict):
+        yield from ((f"[{key!r}]", item) for key, item in list(itertools.islice(thing.items(), PER_VALUE)))
     kind = type(thing)
     VISITS[kind] = VISITS.get(kind, 0) + 1
     names = {name for name in dir(kind) + dir(thing) if name != "__abstractmethods__"} | TELLING
@@ -163,15 +172,6 @@ def neighbours(thing: Any, read: Read, call: bool) -> Iterator[tuple[str, Any]]:
                 yield f".{name}()", found()
             except Exception:  # noqa: BLE001 - most want arguments
                 continue
-    if isinstance(thing, (str, bytes, int, float)):
-        return
-    try:
-        for index, item in enumerate(itertools.islice(iter(thing), PER_VALUE)):
-            yield f"[{index}]", item
-    except Exception:  # noqa: BLE001 - not iterable
-        pass
-    if isinstance(thing, dict):
-        yield from ((f"[{key!r}]", item) for key, item in itertools.islice(thing.items(), PER_VALUE))
 
 
 def walk(roots: dict[str, Any], read: Read, *, call: bool) -> Iterator[tuple[str, Any]]:
@@ -253,7 +253,8 @@ def objections(path: str, thing: Any) -> str:
         return f"{path}: a {type(thing).__name__}"
     if isinstance(thing, type):
         named = thing in set(registry.CLASS_ATTRS) | NAMED_CLASSES or getattr(thing, "_ephemeral_", False)
-        return "" if named else f"{path}: the class {thing!r}"
+        # Exceptions of libraries come in the arguments of others; all there is to do with one is to raise it.
+        return "" if named or issubclass(thing, Exception) else f"{path}: the class {thing!r}"
     if isinstance(thing, environment.Module):
         return "" if thing in environment.MODULES.values() else f"{path}: a strange facade"
     if type(thing) in registry.ATTRS or type(thing) in registry.ITERABLE:
