@@ -66,10 +66,8 @@ _expressions = st.recursive(
     max_leaves=6,
 )  # fmt: skip
 
-# Not `a, (b, c)`: where the inner part fails Python has bound `a` by then, the guard has not.
-_targets = st.sampled_from(
-    ["a", "b", "a, b", "[a, *b]", "a = b, c", "a[0]", "b['a']", "a[0], b", "a[:1]", "a[b]", "*_d, a"]
-)
+# Not `a, (b, c)` nor `a = b, c`: where unpacking fails Python has bound `a` by then, the guard has not.
+_targets = st.sampled_from(["a", "b", "a, b", "[a, *b]", "a[0]", "b['a']", "a[0], b", "a[:1]", "a[b]", "*_d, a"])
 
 
 def _indented(body: str) -> str:
