@@ -1,0 +1,184 @@
+"""`vestibule run` and `vestibule check`: the daemon's sandbox without a daemon."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runtime.core.model import Verdict
+from runtime.loss import _EXIT_MEMORY
+from sandbox.worker import EXIT_MEMORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ACTION = """
+import random
+from datetime import datetime, timezone
+
+def on_execute_post_login(event, api):
+    print("now", datetime.now(timezone.utc).isoformat(), random.random())
+    if event.user.user_metadata.get("use_mfa"):
+        api.multifactor.enable("any", allow_remember_browser=False)
+    if event.secrets.get("CODE"):
+        api.access.deny(event.secrets["CODE"])
+"""
+
+TENANT = """
+tenant: acme
+login_experience: new
+mfa: {policy: never, factors: [otp, email]}
+flows:
+  post_login:
+    - {action: first, on_error: require_mfa}
+    - {action: second, on_error: deny, timeout_ms: 500}
+"""
+
+
+def vestibule(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "runtime.cli", *args],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def results(run: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+@pytest.fixture
+def action(tmp_path: Path) -> str:
+    """An action's file."""
+    path = tmp_path / "greet.py"
+    path.write_text(ACTION)
+    return str(path)
+
+
+def test_run_prints_one_line_for_each_event(action: str) -> None:
+    """Arguments are printed by their Python names as the author gave them, and omitted ones are absent."""
+    event = {"user": {"user_id": "u", "user_metadata": {"use_mfa": True}}}
+    run = vestibule("run", action, "--events", "-", stdin=f"{json.dumps(event)}\n\n{json.dumps({'event': event})}\n")
+    assert run.returncode == 0, run.stderr
+    first, second = results(run)
+    assert first["verdict"] == second["verdict"] == "completed"
+    assert first["commands"] == [
+        {"op": "multifactor.enable", "args": {"provider": "any", "allow_remember_browser": False}}
+    ]
+    assert first["error"] is None
+    assert set(first) == {"verdict", "commands", "output", "error"}
+
+
+def test_run_is_repeatable_with_clock_and_seed(action: str) -> None:
+    """The same event, clock and seed give the same bytes; another seed gives others."""
+    line = {"event": {}, "now": "2026-01-31T12:00:00Z", "seed": 7}
+    text = "".join(json.dumps(row) + "\n" for row in (line, line, {**line, "seed": 8}))
+    first, second, third = results(vestibule("run", action, "--events", "-", stdin=text))
+    assert first == second
+    assert first["output"].startswith("now 2026-01-31T12:00:00+00:00 ")
+    assert third["output"] != first["output"]
+
+
+def test_run_gives_secrets_to_the_action(action: str) -> None:
+    """`secrets` of a line reach the action and do not stay for the next line."""
+    text = json.dumps({"event": {}, "secrets": {"CODE": "s3cret"}}) + "\n" + json.dumps({"event": {}}) + "\n"
+    with_secret, without = results(vestibule("run", action, "--events", "-", stdin=text))
+    assert with_secret["commands"] == [{"op": "access.deny", "args": {"reason": "s3cret"}}]
+    assert without["commands"] == []
+
+
+def test_run_keeps_lines_in_step_when_one_is_bad(action: str) -> None:
+    """A line that is no event answers with what is wrong with it; the others are run, and the exit code says so."""
+    run = vestibule("run", action, "--events", "-", stdin='{}\n{oops\n{"user": {"email": 5}}\n{}\n')
+    assert run.returncode == 2
+    rows = results(run)
+    assert [row["verdict"] for row in rows] == ["completed", "invalid_input", "invalid_input", "completed"]
+    assert "email" in rows[2]["error"]["message"]
+
+
+FAILURES = {
+    "raised": ("    1 / 0\n", "ZeroDivisionError", 2),
+    "timed_out": ("    while True:\n        pass\n", "BudgetExceeded", None),
+    "exhausted": ("    x = ['x' * 1000000] * 10\n    y = [s + 'y' for s in x * 100]\n", "MemoryLimitExceeded", 3),
+    "rejected": ("    import os\n", "Rejected", 2),
+}
+
+
+@pytest.mark.parametrize("verdict", FAILURES)
+def test_run_names_what_went_wrong_and_where(tmp_path: Path, verdict: str) -> None:
+    """A failure is a verdict with the kind of the error, its message and its line."""
+    body, kind, line = FAILURES[verdict]
+    path = tmp_path / "bad.py"
+    path.write_text(f"def on_execute_post_login(event, api):\n{body}")
+    (row,) = results(vestibule("run", str(path), "--events", "-", stdin="{}\n"))
+    assert row["verdict"] == verdict
+    assert row["error"]["type"] == kind
+    assert row["error"]["message"]
+    assert line is None or row["error"]["line"] == line
+    assert row["commands"] == []
+
+
+def test_run_of_a_tenant_prints_the_decision_of_its_flow(tmp_path: Path) -> None:
+    """The whole flow is folded as in the daemon; secrets are given by action."""
+    folder = tmp_path / "acme"
+    (folder / "actions").mkdir(parents=True)
+    (folder / "tenant.yaml").write_text(TENANT)
+    (folder / "actions" / "first.py").write_text(ACTION)
+    (folder / "actions" / "second.py").write_text("def on_execute_post_login(event, api):\n    event.nope\n")
+    line = {"event": {"user": {"user_metadata": {"use_mfa": True}}}, "secrets": {"first": {"CODE": "no"}}}
+    text = json.dumps(line) + "\n" + json.dumps({"event": {}}) + "\n"
+    run = vestibule("run", str(folder), "--events", "-", stdin=text)
+    assert run.returncode == 0, run.stderr
+    denied, failed = results(run)
+    assert denied["outcome"] == "OUTCOME_DENY"
+    assert denied["access"]["reason"] == "no"
+    assert [report["verdict"] for report in denied["executions"]] == ["VERDICT_COMPLETED", "VERDICT_SKIPPED"]
+    assert failed["outcome"] == "OUTCOME_DENY"
+    assert failed["degraded"] is True
+    assert failed["executions"][1]["error"]["line"] == 2
+
+
+def test_check_lists_every_fault_with_its_place(tmp_path: Path) -> None:
+    """Faults are `file:line:col: what, why, what instead`; the exit code is 3."""
+    bad = tmp_path / "bad.py"
+    bad.write_text("import os\nclass A: pass\ndef on_execute_post_login(event):\n    pass\n")
+    good = tmp_path / "good.py"
+    good.write_text(ACTION)
+    run = vestibule("check", str(bad), str(good))
+    assert run.returncode == 3
+    text = run.stdout + run.stderr
+    assert f"{bad}:1:1: " in text
+    assert f"{bad}:2:1: " in text
+    assert "good.py:" not in text
+    assert "Traceback" not in text
+    assert vestibule("check", str(good)).returncode == 0
+
+
+def test_check_survives_sources_that_are_attacks(tmp_path: Path) -> None:
+    """Nesting, NUL and huge literals are faults of the file, not of the checker."""
+    sources = {
+        "nested.py": "x = " + "(" * 5000 + ")" * 5000,
+        "nul.py": "x = 1\0",
+        "long.py": "# " + "x" * 120_000,
+        "deep.py": "x = " + "-" * 50_000 + "1",
+    }
+    for name, source in sources.items():
+        (tmp_path / name).write_text(source)
+    run = vestibule("check", *[str(tmp_path / name) for name in sources])
+    assert run.returncode == 3
+    for name in sources:
+        assert f"{name}:" in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_both_ends_agree_on_an_exit_code() -> None:
+    """The daemon knows a worker that ran out of memory by the code the worker exits with."""
+    assert EXIT_MEMORY == _EXIT_MEMORY
+    assert Verdict.EXHAUSTED == 5

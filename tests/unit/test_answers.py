@@ -1,0 +1,105 @@
+"""Remembered answers: equal reports lead to the same decision, and never to one of other reports or another event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vestibule.v1 import decision_pb2, event_pb2, runtime_service_pb2
+
+from runtime.answers import Answers
+from runtime.core.model import Command, Execution, ExecutionError, OnError, Policy, Settings, Verdict
+
+VERIFIED = event_pb2.PostLoginEvent(user=event_pb2.User(email_verified=True)).SerializeToString()
+UNVERIFIED = event_pb2.PostLoginEvent(user=event_pb2.User(email_verified=False)).SerializeToString()
+LOW = event_pb2.PostLoginEvent(
+    authentication=event_pb2.Authentication(risk_assessment=event_pb2.RiskAssessment(confidence="low"))
+).SerializeToString()
+HIGH = event_pb2.PostLoginEvent(
+    authentication=event_pb2.Authentication(risk_assessment=event_pb2.RiskAssessment(confidence="high"))
+).SerializeToString()
+
+STEPS = (b"one",)
+
+
+def execution(*commands: tuple[str, dict[str, Any]], **fields: Any) -> Execution:
+    return Execution(
+        "a",
+        "00" * 32,
+        OnError.REQUIRE_MFA,
+        fields.pop("verdict", Verdict.COMPLETED),
+        tuple(Command(op, args) for op, args in commands),
+        **fields,
+    )
+
+
+REQUIRE = execution(("multifactor.enable", {"provider": "any"}))
+
+
+def test_equal_reports_give_the_same_answer_object() -> None:
+    """The second login with these reports costs no aggregation."""
+    answers = Answers(Settings())
+    first = answers.decide(STEPS, [REQUIRE], VERIFIED)
+    assert answers.executions(STEPS) == (REQUIRE,)
+    assert answers.decide(STEPS, [REQUIRE], VERIFIED) is first
+
+
+def test_another_fact_is_another_answer() -> None:
+    """What a decision looked at in the event is part of what is remembered: an unverified address gets no email."""
+    answers = Answers(Settings())
+    for _ in range(2):
+        assert "email" in factors(answers.decide(STEPS, [REQUIRE], VERIFIED))
+        assert "email" not in factors(answers.decide(STEPS, [REQUIRE], UNVERIFIED))
+
+
+def test_the_adaptive_policy_looks_at_every_event() -> None:
+    """Risk is read from each event, although no action reported anything."""
+    answers = Answers(Settings(policy=Policy.ADAPTIVE))
+    for _ in range(2):
+        assert answers.decide(STEPS, [execution()], LOW).decision.outcome == "mfa_required"
+        assert answers.decide(STEPS, [execution()], HIGH).decision.outcome == "allow"
+
+
+def test_failures_and_prints_are_not_remembered() -> None:
+    """A degraded decision, and one whose actions print, are made anew each time."""
+    answers = Answers(Settings())
+    failed = execution(verdict=Verdict.RAISED, error=ExecutionError("ValueError", "x", 1))
+    answers.decide((b"failed",), [failed], VERIFIED)
+    answers.decide((b"printed",), [execution(output="hello")], VERIFIED)
+    answers.decide(None, [REQUIRE], VERIFIED)
+    assert answers.executions((b"failed",)) is None
+    assert answers.executions((b"printed",)) is None
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """A flow whose every login differs does not grow."""
+    answers = Answers(Settings())
+    for number in range(200):
+        claim = execution(("id_token.set_custom_claim", {"name": "n", "value": number}))
+        answers.decide((str(number).encode(),), [claim], VERIFIED)
+    assert len(answers._entries) <= 16
+    answers.decide((b"x" * 5000,), [REQUIRE], VERIFIED)
+    assert answers.executions((b"x" * 5000,)) is None
+
+
+def test_an_answer_is_filled_in_for_each_login() -> None:
+    """Ids, revision and times are those of the login, also when the one before had longer times."""
+    answer = Answers(Settings()).decide(STEPS, [REQUIRE], VERIFIED)
+    first = read(answer.fill("r1", "d1", 7, 2_500_000, [1_500_000], [3]))
+    second = read(answer.fill("r2", "d2", 8, 40, [30], [20]))
+    assert (first.request_id, first.decision.decision_id, first.decision.catalog_revision) == ("r1", "d1", 7)
+    assert first.decision.wall_time.ToMicroseconds() == 2_500_000
+    assert first.decision.executions[0].wall_time.ToMicroseconds() == 1_500_000
+    assert (second.request_id, second.decision.decision_id, second.decision.catalog_revision) == ("r2", "d2", 8)
+    assert second.decision.wall_time.ToMicroseconds() == 40
+    assert second.decision.executions[0].wall_time.ToMicroseconds() == 30
+    assert second.decision.executions[0].cpu_time.ToMicroseconds() == 20
+    assert second.decision.outcome == decision_pb2.OUTCOME_MFA_REQUIRED
+
+
+def read(data: bytes) -> runtime_service_pb2.ExecutePostLoginResponse:
+    return runtime_service_pb2.ExecutePostLoginResponse.FromString(data)
+
+
+def factors(answer: Any) -> tuple[str, ...]:
+    offered: tuple[str, ...] = answer.decision.multifactor.factors
+    return offered
