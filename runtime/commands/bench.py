@@ -1,0 +1,66 @@
+"""`vestibule bench`: measure this machine against what is promised, as ratios to a bare echo server."""
+
+import argparse
+import sys
+
+from runtime.commands.output import Exit, complain, say, say_json, table
+
+NAME = "bench"
+HELP = "measure throughput, latency, cold starts, memory and time-outs on this machine"
+DESCRIPTION = """\
+Start a real daemon and a bare grpc.aio echo server on loopback, load them in turn with h2load (or with our own client
+where it is not installed), and print what was measured beside what is promised. Takes about eight minutes, --quick
+about one. A slow machine misses targets; that is not an error. A number that would not be true is not given: a measure
+whose calls and decisions do not agree says so, and the command exits with 4."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="NAME",
+        help="one measure; repeat for several: throughput, latency, cold, spawn, memory, timeouts, isolation, marginal",
+    )
+    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; rougher numbers")
+    parser.add_argument("--tenants", type=int, metavar="N", help="warm tenants of the memory measure [2000; quick 100]")
+    parser.add_argument("--own-client", action="store_true", help="load with our own client even if h2load is there")
+    parser.add_argument(
+        "--cpus", type=int, default=2, metavar="N", help="processors that everything shares; 0 for all [2]"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print."""
+    from runtime.bench import machine, report
+    from runtime.bench import run as benchmark
+
+    names = args.only or list(benchmark.MEASURES)
+    unknown = [name for name in names if name not in benchmark.MEASURES]
+    tenants = args.tenants if args.tenants is not None else 100 if args.quick else 2000
+    if unknown or args.cpus < 0 or not 1 <= tenants <= 50_000:
+        what = f"--only: no measure is called {unknown[0]}" if unknown else "--cpus or --tenants is out of range"
+        complain(f"vestibule bench: {what}; try `vestibule bench --help`")
+        return Exit.USAGE
+
+    def progress(text: str) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\033[K{text}")
+            sys.stderr.flush()
+
+    try:
+        found, rows, refusals = benchmark.run(
+            names, quick=args.quick, tenants=tenants, own_client=args.own_client, cpus=args.cpus, progress=progress
+        )
+    finally:
+        progress("")
+    if args.json:
+        say_json(report.as_json(found, rows, refusals), indent=2)
+    else:
+        say(machine.sentence(found) + "\n")
+        for line in table([report.cells(row) for row in rows], report.HEAD):
+            say(line)
+        for refusal in refusals:
+            complain(f"vestibule bench: {refusal.measure} gives no number: {refusal.reason}")
+    return Exit.TEST_FAILED if refusals else Exit.OK
