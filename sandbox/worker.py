@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox import alarm, execution, interrupts, journal, language, surface
+from sandbox import alarm, environment, execution, interrupts, journal, language, surface
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +53,7 @@ _TAIL_BYTES: Final = 256
 
 def prepare() -> None:
     """Do, once and before any fork, what a worker could not do after its lock-down."""
+    environment.preload()
     alarm.install()
     # Runs every code path a first login would run, so that its objects are shared pages and its caches are warm.
     source = "import json\ndef on_execute_post_login(event, api):\n    return json.dumps(event.user.user_metadata)\n"

@@ -17,7 +17,6 @@ from sandbox.facades.context import CURRENT
 from sandbox.facades.time_format import Fields, checked, write
 
 _NANO: Final = 1_000_000_000
-_EPOCH: Final = real.datetime(1970, 1, 1, tzinfo=real.UTC)
 
 
 class Time(real.time):
@@ -45,8 +44,7 @@ class Date(real.date):
     @classmethod
     def today(cls) -> Any:
         """Return the day of the execution's clock, in UTC."""
-        now = _now()
-        return cls(now.year, now.month, now.day)
+        return Datetime.now().date()
 
     @classmethod
     def fromtimestamp(cls, timestamp: float, /) -> Any:
@@ -74,9 +72,11 @@ class Datetime(real.datetime, Date):
     @classmethod
     def now(cls, tz: real.tzinfo | None = None) -> Any:
         """Return the execution's clock, naive in UTC or in a time zone."""
-        now = _now()
-        made = cls(now.year, now.month, now.day, now.hour, now.minute, now.second, now.microsecond, real.UTC)
-        return made.replace(tzinfo=None) if tz is None else made.astimezone(tz)
+        since = real.timedelta(microseconds=CURRENT.now_ns // 1000)
+        if tz is None:
+            return _NAIVE_EPOCH + since
+        made = _AWARE_EPOCH + since
+        return made if tz is real.UTC else made.astimezone(tz)
 
     @classmethod
     def utcnow(cls) -> Any:
@@ -102,8 +102,7 @@ class Datetime(real.datetime, Date):
     def timestamp(self) -> float:
         """Return seconds since the epoch."""
         aware = self if self.tzinfo is not None else self.replace(tzinfo=real.UTC)
-        since: real.timedelta = real.datetime.__sub__(aware, _EPOCH)
-        return since.total_seconds()
+        return (aware - _AWARE_EPOCH).total_seconds()
 
     def astimezone(self, tz: real.tzinfo | None = None) -> Any:
         """Return the same instant in another time zone; UTC when none is given."""
@@ -151,14 +150,13 @@ _CLASSES: Final[tuple[tuple[type, str], ...]] = ((Date, "date"), (Datetime, "dat
 for _cls, _name in _CLASSES:
     _cls.__name__ = _cls.__qualname__ = _name
     _cls.__module__ = "datetime"
+_NAIVE_EPOCH: Final = Datetime(1970, 1, 1)
+_AWARE_EPOCH: Final = Datetime(1970, 1, 1, tzinfo=real.UTC)
+
 # The inherited ones are instances of the real classes, whose clock is the host's.
 Time.min, Time.max = Time(0, 0), Time(23, 59, 59, 999999)
 Date.min, Date.max = Date(1, 1, 1), Date(9999, 12, 31)
 Datetime.min, Datetime.max = Datetime(1, 1, 1), Datetime(9999, 12, 31, 23, 59, 59, 999999)
-
-
-def _now() -> real.datetime:
-    return _EPOCH + real.timedelta(microseconds=CURRENT.now_ns // 1000)
 
 
 def time() -> float:
