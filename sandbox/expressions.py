@@ -22,6 +22,7 @@ from sandbox.nodes import (
     LEAVES,
     LOOKED_INTO,
     MAX_DEPTH,
+    MAX_HINTS,
     MAX_INT_BITS,
     MAX_NODES,
     START,
@@ -87,6 +88,8 @@ class Expressions(RestrictingNodeTransformer):
 
     def _check_missing(self) -> None:
         """Refuse names that nothing binds, here or anywhere: a typo must not wait for the login that meets it."""
+        hints: dict[str, str] = {}
+        known = self._bound | reach.BUILTINS
         for node in self._missing:
             name = node.id
             if name in self._bound:
@@ -94,19 +97,22 @@ class Expressions(RestrictingNodeTransformer):
             why = refusals.NAMES.get(name)
             if why is not None:
                 self.error(node, refusals.NAME.format(name=name, why=why))
-            else:
-                instead = define(name, self._bound | reach.BUILTINS, reach.MODULES)
-                self.error(node, refusals.UNDEFINED.format(name=name[:100], instead=instead))
+                continue
+            if name not in hints:
+                hints[name] = define(name, known, reach.MODULES) if len(hints) < MAX_HINTS else "define or import it"
+            self.error(node, refusals.UNDEFINED.format(name=name[:100], instead=hints[name]))
 
     def _check_members(self) -> None:
         """Refuse `math.sqr` where `math` can only be the module: it has no such member, at any login."""
+        hints = 0
         for node, (name, *path) in self._members:
             module = self._modules.get(name)
             while module in reach.MODULES and path:
                 member = path.pop(0)
                 inner = f"{module}.{member}"
                 if inner not in reach.MODULES and member not in reach.MODULES[module]:
-                    if not path:  # of `re.x.y` only `re.x` is at fault
+                    if not path and hints < MAX_HINTS:  # of `re.x.y` only `re.x` is at fault
+                        hints += 1
                         self.error(node, reach.explain_member(module, member))
                     break
                 module = inner

@@ -15,10 +15,13 @@ from types import CodeType
 from typing import Any
 
 from sandbox import guards, refusals
+from sandbox.nodes import MAX_HINTS
 from sandbox.rewrite import Policy
 
 MAX_SOURCE_BYTES = 100_000
 """The reference's limit on the code of one action (100 kB)."""
+
+MAX_FAULTS = 100
 
 # What no editor shows: control characters but tab, newline, carriage return and form feed; half surrogates; characters
 # that reorder or break the line they stand in ("trojan source"), and a byte order mark that is not at the start.
@@ -89,11 +92,9 @@ def _compile(source: str, filename: str) -> tuple[CodeType | None, list[Fault]]:
             rewritten = policy.run(tree)
         except (MemoryError, RecursionError) as error:
             return None, [_parser_fault(error, filename)]
-        lines: list[str] = []
-        faults = {_fault(source, lines, node, message, filename) for node, message in policy.faults}
-        faults |= {_fault(source, lines, node, message, filename) for node, message in _unknown_imports(policy)}
+        faults = policy.faults + _unknown_imports(policy)
         if faults:
-            return None, sorted(faults)
+            return None, _in_order(source, faults, filename)
         try:
             # optimize=0: with `python -O` an author's asserts would be gone, and with them what they protect.
             return compile(rewritten, filename, "exec", dont_inherit=True, optimize=0), []
@@ -139,20 +140,28 @@ def _parser_fault(error: Exception, filename: str) -> Fault:
     return Fault(1, 1, refusals.TOO_COMPLEX, filename)
 
 
-def _fault(source: str, lines: list[str], node: Any, message: str, filename: str) -> Fault:
-    """Make a fault at a node; the parser counts columns in bytes from 0, a reader in characters from 1."""
-    if not lines:
-        # As the parser splits, not as str.splitlines does: a form feed ends no line.
-        lines += re.split("\r\n|\r|\n", source)
-    line: str = lines[node.lineno - 1] if node.lineno <= len(lines) else ""
-    column = len(line.encode()[: node.col_offset].decode(errors="replace")) + 1
-    return Fault(node.lineno, column, message, filename)
+def _in_order(source: str, found: list[tuple[Any, str]], filename: str) -> list[Fault]:
+    """Make faults at nodes, in the order of the source, each once, and not more than anybody reads."""
+    places = sorted({(node.lineno, node.col_offset, message) for node, message in found})
+    # As the parser splits, not as str.splitlines does: a form feed ends no line.
+    lines = re.split("\r\n|\r|\n", source)
+    if len(places) > MAX_FAULTS:
+        lineno, offset, _ = places[MAX_FAULTS]
+        places[MAX_FAULTS:] = [(lineno, offset, refusals.MORE_FAULTS.format(count=len(places) - MAX_FAULTS))]
+    faults = []
+    for lineno, offset, message in places:
+        # The parser counts columns in bytes from 0, a reader in characters from 1.
+        line = lines[lineno - 1] if lineno <= len(lines) else ""
+        faults.append(Fault(lineno, len(line.encode()[:offset].decode(errors="replace")) + 1, message, filename))
+    return faults
 
 
 def _unknown_imports(policy: Policy) -> list[tuple[Any, str]]:
     """Answer imports that cannot succeed, but those inside a `try`, where an author asks just that."""
     faults: list[tuple[Any, str]] = []
     for node, module, member in policy.imports:
+        if len(faults) >= MAX_HINTS:
+            break
         try:
             guards.check_import(module, member)
         except ImportError as error:

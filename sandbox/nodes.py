@@ -12,6 +12,8 @@ from typing import Any
 MAX_NODES = 20_000
 MAX_DEPTH = 150
 MAX_INT_BITS = 16_384
+MAX_HINTS = 20
+"""Names looked up for what was probably meant: comparing thousands of names takes longer than an author waits."""
 
 LOAD = ast.Load()
 STORE = ast.Store()

@@ -193,4 +193,5 @@ INVISIBLE = (
     "the source holds U+{code:04X}, which makes the code read differently from what it does: write it as an escape, "
     "'\\u{code:04x}'"
 )
+MORE_FAULTS = "{count} more faults from here on: correct those above first"
 TOO_COMPLEX = "the source is too complex for the parser: use variables or helper functions in between"

@@ -115,6 +115,29 @@ def test_good_source(source: str) -> None:
     assert time.monotonic() - before < 5
 
 
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "{}; ",
+        "x = [{}]\n",
+        "import m{}\n",
+        "from json import x{}\n",
+        "import math\nmath.x{}\n",
+        "''.__{}; ",
+        "with x: pass\n",
+    ],
+)
+def test_many_faults(unit: str) -> None:
+    """A source full of faults is answered in bounded time, with the first of them and the number of the others."""
+    text = "".join(unit.replace("{}", f"a{'b' * 80}{index}") for index in range(90_000 // (len(unit) + 85)))
+    before = time.monotonic()
+    faults = language.check(text + "\n" + ENTRY)
+    assert time.monotonic() - before < 5
+    assert 1 <= len(faults) <= language.MAX_FAULTS + 1
+    places = [(fault.line, fault.column) for fault in faults]
+    assert places == sorted(places)
+
+
 def test_source_is_text() -> None:
     """Bytes are not decoded by guess."""
     assert "must be text, not bytes" in language.check(b"x")[0].message  # type: ignore[arg-type]
