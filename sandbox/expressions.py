@@ -25,6 +25,7 @@ from sandbox.nodes import (
     MAX_HINTS,
     MAX_INT_BITS,
     MAX_NODES,
+    MODULE_NAME,
     START,
     bound_names,
     constant,
@@ -192,8 +193,8 @@ class Expressions(RestrictingNodeTransformer):
         """Refuse names of Python's and of the guards; a single leading underscore is an author's own business."""
         if name is None:
             return
-        if name in ("__name__", "__file__", "__main__"):
-            self.error(node, refusals.MAIN.format(name=name))
+        if name == "__file__":
+            self.error(node, refusals.FILE)
         elif _is_reserved(name):
             self.error(node, refusals.DUNDER.format(name=name))
 
@@ -210,6 +211,9 @@ class Expressions(RestrictingNodeTransformer):
     def visit_Name(self, node: ast.Name) -> Any:
         """Check a name; which builtins exist is known once all bindings are."""
         if type(node.ctx) is ast.Load:
+            if node.id == "__name__":
+                # For `logging.getLogger(__name__)`; and `if __name__ == "__main__":` is false, as in any module.
+                return constant(MODULE_NAME, node)
             if _is_reserved(node.id):
                 self.check_name(node, node.id)
             elif node.id not in reach.BUILTINS:

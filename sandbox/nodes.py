@@ -15,6 +15,9 @@ MAX_INT_BITS = 16_384
 MAX_HINTS = 20
 """Names looked up for what was probably meant: comparing thousands of names takes longer than an author waits."""
 
+MODULE_NAME = "action"
+"""What `__name__` is in an action."""
+
 LOAD = ast.Load()
 STORE = ast.Store()
 

@@ -109,7 +109,7 @@ DUNDER = (
     "the name {name!r} is not available, because names that begin with two underscores, or begin and end with one, "
     "belong to Python and to the runtime: choose another name"
 )
-MAIN = "`{name}` is not available, because an action is called, not run as a program: leave the test out"
+FILE = "`__file__` is not available, because an action is no file and reads none: put the data into the source"
 ATTRIBUTE = (
     "the attribute {name!r} is not available, because attributes that begin with an underscore are private: use the "
     "public names of the object"

@@ -115,3 +115,9 @@ def test_lines_of_errors() -> None:
         namespace["on_execute_post_login"](None, None)  # type: ignore[operator]
     frames = traceback.extract_tb(caught.value.__traceback__)
     assert [frame.lineno for frame in frames if frame.filename == "<action>"] == [6]
+
+
+def test_module_name_is_a_constant() -> None:
+    """`__name__` is the same harmless text in every action, so that the usual idioms compile and mean nothing."""
+    code = language.compile_action(_module("if __name__ == '__main__':\n    1 / 0\n\n---\nreturn __name__"))
+    assert _call(code, {"__builtins__": dict(BUILTINS), **guards.GUARDS}) == "action"
