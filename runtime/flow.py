@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import os
 import time
 from typing import TYPE_CHECKING, Final
@@ -20,7 +21,7 @@ from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, U
 from runtime.log import clip
 from runtime.plan import Plan
 from runtime.workers import reply
-from runtime.workers.watchdog import Watchdog
+from runtime.workers.watchdog import START_NS, Watchdog
 from runtime.workers.worker import KillReason, WorkerKilled
 from sandbox import journal
 
@@ -40,6 +41,17 @@ COMPILE_BUDGET_NS: Final = 3_200_000_000
 TEARDOWN_BUDGET_NS: Final = 200_000_000
 # Time to encode and send the answer before the caller's deadline.
 _MARGIN_US: Final = 5_000
+
+
+class _End(enum.Enum):
+    """How a worker's part of a flow ended."""
+
+    RAN = "ran"
+    """There is an execution for every step it began."""
+    LOST = "lost"
+    """It died through no fault of the tenant's code."""
+    STALLED = "stalled"
+    """It never began, and was killed."""
 
 
 class Ran:
@@ -166,13 +178,14 @@ class FlowRunner:
                 loss.fill(done, bindings, loss.BUDGET_SPENT)
                 break
             before = len(done)
-            blameless = await self._leg(worker, plan, ran, event, budget_us, deadline_ns, clock_ns, seed)
+            end = await self._leg(worker, plan, ran, event, budget_us, deadline_ns, clock_ns, seed)
             if ran.steps is not None:
                 return ran
-            if blameless:
-                # Executions are pure, so a worker that died through no fault of the tenant's code costs one retry.
+            if end is not _End.RAN:
+                # Executions are pure, so a worker that died through no fault of the tenant's code costs one retry. One
+                # that never began costs half a second, and is tried again while there is time.
                 self._metrics.flow_retried()
-                lost += 1
+                lost += end is _End.LOST
                 if lost > 1:
                     if not done:
                         raise WorkerLost("two workers died before the login could be decided")
@@ -205,11 +218,10 @@ class FlowRunner:
         deadline_ns: int,
         clock_ns: int,
         seed: bytes,
-    ) -> bool:
+    ) -> _End:
         """Run the remaining steps on one worker and append what came of them.
 
-        Returns:
-            True when the worker died through no fault of the tenant's code; the same step may be tried again.
+        Returns: how it ended; unless it RAN, the same step may be tried again.
         """
         done = ran.executions
         start = len(done)
@@ -223,9 +235,8 @@ class FlowRunner:
             hard_ns += COMPILE_BUDGET_NS
         now_ns = time.monotonic_ns()
         budgets_ns = plan.budgets_ns[start:]
-        worker.started(
-            nonce, budgets_ns, min(budgets_ns[0], budget_us * 1000) + self._grace_ns, min(hard_ns, deadline_ns - now_ns)
-        )
+        first_look_ns = min(budgets_ns[0] + self._grace_ns, hard_ns, START_NS)
+        worker.started(nonce, budgets_ns, first_look_ns, min(hard_ns, deadline_ns - now_ns))
         worker.executions += 1
         self._watchdog.watch(worker)
         future = worker.ask(head + steps)
@@ -240,7 +251,7 @@ class FlowRunner:
         except ProtocolViolation as violation:
             self._watchdog.unwatch(worker)
             self._violated(worker, plan.bindings, done, violation)
-            return False
+            return _End.RAN
         except WorkerLost:
             self._watchdog.unwatch(worker)
             return await self._after_loss(worker, plan, done, nonce)
@@ -256,7 +267,7 @@ class FlowRunner:
                 ran.wall_us = (*answer.wall_us, *idle)
                 ran.cpu_us = (*answer.cpu_us, *idle)
                 self._pool.release(worker, retire=answer.retire)
-                return False
+                return _End.RAN
             reported = reply.executions(answer, plan.bindings[start:], self._output_bytes)
             if any(ends_flow(execution) for execution in reported[:-1]):
                 raise ProtocolViolation("a worker ran on after the flow had ended")
@@ -265,7 +276,7 @@ class FlowRunner:
         except ProtocolViolation as violation:
             worker.kill(KillReason.VIOLATION)
             self._violated(worker, plan.bindings, done, violation)
-            return False
+            return _End.RAN
         done.extend(reported)
         self._pool.release(worker, retire=answer.retire)
         if ends_flow(done[-1]):
@@ -273,12 +284,12 @@ class FlowRunner:
         elif len(done) < len(plan.bindings):
             # The worker stops early for one reason only: the flow's budget is used up.
             loss.fill(done, plan.bindings, loss.BUDGET_SPENT)
-            return False
+            return _End.RAN
         if start == 0:
             ran.steps = answer.steps
             ran.wall_us = [execution.wall_us for execution in done]
             ran.cpu_us = [execution.cpu_us for execution in done]
-        return False
+        return _End.RAN
 
     def _abandon(self, worker: Worker) -> None:
         """The caller went away. The worker finishes, within its budgets, and goes back to the pool."""
@@ -307,31 +318,31 @@ class FlowRunner:
             self._log.warning("worker.journal_unreadable", error=clip(str(violation)))
             return []
 
-    def _after_kill(self, entry: journal.Entry, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> bool:
+    def _after_kill(self, entry: journal.Entry, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> _End:
         if entry.nonce != nonce or entry.phase == journal.Phase.IDLE:
             # It never began: stopped, or starved by the machine.
             self._log.error("worker.stalled", worker=worker.id, tenant=worker.tenant)
-            return True
+            return _End.STALLED
         if not self._settled(entry, plan, done, nonce):
             wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
             done.append(loss.failed(plan.bindings[len(done)], loss.of_kill(entry.phase, wall_us), wall_us))
-        return False
+        return _End.RAN
 
-    async def _after_loss(self, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> bool:
+    async def _after_loss(self, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> _End:
         entry = worker.last_entry
         code = await worker.exit_code()
         if entry is None or entry.nonce != nonce:
-            return True
+            return _End.LOST
         if self._settled(entry, plan, done, nonce):
-            return False
+            return _End.RAN
         failure = loss.of_death(code) if code is not None and entry.phase != journal.Phase.IDLE else None
         if failure is None:
-            return True
+            return _End.LOST
         verdict = failure.verdict.name.lower()
         self._log.warning("worker.died", worker=worker.id, tenant=worker.tenant, code=code, verdict=verdict)
         wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
         done.append(loss.failed(plan.bindings[len(done)], failure, wall_us))
-        return False
+        return _End.RAN
 
     def _settled(self, entry: journal.Entry, plan: Plan, done: list[Execution], nonce: int) -> bool:
         """Take what the journal says was finished; True when no step was under way."""

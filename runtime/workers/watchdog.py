@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from runtime.workers.worker import Worker
 
 _TICK_S: Final = 0.005
+# A worker that has not even read its question by then is stopped, or the machine is beside itself: another one may do.
+START_NS: Final = 500_000_000
 
 
 class Watchdog:
@@ -59,13 +61,13 @@ class Watchdog:
     def _look(self, worker: Worker, now_ns: int) -> None:
         entry = worker.entry()
         if now_ns >= worker.hard_at_ns:
-            worker.kill_at_deadline(in_tenant_code=entry.nonce == worker.nonce and entry.phase == Phase.RUNNING)
+            worker.kill_at_deadline()
             return
         if entry.nonce != worker.nonce:
-            # It has not read the question yet: the machine is busy, or the process is stopped.
-            worker.check_at_ns = min(worker.hard_at_ns, now_ns + self._grace_ns)
-            if now_ns - worker.sent_ns > self._compile_ns:
-                worker.kill_at_deadline(in_tenant_code=False)
+            if now_ns - worker.sent_ns >= START_NS:
+                worker.kill_at_deadline()
+            else:
+                worker.check_at_ns = min(worker.hard_at_ns, worker.sent_ns + START_NS)
             return
         if entry.phase == Phase.RUNNING and entry.step < len(worker.step_budgets_ns):
             budget_ns = worker.step_budgets_ns[entry.step]
@@ -76,6 +78,6 @@ class Watchdog:
         # The start is the worker's own word; a later one than the last question allows buys nothing past `hard_at_ns`.
         limit_ns = min(entry.started_ns, now_ns) + budget_ns + self._grace_ns
         if now_ns >= limit_ns:
-            worker.kill_at_deadline(in_tenant_code=entry.phase == Phase.RUNNING)
+            worker.kill_at_deadline()
         else:
             worker.check_at_ns = min(limit_ns, worker.hard_at_ns)

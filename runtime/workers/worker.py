@@ -53,9 +53,8 @@ class KillReason(enum.StrEnum):
 class WorkerKilled(WorkerError):
     """The watchdog killed the worker while it ran; `entry` is its journal at that instant."""
 
-    def __init__(self, entry: journal.Entry, *, in_tenant_code: bool) -> None:
+    def __init__(self, entry: journal.Entry) -> None:
         self.entry = entry
-        self.in_tenant_code = in_tenant_code
         super().__init__("the worker was killed at its deadline")
 
 
@@ -233,13 +232,13 @@ class Worker:
         if future is not None and not future.done():
             future.set_exception(WorkerLost(f"worker {self.id} closed its socket"))
 
-    def kill_at_deadline(self, *, in_tenant_code: bool) -> None:
+    def kill_at_deadline(self) -> None:
         """Kill a running worker; what its journal holds at this instant goes to who waits for the answer."""
         entry = journal.read(self._view)
         future, self._pending = self._pending, None
         self.kill(KillReason.DEADLINE)
         if future is not None and not future.done():
-            future.set_exception(WorkerKilled(entry, in_tenant_code=in_tenant_code))
+            future.set_exception(WorkerKilled(entry))
 
     def entry(self) -> journal.Entry:
         """Copy the journal."""

@@ -1,0 +1,414 @@
+"""A real daemon for tests: `vestibule serve` as a process, gRPC calls, its log and metrics, its processes from outside.
+
+Knows what an operator knows: flags, ports, log lines, /proc. Must not know the daemon's insides; only the store is
+written by our own code, because nobody else writes it. Used by the tests of tests/integration that need a daemon.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from prometheus_client.parser import text_string_to_metric_families
+from vestibule.v1 import decision_pb2, event_pb2, runtime_service_pb2
+
+from runtime.catalog import sqlite
+from runtime.catalog.base import Binding, Definition, Flow
+from runtime.core.model import OnError, Policy, Settings
+
+METHOD = "/vestibule.v1.ActionRuntimeService/ExecutePostLogin"
+# How long anything may take on a machine that is busy with something else. Nothing waits this long when it works.
+PATIENCE_S = 30.0
+
+ALLOW = decision_pb2.OUTCOME_ALLOW
+MFA = decision_pb2.OUTCOME_MFA_REQUIRED
+DENY = decision_pb2.OUTCOME_DENY
+
+GATE = """\
+def on_execute_post_login(event, api):
+    if event.user.email == "ada@example.com":
+        api.multifactor.enable("any")
+"""
+LOOP = """\
+def on_execute_post_login(event, api):
+    while True:
+        pass
+"""
+ADA = event_pb2.PostLoginEvent(user=event_pb2.User(user_id="auth0|1", email="ada@example.com"))
+BOB = event_pb2.PostLoginEvent(user=event_pb2.User(user_id="auth0|2", email="bob@example.com"))
+
+# What the daemon must never have to say in a test that does not provoke it.
+_OUR_FAULTS = frozenset({"task.failed", "library.complained", "login.lost", "http.failed", "daemon.drain_cut"})
+
+
+def clean_environment() -> dict[str, str]:
+    """Return our environment without settings of Vestibule."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("VESTIBULE_")}
+
+
+def vestibule(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "runtime.cli", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=clean_environment() | dict(environment or {}),
+        check=False,
+    )
+
+
+def until(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S, every_s: float = 0.02) -> Any:
+    """Wait until a condition is truthy, and return what it gave."""
+    give_up_s = time.monotonic() + timeout_s
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < give_up_s, f"{what}: not within {timeout_s} s"
+        time.sleep(every_s)
+
+
+def tenant(
+    name: str,
+    *sources: str,
+    policy: Policy = Policy.NEVER,
+    on_error: OnError = OnError.REQUIRE_MFA,
+    timeout_ms: int | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> Definition:
+    """Define a tenant whose actions are called a0, a1, ..., each with the same secrets."""
+    bindings, texts = [], {}
+    for at, source in enumerate(sources):
+        sha = hashlib.sha256(source.encode()).hexdigest()
+        texts[sha] = source
+        bindings.append(Binding(f"a{at}", sha, on_error, timeout_ms * 1000 if timeout_ms else None))
+    by_action = {binding.action: dict(secrets) for binding in bindings} if secrets else {}
+    return Definition(Flow(name, Settings(policy=policy, factors=("otp",)), tuple(bindings), by_action), texts)
+
+
+def write_directory(root: Path, name: str, *sources: str | bytes) -> Path:
+    """Write a tenant as its author does, and return the directory to apply."""
+    actions = root / "tenants" / name / "actions"
+    actions.mkdir(parents=True, exist_ok=True)
+    steps = "".join(f"    - action: a{at}\n" for at in range(len(sources)))
+    text = f"tenant: {name}\nmfa: {{policy: never, factors: [otp]}}\nflows:\n  post_login:\n{steps}"
+    (actions.parent / "tenant.yaml").write_text(text)
+    for at, source in enumerate(sources):
+        (actions / f"a{at}.py").write_bytes(source.encode() if isinstance(source, str) else source)
+    return root / "tenants"
+
+
+class Refused(Exception):
+    """No decision: the status, with its details by type."""
+
+    def __init__(self, error: grpc.RpcError) -> None:
+        self.code: str = error.code().name
+        self.message: str = error.details() or ""
+        status = rpc_status.from_call(error)
+        self.details: dict[str, Any] = {}
+        for packed in status.details if status is not None else ():
+            for kind in (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.RetryInfo):
+                detail: Message = kind()
+                if packed.Unpack(detail):
+                    self.details[kind.__name__] = detail
+        super().__init__(f"{self.code}: {self.message}")
+
+    @property
+    def reason(self) -> str:
+        """The reason of its ErrorInfo."""
+        reason: str = self.details["ErrorInfo"].reason
+        return reason
+
+
+class Process:
+    """One process of /proc, told from a later one with the same number."""
+
+    def __init__(self, pid: int, parent: int, session: int, born: int, state: str) -> None:
+        self.pid, self.parent, self.session, self.born, self.state = pid, parent, session, born, state
+
+    @classmethod
+    def read(cls, pid: int) -> Process | None:
+        """Read one; None when it is gone, or dead and only not reaped yet."""
+        try:
+            text = Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            return None
+        fields = text.rpartition(")")[2].split()
+        if fields[0] in "ZX":
+            return None
+        return cls(pid, int(fields[1]), int(fields[3]), int(fields[19]), fields[0])
+
+    @property
+    def alive(self) -> bool:
+        """Is it still there?"""
+        now = Process.read(self.pid)
+        return now is not None and now.born == self.born
+
+    def kill(self, number: int = signal.SIGKILL) -> bool:
+        """Send a signal; False when it was gone."""
+        try:
+            os.kill(self.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+
+def _processes() -> list[Process]:
+    found = (Process.read(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    return [process for process in found if process is not None]
+
+
+def _children(pid: int) -> list[Process]:
+    try:
+        numbers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [process for process in map(Process.read, map(int, numbers)) if process is not None]
+
+
+class Daemon:
+    """A served daemon on ports of its own, with its own store unless one is given."""
+
+    def __init__(
+        self, root: Path, *flags: str, store: Path | None = None, launcher: Sequence[str] = (), blank: int = 1
+    ) -> None:
+        self.path = store or root / "flows.db"
+        command = [sys.executable, *launcher, "-m", "runtime.cli", "serve", "--store", f"sqlite:{self.path}"]
+        command += ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-format", "json"]
+        command += ["--pool-blank-workers", str(blank), *flags]
+        self.lines: list[dict[str, Any]] = []
+        self.stray: list[str] = []
+        self.tolerated: set[str] = set()
+        self._news = threading.Condition()
+        self._ended = False
+        self._sessions: set[int] = set()
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=clean_environment()
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._channel: grpc.Channel | None = None
+        try:
+            started = self.wait_for("daemon.started")
+            self.tree()
+        except BaseException:
+            self.end()
+            raise
+        self.target: str = started["listen"]
+        self.http = f"http://{started['metrics_listen']}"
+        self._channel = grpc.insecure_channel(self.target, options=[("grpc.enable_retries", 0)])
+
+    # -- log -------------------------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._news:
+                try:
+                    self.lines.append(json.loads(line))
+                except ValueError:
+                    self.stray.append(line)
+                self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+    def wait_for(self, event: str, timeout_s: float = PATIENCE_S, after: int = 0, **fields: Any) -> dict[str, Any]:
+        """Return the first line of an event, from line `after` on, with these fields. A daemon that dies ends it."""
+
+        def found() -> dict[str, Any] | None:
+            for line in self.lines[after:]:
+                if line["event"] == event and fields.items() <= line.items():
+                    return line
+            return None
+
+        with self._news:
+            self._news.wait_for(lambda: self._ended or found() is not None, timeout_s)
+            line = found()
+        assert line is not None, f"no {event} {fields} among {self.lines[after:]} {self.stray}"
+        return line
+
+    def events(self, event: str) -> list[dict[str, Any]]:
+        """Return the lines of an event so far."""
+        return [line for line in list(self.lines) if line["event"] == event]
+
+    # -- tenants ---------------------------------------------------------------------------------------------------
+
+    def publish(self, *tenants: Definition) -> int:
+        """Put tenants into the store and wait until the daemon serves them; return the revision."""
+        revision = sqlite.apply(self.path, tenants).revision
+        self.wait_for("catalog.reloaded", revision=revision)
+        return revision
+
+    # -- calls -----------------------------------------------------------------------------------------------------
+
+    def send(self, data: bytes, timeout_s: float | None = PATIENCE_S) -> grpc.Future:
+        """Begin a call with these very bytes."""
+        assert self._channel is not None
+        method = self._channel.unary_unary(METHOD, None, runtime_service_pb2.ExecutePostLoginResponse.FromString)
+        return method.future(data, timeout=timeout_s)
+
+    def begin(
+        self,
+        name: str,
+        event: event_pb2.PostLoginEvent = ADA,
+        *,
+        timeout_s: float | None = PATIENCE_S,
+        request_id: str = "",
+    ) -> grpc.Future:
+        """Begin a login."""
+        request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id=name, request_id=request_id, event=event)
+        return self.send(request.SerializeToString(), timeout_s)
+
+    def call(self, name: str, event: event_pb2.PostLoginEvent = ADA, **kwargs: Any) -> decision_pb2.Decision:
+        """Decide a login. Raises: Refused."""
+        return result(self.begin(name, event, **kwargs))
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Ask the operators' port."""
+        try:
+            with urllib.request.urlopen(self.http + path, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return one sample of /metrics."""
+        for family in text_string_to_metric_families(self.get("/metrics")[1]):
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    return float(sample.value)
+        raise AssertionError(f"there is no {name} {labels}")
+
+    def wait_in_flight(self, count: int) -> None:
+        """Wait until exactly so many logins are being decided."""
+        until(lambda: self.metric("vestibule_logins_in_flight") == count, f"{count} logins in flight")
+
+    # -- processes -------------------------------------------------------------------------------------------------
+
+    def tree(self) -> tuple[Process, list[Process]]:
+        """Return the zygote and its workers, as seen from outside."""
+
+        def find() -> tuple[Process, list[Process]] | None:
+            for outer in _children(self.process.pid):
+                # A zygote has a session of its own; an outer process that only holds its PID namespace has one child.
+                if outer.session != outer.pid:
+                    continue
+                self._sessions.add(outer.session)
+                try:
+                    name = Path(f"/proc/{outer.pid}/comm").read_text().strip()
+                except OSError:
+                    continue
+                if name == "vst-zygote":
+                    return outer, _children(outer.pid)
+                inner = _children(outer.pid)
+                if name == "vst-zygote-init" and inner:
+                    return inner[0], _children(inner[0].pid)
+            return None
+
+        found: tuple[Process, list[Process]] = until(find, "a zygote")
+        return found
+
+    def workers(self) -> list[Process]:
+        """Return the worker processes."""
+        workers = self.tree()[1]
+        # Each is the leader of a session of its own.
+        self._sessions.update(worker.session for worker in workers)
+        return workers
+
+    def running_worker(self) -> Process:
+        """Wait for the worker that runs tenant code now: the one that uses the processor."""
+        return until(lambda: next((w for w in self.workers() if w.state == "R"), None), "a running worker", every_s=0)
+
+    def family(self) -> list[Process]:
+        """Return every process of this daemon's zygotes that was ever seen and that still lives."""
+        return [process for process in _processes() if process.session in self._sessions]
+
+    def descriptors(self) -> int:
+        """Count the daemon's open descriptors."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    # -- end -------------------------------------------------------------------------------------------------------
+
+    def stop(self) -> int:
+        """Send SIGTERM and return the exit code; the log is complete then."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit code; the log is complete then."""
+        code = self.process.wait(timeout=PATIENCE_S)
+        self._reader.join(timeout=PATIENCE_S)
+        return code
+
+    def end(self) -> None:
+        """Leave nothing behind, whatever the test did."""
+        if self._channel is not None:
+            self._channel.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(timeout=PATIENCE_S)
+        self._reader.join(timeout=PATIENCE_S)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+    def check(self) -> None:
+        """Hold the daemon to what is true after every test: no fault of ours in its log, no process left behind."""
+        with contextlib.suppress(AssertionError):
+            until(lambda: not self.family(), "no process left", 10.0)
+        left = self.family()
+        for process in left:
+            process.kill()
+        assert not left, f"processes left behind: {[process.pid for process in left]}"
+        assert not self.stray, f"lines that are not JSON: {self.stray}"
+        ours = [
+            line
+            for line in self.lines
+            if line["event"] not in self.tolerated
+            and (line["event"] in _OUR_FAULTS or (line["event"] == "login.failed" and "where" in line))
+        ]
+        assert not ours, f"faults of ours: {ours}"
+
+
+Serve = Callable[..., Daemon]
+"""Starts a daemon in a test's own directory; takes flags, and what `Daemon` takes."""
+
+
+@contextlib.contextmanager
+def served(root: Path, *flags: str, **options: Any) -> Iterator[Daemon]:
+    """Run a daemon for a block, and hold it to what must be true when it has ended."""
+    daemon = Daemon(root, *flags, **options)
+    try:
+        yield daemon
+    finally:
+        daemon.end()
+    daemon.check()
+
+
+def result(call: grpc.Future) -> decision_pb2.Decision:
+    """Wait for a login that was begun. Raises: Refused."""
+    try:
+        response: runtime_service_pb2.ExecutePostLoginResponse = call.result()
+    except grpc.RpcError as error:
+        raise Refused(error) from None
+    return response.decision
