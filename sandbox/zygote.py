@@ -161,9 +161,10 @@ class _Zygote:
                 if fd == control_fd:
                     self._answer()
                 else:
+                    # Only when a child has died: the kernel looks through all of them at every wait.
                     with contextlib.suppress(BlockingIOError):
                         os.read(self._wake_fd, 4096)
-            self._reap()
+                    self._reap()
 
     def _answer(self) -> None:
         try:
