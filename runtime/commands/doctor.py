@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import os
 import platform
-from dataclasses import replace
+from dataclasses import asdict
 from typing import Any
 
 from runtime.commands.output import Exit, complain, say, say_json, table
@@ -14,8 +14,8 @@ from runtime.config import Config
 NAME = "doctor"
 HELP = "show which sandbox layers are active on this host"
 DESCRIPTION = """\
-Start a worker exactly as the daemon does and print what its lock-down reports. A required layer that is not active is
-why `vestibule serve` would refuse to start; it exits with 3."""
+Start a worker exactly as the daemon does, print what its lock-down reports, and let others try to break out. A required
+layer that is not active is why `vestibule serve` would refuse to start; it exits with 3."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +44,20 @@ def run(args: argparse.Namespace) -> int:
         say(f"kernel {report['kernel']}, python {report['python']}, {report['machine']}, uid {report['uid']}\n")
         for line in table(rows, ("LAYER", "STATE", "REQUIRED", "DETAIL")):
             say(line)
+        say("")
+        tried = [
+            (attempt["name"], "contained" if attempt["contained"] else "NOT contained", attempt["detail"])
+            for attempt in report["attempts"]
+        ]
+        for line in table(tried, ("ATTEMPT", "RESULT", "DETAIL")):
+            say(line)
+        for layer in report["layers"]:
+            if layer["remedy"]:
+                say(f"\n{layer['name']} is not active. It needs: {layer['remedy']}.")
+    escaped = [attempt["name"] for attempt in report["attempts"] if not attempt["contained"]]
+    if escaped:
+        complain(f"vestibule: a locked-down worker could: {', '.join(escaped)}")
+        return Exit.CHECK_FAILED
     if missing:
         complain(f"vestibule: required and not active on this host: {', '.join(missing)}")
         return Exit.CHECK_FAILED
@@ -51,19 +65,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _report(config: Config) -> dict[str, Any]:
-    from runtime import local
-    from runtime.metrics import Metrics
+    from runtime.workers.survey import survey
 
     required = config.sandbox.required_layers
-    # Nothing required: a missing layer is what this command is there to show.
-    asking = replace(
-        config, sandbox=replace(config.sandbox, required_layers=()), pool=replace(config.pool, blank_workers=0)
-    )
-    async with local.open_pool(asking, Metrics("")) as pool:
-        layers = [
-            {"name": layer.name, "active": layer.active, "required": layer.name in required, "detail": layer.detail}
-            for layer in pool.layers
-        ]
+    found = await survey(config)
+    layers = [asdict(layer) | {"required": layer.name in required} for layer in found.layers]
     active = {layer["name"] for layer in layers if layer["active"]}
     return {
         "kernel": platform.release(),
@@ -71,5 +77,6 @@ async def _report(config: Config) -> dict[str, Any]:
         "machine": platform.machine(),
         "uid": os.getuid(),
         "layers": layers,
+        "attempts": [asdict(attempt) for attempt in found.attempts],
         "missing": [name for name in required if name not in active],
     }
