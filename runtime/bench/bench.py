@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runtime.bench.loads import Burst, Generator
-    from runtime.bench.processes import Daemon, Echo
+    from runtime.bench.processes import Daemon, Echo, Metrics
 
 _CALIBRATION: Final = 1500
 _COUNT_MAX: Final = 300_000
@@ -76,6 +76,17 @@ class Bench:
         if not answered == decisions == count or degraded:
             raise BenchError(
                 f"{count} calls were sent; the daemon counts {answered:.0f} answered with OK, {decisions:.0f} decisions"
-                f"{f' {outcome}' if outcome else ''}, {degraded:.0f} degraded"
+                f"{f' {outcome}' if outcome else ''}, {degraded:.0f} degraded{_others(before, after)}"
             )
         return burst, cpu_s / count * 1e6
+
+
+def _others(before: Metrics, after: Metrics) -> str:
+    """Name what else was counted meanwhile: statuses other than OK, and why logins were refused."""
+    told = ""
+    for name, label in (("grpc_server_handled_total", "grpc_code"), ("vestibule_sheds_total", "reason")):
+        for value in after.values(name, label):
+            grown = after.total(name, **{label: value}) - before.total(name, **{label: value})
+            if grown and value != "OK":
+                told += f", {grown:.0f} {value}"
+    return told

@@ -176,3 +176,7 @@ class Metrics:
     def total(self, name: str, **labels: str) -> float:
         """Add up every series of a name that has these labels."""
         return sum(s.value for s in self._samples if s.name == name and labels.items() <= s.labels.items())
+
+    def values(self, name: str, label: str) -> list[str]:
+        """Return the values that a label has in the series of a name."""
+        return sorted({s.labels[label] for s in self._samples if s.name == name and label in s.labels})

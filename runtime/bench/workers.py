@@ -102,12 +102,11 @@ def memory(bench: Bench) -> Iterator[Row]:
         _decided(call(daemon.target, requests[:1], count=1), 1)
         before_bytes = meminfo_bytes("MemAvailable")
         bench.progress(f"memory: {count} tenants log in")
-        # The client gives up after a bounded time; ten thousand tenants take about a minute.
-        _decided(call(daemon.target, requests, count=count, in_flight=4, longest_s=150), count)
+        _decided(call(daemon.target, requests, count=count, in_flight=4, longest_s=80), count)
         idle = daemon.metrics().total("vestibule_workers", state="idle")
         spawned = daemon.metrics().total("vestibule_worker_spawn_duration_seconds_count")
         bench.progress(f"memory: {count} tenants log in again")
-        again = _decided(call(daemon.target, requests, count=count, in_flight=2, longest_s=150), count)
+        again = _decided(call(daemon.target, requests, count=count, in_flight=2, longest_s=80), count)
         respawned = daemon.metrics().total("vestibule_worker_spawn_duration_seconds_count") - spawned
         grown_bytes = before_bytes - meminfo_bytes("MemAvailable")
         if idle < count or respawned:
