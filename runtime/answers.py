@@ -28,14 +28,17 @@ _KEY_BYTES_MAX: Final = 4096
 class Answer:
     """A decision and its message, ready to be filled in."""
 
-    __slots__ = ("_cpu", "_message", "_response", "_wall", "decision")
+    __slots__ = ("_cpu", "_long", "_message", "_response", "_total", "_wall", "decision", "verdicts")
 
     def __init__(self, decision: Decision) -> None:
         self.decision = decision
+        self.verdicts = tuple([int(execution.verdict) for execution in decision.executions])
         self._response = runtime_service_pb2.ExecutePostLoginResponse(decision=codec.encode(decision, "", 0, 0))
         self._message = self._response.decision
+        self._total = self._message.wall_time
         self._wall = [report.wall_time for report in self._message.executions]
         self._cpu = [report.cpu_time for report in self._message.executions]
+        self._long = False
 
     def fill(
         self,
@@ -47,24 +50,32 @@ class Answer:
         step_cpu_us: Sequence[int],
     ) -> bytes:
         """Return the serialized ExecutePostLoginResponse of one login."""
-        self._response.request_id = request_id
+        response = self._response
+        response.request_id = request_id
         message = self._message
         message.decision_id = decision_id
         message.catalog_revision = catalog_revision
-        codec.set_duration(message.wall_time, wall_us)
-        for duration, us in zip(self._wall, step_wall_us, strict=False):
-            codec.set_duration(duration, us)
-        for duration, us in zip(self._cpu, step_cpu_us, strict=False):
-            codec.set_duration(duration, us)
-        data: bytes = self._response.SerializeToString()
+        longest_us = max((wall_us, *step_wall_us, *step_cpu_us))
+        if longest_us < 1_000_000 and not self._long:
+            # No whole second in it, and none left over from an earlier login.
+            self._total.nanos = wall_us * 1000
+            for duration, us in zip(self._wall, step_wall_us, strict=False):
+                duration.nanos = us * 1000
+            for duration, us in zip(self._cpu, step_cpu_us, strict=False):
+                duration.nanos = us * 1000
+        else:
+            self._long = True
+            codec.set_duration(self._total, wall_us)
+            for duration, us in zip((*self._wall, *self._cpu), (*step_wall_us, *step_cpu_us), strict=False):
+                codec.set_duration(duration, us)
+        data: bytes = response.SerializeToString()
         return data
 
 
 class _Entry:
-    __slots__ = ("by_facts", "consulted", "executions")
+    __slots__ = ("by_facts", "consulted")
 
-    def __init__(self, executions: tuple[Execution, ...]) -> None:
-        self.executions = executions
+    def __init__(self) -> None:
         self.consulted: tuple[str, ...] = ()
         self.by_facts: dict[tuple[Any, ...], Answer] = {}
 
@@ -78,10 +89,19 @@ class Answers:
         self._settings = settings
         self._entries: dict[tuple[bytes, ...], _Entry] = {}
 
-    def executions(self, steps: tuple[bytes, ...]) -> tuple[Execution, ...] | None:
-        """Return the executions of these very reports, if they were checked before; the times are of another login."""
+    def __contains__(self, steps: tuple[bytes, ...]) -> bool:
+        """Were these very reports checked and decided upon before?"""
+        return steps in self._entries
+
+    def recall(self, steps: tuple[bytes, ...], event: bytes) -> Answer | None:
+        """Return the answer that these reports led to, with an event whose members that mattered were the same."""
         entry = self._entries.get(steps)
-        return entry.executions if entry is not None else None
+        if entry is None:
+            return None
+        if not entry.consulted:
+            return entry.by_facts.get(())
+        reader = codec.EventReader(event)
+        return entry.by_facts.get(tuple([reader.get(name) for name in entry.consulted]))
 
     def decide(self, steps: tuple[bytes, ...] | None, executions: Sequence[Execution], event: bytes) -> Answer:
         """Return the answer to a login.
@@ -91,13 +111,11 @@ class Answers:
             executions: of every binding, in order.
             event: serialized; parsed only if the decision depends on it.
         """
+        answer = self.recall(steps, event) if steps is not None else None
+        if answer is not None:
+            return answer
         reader = codec.EventReader(event)
         entry = self._entries.get(steps) if steps is not None else None
-        if entry is not None:
-            facts = tuple([reader.get(name) for name in entry.consulted])
-            answer = entry.by_facts.get(facts)
-            if answer is not None:
-                return answer
         answer = Answer(aggregate(executions, self._settings, lambda: reader))
         if steps is None or sum(map(len, steps)) > _KEY_BYTES_MAX or answer.decision.degraded:
             return answer
@@ -107,7 +125,7 @@ class Answers:
                 return answer
             if len(self._entries) >= _KEYS_MAX:
                 self._entries.clear()
-            entry = self._entries[steps] = _Entry(tuple(executions))
+            entry = self._entries[steps] = _Entry()
         consulted = tuple(sorted(reader.read))
         if consulted != entry.consulted or len(entry.by_facts) >= _FACTS_MAX:
             entry.by_facts.clear()

@@ -10,7 +10,9 @@ import asyncio
 import contextlib
 import enum
 import os
+import struct
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from vestibule.worker.v1 import worker_pb2
@@ -20,7 +22,7 @@ from runtime.core.aggregate import ends_flow
 from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, UnknownTenant, WorkerError, WorkerLost
 from runtime.log import clip
 from runtime.plan import Plan
-from runtime.workers import reply
+from runtime.workers import reply, wire
 from runtime.workers.watchdog import START_NS, Watchdog
 from runtime.workers.worker import KillReason, WorkerKilled
 from sandbox import journal
@@ -28,6 +30,7 @@ from sandbox import journal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from runtime.answers import Answer
     from runtime.catalog.base import Binding, Catalog, Flow, Snapshot
     from runtime.config import Config
     from runtime.core.model import Decision, Execution
@@ -41,6 +44,7 @@ COMPILE_BUDGET_NS: Final = 3_200_000_000
 TEARDOWN_BUDGET_NS: Final = 200_000_000
 # Time to encode and send the answer before the caller's deadline.
 _MARGIN_US: Final = 5_000
+_NONCES: Final = struct.Struct("<64Q")
 
 
 class _End(enum.Enum):
@@ -57,17 +61,27 @@ class _End(enum.Enum):
 class Ran:
     """What a flow did: one execution for each binding, and their times.
 
-    `steps` holds the reports when all were read from one reply; the executions may then be those of an earlier login
-    with equal reports, so the times are kept apart.
+    `steps` holds the reports when all were read from one reply. `waited_s` is the time it stood in a queue.
     """
 
-    __slots__ = ("cpu_us", "executions", "steps", "wall_us")
+    __slots__ = ("cpu_us", "executions", "steps", "waited_s", "wall_us")
 
     def __init__(self) -> None:
+        self.waited_s = 0.0
         self.executions: list[Execution] = []
         self.steps: tuple[bytes, ...] | None = None
         self.wall_us: Sequence[int] = ()
         self.cpu_us: Sequence[int] = ()
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A question that a worker has been sent."""
+
+    worker: Worker
+    nonce: int
+    start: int
+    future: asyncio.Future[bytes]
 
 
 class FlowRunner:
@@ -90,6 +104,7 @@ class FlowRunner:
         self._plans: dict[str, Plan] = {}
         self._watchdog = Watchdog(asyncio.get_running_loop(), self._grace_ns, COMPILE_BUDGET_NS, TEARDOWN_BUDGET_NS)
         self._orphans: set[asyncio.Task[None]] = set()
+        self._nonces: list[int] = []
         pool.prime = self._prime
 
     async def close(self) -> None:
@@ -118,20 +133,50 @@ class FlowRunner:
         flow = snapshot.tenants.get(tenant_id)
         if flow is None:
             raise UnknownTenant(tenant_id)
-        plan = self._plan(flow, snapshot)
+        plan = self._plans.get(tenant_id)
+        if plan is None or plan.flow is not flow:
+            plan = self._plan(flow, snapshot)
         noise = os.urandom(32)
-        ran = await self.run(plan, event, int(deadline * 1e9), time.time_ns(), noise[:16])
-        answer = plan.answers.decide(ran.steps, ran.executions, event)
-        decision = answer.decision
+        deadline_ns = int(deadline * 1e9)
+        # The usual login first, in a straight line, because every call costs: a warm worker is free, it answers, and an
+        # earlier login ended with the same reports. Whatever is unusual goes on in `run`, from where it stands.
+        clock_ns = time.time_ns()
+        budget_us = min(self._flow_timeout_us, (deadline_ns - started_ns) // 1000 - _MARGIN_US)
+        if budget_us <= 0:
+            raise DeadlineExceeded
+        worker = self._pool.lease_nowait(tenant_id) if plan.bindings else None
+        first: _Asked | None = None
+        answer: Answer | None = None
+        if worker is not None:
+            first = self._ask(worker, plan, 0, event, budget_us, deadline_ns, clock_ns, noise[:16], started_ns)
+            try:
+                data = await first.future
+            except asyncio.CancelledError:
+                self._abandon(worker)
+                raise
+            except WorkerError:
+                pass
+            else:
+                if (steps := reply.usual(data, first.nonce, plan.answers)) is not None:
+                    answer = plan.answers.recall(steps.steps, event)
+                    if answer is not None:
+                        self._watchdog.unwatch(worker)
+                        self._pool.release(worker, retire=steps.retire)
+                        wall, cpu = steps.wall_us, steps.cpu_us
+        waited_s = 0.0
+        if answer is None:
+            ran = await self.run(plan, event, deadline_ns, clock_ns, noise[:16], first)
+            answer = plan.answers.decide(ran.steps, ran.executions, event)
+            wall, cpu, waited_s = ran.wall_us, ran.cpu_us, ran.waited_s
         wall_us = (time.monotonic_ns() - started_ns) // 1000
         decision_id = noise[16:].hex()
-        response = answer.fill(request_id, decision_id, snapshot.revision, wall_us, ran.wall_us, ran.cpu_us)
-        metrics = self._metrics
-        metrics.flow_finished(decision.outcome, wall_us / 1e6, decision.degraded)
-        for execution, step_us in zip(ran.executions, ran.wall_us, strict=True):
-            metrics.execution_finished(execution.verdict, step_us / 1e6)
+        response = answer.fill(request_id, decision_id, snapshot.revision, wall_us, wall, cpu)
+        decision = answer.decision
+        self._metrics.login_finished(
+            decision.outcome, wall_us / 1e6, decision.degraded, waited_s, answer.verdicts, wall
+        )
         if self._login_log.wants(decision.degraded):
-            self._write_line(decision, ran, tenant_id, request_id, decision_id, snapshot.revision, wall_us)
+            self._write_line(decision, wall, cpu, tenant_id, request_id, decision_id, snapshot.revision, wall_us)
         return response
 
     def _plan(self, flow: Flow, snapshot: Snapshot) -> Plan:
@@ -140,7 +185,15 @@ class FlowRunner:
             plan = self._plans[flow.tenant] = Plan(flow, snapshot.sources, self._action_timeout_us)
         return plan
 
-    async def run(self, plan: Plan, event: bytes, deadline_ns: int, clock_ns: int, seed: bytes) -> Ran:
+    async def run(
+        self,
+        plan: Plan,
+        event: bytes,
+        deadline_ns: int,
+        clock_ns: int,
+        seed: bytes,
+        first: _Asked | None = None,
+    ) -> Ran:
         """Run the steps of a flow in order; there is one execution for each binding afterwards.
 
         Args:
@@ -149,6 +202,7 @@ class FlowRunner:
             deadline_ns: CLOCK_MONOTONIC instant by which the answer must be sent.
             clock_ns: the executions' clock, nanoseconds since the epoch.
             seed: 16 bytes for the executions' randomness.
+            first: a question that was answered, or failed, already.
 
         Raises:
             CapacityError, WorkerError, DeadlineExceeded: nothing was run, or nothing can be said about it.
@@ -161,24 +215,28 @@ class FlowRunner:
         spent_us = 0
         lost = 0
         while len(done) < len(bindings):
-            now_ns = time.monotonic_ns()
-            left_us = (deadline_ns - now_ns) // 1000 - _MARGIN_US
-            budget_us = min(self._flow_timeout_us - spent_us, left_us)
-            if budget_us <= 0:
-                if not done:
-                    raise DeadlineExceeded
-                loss.fill(done, bindings, loss.BUDGET_SPENT)
-                break
-            try:
-                worker = await self._lease(plan.flow.tenant, left_us / 1e6)
-            except (CapacityError, WorkerError):
-                if not done:
-                    raise
-                # Some actions have run: what they asked for stands, and the others count as failed.
-                loss.fill(done, bindings, loss.BUDGET_SPENT)
-                break
+            asked, first = first, None
+            if asked is None:
+                left_us = (deadline_ns - time.monotonic_ns()) // 1000 - _MARGIN_US
+                budget_us = min(self._flow_timeout_us - spent_us, left_us)
+                if budget_us <= 0:
+                    if not done:
+                        raise DeadlineExceeded
+                    loss.fill(done, bindings, loss.BUDGET_SPENT)
+                    break
+                try:
+                    worker = await self._lease(plan.flow.tenant, left_us / 1e6, ran)
+                except (CapacityError, WorkerError):
+                    if not done:
+                        raise
+                    # Some actions have run: what they asked for stands, and the others count as failed.
+                    loss.fill(done, bindings, loss.BUDGET_SPENT)
+                    break
+                asked = self._ask(
+                    worker, plan, len(done), event, budget_us, deadline_ns, clock_ns, seed, time.monotonic_ns()
+                )
             before = len(done)
-            end = await self._leg(worker, plan, ran, event, budget_us, deadline_ns, clock_ns, seed)
+            end = await self._settle(asked, plan, ran)
             if ran.steps is not None:
                 return ran
             if end is not _End.RAN:
@@ -198,77 +256,74 @@ class FlowRunner:
         ran.cpu_us = [execution.cpu_us for execution in done]
         return ran
 
-    async def _lease(self, tenant: str, left_s: float) -> Worker:
+    async def _lease(self, tenant: str, left_s: float, ran: Ran) -> Worker:
         worker = self._pool.lease_nowait(tenant)
-        if worker is not None:
-            self._metrics.queue_waited(0.0)
-            return worker
-        started_s = time.monotonic()
-        worker = await self._pool.lease(tenant, min(left_s, self._queue_wait_s))
-        self._metrics.queue_waited(time.monotonic() - started_s)
+        if worker is None:
+            started_s = time.monotonic()
+            worker = await self._pool.lease(tenant, min(left_s, self._queue_wait_s))
+            ran.waited_s += time.monotonic() - started_s
         return worker
 
-    async def _leg(
+    def _ask(
         self,
         worker: Worker,
         plan: Plan,
-        ran: Ran,
+        start: int,
         event: bytes,
         budget_us: int,
         deadline_ns: int,
         clock_ns: int,
         seed: bytes,
-    ) -> _End:
-        """Run the remaining steps on one worker and append what came of them.
+        now_ns: int,
+    ) -> _Asked:
+        """Send a leased worker the steps from `start` on, and let the watchdog see to the answer."""
+        nonce = self._next_nonce()
+        if worker.plan is plan and start == 0:
+            steps = plan.all_steps
+            hard_ns = budget_us * 1000 + 2 * self._grace_ns
+        else:
+            steps, with_sources = plan.steps(start, worker.revisions)
+            worker.plan = plan if start == 0 else None
+            hard_ns = budget_us * 1000 + 2 * self._grace_ns + (COMPILE_BUDGET_NS if with_sources else 0)
+        budgets_ns = plan.budgets_ns[start:] if start else plan.budgets_ns
+        first_look_ns = min(budgets_ns[0] + self._grace_ns, hard_ns, START_NS)
+        worker.started(nonce, budgets_ns, now_ns, first_look_ns, min(hard_ns, deadline_ns - now_ns))
+        self._watchdog.watch(worker)
+        head = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event)
+        return _Asked(worker, nonce, start, worker.ask(head + steps))
+
+    def _next_nonce(self) -> int:
+        """Return a number that no worker can foretell; the kernel is asked once for many."""
+        if not self._nonces:
+            self._nonces.extend(_NONCES.unpack(os.urandom(_NONCES.size)))
+        return self._nonces.pop()
+
+    async def _settle(self, asked: _Asked, plan: Plan, ran: Ran) -> _End:
+        """Append what came of a question: an execution for every step that its worker began.
 
         Returns: how it ended; unless it RAN, the same step may be tried again.
         """
         done = ran.executions
-        start = len(done)
-        nonce = int.from_bytes(os.urandom(8))
-        steps, with_sources = plan.steps(start, worker.revisions)
-        head = worker_pb2.RunFlow(
-            nonce=nonce, event=event, now_ns=clock_ns, seed=seed, budget_us=budget_us, output_bytes=self._output_bytes
-        ).SerializeToString()
-        hard_ns = budget_us * 1000 + 2 * self._grace_ns
-        if with_sources:
-            hard_ns += COMPILE_BUDGET_NS
-        now_ns = time.monotonic_ns()
-        budgets_ns = plan.budgets_ns[start:]
-        first_look_ns = min(budgets_ns[0] + self._grace_ns, hard_ns, START_NS)
-        worker.started(nonce, budgets_ns, first_look_ns, min(hard_ns, deadline_ns - now_ns))
-        worker.executions += 1
-        self._watchdog.watch(worker)
-        future = worker.ask(head + steps)
+        worker = asked.worker
         try:
-            data = await future
+            data = await asked.future
         except asyncio.CancelledError:
             self._abandon(worker)
             raise
         except WorkerKilled as killed:
             self._watchdog.unwatch(worker)
-            return self._after_kill(killed.entry, worker, plan, done, nonce)
+            return self._after_kill(killed.entry, worker, plan, done, asked.nonce)
         except ProtocolViolation as violation:
             self._watchdog.unwatch(worker)
             self._violated(worker, plan.bindings, done, violation)
             return _End.RAN
         except WorkerLost:
             self._watchdog.unwatch(worker)
-            return await self._after_loss(worker, plan, done, nonce)
+            return await self._after_loss(worker, plan, done, asked.nonce)
         self._watchdog.unwatch(worker)
         try:
-            answer = reply.parse(data, nonce, len(plan.bindings) - start)
-            known = plan.answers.executions(answer.steps) if start == 0 else None
-            if known is not None:
-                # The very reports of an earlier login, which were checked then.
-                done.extend(known)
-                ran.steps = answer.steps
-                idle = (0,) * (len(known) - len(answer.steps))
-                ran.wall_us = (*answer.wall_us, *idle)
-                ran.cpu_us = (*answer.cpu_us, *idle)
-                self._pool.release(worker, retire=answer.retire)
-                return _End.RAN
-            reported = reply.executions(answer, plan.bindings[start:], self._output_bytes)
+            answer = reply.parse(data, asked.nonce, len(plan.bindings) - asked.start)
+            reported = reply.executions(answer, plan.bindings[asked.start :], self._output_bytes)
             if any(ends_flow(execution) for execution in reported[:-1]):
                 raise ProtocolViolation("a worker ran on after the flow had ended")
             if not reported:
@@ -285,7 +340,7 @@ class FlowRunner:
             # The worker stops early for one reason only: the flow's budget is used up.
             loss.fill(done, plan.bindings, loss.BUDGET_SPENT)
             return _End.RAN
-        if start == 0:
+        if asked.start == 0:
             ran.steps = answer.steps
             ran.wall_us = [execution.wall_us for execution in done]
             ran.cpu_us = [execution.cpu_us for execution in done]
@@ -375,10 +430,10 @@ class FlowRunner:
 
         Raises: WorkerError: the worker did not survive it, or lies.
         """
-        nonce = int.from_bytes(os.urandom(8))
+        nonce = self._next_nonce()
         head = worker_pb2.RunFlow(nonce=nonce, check_only=True, budget_us=1).SerializeToString()
         limit_ns = COMPILE_BUDGET_NS * max(count, 1)
-        worker.started(nonce, (), COMPILE_BUDGET_NS, limit_ns)
+        worker.started(nonce, (), time.monotonic_ns(), COMPILE_BUDGET_NS, limit_ns)
         self._watchdog.watch(worker)
         try:
             return reply.parse(await worker.ask(head + steps), nonce, count)
@@ -386,7 +441,15 @@ class FlowRunner:
             self._watchdog.unwatch(worker)
 
     def _write_line(
-        self, decision: Decision, ran: Ran, tenant: str, request_id: str, decision_id: str, revision: int, wall_us: int
+        self,
+        decision: Decision,
+        step_wall_us: Sequence[int],
+        step_cpu_us: Sequence[int],
+        tenant: str,
+        request_id: str,
+        decision_id: str,
+        revision: int,
+        wall_us: int,
     ) -> None:
         """Write everything needed to explain the answer, and nothing of the event."""
         factor = decision.multifactor
@@ -402,8 +465,8 @@ class FlowRunner:
             denied=decision.access.kind if decision.access is not None else None,
             reasons=list(decision.degraded_reasons),
             executions=[
-                {"action": e.action, "verdict": e.verdict.name.lower(), "wall_us": step_wall_us, "cpu_us": step_cpu_us}
-                for e, step_wall_us, step_cpu_us in zip(decision.executions, ran.wall_us, ran.cpu_us, strict=True)
+                {"action": e.action, "verdict": e.verdict.name.lower(), "wall_us": step_us, "cpu_us": cpu_us}
+                for e, step_us, cpu_us in zip(decision.executions, step_wall_us, step_cpu_us, strict=True)
             ],
             contributions=[f"{c.action}: {c.summary}{' (won)' if c.won else ''}" for c in decision.contributions],
             wall_ms=round(wall_us / 1000, 3),

@@ -8,7 +8,7 @@ one thread writes, so a list of integers and a bisection do. Labels come from en
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -149,23 +149,30 @@ class Metrics:
         histogram.counts[bisect_left(BUCKETS, seconds)] += 1
         histogram.total += seconds
 
-    def flow_finished(self, outcome: str, seconds: float, degraded: bool = False) -> None:
-        """Count one decided login, queue included."""
+    def login_finished(
+        self,
+        outcome: str,
+        seconds: float,
+        degraded: bool,
+        waited_s: float,
+        verdicts: Sequence[int],
+        step_us: Sequence[int],
+    ) -> None:
+        """Count one decided login: the whole, its wait for a worker, and each execution by its Verdict's number."""
         histogram = self._flows[outcome]
         histogram.counts[bisect_left(BUCKETS, seconds)] += 1
         histogram.total += seconds
         if degraded:
             self._degraded += 1
-
-    def execution_finished(self, verdict: int, seconds: float) -> None:
-        """Count one execution, of a number from Verdict."""
-        histogram = self._executions[verdict]
-        histogram.counts[bisect_left(BUCKETS, seconds)] += 1
-        histogram.total += seconds
-
-    def queue_waited(self, seconds: float) -> None:
-        """Count the time from asking for a worker to having one."""
-        self._queue_wait.observe(seconds)
+        histogram = self._queue_wait
+        histogram.counts[bisect_left(BUCKETS, waited_s)] += 1
+        histogram.total += waited_s
+        histograms = self._executions
+        for verdict, us in zip(verdicts, step_us, strict=False):
+            histogram = histograms[verdict]
+            seconds = us / 1e6
+            histogram.counts[bisect_left(BUCKETS, seconds)] += 1
+            histogram.total += seconds
 
     def worker_spawned(self, seconds: float) -> None:
         """Count the time from asking the zygote to the worker's report that it is locked down."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Plan:
     """A flow ready to be sent, from any of its steps on."""
 
-    __slots__ = ("_sources", "_tails", "answers", "bindings", "budgets_ns", "flow", "revisions")
+    __slots__ = ("_sources", "_tails", "all_steps", "answers", "bindings", "budgets_ns", "flow", "revisions")
 
     def __init__(self, flow: Flow, sources: Mapping[str, str], action_timeout_us: int, handler: str = "") -> None:
         self.flow = flow
@@ -46,6 +46,7 @@ class Plan:
         ]
         pieces = [worker_pb2.RunFlow(steps=(step,)).SerializeToString() for step in steps]
         self._tails = tuple(b"".join(pieces[start:]) for start in range(len(pieces)))
+        self.all_steps = b"".join(pieces)
 
     def steps(self, start: int, known: set[str]) -> tuple[bytes, bool]:
         """Return the serialized steps from `start` on, and whether sources are among them.

@@ -5,7 +5,7 @@ Requests and answers pass as bytes: gRPC is given no serializer, so the event is
 """
 
 import asyncio
-from time import monotonic, perf_counter
+from time import monotonic
 from typing import Any, Final, Protocol
 
 import grpc
@@ -41,6 +41,7 @@ class ActionRuntime:
         self._longest_s = (config.sandbox.flow_timeout_ms + config.pool.queue_wait_ms) / 1000
         self._running: dict[asyncio.Task[Any], float] = {}
         self._lost: set[asyncio.Task[Any]] = set()
+        self._loop = asyncio.get_running_loop()
 
     def handler(self) -> grpc.GenericRpcHandler:
         """Return what the server registers."""
@@ -53,54 +54,51 @@ class ActionRuntime:
             await asyncio.wait(tuple(self._running))
 
     async def _handle(self, request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
-        began = perf_counter()
+        began = monotonic()
         metrics = self._metrics
         metrics.rpc_started_total += 1
         code = "OK"
+        task: asyncio.Task[Any] | None = None
         try:
-            return await self._decide(request, context)
-        except asyncio.CancelledError:
+            if self.draining:
+                raise Draining
+            if metrics.logins_in_flight >= self._max_in_flight:
+                raise TooManyInFlight(
+                    f"{self._max_in_flight} logins are being decided, as many as are allowed at a time"
+                )
+            tenant_id, request_id, event = decode(request, self._max_event_bytes)
+            longest_s = self._longest_s
             remaining = context.time_remaining()
-            code = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
-            raise
-        except Exception as error:  # noqa: BLE001 - a process edge: whatever it is, the caller gets a status
-            code, answer = self._answer(error)
-        finally:
-            metrics.rpc_handled(code, perf_counter() - began)
-        await status.abort(context, answer)
-        raise AssertionError("abort does not return")
-
-    async def _decide(self, request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
-        metrics = self._metrics
-        if self.draining:
-            raise Draining
-        if metrics.logins_in_flight >= self._max_in_flight:
-            raise TooManyInFlight(f"{self._max_in_flight} logins are being decided, as many as are allowed at a time")
-        tenant_id, request_id, event = decode(request, self._max_event_bytes)
-        longest_s = self._longest_s
-        remaining = context.time_remaining()
-        if remaining is not None:
-            if remaining <= 0:
-                raise DeadlineExceeded
-            longest_s = min(longest_s, remaining)
-        # Not loop.time(): uvloop's stands still between two turns. Both count on the same clock.
-        deadline = monotonic() + longest_s
-        task = asyncio.current_task()
-        assert task is not None
-        self._running[task] = deadline + _LOST_S
-        metrics.logins_in_flight += 1
-        try:
+            if remaining is not None and remaining < longest_s:
+                if remaining <= 0:
+                    raise DeadlineExceeded
+                longest_s = remaining
+            # Not loop.time(): uvloop's stands still between two turns. Both count on the same clock.
+            deadline = began + longest_s
+            task = asyncio.current_task(self._loop)
+            assert task is not None
+            self._running[task] = deadline + _LOST_S
+            metrics.logins_in_flight += 1
             return await self._flows.execute(tenant_id, request_id, event, deadline)
         except asyncio.CancelledError:
-            if task not in self._lost:
+            if task is None or task not in self._lost:
+                remaining = context.time_remaining()
+                code = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
                 raise
             task.uncancel()
             self._log.error("login.lost", tenant=tenant_id, request_id=request_id)
-            raise DeadlineExceeded from None
+            code, answer = self._answer(DeadlineExceeded())
+        except Exception as error:  # noqa: BLE001 - a process edge: whatever it is, the caller gets a status
+            code, answer = self._answer(error)
         finally:
-            metrics.logins_in_flight -= 1
-            del self._running[task]
-            self._lost.discard(task)
+            if task is not None:
+                metrics.logins_in_flight -= 1
+                del self._running[task]
+                if self._lost:
+                    self._lost.discard(task)
+            metrics.rpc_handled(code, monotonic() - began)
+        await status.abort(context, answer)
+        raise AssertionError("abort does not return")
 
     def give_up_lost(self) -> None:
         """Cancel logins far past their deadline. Called every second or so: a timer for each login would cost 4 us."""

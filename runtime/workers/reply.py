@@ -7,7 +7,7 @@ runner with a reply frame, or with a copy of a killed worker's journal.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import worker_pb2
@@ -31,13 +31,13 @@ _LINE_MAX: Final = 1_000_000
 _TIME_US_MAX: Final = 3_600_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """A reply whose reports are not parsed yet. There are as many times as reports, and they are possible ones."""
 
     steps: tuple[bytes, ...]
-    wall_us: tuple[int, ...]
-    cpu_us: tuple[int, ...]
+    wall_us: Sequence[int]
+    cpu_us: Sequence[int]
     retire: bool
 
 
@@ -63,6 +63,33 @@ def parse(data: bytes, nonce: int | None, asked: int) -> Reply:
         min(wall_us) >= 0 and min(cpu_us) >= 0 and max(wall_us) <= _TIME_US_MAX and max(cpu_us) <= _TIME_US_MAX
     ):
         raise ProtocolViolation("a reply has an impossible time")
+    return Reply(steps, wall_us, cpu_us, reply.retire)
+
+
+class _Known(Protocol):
+    """What was checked before."""
+
+    def __contains__(self, steps: tuple[bytes, ...], /) -> bool:
+        """Were these very reports checked?"""
+
+
+def usual(data: bytes, nonce: int, known: _Known) -> Reply | None:
+    """Parse a reply whose reports were all checked in an earlier login; None for anything else, however wrong."""
+    try:
+        reply = worker_pb2.FlowReplyEnvelope.FromString(data)
+    except DecodeError:
+        return None
+    steps = tuple(reply.steps)
+    if steps not in known or reply.nonce != nonce:
+        return None
+    wall_us = list(reply.wall_us)
+    cpu_us = list(reply.cpu_us)
+    if not (
+        len(wall_us) == len(cpu_us) == len(steps)
+        and min(wall_us) >= 0 <= min(cpu_us)
+        and max(wall_us) <= _TIME_US_MAX >= max(cpu_us)
+    ):
+        return None
     return Reply(steps, wall_us, cpu_us, reply.retire)
 
 

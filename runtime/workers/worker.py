@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import enum
 import struct
-import time
 from typing import TYPE_CHECKING, Final
 
 from runtime.errors import ProtocolViolation, WorkerError, WorkerLost
@@ -82,6 +81,7 @@ class Worker:
         "last_entry",
         "leased",
         "nonce",
+        "plan",
         "reply_max",
         "revisions",
         "sent_ns",
@@ -118,6 +118,8 @@ class Worker:
         self.tenant: str | None = None
         self.revisions: set[str] = set()
         self.executions = 0
+        self.plan: object = None
+        """The flow whose steps it has all compiled; compared, never used."""
         self.idle_since_s = 0.0
         self.nonce = 0
         self.sent_ns = 0
@@ -286,10 +288,13 @@ class Worker:
         self.spawned.close()
         self._on_dead(self)
 
-    def started(self, nonce: int, step_budgets_ns: tuple[int, ...], start_by_ns: int, hard_ns: int) -> None:
+    def started(
+        self, nonce: int, step_budgets_ns: tuple[int, ...], now_ns: int, first_look_ns: int, hard_ns: int
+    ) -> None:
         """Note the budgets of the question that is about to be asked, for the watchdog."""
         self.nonce = nonce
         self.step_budgets_ns = step_budgets_ns
-        self.sent_ns = time.monotonic_ns()
-        self.check_at_ns = self.sent_ns + start_by_ns
-        self.hard_at_ns = self.sent_ns + hard_ns
+        self.sent_ns = now_ns
+        self.check_at_ns = now_ns + first_look_ns
+        self.hard_at_ns = now_ns + hard_ns
+        self.executions += 1

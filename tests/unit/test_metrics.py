@@ -89,9 +89,7 @@ def test_recorders_reach_their_series() -> None:
     metrics = m.Metrics("1")
     metrics.rpc_started_total += 1
     metrics.rpc_handled("NOT_FOUND", 0.002)
-    metrics.flow_finished("deny", 0.2, degraded=True)
-    metrics.execution_finished(Verdict.TIMED_OUT, 1.0)
-    metrics.queue_waited(0.01)
+    metrics.login_finished("deny", 0.2, True, 0.01, (Verdict.TIMED_OUT,), (1_000_000,))
     metrics.worker_spawned(0.002)
     metrics.worker_killed("deadline")
     metrics.worker_exited("died")
