@@ -44,6 +44,8 @@ COMPILE_BUDGET_NS: Final = 3_200_000_000
 TEARDOWN_BUDGET_NS: Final = 200_000_000
 # Time to encode and send the answer before the caller's deadline.
 _MARGIN_US: Final = 5_000
+# More than a tenant's idle workers and the blank ones together. Beyond it, dying early is what workers do on this host.
+_UNBEGUN_MAX: Final = 32
 _NONCES: Final = struct.Struct("<64Q")
 
 
@@ -54,8 +56,8 @@ class _End(enum.Enum):
     """There is an execution for every step it began."""
     LOST = "lost"
     """It died through no fault of the tenant's code."""
-    STALLED = "stalled"
-    """It never began, and was killed."""
+    UNBEGUN = "unbegun"
+    """It never began: it was dead or dying when it was asked, or did not move and was killed."""
 
 
 class Ran:
@@ -213,7 +215,7 @@ class FlowRunner:
             ran.steps = ()
         done = ran.executions
         spent_us = 0
-        lost = 0
+        lost = unbegun = 0
         while len(done) < len(bindings):
             asked, first = first, None
             if asked is None:
@@ -241,12 +243,13 @@ class FlowRunner:
                 return ran
             if end is not _End.RAN:
                 # Executions are pure, so a worker that died through no fault of the tenant's code costs one retry. One
-                # that never began costs half a second, and is tried again while there is time.
+                # that never began costs half a second at most: another is tried while there is time.
                 self._metrics.flow_retried()
                 lost += end is _End.LOST
-                if lost > 1:
+                unbegun += end is _End.UNBEGUN
+                if lost > 1 or unbegun > _UNBEGUN_MAX:
                     if not done:
-                        raise WorkerLost("two workers died before the login could be decided")
+                        raise WorkerLost(f"{lost + unbegun} workers died before the login could be decided")
                     loss.fill(done, bindings, loss.WORKERS_DIED)
                     break
             spent_us += sum(execution.wall_us for execution in done[before:])
@@ -377,7 +380,7 @@ class FlowRunner:
         if entry.nonce != nonce or entry.phase == journal.Phase.IDLE:
             # It never began: stopped, or starved by the machine.
             self._log.error("worker.stalled", worker=worker.id, tenant=worker.tenant)
-            return _End.STALLED
+            return _End.UNBEGUN
         if not self._settled(entry, plan, done, nonce):
             wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
             done.append(loss.failed(plan.bindings[len(done)], loss.of_kill(entry.phase, wall_us), wall_us))
@@ -385,9 +388,11 @@ class FlowRunner:
 
     async def _after_loss(self, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> _End:
         entry = worker.last_entry
-        code = await worker.exit_code()
         if entry is None or entry.nonce != nonce:
-            return _End.LOST
+            # The loop turns once and sees who else is dead: when a zygote dies, every idle worker is.
+            await asyncio.sleep(0)
+            return _End.UNBEGUN
+        code = await worker.exit_code()
         if self._settled(entry, plan, done, nonce):
             return _End.RAN
         failure = loss.of_death(code) if code is not None and entry.phase != journal.Phase.IDLE else None

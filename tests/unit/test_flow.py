@@ -299,10 +299,34 @@ async def test_two_deaths_without_a_finished_step_are_no_decision(make: Any) -> 
     rig = await make()
     task = rig.run()
     for index in range(2):
-        spawned, _ = await rig.question(index)
+        spawned, question = await rig.question(index)
+        rig.note(spawned, question.nonce, 0, journal.Phase.RUNNING)
         spawned.peer.close()
         rig.zygote.on_exit(spawned.id, -9)
     with pytest.raises(WorkerLost):
+        await task
+
+
+async def test_workers_that_were_dead_when_asked_cost_no_retry(make: Any) -> None:
+    """As when the zygote dies with every idle worker: a login that was begun by none of five is decided by the sixth."""
+    rig = await make()
+    task = rig.run()
+    for index in range(5):
+        spawned, _ = await rig.question(index)
+        spawned.peer.close()
+    spawned, question = await rig.question(5)
+    rig.answer(spawned, question.nonce, step(), step(), step())
+    assert verdicts(await task) == ["COMPLETED"] * 3
+
+
+async def test_workers_that_only_die_are_given_up(make: Any) -> None:
+    """On a host where no worker ever begins, a login ends with an error long before its deadline."""
+    rig = await make()
+    task = rig.run()
+    for index in range(33):
+        spawned, _ = await rig.question(index)
+        spawned.peer.close()
+    with pytest.raises(WorkerLost, match="33 workers died"):
         await task
 
 
