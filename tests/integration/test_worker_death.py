@@ -51,7 +51,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         daemon.publish(
             tenant("acme", GATE),
             tenant("slow", SLOW, timeout_ms=20_000),
-            tenant("loop", LOOP, on_error=OnError.DENY),
+            tenant("loop", LOOP, on_error=OnError.DENY, timeout_ms=1000),
             tenant("gil", HOLDS_THE_INTERPRETER, timeout_ms=200),
             *(tenant(f"new-{at}", GATE) for at in range(20)),
         )

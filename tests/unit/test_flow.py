@@ -308,7 +308,7 @@ async def test_two_deaths_without_a_finished_step_are_no_decision(make: Any) -> 
 
 
 async def test_workers_that_were_dead_when_asked_cost_no_retry(make: Any) -> None:
-    """As when the zygote dies with every idle worker: a login that was begun by none of five is decided by the sixth."""
+    """As when a zygote dies with every idle worker: a login that none of five began is decided by the sixth."""
     rig = await make()
     task = rig.run()
     for index in range(5):
