@@ -73,9 +73,10 @@ class Answer:
 
 
 class _Entry:
-    __slots__ = ("by_facts", "consulted")
+    __slots__ = ("by_facts", "consulted", "count")
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
+        self.count = count
         self.consulted: tuple[str, ...] = ()
         self.by_facts: dict[tuple[Any, ...], Answer] = {}
 
@@ -87,37 +88,44 @@ class Answers:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._entries: dict[tuple[bytes, ...], _Entry] = {}
+        self._entries: dict[bytes, _Entry] = {}
 
-    def __contains__(self, steps: tuple[bytes, ...]) -> bool:
+    def __contains__(self, steps: bytes) -> bool:
         """Were these very reports checked and decided upon before?"""
         return steps in self._entries
 
-    def recall(self, steps: tuple[bytes, ...], event: bytes) -> Answer | None:
-        """Return the answer that these reports led to, with an event whose members that mattered were the same."""
+    def recall(self, steps: bytes, count: int, event: bytes) -> Answer | None:
+        """Return the answer that these reports led to, with an event whose members that mattered were the same.
+
+        Args:
+            steps: the reports as they stand in the usual reply; hostile.
+            count: how many there are said to be; hostile.
+            event: serialized; parsed only if the decision depends on it.
+        """
         entry = self._entries.get(steps)
-        if entry is None:
+        if entry is None or entry.count != count:
             return None
         if not entry.consulted:
             return entry.by_facts.get(())
         reader = codec.EventReader(event)
         return entry.by_facts.get(tuple([reader.get(name) for name in entry.consulted]))
 
-    def decide(self, steps: tuple[bytes, ...] | None, executions: Sequence[Execution], event: bytes) -> Answer:
+    def decide(self, steps: bytes | None, count: int, executions: Sequence[Execution], event: bytes) -> Answer:
         """Return the answer to a login.
 
         Args:
             steps: the reports that the executions were read from; None when they were not all read from one reply.
+            count: how many reports there are.
             executions: of every binding, in order.
             event: serialized; parsed only if the decision depends on it.
         """
-        answer = self.recall(steps, event) if steps is not None else None
+        answer = self.recall(steps, count, event) if steps is not None else None
         if answer is not None:
             return answer
         reader = codec.EventReader(event)
         entry = self._entries.get(steps) if steps is not None else None
         answer = Answer(aggregate(executions, self._settings, lambda: reader))
-        if steps is None or sum(map(len, steps)) > _KEY_BYTES_MAX or answer.decision.degraded:
+        if steps is None or len(steps) > _KEY_BYTES_MAX or answer.decision.degraded:
             return answer
         if entry is None:
             if any(execution.output for execution in executions):
@@ -125,7 +133,7 @@ class Answers:
                 return answer
             if len(self._entries) >= _KEYS_MAX:
                 self._entries.clear()
-            entry = self._entries[steps] = _Entry()
+            entry = self._entries[steps] = _Entry(count)
         consulted = tuple(sorted(reader.read))
         if consulted != entry.consulted or len(entry.by_facts) >= _FACTS_MAX:
             entry.by_facts.clear()

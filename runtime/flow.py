@@ -22,10 +22,10 @@ from runtime.core.aggregate import ends_flow
 from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, UnknownTenant, WorkerError, WorkerLost
 from runtime.log import clip
 from runtime.plan import Plan
-from runtime.workers import reply, wire
+from runtime.workers import reply
 from runtime.workers.watchdog import START_NS, Watchdog
 from runtime.workers.worker import KillReason, WorkerKilled
-from sandbox import journal
+from sandbox import journal, wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,15 +63,16 @@ class _End(enum.Enum):
 class Ran:
     """What a flow did: one execution for each binding, and their times.
 
-    `steps` holds the reports when all were read from one reply. `waited_s` is the time it stood in a queue.
+    `steps` holds the `count` reports when all were read from one reply. `waited_s` is the time it stood in a queue.
     """
 
-    __slots__ = ("cpu_us", "executions", "steps", "waited_s", "wall_us")
+    __slots__ = ("count", "cpu_us", "executions", "steps", "waited_s", "wall_us")
 
     def __init__(self) -> None:
         self.waited_s = 0.0
         self.executions: list[Execution] = []
-        self.steps: tuple[bytes, ...] | None = None
+        self.steps: bytes | None = None
+        self.count = 0
         self.wall_us: Sequence[int] = ()
         self.cpu_us: Sequence[int] = ()
 
@@ -159,16 +160,20 @@ class FlowRunner:
             except WorkerError:
                 pass
             else:
-                if (steps := reply.usual(data, first.nonce, plan.answers)) is not None:
-                    answer = plan.answers.recall(steps.steps, event)
+                usual = wire.usual_reply(data, first.nonce)
+                if usual is not None:
+                    wall, cpu, steps = usual
+                    answer = plan.answers.recall(steps, len(wall), event)
                     if answer is not None:
                         self._watchdog.unwatch(worker)
-                        self._pool.release(worker, retire=steps.retire)
-                        wall, cpu = steps.wall_us, steps.cpu_us
+                        self._pool.release(worker)
+                        if len(wall) < len(answer.verdicts):
+                            idle = (0,) * (len(answer.verdicts) - len(wall))
+                            wall, cpu = (*wall, *idle), (*cpu, *idle)
         waited_s = 0.0
         if answer is None:
             ran = await self.run(plan, event, deadline_ns, clock_ns, noise[:16], first)
-            answer = plan.answers.decide(ran.steps, ran.executions, event)
+            answer = plan.answers.decide(ran.steps, ran.count, ran.executions, event)
             wall, cpu, waited_s = ran.wall_us, ran.cpu_us, ran.waited_s
         wall_us = (time.monotonic_ns() - started_ns) // 1000
         decision_id = noise[16:].hex()
@@ -212,7 +217,7 @@ class FlowRunner:
         bindings = plan.bindings
         ran = Ran()
         if not bindings:
-            ran.steps = ()
+            ran.steps = b""
         done = ran.executions
         spent_us = 0
         lost = unbegun = 0
@@ -292,8 +297,8 @@ class FlowRunner:
         first_look_ns = min(budgets_ns[0] + self._grace_ns, hard_ns, START_NS)
         worker.started(nonce, budgets_ns, now_ns, first_look_ns, min(hard_ns, deadline_ns - now_ns))
         self._watchdog.watch(worker)
-        head = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event)
-        return _Asked(worker, nonce, start, worker.ask(head + steps))
+        question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps)
+        return _Asked(worker, nonce, start, worker.ask(question))
 
     def _next_nonce(self) -> int:
         """Return a number that no worker can foretell; the kernel is asked once for many."""
@@ -344,7 +349,8 @@ class FlowRunner:
             loss.fill(done, plan.bindings, loss.BUDGET_SPENT)
             return _End.RAN
         if asked.start == 0:
-            ran.steps = answer.steps
+            ran.steps = answer.key
+            ran.count = len(answer.steps)
             ran.wall_us = [execution.wall_us for execution in done]
             ran.cpu_us = [execution.cpu_us for execution in done]
         return _End.RAN
@@ -430,18 +436,18 @@ class FlowRunner:
         steps, _ = plan.steps(0, worker.revisions)
         await self.check(worker, steps, len(plan.bindings))
 
-    async def check(self, worker: Worker, steps: bytes, count: int) -> reply.Reply:
-        """Let a worker compile the steps and run none of them.
+    async def check(self, worker: Worker, flow: bytes, count: int) -> reply.Reply:
+        """Let a worker compile the steps of serialized FlowSteps and run none of them.
 
         Raises: WorkerError: the worker did not survive it, or lies.
         """
         nonce = self._next_nonce()
-        head = worker_pb2.RunFlow(nonce=nonce, check_only=True, budget_us=1).SerializeToString()
+        question = worker_pb2.RunFlow(nonce=nonce, check_only=True, budget_us=1, flow=flow).SerializeToString()
         limit_ns = COMPILE_BUDGET_NS * max(count, 1)
         worker.started(nonce, (), time.monotonic_ns(), COMPILE_BUDGET_NS, limit_ns)
         self._watchdog.watch(worker)
         try:
-            return reply.parse(await worker.ask(head + steps), nonce, count)
+            return reply.parse(await worker.ask(question), nonce, count)
         finally:
             self._watchdog.unwatch(worker)
 

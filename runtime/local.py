@@ -100,7 +100,7 @@ async def _check_one(pool: Pool, runner: FlowRunner, label: str, source: str) ->
         return [Fault(f"{label}:{line}:1", "holds a lone surrogate, which is not text: remove it")]
     worker = await pool.lease("check", 10.0)
     try:
-        answer = await runner.check(worker, worker_pb2.RunFlow(steps=[step]).SerializeToString(), 1)
+        answer = await runner.check(worker, worker_pb2.FlowSteps(steps=[step]).SerializeToString(), 1)
     except WorkerError:
         return [Fault(f"{label}:1:1", "compiling this action killed its worker: it nests too deeply or is too large")]
     pool.release(worker, retire=answer.retire)

@@ -1,7 +1,7 @@
 """What the daemon sends to a worker for a tenant's flow, prepared once per catalog change.
 
 Knows bindings, budgets and the private messages. Must not know processes or decisions. Called by the flow runner. The
-steps of a flow are the same for every login, so their bytes are serialized once: serialized protobuf concatenates.
+steps of a flow are the same for every login, so their bytes are serialized once.
 """
 
 from __future__ import annotations
@@ -44,9 +44,10 @@ class Plan:
             )
             for binding, budget_us in zip(flow.bindings, budgets_us, strict=True)
         ]
-        pieces = [worker_pb2.RunFlow(steps=(step,)).SerializeToString() for step in steps]
-        self._tails = tuple(b"".join(pieces[start:]) for start in range(len(pieces)))
-        self.all_steps = b"".join(pieces)
+        self._tails = tuple(
+            worker_pb2.FlowSteps(steps=steps[start:]).SerializeToString() for start in range(len(steps))
+        )
+        self.all_steps = self._tails[0] if self._tails else b""
 
     def steps(self, start: int, known: set[str]) -> tuple[bytes, bool]:
         """Return the serialized steps from `start` on, and whether sources are among them.
@@ -55,9 +56,9 @@ class Plan:
         """
         if known.issuperset(self.revisions[start:]):
             return self._tails[start], False
-        request = worker_pb2.RunFlow.FromString(self._tails[start])
-        for step, revision in zip(request.steps, self.revisions[start:], strict=True):
+        flow = worker_pb2.FlowSteps.FromString(self._tails[start])
+        for step, revision in zip(flow.steps, self.revisions[start:], strict=True):
             if revision not in known:
                 step.source = self._sources[revision]
                 known.add(revision)
-        return request.SerializeToString(), True
+        return flow.SerializeToString(), True

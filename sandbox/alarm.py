@@ -46,6 +46,8 @@ def line_of(frame: FrameType | None) -> int:
 
 def _ring(_signum: int, frame: FrameType | None) -> None:
     if not _ALARM.active:
+        # Armed by a flow that ended in time: one late ring costs less than two system calls for every login.
+        _ALARM.armed_until_ns = 0
         return
     left_ns = _ALARM.deadline_ns - time.monotonic_ns()
     if left_ns > 0:
@@ -54,7 +56,7 @@ def _ring(_signum: int, frame: FrameType | None) -> None:
         signal.setitimer(signal.ITIMER_REAL, left_ns / 1e9)
         return
     signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
-    _ALARM.armed_until_ns = 0
+    _ALARM.armed_until_ns = time.monotonic_ns() + int(_AGAIN_S * 1e9)
     interrupted = interrupts.STATE.interrupted
     if interrupted is None:
         interrupted = interrupts.Interrupted(line_of(frame))
@@ -78,12 +80,12 @@ def start(deadline_ns: int, now_ns: int) -> None:
 
 
 def stop() -> None:
-    """Raise no more. The timer itself may stay armed until `disarm`."""
+    """Raise no more. The timer itself may stay armed, and rings once for nothing."""
     _ALARM.active = False
 
 
 def disarm() -> None:
-    """Stop the timer at the end of a flow, so that an idle worker sleeps."""
+    """Stop the timer as well."""
     _ALARM.active = False
     _ALARM.armed_until_ns = 0
     signal.setitimer(signal.ITIMER_REAL, 0)

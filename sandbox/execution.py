@@ -6,13 +6,14 @@ Called by `sandbox.worker`, in a locked-down process.
 
 from __future__ import annotations
 
+import enum
 from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from vestibule.v1 import decision_pb2, event_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox import alarm, api, environment, event, interrupts, text
+from sandbox import alarm, api, environment, event, interrupts, surface, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,10 @@ RAISED: Final = int(decision_pb2.VERDICT_RAISED)
 REJECTED: Final = int(decision_pb2.VERDICT_REJECTED)
 TIMED_OUT: Final = int(decision_pb2.VERDICT_TIMED_OUT)
 EXHAUSTED: Final = int(decision_pb2.VERDICT_EXHAUSTED)
+
+DONE: Final[bytes] = worker_pb2.StepReport(verdict=COMPLETED).SerializeToString()
+"""The report of an action that returned and asked for nothing."""
+TERMINAL: Final = frozenset(call.op for call in surface.SURFACE if call.terminal)
 
 _MESSAGE_CHARS: Final = 512
 
@@ -44,6 +49,16 @@ def last_line(traceback: TracebackType | None) -> int:
             line = traceback.tb_lineno
         traceback = traceback.tb_next
     return line
+
+
+class End(enum.Enum):
+    """How an execution ended, as far as its worker must know."""
+
+    COMPLETED = "completed"
+    DENIED = "denied"
+    """It completed, and ended the flow."""
+    EXHAUSTED = "exhausted"
+    FAILED = "failed"
 
 
 class Outcome:
@@ -89,7 +104,7 @@ def execute(
     started_ns: int,
     budget_ns: int,
     output_bytes: int,
-) -> tuple[worker_pb2.StepReport, dict[str, Any] | None]:
+) -> tuple[bytes, End, dict[str, Any]]:
     """Run one compiled action.
 
     Args:
@@ -104,7 +119,7 @@ def execute(
         output_bytes: captured output that is kept.
 
     Returns:
-        The report and the namespace, which the caller tears down inside a budget of its own.
+        The serialized StepReport, how it ended, and the namespace, which the caller tears down inside its own budget.
     """
     out = Outcome()
     output = environment.Output(output_bytes)
@@ -138,21 +153,34 @@ def execute(
     if out.verdict == EXHAUSTED:
         namespace.clear()  # nothing can be reported while the action's data still fills the memory
 
+    printed = output.text()
+    environment.end()
+    if out.verdict == COMPLETED and not printed:
+        commands = recorder.encoded()
+        if not commands:
+            return DONE, End.COMPLETED, namespace
+        report = worker_pb2.StepReport(
+            verdict=COMPLETED, commands=[worker_pb2.Command(op=op, args_json=args) for op, args in commands]
+        )
+        denied = not TERMINAL.isdisjoint([op for op, _ in commands])
+        return report.SerializeToString(), End.DENIED if denied else End.COMPLETED, namespace
     report = worker_pb2.StepReport(verdict=out.verdict)
+    end = End.COMPLETED
     if out.verdict == COMPLETED:
-        # An action that failed has asked for nothing: half of what it meant to say could be the dangerous half.
         for op, args in recorder.encoded():
             report.commands.add(op=op, args_json=args)
+            if op in TERMINAL:
+                end = End.DENIED
     else:
+        # An action that failed has asked for nothing: half of what it meant to say could be the dangerous half.
         report.error_type = clean(out.error_type)
         report.error_message = out.error_message
         report.error_line = out.error_line
-    printed = output.text()
+        end = End.EXHAUSTED if out.verdict == EXHAUSTED else End.FAILED
     if printed:
         report.output = printed
         report.output_truncated = output.truncated
-    environment.end()
-    return report, namespace
+    return report.SerializeToString(), end, namespace
 
 
 def _timed_out(budget_ns: int) -> str:

@@ -12,8 +12,6 @@ from typing import Final, NamedTuple
 
 # nonce of the flow, start of the phase (CLOCK_MONOTONIC ns), step index, phase, length of the reports
 _HEADER: Final = struct.Struct("<QqIII")
-_LENGTH: Final = struct.Struct("<I")
-_LENGTH_AT: Final = _HEADER.size - _LENGTH.size
 REPORTS_AT: Final = 64
 """Offset of the reports: serialized FlowReply fragments, which concatenate to one FlowReply."""
 
@@ -47,12 +45,12 @@ def write_phase(view: memoryview, nonce: int, started_ns: int, step: int, phase:
     _HEADER.pack_into(view, 0, nonce, started_ns, step, phase, length)
 
 
-def append_report(view: memoryview, length: int, fragment: bytes) -> int:
-    """Add one fragment behind `length` bytes of reports and return the new length."""
+def append_report(view: memoryview, length: int, fragment: bytes, nonce: int, ended_ns: int, step: int) -> int:
+    """Add one fragment behind `length` bytes of reports and return the new length; its step is being torn down now."""
     end = length + len(fragment)
     view[REPORTS_AT + length : REPORTS_AT + end] = fragment
     # The length last: a kill between the two leaves the old, whole reports.
-    _LENGTH.pack_into(view, _LENGTH_AT, end)
+    _HEADER.pack_into(view, 0, nonce, ended_ns, step, Phase.TEARDOWN, end)
     return end
 
 

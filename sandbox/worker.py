@@ -13,13 +13,13 @@ import resource
 import struct
 import time
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from google.protobuf.message import DecodeError
 from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox import alarm, environment, execution, interrupts, journal, language, surface
+from sandbox import alarm, environment, execution, interrupts, journal, language, wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,8 +47,9 @@ _RETIRE_ABOVE_CPU_S: Final = 120.0
 _MEASURE_EVERY: Final = 64
 _LONG_NS: Final = 20_000_000
 _GC_THRESHOLD: Final = 50_000
+_FLOWS_MAX: Final = 16
 # Room for the last fragment and for a report that says that the real one was too long.
-_TAIL_BYTES: Final = 256
+_TAIL_BYTES: Final = 512
 
 
 def prepare() -> None:
@@ -117,19 +118,34 @@ def _write(fd: int, payload: bytes) -> None:
         sent += os.write(fd, data[sent:])
 
 
+class _Prepared:
+    """One step of a flow, read once for all of its logins."""
+
+    __slots__ = ("budget_ns", "code", "handler", "salt", "secrets", "stop_on_failure")
+
+    def __init__(self, step: worker_pb2.Step, code: CodeType | tuple[language.Fault, ...]) -> None:
+        self.code = code
+        self.handler = step.handler or execution.HANDLER
+        self.secrets = dict(step.secrets)
+        self.budget_ns = step.budget_us * 1000
+        self.salt = step.action.encode()
+        self.stop_on_failure = step.stop_on_failure
+
+
 class _Worker:
     """State that outlives a login: compiled revisions, and nothing a tenant can reach."""
 
-    __slots__ = ("_codes", "_fd", "_flows", "_reply_max", "_rss_base_kib", "_view")
+    __slots__ = ("_codes", "_fd", "_flows", "_logins", "_reply_max", "_rss_base_kib", "_view")
 
     def __init__(self, fd: int, view: memoryview) -> None:
         self._fd = fd
         self._view = view
         self._reply_max = len(view) - journal.REPORTS_AT - _TAIL_BYTES
         self._codes: dict[bytes, CodeType | tuple[language.Fault, ...]] = {}
-        self._flows = 0
+        self._flows: dict[bytes, list[_Prepared]] = {}
+        self._logins = 0
         self._rss_base_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        # The collector runs when an execution is torn down; only a huge one needs it before.
+        # The collector runs when a flow is torn down; only a huge execution needs it before.
         gc.set_threshold(_GC_THRESHOLD, 10, 10)
 
     def answer(self, frame: bytes) -> None:
@@ -141,69 +157,103 @@ class _Worker:
         except DecodeError:
             os._exit(EXIT_PROTOCOL)
         nonce = request.nonce
+        steps = self._flows.get(request.flow)
+        if steps is None:
+            steps = self._prepare(request.flow, nonce)
         started_ns = now_ns = time.monotonic_ns()
         flow_deadline_ns = started_ns + request.budget_us * 1000
+        clock_ns, seed, output_bytes, check_only = (
+            request.now_ns,
+            request.seed,
+            request.output_bytes,
+            request.check_only,
+        )
         length = 0
         retire = False
-        fragments: list[bytes] = []
-        journal.write_phase(view, nonce, started_ns, 0, journal.Phase.IDLE, 0)
-        for index, step in enumerate(request.steps):
-            code = self._codes.get(step.revision)
-            if code is None:
-                before_ns = time.monotonic_ns()
-                journal.write_phase(view, nonce, before_ns, index, journal.Phase.COMPILING, length)
-                code = self._compile(step)
-                # A flow's budget belongs to the tenant's code, not to our compiler.
-                flow_deadline_ns += time.monotonic_ns() - before_ns
-            namespace: dict[str, Any] | None = None
-            wall_ns = cpu_ns = 0
+        reports: list[bytes] = []
+        walls_us: list[int] = []
+        cpus_us: list[int] = []
+        for index, step in enumerate(steps):
+            code = step.code
+            ran = False
+            wall_ns = cpu_us = 0
             if isinstance(code, tuple):
-                report = _rejected(code)
-            elif request.check_only:
-                report = worker_pb2.StepReport(verdict=execution.COMPLETED)
+                failed, report = True, _rejected(code)
+            elif check_only:
+                failed, report = False, execution.DONE
             else:
                 now_ns = time.monotonic_ns()
-                budget_ns = min(step.budget_us * 1000, flow_deadline_ns - now_ns)
+                budget_ns = min(step.budget_ns, flow_deadline_ns - now_ns)
                 if budget_ns <= 0:
                     break
                 journal.write_phase(view, nonce, now_ns, index, journal.Phase.RUNNING, length)
                 cpu_from_ns = time.thread_time_ns()
-                report, namespace = execution.execute(
+                ran = True
+                report, end, namespace = execution.execute(
                     code,
-                    step.handler or execution.HANDLER,
+                    step.handler,
                     message,
                     step.secrets,
-                    request.now_ns,
-                    request.seed + step.action.encode(),
+                    clock_ns,
+                    seed + step.salt,
                     now_ns,
                     budget_ns,
-                    request.output_bytes,
+                    output_bytes,
                 )
-                cpu_ns = time.thread_time_ns() - cpu_from_ns
+                cpu_us = min((time.thread_time_ns() - cpu_from_ns) // 1000, wire.TIME_US_MAX)
                 wall_ns = time.monotonic_ns() - now_ns
-            fragment = _fragment(report, wall_ns, cpu_ns)
-            if length + len(fragment) > self._reply_max:
-                report = _reply_too_long()
-                fragment = _fragment(report, wall_ns, cpu_ns)
-            length = journal.append_report(view, length, fragment)
-            fragments.append(fragment)
-            if namespace is not None:
-                journal.write_phase(view, nonce, now_ns + wall_ns, index, journal.Phase.TEARDOWN, length)
+                failed = end is not execution.End.COMPLETED and end is not execution.End.DENIED
+                retire = retire or end is execution.End.EXHAUSTED
+            wall_us = min(wall_ns // 1000, wire.TIME_US_MAX)
+            if length + len(report) > self._reply_max:
+                failed, retire, report = True, True, _reply_too_long()
+            length = journal.append_report(
+                view, length, wire.journal_step(report, wall_us, cpu_us), nonce, now_ns + wall_ns, index
+            )
+            reports.append(wire.step(report))
+            walls_us.append(wall_us)
+            cpus_us.append(cpu_us)
+            if ran:
+                # The journal says TEARDOWN from here: what the action left behind dies inside a budget of its own.
                 namespace.clear()
-                # The action's cycles die here and not in the next login; all that is older is frozen, so this is cheap.
-                gc.collect(1 if wall_ns < _LONG_NS else 2)
-            if report.verdict == execution.EXHAUSTED:
-                retire = True
-            if step.stop_on_failure and report.verdict != execution.COMPLETED:
+                if wall_ns > _LONG_NS:
+                    gc.collect()
+                if failed:
+                    if step.stop_on_failure:
+                        break
+                elif end is execution.End.DENIED:
+                    break
+            elif failed and step.stop_on_failure:
                 break
-            if report.commands and any(command.op in _TERMINAL for command in report.commands):
-                break
-        alarm.disarm()
-        self._flows += 1
-        if not retire and (self._flows % _MEASURE_EVERY == 0 or now_ns - started_ns > _LONG_NS):
+        # Cycles that executions left behind die here and not in the next login; all that is older is frozen.
+        gc.collect(1)
+        alarm.stop()
+        self._logins += 1
+        if not retire and (self._logins % _MEASURE_EVERY == 0 or now_ns - started_ns > _LONG_NS):
             retire = self._outworn()
-        fragments.append(worker_pb2.FlowReply(nonce=nonce, retire=retire).SerializeToString())
-        _write(self._fd, b"".join(fragments))
+        _write(self._fd, wire.flow_reply(nonce, walls_us, cpus_us, reports, retire))
+
+    def _prepare(self, flow: bytes, nonce: int) -> list[_Prepared]:
+        """Read the steps of a flow, and compile those revisions that are new here."""
+        try:
+            steps = worker_pb2.FlowSteps.FromString(flow).steps
+        except DecodeError:
+            os._exit(EXIT_PROTOCOL)
+        if len(steps) > wire.STEPS_MAX:
+            os._exit(EXIT_PROTOCOL)
+        prepared = []
+        for index, step in enumerate(steps):
+            code = self._codes.get(step.revision)
+            if code is None:
+                journal.write_phase(self._view, nonce, time.monotonic_ns(), index, journal.Phase.COMPILING, 0)
+                code = self._compile(step)
+            prepared.append(_Prepared(step, code))
+        if len(self._flows) >= _FLOWS_MAX:
+            self._flows.clear()
+        if not any(step.HasField("source") for step in steps):
+            # With sources it comes once; the same flow without them is what every later login brings.
+            self._flows[flow] = prepared
+        return prepared
 
     def _outworn(self) -> bool:
         """Has this process grown or worked more than it is worth keeping?"""
@@ -239,7 +289,7 @@ class _Worker:
         return code
 
 
-def _rejected(faults: tuple[language.Fault, ...]) -> worker_pb2.StepReport:
+def _rejected(faults: tuple[language.Fault, ...]) -> bytes:
     first = faults[0]
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     report = worker_pb2.StepReport(
@@ -250,21 +300,14 @@ def _rejected(faults: tuple[language.Fault, ...]) -> worker_pb2.StepReport:
     )
     for fault in faults[:100]:
         report.faults.add(line=fault.line, column=fault.column, message=execution.clean(fault.message))
-    return report
+    data: bytes = report.SerializeToString()
+    return data
 
 
-def _reply_too_long() -> worker_pb2.StepReport:
-    return worker_pb2.StepReport(
+def _reply_too_long() -> bytes:
+    data: bytes = worker_pb2.StepReport(
         verdict=execution.EXHAUSTED,
         error_type="ReplyLimitExceeded",
         error_message="the action asked for more than fits into a reply: record fewer or smaller values",
-    )
-
-
-def _fragment(report: worker_pb2.StepReport, wall_ns: int, cpu_ns: int) -> bytes:
-    return worker_pb2.FlowReply(
-        steps=(report,), wall_us=(wall_ns // 1000,), cpu_us=(cpu_ns // 1000,)
     ).SerializeToString()
-
-
-_TERMINAL: Final = frozenset(call.op for call in surface.SURFACE if call.terminal)
+    return data

@@ -7,6 +7,7 @@ import mmap
 import socket
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from vestibule.worker.v1 import worker_pb2
 
@@ -18,6 +19,14 @@ LAYERS = ("seccomp", "landlock", "rlimits", "no_new_privs")
 
 def _ignore(_worker: int, _code: int) -> None:
     pass
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a worker was asked."""
+
+    nonce: int
+    steps: list[worker_pb2.Step]
 
 
 class FakeSpawned:
@@ -43,7 +52,7 @@ class FakeSpawned:
         self.peer.close()
         self.journal.close()
 
-    async def hear(self) -> worker_pb2.RunFlow:
+    async def hear(self) -> Question:
         """Read one question."""
         data = b""
         while len(data) < 4 or len(data) < 4 + LENGTH.unpack_from(data)[0]:
@@ -51,7 +60,8 @@ class FakeSpawned:
                 data += self.peer.recv(1 << 20, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 await asyncio.sleep(0.001)
-        return worker_pb2.RunFlow.FromString(data[4:])
+        request = worker_pb2.RunFlow.FromString(data[4:])
+        return Question(request.nonce, list(worker_pb2.FlowSteps.FromString(request.flow).steps))
 
     def say(self, payload: bytes) -> None:
         """Send one frame."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _SPAWNS_AT_ONCE: Final = 8
 _START_BUDGET_S: Final = 5.0
+_REFILL_DELAY_S: Final = 0.01
 _RESPAWN_DELAY_S: Final = 0.05
 _RESPAWN_DELAY_MAX_S: Final = 2.0
 _SWEEP_S: Final = 5.0
@@ -181,7 +182,7 @@ class Pool:
             slot = self._slot(tenant)
         worker = self._blanks.popleft()
         self._bind(worker, slot)
-        self._refill()
+        self._refill_soon()
         return self._lease(worker, slot)
 
     async def lease(self, tenant: str, wait_s: float) -> Worker:
@@ -350,6 +351,13 @@ class Pool:
         ):
             worker = next(iter(self._idle))
             worker.kill(KillReason.EVICTED)
+
+    def _refill_soon(self) -> None:
+        """Replace a blank worker a moment later, not while the login that took it wants the processor."""
+        if not self._blanks:
+            self._refill()
+        elif self._refill_timer is None and not self._closed:
+            self._refill_timer = self._loop.call_later(_REFILL_DELAY_S, self._refill_again)
 
     def _refill(self) -> None:
         if self._closed or self._refill_timer is not None:

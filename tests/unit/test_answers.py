@@ -18,7 +18,7 @@ HIGH = event_pb2.PostLoginEvent(
     authentication=event_pb2.Authentication(risk_assessment=event_pb2.RiskAssessment(confidence="high"))
 ).SerializeToString()
 
-STEPS = (b"one",)
+STEPS = b"one"
 
 
 def execution(*commands: tuple[str, dict[str, Any]], **fields: Any) -> Execution:
@@ -38,37 +38,37 @@ REQUIRE = execution(("multifactor.enable", {"provider": "any"}))
 def test_equal_reports_give_the_same_answer_object() -> None:
     """The second login with these reports costs no aggregation."""
     answers = Answers(Settings())
-    first = answers.decide(STEPS, [REQUIRE], VERIFIED)
+    first = answers.decide(STEPS, 1, [REQUIRE], VERIFIED)
     assert STEPS in answers
-    assert answers.recall(STEPS, VERIFIED) is first
-    assert answers.decide(STEPS, [REQUIRE], VERIFIED) is first
+    assert answers.recall(STEPS, 1, VERIFIED) is first
+    assert answers.decide(STEPS, 1, [REQUIRE], VERIFIED) is first
 
 
 def test_another_fact_is_another_answer() -> None:
     """What a decision looked at in the event is part of what is remembered: an unverified address gets no email."""
     answers = Answers(Settings())
     for _ in range(2):
-        assert "email" in factors(answers.decide(STEPS, [REQUIRE], VERIFIED))
-        assert "email" not in factors(answers.decide(STEPS, [REQUIRE], UNVERIFIED))
+        assert "email" in factors(answers.decide(STEPS, 1, [REQUIRE], VERIFIED))
+        assert "email" not in factors(answers.decide(STEPS, 1, [REQUIRE], UNVERIFIED))
 
 
 def test_the_adaptive_policy_looks_at_every_event() -> None:
     """Risk is read from each event, although no action reported anything."""
     answers = Answers(Settings(policy=Policy.ADAPTIVE))
     for _ in range(2):
-        assert answers.decide(STEPS, [execution()], LOW).decision.outcome == "mfa_required"
-        assert answers.decide(STEPS, [execution()], HIGH).decision.outcome == "allow"
+        assert answers.decide(STEPS, 1, [execution()], LOW).decision.outcome == "mfa_required"
+        assert answers.decide(STEPS, 1, [execution()], HIGH).decision.outcome == "allow"
 
 
 def test_failures_and_prints_are_not_remembered() -> None:
     """A degraded decision, and one whose actions print, are made anew each time."""
     answers = Answers(Settings())
     failed = execution(verdict=Verdict.RAISED, error=ExecutionError("ValueError", "x", 1))
-    answers.decide((b"failed",), [failed], VERIFIED)
-    answers.decide((b"printed",), [execution(output="hello")], VERIFIED)
-    answers.decide(None, [REQUIRE], VERIFIED)
-    assert (b"failed",) not in answers
-    assert (b"printed",) not in answers
+    answers.decide(b"failed", 1, [failed], VERIFIED)
+    answers.decide(b"printed", 1, [execution(output="hello")], VERIFIED)
+    answers.decide(None, 1, [REQUIRE], VERIFIED)
+    assert b"failed" not in answers
+    assert b"printed" not in answers
 
 
 def test_what_is_remembered_is_bounded() -> None:
@@ -76,15 +76,15 @@ def test_what_is_remembered_is_bounded() -> None:
     answers = Answers(Settings())
     for number in range(200):
         claim = execution(("id_token.set_custom_claim", {"name": "n", "value": number}))
-        answers.decide((str(number).encode(),), [claim], VERIFIED)
+        answers.decide(str(number).encode(), 1, [claim], VERIFIED)
     assert len(answers._entries) <= 16
-    answers.decide((b"x" * 5000,), [REQUIRE], VERIFIED)
-    assert (b"x" * 5000,) not in answers
+    answers.decide(b"x" * 5000, 1, [REQUIRE], VERIFIED)
+    assert b"x" * 5000 not in answers
 
 
 def test_an_answer_is_filled_in_for_each_login() -> None:
     """Ids, revision and times are those of the login, also when the one before had longer times."""
-    answer = Answers(Settings()).decide(STEPS, [REQUIRE], VERIFIED)
+    answer = Answers(Settings()).decide(STEPS, 1, [REQUIRE], VERIFIED)
     first = read(answer.fill("r1", "d1", 7, 2_500_000, [1_500_000], [3]))
     second = read(answer.fill("r2", "d2", 8, 40, [30], [20]))
     assert (first.request_id, first.decision.decision_id, first.decision.catalog_revision) == ("r1", "d1", 7)

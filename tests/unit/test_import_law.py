@@ -27,9 +27,9 @@ CORE_STDLIB = {
     "typing",
 }
 GRPC = ("grpc", "grpc_health", "grpc_reflection", "grpc_status", "google.rpc")
-# What the trusted end of the pipe shares with the other end: the table of commands and the layout of the journal. Both
-# are data; what they lead to must not be able to run or compile tenant code.
-SHARED = ("sandbox.surface", "sandbox.journal")
+# What the trusted end of the pipe shares with the other end: the table of commands, the layout of the journal and
+# of the two messages. All are data; what they lead to must not be able to run or compile tenant code.
+SHARED = ("sandbox.surface", "sandbox.journal", "sandbox.wire")
 DAEMON_ONLY = (*GRPC, "runtime", "structlog", "prometheus_client", "uvloop", "pydantic", "yaml", "asyncio")
 
 

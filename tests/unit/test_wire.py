@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.worker.v1 import worker_pb2
 
-from runtime.workers import wire
+from sandbox import wire
 
 
 @given(
@@ -20,21 +20,49 @@ from runtime.workers import wire
 def test_the_head_reads_back(nonce: int, now_ns: int, seed: bytes, budget_us: int, output: int, size: int) -> None:
     """What is written by hand is what the generated class reads, and steps may be appended."""
     event = b"e" * size
-    steps = worker_pb2.RunFlow(steps=[worker_pb2.Step(action="a", budget_us=7)])
-    data = wire.run_flow(nonce, now_ns, seed, budget_us, output, event) + steps.SerializeToString()
-    read = worker_pb2.RunFlow.FromString(data)
+    flow = worker_pb2.FlowSteps(steps=[worker_pb2.Step(action="a", budget_us=7)] * (size % 20)).SerializeToString()
+    read = worker_pb2.RunFlow.FromString(wire.run_flow(nonce, now_ns, seed, budget_us, output, event, flow))
     assert read == worker_pb2.RunFlow(
-        nonce=nonce,
-        now_ns=now_ns,
-        seed=seed,
-        budget_us=budget_us,
-        output_bytes=output,
-        event=event,
-        steps=steps.steps,
+        nonce=nonce, now_ns=now_ns, seed=seed, budget_us=budget_us, output_bytes=output, event=event, flow=flow
     )
 
 
 def test_a_spent_budget_is_nothing() -> None:
     """A budget below zero is sent as none at all."""
-    read = worker_pb2.RunFlow.FromString(wire.run_flow(1, 2, bytes(16), -5, 3, b""))
+    read = worker_pb2.RunFlow.FromString(wire.run_flow(1, 2, bytes(16), -5, 3, b"", b""))
     assert read.budget_us == 0
+
+
+TIMES = st.integers(0, wire.TIME_US_MAX)
+REPORTS = st.lists(st.tuples(st.binary(max_size=300), TIMES, TIMES), max_size=wire.STEPS_MAX)
+
+
+@given(st.integers(0, 2**64 - 1), REPORTS, st.booleans())
+def test_a_reply_reads_back(nonce: int, reports: list[tuple[bytes, int, int]], retire: bool) -> None:
+    """The generated class reads what is written by hand, and so does the hand where it is usual."""
+    steps = [wire.step(report) for report, _, _ in reports]
+    wall_us = [wall for _, wall, _ in reports]
+    cpu_us = [cpu for _, _, cpu in reports]
+    data = wire.flow_reply(nonce, wall_us, cpu_us, steps, retire)
+    read = worker_pb2.FlowReplyEnvelope.FromString(data)
+    assert read == worker_pb2.FlowReplyEnvelope(
+        nonce=nonce, steps=[report for report, _, _ in reports], wall_us=wall_us, cpu_us=cpu_us, retire=retire
+    )
+    usual = wire.usual_reply(data, nonce)
+    if reports and not retire:
+        assert usual == (tuple(wall_us), tuple(cpu_us), b"".join(steps))
+    assert wire.usual_reply(data, nonce ^ 1) is None
+
+
+@given(REPORTS)
+def test_journal_fragments_concatenate(reports: list[tuple[bytes, int, int]]) -> None:
+    """What a killed worker leaves reads as one reply."""
+    data = b"".join(wire.journal_step(*report) for report in reports)
+    read = worker_pb2.FlowReplyEnvelope.FromString(data)
+    assert list(zip(read.steps, read.wall_us, read.cpu_us, strict=True)) == reports
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_usual_or_not(data: bytes) -> None:
+    """No bytes of a hostile worker raise."""
+    wire.usual_reply(data, 7)

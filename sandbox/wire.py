@@ -1,0 +1,93 @@
+"""The two messages of a login, written and read by hand: they are the same few fields, for every login.
+
+Knows the wire form of RunFlow's head and of FlowReply's usual shape. Must not know what they mean. Both ends import it;
+a test holds it equal in meaning to the generated classes, which read and write everything unusual.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Final
+
+STEPS_MAX: Final = 20
+"""Bindings of a flow. Source: post-login reference, section 4."""
+SEED_BYTES: Final = 16
+TIME_US_MAX: Final = 2**32 - 1
+
+# RunFlow, tag and value of: nonce (1, fixed64), now_ns (4, sfixed64), budget_us (6, fixed64), seed (5, bytes of 16),
+# output_bytes (8, fixed32). Event (2) and flow (3) follow, each with its length.
+_HEAD: Final = struct.Struct("<BQBqBQBB16sBI")
+
+# FlowReply, tag and value of: nonce (1, fixed64), wall_us (3, packed fixed32), cpu_us (4, packed fixed32). Then steps.
+_TIMES: Final = tuple(struct.Struct(f"<BQBB{count}IBB{count}I") for count in range(STEPS_MAX + 1))
+_ONE_TIME: Final = struct.Struct("<BIBI")
+_COUNT_AT: Final = 10
+_RETIRE: Final = b"\x28\x01"
+
+
+def varint(value: int) -> bytes:
+    """Encode a non-negative number."""
+    if value < 0x80:
+        return bytes((value,))
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def run_flow(
+    nonce: int, now_ns: int, seed: bytes, budget_us: int, output_bytes: int, event: bytes, flow: bytes
+) -> bytes:
+    """Serialize a RunFlow.
+
+    Args:
+        seed: SEED_BYTES bytes.
+        budget_us: a negative one is sent as none.
+        flow: serialized FlowSteps.
+    """
+    head = _HEAD.pack(0x09, nonce, 0x21, now_ns, 0x31, max(budget_us, 0), 0x2A, SEED_BYTES, seed, 0x45, output_bytes)
+    return b"".join((head, b"\x12", varint(len(event)), event, b"\x1a", varint(len(flow)), flow))
+
+
+def step(report: bytes) -> bytes:
+    """Serialize one `steps` member of a FlowReply."""
+    return b"\x12" + varint(len(report)) + report
+
+
+def journal_step(report: bytes, wall_us: int, cpu_us: int) -> bytes:
+    """Serialize a FlowReply with one step and its times; such fragments concatenate."""
+    return step(report) + _ONE_TIME.pack(0x1D, wall_us, 0x25, cpu_us)
+
+
+def flow_reply(
+    nonce: int, wall_us: Sequence[int], cpu_us: Sequence[int], steps: Sequence[bytes], retire: bool
+) -> bytes:
+    """Serialize a FlowReply from what `step` returned. At most STEPS_MAX steps; times up to TIME_US_MAX."""
+    count = len(steps)
+    head = _TIMES[count].pack(0x09, nonce, 0x1A, 4 * count, *wall_us, 0x22, 4 * count, *cpu_us)
+    return b"".join((head, *steps, _RETIRE)) if retire else head + b"".join(steps)
+
+
+def usual_reply(data: bytes, nonce: int) -> tuple[Sequence[int], Sequence[int], bytes] | None:
+    """Read what `flow_reply` wrote for a worker that stays: wall times, processor times, and the steps as they stand.
+
+    Anything else, however wrong, is None and left to the strict parser. The steps are not looked at.
+    """
+    if len(data) <= _COUNT_AT:
+        return None
+    count = data[_COUNT_AT] >> 2
+    if not 0 < count <= STEPS_MAX:
+        return None
+    layout = _TIMES[count]
+    if len(data) < layout.size:
+        return None
+    fields = layout.unpack_from(data)
+    size = 4 * count
+    if fields[:4] != (0x09, nonce, 0x1A, size) or fields[count + 4 : count + 6] != (0x22, size):
+        return None
+    return fields[4 : count + 4], fields[count + 6 :], data[layout.size :]
