@@ -314,10 +314,7 @@ class SqliteCatalog:
 
     def _poll(self) -> _Image | None:
         image = self._image if self.last_success_s else None
-        with (
-            contextlib.closing(store.open_for_reading(self._path, self._timeout_s)) as connection,
-            store.errors_of(self._path),
-        ):
+        with store.reading(self._path, self._timeout_s) as connection:
             return read(connection, image, self._path)
 
     async def _refresh(self, work: Callable[[], _Image | None]) -> None:

@@ -48,6 +48,10 @@ SCHEMA_VERSION = len(MIGRATIONS)
 # What SQLite keeps beside a file.
 _LOGS = ("-wal", "-shm", "-journal")
 
+# How SQLite says that it cannot make a log and its index beside a file.
+_NO_LOG = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
+_NO_LOG_FILE = frozenset({sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP})
+
 
 def explain(error: sqlite3.Error, path: Path) -> str:
     """Say in one line what an SQLite error means for the operator, and what to do."""
@@ -57,7 +61,8 @@ def explain(error: sqlite3.Error, path: Path) -> str:
         sqlite3.SQLITE_BUSY: "is locked by another process; try again when it is done",
         sqlite3.SQLITE_LOCKED: "is locked by another process; try again when it is done",
         sqlite3.SQLITE_READONLY: "cannot be written: the file, its directory or its disk is read-only",
-        sqlite3.SQLITE_CANTOPEN: "cannot be opened; check that its directory exists and is writable",
+        sqlite3.SQLITE_CANTOPEN: "cannot be opened; check that its directory exists and is writable, its disk not "
+        "read-only or full",
         sqlite3.SQLITE_FULL: "cannot be written: the disk is full; nothing was changed",
         sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error, or is full",
         sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup, or remove it and apply again",
@@ -203,8 +208,9 @@ def _alone_in(directory: Path, timeout_s: float) -> Iterator[None]:
         os.close(descriptor)
 
 
-def open_for_reading(path: Path, timeout_s: float) -> sqlite3.Connection:
-    """Open the file to read it once; the caller closes it.
+@contextlib.contextmanager
+def reading(path: Path, timeout_s: float) -> Iterator[sqlite3.Connection]:
+    """Open the file for a block that reads it once.
 
     A connection is not kept between reads: the file may be deleted or replaced at any moment, and closing a connection
     to the old one could remove the log of the new one. Read-only connections never do. Raises: CatalogError.
@@ -212,22 +218,31 @@ def open_for_reading(path: Path, timeout_s: float) -> sqlite3.Connection:
     with errors_of(path):
         if not path.exists():
             raise CatalogUnavailable([f"the store {path} is gone; apply again, or put it back"])
-        connection, version = _open(path, timeout_s)
+        before = _stamp(path)
+        connection, version, locked = _open(path, timeout_s)
         if version < SCHEMA_VERSION:
             connection.close()
             prepare(path, timeout_s)
-            connection, _ = _open(path, timeout_s)
-        return connection
+            before = _stamp(path)
+            connection, _, locked = _open(path, timeout_s)
+        with contextlib.closing(connection):
+            yield connection
+            if not locked and (_has_log(path) or _stamp(path) != before):
+                raise CatalogError(
+                    [f"the store {path} was written while it could not be locked; it will be read again"]
+                )
 
 
-def _open(path: Path, timeout_s: float) -> tuple[sqlite3.Connection, int]:
+def _open(path: Path, timeout_s: float) -> tuple[sqlite3.Connection, int, bool]:
+    """Return a connection, the schema's version, and whether writers are kept from changing what is read."""
     connection = connect(path, "ro", timeout_s)
     try:
-        return connection, version_of(connection, path)
+        return connection, version_of(connection, path), True
     except sqlite3.OperationalError as error:
         connection.close()
-        # A log cannot be set up beside a file on a read-only disk; when there is none, the file is the whole truth.
-        unwritable = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        # A log cannot be set up beside a file on a read-only or full disk; when there is none, the file is the whole
+        # truth.
+        unwritable = error.sqlite_errorcode in _NO_LOG_FILE or error.sqlite_errorcode & 0xFF in _NO_LOG
         if not unwritable or _has_log(path):
             raise
     except BaseException:
@@ -235,10 +250,15 @@ def _open(path: Path, timeout_s: float) -> tuple[sqlite3.Connection, int]:
         raise
     connection = connect(path, "immutable", timeout_s)
     try:
-        return connection, version_of(connection, path)
+        return connection, version_of(connection, path), False
     except BaseException:
         connection.close()
         raise
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _has_log(path: Path) -> bool:

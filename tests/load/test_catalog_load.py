@@ -36,7 +36,7 @@ def test_ten_thousand_tenants(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         table.append((what, (time.perf_counter() - started) / times * 1000))
 
     def read(image: sqlite._Image | None) -> sqlite._Image | None:
-        with contextlib.closing(store.open_for_reading(path, 1)) as connection:
+        with store.reading(path, 1) as connection:
             return sqlite.read(connection, image, path)
 
     definitions = [define(at) for at in range(TENANTS)]

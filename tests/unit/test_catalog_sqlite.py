@@ -31,7 +31,7 @@ def snapshot(path: Path) -> Snapshot:
 
 
 def load(path: Path, image: sqlite._Image | None = None) -> sqlite._Image | None:
-    with contextlib.closing(store.open_for_reading(path, 0.1)) as connection, store.errors_of(path):
+    with store.reading(path, 0.1) as connection:
         return sqlite.read(connection, image, path)
 
 
@@ -346,3 +346,14 @@ def test_no_secret_in_any_repr(path: Path) -> None:
     shown = repr(definition) + repr(snapshot(path)) + repr(definition.flow)
     assert "hush" not in shown
     assert "source-text" not in shown
+
+
+def test_a_file_written_while_it_could_not_be_locked_is_not_believed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no log can be made a reader locks nobody out, so it looks afterwards; left alone, what it read stands."""
+    sqlite.apply(path, [define("acme", "1")])
+    monkeypatch.setattr(store, "_open", lambda path, timeout_s: (store.connect(path, "immutable", timeout_s), 1, False))
+    assert snapshot(path).revision == 1
+    with pytest.raises(CatalogError, match="was written while"), store.reading(path, 0.1):
+        alter(path, "PRAGMA wal_checkpoint(TRUNCATE)", "UPDATE applies SET applied_at = 0")

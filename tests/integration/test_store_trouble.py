@@ -1,0 +1,271 @@
+"""A store that is full, read-only, deleted, damaged or replaced under a real daemon: logins go on, and it recovers."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from vestibule.v1 import runtime_service_pb2
+
+from runtime.catalog import sqlite
+from tests.daemon_rig import (
+    ADA,
+    METHOD,
+    MFA,
+    PATIENCE_S,
+    Daemon,
+    Serve,
+    clean_environment,
+    tenant,
+    until,
+    vestibule,
+    write_directory,
+)
+from tests.security.cells import require
+
+OLD = 'def on_execute_post_login(event, api):\n    api.multifactor.enable("any")\n    print("old")\n'
+NEW = OLD.replace("old", "new")
+
+
+@contextmanager
+def small_disk(path: Path, size: str) -> Iterator[Path]:
+    """Mount a disk of its own; skips where that is not allowed."""
+    path.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "vestibule-test", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    require(mounted.returncode == 0, f"a file system cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+@contextmanager
+def read_only(path: Path) -> Iterator[None]:
+    """Make a directory one that nobody can write to: a read-only mount for root, a mode for everybody else."""
+    if os.geteuid() != 0:
+        path.chmod(0o555)
+        try:
+            yield
+        finally:
+            path.chmod(0o755)
+        return
+    for options in ("bind", "remount,bind,ro"):
+        mounted = subprocess.run(
+            ["mount", "-o", options, str(path), str(path)], capture_output=True, text=True, check=False
+        )
+        require(mounted.returncode == 0, f"a file system cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Leave not a byte free."""
+    junk = disk / "junk"
+    with open(junk, "wb", buffering=0) as file:
+        for size in (65536, 4096, 1):
+            try:
+                while file.write(b"\0" * size) == size:
+                    pass
+            except OSError:
+                continue
+    return junk
+
+
+def says(daemon: Daemon, name: str = "acme") -> str:
+    """Decide a login, which must be right, and return what its action printed: the version that ran."""
+    decision = daemon.call(name)
+    assert (decision.outcome, decision.degraded) == (MFA, False)
+    return decision.executions[0].output.strip()
+
+
+def healthy(daemon: Daemon, value: int) -> None:
+    """Wait for the gauge, and for what the log says beside it."""
+    until(lambda: daemon.metric("vestibule_catalog_healthy") == value, f"catalog health {value}")
+
+
+def remove(store: Path) -> None:
+    """Delete a store with its logs."""
+    for suffix in ("", "-wal", "-shm"):
+        store.with_name(store.name + suffix).unlink(missing_ok=True)
+
+
+def test_a_full_disk_stops_an_apply_and_no_login(serve: Serve, tmp_path: Path) -> None:
+    """On a full disk an apply changes nothing and says why; the daemon serves on, and follows once there is room."""
+    with small_disk(tmp_path / "disk", "512k") as disk:
+        daemon = serve(store=disk / "flows.db")
+        daemon.publish(tenant("acme", OLD))
+        directory = write_directory(tmp_path, "acme", NEW + "#" * 50_000)
+        junk = fill(disk)
+        failed = vestibule("apply", str(directory), "--store", f"sqlite:{daemon.path}")
+        assert failed.returncode == 3
+        assert str(daemon.path) in failed.stderr
+        assert "full" in failed.stderr
+        assert failed.stderr.count("\n") == 1
+        assert says(daemon) == "old"
+        junk.unlink()
+        assert vestibule("apply", str(directory), "--store", f"sqlite:{daemon.path}").returncode == 0
+        daemon.wait_for("catalog.reloaded", revision=2)
+        assert says(daemon) == "new"
+        healthy(daemon, 1)
+        assert daemon.stop() == 0
+
+
+def test_a_daemon_starts_on_a_full_disk(serve: Serve, tmp_path: Path) -> None:
+    """A store that is there is served although nothing can be written; without a store, one line says why not."""
+    with small_disk(tmp_path / "disk", "512k") as disk:
+        store = disk / "flows.db"
+        sqlite.apply(store, [tenant("acme", OLD)])
+        fill(disk)
+        daemon = serve(store=store)
+        assert says(daemon) == "old"
+        flags = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-level", "error")
+        failed = vestibule("serve", "--store", f"sqlite:{disk / 'new.db'}", *flags)
+        assert failed.returncode == 1
+        assert failed.stderr.count("\n") == 1
+        assert "full" in failed.stderr
+        assert daemon.stop() == 0
+
+
+def test_a_read_only_disk(serve: Serve, tmp_path: Path) -> None:
+    """A store on a read-only disk is served; an apply there changes nothing and says why; a new store is refused."""
+    place = tmp_path / "place"
+    place.mkdir()
+    store = place / "flows.db"
+    sqlite.apply(store, [tenant("acme", OLD)])
+    directory = write_directory(tmp_path, "acme", NEW)
+    with read_only(place):
+        daemon = serve(store=store)
+        assert says(daemon) == "old"
+        failed = vestibule("apply", str(directory), "--store", f"sqlite:{store}")
+        assert failed.returncode == 3
+        assert "read-only" in failed.stderr
+        assert failed.stderr.count("\n") == 1
+        assert says(daemon) == "old"
+        flags = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-level", "error")
+        failed = vestibule("serve", "--store", f"sqlite:{place / 'new.db'}", *flags)
+        assert failed.returncode == 1
+        assert failed.stderr.count("\n") == 1
+        assert str(place) in failed.stderr
+        assert daemon.stop() == 0
+
+
+def test_a_deleted_store_is_served_from_memory_until_it_is_back(serve: Serve, tmp_path: Path) -> None:
+    """Deleted underneath, the daemon decides on, also for cold tenants, and says so; applied anew, it follows."""
+    daemon = serve()
+    daemon.publish(tenant("acme", OLD), tenant("cold", OLD))
+    assert says(daemon) == "old"
+    remove(daemon.path)
+    healthy(daemon, 0)
+    failed = daemon.wait_for("catalog.failed")
+    assert (failed["level"], str(daemon.path) in failed["reason"]) == ("error", True)
+    assert says(daemon) == "old"
+    assert says(daemon, "cold") == "old"
+    assert daemon.get("/readyz")[0] == 200
+    at = len(daemon.lines)
+    sqlite.apply(daemon.path, [tenant("acme", NEW), tenant("cold", NEW)])
+    daemon.wait_for("catalog.recovered", after=at)
+    healthy(daemon, 1)
+    assert says(daemon) == says(daemon, "cold") == "new"
+    assert len(daemon.events("catalog.failed")) == 1
+
+
+def test_a_deleted_directory_is_no_end(serve: Serve, tmp_path: Path) -> None:
+    """Even without the directory of its store, the daemon decides, and recovers when it is back."""
+    place = tmp_path / "place"
+    place.mkdir()
+    daemon = serve(store=place / "flows.db")
+    daemon.publish(tenant("acme", OLD))
+    shutil.rmtree(place)
+    healthy(daemon, 0)
+    assert says(daemon) == "old"
+    place.mkdir()
+    sqlite.apply(daemon.path, [tenant("acme", NEW)])
+    healthy(daemon, 1)
+    assert says(daemon) == "new"
+
+
+def test_a_damaged_store_is_not_believed(serve: Serve, tmp_path: Path) -> None:
+    """A store overwritten or cut short leaves the last good snapshot; a good one in its place is followed."""
+    daemon = serve()
+    daemon.publish(tenant("acme", OLD))
+    good = tmp_path / "good.db"
+    sqlite.apply(good, [tenant("acme", NEW)])
+    for damage in (b"garbage " * 4096, good.read_bytes()[:5000], b""):
+        for suffix in ("-wal", "-shm"):
+            daemon.path.with_name(daemon.path.name + suffix).unlink(missing_ok=True)
+        daemon.path.write_bytes(damage)
+        if damage:
+            healthy(daemon, 0)
+        assert says(daemon) == "old"
+    remove(daemon.path)
+    good.rename(daemon.path)
+    healthy(daemon, 1)
+    until(lambda: says(daemon) == "new", "the new store is served")
+
+
+@pytest.mark.parametrize("damage", [b"garbage " * 4096, "half"], ids=["garbage", "half"])
+def test_no_daemon_starts_with_a_damaged_store(tmp_path: Path, damage: bytes | str) -> None:
+    """Without a snapshot to go on with, one line names the store, and the exit code is 1."""
+    store = tmp_path / "flows.db"
+    sqlite.apply(store, [tenant("acme", OLD)])
+    store.write_bytes(damage if isinstance(damage, bytes) else store.read_bytes()[:5000])
+    flags = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-level", "error")
+    failed = vestibule("serve", "--store", f"sqlite:{store}", *flags)
+    assert failed.returncode == 1
+    assert failed.stderr.count("\n") == 1
+    assert str(store) in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def free_port() -> int:
+    """Return a port that nobody uses now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+def test_a_log_that_cannot_be_written_stops_no_login(tmp_path: Path) -> None:
+    """With its log on a full disk the daemon starts, decides and drains; only the lines are lost."""
+    store = tmp_path / "flows.db"
+    sqlite.apply(store, [tenant("acme", OLD)])
+    target = f"127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "runtime.cli", "serve", "--store", f"sqlite:{store}", "--listen", target]
+    request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme", event=ADA).SerializeToString()
+    with open("/dev/full", "w") as full:
+        daemon = subprocess.Popen([*command, "--metrics-listen", "127.0.0.1:0"], stderr=full, env=clean_environment())
+    try:
+        with grpc.insecure_channel(target) as channel:
+            method = channel.unary_unary(METHOD, None, runtime_service_pb2.ExecutePostLoginResponse.FromString)
+            for _ in range(3):
+                response = method(request, timeout=PATIENCE_S, wait_for_ready=True)
+                assert response.decision.outcome == MFA
+        daemon.terminate()
+        assert daemon.wait(timeout=PATIENCE_S) == 0
+    finally:
+        daemon.kill()
+        daemon.wait()
+
+
+def test_an_apply_is_seen_within_two_seconds(serve: Serve) -> None:
+    """A login that begins two seconds after an apply has ended is decided by it."""
+    daemon = serve()
+    daemon.publish(tenant("acme", OLD))
+    for source, output in ((NEW, "new"), (OLD, "old")):
+        sqlite.apply(daemon.path, [tenant("acme", source)])
+        applied_s = time.monotonic()
+        until(lambda: says(daemon) == output, "the change is seen", timeout_s=2.0)  # noqa: B023
+        assert time.monotonic() - applied_s < 2.0
