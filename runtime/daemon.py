@@ -125,8 +125,9 @@ class Daemon:
         self._not_ready = ("draining",)
         in_flight = self._metrics.logins_in_flight
         self._log.info("daemon.draining", in_flight=in_flight, drain_s=self._config.drain_s)
-        if not await server.stop(self._config.drain_s):
-            self._log.error("daemon.drain_cut", given_up=self._metrics.logins_in_flight, drain_s=self._config.drain_s)
+        given_up = await server.stop(self._config.drain_s)
+        if given_up:
+            self._log.error("daemon.drain_cut", given_up=given_up, drain_s=self._config.drain_s)
 
     def _signalled(self, number: int) -> None:
         if self._stop.is_set():
@@ -170,7 +171,7 @@ class _Server(Protocol):
     """What is needed of runtime.rpc.server.Server, which must not be imported early."""
 
     def give_up_lost(self) -> None: ...
-    async def stop(self, drain_s: float) -> bool: ...
+    async def stop(self, drain_s: float) -> int: ...
 
 
 def serve(config: Config, version: str, *, stream: TextIO | None = None, on_started: OnStarted | None = None) -> None:

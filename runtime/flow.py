@@ -111,9 +111,10 @@ class FlowRunner:
         pool.prime = self._prime
 
     async def close(self) -> None:
-        """Wait for answers nobody waits for any more; their workers are bounded by the watchdog."""
-        if self._orphans:
-            await asyncio.wait(set(self._orphans))
+        """Forget answers that nobody waits for any more, so that a cut drain ends; the pool kills their workers."""
+        for orphan in self._orphans:
+            orphan.cancel()
+        await asyncio.gather(*self._orphans, return_exceptions=True)
         self._watchdog.close()
 
     async def execute(self, tenant_id: str, request_id: str, event: bytes, deadline: float) -> bytes:

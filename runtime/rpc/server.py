@@ -77,23 +77,23 @@ class Server:
         """See ActionRuntime: to be called every second or so."""
         self._runtime.give_up_lost()
 
-    async def stop(self, drain_s: float) -> bool:
-        """Report NOT_SERVING, take no new login, let those in flight finish. Returns whether they all did.
+    async def stop(self, drain_s: float) -> int:
+        """Report NOT_SERVING, take no new login, let those in flight finish. Returns how many are given up.
 
         Call it once: grpc.aio 1.85 crashes the process when a server is stopped while it stops.
         """
         self._runtime.draining = True
         await self._health.enter_graceful_shutdown()
         stopping = asyncio.ensure_future(self._server.stop(drain_s))
-        finished = True
+        given_up = 0
         try:
             await asyncio.wait_for(self._runtime.wait_idle(), drain_s)
         except TimeoutError:
-            finished = False
+            given_up = self._runtime.in_flight
         # gRPC waits for every open stream: a load balancer that watches our health would hold the drain to its end.
         self._health.end_watches()
         await stopping
-        return finished
+        return given_up
 
     def _add_reflection(self) -> None:
         # The descriptor, not the text: reflection answers from the pool that importing it fills.

@@ -48,6 +48,11 @@ class ActionRuntime:
         method = grpc.unary_unary_rpc_method_handler(self._handle)
         return grpc.method_handlers_generic_handler(GRPC_SERVICE, {GRPC_METHOD: method})
 
+    @property
+    def in_flight(self) -> int:
+        """Logins being decided."""
+        return len(self._running)
+
     async def wait_idle(self) -> None:
         """Return when no login is in flight."""
         while self._running:

@@ -378,6 +378,20 @@ async def test_an_abandoned_hung_worker_is_killed(make: Any) -> None:
     assert rig.pool.busy == 0
 
 
+async def test_closing_waits_for_no_abandoned_answer(make: Any) -> None:
+    """A drain that was cut ends although a worker still runs for a caller that was given up."""
+    rig = await make()
+    task = rig.run()
+    await rig.question()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    began_s = time.monotonic()
+    await rig.runner.close()
+    assert time.monotonic() - began_s < 0.05
+    assert rig.pool.busy == 1
+
+
 async def test_execute_answers_with_a_decision(make: Any) -> None:
     """The bytes are a response with the decision, its revision and the request's id."""
     rig = await make()
