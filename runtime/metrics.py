@@ -67,8 +67,7 @@ class ExitReason(StrEnum):
     """How a worker went."""
 
     KILLED = "killed"  # by the daemon; worker_kills_total says why
-    DIED = "died"
-    FILTERED = "filtered"  # by its own seccomp filter
+    DIED = "died"  # a crash, its own seccomp filter, somebody else's kill
     OTHER = "other"
 
 
@@ -234,57 +233,128 @@ class _Exporter(Collector):
     def _rpc(self) -> Iterable[Metric]:
         m = self._metrics
         labels = ("grpc_service", "grpc_method", "grpc_type")
-        started = CounterMetricFamily("grpc_server_started", "Calls that arrived.", labels=labels)
+        started = CounterMetricFamily("grpc_server_started", "Calls that arrived, answered or not.", labels=labels)
         started.add_metric(_RPC, m.rpc_started_total)
         yield started
         handled = CounterMetricFamily(
-            "grpc_server_handled", "Calls answered, by status.", labels=(*labels, "grpc_code")
+            "grpc_server_handled",
+            "Calls answered, by gRPC status. Every decision is OK, a denial too.",
+            labels=(*labels, "grpc_code"),
         )
         for code, count in m._rpc_codes.items():
             handled.add_metric((*_RPC, code), count)
         yield handled
-        yield _histogram("grpc_server_handling_seconds", "Time to answer a call.", labels, {_RPC: m._rpc})
-        yield GaugeMetricFamily("vestibule_logins_in_flight", "Logins being decided now.", m.logins_in_flight)
+        yield _histogram(
+            "grpc_server_handling_seconds",
+            "Seconds from a call's arrival to its answer, whatever the status.",
+            labels,
+            {_RPC: m._rpc},
+        )
+        yield GaugeMetricFamily(
+            "vestibule_logins_in_flight",
+            "Logins being decided now, those that wait for a worker included.",
+            m.logins_in_flight,
+        )
 
     def _flows(self) -> Iterable[Metric]:
         m = self._metrics
         flows: _Series = {(outcome,): histogram for outcome, histogram in m._flows.items()}
-        yield _histogram("vestibule_flow_duration_seconds", "Time to a decision, queue included.", ("outcome",), flows)
-        yield _counts("vestibule_decisions", "Logins decided.", "outcome", flows)
+        yield _histogram(
+            "vestibule_flow_duration_seconds",
+            "Seconds to a decision, the wait for a worker included.",
+            ("outcome",),
+            flows,
+        )
+        yield _counts("vestibule_decisions", "Logins decided, by what the gateway is told to do.", "outcome", flows)
         runs: _Series = {(verdict.name.lower(),): m._executions[verdict] for verdict in Verdict}
-        yield _histogram("vestibule_execution_duration_seconds", "Time of one action.", ("verdict",), runs)
-        yield _counts("vestibule_executions", "Executions of actions, by how they ended.", "verdict", runs)
-        yield CounterMetricFamily("vestibule_decisions_degraded", "Decisions in which on_error took part.", m._degraded)
-        yield CounterMetricFamily("vestibule_flow_retries", "Flows run again after a worker died.", m._retries)
+        yield _histogram(
+            "vestibule_execution_duration_seconds",
+            "Seconds of one action, by how it ended. What was skipped counts as 0.",
+            ("verdict",),
+            runs,
+        )
+        yield _counts(
+            "vestibule_executions",
+            "Executions of actions, by how they ended: the verdicts of runtime/README.md.",
+            "verdict",
+            runs,
+        )
+        yield CounterMetricFamily(
+            "vestibule_decisions_degraded",
+            "Decisions in which an action failed, so that its on_error took part.",
+            m._degraded,
+        )
+        yield CounterMetricFamily(
+            "vestibule_flow_retries",
+            "Flows run again because their worker died through no fault of the action.",
+            m._retries,
+        )
         waited: _Series = {(): m._queue_wait}
-        yield _histogram("vestibule_queue_wait_seconds", "Time a login waited for a worker.", (), waited)
-        yield _reasons("vestibule_sheds", "Logins refused for lack of capacity.", m._sheds)
+        yield _histogram("vestibule_queue_wait_seconds", "Seconds a decided login waited for a worker.", (), waited)
+        yield _reasons(
+            "vestibule_sheds",
+            "Logins refused, by what was full: in_flight, a tenant's queue, the pool; or draining.",
+            m._sheds,
+        )
 
     def _workers(self) -> Iterable[Metric]:
         m = self._metrics
         spawned: _Series = {(): m._spawn}
-        yield _histogram("vestibule_worker_spawn_duration_seconds", "Time to a locked-down worker.", (), spawned)
-        workers = GaugeMetricFamily("vestibule_workers", "Workers, by what they are doing.", labels=("state",))
+        yield _histogram(
+            "vestibule_worker_spawn_duration_seconds",
+            "Seconds from asking for a worker to its report that it is locked down.",
+            (),
+            spawned,
+        )
+        workers = GaugeMetricFamily(
+            "vestibule_workers",
+            "Workers now: starting, blank (ready, of no tenant yet), idle (of a tenant), busy.",
+            labels=("state",),
+        )
         census = m._workers()
         for state in WorkerState:
             workers.add_metric((state.value,), census.get(state.value, 0))
         yield workers
-        yield _reasons("vestibule_worker_exits", "Workers gone.", m._exits)
-        yield _reasons("vestibule_worker_kills", "Workers killed by the daemon.", m._kills)
-        yield CounterMetricFamily("vestibule_zygote_starts", "Starts of the fork server.", m._zygote_starts)
-        layers = GaugeMetricFamily("vestibule_sandbox_layer_active", "Layers that hold a worker.", labels=("layer",))
+        yield _reasons(
+            "vestibule_worker_exits",
+            "Workers gone: killed by the daemon (see kills), or died: a crash, the seccomp filter, somebody's kill.",
+            m._exits,
+        )
+        yield _reasons(
+            "vestibule_worker_kills",
+            "Workers killed by the daemon. Worth a look: deadline, violation, start; the others are routine.",
+            m._kills,
+        )
+        yield CounterMetricFamily(
+            "vestibule_zygote_starts",
+            "Starts of the zygote, which forks the workers. More than 1 means that it died.",
+            m._zygote_starts,
+        )
+        layers = GaugeMetricFamily(
+            "vestibule_sandbox_layer_active",
+            "1 for each sandbox layer that holds the workers on this host, 0 for each that does not.",
+            labels=("layer",),
+        )
         for layer, active in m._layers.items():
             layers.add_metric((layer,), float(active))
         yield layers
 
     def _rest(self) -> Iterable[Metric]:
         m = self._metrics
-        yield GaugeMetricFamily("vestibule_catalog_revision", "Revision of the catalog in use.", m._catalog_revision)
         yield GaugeMetricFamily(
-            "vestibule_catalog_last_success_timestamp_seconds", "When the store was last read.", m._catalog_success_s
+            "vestibule_catalog_revision", "Revision of the catalog that logins are decided by.", m._catalog_revision
         )
-        yield GaugeMetricFamily("vestibule_catalog_healthy", "1 if the store can be read.", float(m._catalog_healthy))
-        info = GaugeMetricFamily("vestibule_build_info", "The version that runs.", labels=("version",))
+        yield GaugeMetricFamily(
+            "vestibule_catalog_last_success_timestamp_seconds",
+            "When the store was last read without an error, in seconds since the epoch.",
+            m._catalog_success_s,
+        )
+        yield GaugeMetricFamily(
+            "vestibule_catalog_healthy",
+            "1 if the store can be read; 0: the last good catalog keeps deciding.",
+            float(m._catalog_healthy),
+        )
+        info = GaugeMetricFamily("vestibule_build_info", "1, labelled with the version that runs.", labels=("version",))
         info.add_metric((m._version,), 1)
         yield info
 

@@ -8,68 +8,28 @@ tenant that first leases it and belongs to it until it dies.
 from __future__ import annotations
 
 import asyncio
-import signal
-import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
-
-from google.protobuf.message import DecodeError
-from vestibule.worker.v1 import worker_pb2
+from typing import TYPE_CHECKING, Any, Final
 
 from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, WorkerStartError
+from runtime.workers.nursery import Nursery
 from runtime.workers.worker import KillReason, State, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from runtime.config import Config
     from runtime.log import Log
     from runtime.metrics import Metrics
-    from runtime.workers.zygote import SpawnedWorker
+    from runtime.workers.nursery import LayerReport, MakeZygote
 
 _SPAWNS_AT_ONCE: Final = 8
-_START_BUDGET_S: Final = 5.0
 _REFILL_DELAY_S: Final = 0.01
 _RESPAWN_DELAY_S: Final = 0.05
 _RESPAWN_DELAY_MAX_S: Final = 2.0
 _SWEEP_S: Final = 5.0
 # Each compiled revision stays in the worker; a process that has seen so many has outlived several releases.
 _REVISIONS_MAX: Final = 200
-
-
-class ForkServer(Protocol):
-    """What the pool needs of a zygote. A dead one stays dead: the pool makes another."""
-
-    @property
-    def alive(self) -> bool:
-        """Does it take requests?"""
-
-    async def start(self) -> None:
-        """Start the process. Raises: WorkerStartError."""
-
-    async def spawn(self) -> SpawnedWorker:
-        """Fork one worker. Raises: WorkerStartError."""
-
-    async def kill(self, worker: SpawnedWorker) -> None:
-        """Kill a worker that the daemon itself may not signal."""
-
-    async def close(self) -> None:
-        """Stop it and with it every worker."""
-
-
-MakeZygote = Callable[[Callable[[int, int], None], Callable[[str], None]], ForkServer]
-"""Takes `on_exit(worker id, exit code or negated signal)` and `on_death(reason)`."""
-
-
-@dataclass(frozen=True, slots=True)
-class LayerReport:
-    """One layer of a worker's lock-down, as the worker reported it."""
-
-    name: str
-    active: bool
-    detail: str
 
 
 class _Slot:
@@ -90,18 +50,13 @@ class Pool:
 
     def __init__(self, config: Config, make_zygote: MakeZygote, metrics: Metrics, log: Log) -> None:
         self._settings = config.pool
-        self._reply_bytes = config.sandbox.reply_bytes
-        self._required_layers = config.sandbox.required_layers
         self._max_executions = config.sandbox.max_executions
         self._one_login = config.sandbox.isolation == "login"
-        self._make_zygote = make_zygote
-        self._zygote: ForkServer | None = None
         self._metrics = metrics
+        self._nursery = Nursery(config, make_zygote, metrics, log, self._on_dead, self._on_zygote_death)
         self._log = log
         self._slots: dict[str, _Slot] = {}
         self._blanks: deque[Worker] = deque()
-        self._alive: set[Worker] = set()
-        self._awaiting_exit: dict[int, Worker] = {}
         # Idle workers of tenants, the longest idle first.
         self._idle: OrderedDict[Worker, None] = OrderedDict()
         # Tenants that want a blank worker, served in turn: a tenant with many waiting logins stands in it once.
@@ -113,8 +68,6 @@ class Pool:
         self._refill_timer: asyncio.TimerHandle | None = None
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._restart_lock = asyncio.Lock()
-        self.layers: tuple[LayerReport, ...] = ()
         self.busy = 0
         self.prime: Callable[[Worker], Awaitable[None]] | None = None
         """Loads a bound worker with its tenant's sources before it is needed; set by the flow runner."""
@@ -127,7 +80,7 @@ class Pool:
         Raises: WorkerStartError, naming each required layer that is not active.
         """
         self._loop = asyncio.get_running_loop()
-        self._blanks.append(await self._spawn())
+        self._blanks.append(await self._nursery.spawn())
         self._sweep_timer = self._loop.call_later(_SWEEP_S, self._sweep)
         self._refill()
 
@@ -145,10 +98,7 @@ class Pool:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for worker in list(self._alive):
-            worker.kill(KillReason.SHUTDOWN)
-        if self._zygote is not None:
-            await self._zygote.close()
+        await self._nursery.close()
 
     def counts(self) -> dict[str, int]:
         """Workers by state, for the gauge."""
@@ -157,12 +107,17 @@ class Pool:
     @property
     def zygote_alive(self) -> bool:
         """Whether workers can be made now; for the readiness probe, from any thread."""
-        return self._zygote is not None and self._zygote.alive
+        return self._nursery.zygote_alive
+
+    @property
+    def layers(self) -> tuple[LayerReport, ...]:
+        """What holds the workers, as the newest of them reported it."""
+        return self._nursery.layers
 
     @property
     def size(self) -> int:
         """Workers that exist or are being made."""
-        return len(self._alive) + self._spawning
+        return len(self._nursery) + self._spawning
 
     # -- lease and release -------------------------------------------------------------------------------------------
 
@@ -373,7 +328,7 @@ class Pool:
 
     async def _spawn_blank(self) -> None:
         try:
-            worker = await self._spawn()
+            worker = await self._nursery.spawn()
         except WorkerError as error:
             self._spawning -= 1
             self._failures += 1
@@ -399,85 +354,15 @@ class Pool:
         self._refill_timer = None
         self._refill()
 
-    async def _spawn(self) -> Worker:
-        started_s = time.monotonic()
-        zygote = await self._live_zygote()
-        spawned = await zygote.spawn()
-        worker = Worker(self._loop, spawned, self._reply_bytes, self._on_dead, self._kill_by_zygote)
-        self._alive.add(worker)
-        self._awaiting_exit[worker.id] = worker
-        try:
-            async with asyncio.timeout(_START_BUDGET_S):
-                frame = await worker.ready()
-        except TimeoutError:
-            worker.kill(KillReason.START)
-            raise WorkerStartError(f"a worker was not ready within {_START_BUDGET_S:.0f} s") from None
-        except WorkerError as error:
-            code = await worker.exit_code()
-            worker.kill(KillReason.START)
-            raise WorkerStartError(f"a worker died before it was ready ({describe_exit(code)})") from error
-        self._check_layers(worker, frame)
-        self._metrics.worker_spawned(time.monotonic() - started_s)
-        return worker
-
-    async def _live_zygote(self) -> ForkServer:
-        async with self._restart_lock:
-            zygote = self._zygote
-            if zygote is None or not zygote.alive:
-                self._metrics.zygote_started()
-                zygote = self._make_zygote(self._on_exit, self._on_zygote_death)
-                await zygote.start()
-                self._zygote = zygote
-            return zygote
-
-    def _kill_by_zygote(self, spawned: SpawnedWorker) -> None:
-        if self._zygote is not None and not self._closed:
-            self._spawn_task(self._zygote.kill(spawned))
-
-    def _check_layers(self, worker: Worker, frame: bytes) -> None:
-        try:
-            ready = worker_pb2.Ready.FromString(frame)
-        except DecodeError:
-            worker.kill(KillReason.VIOLATION)
-            raise WorkerStartError("a worker's ready frame cannot be parsed") from None
-        layers = tuple(LayerReport(layer.name, layer.active, layer.detail) for layer in ready.layers)
-        active = {layer.name for layer in layers if layer.active}
-        missing = [name for name in self._required_layers if name not in active]
-        if missing:
-            worker.kill(KillReason.START)
-            why = {layer.name: layer.detail for layer in layers}
-            raise WorkerStartError(
-                "required layers are not active on this host: "
-                + "; ".join(f"{name} ({why.get(name) or 'unknown layer'})" for name in missing)
-                + ". `vestibule doctor` says what to change; `sandbox.required_layers` says what is required"
-            )
-        self.layers = layers
-
     # -- death -----------------------------------------------------------------------------------------------------
 
-    def _on_exit(self, worker_id: int, code: int) -> None:
-        worker = self._awaiting_exit.pop(worker_id, None)
-        if worker is not None:
-            worker.exited(code)
-
-    def _on_zygote_death(self, reason: str) -> None:
-        """No exit will be reported any more, and every worker dies with its parent."""
-        self._log.error("zygote.died", reason=reason, workers=len(self._alive))
-        for worker in list(self._awaiting_exit.values()):
-            worker.exited(None)
-        self._awaiting_exit.clear()
+    def _on_zygote_death(self) -> None:
         self._refill()
 
     def _on_dead(self, worker: Worker) -> None:
-        self._alive.discard(worker)
         if worker.leased:
             worker.leased = False
             self.busy -= 1
-        reason = worker.kill_reason
-        if reason is None:
-            self._metrics.worker_exited("died")
-        else:
-            self._metrics.worker_killed(reason.value)
         if worker.tenant is None:
             if worker in self._blanks:
                 self._blanks.remove(worker)
@@ -501,10 +386,3 @@ class Pool:
                 break
             worker.kill(KillReason.RECYCLED)
         self._sweep_timer = self._loop.call_later(_SWEEP_S, self._sweep)
-
-
-def describe_exit(code: int | None) -> str:
-    """Say how a process ended, from its exit code or negated signal."""
-    if code is None:
-        return "how is unknown"
-    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,207 @@
+"""Where workers come from and how they go: the zygote that forks them, their layers, their exits.
+
+Knows the zygote and the required layers. Must not know tenants or queues. Used by the pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from google.protobuf.message import DecodeError
+from vestibule.worker.v1 import worker_pb2
+
+from runtime.errors import WorkerError, WorkerStartError
+from runtime.workers.worker import KillReason, Worker
+
+if TYPE_CHECKING:
+    from runtime.config import Config
+    from runtime.log import Log
+    from runtime.metrics import Metrics
+    from runtime.workers.zygote import SpawnedWorker
+
+_START_BUDGET_S: Final = 5.0
+_CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
+
+
+class ForkServer(Protocol):
+    """What the pool needs of a zygote. A dead one stays dead: the pool makes another."""
+
+    @property
+    def alive(self) -> bool:
+        """Does it take requests?"""
+
+    async def start(self) -> None:
+        """Start the process. Raises: WorkerStartError."""
+
+    async def spawn(self) -> SpawnedWorker:
+        """Fork one worker. Raises: WorkerStartError."""
+
+    async def kill(self, worker: SpawnedWorker) -> None:
+        """Kill a worker that the daemon itself may not signal."""
+
+    async def close(self) -> None:
+        """Stop it and with it every worker."""
+
+
+MakeZygote = Callable[[Callable[[int, int], None], Callable[[str], None]], ForkServer]
+"""Takes `on_exit(worker id, exit code or negated signal)` and `on_death(reason)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReport:
+    """One layer of a worker's lock-down, as the worker reported it."""
+
+    name: str
+    active: bool
+    detail: str
+
+
+class Nursery:
+    """Makes workers that are ready and held by every required layer, and learns how each of them ended."""
+
+    def __init__(
+        self,
+        config: Config,
+        make_zygote: MakeZygote,
+        metrics: Metrics,
+        log: Log,
+        on_dead: Callable[[Worker], None],
+        on_zygote_death: Callable[[], None],
+    ) -> None:
+        """Prepare; the first `spawn` starts the zygote.
+
+        Args:
+            on_dead: called once for each worker that can serve no more.
+            on_zygote_death: called when the zygote died by itself; its workers die with it.
+        """
+        self._reply_bytes = config.sandbox.reply_bytes
+        self._required_layers = config.sandbox.required_layers
+        self._make_zygote = make_zygote
+        self._metrics = metrics
+        self._log = log
+        self._on_dead = on_dead
+        self._on_zygote_gone = on_zygote_death
+        self._zygote: ForkServer | None = None
+        self._restart_lock = asyncio.Lock()
+        self._alive: set[Worker] = set()
+        self._awaiting_exit: dict[int, Worker] = {}
+        self._kills: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self.layers: tuple[LayerReport, ...] = ()
+
+    def __len__(self) -> int:
+        """Count the workers that live."""
+        return len(self._alive)
+
+    @property
+    def zygote_alive(self) -> bool:
+        """Can a worker be forked now?"""
+        return self._zygote is not None and self._zygote.alive
+
+    async def close(self) -> None:
+        """Kill every worker and stop the zygote."""
+        self._closed = True
+        for worker in list(self._alive):
+            worker.kill(KillReason.SHUTDOWN)
+        if self._zygote is not None:
+            await self._zygote.close()
+
+    async def spawn(self) -> Worker:
+        """Make one worker. Raises: WorkerStartError, naming each required layer that is not active."""
+        loop = asyncio.get_running_loop()
+        started_s = time.monotonic()
+        zygote = await self._live_zygote()
+        spawned = await zygote.spawn()
+        worker = Worker(loop, spawned, self._reply_bytes, self._died, self._kill_by_zygote)
+        self._alive.add(worker)
+        self._awaiting_exit[worker.id] = worker
+        try:
+            async with asyncio.timeout(_START_BUDGET_S):
+                frame = await worker.ready()
+        except TimeoutError:
+            worker.kill(KillReason.START)
+            raise WorkerStartError(f"a worker was not ready within {_START_BUDGET_S:.0f} s") from None
+        except WorkerError as error:
+            code = await worker.exit_code()
+            worker.kill(KillReason.START)
+            raise WorkerStartError(f"a worker died before it was ready ({describe_exit(code)})") from error
+        self._check_layers(worker, frame)
+        self._metrics.worker_spawned(time.monotonic() - started_s)
+        return worker
+
+    async def _live_zygote(self) -> ForkServer:
+        async with self._restart_lock:
+            zygote = self._zygote
+            if zygote is None or not zygote.alive:
+                self._metrics.zygote_started()
+                zygote = self._make_zygote(self._on_exit, self._on_zygote_death)
+                await zygote.start()
+                self._zygote = zygote
+            return zygote
+
+    def _kill_by_zygote(self, spawned: SpawnedWorker) -> None:
+        if self._zygote is not None and not self._closed:
+            task = asyncio.get_running_loop().create_task(self._zygote.kill(spawned))
+            self._kills.add(task)
+            task.add_done_callback(self._kills.discard)
+
+    def _check_layers(self, worker: Worker, frame: bytes) -> None:
+        try:
+            ready = worker_pb2.Ready.FromString(frame)
+        except DecodeError:
+            worker.kill(KillReason.VIOLATION)
+            raise WorkerStartError("a worker's ready frame cannot be parsed") from None
+        layers = tuple(LayerReport(layer.name, layer.active, layer.detail) for layer in ready.layers)
+        active = {layer.name for layer in layers if layer.active}
+        missing = [name for name in self._required_layers if name not in active]
+        if missing:
+            worker.kill(KillReason.START)
+            why = {layer.name: layer.detail for layer in layers}
+            raise WorkerStartError(
+                "required layers are not active on this host: "
+                + "; ".join(f"{name} ({why.get(name) or 'unknown layer'})" for name in missing)
+                + ". `vestibule doctor` says what to change; `sandbox.required_layers` says what is required"
+            )
+        self.layers = layers
+
+    def _died(self, worker: Worker) -> None:
+        self._alive.discard(worker)
+        if worker.kill_reason is not None:
+            self._metrics.worker_killed(worker.kill_reason.value)
+        self._on_dead(worker)
+
+    def _on_exit(self, worker_id: int, code: int) -> None:
+        worker = self._awaiting_exit.pop(worker_id, None)
+        if worker is not None:
+            worker.exited(code)
+            self._metrics.worker_exited(_exit_reason(worker, code))
+
+    def _on_zygote_death(self, reason: str) -> None:
+        """No exit will be reported any more, and every worker dies with its parent."""
+        self._log.error("zygote.died", reason=reason, workers=len(self._alive))
+        for worker in list(self._awaiting_exit.values()):
+            worker.exited(None)
+            self._metrics.worker_exited("died" if worker.kill_reason is None else "killed")
+        self._awaiting_exit.clear()
+        self._on_zygote_gone()
+
+
+def _exit_reason(worker: Worker, code: int) -> str:
+    """Return the label of `worker_exits_total` for an exit code or negated signal."""
+    if worker.kill_reason is not None:
+        return "killed"
+    if code == -signal.SIGSYS:
+        return "filtered"
+    return "crashed" if -code in _CRASHES else "died"
+
+
+def describe_exit(code: int | None) -> str:
+    """Say how a process ended, from its exit code or negated signal."""
+    if code is None:
+        return "how is unknown"
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
