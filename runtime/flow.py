@@ -297,6 +297,7 @@ class FlowRunner:
         budgets_ns = plan.budgets_ns[start:] if start else plan.budgets_ns
         first_look_ns = min(budgets_ns[0] + self._grace_ns, hard_ns, START_NS)
         worker.started(nonce, budgets_ns, now_ns, first_look_ns, min(hard_ns, deadline_ns - now_ns))
+        worker.executions += 1
         self._watchdog.watch(worker)
         question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps)
         return _Asked(worker, nonce, start, worker.ask(question))

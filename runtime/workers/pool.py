@@ -35,7 +35,7 @@ _REVISIONS_MAX: Final = 200
 class _Slot:
     """Everything of one tenant."""
 
-    __slots__ = ("idle", "tenant", "waiters", "wanting", "workers")
+    __slots__ = ("expecting", "idle", "tenant", "waiters", "wanting", "workers")
 
     def __init__(self, tenant: str) -> None:
         self.tenant = tenant
@@ -43,6 +43,8 @@ class _Slot:
         self.workers = 0
         self.waiters: deque[asyncio.Future[Worker]] = deque()
         self.wanting = False
+        # A successor is wanted or being loaded.
+        self.expecting = False
 
 
 class Pool:
@@ -61,6 +63,8 @@ class Pool:
         self._idle: OrderedDict[Worker, None] = OrderedDict()
         # Tenants that want a blank worker, served in turn: a tenant with many waiting logins stands in it once.
         self._wanting: deque[_Slot] = deque()
+        # Tenants that get a blank worker ahead of their next login, once nobody waits for it.
+        self._expecting: deque[_Slot] = deque()
         self._spawning = 0
         self._failures = 0
         self._last_error: WorkerError | None = None
@@ -230,7 +234,7 @@ class Pool:
         return slot
 
     def _drop_if_empty(self, slot: _Slot) -> None:
-        if slot.workers == 0 and not slot.wanting and not slot.waiters:
+        if slot.workers == 0 and not slot.wanting and not slot.expecting and not slot.waiters:
             self._slots.pop(slot.tenant, None)
 
     def _bind(self, worker: Worker, slot: _Slot) -> None:
@@ -259,26 +263,38 @@ class Pool:
             if slot.waiters:
                 self._want(slot)
             return
+        while self._expecting:
+            slot = self._expecting.popleft()
+            if not slot.idle and slot.workers < self._settings.workers_per_tenant:
+                self._settle_in(worker, slot)
+                return
+            slot.expecting = False
+            self._drop_if_empty(slot)
         self._blanks.append(worker)
 
     def _successor(self, tenant: str) -> None:
         """Bind a blank worker to a tenant ahead of its next login, and load it."""
         slot = self._slot(tenant)
-        if self._closed or slot.idle or slot.workers >= self._settings.workers_per_tenant:
+        if self._closed or slot.idle or slot.expecting or slot.workers >= self._settings.workers_per_tenant:
             return
         if slot.waiters:
             self._want(slot)
-        elif self._blanks and not self._wanting:
-            worker = self._blanks.popleft()
-            self._bind(worker, slot)
-            worker.leased = True
-            self.busy += 1
-            self._refill()
-            self._spawn_task(self._prime(worker))
+            return
+        slot.expecting = True
+        if self._blanks and not self._wanting:
+            self._settle_in(self._blanks.popleft(), slot)
         else:
-            self._refill()
+            self._expecting.append(slot)
+        self._refill()
 
-    async def _prime(self, worker: Worker) -> None:
+    def _settle_in(self, worker: Worker, slot: _Slot) -> None:
+        """Make a blank worker a tenant's, and load it."""
+        self._bind(worker, slot)
+        worker.leased = True
+        self.busy += 1
+        self._spawn_task(self._prime(worker, slot))
+
+    async def _prime(self, worker: Worker, slot: _Slot) -> None:
         try:
             if self.prime is not None:
                 await self.prime(worker)
@@ -286,6 +302,9 @@ class Pool:
             self._log.warning("worker.prime_failed", worker=worker.id, error=str(error))
             worker.kill(KillReason.START)
             return
+        finally:
+            slot.expecting = False
+            self._drop_if_empty(slot)
         if worker.leased and worker.state is State.IDLE:
             worker.leased = False
             self.busy -= 1
@@ -317,7 +336,7 @@ class Pool:
     def _refill(self) -> None:
         if self._closed or self._refill_timer is not None:
             return
-        target = self._settings.blank_workers + len(self._wanting)
+        target = self._settings.blank_workers + len(self._wanting) + len(self._expecting)
         while (
             self._spawning < _SPAWNS_AT_ONCE
             and len(self._blanks) + self._spawning < target

@@ -297,4 +297,3 @@ class Worker:
         self.sent_ns = now_ns
         self.check_at_ns = now_ns + first_look_ns
         self.hard_at_ns = now_ns + hard_ns
-        self.executions += 1

@@ -186,6 +186,31 @@ async def test_isolation_login_uses_a_process_once() -> None:
     await h.pool.close()
 
 
+async def test_a_successor_comes_although_no_blank_worker_is_left() -> None:
+    """With isolation `login` and no blank worker kept, the next worker that is made is the tenant's, and is loaded."""
+    base = config(blank_workers=0)
+    h = await start(replace(base, sandbox=replace(base.sandbox, isolation="login")))
+    loading = asyncio.Event()
+
+    async def prime(_worker: Any) -> None:
+        await loading.wait()
+
+    h.pool.prime = prime
+    for spawned in (2, 3):
+        worker = h.pool.lease_nowait("acme")
+        assert worker is not None
+        await settle()
+        h.pool.release(worker)
+        await settle()
+        # One successor: the release does not want another while the first one is being loaded.
+        assert len(h.zygote.spawned) == spawned
+        loading.set()
+        await settle()
+        assert h.pool.counts() == {"blank": 0, "idle": 1, "busy": 0, "starting": 0}
+        loading.clear()
+    await h.pool.close()
+
+
 async def test_a_missing_required_layer_refuses_to_start() -> None:
     """The error names each required layer that is not active."""
     with pytest.raises(WorkerStartError, match=r"landlock.*seccomp|seccomp.*landlock"):
