@@ -57,10 +57,16 @@ class Int(Kind[int]):
     def parse(self, value: object) -> int:
         number = self._number(value)
         if number is None:
-            raise Refused(f"{given(value)} is not a whole number; write a number from {self.low} to {self.high}")
+            raise Refused(f"{given(value)} is not {self._what()}; write {self._wanted()}")
         if not self.low <= number <= self.high:
-            raise Refused(f"{number} is out of range; write a number from {self.low} to {self.high}")
+            raise Refused(f"{number} is out of range; write {self._wanted()}")
         return number
+
+    def _what(self) -> str:
+        return "a whole number"
+
+    def _wanted(self) -> str:
+        return f"a number from {self.low} to {self.high}"
 
     def _number(self, value: object) -> int | None:
         if type(value) is int:
@@ -87,6 +93,12 @@ class Bytes(Int):
             unit = _BYTE_UNITS.get(match[2].upper()) if match else None
             return int(match[1]) * unit if match and unit is not None else None
         return Int._number(self, value)
+
+    def _what(self) -> str:
+        return "a size"
+
+    def _wanted(self) -> str:
+        return f"one from {self.text(self.low)} to {self.text(self.high)}, such as {self.text(self.low)} or {self.low}"
 
     def text(self, value: int) -> str:
         for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
 import hashlib
 import io
 import json
@@ -199,9 +200,10 @@ class Line:
         except (ValueError, RecursionError) as error:
             raise InvalidEvent(f"is not JSON: {error}") from None
         extra: dict[str, Any] = {}
-        if isinstance(data, dict) and "event" in data and set(data) <= _LINE_KEYS:
+        if isinstance(data, dict) and "event" in data:  # no event of Auth0's has such a member
             extra = data
             data = data["event"]
+            _no_typo(extra)
         self.message = event_json.from_json(data)
         self.event = self.message.SerializeToString()
         self.now_ns = _now(extra.get("now"))
@@ -214,6 +216,14 @@ class Line:
         if secrets is None and secrets_of is not None and isinstance(data, dict):
             secrets = data.get("secrets")
         self.secrets = _secrets(secrets, secrets_of)
+
+
+def _no_typo(extra: Mapping[str, Any]) -> None:
+    """Let a line carry members of its own, such as an id, but none that was meant to be one of ours."""
+    for key in extra:
+        near = difflib.get_close_matches(key.lower()[:60], _LINE_KEYS, 1, 0.75) if key not in _LINE_KEYS else []
+        if near:
+            raise InvalidRequest(log.clip(key, 60), f"is not a member of a line; did you mean {near[0]}?")
 
 
 def _now(value: Any) -> int:
@@ -249,9 +259,12 @@ def _secrets(value: Any, secrets_of: str | None) -> dict[str, dict[str, str]]:
         raise InvalidRequest("secrets", "must be an object")
     by_action = value if secrets_of is None else {secrets_of: value}
     for action, names in by_action.items():
-        if not isinstance(names, dict) or not all(isinstance(secret, str) for secret in names.values()):
-            shape = "an object of strings" if secrets_of is not None else "an object of strings for each action"
-            raise InvalidRequest("secrets", f"must be {shape}; {action!r} is not")
+        if not isinstance(names, dict):
+            raise InvalidRequest("secrets", f"must hold an object of strings for each action; {action!r} is none")
+        for name, secret in names.items():
+            if not isinstance(secret, str):
+                place = name if secrets_of is not None else f"{action}.{name}"
+                raise InvalidRequest(f"secrets.{log.clip(place, 80)}", "must be a string; put it in quotes")
     return {action: dict(names) for action, names in by_action.items()}
 
 

@@ -9,7 +9,7 @@ NAME = "bench"
 HELP = "measure throughput, latency, cold starts, memory and time-outs on this machine"
 DESCRIPTION = """\
 Start a real daemon and a bare grpc.aio echo server on loopback, load them in turn with h2load (or with our own client
-where it is not installed), and print what was measured beside what is promised. Takes about six minutes, --quick
+where it is not installed), and print what was measured beside what is promised. Takes about eight minutes, --quick
 about one. A slow machine misses targets; that is not an error. A number that would not be true is not given: a measure
 whose calls and decisions do not agree says so, and the command exits with 4."""
 

@@ -27,10 +27,11 @@ def run(args: argparse.Namespace) -> int:
 
     faults: list[Fault] = []
     sources: list[tuple[str, str]] = []
+    tenants = 0
     for name in args.files:
         if Path(name).is_dir():
             try:
-                directory.load(name, local.run_sync_check, os.environ)
+                tenants += len(directory.load(name, local.run_sync_check, os.environ))
             except CatalogError as error:
                 faults += error.faults
         else:
@@ -45,5 +46,6 @@ def run(args: argparse.Namespace) -> int:
         if faults:
             complain(f"vestibule: {plural(len(faults), 'fault')}")
         else:
-            say(f"{plural(len(args.files), 'file')} checked: no fault")
+            counts = [plural(count, noun) for count, noun in ((tenants, "tenant"), (len(sources), "file")) if count]
+            say(f"{' and '.join(counts)} checked: no fault")
     return Exit.CHECK_FAILED if faults else Exit.OK

@@ -72,7 +72,8 @@ def read_input(name: str) -> bytes:
     except OSError as error:
         raise ConfigError([Fault(name, f"cannot be read: {(error.strerror or str(error)).lower()}")]) from None
     if len(data) > _MAX_INPUT_BYTES:
-        raise ConfigError([Fault(name, f"is larger than {_MAX_INPUT_BYTES} bytes")])
+        label = "standard input" if name == "-" else name
+        raise ConfigError([Fault(label, f"is larger than {_MAX_INPUT_BYTES >> 20} MiB; split it")])
     return data
 
 

@@ -14,8 +14,9 @@ NAME = "run"
 HELP = "run an action or a tenant's flow on events, without a daemon"
 DESCRIPTION = """\
 Run an action's file, or a tenant's directory, on one event or on each line of a file. A line is an event in Auth0's
-JSON shape, or an object with `event` and perhaps `now`, `seed`, `secrets` and `handler`. For an action each line gives
-{"verdict", "commands", "output", "error"}; for a tenant, the decision of the whole flow as ProtoJSON.
+JSON shape, or an object with `event` and perhaps `now`, `seed`, `secrets` and `handler`; members of your own, such as
+an id, are passed over. For an action each line gives {"verdict", "commands", "output", "error"}; for a tenant, the
+decision of the whole flow as ProtoJSON.
 
 How an execution ended is part of the result: the command exits with 0. A line that is no event gives the verdict
 `invalid_input`, and the command exits with 2 when it is through."""
@@ -33,6 +34,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run every line and print its result as it comes."""
     text = read_text(args.event or args.events)
+    if args.event and not text.strip():
+        raise ConfigError([Fault(args.event, "is empty; write the event as a JSON object")])
     lines: Iterable[str] = [text] if args.event else _lines(text)
     pretty = args.event is not None and sys.stdout.isatty() and not args.json
     return asyncio.run(_run(args.what, lines, 2 if pretty else None))

@@ -5,9 +5,11 @@ Knows argparse and config.SETTINGS. Called by the commands that take configurati
 
 import argparse
 from collections.abc import Iterable
+from typing import Any
 
 from runtime.commands.output import load_config
 from runtime.config import SETTINGS, Loaded
+from runtime.config_kinds import Float, Int, Kind
 
 _GROUPS = {
     "": "daemon",
@@ -33,9 +35,19 @@ def add_settings(parser: argparse.ArgumentParser, only: Iterable[str] | None = N
         groups[name].add_argument(
             setting.flag,
             dest=setting.key,
-            metavar=setting.key.rpartition(".")[2].rpartition("_")[2].upper(),
+            metavar=_metavar(setting.key, setting.kind),
             help=f"{setting.doc} [{setting.kind.name}; {default}]".replace("%", "%%"),
         )
+
+
+def _metavar(key: str, kind: Kind[Any]) -> str:
+    """Return what stands for the value in `--help`: its unit, its form, or N for a plain number."""
+    last = key.rpartition(".")[2].rpartition("_")[2]
+    if kind.name == "host:port":
+        return "HOST:PORT"
+    if last not in ("ms", "s", "bytes", "uid") and isinstance(kind, Int | Float):
+        return "N"
+    return last.upper()
 
 
 def loaded(args: argparse.Namespace) -> Loaded:

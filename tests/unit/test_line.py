@@ -1,0 +1,39 @@
+"""A line of `vestibule run --events`: what makes it one, and what it may carry besides."""
+
+import json
+from typing import Any
+
+import pytest
+
+from runtime.errors import InvalidRequest
+from runtime.local import Line
+
+
+def line(data: Any, secrets_of: str | None = "gate") -> Line:
+    return Line(json.dumps(data), secrets_of=secrets_of)
+
+
+def test_members_of_your_own_are_passed_over() -> None:
+    """A pipeline's own id beside `event` changes nothing: the event is still the member, not the whole line."""
+    event = {"user": {"user_id": "auth0|1"}}
+    assert line({"event": event, "id": 7}).message.user.user_id == "auth0|1"
+    assert line({"event": event, "id": 7}).event == line(event).event
+
+
+@pytest.mark.parametrize(
+    ("typo", "meant"), [("sed", "seed"), ("secret", "secrets"), ("Now", "now"), ("events", "event")]
+)
+def test_a_misspelt_member_is_refused(typo: str, meant: str) -> None:
+    """What was meant to be one of ours is named, with the one that was meant."""
+    with pytest.raises(InvalidRequest, match=f"^{typo}: .*did you mean {meant}"):
+        line({"event": {}, typo: 1})
+
+
+def test_a_secret_that_is_no_string_is_named() -> None:
+    """The place of the fault is the secret's name; with the action's where secrets are given by action."""
+    with pytest.raises(InvalidRequest, match=r"^secrets\.KEY: must be a string"):
+        line({"event": {}, "secrets": {"KEY": 1}})
+    with pytest.raises(InvalidRequest, match=r"^secrets\.gate\.KEY: must be a string"):
+        line({"event": {}, "secrets": {"gate": {"KEY": 1}}}, secrets_of=None)
+    with pytest.raises(InvalidRequest, match=r"^secrets: .*'gate' is none"):
+        line({"event": {}, "secrets": {"gate": "x"}}, secrets_of=None)
