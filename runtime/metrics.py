@@ -67,7 +67,9 @@ class ExitReason(StrEnum):
     """How a worker went."""
 
     KILLED = "killed"  # by the daemon; worker_kills_total says why
-    DIED = "died"  # a crash, its own seccomp filter, somebody else's kill
+    FILTERED = "filtered"  # by its own seccomp filter
+    CRASHED = "crashed"  # a fault signal: the interpreter broke
+    DIED = "died"  # in another way: somebody's kill, no memory, the zygote's end
     OTHER = "other"
 
 
@@ -317,7 +319,7 @@ class _Exporter(Collector):
         yield workers
         yield _reasons(
             "vestibule_worker_exits",
-            "Workers gone: killed by the daemon (see kills), or died: a crash, the seccomp filter, somebody's kill.",
+            "Workers gone: killed by the daemon (see kills), by their filter, crashed, or died in another way.",
             m._exits,
         )
         yield _reasons(
