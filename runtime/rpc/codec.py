@@ -57,7 +57,8 @@ def decode(data: bytes, max_event_bytes: int) -> tuple[str, str, bytes]:
         PostLoginEvent.FromString(event)
     except DecodeError:
         raise InvalidEvent(
-            "is not a serialized vestibule.v1.PostLoginEvent; check the client's proto files, and that text is UTF-8"
+            "is not a serialized vestibule.v1.PostLoginEvent; check the client's proto files, that text is UTF-8, "
+            "and that metadata is nested at most 30 deep"
         ) from None
     return tenant_id, request_id, event
 
