@@ -141,6 +141,14 @@ class Refused(Exception):
 class Process:
     """One process of /proc, told from a later one with the same number."""
 
+    def ticks(self) -> int:
+        """Return the processor time it has used, in clock ticks; 0 when it is gone."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0
+        return int(fields[11]) + int(fields[12])
+
     def __init__(self, pid: int, parent: int, session: int, born: int, state: str) -> None:
         self.pid, self.parent, self.session, self.born, self.state = pid, parent, session, born, state
 
@@ -335,9 +343,23 @@ class Daemon:
         self._sessions.update(worker.session for worker in workers)
         return workers
 
-    def running_worker(self) -> Process:
-        """Wait for the worker that runs tenant code now: the one that uses the processor."""
-        return until(lambda: next((w for w in self.workers() if w.state == "R"), None), "a running worker", every_s=0)
+    def running_worker(self, other: Process | None = None) -> Process:
+        """Wait for the worker that runs tenant code now, and is not `other`.
+
+        It is the one that uses the processor, and goes on using it: one that is being forked does so for a moment only.
+        """
+        first: dict[tuple[int, int], int] = {}
+
+        def busy() -> Process | None:
+            for worker in self.workers():
+                key = worker.pid, worker.born
+                used = worker.ticks()
+                if used - first.setdefault(key, used) >= 3 and (other is None or worker.born != other.born):
+                    return worker
+            return None
+
+        found: Process = until(busy, "a running worker", every_s=0.005)
+        return found
 
     def family(self) -> list[Process]:
         """Return every process of this daemon's zygotes that was ever seen and that still lives."""
