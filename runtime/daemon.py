@@ -104,6 +104,8 @@ class Daemon:
         # What is here now stays: the collector need not look at it again for every login.
         gc.collect()
         gc.freeze()
+        # Or a scrape before the next beat would say that the catalog is not healthy.
+        self._see_catalog()
         self._not_ready = ()
         snapshot = self._catalog.snapshot()
         self._log.info(
@@ -139,11 +141,15 @@ class Daemon:
         """Show that the loop turns, and do what is done about twice a second."""
         while True:
             self._beat_s = time.monotonic()
-            snapshot = self._catalog.snapshot()
-            self._metrics.catalog_seen(snapshot.revision, self._catalog.healthy, self._catalog.last_success_s)
+            self._see_catalog()
             if self._server is not None:
                 self._server.give_up_lost()
             await asyncio.sleep(_BEAT_S)
+
+    def _see_catalog(self) -> None:
+        self._metrics.catalog_seen(
+            self._catalog.snapshot().revision, self._catalog.healthy, self._catalog.last_success_s
+        )
 
     def _live(self) -> list[str]:
         silent_s = time.monotonic() - self._beat_s

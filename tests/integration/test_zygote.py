@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import errno
 import json
 import mmap
@@ -24,8 +23,9 @@ from runtime.errors import WorkerStartError
 from runtime.workers import zygote as client
 from runtime.workers.launch import describe_end, import_path, make_journal
 from runtime.workers.zygote import Zygote
-from sandbox import kernel, seccomp
+from sandbox import kernel
 from sandbox import zygote as sandbox_zygote
+from tests.run_as import CALLS, refuse
 from tests.security import probes  # noqa: F401  imported before a fork becomes a user who cannot read it
 from tests.security.cells import LAYERS, LENGTH, cells, hold, require
 
@@ -413,23 +413,6 @@ def become_ordinary(uid: int = 54321) -> None:
         kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
 
 
-def refuse(*numbers: int, error: int = errno.EPERM) -> None:
-    """Install a filter that refuses these calls, as a container runtime does."""
-    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    code = [seccomp.Instruction(seccomp.LD_W_ABS, 0, 0, 0)]
-    for number in numbers:
-        code.append(seccomp.Instruction(seccomp.JMP_JEQ_K, 0, 1, number))
-        code.append(seccomp.Instruction(seccomp.RET_K, 0, 0, seccomp.RET_ERRNO | error))
-    code.append(seccomp.Instruction(seccomp.RET_K, 0, 0, seccomp.RET_ALLOW))
-    raw = ctypes.create_string_buffer(seccomp.encode(code))
-    program = seccomp._Program(len(code), ctypes.addressof(raw))
-    kernel.syscall(kernel.SYS_SECCOMP[kernel.MACHINE], seccomp.SECCOMP_SET_MODE_FILTER, 0, program)
-
-
-UNSHARE = {"x86_64": 272, "aarch64": 97}
-MOUNT = {"x86_64": 165, "aarch64": 40}
-
-
 def test_ordinary_user() -> None:
     """An ordinary user gets every layer, the namespaces out of a user namespace of its own."""
     with forked_zygote(become_ordinary) as control:
@@ -447,7 +430,7 @@ def test_container_without_namespaces(ordinary: bool) -> None:
     def before() -> None:
         if ordinary:
             become_ordinary()
-        refuse(kernel.number_of(UNSHARE))
+        refuse(kernel.number_of(CALLS["unshare"]))
 
     with forked_zygote(before) as control:
         layers, answers = spawn_once(control)
@@ -463,7 +446,7 @@ def test_host_that_refuses_mounts() -> None:
 
     def before() -> None:
         become_ordinary()
-        refuse(kernel.number_of(MOUNT), error=errno.EACCES)
+        refuse(kernel.number_of(CALLS["mount"]), error=errno.EACCES)
 
     with forked_zygote(before) as control:
         layers, answers = spawn_once(control)

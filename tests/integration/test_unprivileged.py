@@ -1,0 +1,184 @@
+"""The daemon as root, as an ordinary user, and where the host allows no namespaces: held, serving, and gone cleanly."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from vestibule.v1 import decision_pb2
+
+from runtime.catalog import sqlite
+from runtime.core.model import OnError
+from tests import run_as
+from tests.daemon_rig import (
+    ADA,
+    ALLOW,
+    BOB,
+    DENY,
+    GATE,
+    LOOP,
+    MFA,
+    Daemon,
+    Process,
+    clean_environment,
+    served,
+    tenant,
+    until,
+)
+from tests.security.cells import require
+
+NOBODY = 65534
+REQUIRED = {"seccomp", "landlock", "rlimits", "no_new_privs"}
+HOARD = """\
+def on_execute_post_login(event, api):
+    hoard = []
+    while True:
+        hoard.append("x" * 1_000_000)
+"""
+READS = """\
+def on_execute_post_login(event, api):
+    print(open("/etc/passwd").read())
+"""
+
+AS = {
+    "as started": (os.geteuid(), ""),
+    "ordinary user": (NOBODY if os.geteuid() == 0 else os.geteuid(), ""),
+    "container": (os.geteuid(), "unshare"),
+    "ordinary user in a container": (NOBODY if os.geteuid() == 0 else os.geteuid(), "unshare"),
+}
+
+
+def launcher(uid: int, refused: str) -> tuple[str, ...]:
+    """Return what goes before `-m`; skips where this host does not let us become that user."""
+    prefix = (str(Path(run_as.__file__)), str(uid), refused)
+    probe = subprocess.run(
+        [sys.executable, *prefix, "-c", "import grpc, runtime.cli"],
+        capture_output=True,
+        text=True,
+        env=clean_environment(),
+        check=False,
+    )
+    require(probe.returncode != run_as.NOT_POSSIBLE, probe.stderr.strip())
+    assert probe.returncode == 0, probe.stderr
+    return prefix
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory that every user can reach, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="vestibule-test-") as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
+
+
+def given_to(path: Path, uid: int) -> None:
+    """Give a directory and all in it to a user."""
+    for each in (path, *path.rglob("*")):
+        shutil.chown(each, uid, uid)
+
+
+def uid_of(process: Process) -> int:
+    """Return the user of a process."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[2]) for line in lines if line.startswith("Uid:"))
+
+
+@pytest.mark.parametrize("who", AS)
+def test_a_daemon_serves(place: Path, who: str) -> None:
+    """It starts with the required layers, decides, contains what is hostile, recovers from kills and drains with 0."""
+    uid, refused = AS[who]
+    given_to(place, uid)
+    hostile = {"loop": LOOP, "hoard": HOARD, "reads": READS}
+    flags = ("--sandbox-action-timeout-ms", "300", "--pool-queue-wait-ms", "20000")
+    with served(place, *flags, launcher=launcher(uid, refused)) as daemon:
+        started = daemon.events("daemon.started")[0]
+        assert set(started["layers"]) >= REQUIRED
+        namespaces = [name for name in started["layers"] if name.startswith("namespaces.")]
+        if refused:
+            assert not namespaces
+        else:
+            require(bool(namespaces), "no namespace can be had here")
+        daemon.publish(
+            tenant("acme", GATE), *(tenant(name, source, on_error=OnError.DENY) for name, source in hostile.items())
+        )
+        right(daemon)
+        zygote, workers = daemon.tree()
+        assert {uid_of(process) for process in (zygote, *workers)} == {NOBODY if os.geteuid() == 0 else uid}
+        verdicts = []
+        for name in hostile:
+            decision = daemon.call(name)
+            assert (decision.outcome, decision.degraded) == (DENY, True)
+            verdicts.append(decision_pb2.Verdict.Name(decision.executions[0].verdict))
+        assert verdicts == ["VERDICT_TIMED_OUT", "VERDICT_EXHAUSTED", "VERDICT_REJECTED"]
+        for worker in daemon.workers():
+            worker.kill()
+        right(daemon)
+        zygote, _ = daemon.tree()
+        zygote.kill()
+        right(daemon)
+        until(lambda: daemon.metric("vestibule_zygote_starts_total") == 2, "the second zygote")
+        assert daemon.stop() == 0
+        assert not daemon.family()
+
+
+def right(daemon: Daemon) -> None:
+    """Another tenant's logins are decided rightly."""
+    for event, outcome in ((ADA, MFA), (BOB, ALLOW)):
+        decision = daemon.call("acme", event)
+        assert (decision.outcome, decision.degraded) == (outcome, False)
+
+
+def run(place: Path, who: tuple[int, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as somebody, to its end."""
+    command = [sys.executable, *launcher(*who), "-m", "runtime.cli", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, cwd=place, env=clean_environment(), check=False
+    )
+
+
+@pytest.mark.parametrize("layers", ["namespaces.user", "seccomp,namespaces.net,namespaces.pid"])
+def test_a_missing_required_layer_refuses_to_start(place: Path, layers: str) -> None:
+    """Where namespaces are refused and required, the daemon names each missing one in one line and serves nothing."""
+    flags = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--sandbox-required-layers", layers)
+    failed = run(place, AS["container"], "serve", "--store", f"sqlite:{place / 'x.db'}", *flags)
+    assert failed.returncode == 1
+    assert failed.stderr.count("\n") == 1, failed.stderr
+    for name in layers.split(","):
+        assert (f"{name} (the host refuses it: Operation not permitted" in failed.stderr) is (name != "seccomp")
+    assert "daemon.started" not in failed.stderr
+
+
+def test_an_ordinary_users_store_that_may_not_be_written_is_served(place: Path) -> None:
+    """Where owner and mode keep this user from writing, and no log can be made, the store is served and healthy."""
+    who = AS["ordinary user"]
+    store = place / "flows.db"
+    sqlite.apply(store, [tenant("acme", GATE)])
+    given_to(place, who[0])
+    store.chmod(0o444)
+    place.chmod(0o555)
+    try:
+        with served(place, launcher=launcher(*who), store=store) as daemon:
+            assert daemon.metric("vestibule_catalog_healthy") == 1
+            right(daemon)
+    finally:
+        place.chmod(0o755)
+
+
+def test_a_store_that_may_not_be_read_is_one_line(place: Path) -> None:
+    """A store of another user, not readable, stops the start with one line that names it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a file that is somebody else's")
+    store = place / "flows.db"
+    sqlite.apply(store, [tenant("acme", GATE)])
+    store.chmod(0o600)
+    flags = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-level", "error")
+    failed = run(place, AS["ordinary user"], "serve", "--store", f"sqlite:{store}", *flags)
+    assert failed.returncode == 1
+    assert failed.stderr.count("\n") == 1, failed.stderr
+    assert str(store) in failed.stderr
+    assert "Traceback" not in failed.stderr
