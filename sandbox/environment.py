@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from sandbox import builtin_types, guards, reach
+from sandbox import builtin_types, guards, reach, registry
 from sandbox.facades import crypto, data, logs, numbers, pattern_syntax, patterns, text, times
 from sandbox.facades.base import Module
 from sandbox.facades.context import CURRENT, Output
@@ -40,6 +40,21 @@ class _StandIn(type):
 
     def __repr__(cls) -> str:
         return repr(cls._real_)
+
+
+def _checked_error(real: Any, text: type[str] | type[bytes]) -> type:
+    """Return what makes errors of a class whose message reads `text[start]` in C, wherever that is in memory."""
+
+    def make(encoding: Any, source: Any, start: Any, end: Any, reason: Any, /) -> Any:
+        if type(source) is not text or type(start) is not int or type(end) is not int:
+            raise TypeError(f"{real.__name__} takes (encoding, {text.__name__}, start, end, reason)")
+        if not 0 <= start <= end <= len(source):
+            raise ValueError(f"{real.__name__}: start and end must name a part of the {text.__name__}")
+        return real(encoding, source, start, end, reason)
+
+    cls = _StandIn(real.__name__, (UnicodeError,), {"__slots__": (), "_real_": real, "_make_": staticmethod(make)})
+    registry.CAUGHT[cls] = real
+    return cls
 
 
 def _stand_in(real: type, make: Callable[..., Any]) -> type:
@@ -72,6 +87,9 @@ def _make_bytes(source: Any = b"", encoding: Any = None, errors: Any = None) -> 
 
 _STR: Final = _stand_in(str, _make_str)
 _BYTES: Final = _stand_in(bytes, _make_bytes)
+_DECODE_ERROR: Final = _checked_error(UnicodeDecodeError, bytes)
+_ENCODE_ERROR: Final = _checked_error(UnicodeEncodeError, str)
+_STAND_INS: Final = {str: _STR, bytes: _BYTES, UnicodeDecodeError: _DECODE_ERROR, UnicodeEncodeError: _ENCODE_ERROR}
 
 
 def _iter(value: Any, *sentinel: Any) -> Iterator[Any]:
@@ -138,6 +156,8 @@ _OWN: Final[dict[str, Any]] = {
     "slice": _slice,
     "str": _STR,
     "type": _type,
+    "UnicodeDecodeError": _DECODE_ERROR,
+    "UnicodeEncodeError": _ENCODE_ERROR,
 }
 
 
@@ -165,7 +185,7 @@ def _build_classes() -> dict[type, type]:
     found = [*BUILTINS.values()]
     for name, facade in MODULES.items():
         found += [getattr(facade, member) for member in reach.MODULES[name]]
-    return {**{value: value for value in found if isinstance(value, type)}, str: _STR, bytes: _BYTES}
+    return {**{value: value for value in found if isinstance(value, type)}, **_STAND_INS}
 
 
 BUILTINS: Final[dict[str, Any]] = _build_builtins()

@@ -27,6 +27,7 @@ from sandbox.hints import suggest
 from sandbox.interrupts import STATE, Interrupted, LimitExceeded, caught, interrupt, reset
 from sandbox.registry import (
     ATTRS,
+    CAUGHT,
     CLASS_ATTRS,
     ITERABLE,
     MODULES,
@@ -110,6 +111,9 @@ def _getattr_slowly(value: Any, name: str) -> Any:
             raise AttributeError(message) from None
     if issubclass(kind, type):
         return _getattr_of_class(value, name)
+    if name == "args" and issubclass(kind, Exception):
+        # The library writes what it was given into its messages: `[].index(f)` tells where `f` lives.
+        return tuple([scrub(arg) if type(arg) is str else arg for arg in value.args])
     checked = CHECKED_METHODS.get(kind)
     if checked is not None and name in checked:
         return partial(checked[name], value)
@@ -135,10 +139,22 @@ def _getattr_of_class(cls: type, name: str) -> Any:
     if checked is not None and name in checked:
         return checked[name]
     own = CLASS_ATTRS.get(cls, NOTHING)
+    if name in own:
+        return getattr(cls, name)
     names = own | ATTRS.get(cls, NOTHING) if cls in INSTANCE_NAMES else own
     if name in names:
-        return getattr(cls, name)
+        found = getattr(cls, name)
+        # A method written in C checks its receiver. One written in Python takes anything: `Counter.copy(int)` would
+        # be `int.__class__(int)`, which is `type` itself, and with it classes whose methods nobody has checked.
+        return partial(_call_method, cls, found) if type(found) is types.FunctionType else found
     raise AttributeError(f"class {cls.__name__!r} has no attribute {suggest(name, names)}")
+
+
+def _call_method(cls: type, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    if not args or type(args[0]) is not cls:
+        given = type(args[0]).__name__ if args else "nothing"
+        raise TypeError(f"{cls.__name__}.{method.__name__} needs a {cls.__name__} first, not {given}")
+    return method(*args, **kwargs)
 
 
 def _missing(value: Any, name: str, names: frozenset[str]) -> str:
@@ -264,7 +280,7 @@ def guarded_exception_type(kind: Any) -> Any:
     for member in kind if type(kind) is tuple else (kind,):
         if not (isinstance(member, type) and issubclass(member, Exception)):
             raise TypeError("after `except` stands an exception class that derives from Exception, or a tuple of such")
-    return kind
+    return tuple([CAUGHT.get(member, member) for member in kind]) if type(kind) is tuple else CAUGHT.get(kind, kind)
 
 
 def guarded_raise(error: Any) -> Any:

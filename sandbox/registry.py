@@ -12,14 +12,22 @@ from sandbox import reach
 from sandbox.builtin_types import CLASS_NAMES, INSTANCE_NAMES, ITERABLES, SUBSCRIPTABLES, WRITABLES
 from sandbox.hints import suggest
 
+
+def _read_plainly(cls: type, names: frozenset[str]) -> frozenset[str]:
+    # The arguments of an exception are not read as they are: the guard answers them itself.
+    return names - {"args"} if issubclass(cls, Exception) else names
+
+
 # Exact type -> names its instances show. The hot path: one dict and one set lookup.
-ATTRS: dict[type, frozenset[str]] = dict(INSTANCE_NAMES)
+ATTRS: dict[type, frozenset[str]] = {cls: _read_plainly(cls, names) for cls, names in INSTANCE_NAMES.items()}
 # Class object -> names the class object itself shows.
 CLASS_ATTRS: dict[type, frozenset[str]] = dict(CLASS_NAMES)
 ITERABLE: set[type] = set(ITERABLES)
 SUBSCRIPTABLE: set[type] = set(SUBSCRIPTABLES)
 WRITABLE: set[type] = set(WRITABLES)
 MODULES: dict[str, Any] = {}
+# Class object that stands in for an exception class -> what `except` catches by it.
+CAUGHT: dict[type, type[Exception]] = {}
 
 # Classes learnt from `_exposed_`; bounded, so that classes made in executions cannot fill the memory of a worker.
 _LEARN_MAX = 1000
@@ -62,7 +70,7 @@ def expose(
     wrong = sorted(name for name in names if name.startswith("_"))
     if wrong:
         raise ValueError(f"{cls.__name__}: a name beginning with an underscore cannot be exposed: {wrong}")
-    ATTRS[cls] = names
+    ATTRS[cls] = _read_plainly(cls, names)
     if writable:
         WRITABLE.add(cls)
     if iterable:

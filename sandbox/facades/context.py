@@ -57,6 +57,10 @@ class Output:
         return b"".join(self._parts).decode("utf-8", "ignore")
 
 
+KEPT: Final[list[dict[Any, Any]]] = []
+"""Dicts in which a library keeps what it was asked, wherever it is called from; emptied after every execution."""
+
+
 class Execution:
     """What the facades may know of the running execution; emptied between two of them."""
 
@@ -88,6 +92,9 @@ class Execution:
         self._stream_blocks = 0
         if self.patterns:
             self.patterns = {}
+        for kept in KEPT:
+            if kept:
+                kept.clear()
         if self.at_end:
             for forget in self.at_end:
                 forget()

@@ -18,7 +18,7 @@ from urllib import parse
 
 from sandbox import guards
 from sandbox.facades.base import Module, exception, module, opened, pick
-from sandbox.facades.context import CURRENT
+from sandbox.facades.context import CURRENT, KEPT
 
 _FORGET: Final[Callable[[], None]] = parse.urlsplit.cache_clear  # type: ignore[attr-defined]
 
@@ -103,9 +103,22 @@ def _open_addresses() -> None:
     exception(ipaddress.NetmaskValueError)
 
 
+def _forget_addresses() -> None:
+    """Let `ipaddress` keep nothing: a mask found again, as 24.0 after 24, would tell that a login was here before."""
+    kinds: list[Any] = [ipaddress.IPv4Address, ipaddress.IPv4Network, ipaddress.IPv6Address, ipaddress.IPv6Network]
+    for kind in kinds:
+        for name, member in list(vars(kind).items()):
+            remembering: Any = getattr(member, "fget", None)
+            if hasattr(remembering, "cache_clear"):
+                setattr(kind, name, property(remembering.__wrapped__))
+        if hasattr(kind, "_netmask_cache") and not any(kept is kind._netmask_cache for kept in KEPT):
+            KEPT.append(kind._netmask_cache)
+
+
 def modules() -> list[tuple[str, Module]]:
     """Build the facades of this file and open what their values show."""
     _open_addresses()
+    _forget_addresses()
     exception(binascii.Error)
     for result in (parse.ParseResult, parse.ParseResultBytes):
         opened(result, f"{_URL} params", iterable=True, items=True)
