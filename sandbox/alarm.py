@@ -17,6 +17,7 @@ ACTION_FILENAME: Final = "<action>"
 """Constant file name of every compiled action: no path chosen by a tenant, nothing a traceback printer could read."""
 
 # A `finally` block of the action may loop again after the first interrupt, so the alarm rings until the code is out.
+# The kernel repeats it, for a handler that finds no frame to run in cannot arm it again.
 _AGAIN_S: Final = 0.005
 _FRAMES_MAX: Final = 2000
 
@@ -45,22 +46,24 @@ def line_of(frame: FrameType | None) -> int:
 
 
 def _ring(_signum: int, frame: FrameType | None) -> None:
-    if not _ALARM.active:
-        # Armed by a flow that ended in time: one late ring costs less than two system calls for every login.
+    if not _ALARM.active or (frame is not None and frame.f_code is stop.__code__):
+        # Armed by a flow that ended in time: one late ring costs less than two system calls for every login. Or the
+        # action ended just now, and freed for so long that the ring waited for `stop`, which must not be torn in two.
         _ALARM.armed_until_ns = 0
+        signal.setitimer(signal.ITIMER_REAL, 0)
         return
     left_ns = _ALARM.deadline_ns - time.monotonic_ns()
     if left_ns > 0:
         # Armed for an earlier step that ended in time.
         _ALARM.armed_until_ns = _ALARM.deadline_ns
-        signal.setitimer(signal.ITIMER_REAL, left_ns / 1e9)
+        signal.setitimer(signal.ITIMER_REAL, left_ns / 1e9, _AGAIN_S)
         return
-    signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
-    _ALARM.armed_until_ns = time.monotonic_ns() + int(_AGAIN_S * 1e9)
     interrupted = interrupts.STATE.interrupted
     if interrupted is None:
-        interrupted = interrupts.Interrupted(line_of(frame))
-        interrupts.interrupt(interrupted)
+        # Noted before anything else is called: at the recursion limit there is no frame to spare for a call, and the
+        # RecursionError that it would be ends at the next `except`, because the interrupt is noted.
+        interrupted = interrupts.STATE.interrupted = interrupts.Interrupted()
+        interrupted.args = (line_of(frame),)
     raise interrupted
 
 
@@ -74,9 +77,10 @@ def start(deadline_ns: int, now_ns: int) -> None:
     _ALARM.deadline_ns = deadline_ns
     _ALARM.active = True
     # One system call a flow is enough: a timer that rings early looks at the deadline and re-arms itself.
-    if _ALARM.armed_until_ns == 0 or deadline_ns < _ALARM.armed_until_ns:
+    # One that should have rung before now found no frame to do it in, and is not to be relied on.
+    if not now_ns < _ALARM.armed_until_ns <= deadline_ns:
         _ALARM.armed_until_ns = deadline_ns
-        signal.setitimer(signal.ITIMER_REAL, max(deadline_ns - now_ns, 1000) / 1e9)
+        signal.setitimer(signal.ITIMER_REAL, max(deadline_ns - now_ns, 1000) / 1e9, _AGAIN_S)
 
 
 def stop() -> None:

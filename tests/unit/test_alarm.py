@@ -1,0 +1,88 @@
+"""The soft time limit: when it rings, whom it interrupts, and that nothing at a recursion limit loses it."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sandbox import alarm, guards, language
+from tests.action_body import ENTRY
+
+_BUDGET_NS = 50_000_000
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGALRM)
+    alarm.install()
+    guards.reset()
+    yield
+    alarm.disarm()
+    signal.signal(signal.SIGALRM, before)
+    guards.reset()
+
+
+def _run(body: str) -> str:
+    """Answer how a run ends whose loops are bounded far beyond its budget."""
+    namespace: dict[str, Any] = {"__builtins__": {"range": range, **guards.EXCEPTIONS}, **guards.GUARDS}
+    exec(language.compile_action(ENTRY + body, alarm.ACTION_FILENAME), namespace)  # noqa: S102
+    guards.reset()
+    now_ns = time.monotonic_ns()
+    try:
+        try:
+            alarm.start(now_ns + _BUDGET_NS, now_ns)
+            namespace["on_execute_post_login"](None, None)
+        finally:
+            alarm.stop()
+    except guards.Interrupted:
+        taken_s = (time.monotonic_ns() - now_ns) / 1e9
+        return "in time" if taken_s < 10 * _BUDGET_NS / 1e9 else f"after {taken_s:.1f} s"
+    return "swallowed"
+
+
+def test_loop_says_its_line() -> None:
+    """A loop is interrupted and the interrupt says where it stood."""
+    assert _run("    for _ in range(300_000_000):\n        pass\n") == "in time"
+    assert isinstance(guards.STATE.interrupted, guards.Interrupted)
+    assert guards.STATE.interrupted.line in (2, 3)
+
+
+@pytest.mark.parametrize("handler", ["finally", "except RecursionError"])
+def test_handler_without_a_frame_to_run_in(handler: str) -> None:
+    """At the recursion limit the alarm's handler cannot run; it rings again, until it can."""
+    body = f"""
+    def f():
+        try:
+            f()
+        {handler}:
+            for _ in range(300_000_000):
+                pass
+    f()
+"""
+    assert _run(body) == "in time"
+
+
+def test_ring_that_was_lost_is_not_relied_on() -> None:
+    """An alarm that should have rung before this step began, and found no frame to do it in, is armed anew."""
+    now_ns = time.monotonic_ns()
+    alarm.start(now_ns + 1_000_000_000, now_ns)
+    alarm.stop()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    alarm._ALARM.armed_until_ns = time.monotonic_ns() - 1
+    assert _run("    for _ in range(300_000_000):\n        pass\n") == "in time"
+
+
+def test_ring_while_the_action_is_freed_does_not_tear_stop() -> None:
+    """A ring that waited for a long release is delivered in `stop`, which then has stopped nothing."""
+    left_behind: Any = [[number] for number in range(400_000)]
+    now_ns = time.monotonic_ns()
+    alarm.start(now_ns + 1_000_000, now_ns)
+    del left_behind
+    alarm.stop()
+    assert not alarm._ALARM.active
+    time.sleep(0.02)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0), "no ring is left for the trusted code that follows"
