@@ -1,9 +1,11 @@
 """Workers and zygotes of a real daemon that are killed or stopped at any moment: the logins are right all the same."""
 
+import random
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -211,6 +213,46 @@ def test_a_stopped_zygote_stops_no_warm_tenant(daemon: Daemon) -> None:
     finally:
         zygote.kill(signal.SIGCONT)
     right(daemon, "new-0")
+
+
+def test_kills_at_random_moments(daemon: Daemon) -> None:
+    """While workers and now and then the zygote are killed at random, each login is right or UNAVAILABLE, in time."""
+    chance = random.Random(7)
+    stop = threading.Event()
+    kills = [0]
+
+    def hunt() -> None:
+        while not stop.wait(chance.uniform(0.0, 0.02)):
+            zygote, workers = daemon.tree()
+            kills[0] += 1
+            if kills[0] % 25 == 0:
+                zygote.kill()
+            elif workers:
+                chance.choice(workers).kill()
+
+    def login(at: int) -> str:
+        name, event, outcome = (("acme", ADA, MFA), ("acme", BOB, ALLOW), (f"new-{at % 20}", ADA, MFA))[at % 3]
+        try:
+            decision = daemon.call(name, event)
+        except Refused as refused:
+            return refused.code if "RetryInfo" in refused.details else f"{refused.code} without RetryInfo"
+        assert (decision.outcome, decision.degraded) == (outcome, False)
+        return "right"
+
+    hunter = threading.Thread(target=hunt)
+    hunter.start()
+    try:
+        with ThreadPoolExecutor(4) as callers:
+            answers = list(callers.map(login, range(300)))
+    finally:
+        stop.set()
+        hunter.join(PATIENCE_S)
+    assert kills[0] > 10
+    assert set(answers) <= {"right", "UNAVAILABLE"}, set(answers)
+    assert answers.count("right") > 200
+    right(daemon)
+    until(lambda: daemon.metric("vestibule_workers", state="blank") == 2, "blank workers again")
+    until(lambda: daemon.get("/readyz")[0] == 200, "ready again")
 
 
 def test_a_killed_daemon_leaves_no_process(tmp_path: Path) -> None:
