@@ -481,6 +481,8 @@ class FlowRunner:
                 {"action": e.action, "verdict": e.verdict.name.lower(), "wall_us": step_us, "cpu_us": cpu_us}
                 for e, step_us, cpu_us in zip(decision.executions, step_wall_us, step_cpu_us, strict=True)
             ],
-            contributions=[f"{c.action}: {c.summary}{' (won)' if c.won else ''}" for c in decision.contributions],
+            contributions=[
+                f"{c.action or 'tenant policy'}: {c.summary}{' (won)' if c.won else ''}" for c in decision.contributions
+            ],
             wall_ms=round(wall_us / 1000, 3),
         )

@@ -82,7 +82,8 @@ def errors_of(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise CatalogError([explain(error, path)]) from error
     except OSError as error:
-        raise CatalogError([f"the store {path} cannot be used: {os.strerror(error.errno or 0).lower()}"]) from error
+        why = os.strerror(error.errno or 0).lower()
+        raise CatalogError([f"the store {path} cannot be used: {why}; check the path, its owner and mode"]) from error
 
 
 def connect(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:

@@ -17,7 +17,7 @@ from runtime.errors import InvalidEvent, InvalidRequest
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
 _REQUEST_ID_CHARS: Final = 128
 
-# How much of a message besides its event is let in before gRPC itself refuses it: a name, an id, some unknown fields.
+# What a message may hold besides its event before gRPC itself refuses it: a name, an id, some unknown fields.
 ENVELOPE_BYTES: Final = 64 * 1024
 
 

@@ -24,6 +24,8 @@ from runtime.rpc.services import ActionRuntime, FlowRunner
 
 _REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
 _SERVICES: Final = ("", GRPC_SERVICE)
+# gRPC's own default.
+_RECEIVE_BYTES: Final = 4 << 20
 
 
 class _Health(health.aio.HealthServicer):  # type: ignore[misc]
@@ -115,8 +117,9 @@ def _options(config: Config) -> list[tuple[str, int]]:
     return [
         # Off, or a second daemon on the same port would start and silently take half of the logins.
         ("grpc.so_reuseport", 0),
-        # A little above our own limit, so that an event that is too large is refused by us, in words.
-        ("grpc.max_receive_message_length", config.limits.event_bytes + ENVELOPE_BYTES),
+        # Above our own limit, so that an event that is too large is refused by us, in words and as the caller's fault:
+        # gRPC's own RESOURCE_EXHAUSTED reads as if the daemon were busy.
+        ("grpc.max_receive_message_length", max(config.limits.event_bytes + ENVELOPE_BYTES, _RECEIVE_BYTES)),
         ("grpc.max_metadata_size", 16 * 1024),
         # A gateway keeps its connection for days: find out when it is gone, and let it find out about us.
         ("grpc.keepalive_time_ms", 60_000),

@@ -125,7 +125,7 @@ def test_the_largest_event_is_decided_and_one_byte_more_is_not(daemon: Daemon) -
         daemon.call("acme", sized((1 << 20) + 1))
     assert (refused.value.code, refused.value.reason) == ("INVALID_ARGUMENT", "INVALID_EVENT")
     with pytest.raises(Refused) as refused:
-        daemon.call("acme", sized(2 << 20))
+        daemon.call("acme", sized(5 << 20))
     assert refused.value.code == "RESOURCE_EXHAUSTED"
 
 

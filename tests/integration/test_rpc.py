@@ -190,9 +190,13 @@ async def test_a_bad_request_is_told_its_field(fields: dict[str, Any], field: st
 
 
 async def test_an_event_that_is_too_large_is_refused_in_words() -> None:
-    """Over 1 MiB our own error is given, with both numbers; far over it, gRPC's; the connection survives both."""
+    """Over 1 MiB our own error is given, with both numbers; over 4 MiB, gRPC's; the connection survives both."""
     async with rig() as it:
-        for size, code in ((1 << 20, "INVALID_ARGUMENT"), (3 << 20, "RESOURCE_EXHAUSTED")):
+        for size, code in (
+            (1 << 20, "INVALID_ARGUMENT"),
+            (3 << 20, "INVALID_ARGUMENT"),
+            (5 << 20, "RESOURCE_EXHAUSTED"),
+        ):
             event = PostLoginEvent()
             event.user.name = "x" * size
             refusal = await it.refused(event=event)
