@@ -180,12 +180,11 @@ class Metrics:
         self._spawn.observe(seconds)
 
     def worker_killed(self, reason: str) -> None:
-        """Count one kill by its KillReason; it is an exit too."""
+        """Count one kill by its KillReason; its exit is counted when it is reported."""
         _count(self._kills, reason)
-        self._exits["killed"] += 1
 
     def worker_exited(self, reason: str) -> None:
-        """Count one worker that went by itself, by its ExitReason."""
+        """Count one worker that is gone, by its ExitReason."""
         _count(self._exits, reason)
 
     def shed(self, reason: str) -> None:

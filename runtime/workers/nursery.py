@@ -141,6 +141,8 @@ class Nursery:
                 self._metrics.zygote_started()
                 zygote = self._make_zygote(self._on_exit, self._on_zygote_death)
                 await zygote.start()
+                if self._zygote is not None:
+                    self._log.info("zygote.restarted")
                 self._zygote = zygote
             return zygote
 
@@ -180,10 +182,13 @@ class Nursery:
         if worker is not None:
             worker.exited(code)
             self._metrics.worker_exited(_exit_reason(worker, code))
+            if worker.kill_reason is None:
+                # An idle one's death touches no login, so that no other line would tell of it.
+                self._log.warning("worker.exited", worker=worker.id, tenant=worker.tenant, how=describe_exit(code))
 
     def _on_zygote_death(self, reason: str) -> None:
         """No exit will be reported any more, and every worker dies with its parent."""
-        self._log.error("zygote.died", reason=reason, workers=len(self._alive))
+        self._log.error("zygote.died", reason=reason, workers=len(self._awaiting_exit))
         for worker in list(self._awaiting_exit.values()):
             worker.exited(None)
             self._metrics.worker_exited("died" if worker.kill_reason is None else "killed")

@@ -92,6 +92,7 @@ def test_recorders_reach_their_series() -> None:
     metrics.login_finished("deny", 0.2, True, 0.01, (Verdict.TIMED_OUT,), (1_000_000,))
     metrics.worker_spawned(0.002)
     metrics.worker_killed("deadline")
+    metrics.worker_exited("killed")
     metrics.worker_exited("died")
     metrics.shed("queue")
     metrics.flow_retried()
