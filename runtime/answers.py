@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _KEYS_MAX: Final = 16
 _FACTS_MAX: Final = 16
 _KEY_BYTES_MAX: Final = 4096
+_FACTS_CHARS_MAX: Final = 512
 
 
 class Answer:
@@ -138,5 +139,8 @@ class Answers:
         if consulted != entry.consulted or len(entry.by_facts) >= _FACTS_MAX:
             entry.by_facts.clear()
             entry.consulted = consulted
-        entry.by_facts[tuple([reader.get(name) for name in consulted])] = answer
+        facts = tuple([reader.get(name) for name in consulted])
+        if len(repr(facts)) <= _FACTS_CHARS_MAX:
+            # What an end user may fill at will is not kept.
+            entry.by_facts[facts] = answer
         return answer

@@ -138,6 +138,9 @@ def execute(
         out.set(EXHAUSTED, error.error_type, error.message, last_line(error.__traceback__))
     except interrupts.Interrupted as error:
         out.set(TIMED_OUT, "BudgetExceeded", _timed_out(budget_ns), error.line)
+    except MemoryError:
+        # Not even the exception could be described.
+        out.set(EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit", 0)
     except BaseException as error:  # noqa: BLE001 - SystemExit and its like are verdicts as well
         out.set(RAISED, type(error).__name__, text.safe_str(error), last_line(error.__traceback__))
 
@@ -162,15 +165,20 @@ def execute(
         report = worker_pb2.StepReport(
             verdict=COMPLETED, commands=[worker_pb2.Command(op=op, args_json=args) for op, args in commands]
         )
+        if len(report.commands) != len(commands):
+            raise MemoryError  # a command that got lost could be the one that denies
         denied = not TERMINAL.isdisjoint([op for op, _ in commands])
         return report.SerializeToString(), End.DENIED if denied else End.COMPLETED, namespace
     report = worker_pb2.StepReport(verdict=out.verdict)
     end = End.COMPLETED
     if out.verdict == COMPLETED:
-        for op, args in recorder.encoded():
+        commands = recorder.encoded()
+        for op, args in commands:
             report.commands.add(op=op, args_json=args)
             if op in TERMINAL:
                 end = End.DENIED
+        if len(report.commands) != len(commands):
+            raise MemoryError
     else:
         # An action that failed has asked for nothing: half of what it meant to say could be the dangerous half.
         report.error_type = clean(out.error_type)
