@@ -242,6 +242,7 @@ class _Zygote:
             signal.set_wakeup_fd(-1)
             # The object has a duplicate of the descriptor, which the lock-down closes: it must never close it itself.
             _journal = journal
+            kernel.set_name("vst-worker")
             layers = [*self._layers, *lockdown.take_on(socket_fd, self._pid, size)]
             if self_test:
                 selftest.run(self_test, WORKER_FD)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runtime.workers.zygote import SpawnedWorker
 
 _START_BUDGET_S: Final = 5.0
+_EARLY_EXITS_MAX: Final = 256
 _CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 
 
@@ -90,6 +91,8 @@ class Nursery:
         self._restart_lock = asyncio.Lock()
         self._alive: set[Worker] = set()
         self._awaiting_exit: dict[int, Worker] = {}
+        # Exits that were reported in the same breath as the fork, before anybody knew the worker.
+        self._early_exits: dict[int, int] = {}
         self._kills: set[asyncio.Task[None]] = set()
         self._closed = False
         self.layers: tuple[LayerReport, ...] = ()
@@ -120,6 +123,9 @@ class Nursery:
         worker = Worker(loop, spawned, self._reply_bytes, self._died, self._kill_by_zygote)
         self._alive.add(worker)
         self._awaiting_exit[worker.id] = worker
+        early = self._early_exits.pop(worker.id, None)
+        if early is not None:
+            self._on_exit(worker.id, early)
         try:
             async with asyncio.timeout(_START_BUDGET_S):
                 frame = await worker.ready()
@@ -179,12 +185,17 @@ class Nursery:
 
     def _on_exit(self, worker_id: int, code: int) -> None:
         worker = self._awaiting_exit.pop(worker_id, None)
-        if worker is not None:
-            worker.exited(code)
-            self._metrics.worker_exited(_exit_reason(worker, code))
-            if worker.kill_reason is None:
-                # An idle one's death touches no login, so that no other line would tell of it.
-                self._log.warning("worker.exited", worker=worker.id, tenant=worker.tenant, how=describe_exit(code))
+        if worker is None:
+            if len(self._early_exits) >= _EARLY_EXITS_MAX:
+                # Of forks that nobody waited for any more.
+                self._early_exits.clear()
+            self._early_exits[worker_id] = code
+            return
+        worker.exited(code)
+        self._metrics.worker_exited(_exit_reason(worker, code))
+        if worker.kill_reason is None:
+            # An idle one's death touches no login, so that no other line would tell of it.
+            self._log.warning("worker.exited", worker=worker.id, tenant=worker.tenant, how=describe_exit(code))
 
     def _on_zygote_death(self, reason: str) -> None:
         """No exit will be reported any more, and every worker dies with its parent."""
@@ -193,6 +204,7 @@ class Nursery:
             worker.exited(None)
             self._metrics.worker_exited("died" if worker.kill_reason is None else "killed")
         self._awaiting_exit.clear()
+        self._early_exits.clear()
         self._on_zygote_gone()
 
 

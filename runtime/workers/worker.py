@@ -134,7 +134,8 @@ class Worker:
 
     async def ready(self) -> bytes:
         """Wait for the ready frame and return it. Raises WorkerLost or ProtocolViolation."""
-        assert self._pending is not None
+        if self._pending is None:
+            raise WorkerLost(f"worker {self.id} died before it was ready")
         return await self._pending
 
     def ask(self, payload: bytes) -> asyncio.Future[bytes]:
