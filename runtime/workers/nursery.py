@@ -123,12 +123,13 @@ class Nursery:
         worker = Worker(loop, spawned, self._reply_bytes, self._died, self._kill_by_zygote)
         self._alive.add(worker)
         self._awaiting_exit[worker.id] = worker
+        ready = worker.ready()
         early = self._early_exits.pop(worker.id, None)
         if early is not None:
             self._on_exit(worker.id, early)
         try:
             async with asyncio.timeout(_START_BUDGET_S):
-                frame = await worker.ready()
+                frame = await ready
         except TimeoutError:
             worker.kill(KillReason.START)
             raise WorkerStartError(f"a worker was not ready within {_START_BUDGET_S:.0f} s") from None

@@ -132,11 +132,10 @@ class Worker:
         loop.add_reader(self._fd, self._on_readable)
         self._reader_on = True
 
-    async def ready(self) -> bytes:
-        """Wait for the ready frame and return it. Raises WorkerLost or ProtocolViolation."""
-        if self._pending is None:
-            raise WorkerLost(f"worker {self.id} died before it was ready")
-        return await self._pending
+    def ready(self) -> asyncio.Future[bytes]:
+        """Return what will hold the ready frame, or WorkerLost or ProtocolViolation. To be called once, at first."""
+        assert self._pending is not None
+        return self._pending
 
     def ask(self, payload: bytes) -> asyncio.Future[bytes]:
         """Send one question; the future holds the reply's bytes, or the reason why there is none.
