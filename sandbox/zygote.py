@@ -85,9 +85,6 @@ def main(argument: str) -> NoReturn:
 def _start(options: Options, control: socket.socket) -> _Zygote:
     _quiet_signals()
     kernel.set_name("vst-zygote")
-    # Workers inherit it. A worker that wakes does not push aside the daemon that woke it, which has other logins to
-    # send on their way; measured, a fifth more decisions with eight in flight, and nothing lost with two.
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     # The daemon's death also closes the control socket; this is for the time before we listen to it.
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     entry = cast("Entry", importlib.import_module(options.entry))
@@ -243,6 +240,9 @@ class _Zygote:
             # The object has a duplicate of the descriptor, which the lock-down closes: it must never close it itself.
             _journal = journal
             kernel.set_name("vst-worker")
+            # A worker that wakes does not push aside the daemon that woke it, which has other logins to send on their
+            # way; measured, up to a fifth more decisions with eight in flight, and nothing lost with two.
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
             layers = [*self._layers, *lockdown.take_on(socket_fd, self._pid, size)]
             if self_test:
                 selftest.run(self_test, WORKER_FD)

@@ -83,7 +83,7 @@ async def _spawn(count: int) -> tuple[list[float], int]:
     async with local.open_pool(config, times) as pool:
         for n in range(count):
             worker = await pool.lease(f"spawn-{n}", 10.0)
-            pool.release(worker, retire=True)
+            pool.release(worker)
         layers = sum(layer.active for layer in pool.layers)
     # The first few waited for the zygote itself.
     return times.seconds[2:], layers
