@@ -393,6 +393,9 @@ class Daemon:
         self._reader.join(timeout=PATIENCE_S)
         assert self.process.stderr is not None
         self.process.stderr.close()
+        # Shown by pytest beside a failure.
+        for line in [line for line in self.lines if line["level"] in ("warning", "error")][-40:]:
+            print(json.dumps(line))
 
     def check(self) -> None:
         """Hold the daemon to what is true after every test: no fault of ours in its log, no process left behind."""

@@ -245,6 +245,8 @@ class Pool:
         if not slot.wanting and slot.workers < self._settings.workers_per_tenant:
             slot.wanting = True
             self._wanting.append(slot)
+            if self._blanks:
+                self._blank_ready(self._blanks.popleft())
             self._make_room()
             self._refill()
 

@@ -138,14 +138,13 @@ class Worker:
         return self._pending
 
     def ask(self, payload: bytes) -> asyncio.Future[bytes]:
-        """Send one question; the future holds the reply's bytes, or the reason why there is none.
-
-        Raises: WorkerLost, when the worker is no longer idle.
-        """
-        if self.state is not State.IDLE:
-            raise WorkerLost(f"worker {self.id} is {self.state.value}")
-        self.state = State.RUNNING
+        """Send one question; the future holds the reply's bytes, or the reason why there is none."""
         future: asyncio.Future[bytes] = self._loop.create_future()
+        if self.state is not State.IDLE:
+            # It died between its lease and this turn of the loop: no other case than one that dies right after.
+            future.set_exception(WorkerLost(f"worker {self.id} is {self.state.value}"))
+            return future
+        self.state = State.RUNNING
         self._pending = future
         frame = _LENGTH.pack(len(payload)) + payload
         try:

@@ -252,7 +252,8 @@ def test_kills_at_random_moments(daemon: Daemon) -> None:
     assert set(answers) <= {"right", "UNAVAILABLE"}, set(answers)
     assert answers.count("right") > 200
     right(daemon)
-    until(lambda: daemon.metric("vestibule_workers", state="blank") == 2, "blank workers again")
+    # A login may have been served by another worker than the one that was being made for it.
+    until(lambda: daemon.metric("vestibule_workers", state="blank") >= 2, "blank workers again")
     until(lambda: daemon.get("/readyz")[0] == 200, "ready again")
 
 

@@ -22,6 +22,7 @@ from runtime.flow import FlowRunner
 from runtime.metrics import Metrics
 from runtime.plan import Plan
 from runtime.workers.pool import Pool
+from runtime.workers.worker import KillReason
 from sandbox import journal
 from tests.fakes import FakeSpawned, FakeZygote, Question
 
@@ -314,6 +315,26 @@ async def test_workers_that_were_dead_when_asked_cost_no_retry(make: Any) -> Non
         spawned, _ = await rig.question(index)
         spawned.peer.close()
     spawned, question = await rig.question(5)
+    rig.answer(spawned, question.nonce, step(), step(), step())
+    assert verdicts(await task) == ["COMPLETED"] * 3
+
+
+async def test_a_worker_that_died_between_lease_and_question_costs_no_retry(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login whose worker is dead by the time that the login gets its turn is decided by another one."""
+    rig = await make()
+    lease_nowait = rig.pool.lease_nowait
+
+    def dying(tenant: str) -> Any:
+        worker = lease_nowait(tenant)
+        worker.kill(KillReason.EVICTED)
+        monkeypatch.undo()
+        return worker
+
+    monkeypatch.setattr(rig.pool, "lease_nowait", dying)
+    task = rig.run()
+    spawned, question = await rig.question(1)
     rig.answer(spawned, question.nonce, step(), step(), step())
     assert verdicts(await task) == ["COMPLETED"] * 3
 

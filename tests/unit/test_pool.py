@@ -186,6 +186,21 @@ async def test_isolation_login_uses_a_process_once() -> None:
     await h.pool.close()
 
 
+async def test_who_waits_gets_a_blank_worker_when_its_own_dies() -> None:
+    """A login that waits for its tenant's only worker is served by a blank one, even while none can be made."""
+    h = await start(config(workers_per_tenant=1, blank_workers=1))
+    worker = h.pool.lease_nowait("acme")
+    assert worker is not None
+    waiting = asyncio.create_task(h.pool.lease("acme", 1.0))
+    await asyncio.sleep(0.05)
+    assert h.pool.counts()["blank"] == 1
+    h.zygote.failures = [WorkerStartError("fork: out of pids")] * 100
+    worker.kill(KillReason.DEADLINE)
+    assert (await asyncio.wait_for(waiting, 0.5)).tenant == "acme"
+    assert h.pool.counts()["blank"] == 0
+    await h.pool.close()
+
+
 async def test_a_successor_comes_although_no_blank_worker_is_left() -> None:
     """With isolation `login` and no blank worker kept, the next worker that is made is the tenant's, and is loaded."""
     base = config(blank_workers=0)
