@@ -48,7 +48,8 @@ MAX_COMMANDS: Final = 100
 
 CLAIMS_BYTES: Final = 100 * 1024
 METADATA_BYTES: Final = 32 * 1024
-REASON_CHARS: Final = 256
+REASON_CHARS: Final = 2048
+"""Generous: a denial that raises for its length would count as its on_error, which may be less than a denial."""
 _MAX_ARGS_CHARS: Final = 8 * CLAIMS_BYTES
 """Of one command's JSON text: ASCII escapes make a byte of UTF-8 at most six characters."""
 

@@ -136,12 +136,12 @@ def test_enable_refuses(args: tuple[Any, ...], kwargs: dict[str, Any], kind: typ
 
 
 def test_deny_takes_a_reason_and_records_a_second_argument() -> None:
-    """The sample with two strings works; a reason has at most 256 characters."""
+    """The sample with two strings works; a reason has at most 2048 characters."""
     assert give(DENY, "no") == {"reason": "no"}
     assert give(DENY, "code", "message") == {"reason": "code", "detail": "message"}
-    assert give(DENY, "x" * 256) == {"reason": "x" * 256}
-    with pytest.raises(ValueError, match=r"reason must be text of at most 256 characters; got 'xxx.*257 characters"):
-        give(DENY, "x" * 257)
+    assert give(DENY, "x" * 2048) == {"reason": "x" * 2048}
+    with pytest.raises(ValueError, match=r"reason must be text of at most 2048 characters; got 'xxx.*2049 characters"):
+        give(DENY, "x" * 2049)
     with pytest.raises(TypeError, match="reason must be text"):
         give(DENY, None)
     with pytest.raises(TypeError, match="reason is missing"):
@@ -300,7 +300,7 @@ def test_none_deletes_metadata_and_is_recorded() -> None:
         ("multifactor.enable", {"provider": "any", "provider_options": {}}),
         ("multifactor.enable", {"provider": "duo", "provider_options": {"x": "y"}}),
         ("access.deny", {"reason": 1}),
-        ("access.deny", {"reason": "x" * 257}),
+        ("access.deny", {"reason": "x" * 2049}),
         ("id_token.set_custom_claim", {"name": "n"}),
         ("id_token.set_custom_claim", {"name": "n", "value": 1, "more": 2}),
         ("user.set_app_metadata", {"key": "", "value": 1}),
