@@ -21,10 +21,11 @@ from runtime import loss
 from runtime.core.aggregate import ends_flow
 from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, UnknownTenant, WorkerError, WorkerLost
 from runtime.log import clip
+from runtime.metrics import KillReason
 from runtime.plan import Plan
 from runtime.workers import reply
 from runtime.workers.watchdog import START_NS, Watchdog
-from runtime.workers.worker import KillReason, WorkerKilled
+from runtime.workers.worker import WorkerKilled
 from sandbox import journal, wire
 
 if TYPE_CHECKING:

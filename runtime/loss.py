@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _EXIT_MEMORY: Final = 4
 """As `sandbox.worker.EXIT_MEMORY`; a test holds the two equal."""
 
-_CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
+CRASH_SIGNALS: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
+"""What the kernel sends to a process whose own machine code went wrong."""
 
 
 class Failure(NamedTuple):
@@ -74,7 +75,7 @@ def of_death(code: int) -> Failure | None:
         return Failure(Verdict.VIOLATED, "ForbiddenSystemCall", "the action caused a forbidden system call")
     if code == -signal.SIGXCPU:
         return Failure(Verdict.TIMED_OUT, "CpuLimitExceeded", "the action used up its processor time")
-    if -code in _CRASHES:
+    if -code in CRASH_SIGNALS:
         name = signal.Signals(-code).name
         return Failure(Verdict.CRASHED, "InterpreterCrashed", f"the action crashed its interpreter ({name})")
     if code == _EXIT_MEMORY:

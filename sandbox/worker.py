@@ -33,8 +33,6 @@ REQUEST_BYTES_MAX: Final = 16 * 1024 * 1024
 
 COMPILE_BUDGET_NS: Final = 3_000_000_000
 """Compiling is an attack surface too, and has a budget of its own: the action's starts with its first statement."""
-TEARDOWN_BUDGET_NS: Final = 200_000_000
-"""Freeing what an action left behind; its verdict already stands."""
 
 EXIT_CLOSED: Final = 0
 EXIT_PROTOCOL: Final = 3

@@ -27,14 +27,6 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
-class Revision:
-    """An action's immutable source; `sha256` is that of its UTF-8 bytes, hexadecimal."""
-
-    sha256: str
-    source: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Flow:
     """A tenant's ordered bindings for post-login, with its settings. Secrets are by action, then by name."""
 

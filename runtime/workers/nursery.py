@@ -16,7 +16,9 @@ from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.errors import WorkerError, WorkerStartError
-from runtime.workers.worker import KillReason, Worker
+from runtime.loss import CRASH_SIGNALS
+from runtime.metrics import KillReason
+from runtime.workers.worker import Worker
 
 if TYPE_CHECKING:
     from runtime.config import Config
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 _START_BUDGET_S: Final = 5.0
 _EARLY_EXITS_MAX: Final = 256
-_CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 
 
 class ForkServer(Protocol):
@@ -215,7 +216,7 @@ def _exit_reason(worker: Worker, code: int) -> str:
         return "killed"
     if code == -signal.SIGSYS:
         return "filtered"
-    return "crashed" if -code in _CRASHES else "died"
+    return "crashed" if -code in CRASH_SIGNALS else "died"
 
 
 def describe_exit(code: int | None) -> str:

@@ -12,8 +12,9 @@ from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, WorkerStartError
+from runtime.metrics import KillReason
 from runtime.workers.nursery import Nursery
-from runtime.workers.worker import KillReason, State, Worker
+from runtime.workers.worker import State, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

@@ -12,6 +12,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from runtime.errors import ProtocolViolation, WorkerError, WorkerLost
+from runtime.metrics import KillReason
 from sandbox import journal
 
 if TYPE_CHECKING:
@@ -36,17 +37,6 @@ class State(enum.Enum):
 
 # As in OpenSSH's monitor: which state permits a frame at all.
 _PERMITTED: Final = frozenset({State.STARTING, State.RUNNING})
-
-
-class KillReason(enum.StrEnum):
-    """Why the daemon killed a worker; also a metric label."""
-
-    DEADLINE = "deadline"
-    VIOLATION = "violation"
-    RECYCLED = "recycled"
-    EVICTED = "evicted"
-    SHUTDOWN = "shutdown"
-    START = "start"
 
 
 class WorkerKilled(WorkerError):
@@ -76,7 +66,6 @@ class Worker:
         "hard_at_ns",
         "id",
         "idle_since_s",
-        "journal",
         "kill_reason",
         "last_entry",
         "leased",
@@ -104,7 +93,6 @@ class Worker:
         self.spawned = spawned
         self.id = spawned.id
         self.sock = spawned.sock
-        self.journal = spawned.journal
         self._view = memoryview(spawned.journal)
         self._fd = self.sock.fileno()
         self.reply_max = reply_max

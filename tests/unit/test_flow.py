@@ -19,10 +19,9 @@ from runtime.config import Config, LogConfig
 from runtime.core.model import OnError, Settings, Verdict
 from runtime.errors import DeadlineExceeded, UnknownTenant, WorkerLost
 from runtime.flow import FlowRunner
-from runtime.metrics import Metrics
+from runtime.metrics import KillReason, Metrics
 from runtime.plan import Plan
 from runtime.workers.pool import Pool
-from runtime.workers.worker import KillReason
 from sandbox import journal
 from tests.fakes import FakeSpawned, FakeZygote, Question
 

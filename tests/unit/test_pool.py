@@ -11,9 +11,9 @@ import pytest
 from runtime import log
 from runtime.config import Config, LogConfig
 from runtime.errors import PoolExhausted, QueueFull, WorkerStartError
-from runtime.metrics import Metrics
+from runtime.metrics import KillReason, Metrics
 from runtime.workers.pool import Pool
-from runtime.workers.worker import KillReason, State
+from runtime.workers.worker import State
 from tests.fakes import FakeZygote
 
 
