@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
 import os
 import struct
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from vestibule.worker.v1 import worker_pb2
 
 from runtime import loss
+from runtime.aftermath import Aftermath, End
 from runtime.core.aggregate import ends_flow
 from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, UnknownTenant, WorkerError, WorkerLost
 from runtime.log import clip
@@ -26,13 +26,13 @@ from runtime.plan import Plan
 from runtime.workers import reply
 from runtime.workers.watchdog import START_NS, Watchdog
 from runtime.workers.worker import WorkerKilled
-from sandbox import journal, wire
+from sandbox import wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runtime.answers import Answer
-    from runtime.catalog.base import Binding, Catalog, Flow, Snapshot
+    from runtime.catalog.base import Catalog, Flow, Snapshot
     from runtime.config import Config
     from runtime.core.model import Decision, Execution
     from runtime.log import Log, LoginLog
@@ -48,17 +48,6 @@ _MARGIN_US: Final = 5_000
 # More than a tenant's idle workers and the blank ones together. Beyond it, dying early is what workers do on this host.
 _UNBEGUN_MAX: Final = 32
 _NONCES: Final = struct.Struct("<64Q")
-
-
-class _End(enum.Enum):
-    """How a worker's part of a flow ended."""
-
-    RAN = "ran"
-    """There is an execution for every step it began."""
-    LOST = "lost"
-    """It died through no fault of the tenant's code."""
-    UNBEGUN = "unbegun"
-    """It never began: it was dead or dying when it was asked, or did not move and was killed."""
 
 
 class Ran:
@@ -98,7 +87,6 @@ class FlowRunner:
         self._catalog = catalog
         self._pool = pool
         self._metrics = metrics
-        self._log = log
         self._login_log = login_log
         self._action_timeout_us = sandbox.action_timeout_ms * 1000
         self._flow_timeout_us = sandbox.flow_timeout_ms * 1000
@@ -109,6 +97,7 @@ class FlowRunner:
         self._watchdog = Watchdog(asyncio.get_running_loop(), self._grace_ns, COMPILE_BUDGET_NS, TEARDOWN_BUDGET_NS)
         self._orphans: set[asyncio.Task[None]] = set()
         self._nonces: list[int] = []
+        self._aftermath = Aftermath(log, sandbox.output_bytes)
         pool.prime = self._prime
 
     async def close(self) -> None:
@@ -248,12 +237,12 @@ class FlowRunner:
             end = await self._settle(asked, plan, ran)
             if ran.steps is not None:
                 return ran
-            if end is not _End.RAN:
+            if end is not End.RAN:
                 # Executions are pure, so a worker that died through no fault of the tenant's code costs one retry. One
                 # that never began costs half a second at most: another is tried while there is time.
                 self._metrics.flow_retried()
-                lost += end is _End.LOST
-                unbegun += end is _End.UNBEGUN
+                lost += end is End.LOST
+                unbegun += end is End.UNBEGUN
                 if lost > 1 or unbegun > _UNBEGUN_MAX:
                     if not done:
                         raise WorkerLost(f"{lost + unbegun} workers died before the login could be decided")
@@ -309,7 +298,7 @@ class FlowRunner:
             self._nonces.extend(_NONCES.unpack(os.urandom(_NONCES.size)))
         return self._nonces.pop()
 
-    async def _settle(self, asked: _Asked, plan: Plan, ran: Ran) -> _End:
+    async def _settle(self, asked: _Asked, plan: Plan, ran: Ran) -> End:
         """Append what came of a question: an execution for every step that its worker began.
 
         Returns: how it ended; unless it RAN, the same step may be tried again.
@@ -323,14 +312,14 @@ class FlowRunner:
             raise
         except WorkerKilled as killed:
             self._watchdog.unwatch(worker)
-            return self._after_kill(killed.entry, worker, plan, done, asked.nonce)
+            return self._aftermath.of_kill(killed.entry, worker, plan, done, asked.nonce)
         except ProtocolViolation as violation:
             self._watchdog.unwatch(worker)
-            self._violated(worker, plan.bindings, done, violation)
-            return _End.RAN
+            self._aftermath.of_violation(worker, plan.bindings, done, violation)
+            return End.RAN
         except WorkerLost:
             self._watchdog.unwatch(worker)
-            return await self._after_loss(worker, plan, done, asked.nonce)
+            return await self._aftermath.of_loss(worker, plan, done, asked.nonce)
         self._watchdog.unwatch(worker)
         try:
             answer = reply.parse(data, asked.nonce, len(plan.bindings) - asked.start)
@@ -341,8 +330,8 @@ class FlowRunner:
                 raise ProtocolViolation("a worker reports no step at all")
         except ProtocolViolation as violation:
             worker.kill(KillReason.VIOLATION)
-            self._violated(worker, plan.bindings, done, violation)
-            return _End.RAN
+            self._aftermath.of_violation(worker, plan.bindings, done, violation)
+            return End.RAN
         done.extend(reported)
         self._pool.release(worker, retire=answer.retire)
         if ends_flow(done[-1]):
@@ -350,13 +339,13 @@ class FlowRunner:
         elif len(done) < len(plan.bindings):
             # The worker stops early for one reason only: the flow's budget is used up.
             loss.fill(done, plan.bindings, loss.BUDGET_SPENT)
-            return _End.RAN
+            return End.RAN
         if asked.start == 0:
             ran.steps = answer.key
             ran.count = len(answer.steps)
             ran.wall_us = [execution.wall_us for execution in done]
             ran.cpu_us = [execution.cpu_us for execution in done]
-        return _End.RAN
+        return End.RAN
 
     def _abandon(self, worker: Worker) -> None:
         """The caller went away. The worker finishes, within its budgets, and goes back to the pool."""
@@ -374,60 +363,6 @@ class FlowRunner:
             await future
         self._watchdog.unwatch(worker)
         self._pool.release(worker)
-
-    def _recover(self, entry: journal.Entry, nonce: int, bindings: tuple[Binding, ...]) -> list[Execution]:
-        """Return the executions that a dead worker had finished, from the copy of its journal."""
-        if entry.nonce != nonce or not entry.reports:
-            return []
-        try:
-            return reply.executions(reply.parse(entry.reports, None, len(bindings)), bindings, self._output_bytes)
-        except ProtocolViolation as violation:
-            self._log.warning("worker.journal_unreadable", error=clip(str(violation)))
-            return []
-
-    def _after_kill(self, entry: journal.Entry, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> _End:
-        if entry.nonce != nonce or entry.phase == journal.Phase.IDLE:
-            # It never began: stopped, or starved by the machine.
-            self._log.error("worker.stalled", worker=worker.id, tenant=worker.tenant)
-            return _End.UNBEGUN
-        if not self._settled(entry, plan, done, nonce):
-            wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
-            done.append(loss.failed(plan.bindings[len(done)], loss.of_kill(entry.phase, wall_us), wall_us))
-        return _End.RAN
-
-    async def _after_loss(self, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> _End:
-        entry = worker.last_entry
-        if entry is None or entry.nonce != nonce:
-            # The loop turns once and sees who else is dead: when a zygote dies, every idle worker is.
-            await asyncio.sleep(0)
-            return _End.UNBEGUN
-        code = await worker.exit_code()
-        if self._settled(entry, plan, done, nonce):
-            return _End.RAN
-        failure = loss.of_death(code) if code is not None and entry.phase != journal.Phase.IDLE else None
-        if failure is None:
-            return _End.LOST
-        verdict = failure.verdict.name.lower()
-        self._log.warning("worker.died", worker=worker.id, tenant=worker.tenant, code=code, verdict=verdict)
-        wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
-        done.append(loss.failed(plan.bindings[len(done)], failure, wall_us))
-        return _End.RAN
-
-    def _settled(self, entry: journal.Entry, plan: Plan, done: list[Execution], nonce: int) -> bool:
-        """Take what the journal says was finished; True when no step was under way."""
-        done.extend(self._recover(entry, nonce, plan.bindings[len(done) :]))
-        return (
-            entry.phase == journal.Phase.TEARDOWN
-            or len(done) == len(plan.bindings)
-            or bool(done and ends_flow(done[-1]))
-        )
-
-    def _violated(
-        self, worker: Worker, bindings: tuple[Binding, ...], done: list[Execution], violation: ProtocolViolation
-    ) -> None:
-        """Nothing the worker said about this leg is believed: every remaining execution is violated."""
-        self._log.warning("worker.violated", worker=worker.id, tenant=worker.tenant, error=clip(str(violation)))
-        loss.fill(done, bindings, loss.LIED)
 
     async def _prime(self, worker: Worker) -> None:
         """Load a worker that was bound ahead of its tenant's next login."""
