@@ -23,7 +23,7 @@ from typing import Final, NoReturn, Protocol, cast
 from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import worker_pb2, zygote_pb2
 
-from sandbox import kernel, namespaces, selftest
+from sandbox import compact, kernel, namespaces, selftest
 from sandbox.layers import Layer
 from sandbox.lockdown import NOT_DUMPABLE, Lockdown, OwnSize, Profile
 from sandbox.syscalls import WORKER_FD
@@ -137,6 +137,7 @@ class _Zygote:
         self._pid = os.getpid()
         self._ids: dict[int, int] = {}  # process id -> worker id
         self._lockdowns: dict[bytes, Lockdown] = {}
+        self._fillers: list[object] = []
         self._wake_fd, self._wake_write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def serve(self) -> NoReturn:
@@ -153,6 +154,7 @@ class _Zygote:
         )
         # Everything up to here is shared with every worker; the collector must not touch, and so copy, its pages.
         gc.collect()
+        self._fillers = compact.fill()
         gc.freeze()
         self._report(zygote_pb2.ZygoteReport(started=started))
         control_fd = self._control.fileno()
