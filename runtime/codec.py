@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.duration_pb2 import Duration
 
-    from runtime.core.model import Decision, Execution
+    from runtime.core.model import Decision, Effects, Execution, TokenChanges
 
 _OUTCOMES: Final = {
     "allow": pb.OUTCOME_ALLOW,
@@ -35,6 +35,8 @@ _KINDS: Final = {
     "denied": pb.Access.KIND_DENIED,
     "validation_error": pb.Access.KIND_VALIDATION_ERROR,
     "on_error": pb.Access.KIND_ON_ERROR,
+    "session_revoked": pb.Access.KIND_SESSION_REVOKED,
+    "refresh_token_revoked": pb.Access.KIND_REFRESH_TOKEN_REVOKED,
 }
 
 
@@ -172,7 +174,33 @@ def encode(decision: Decision, decision_id: str, catalog_revision: int, wall_us:
         message.side_effects.id_token_claims.update(decision.id_token_claims)
     if decision.access_token_claims:
         message.side_effects.access_token_claims.update(decision.access_token_claims)
+    if decision.effects is not None:
+        _set_effects(message.side_effects, decision.effects)
     return message
+
+
+def _set_effects(part: pb.SideEffects, effects: Effects) -> None:
+    for scope, added in effects.scopes.items():
+        (part.scopes_added if added else part.scopes_removed).append(scope)
+    if effects.session is not None:
+        _set_changes(part.session, effects.session)
+        part.session.preserve_refresh_tokens = effects.session.preserve_refresh_tokens
+        if effects.session.cookie_mode:
+            part.session.cookie_mode = effects.session.cookie_mode
+    if effects.refresh_token is not None:
+        _set_changes(part.refresh_token, effects.refresh_token)
+
+
+def _set_changes(part: pb.SessionChanges | pb.RefreshTokenChanges, changes: TokenChanges) -> None:
+    part.SetInParent()
+    part.revoke = changes.revoked
+    if changes.expires_at_ms:
+        part.expires_at.FromMilliseconds(changes.expires_at_ms)
+    if changes.idle_expires_at_ms:
+        part.idle_expires_at.FromMilliseconds(changes.idle_expires_at_ms)
+    part.evict_metadata = changes.evict_metadata
+    if changes.metadata:
+        part.metadata.update(changes.metadata)
 
 
 def _report(execution: Execution) -> pb.ExecutionReport:

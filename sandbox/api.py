@@ -7,19 +7,23 @@ Used by `sandbox.execution`, one recorder and one api for each execution.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from sandbox import surface
 from sandbox.interrupts import LimitExceeded
 from sandbox.values import nearest
 
+if TYPE_CHECKING:
+    from vestibule.v1.event_pb2 import PostLoginEvent
+
 
 class Recorder:
     """What one execution has asked for, in call order. Arguments are private copies taken at the moment of the call."""
 
-    __slots__ = ("_open", "_spending", "commands")
+    __slots__ = ("_event", "_open", "_spending", "commands")
 
-    def __init__(self) -> None:
+    def __init__(self, event: PostLoginEvent) -> None:
+        self._event = event
         self.commands: list[tuple[str, dict[str, Any]]] = []
         self._spending: surface.Spending | None = None
         self._open = True
@@ -35,6 +39,8 @@ class Recorder:
         bound = surface.bind(call, args, kwargs)
         if not self._open:
             raise RuntimeError(f"api.{call.op}: the action has ended")
+        if call.needs is not None and (fault := call.needs(self._event)):
+            raise ValueError(f"api.{call.op}: {fault}")
         if call.budget is not None:
             if self._spending is None:
                 self._spending = surface.Spending()

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from sandbox.values import Kind, json_bytes, nearest, shown
+
+if TYPE_CHECKING:
+    from vestibule.v1.event_pb2 import PostLoginEvent
 
 
 class Effect(StrEnum):
@@ -21,6 +24,9 @@ class Effect(StrEnum):
     DENY = "deny"
     SET_METADATA = "set_metadata"
     SET_CLAIM = "set_claim"
+    SET_SCOPE = "set_scope"
+    CHANGE_SESSION = "change_session"
+    CHANGE_REFRESH_TOKEN = "change_refresh_token"
 
 
 class Missing(Enum):
@@ -54,10 +60,16 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A ceiling on what all commands of one execution say together, in bytes of compact JSON in UTF-8."""
+    """A ceiling on what all commands of one execution say together.
+
+    `max_bytes` is of compact JSON in UTF-8; None sets no such limit. `max_counted` is how many different values the
+    argument named `counted` may take.
+    """
 
     name: str
-    max_bytes: int
+    max_bytes: int | None = None
+    counted: str = ""
+    max_counted: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +78,7 @@ class Call:
 
     `op` is the group and the Python name. `terminal` calls end the flow after the action returns. `rule` checks
     arguments against each other and returns what is wrong, or nothing. `budget` is spent by all arguments together.
+    `needs` says, on the author's side only, what the event lacks for the call to make sense, or nothing.
     """
 
     op: str
@@ -76,6 +89,7 @@ class Call:
     terminal: bool = False
     rule: Callable[[dict[str, Any]], str] | None = None
     budget: Budget | None = None
+    needs: Callable[[PostLoginEvent], str] | None = None
     positional: tuple[Param, ...] = field(init=False, repr=False)
     required: tuple[str, ...] = field(init=False, repr=False)
     keywords: dict[str, Param] = field(init=False, repr=False)
@@ -180,19 +194,28 @@ def _refuse_keyword(call: Call, name: Any) -> NoReturn:
 class Spending:
     """What one execution has spent of its budgets."""
 
-    __slots__ = ("_spent",)
+    __slots__ = ("_counted", "_spent")
 
     def __init__(self) -> None:
         self._spent: dict[str, int] = {}
+        self._counted: dict[str, set[str]] = {}
 
     def spend(self, call: Call, args: dict[str, Any]) -> str:
-        """Count a command's bytes; return what is wrong, or nothing. A refused command is not counted."""
+        """Count a command; return what is wrong, or nothing. A refused command is not counted."""
         budget = call.budget
         if budget is None:
             return ""
-        total = self._spent.get(budget.name, 0) + sum(json_bytes(value) for value in args.values())
-        if total > budget.max_bytes:
-            limit = f"the {budget.name} of one execution must be at most {budget.max_bytes} bytes as JSON"
-            return f"{limit}; this makes {total}"
-        self._spent[budget.name] = total
+        counted = None
+        if budget.counted:
+            counted = self._counted.setdefault(budget.name, set())
+            if args[budget.counted] not in counted and len(counted) >= budget.max_counted:
+                return f"the {budget.name} of one execution must have at most {budget.max_counted} entries"
+        if budget.max_bytes is not None:
+            total = self._spent.get(budget.name, 0) + sum(json_bytes(value) for value in args.values())
+            if total > budget.max_bytes:
+                limit = f"the {budget.name} of one execution must be at most {budget.max_bytes} bytes as JSON"
+                return f"{limit}; this makes {total}"
+            self._spent[budget.name] = total
+        if counted is not None:
+            counted.add(args[budget.counted])
         return ""

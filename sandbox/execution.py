@@ -123,7 +123,7 @@ def execute(
     """
     out = Outcome()
     output = environment.Output(output_bytes)
-    recorder = api.Recorder()
+    recorder = api.Recorder(message)
     namespace = environment.begin(clock_ns, seed, output)
     view = event.Event(message, secrets)
     handle = api.make_api(recorder)

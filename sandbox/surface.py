@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 from sandbox.calls import OMITTED, REQUIRED, Budget, Call, Effect, Missing, Param, Spending, bind, camel, signature
+from sandbox.surface_session import REASON_CHARS, SESSION_CALLS, TOKEN_CALLS
 from sandbox.values import Bool, Choice, ClaimName, Json, Options, Text, shown
 
 __all__ = [
@@ -48,8 +49,6 @@ MAX_COMMANDS: Final = 100
 
 CLAIMS_BYTES: Final = 100 * 1024
 METADATA_BYTES: Final = 32 * 1024
-REASON_CHARS: Final = 2048
-"""Generous: a denial that raises for its length would count as its on_error, which may be less than a denial."""
 _MAX_ARGS_CHARS: Final = 8 * CLAIMS_BYTES
 """Of one command's JSON text: ASCII escapes make a byte of UTF-8 at most six characters."""
 
@@ -154,6 +153,8 @@ SURFACE: Final[tuple[Call, ...]] = (
     _metadata("user.set_app_metadata", "app_metadata", _APP_METADATA),
     _claim("id_token.set_custom_claim", "ID token"),
     _claim("access_token.set_custom_claim", "access token"),
+    *TOKEN_CALLS,
+    *SESSION_CALLS,
 )
 
 CALLS: Final[dict[str, Call]] = {call.op: call for call in SURFACE}

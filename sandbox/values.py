@@ -90,11 +90,11 @@ def _distance(one: str, other: str, limit: int) -> int:
     return min(previous[-1], limit)
 
 
-def _fault(where: str, wants: str, value: Any) -> str:
+def fault(where: str, wants: str, value: Any) -> str:
     return f"{where} must be {wants}; got {shown(value)}"
 
 
-def _check_text(value: str, where: str) -> None:
+def check_text(value: str, where: str) -> None:
     """Refuse what cannot travel: a NUL or half of a surrogate pair. The caller has bounded the length."""
     if "\0" in value:
         raise ValueError(f"{where} must not contain a NUL character")
@@ -120,10 +120,10 @@ class Text:
     def check(self, value: Any, where: str) -> str:
         """See `Kind.check`."""
         if type(value) is not str:
-            raise TypeError(_fault(where, self.wants, value))
+            raise TypeError(fault(where, self.wants, value))
         if not self.min_chars <= len(value) <= self.max_chars:
-            raise ValueError(_fault(where, self.wants, value))
-        _check_text(value, where)
+            raise ValueError(fault(where, self.wants, value))
+        check_text(value, where)
         return value
 
 
@@ -141,7 +141,7 @@ class Bool:
         """See `Kind.check`."""
         if value is True or value is False:
             return bool(value)
-        raise TypeError(_fault(where, self.wants, value))
+        raise TypeError(fault(where, self.wants, value))
 
 
 class Choice:
@@ -157,10 +157,10 @@ class Choice:
     def check(self, value: Any, where: str) -> str:
         """See `Kind.check`."""
         if type(value) is not str:
-            raise TypeError(_fault(where, self.wants, value))
+            raise TypeError(fault(where, self.wants, value))
         word = self._words.get(value)
         if word is None:
-            raise ValueError(_fault(where, self.wants, value))
+            raise ValueError(fault(where, self.wants, value))
         return word
 
 
@@ -177,7 +177,7 @@ class Options:
     def check(self, value: Any, where: str) -> dict[str, Any]:
         """See `Kind.check`."""
         if type(value) is not dict:
-            raise TypeError(_fault(where, self.wants, value))
+            raise TypeError(fault(where, self.wants, value))
         copy: dict[str, Any] = {}
         if len(value) > len(self.members):
             raise ValueError(f"{where} must be {self.wants}; got {len(value)} members")
@@ -248,7 +248,7 @@ class Json:
         left[1] -= len(value)
         if left[1] < 0:
             raise ValueError(f"{where} must be at most {self.max_bytes} bytes as JSON")
-        _check_text(value, where)
+        check_text(value, where)
 
 
 def json_bytes(value: Any) -> int:

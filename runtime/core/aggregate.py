@@ -7,13 +7,16 @@ come from: a worker, a fake or a test. Called by the flow runner, once per login
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from runtime.core import mfa, policy
+from runtime.core import effects, mfa, policy
 from runtime.core.model import (
     Access,
     Command,
     Contribution,
     Decision,
+    DenialKind,
+    Effects,
     Execution,
     Facts,
     Multifactor,
@@ -23,11 +26,11 @@ from runtime.core.model import (
 )
 
 # Commands that end the flow: the current action runs to its end, later ones do not run. Source: reference, 2.16.
-DENIALS = frozenset({"access.deny", "validation.error"})
+DENIALS = frozenset({"access.deny", "validation.error", "session.revoke", "refresh_token.revoke"})
 CLAIMS = frozenset({"id_token.set_custom_claim", "access_token.set_custom_claim"})
 METADATA = frozenset({"user.set_user_metadata", "user.set_app_metadata"})
 # Every command that has a fold rule here; a test holds it equal to the surface table.
-FOLDED = frozenset({"multifactor.enable"}) | DENIALS | CLAIMS | METADATA
+FOLDED = frozenset({"multifactor.enable"}) | DENIALS | CLAIMS | METADATA | frozenset(effects.RULES)
 
 # Becomes error_description at the application, so it names no action and no cause: those are in the reports.
 _FAILED_REASON = "The login rules could not be evaluated."
@@ -56,6 +59,7 @@ class Fold:
         "asked",
         "claims",
         "denied_by",
+        "effects",
         "failed",
         "id_token_claims",
         "reasons",
@@ -73,6 +77,7 @@ class Fold:
         self.requests: list[policy.Request] = []
         # Positions of failures that count as a requirement.
         self.failed: list[int] = []
+        self.effects: Effects | None = None
         self.access: Access | None = None
         self.denied_by = -1
         self.reasons: list[str] = []
@@ -120,7 +125,19 @@ class Fold:
             self.denied_by = len(self.asked)
             self.asked.append((action, op, "deny with a code of its own"))
         else:
+            self._effect(action, op, args)
+
+    def _effect(self, action: str, op: str, args: dict[str, Any]) -> None:
+        rule = effects.RULES.get(op)
+        if rule is None:
             raise ValueError(f"no fold rule for command {op!r}")
+        if self.effects is None:
+            self.effects = Effects()
+        rule(self.effects, args)
+        if op in DENIALS:
+            kind: DenialKind = "session_revoked" if op == "session.revoke" else "refresh_token_revoked"
+            self.access, self.denied_by = Access(args["reason"], kind), len(self.asked)
+            self.asked.append((action, op, "deny and revoke"))
 
     def _failure(self, execution: Execution) -> None:
         # A skipped execution that is reached here was skipped for want of time, which is a failure like any other.
@@ -156,6 +173,7 @@ class Fold:
             tuple(self.reasons),
             self._contributions(winner, multifactor, settings),
             executions,
+            self.effects,
         )
 
     def _denied(self, executions: tuple[Execution, ...]) -> Decision:
@@ -179,6 +197,7 @@ class Fold:
             tuple(self.reasons),
             tuple(trace),
             executions,
+            effects.of_denied(self.effects),
         )
 
     def _contributions(

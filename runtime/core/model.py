@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 Origin = Literal["action", "policy", "on_error"]
 Outcome = Literal["allow", "mfa_required", "deny", "suspend"]
-DenialKind = Literal["denied", "validation_error", "on_error"]
+DenialKind = Literal["denied", "validation_error", "on_error", "session_revoked", "refresh_token_revoked"]
 
 
 class Verdict(IntEnum):
@@ -194,6 +194,31 @@ class Access:
     code: str | None = None
 
 
+@dataclass(slots=True)
+class TokenChanges:
+    """What becomes of the session, or of the refresh token. Instants are milliseconds since the epoch, 0 is unset."""
+
+    revoked: bool = False
+    expires_at_ms: int = 0
+    idle_expires_at_ms: int = 0
+    # All stored metadata goes before the members below are set.
+    evict_metadata: bool = False
+    metadata: dict[str, str | None] = field(default_factory=dict)
+    # The last two are of sessions only.
+    cookie_mode: str = ""
+    preserve_refresh_tokens: bool = False
+
+
+@dataclass(slots=True)
+class Effects:
+    """Side effects that few flows have."""
+
+    # Scope -> added (True) or removed.
+    scopes: dict[str, bool] = field(default_factory=dict)
+    session: TokenChanges | None = None
+    refresh_token: TokenChanges | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The answer to one login. Whoever holds it owns its dictionaries; nothing else refers to them."""
@@ -209,3 +234,4 @@ class Decision:
     degraded_reasons: tuple[str, ...]
     contributions: tuple[Contribution, ...]
     executions: tuple[Execution, ...]
+    effects: Effects | None = None

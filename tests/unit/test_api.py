@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from vestibule.v1 import event_pb2
 
 from sandbox import surface
 from sandbox.api import Api, Recorder, make_api
@@ -11,7 +12,7 @@ from sandbox.interrupts import LimitExceeded, reset
 
 @pytest.fixture
 def recorder() -> Recorder:
-    return Recorder()
+    return Recorder(event_pb2.PostLoginEvent())
 
 
 @pytest.fixture

@@ -34,17 +34,37 @@ CYCLE.append(CYCLE)
 
 
 def test_the_table_holds_the_calls_of_this_release() -> None:
-    """Every operation has one entry, and the two terminal ones are the two refusals."""
+    """Every operation has one entry, and the terminal ones are the refusals."""
     assert sorted(CALLS) == [
         "access.deny",
+        "access_token.add_scope",
+        "access_token.remove_scope",
         "access_token.set_custom_claim",
         "id_token.set_custom_claim",
         "multifactor.enable",
+        "refresh_token.delete_metadata",
+        "refresh_token.evict_metadata",
+        "refresh_token.revoke",
+        "refresh_token.set_expires_at",
+        "refresh_token.set_idle_expires_at",
+        "refresh_token.set_metadata",
+        "session.delete_metadata",
+        "session.evict_metadata",
+        "session.revoke",
+        "session.set_cookie_mode",
+        "session.set_expires_at",
+        "session.set_idle_expires_at",
+        "session.set_metadata",
         "user.set_app_metadata",
         "user.set_user_metadata",
         "validation.error",
     ]
-    assert {call.op for call in SURFACE if call.terminal} == {"access.deny", "validation.error"}
+    assert {call.op for call in SURFACE if call.terminal} == {
+        "access.deny",
+        "refresh_token.revoke",
+        "session.revoke",
+        "validation.error",
+    }
     assert len(CALLS) == len(SURFACE)
 
 

@@ -24,41 +24,46 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bvestibule/v1/decision.proto\x12\x0cvestibule.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xa8\x03\n\x08\x44\x65\x63ision\x12&\n\x07outcome\x18\x01 \x01(\x0e\x32\x15.vestibule.v1.Outcome\x12.\n\x0bmultifactor\x18\x02 \x01(\x0b\x32\x19.vestibule.v1.Multifactor\x12$\n\x06\x61\x63\x63\x65ss\x18\x03 \x01(\x0b\x32\x14.vestibule.v1.Access\x12/\n\x0cside_effects\x18\x04 \x01(\x0b\x32\x19.vestibule.v1.SideEffects\x12\x10\n\x08\x64\x65graded\x18\x05 \x01(\x08\x12\x18\n\x10\x64\x65graded_reasons\x18\x06 \x03(\t\x12\x31\n\rcontributions\x18\x07 \x03(\x0b\x32\x1a.vestibule.v1.Contribution\x12\x31\n\nexecutions\x18\x08 \x03(\x0b\x32\x1d.vestibule.v1.ExecutionReport\x12\x13\n\x0b\x64\x65\x63ision_id\x18\t \x01(\t\x12\x18\n\x10\x63\x61talog_revision\x18\n \x01(\x03\x12,\n\twall_time\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\"\x89\x03\n\x0bMultifactor\x12(\n\x08provider\x18\x01 \x01(\x0e\x32\x16.vestibule.v1.Provider\x12#\n\x16\x61llow_remember_browser\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x37\n\x10provider_options\x18\x03 \x01(\x0b\x32\x1d.vestibule.v1.ProviderOptions\x12%\n\x07\x66\x61\x63tors\x18\x04 \x03(\x0e\x32\x14.vestibule.v1.Factor\x12\x30\n\x06origin\x18\x05 \x01(\x0e\x32 .vestibule.v1.Multifactor.Origin\x12!\n\x19ignore_remembered_browser\x18\x06 \x01(\x08\"[\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x11\n\rORIGIN_ACTION\x10\x01\x12\x11\n\rORIGIN_POLICY\x10\x02\x12\x13\n\x0fORIGIN_ON_ERROR\x10\x03\x42\x19\n\x17_allow_remember_browser\"\x89\x01\n\x0fProviderOptions\x12\x11\n\x04host\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04ikey\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04skey\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x15\n\x08username\x18\x04 \x01(\tH\x03\x88\x01\x01\x42\x07\n\x05_hostB\x07\n\x05_ikeyB\x07\n\x05_skeyB\x0b\n\t_username\"\xba\x01\n\x06\x41\x63\x63\x65ss\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.vestibule.v1.Access.Kind\x12\x11\n\x04\x63ode\x18\x03 \x01(\tH\x00\x88\x01\x01\"[\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n\x0bKIND_DENIED\x10\x01\x12\x19\n\x15KIND_VALIDATION_ERROR\x10\x02\x12\x11\n\rKIND_ON_ERROR\x10\x03\x42\x07\n\x05_code\"\xd4\x01\n\x0bSideEffects\x12.\n\ruser_metadata\x18\x01 \x01(\x0b\x32\x17.google.protobuf.Struct\x12-\n\x0c\x61pp_metadata\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x30\n\x0fid_token_claims\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x34\n\x13\x61\x63\x63\x65ss_token_claims\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"O\n\x0c\x43ontribution\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x11\n\toperation\x18\x02 \x01(\t\x12\x0b\n\x03won\x18\x03 \x01(\x08\x12\x0f\n\x07summary\x18\x04 \x01(\t\"\x94\x02\n\x0f\x45xecutionReport\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x17\n\x0frevision_sha256\x18\x02 \x01(\t\x12&\n\x07verdict\x18\x03 \x01(\x0e\x32\x15.vestibule.v1.Verdict\x12,\n\twall_time\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x08\x63pu_time\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x1c.vestibule.v1.ExecutionError\x12\x0e\n\x06output\x18\x07 \x01(\t\x12\x18\n\x10output_truncated\x18\x08 \x01(\x08\"=\n\x0e\x45xecutionError\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\x05*v\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n\rOUTCOME_ALLOW\x10\x01\x12\x18\n\x14OUTCOME_MFA_REQUIRED\x10\x02\x12\x10\n\x0cOUTCOME_DENY\x10\x03\x12\x13\n\x0fOUTCOME_SUSPEND\x10\x04*\x95\x01\n\x08Provider\x12\x18\n\x14PROVIDER_UNSPECIFIED\x10\x00\x12\x10\n\x0cPROVIDER_ANY\x10\x01\x12\x15\n\x11PROVIDER_GUARDIAN\x10\x02\x12!\n\x1dPROVIDER_GOOGLE_AUTHENTICATOR\x10\x03\x12\x10\n\x0cPROVIDER_DUO\x10\x04\x12\x11\n\rPROVIDER_NONE\x10\x05*\xe7\x01\n\x06\x46\x61\x63tor\x12\x16\n\x12\x46\x41\x43TOR_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x46\x41\x43TOR_PUSH_NOTIFICATION\x10\x01\x12\x0e\n\nFACTOR_SMS\x10\x02\x12\x10\n\x0c\x46\x41\x43TOR_VOICE\x10\x03\x12\x0e\n\nFACTOR_OTP\x10\x04\x12\x10\n\x0c\x46\x41\x43TOR_EMAIL\x10\x05\x12\x1b\n\x17\x46\x41\x43TOR_WEBAUTHN_ROAMING\x10\x06\x12\x1c\n\x18\x46\x41\x43TOR_WEBAUTHN_PLATFORM\x10\x07\x12\x18\n\x14\x46\x41\x43TOR_RECOVERY_CODE\x10\x08\x12\x0e\n\nFACTOR_DUO\x10\t*\xd1\x01\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x15\n\x11VERDICT_COMPLETED\x10\x01\x12\x12\n\x0eVERDICT_RAISED\x10\x02\x12\x14\n\x10VERDICT_REJECTED\x10\x03\x12\x15\n\x11VERDICT_TIMED_OUT\x10\x04\x12\x15\n\x11VERDICT_EXHAUSTED\x10\x05\x12\x14\n\x10VERDICT_VIOLATED\x10\x06\x12\x13\n\x0fVERDICT_CRASHED\x10\x07\x12\x13\n\x0fVERDICT_SKIPPED\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bvestibule/v1/decision.proto\x12\x0cvestibule.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa8\x03\n\x08\x44\x65\x63ision\x12&\n\x07outcome\x18\x01 \x01(\x0e\x32\x15.vestibule.v1.Outcome\x12.\n\x0bmultifactor\x18\x02 \x01(\x0b\x32\x19.vestibule.v1.Multifactor\x12$\n\x06\x61\x63\x63\x65ss\x18\x03 \x01(\x0b\x32\x14.vestibule.v1.Access\x12/\n\x0cside_effects\x18\x04 \x01(\x0b\x32\x19.vestibule.v1.SideEffects\x12\x10\n\x08\x64\x65graded\x18\x05 \x01(\x08\x12\x18\n\x10\x64\x65graded_reasons\x18\x06 \x03(\t\x12\x31\n\rcontributions\x18\x07 \x03(\x0b\x32\x1a.vestibule.v1.Contribution\x12\x31\n\nexecutions\x18\x08 \x03(\x0b\x32\x1d.vestibule.v1.ExecutionReport\x12\x13\n\x0b\x64\x65\x63ision_id\x18\t \x01(\t\x12\x18\n\x10\x63\x61talog_revision\x18\n \x01(\x03\x12,\n\twall_time\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\"\x89\x03\n\x0bMultifactor\x12(\n\x08provider\x18\x01 \x01(\x0e\x32\x16.vestibule.v1.Provider\x12#\n\x16\x61llow_remember_browser\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x37\n\x10provider_options\x18\x03 \x01(\x0b\x32\x1d.vestibule.v1.ProviderOptions\x12%\n\x07\x66\x61\x63tors\x18\x04 \x03(\x0e\x32\x14.vestibule.v1.Factor\x12\x30\n\x06origin\x18\x05 \x01(\x0e\x32 .vestibule.v1.Multifactor.Origin\x12!\n\x19ignore_remembered_browser\x18\x06 \x01(\x08\"[\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x11\n\rORIGIN_ACTION\x10\x01\x12\x11\n\rORIGIN_POLICY\x10\x02\x12\x13\n\x0fORIGIN_ON_ERROR\x10\x03\x42\x19\n\x17_allow_remember_browser\"\x89\x01\n\x0fProviderOptions\x12\x11\n\x04host\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04ikey\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04skey\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x15\n\x08username\x18\x04 \x01(\tH\x03\x88\x01\x01\x42\x07\n\x05_hostB\x07\n\x05_ikeyB\x07\n\x05_skeyB\x0b\n\t_username\"\xf5\x01\n\x06\x41\x63\x63\x65ss\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.vestibule.v1.Access.Kind\x12\x11\n\x04\x63ode\x18\x03 \x01(\tH\x00\x88\x01\x01\"\x95\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n\x0bKIND_DENIED\x10\x01\x12\x19\n\x15KIND_VALIDATION_ERROR\x10\x02\x12\x11\n\rKIND_ON_ERROR\x10\x03\x12\x18\n\x14KIND_SESSION_REVOKED\x10\x04\x12\x1e\n\x1aKIND_REFRESH_TOKEN_REVOKED\x10\x05\x42\x07\n\x05_code\"\xeb\x02\n\x0bSideEffects\x12.\n\ruser_metadata\x18\x01 \x01(\x0b\x32\x17.google.protobuf.Struct\x12-\n\x0c\x61pp_metadata\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x30\n\x0fid_token_claims\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x34\n\x13\x61\x63\x63\x65ss_token_claims\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x14\n\x0cscopes_added\x18\x05 \x03(\t\x12\x16\n\x0escopes_removed\x18\x06 \x03(\t\x12-\n\x07session\x18\x07 \x01(\x0b\x32\x1c.vestibule.v1.SessionChanges\x12\x38\n\rrefresh_token\x18\x08 \x01(\x0b\x32!.vestibule.v1.RefreshTokenChanges\"\x93\x02\n\x0eSessionChanges\x12\x0e\n\x06revoke\x18\x01 \x01(\x08\x12\x1f\n\x17preserve_refresh_tokens\x18\x02 \x01(\x08\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0fidle_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x0b\x63ookie_mode\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x16\n\x0e\x65vict_metadata\x18\x06 \x01(\x08\x12)\n\x08metadata\x18\x07 \x01(\x0b\x32\x17.google.protobuf.StructB\x0e\n\x0c_cookie_mode\"\xcd\x01\n\x13RefreshTokenChanges\x12\x0e\n\x06revoke\x18\x01 \x01(\x08\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0fidle_expires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x65vict_metadata\x18\x04 \x01(\x08\x12)\n\x08metadata\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\"O\n\x0c\x43ontribution\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x11\n\toperation\x18\x02 \x01(\t\x12\x0b\n\x03won\x18\x03 \x01(\x08\x12\x0f\n\x07summary\x18\x04 \x01(\t\"\x94\x02\n\x0f\x45xecutionReport\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x17\n\x0frevision_sha256\x18\x02 \x01(\t\x12&\n\x07verdict\x18\x03 \x01(\x0e\x32\x15.vestibule.v1.Verdict\x12,\n\twall_time\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x08\x63pu_time\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12+\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x1c.vestibule.v1.ExecutionError\x12\x0e\n\x06output\x18\x07 \x01(\t\x12\x18\n\x10output_truncated\x18\x08 \x01(\x08\"=\n\x0e\x45xecutionError\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\x05*v\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n\rOUTCOME_ALLOW\x10\x01\x12\x18\n\x14OUTCOME_MFA_REQUIRED\x10\x02\x12\x10\n\x0cOUTCOME_DENY\x10\x03\x12\x13\n\x0fOUTCOME_SUSPEND\x10\x04*\x95\x01\n\x08Provider\x12\x18\n\x14PROVIDER_UNSPECIFIED\x10\x00\x12\x10\n\x0cPROVIDER_ANY\x10\x01\x12\x15\n\x11PROVIDER_GUARDIAN\x10\x02\x12!\n\x1dPROVIDER_GOOGLE_AUTHENTICATOR\x10\x03\x12\x10\n\x0cPROVIDER_DUO\x10\x04\x12\x11\n\rPROVIDER_NONE\x10\x05*\xe7\x01\n\x06\x46\x61\x63tor\x12\x16\n\x12\x46\x41\x43TOR_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x46\x41\x43TOR_PUSH_NOTIFICATION\x10\x01\x12\x0e\n\nFACTOR_SMS\x10\x02\x12\x10\n\x0c\x46\x41\x43TOR_VOICE\x10\x03\x12\x0e\n\nFACTOR_OTP\x10\x04\x12\x10\n\x0c\x46\x41\x43TOR_EMAIL\x10\x05\x12\x1b\n\x17\x46\x41\x43TOR_WEBAUTHN_ROAMING\x10\x06\x12\x1c\n\x18\x46\x41\x43TOR_WEBAUTHN_PLATFORM\x10\x07\x12\x18\n\x14\x46\x41\x43TOR_RECOVERY_CODE\x10\x08\x12\x0e\n\nFACTOR_DUO\x10\t*\xd1\x01\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x15\n\x11VERDICT_COMPLETED\x10\x01\x12\x12\n\x0eVERDICT_RAISED\x10\x02\x12\x14\n\x10VERDICT_REJECTED\x10\x03\x12\x15\n\x11VERDICT_TIMED_OUT\x10\x04\x12\x15\n\x11VERDICT_EXHAUSTED\x10\x05\x12\x14\n\x10VERDICT_VIOLATED\x10\x06\x12\x13\n\x0fVERDICT_CRASHED\x10\x07\x12\x13\n\x0fVERDICT_SKIPPED\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'vestibule.v1.decision_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OUTCOME']._serialized_start=1897
-  _globals['_OUTCOME']._serialized_end=2015
-  _globals['_PROVIDER']._serialized_start=2018
-  _globals['_PROVIDER']._serialized_end=2167
-  _globals['_FACTOR']._serialized_start=2170
-  _globals['_FACTOR']._serialized_end=2401
-  _globals['_VERDICT']._serialized_start=2404
-  _globals['_VERDICT']._serialized_end=2613
-  _globals['_DECISION']._serialized_start=108
-  _globals['_DECISION']._serialized_end=532
-  _globals['_MULTIFACTOR']._serialized_start=535
-  _globals['_MULTIFACTOR']._serialized_end=928
-  _globals['_MULTIFACTOR_ORIGIN']._serialized_start=810
-  _globals['_MULTIFACTOR_ORIGIN']._serialized_end=901
-  _globals['_PROVIDEROPTIONS']._serialized_start=931
-  _globals['_PROVIDEROPTIONS']._serialized_end=1068
-  _globals['_ACCESS']._serialized_start=1071
-  _globals['_ACCESS']._serialized_end=1257
-  _globals['_ACCESS_KIND']._serialized_start=1157
-  _globals['_ACCESS_KIND']._serialized_end=1248
-  _globals['_SIDEEFFECTS']._serialized_start=1260
-  _globals['_SIDEEFFECTS']._serialized_end=1472
-  _globals['_CONTRIBUTION']._serialized_start=1474
-  _globals['_CONTRIBUTION']._serialized_end=1553
-  _globals['_EXECUTIONREPORT']._serialized_start=1556
-  _globals['_EXECUTIONREPORT']._serialized_end=1832
-  _globals['_EXECUTIONERROR']._serialized_start=1834
-  _globals['_EXECUTIONERROR']._serialized_end=1895
+  _globals['_OUTCOME']._serialized_start=2626
+  _globals['_OUTCOME']._serialized_end=2744
+  _globals['_PROVIDER']._serialized_start=2747
+  _globals['_PROVIDER']._serialized_end=2896
+  _globals['_FACTOR']._serialized_start=2899
+  _globals['_FACTOR']._serialized_end=3130
+  _globals['_VERDICT']._serialized_start=3133
+  _globals['_VERDICT']._serialized_end=3342
+  _globals['_DECISION']._serialized_start=141
+  _globals['_DECISION']._serialized_end=565
+  _globals['_MULTIFACTOR']._serialized_start=568
+  _globals['_MULTIFACTOR']._serialized_end=961
+  _globals['_MULTIFACTOR_ORIGIN']._serialized_start=843
+  _globals['_MULTIFACTOR_ORIGIN']._serialized_end=934
+  _globals['_PROVIDEROPTIONS']._serialized_start=964
+  _globals['_PROVIDEROPTIONS']._serialized_end=1101
+  _globals['_ACCESS']._serialized_start=1104
+  _globals['_ACCESS']._serialized_end=1349
+  _globals['_ACCESS_KIND']._serialized_start=1191
+  _globals['_ACCESS_KIND']._serialized_end=1340
+  _globals['_SIDEEFFECTS']._serialized_start=1352
+  _globals['_SIDEEFFECTS']._serialized_end=1715
+  _globals['_SESSIONCHANGES']._serialized_start=1718
+  _globals['_SESSIONCHANGES']._serialized_end=1993
+  _globals['_REFRESHTOKENCHANGES']._serialized_start=1996
+  _globals['_REFRESHTOKENCHANGES']._serialized_end=2201
+  _globals['_CONTRIBUTION']._serialized_start=2203
+  _globals['_CONTRIBUTION']._serialized_end=2282
+  _globals['_EXECUTIONREPORT']._serialized_start=2285
+  _globals['_EXECUTIONREPORT']._serialized_end=2561
+  _globals['_EXECUTIONERROR']._serialized_start=2563
+  _globals['_EXECUTIONERROR']._serialized_end=2624
 # @@protoc_insertion_point(module_scope)

@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -155,10 +156,14 @@ class Access(_message.Message):
         KIND_DENIED: _ClassVar[Access.Kind]
         KIND_VALIDATION_ERROR: _ClassVar[Access.Kind]
         KIND_ON_ERROR: _ClassVar[Access.Kind]
+        KIND_SESSION_REVOKED: _ClassVar[Access.Kind]
+        KIND_REFRESH_TOKEN_REVOKED: _ClassVar[Access.Kind]
     KIND_UNSPECIFIED: Access.Kind
     KIND_DENIED: Access.Kind
     KIND_VALIDATION_ERROR: Access.Kind
     KIND_ON_ERROR: Access.Kind
+    KIND_SESSION_REVOKED: Access.Kind
+    KIND_REFRESH_TOKEN_REVOKED: Access.Kind
     REASON_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
@@ -168,16 +173,56 @@ class Access(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., kind: _Optional[_Union[Access.Kind, str]] = ..., code: _Optional[str] = ...) -> None: ...
 
 class SideEffects(_message.Message):
-    __slots__ = ("user_metadata", "app_metadata", "id_token_claims", "access_token_claims")
+    __slots__ = ("user_metadata", "app_metadata", "id_token_claims", "access_token_claims", "scopes_added", "scopes_removed", "session", "refresh_token")
     USER_METADATA_FIELD_NUMBER: _ClassVar[int]
     APP_METADATA_FIELD_NUMBER: _ClassVar[int]
     ID_TOKEN_CLAIMS_FIELD_NUMBER: _ClassVar[int]
     ACCESS_TOKEN_CLAIMS_FIELD_NUMBER: _ClassVar[int]
+    SCOPES_ADDED_FIELD_NUMBER: _ClassVar[int]
+    SCOPES_REMOVED_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    REFRESH_TOKEN_FIELD_NUMBER: _ClassVar[int]
     user_metadata: _struct_pb2.Struct
     app_metadata: _struct_pb2.Struct
     id_token_claims: _struct_pb2.Struct
     access_token_claims: _struct_pb2.Struct
-    def __init__(self, user_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., app_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., id_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., access_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    scopes_added: _containers.RepeatedScalarFieldContainer[str]
+    scopes_removed: _containers.RepeatedScalarFieldContainer[str]
+    session: SessionChanges
+    refresh_token: RefreshTokenChanges
+    def __init__(self, user_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., app_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., id_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., access_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., scopes_added: _Optional[_Iterable[str]] = ..., scopes_removed: _Optional[_Iterable[str]] = ..., session: _Optional[_Union[SessionChanges, _Mapping]] = ..., refresh_token: _Optional[_Union[RefreshTokenChanges, _Mapping]] = ...) -> None: ...
+
+class SessionChanges(_message.Message):
+    __slots__ = ("revoke", "preserve_refresh_tokens", "expires_at", "idle_expires_at", "cookie_mode", "evict_metadata", "metadata")
+    REVOKE_FIELD_NUMBER: _ClassVar[int]
+    PRESERVE_REFRESH_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    IDLE_EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    COOKIE_MODE_FIELD_NUMBER: _ClassVar[int]
+    EVICT_METADATA_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    revoke: bool
+    preserve_refresh_tokens: bool
+    expires_at: _timestamp_pb2.Timestamp
+    idle_expires_at: _timestamp_pb2.Timestamp
+    cookie_mode: str
+    evict_metadata: bool
+    metadata: _struct_pb2.Struct
+    def __init__(self, revoke: _Optional[bool] = ..., preserve_refresh_tokens: _Optional[bool] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idle_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cookie_mode: _Optional[str] = ..., evict_metadata: _Optional[bool] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class RefreshTokenChanges(_message.Message):
+    __slots__ = ("revoke", "expires_at", "idle_expires_at", "evict_metadata", "metadata")
+    REVOKE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    IDLE_EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    EVICT_METADATA_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    revoke: bool
+    expires_at: _timestamp_pb2.Timestamp
+    idle_expires_at: _timestamp_pb2.Timestamp
+    evict_metadata: bool
+    metadata: _struct_pb2.Struct
+    def __init__(self, revoke: _Optional[bool] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idle_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., evict_metadata: _Optional[bool] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class Contribution(_message.Message):
     __slots__ = ("action", "operation", "won", "summary")
