@@ -241,6 +241,8 @@ class FlowRunner:
                 # Executions are pure, so a worker that died through no fault of the tenant's code costs one retry. One
                 # that never began costs half a second at most: another is tried while there is time.
                 self._metrics.flow_retried()
+                # Should it be the code that it died of, the next worker compiles again.
+                plan.keep(())
                 lost += end is End.LOST
                 unbegun += end is End.UNBEGUN
                 if lost > 1 or unbegun > _UNBEGUN_MAX:
@@ -372,15 +374,25 @@ class FlowRunner:
             return
         plan = self._plan(flow, snapshot)
         steps, _ = plan.steps(0, worker.revisions)
-        await self.check(worker, steps, len(plan.bindings))
+        fresh = not plan.compiled and not worker.executions
+        try:
+            answer = await self.check(worker, steps, len(plan.bindings), return_code=fresh)
+        except WorkerError:
+            # Should it be the code that it died of, the next worker compiles again.
+            plan.keep(())
+            raise
+        if fresh and answer.codes:
+            plan.keep(answer.codes)
 
-    async def check(self, worker: Worker, flow: bytes, count: int) -> reply.Reply:
+    async def check(self, worker: Worker, flow: bytes, count: int, *, return_code: bool = False) -> reply.Reply:
         """Let a worker compile the steps of serialized FlowSteps and run none of them.
 
         Raises: WorkerError: the worker did not survive it, or lies.
         """
         nonce = self._next_nonce()
-        question = worker_pb2.RunFlow(nonce=nonce, check_only=True, budget_us=1, flow=flow).SerializeToString()
+        question = worker_pb2.RunFlow(
+            nonce=nonce, check_only=True, budget_us=1, flow=flow, return_code=return_code
+        ).SerializeToString()
         limit_ns = COMPILE_BUDGET_NS * max(count, 1)
         worker.started(nonce, (), time.monotonic_ns(), COMPILE_BUDGET_NS, limit_ns)
         self._watchdog.watch(worker)

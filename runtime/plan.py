@@ -14,7 +14,7 @@ from runtime.answers import Answers
 from runtime.core.model import OnError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from runtime.catalog.base import Flow
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Plan:
     """A flow ready to be sent, from any of its steps on."""
 
-    __slots__ = ("_sources", "_tails", "all_steps", "answers", "bindings", "budgets_ns", "flow", "revisions")
+    __slots__ = ("_codes", "_sources", "_tails", "all_steps", "answers", "bindings", "budgets_ns", "flow", "revisions")
 
     def __init__(self, flow: Flow, sources: Mapping[str, str], action_timeout_us: int, handler: str = "") -> None:
         self.flow = flow
@@ -33,6 +33,7 @@ class Plan:
         self.budgets_ns = tuple(budget_us * 1000 for budget_us in budgets_us)
         self.revisions = tuple(binding.revision for binding in flow.bindings)
         self._sources = sources
+        self._codes: dict[str, bytes] = {}
         steps = [
             worker_pb2.Step(
                 action=binding.action,
@@ -52,13 +53,30 @@ class Plan:
     def steps(self, start: int, known: set[str]) -> tuple[bytes, bool]:
         """Return the serialized steps from `start` on, and whether sources are among them.
 
-        A source is included where the worker has not compiled that revision yet; `known` is updated.
+        A source, or the code that a worker of this tenant made of it, is included where the worker has not seen that
+        revision yet; `known` is updated.
         """
         if known.issuperset(self.revisions[start:]):
             return self._tails[start], False
         flow = worker_pb2.FlowSteps.FromString(self._tails[start])
         for step, revision in zip(flow.steps, self.revisions[start:], strict=True):
             if revision not in known:
-                step.source = self._sources[revision]
+                code = self._codes.get(revision)
+                if code is None:
+                    step.source = self._sources[revision]
+                else:
+                    step.code = code
                 known.add(revision)
         return flow.SerializeToString(), True
+
+    @property
+    def compiled(self) -> bool:
+        """Is the code of every revision known?"""
+        return self._codes.keys() >= set(self.revisions)
+
+    def keep(self, codes: Sequence[bytes]) -> None:
+        """Remember what a worker compiled, one code for each binding or none at all, for this tenant's other workers.
+
+        It must come from a worker that has seen no event: what a login did to one would otherwise outlive it.
+        """
+        self._codes = dict(zip(self.revisions, codes, strict=True)) if codes else {}

@@ -73,6 +73,11 @@ def flow_reply(
     return b"".join((head, *steps, _RETIRE)) if retire else head + b"".join(steps)
 
 
+def codes(marshalled: Sequence[bytes]) -> bytes:
+    """Serialize the `codes` member of a FlowReply, to be appended to one."""
+    return b"".join(b"".join((b"\x32", varint(len(code)), code)) for code in marshalled)
+
+
 def usual_reply(data: bytes, nonce: int) -> tuple[Sequence[int], Sequence[int], bytes] | None:
     """Read what `flow_reply` wrote for a worker that stays: wall times, processor times, and the steps as they stand.
 

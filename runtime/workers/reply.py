@@ -32,12 +32,16 @@ _LINE_MAX: Final = 1_000_000
 
 @dataclass(slots=True)
 class Reply:
-    """A reply whose reports are not parsed yet. There are as many times as reports."""
+    """A reply whose reports are not parsed yet. There are as many times as reports.
+
+    `codes` are opaque here: the daemon never loads them.
+    """
 
     steps: tuple[bytes, ...]
     wall_us: Sequence[int]
     cpu_us: Sequence[int]
     retire: bool
+    codes: tuple[bytes, ...] = ()
 
     @property
     def key(self) -> bytes:
@@ -63,7 +67,10 @@ def parse(data: bytes, nonce: int | None, asked: int) -> Reply:
         raise ProtocolViolation(f"a reply reports {len(steps)} steps; {asked} were asked for")
     if not len(steps) == len(wall_us) == len(cpu_us):
         raise ProtocolViolation("a reply has not one time for each step")
-    return Reply(steps, wall_us, cpu_us, reply.retire)
+    codes = tuple(reply.codes)
+    if codes and len(codes) != asked:
+        raise ProtocolViolation(f"a reply holds the code of {len(codes)} steps; {asked} were asked for")
+    return Reply(steps, wall_us, cpu_us, reply.retire, codes)
 
 
 def executions(reply: Reply, bindings: Sequence[Binding], output_bytes: int) -> list[Execution]:

@@ -17,7 +17,7 @@ class ExecuteEnvelope(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[bytes] = ...) -> None: ...
 
 class RunFlow(_message.Message):
-    __slots__ = ("nonce", "event", "flow", "now_ns", "seed", "budget_us", "check_only", "output_bytes")
+    __slots__ = ("nonce", "event", "flow", "now_ns", "seed", "budget_us", "check_only", "output_bytes", "earlier", "return_code")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     FLOW_FIELD_NUMBER: _ClassVar[int]
@@ -26,6 +26,8 @@ class RunFlow(_message.Message):
     BUDGET_US_FIELD_NUMBER: _ClassVar[int]
     CHECK_ONLY_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    EARLIER_FIELD_NUMBER: _ClassVar[int]
+    RETURN_CODE_FIELD_NUMBER: _ClassVar[int]
     nonce: int
     event: bytes
     flow: bytes
@@ -34,7 +36,9 @@ class RunFlow(_message.Message):
     budget_us: int
     check_only: bool
     output_bytes: int
-    def __init__(self, nonce: _Optional[int] = ..., event: _Optional[bytes] = ..., flow: _Optional[bytes] = ..., now_ns: _Optional[int] = ..., seed: _Optional[bytes] = ..., budget_us: _Optional[int] = ..., check_only: _Optional[bool] = ..., output_bytes: _Optional[int] = ...) -> None: ...
+    earlier: _containers.RepeatedCompositeFieldContainer[Command]
+    return_code: bool
+    def __init__(self, nonce: _Optional[int] = ..., event: _Optional[bytes] = ..., flow: _Optional[bytes] = ..., now_ns: _Optional[int] = ..., seed: _Optional[bytes] = ..., budget_us: _Optional[int] = ..., check_only: _Optional[bool] = ..., output_bytes: _Optional[int] = ..., earlier: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., return_code: _Optional[bool] = ...) -> None: ...
 
 class FlowSteps(_message.Message):
     __slots__ = ("steps",)
@@ -43,7 +47,7 @@ class FlowSteps(_message.Message):
     def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ...) -> None: ...
 
 class Step(_message.Message):
-    __slots__ = ("action", "revision", "source", "budget_us", "secrets", "stop_on_failure", "handler")
+    __slots__ = ("action", "revision", "source", "budget_us", "secrets", "stop_on_failure", "handler", "code")
     class SecretsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +62,7 @@ class Step(_message.Message):
     SECRETS_FIELD_NUMBER: _ClassVar[int]
     STOP_ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
     HANDLER_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
     action: str
     revision: bytes
     source: str
@@ -65,35 +70,40 @@ class Step(_message.Message):
     secrets: _containers.ScalarMap[str, str]
     stop_on_failure: bool
     handler: str
-    def __init__(self, action: _Optional[str] = ..., revision: _Optional[bytes] = ..., source: _Optional[str] = ..., budget_us: _Optional[int] = ..., secrets: _Optional[_Mapping[str, str]] = ..., stop_on_failure: _Optional[bool] = ..., handler: _Optional[str] = ...) -> None: ...
+    code: bytes
+    def __init__(self, action: _Optional[str] = ..., revision: _Optional[bytes] = ..., source: _Optional[str] = ..., budget_us: _Optional[int] = ..., secrets: _Optional[_Mapping[str, str]] = ..., stop_on_failure: _Optional[bool] = ..., handler: _Optional[str] = ..., code: _Optional[bytes] = ...) -> None: ...
 
 class FlowReply(_message.Message):
-    __slots__ = ("nonce", "steps", "wall_us", "cpu_us", "retire")
+    __slots__ = ("nonce", "steps", "wall_us", "cpu_us", "retire", "codes")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     WALL_US_FIELD_NUMBER: _ClassVar[int]
     CPU_US_FIELD_NUMBER: _ClassVar[int]
     RETIRE_FIELD_NUMBER: _ClassVar[int]
+    CODES_FIELD_NUMBER: _ClassVar[int]
     nonce: int
     steps: _containers.RepeatedCompositeFieldContainer[StepReport]
     wall_us: _containers.RepeatedScalarFieldContainer[int]
     cpu_us: _containers.RepeatedScalarFieldContainer[int]
     retire: bool
-    def __init__(self, nonce: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[StepReport, _Mapping]]] = ..., wall_us: _Optional[_Iterable[int]] = ..., cpu_us: _Optional[_Iterable[int]] = ..., retire: _Optional[bool] = ...) -> None: ...
+    codes: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, nonce: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[StepReport, _Mapping]]] = ..., wall_us: _Optional[_Iterable[int]] = ..., cpu_us: _Optional[_Iterable[int]] = ..., retire: _Optional[bool] = ..., codes: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class FlowReplyEnvelope(_message.Message):
-    __slots__ = ("nonce", "steps", "wall_us", "cpu_us", "retire")
+    __slots__ = ("nonce", "steps", "wall_us", "cpu_us", "retire", "codes")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     WALL_US_FIELD_NUMBER: _ClassVar[int]
     CPU_US_FIELD_NUMBER: _ClassVar[int]
     RETIRE_FIELD_NUMBER: _ClassVar[int]
+    CODES_FIELD_NUMBER: _ClassVar[int]
     nonce: int
     steps: _containers.RepeatedScalarFieldContainer[bytes]
     wall_us: _containers.RepeatedScalarFieldContainer[int]
     cpu_us: _containers.RepeatedScalarFieldContainer[int]
     retire: bool
-    def __init__(self, nonce: _Optional[int] = ..., steps: _Optional[_Iterable[bytes]] = ..., wall_us: _Optional[_Iterable[int]] = ..., cpu_us: _Optional[_Iterable[int]] = ..., retire: _Optional[bool] = ...) -> None: ...
+    codes: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, nonce: _Optional[int] = ..., steps: _Optional[_Iterable[bytes]] = ..., wall_us: _Optional[_Iterable[int]] = ..., cpu_us: _Optional[_Iterable[int]] = ..., retire: _Optional[bool] = ..., codes: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class StepReport(_message.Message):
     __slots__ = ("verdict", "commands", "error_type", "error_message", "error_line", "output", "output_truncated", "faults")
