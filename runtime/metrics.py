@@ -1,6 +1,6 @@
 """Every metric of the daemon: names, labels, buckets, and recorders cheap enough for the hot path.
 
-Knows: what is counted and what it is called. Must not know: gRPC objects, processes, tenants (no label names one).
+Knows: what is counted and what it is called. Must not know: gRPC objects, processes, tenants (`tenant_cpu` names them).
 Called by: the rpc handler, the flow, the pool and the daemon, all on the event loop; the HTTP thread reads.
 
 A login makes about ten observations. `prometheus_client`'s own cost several microseconds each because they lock; here
@@ -17,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from runtime.core.model import Verdict
+from runtime.tenant_cpu import TenantCpu
 
 # They straddle what is promised: half a millisecond for a warm flow, the 5 s budget of a flow.
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -138,6 +139,8 @@ class Metrics:
         self._catalog_healthy = False
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(_Exporter(self))
+        self.tenant_cpu = TenantCpu()
+        self.registry.register(self.tenant_cpu)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)

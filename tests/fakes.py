@@ -45,6 +45,10 @@ class FakeSpawned:
         """Note the kill instead of sending a signal."""
         self._killed.append(self.id)
 
+    def host_pid(self) -> int:
+        """Say that there is no process."""
+        return -1
+
     def close(self) -> None:
         """Release everything, as the daemon does with a dead worker."""
         self.closed = True

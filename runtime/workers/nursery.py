@@ -18,7 +18,7 @@ from vestibule.worker.v1 import worker_pb2
 from runtime.errors import WorkerError, WorkerStartError
 from runtime.loss import CRASH_SIGNALS
 from runtime.metrics import KillReason
-from runtime.workers.worker import Worker
+from runtime.workers.worker import State, Worker
 
 if TYPE_CHECKING:
     from runtime.config import Config
@@ -101,6 +101,13 @@ class Nursery:
     def __len__(self) -> int:
         """Count the workers that live."""
         return len(self._alive)
+
+    def read_meters(self) -> None:
+        """Count the processor time of every worker that may have spent some since it was read last."""
+        for worker in self._alive:
+            meter = worker.meter
+            if meter is not None and (worker.sent_ns >= meter.read_ns or worker.state is State.RUNNING):
+                meter.read()
 
     @property
     def zygote_alive(self) -> bool:

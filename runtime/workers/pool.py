@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, WorkerStartError
 from runtime.metrics import KillReason
+from runtime.workers.meter import Meter
 from runtime.workers.nursery import Nursery
 from runtime.workers.worker import State, Worker
 
@@ -240,6 +242,7 @@ class Pool:
 
     def _bind(self, worker: Worker, slot: _Slot) -> None:
         worker.tenant = slot.tenant
+        worker.meter = Meter(worker.spawned, partial(self._metrics.tenant_cpu.spent, slot.tenant))
         slot.workers += 1
 
     def _want(self, slot: _Slot) -> None:
@@ -401,7 +404,8 @@ class Pool:
             self._refill()
 
     def _sweep(self) -> None:
-        """Let go of workers whose tenants have not logged in for a while."""
+        """Read the meters of those who ran; let go of workers whose tenants have not logged in for a while."""
+        self._nursery.read_meters()
         before_s = self._loop.time() - self._settings.idle_s
         for worker in list(self._idle):
             if worker.idle_since_s > before_s:

@@ -18,6 +18,7 @@ from sandbox import journal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runtime.workers.meter import Meter
     from runtime.workers.zygote import SpawnedWorker
 
 _LENGTH: Final = struct.Struct(">I")
@@ -69,6 +70,7 @@ class Worker:
         "kill_reason",
         "last_entry",
         "leased",
+        "meter",
         "nonce",
         "plan",
         "reply_max",
@@ -117,6 +119,8 @@ class Worker:
         self.kill_reason: KillReason | None = None
         self.last_entry: journal.Entry | None = None
         self.leased = False
+        self.meter: Meter | None = None
+        """Its processor time, once it is bound to who pays for it."""
         loop.add_reader(self._fd, self._on_readable)
         self._reader_on = True
 
@@ -239,6 +243,8 @@ class Worker:
             return
         if self.kill_reason is None:
             self.kill_reason = reason
+        if self.meter is not None:
+            self.meter.read()
         try:
             self.spawned.kill()
         except PermissionError:
@@ -264,6 +270,8 @@ class Worker:
     def _dead(self) -> None:
         if self.state is State.DEAD:
             return
+        if self.meter is not None:
+            self.meter.close(self.sent_ns if self.state is State.RUNNING else 0)
         self.state = State.DEAD
         if self._reader_on:
             self._loop.remove_reader(self._fd)

@@ -1,0 +1,69 @@
+"""What a worker takes of the processor, by the kernel's clock of its process: nothing that a worker says.
+
+Knows the worker's process id and pidfd. Must not know tenants or metrics. Made by the pool when a worker is bound, read
+when it is swept, killed or found dead, so that a login pays nothing for it.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runtime.workers.zygote import SpawnedWorker
+
+# The clock of a whole process in the kernel's numbering of clocks: see clock_getcpuclockid(3).
+_CLOCK_BITS: Final = 3
+_CPUCLOCK_SCHED: Final = 2
+
+
+class Meter:
+    """Tells `spent` the seconds since it was read last. They include all that the worker did since it was bound."""
+
+    __slots__ = ("_clock", "_seen_s", "_spawned", "_spent", "read_ns")
+
+    def __init__(self, spawned: SpawnedWorker, spent: Callable[[float], None]) -> None:
+        self._spawned = spawned
+        self._spent = spent
+        pid = spawned.host_pid()
+        self._clock = (~pid << _CLOCK_BITS) | _CPUCLOCK_SCHED if pid > 0 else 0
+        self._seen_s = self._now() or 0.0
+        self.read_ns = time.monotonic_ns()
+        """When it was read last, by CLOCK_MONOTONIC."""
+
+    def read(self) -> bool:
+        """Count what was spent since the last reading; False when the process is gone and took its clock along."""
+        now_s = self._now()
+        if now_s is None:
+            return False
+        self.read_ns = time.monotonic_ns()
+        self._spent(max(0.0, now_s - self._seen_s))
+        self._seen_s = now_s
+        return True
+
+    def close(self, running_since_ns: int) -> None:
+        """Read for the last time.
+
+        Args:
+            running_since_ns: when the question was asked that a worker died of; 0 when it was asked none. If its clock
+                cannot be read any more, all time since then is counted: a crash must not be a way to run for nothing.
+        """
+        if self._clock and not self.read() and running_since_ns:
+            self._spent(max(0, time.monotonic_ns() - max(running_since_ns, self.read_ns)) / 1e9)
+
+    def _now(self) -> float | None:
+        if not self._clock:
+            return None
+        try:
+            now_s = time.clock_gettime(self._clock)
+            # The number may be somebody else's by now; it was the worker's if the worker is still there after the look.
+            signal.pidfd_send_signal(self._spawned.pidfd, 0)
+        except PermissionError:
+            # It is there, and of another user.
+            return now_s
+        except OSError:
+            return None
+        return now_s

@@ -1,0 +1,92 @@
+"""Processor time by tenant is the kernel's: of real processes, killed workers and idle ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runtime.workers.meter import Meter
+from tests.daemon_rig import BOB, GATE, LOOP, Serve, tenant, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BURN = "import sys, time\nwhile time.process_time() < 0.2: pass\nprint('burnt', flush=True)\nsys.stdin.read()\n"
+STUCK = "def on_execute_post_login(event, api):\n    max(range(10 ** 12))\n"
+
+
+@pytest.fixture
+def burner() -> Iterator[Any]:
+    """A process that spends 0.2 s once it has been let loose."""
+    process = subprocess.Popen([sys.executable, "-c", BURN], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    pidfd = os.pidfd_open(process.pid)
+    yield SimpleNamespace(process=process, pidfd=pidfd, host_pid=lambda: process.pid)
+    process.kill()
+    process.communicate()
+    os.close(pidfd)
+
+
+def test_a_meter_reads_the_kernels_clock_of_the_process(burner: Any) -> None:
+    """What is told is what the process spent since the meter was made, each second once."""
+    told: list[float] = []
+    meter = Meter(burner, told.append)
+    assert burner.process.stdout.readline() == b"burnt\n"
+    assert meter.read()
+    assert 0.1 < sum(told) < 0.5
+    before = sum(told)
+    assert meter.read()
+    assert sum(told) - before < 0.05
+
+
+def test_a_process_that_is_gone_is_charged_for_the_time_it_was_asked_for(burner: Any) -> None:
+    """When the clock went with the process, the time since the question counts; an idle one's death costs nothing."""
+    told: list[float] = []
+    meter, idle = Meter(burner, told.append), Meter(burner, told.append)
+    asked_ns = time.monotonic_ns()
+    burner.process.kill()
+    burner.process.wait()
+    time.sleep(0.05)
+    assert not meter.read()
+    idle.close(0)
+    assert told == []
+    meter.close(asked_ns)
+    assert 0.05 <= sum(told) <= (time.monotonic_ns() - asked_ns) / 1e9
+
+
+def test_a_worker_without_a_process_id_is_not_metered() -> None:
+    """Where /proc does not tell the number, nothing is counted and nothing fails."""
+    told: list[float] = []
+    meter = Meter(SimpleNamespace(host_pid=lambda: -1, pidfd=-1), told.append)  # type: ignore[arg-type]
+    assert not meter.read()
+    meter.close(1)
+    assert told == []
+
+
+def test_a_loop_is_charged_to_its_tenant_and_not_to_its_neighbour(serve: Serve) -> None:
+    """Whoever loops until it is stopped has spent about its budget each time; a neighbour its few milliseconds."""
+    logins, budget_s = 4, 0.25
+    daemon = serve()
+    daemon.publish(tenant("loops", LOOP, timeout_ms=int(budget_s * 1000)), tenant("stuck", STUCK, timeout_ms=250))
+    daemon.publish(tenant("quiet", GATE))
+    for _ in range(logins):
+        for name in ("loops", "stuck", "quiet"):
+            daemon.call(name, BOB)
+
+    def spent(name: str) -> float:
+        try:
+            return daemon.metric("vestibule_tenant_cpu_seconds_total", tenant=name)
+        except AssertionError:
+            return 0.0
+
+    # A killed one was read as it was killed.
+    assert 0.5 * logins * budget_s < spent("stuck") < 2 * logins * budget_s
+    until(lambda: spent("loops") > 0.5 * logins * budget_s, "the sweep that reads the meters")
+    until(lambda: spent("quiet") > 0, "the neighbour's own time")
+    assert spent("loops") < 2 * logins * budget_s
+    assert spent("quiet") < 0.25 * logins * budget_s

@@ -1,0 +1,72 @@
+"""Processor time by tenant: a bounded number of series, none of which ever steps back."""
+
+import random
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from runtime.metrics import Metrics
+from runtime.tenant_cpu import SERIES_MAX, TenantCpu
+
+
+def series(cpu: TenantCpu) -> dict[str, float]:
+    registry = CollectorRegistry()
+    registry.register(cpu)
+    (family,) = text_string_to_metric_families(generate_latest(registry).decode())
+    assert family.name == "vestibule_tenant_cpu_seconds"
+    return {sample.labels["tenant"]: sample.value for sample in family.samples}
+
+
+def test_each_tenant_has_its_own_series_while_there_are_few() -> None:
+    """Seconds add up under the tenant's name; the nameless rest is there, at 0, from the start."""
+    cpu = TenantCpu()
+    assert series(cpu) == {"": 0}
+    for tenant, seconds in (("acme", 0.25), ("globex", 1.0), ("acme", 0.5)):
+        cpu.spent(tenant, seconds)
+    assert series(cpu) == {"acme": 0.75, "globex": 1.0, "": 0}
+
+
+def test_the_daemon_exports_it() -> None:
+    """The registry of the daemon's metrics holds the family."""
+    metrics = Metrics("1")
+    metrics.tenant_cpu.spent("acme", 2.0)
+    assert metrics.registry.get_sample_value("vestibule_tenant_cpu_seconds_total", {"tenant": "acme"}) == 2.0
+
+
+def test_the_number_of_series_has_a_bound() -> None:
+    """However many tenants spend time, only so many are named, and what all of them spent is still the sum."""
+    cpu = TenantCpu()
+    for number in range(20 * SERIES_MAX):
+        cpu.spent(f"t{number}", 0.001)
+    found = series(cpu)
+    assert len(found) == SERIES_MAX + 1
+    assert abs(sum(found.values()) - 20 * SERIES_MAX * 0.001) < 1e-6
+    assert len(cpu._used) <= 8 * SERIES_MAX
+
+
+def test_who_uses_much_is_named_even_when_it_comes_last() -> None:
+    """A late, greedy tenant takes the place of the one that used the least."""
+    cpu = TenantCpu(3)
+    for tenant, seconds in (("a", 1.0), ("b", 2.0), ("c", 3.0)):
+        cpu.spent(tenant, seconds)
+    cpu.spent("late", 1.5)
+    assert "late" not in series(cpu)
+    cpu.spent("late", 1.0)
+    cpu.spent("late", 4.0)
+    assert series(cpu) == {"b": 2.0, "c": 3.0, "late": 4.0, "": 3.5}
+
+
+def test_no_series_steps_back() -> None:
+    """Over random spending, a series that is there before and after never falls, nor does the rest; nothing is lost."""
+    chance = random.Random(4)
+    cpu = TenantCpu(4)
+    before, whole = series(cpu), 0.0
+    for _ in range(3000):
+        seconds = chance.expovariate(1.0)
+        cpu.spent(f"t{int(chance.paretovariate(0.6)) % 40}", seconds)
+        whole += seconds
+        now = series(cpu)
+        assert all(now[name] >= before[name] - 1e-9 for name in now.keys() & before.keys())
+        assert abs(sum(now.values()) - whole) < 1e-6
+        before = now
