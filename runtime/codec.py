@@ -189,6 +189,10 @@ def _set_effects(part: pb.SideEffects, effects: Effects) -> None:
             part.session.cookie_mode = effects.session.cookie_mode
     if effects.refresh_token is not None:
         _set_changes(part.refresh_token, effects.refresh_token)
+    if effects.transaction_metadata:
+        part.transaction_metadata.update(effects.transaction_metadata)
+    if effects.primary_user_id:
+        part.primary_user_id = effects.primary_user_id
 
 
 def _set_changes(part: pb.SessionChanges | pb.RefreshTokenChanges, changes: TokenChanges) -> None:

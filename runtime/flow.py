@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from vestibule.worker.v1 import worker_pb2
 
-from runtime import loss
+from runtime import loss, replay
 from runtime.aftermath import Aftermath, End
 from runtime.core.aggregate import ends_flow
 from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, UnknownTenant, WorkerError, WorkerLost
@@ -231,7 +231,16 @@ class FlowRunner:
                     loss.fill(done, bindings, loss.BUDGET_SPENT)
                     break
                 asked = self._ask(
-                    worker, plan, len(done), event, budget_us, deadline_ns, clock_ns, seed, time.monotonic_ns()
+                    worker,
+                    plan,
+                    len(done),
+                    event,
+                    budget_us,
+                    deadline_ns,
+                    clock_ns,
+                    seed,
+                    time.monotonic_ns(),
+                    replay.earlier(done),
                 )
             before = len(done)
             end = await self._settle(asked, plan, ran)
@@ -276,6 +285,7 @@ class FlowRunner:
         clock_ns: int,
         seed: bytes,
         now_ns: int,
+        earlier: bytes = b"",
     ) -> _Asked:
         """Send a leased worker the steps from `start` on, and let the watchdog see to the answer."""
         nonce = self._next_nonce()
@@ -291,7 +301,7 @@ class FlowRunner:
         worker.started(nonce, budgets_ns, now_ns, first_look_ns, min(hard_ns, deadline_ns - now_ns))
         worker.executions += 1
         self._watchdog.watch(worker)
-        question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps)
+        question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps, earlier)
         return _Asked(worker, nonce, start, worker.ask(question))
 
     def _next_nonce(self) -> int:

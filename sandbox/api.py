@@ -6,25 +6,37 @@ Used by `sandbox.execution`, one recorder and one api for each execution.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from sandbox import surface
 from sandbox.interrupts import LimitExceeded
+from sandbox.live import Command, Draft
 from sandbox.values import nearest
 
 if TYPE_CHECKING:
-    from vestibule.v1.event_pb2 import PostLoginEvent
+    from sandbox.event import Event
 
 
 class Recorder:
     """What one execution has asked for, in call order. Arguments are private copies taken at the moment of the call."""
 
-    __slots__ = ("_event", "_open", "_spending", "commands")
+    __slots__ = ("_draft", "_open", "_spending", "_view", "commands")
 
-    def __init__(self, event: PostLoginEvent) -> None:
-        self._event = event
-        self.commands: list[tuple[str, dict[str, Any]]] = []
+    def __init__(self, view: Event, earlier: Sequence[Command] = ()) -> None:
+        """Begin a record.
+
+        Args:
+            view: the event as this execution sees it.
+            earlier: the live commands of the flow's earlier executions; see `sandbox.live`.
+        """
+        self._view = view
+        self._draft: Draft | None = None
+        if earlier:
+            self._draft = Draft(view)
+            for command in earlier:
+                self._draft.apply(command)
+        self.commands: list[Command] = []
         self._spending: surface.Spending | None = None
         self._open = True
 
@@ -39,8 +51,14 @@ class Recorder:
         bound = surface.bind(call, args, kwargs)
         if not self._open:
             raise RuntimeError(f"api.{call.op}: the action has ended")
-        if call.needs is not None and (fault := call.needs(self._event)):
+        if call.needs is not None and (fault := call.needs(self._view._message)):
             raise ValueError(f"api.{call.op}: {fault}")
+        command = (call.op, bound)
+        draft = None
+        if call.live:
+            draft = self._draft = self._draft or Draft(self._view)
+            if fault := draft.fault(command):
+                raise ValueError(f"api.{call.op}: {fault}")
         if call.budget is not None:
             if self._spending is None:
                 self._spending = surface.Spending()
@@ -48,7 +66,15 @@ class Recorder:
                 raise ValueError(f"api.{call.op}: {fault}")
         if len(self.commands) >= surface.MAX_COMMANDS:
             raise LimitExceeded("commands", f"more than {surface.MAX_COMMANDS} api calls in one execution")
-        self.commands.append((call.op, bound))
+        self.commands.append(command)
+        if draft is not None:
+            draft.apply(command)
+
+    def live(self) -> list[Command]:
+        """Return this execution's live commands, for the executions after it."""
+        if self._draft is None:
+            return []
+        return [command for command in self.commands if surface.CALLS[command[0]].live]
 
     def encoded(self) -> list[tuple[str, str]]:
         """Close the record and return it: operation and arguments as ASCII JSON text."""

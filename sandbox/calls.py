@@ -27,6 +27,8 @@ class Effect(StrEnum):
     SET_SCOPE = "set_scope"
     CHANGE_SESSION = "change_session"
     CHANGE_REFRESH_TOKEN = "change_refresh_token"
+    SET_TRANSACTION = "set_transaction"
+    SET_USER = "set_user"
 
 
 class Missing(Enum):
@@ -60,16 +62,17 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A ceiling on what all commands of one execution say together.
+    """A ceiling on what the commands of one execution say together.
 
-    `max_bytes` is of compact JSON in UTF-8; None sets no such limit. `max_counted` is how many different values the
-    argument named `counted` may take.
+    `max_bytes` is of compact JSON in UTF-8. When `counted` names an argument, the commands set, delete (no value) or
+    clear (no such argument) the entries of a mapping, and it is the mapping they leave that counts.
     """
 
     name: str
     max_bytes: int | None = None
     counted: str = ""
-    max_counted: int = 0
+    max_counted: int | None = None
+    max_calls: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +81,8 @@ class Call:
 
     `op` is the group and the Python name. `terminal` calls end the flow after the action returns. `rule` checks
     arguments against each other and returns what is wrong, or nothing. `budget` is spent by all arguments together.
-    `needs` says, on the author's side only, what the event lacks for the call to make sense, or nothing.
+    `needs` says, on the author's side only, what the event lacks for the call to make sense, or nothing. A `live` call
+    changes what the event shows to this action and to later ones; see `sandbox.live`.
     """
 
     op: str
@@ -90,6 +94,7 @@ class Call:
     rule: Callable[[dict[str, Any]], str] | None = None
     budget: Budget | None = None
     needs: Callable[[PostLoginEvent], str] | None = None
+    live: bool = False
     positional: tuple[Param, ...] = field(init=False, repr=False)
     required: tuple[str, ...] = field(init=False, repr=False)
     keywords: dict[str, Param] = field(init=False, repr=False)
@@ -194,28 +199,51 @@ def _refuse_keyword(call: Call, name: Any) -> NoReturn:
 class Spending:
     """What one execution has spent of its budgets."""
 
-    __slots__ = ("_counted", "_spent")
+    __slots__ = ("_calls", "_entries", "_spent")
 
     def __init__(self) -> None:
         self._spent: dict[str, int] = {}
-        self._counted: dict[str, set[str]] = {}
+        self._calls: dict[str, int] = {}
+        self._entries: dict[str, dict[str, int]] = {}
 
     def spend(self, call: Call, args: dict[str, Any]) -> str:
         """Count a command; return what is wrong, or nothing. A refused command is not counted."""
         budget = call.budget
         if budget is None:
             return ""
-        counted = None
+        if budget.max_calls is not None:
+            calls = self._calls.get(budget.name, 0)
+            if calls == budget.max_calls:
+                return f"the {budget.name} can be set {calls} time{'' if calls == 1 else 's'} in one execution"
+            self._calls[budget.name] = calls + 1
         if budget.counted:
-            counted = self._counted.setdefault(budget.name, set())
-            if args[budget.counted] not in counted and len(counted) >= budget.max_counted:
-                return f"the {budget.name} of one execution must have at most {budget.max_counted} entries"
+            return self._enter(budget, args)
         if budget.max_bytes is not None:
             total = self._spent.get(budget.name, 0) + sum(json_bytes(value) for value in args.values())
             if total > budget.max_bytes:
-                limit = f"the {budget.name} of one execution must be at most {budget.max_bytes} bytes as JSON"
-                return f"{limit}; this makes {total}"
+                return _too_long(budget, total)
             self._spent[budget.name] = total
-        if counted is not None:
-            counted.add(args[budget.counted])
         return ""
+
+    def _enter(self, budget: Budget, args: dict[str, Any]) -> str:
+        entries = self._entries.setdefault(budget.name, {})
+        key = args.get(budget.counted)
+        if key is None:
+            entries.clear()
+        elif args.get("value") is None:
+            entries.pop(key, None)
+        else:
+            if budget.max_counted is not None and key not in entries and len(entries) >= budget.max_counted:
+                return f"the {budget.name} of one execution must have at most {budget.max_counted} entries"
+            # Quotes are in the sizes; a colon and a comma come with each entry, and two braces for one comma too few.
+            size = json_bytes(key) + json_bytes(args["value"]) + 2
+            total = sum(entries.values()) - entries.get(key, 0) + size + 1
+            if budget.max_bytes is not None and total > budget.max_bytes:
+                return _too_long(budget, total)
+            entries[key] = size
+        return ""
+
+
+def _too_long(budget: Budget, total: int) -> str:
+    limit = f"the {budget.name} of one execution must be at most {budget.max_bytes} bytes as JSON"
+    return f"{limit}; this makes {total}"

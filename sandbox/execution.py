@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vestibule.v1 import decision_pb2, event_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox import alarm, api, environment, event, interrupts, surface, text
+from sandbox import alarm, api, environment, event, interrupts, live, surface, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,6 +104,7 @@ def execute(
     started_ns: int,
     budget_ns: int,
     output_bytes: int,
+    earlier: list[live.Command],
 ) -> tuple[bytes, End, dict[str, Any]]:
     """Run one compiled action.
 
@@ -117,15 +118,16 @@ def execute(
         started_ns: CLOCK_MONOTONIC now; the budget runs from here.
         budget_ns: what is left for this step.
         output_bytes: captured output that is kept.
+        earlier: the flow's live commands so far; those of an execution that completes are appended.
 
     Returns:
         The serialized StepReport, how it ended, and the namespace, which the caller tears down inside its own budget.
     """
     out = Outcome()
     output = environment.Output(output_bytes)
-    recorder = api.Recorder(message)
     namespace = environment.begin(clock_ns, seed, output)
     view = event.Event(message, secrets)
+    recorder = api.Recorder(view, earlier)
     handle = api.make_api(recorder)
     interrupts.reset()
     try:
@@ -165,6 +167,7 @@ def execute(
         report = worker_pb2.StepReport(
             verdict=COMPLETED, commands=[worker_pb2.Command(op=op, args_json=args) for op, args in commands]
         )
+        earlier += recorder.live()
         if len(report.commands) != len(commands):
             raise MemoryError  # a command that got lost could be the one that denies
         denied = not TERMINAL.isdisjoint([op for op, _ in commands])
@@ -177,6 +180,7 @@ def execute(
             report.commands.add(op=op, args_json=args)
             if op in TERMINAL:
                 end = End.DENIED
+        earlier += recorder.live()
         if len(report.commands) != len(commands):
             raise MemoryError
     else:

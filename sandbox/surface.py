@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 
 from sandbox.calls import OMITTED, REQUIRED, Budget, Call, Effect, Missing, Param, Spending, bind, camel, signature
 from sandbox.surface_session import REASON_CHARS, SESSION_CALLS, TOKEN_CALLS
+from sandbox.surface_transaction import TRANSACTION_CALLS
 from sandbox.values import Bool, Choice, ClaimName, Json, Options, Text, shown
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Spending",
     "bind",
     "camel",
+    "decode",
     "encode",
     "parse_all",
     "signature",
@@ -155,6 +157,7 @@ SURFACE: Final[tuple[Call, ...]] = (
     _claim("access_token.set_custom_claim", "access token"),
     *TOKEN_CALLS,
     *SESSION_CALLS,
+    *TRANSACTION_CALLS,
 )
 
 CALLS: Final[dict[str, Call]] = {call.op: call for call in SURFACE}
@@ -238,7 +241,7 @@ def _parse(op: str, text: str) -> Any:
     if len(text) > _MAX_ARGS_CHARS:
         raise CommandError(f"{shown(op)}: {len(text)} characters of arguments")
     try:
-        return _decode(text)
+        return decode(text)
     except (ValueError, RecursionError) as error:
         raise CommandError(f"{shown(op)}: arguments are not JSON: {type(error).__name__}") from None
 
@@ -254,7 +257,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique).decode
+decode = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique).decode
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
 

@@ -73,18 +73,29 @@ def _kept(group: str, thing: str) -> tuple[Call, ...]:
             f"{group}.set_metadata",
             effect,
             (key, Param("value", _VALUE, doc="Text; None deletes the member.")),
-            f"Set a member of the {thing}'s metadata.",
+            f"Set a member of the {thing}'s metadata, which `event.{group}.metadata` shows at once.",
             budget=budget,
             needs=needs,
+            live=True,
         ),
         Call(
             f"{group}.delete_metadata",
             effect,
             (key,),
             f"Delete a member of the {thing}'s metadata.",
+            budget=budget,
             needs=needs,
+            live=True,
         ),
-        Call(f"{group}.evict_metadata", effect, (), f"Delete all of the {thing}'s metadata.", needs=needs),
+        Call(
+            f"{group}.evict_metadata",
+            effect,
+            (),
+            f"Delete all of the {thing}'s metadata.",
+            budget=budget,
+            needs=needs,
+            live=True,
+        ),
     )
 
 
@@ -118,8 +129,9 @@ SESSION_CALLS: Final[tuple[Call, ...]] = (
         "session.set_cookie_mode",
         Effect.CHANGE_SESSION,
         (Param("mode", Choice(COOKIE_MODES), doc="Does the cookie outlive the browser's session?"),),
-        "Choose how long the session's cookie lives. The last call wins.",
+        "Choose how long the session's cookie lives. The last call wins; `event.session.cookie` shows it at once.",
         needs=_needs_session,
+        live=True,
     ),
     Call(
         "refresh_token.revoke",

@@ -41,7 +41,14 @@ def varint(value: int) -> bytes:
 
 
 def run_flow(
-    nonce: int, now_ns: int, seed: bytes, budget_us: int, output_bytes: int, event: bytes, flow: bytes
+    nonce: int,
+    now_ns: int,
+    seed: bytes,
+    budget_us: int,
+    output_bytes: int,
+    event: bytes,
+    flow: bytes,
+    rest: bytes = b"",
 ) -> bytes:
     """Serialize a RunFlow.
 
@@ -49,9 +56,10 @@ def run_flow(
         seed: SEED_BYTES bytes.
         budget_us: a negative one is sent as none.
         flow: serialized FlowSteps.
+        rest: a serialized RunFlow with what is unusual, which protobuf merges with the usual.
     """
     head = _HEAD.pack(0x09, nonce, 0x21, now_ns, 0x31, max(budget_us, 0), 0x2A, SEED_BYTES, seed, 0x45, output_bytes)
-    return b"".join((head, b"\x12", varint(len(event)), event, b"\x1a", varint(len(flow)), flow))
+    return b"".join((head, b"\x12", varint(len(event)), event, b"\x1a", varint(len(flow)), flow, rest))
 
 
 def step(report: bytes) -> bytes:

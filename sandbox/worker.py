@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError
 from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox import alarm, environment, execution, interrupts, journal, language, wire
+from sandbox import alarm, environment, execution, interrupts, journal, language, surface, wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ def prepare() -> None:
     code = language.compile_action(source, alarm.ACTION_FILENAME)
     now_ns = time.monotonic_ns()
     execution.execute(
-        code, execution.HANDLER, event_pb2.PostLoginEvent(), {}, 0, bytes(16), now_ns, 1_000_000_000, 1024
+        code, execution.HANDLER, event_pb2.PostLoginEvent(), {}, 0, bytes(16), now_ns, 1_000_000_000, 1024, []
     )
     alarm.disarm()
 
@@ -169,12 +169,14 @@ class _Worker:
         )
         length = 0
         retire = False
+        earlier = [(command.op, surface.decode(command.args_json)) for command in request.earlier]
         reports: list[bytes] = []
         walls_us: list[int] = []
         cpus_us: list[int] = []
         for index, step in enumerate(steps):
             code = step.code
             ran = False
+            kept = len(earlier)
             wall_ns = cpu_us = 0
             if isinstance(code, tuple):
                 failed, report = True, _rejected(code)
@@ -198,6 +200,7 @@ class _Worker:
                     now_ns,
                     budget_ns,
                     output_bytes,
+                    earlier,
                 )
                 cpu_us = min((time.thread_time_ns() - cpu_from_ns) // 1000, wire.TIME_US_MAX)
                 wall_ns = time.monotonic_ns() - now_ns
@@ -206,6 +209,7 @@ class _Worker:
             wall_us = min(wall_ns // 1000, wire.TIME_US_MAX)
             if length + len(report) > self._reply_max:
                 failed, retire, report = True, True, _reply_too_long()
+                del earlier[kept:]
             length = journal.append_report(
                 view, length, wire.journal_step(report, wall_us, cpu_us), nonce, now_ns + wall_ns, index
             )

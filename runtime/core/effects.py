@@ -54,6 +54,15 @@ def _set_cookie_mode(effects: Effects, args: dict[str, Any]) -> None:
     _session(effects).cookie_mode = args["mode"]
 
 
+def _set_transaction_metadata(effects: Effects, args: dict[str, Any]) -> None:
+    effects.transaction_metadata[args["key"]] = args["value"]
+
+
+def _set_primary_user(effects: Effects, args: dict[str, Any]) -> None:
+    # The sandbox refuses a second one at the call; whatever comes here in spite of that changes nothing.
+    effects.primary_user_id = effects.primary_user_id or args["primary_user_id"]
+
+
 def _kept(group: str, of: Callable[[Effects], TokenChanges]) -> dict[str, Rule]:
     """Return the rules that sessions and refresh tokens have in common."""
 
@@ -91,13 +100,15 @@ RULES: dict[str, Rule] = {
     "session.revoke": _revoke_session,
     "session.set_cookie_mode": _set_cookie_mode,
     "refresh_token.revoke": _revoke_refresh_token,
+    "transaction.set_metadata": _set_transaction_metadata,
+    "authentication.set_primary_user": _set_primary_user,
     **_kept("session", _session),
     **_kept("refresh_token", _refresh_token),
 }
 
 
 def of_denied(effects: Effects | None) -> Effects | None:
-    """Return what is left of the effects when the login is refused: no token is issued, all the rest stands."""
+    """Return what is left of the effects when the login is refused: the transaction is over, and no token is issued."""
     if effects is None or (effects.session is None and effects.refresh_token is None):
         return None
-    return replace(effects, scopes={})
+    return replace(effects, scopes={}, transaction_metadata={}, primary_user_id="")

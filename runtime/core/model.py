@@ -217,6 +217,8 @@ class Effects:
     scopes: dict[str, bool] = field(default_factory=dict)
     session: TokenChanges | None = None
     refresh_token: TokenChanges | None = None
+    transaction_metadata: dict[str, Any] = field(default_factory=dict)
+    primary_user_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,7 @@ def roots() -> dict[str, Any]:
     message = event_pb2.PostLoginEvent()
     json_format.ParseDict(EVENT, message, ignore_unknown_fields=True)
     made["event"] = event.Event(message, {"KEY": "value"})
-    made["api"] = api.make_api(api.Recorder())
+    made["api"] = api.make_api(api.Recorder(made["event"]))
     for number, (module, body, _) in enumerate(bodies()):
         made[f"<{module} {number}>"] = value(body)
     samples = """

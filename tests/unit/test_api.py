@@ -7,12 +7,13 @@ from vestibule.v1 import event_pb2
 
 from sandbox import surface
 from sandbox.api import Api, Recorder, make_api
+from sandbox.event import Event
 from sandbox.interrupts import LimitExceeded, reset
 
 
 @pytest.fixture
 def recorder() -> Recorder:
-    return Recorder(event_pb2.PostLoginEvent())
+    return Recorder(Event(event_pb2.PostLoginEvent(), {}))
 
 
 @pytest.fixture

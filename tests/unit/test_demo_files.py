@@ -98,7 +98,7 @@ def test_logins_come_out_as_announced(login: dict[str, Any], tenants: dict[str, 
     for binding in found.flow.bindings:
         if executions and ends_flow(executions[-1]):
             break
-        recorder = Recorder()
+        recorder = Recorder(Event(message, {}))
         run(found.sources[binding.revision], Event(message, found.flow.secrets.get(binding.action, {})), recorder)
         commands = recorder.encoded()
         checked = surface.parse_all(commands)

@@ -10,10 +10,11 @@ from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import Command, Decision, EventFacts, Execution, OnError, Settings, Verdict
 from sandbox import surface
 from sandbox.api import Recorder, make_api
+from sandbox.event import Event
 
 
 def record(event: event_pb2.PostLoginEvent) -> tuple[Any, Recorder]:
-    recorder = Recorder(event)
+    recorder = Recorder(Event(event, {}))
     return make_api(recorder), recorder
 
 
@@ -182,7 +183,7 @@ def test_metadata_has_at_most_25_entries() -> None:
     api, recorder = record(with_session())
     for number in range(25):
         api.session.set_metadata(f"k{number}", "v")
-    with pytest.raises(ValueError, match="session metadata of one execution must have at most 25 entries"):
+    with pytest.raises(ValueError, match="the session metadata must have at most 25 entries"):
         api.session.set_metadata("k25", "v")
     api.session.set_metadata("k0", "w").refresh_token.set_metadata("k25", "v")
     assert len(recorder.commands) == 27

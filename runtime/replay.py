@@ -1,0 +1,32 @@
+"""What a worker must know of steps that another one ran before it was lost.
+
+Knows which commands change what the event shows to later actions. Must not know how they change it: that is the
+sandbox's part, which replays them. Called by the flow runner when it asks a second worker.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vestibule.worker.v1 import worker_pb2
+
+from runtime.core.model import Verdict
+from sandbox import surface
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runtime.core.model import Execution
+
+
+def earlier(executions: Iterable[Execution]) -> bytes:
+    """Return the live commands of executions, as the part of a RunFlow that they are; nothing when there are none."""
+    commands = [
+        worker_pb2.Command(op=command.op, args_json=surface.encode(command.op, command.args))
+        for execution in executions
+        if execution.verdict is Verdict.COMPLETED
+        for command in execution.commands
+        if surface.CALLS[command.op].live
+    ]
+    data: bytes = worker_pb2.RunFlow(earlier=commands).SerializeToString()
+    return data

@@ -1,0 +1,41 @@
+"""The calls that write to the transaction and to the identity behind it: a part of the surface table.
+
+Knows these calls, their parameters and their limits. Must not know what a command leads to.
+Used by `sandbox.surface`, which joins the parts.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sandbox.calls import Budget, Call, Effect, Param
+from sandbox.kinds import Nullable, Scalar
+from sandbox.values import Text
+
+# Source of every limit: the post-login reference, section 4.
+TRANSACTION_BYTES: Final = 16 * 1024
+_KEY_CHARS: Final = 64
+_VALUE_BYTES: Final = 8 * 1024
+_USER_CHARS: Final = 128
+
+TRANSACTION_CALLS: Final[tuple[Call, ...]] = (
+    Call(
+        "transaction.set_metadata",
+        Effect.SET_TRANSACTION,
+        (
+            Param("key", Text(_KEY_CHARS, 1), aliases=("name",), doc="Name of the member."),
+            Param("value", Nullable(Scalar(_VALUE_BYTES)), doc="Text, a number or a truth value; None deletes it."),
+        ),
+        "Set a member of `event.transaction.metadata`, for this action at once and for the later ones.",
+        budget=Budget("transaction metadata", TRANSACTION_BYTES, counted="key"),
+        live=True,
+    ),
+    Call(
+        "authentication.set_primary_user",
+        Effect.SET_USER,
+        (Param("primary_user_id", Text(_USER_CHARS, 1), doc="The user that this identity is linked to."),),
+        "Log in as the user that the authenticating identity is a secondary identity of. Once in a login.",
+        budget=Budget("primary user", max_calls=1),
+        live=True,
+    ),
+)
