@@ -1,0 +1,136 @@
+"""Whether a browser that passed a challenge before may skip the next one, and whether it may be remembered again.
+
+It knows lifetimes and what overrides them. It must not know cookies, clocks or how a gateway keeps either: instants are
+arguments. Called by `resolution`. Source of every rule: the MFA semantics, sections 3, 4, 5 and 11.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from runtime.core.model import Facts, Multifactor
+
+DAY_MS: Final = 86_400_000
+ABSOLUTE_MS: Final = 30 * DAY_MS
+SLIDING_MS: Final = 7 * DAY_MS
+# Two machines' clocks differ by seconds; an instant later than that was not written by an honest gateway.
+SKEW_MS: Final = 300_000
+
+# The application asks for a factor that is really presented. It overrides a remembered browser and triggers nothing.
+PAPE_MULTI_FACTOR: Final = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
+
+# These remember without asking the user.
+_AUTOMATIC: Final = frozenset({"google-authenticator", "duo"})
+
+
+class RememberMode(StrEnum):
+    """How a successful challenge may lead to a remembered browser."""
+
+    NONE = "none"
+    CHECKBOX = "checkbox"
+    AUTOMATIC = "automatic"
+
+
+class Refusal(StrEnum):
+    """Why a browser's memory does not count."""
+
+    UNKNOWN = "unknown"
+    OTHER_USER = "other_user"
+    OTHER_PROVIDER = "other_provider"
+    EMAIL_ONLY = "email_only"
+    FROM_THE_FUTURE = "from_the_future"
+    EXPIRED = "expired"
+    IDLE = "idle"
+    ADAPTIVE = "adaptive"
+    NOT_ALLOWED = "not_allowed"
+    STEP_UP = "step_up"
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedBrowser:
+    """What the gateway's cookie says, once the gateway checked that it wrote it. Instants are ms since the epoch.
+
+    A gateway sends none for a browser that an administrator made it forget.
+    """
+
+    user_id: str
+    provider: str
+    # When a factor was last presented, not when the cookie was last renewed.
+    issued_at_ms: int
+    last_seen_at_ms: int
+    # The only factor presented was an email.
+    email_only: bool = False
+
+    def expires_at_ms(self, now_ms: int) -> int:
+        """Return when the memory ends if it is renewed now and never again."""
+        return min(self.issued_at_ms + ABSOLUTE_MS, now_ms + SLIDING_MS)
+
+
+def allowed(multifactor: Multifactor, duo_remembers_when_unset: bool) -> bool:
+    """Fold the three states into one answer: may a browser be remembered for this requirement?
+
+    The policy has no such option and allows it. An action's silence means no, as the reference says; only Duo's
+    own memory works when nobody spoke, and the tenant must have chosen that.
+    """
+    if multifactor.origin == "policy":
+        return not multifactor.ignore_remembered_browser
+    if multifactor.allow_remember_browser is None:
+        return multifactor.provider == "duo" and duo_remembers_when_unset
+    return multifactor.allow_remember_browser
+
+
+def mode(multifactor: Multifactor, factors: tuple[str, ...], duo_remembers_when_unset: bool) -> RememberMode:
+    """Tell how the challenge's page may offer to remember the browser. `factors`: what the user may present."""
+    if multifactor.ignore_remembered_browser or not allowed(multifactor, duo_remembers_when_unset):
+        return RememberMode.NONE
+    # Possession of the mailbox is what the password reset asks for too: remembering it would leave one factor.
+    if not factors or set(factors) == {"email"}:
+        return RememberMode.NONE
+    return RememberMode.AUTOMATIC if multifactor.provider in _AUTOMATIC else RememberMode.CHECKBOX
+
+
+def lapsed(browser: RememberedBrowser, user_id: str, provider: str, now_ms: int) -> Refusal | None:
+    """Return why this memory is no longer, or never was, one of this user and provider; None when it holds."""
+    if not user_id or browser.user_id != user_id:
+        return Refusal.OTHER_USER
+    if browser.provider != provider:
+        return Refusal.OTHER_PROVIDER
+    if browser.email_only:
+        return Refusal.EMAIL_ONLY
+    if max(browser.issued_at_ms, browser.last_seen_at_ms) > now_ms + SKEW_MS:
+        return Refusal.FROM_THE_FUTURE
+    if now_ms - browser.issued_at_ms > ABSOLUTE_MS:
+        return Refusal.EXPIRED
+    if now_ms - browser.last_seen_at_ms >= SLIDING_MS:
+        return Refusal.IDLE
+    return None
+
+
+def refusal(
+    browser: RememberedBrowser | None,
+    multifactor: Multifactor,
+    facts: Facts,
+    user_id: str,
+    now_ms: int,
+    duo_remembers_when_unset: bool = False,
+) -> Refusal | None:
+    """Return why a challenge is needed in spite of what the browser remembers; None when none is needed."""
+    if browser is None:
+        return Refusal.UNKNOWN
+    if multifactor.ignore_remembered_browser:
+        return Refusal.ADAPTIVE
+    if not allowed(multifactor, duo_remembers_when_unset):
+        return Refusal.NOT_ALLOWED
+    if PAPE_MULTI_FACTOR in facts.acr_values:
+        return Refusal.STEP_UP
+    return lapsed(browser, user_id, multifactor.provider, now_ms)
+
+
+def forget(multifactor: Multifactor) -> bool:
+    """Tell whether memories made earlier end when the user reaches this challenge.
+
+    Only an action's explicit `False` is retroactive: its silence, or a failed action, asks for one challenge.
+    """
+    return multifactor.origin == "action" and multifactor.allow_remember_browser is False
