@@ -2,18 +2,25 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+TOOLS := $(VENV)-tools
+LOCKS := deploy/requirements
+LOCK = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --custom-compile-command 'make lock' $(UPGRADE)
 
-.PHONY: help setup run test bench proto lint clean
+.PHONY: help setup run test bench proto lint lock audit sbom clean
 
 help:
 	@echo "make run    set up, decide sample logins with the demo tenants, keep serving"
 	@echo "make test   set up, lint, type-check and run every test"
 	@echo "make bench  throughput, latency, spawn, memory and time-out accuracy, as ratios in one run"
 	@echo "make proto  regenerate proto/python"
+	@echo "make lock   pin and hash what pyproject.toml asks for; UPGRADE=--upgrade for the newest of it"
+	@echo "make audit  look the pinned packages up in the database of known vulnerabilities"
+	@echo "make sbom   write build/vestibule.cdx.json, a CycloneDX bill of materials of what is deployed"
 
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml $(LOCKS)/dev.txt deploy/setup-venv
 	@sh deploy/setup-venv "$(PYTHON)" "$(VENV)"
 	@touch $@
 
@@ -37,5 +44,24 @@ proto: setup
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto/python --pyi_out=proto/python \
 	  $$(cd proto && find vestibule -name '*.proto' | sort)
 
+$(TOOLS)/.installed: $(LOCKS)/tools.txt
+	@test -x $(TOOLS)/bin/python || "$(PYTHON)" -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Pins that still satisfy stay as they are, unless UPGRADE asks otherwise. Development uses what is deployed.
+lock: $(TOOLS)/.installed
+	$(LOCK) pyproject.toml -o $(LOCKS)/run.txt
+	$(LOCK) --extra dev -c $(LOCKS)/run.txt pyproject.toml $(LOCKS)/build.in -o $(LOCKS)/dev.txt
+	$(LOCK) $(LOCKS)/tools.in -o $(LOCKS)/tools.txt
+
+audit: $(TOOLS)/.installed
+	@$(TOOLS)/bin/python deploy/audit $(TOOLS)/bin/pip-audit $(LOCKS)/run.txt $(LOCKS)/dev.txt $(LOCKS)/tools.txt
+
+sbom: $(TOOLS)/.installed
+	@mkdir -p build
+	$(TOOLS)/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
+	  --of JSON -o build/vestibule.cdx.json $(LOCKS)/run.txt
+
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
