@@ -78,6 +78,8 @@ _JAVASCRIPT_NAMES = {
 
 def define(name: str, known: Iterable[str], modules: Iterable[str]) -> str:
     """Answer what to do about a name that nothing binds."""
+    if name == "datetime":
+        return "write `from datetime import datetime` for datetime.now(), or `import datetime` for the module, first"
     if name in modules:
         return f"write `import {name}` first"
     instead = _JAVASCRIPT_NAMES.get(name)

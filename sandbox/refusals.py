@@ -90,7 +90,8 @@ NAMES = {
     "NotImplemented": "it belongs to the methods of classes: raise NotImplementedError",
     "SyntaxError": "it belongs to the parser: raise ValueError",
 }
-_OTHER = "it is not among what an action can reach: see the list of builtins"
+_FUNCTIONS = ", ".join(sorted(name for name in reach.BUILTINS if name[:1].islower()))
+_OTHER = f"it is not among what an action can reach, which is {_FUNCTIONS}"
 NAMES.update(
     {
         name: _OTHER

@@ -160,7 +160,7 @@ class Choice:
             raise TypeError(fault(where, self.wants, value))
         word = self._words.get(value)
         if word is None:
-            raise ValueError(fault(where, self.wants, value))
+            raise ValueError(fault(where, self.wants, value) + nearest(value.replace("_", "-"), self.choices))
         return word
 
 

@@ -1,0 +1,33 @@
+"""An error tells its author what to write instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox import language, surface
+
+
+def _faults(body: str) -> str:
+    source = f"def on_execute_post_login(event, api):\n    {body}\n"
+    return "\n".join(fault.message for fault in language.check(source, "action.py"))
+
+
+@pytest.mark.parametrize("given", ["google_authenticator", "google-autenticator", "Google-Authenticator"])
+def test_a_nearly_right_provider_is_named(given: str) -> None:
+    """The author sees every provider there is, and the one that was probably meant."""
+    with pytest.raises(ValueError, match=r"one of any, guardian.*did you mean 'google-authenticator'\?"):
+        surface.bind(surface.CALLS["multifactor.enable"], (given,), {})
+
+
+def test_datetime_without_import_shows_both_imports() -> None:
+    """`datetime.now()` wants the class, `datetime.datetime.now()` the module; the fault cannot know which is meant."""
+    message = _faults("print(datetime.now())")
+    assert "`from datetime import datetime`" in message
+    assert "`import datetime`" in message
+
+
+def test_a_builtin_out_of_reach_lists_those_within() -> None:
+    """Nobody has to look for a list."""
+    message = _faults("print(BytesWarning)")
+    assert "which is abs, all, any" in message
+    assert "zip" in message
