@@ -191,6 +191,8 @@ def _set_effects(part: pb.SideEffects, effects: Effects) -> None:
         _set_changes(part.refresh_token, effects.refresh_token)
     if effects.transaction_metadata:
         part.transaction_metadata.update(effects.transaction_metadata)
+    if effects.saml_response:
+        part.saml_response.update(effects.saml_response)
     if effects.primary_user_id:
         part.primary_user_id = effects.primary_user_id
 

@@ -28,5 +28,7 @@ def earlier(executions: Iterable[Execution]) -> bytes:
         for command in execution.commands
         if surface.CALLS[command.op].live
     ]
+    if not commands:
+        return b""
     data: bytes = worker_pb2.RunFlow(earlier=commands).SerializeToString()
     return data

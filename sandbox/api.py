@@ -70,6 +70,15 @@ class Recorder:
         if draft is not None:
             draft.apply(command)
 
+    def ask(self, call: surface.Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Answer a query from the event.
+
+        Raises:
+            TypeError, ValueError: as `surface.bind`, or the event cannot answer.
+        """
+        bound = surface.bind(call, args, kwargs)
+        return call.answer(self._view._message, bound) if call.answer is not None else None
+
     def live(self) -> list[Command]:
         """Return this execution's live commands, for the executions after it."""
         if self._draft is None:
@@ -128,12 +137,17 @@ class _Group(_Facade):
         object.__setattr__(self, "_api", api)
 
 
-def _method(call: surface.Call) -> Callable[..., Api]:
-    def method(self: _Group, /, *args: Any, **kwargs: Any) -> Api:
+def _method(call: surface.Call) -> Callable[..., Any]:
+    def record(self: _Group, /, *args: Any, **kwargs: Any) -> Api:
         api: Api = self._api
         api._recorder.record(call, args, kwargs)
         return api
 
+    def ask(self: _Group, /, *args: Any, **kwargs: Any) -> Any:
+        api: Api = self._api
+        return api._recorder.ask(call, args, kwargs)
+
+    method = record if call.answer is None else ask
     method.__name__ = call.name
     method.__qualname__ = call.op
     method.__doc__ = f"{call.doc}\n\n{surface.signature(call)}"

@@ -29,6 +29,8 @@ class Effect(StrEnum):
     CHANGE_REFRESH_TOKEN = "change_refresh_token"
     SET_TRANSACTION = "set_transaction"
     SET_USER = "set_user"
+    SET_SAML = "set_saml"
+    QUERY = "query"
 
 
 class Missing(Enum):
@@ -82,7 +84,8 @@ class Call:
     `op` is the group and the Python name. `terminal` calls end the flow after the action returns. `rule` checks
     arguments against each other and returns what is wrong, or nothing. `budget` is spent by all arguments together.
     `needs` says, on the author's side only, what the event lacks for the call to make sense, or nothing. A `live` call
-    changes what the event shows to this action and to later ones; see `sandbox.live`.
+    changes what the event shows to this action and to later ones; see `sandbox.live`. A call with an `answer` is a
+    query: it takes the event and the arguments, returns plain data of the type `returns` names, and records nothing.
     """
 
     op: str
@@ -95,6 +98,8 @@ class Call:
     budget: Budget | None = None
     needs: Callable[[PostLoginEvent], str] | None = None
     live: bool = False
+    answer: Callable[[PostLoginEvent, dict[str, Any]], Any] | None = None
+    returns: str = "Api"
     positional: tuple[Param, ...] = field(init=False, repr=False)
     required: tuple[str, ...] = field(init=False, repr=False)
     keywords: dict[str, Param] = field(init=False, repr=False)

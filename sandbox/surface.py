@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 from sandbox.calls import OMITTED, REQUIRED, Budget, Call, Effect, Missing, Param, Spending, bind, camel, signature
+from sandbox.surface_queries import QUERY_CALLS
+from sandbox.surface_saml import SAML_CALLS
 from sandbox.surface_session import REASON_CHARS, SESSION_CALLS, TOKEN_CALLS
 from sandbox.surface_transaction import TRANSACTION_CALLS
 from sandbox.values import Bool, Choice, ClaimName, Json, Options, Text, shown
@@ -25,6 +27,7 @@ __all__ = [
     "OMITTED",
     "PROVIDERS",
     "REASON_CHARS",
+    "RECORDED",
     "REQUIRED",
     "SURFACE",
     "Budget",
@@ -158,9 +161,13 @@ SURFACE: Final[tuple[Call, ...]] = (
     *TOKEN_CALLS,
     *SESSION_CALLS,
     *TRANSACTION_CALLS,
+    *SAML_CALLS,
+    *QUERY_CALLS,
 )
 
 CALLS: Final[dict[str, Call]] = {call.op: call for call in SURFACE}
+RECORDED: Final = frozenset(call.op for call in SURFACE if call.answer is None)
+"""Operations that a worker may report; the others are queries, which it answers itself."""
 
 
 def validate(op: str, args: Any) -> dict[str, Any]:
@@ -176,7 +183,7 @@ def validate(op: str, args: Any) -> dict[str, Any]:
     Raises:
         CommandError: no author could have caused this command.
     """
-    call = CALLS.get(op) if type(op) is str else None
+    call = CALLS.get(op) if type(op) is str and op in RECORDED else None
     if call is None:
         raise CommandError(f"unknown operation {shown(op)}")
     if type(args) is not dict:

@@ -12,6 +12,34 @@ from typing import Any
 
 from runtime.core.model import Effects, TokenChanges
 
+# What a SAML response is made of, beside its attributes. A test holds it equal to the surface table.
+SAML_MEMBERS = (
+    "audience",
+    "authn_context_class_ref",
+    "cert",
+    "create_upn_claim",
+    "destination",
+    "digest_algorithm",
+    "encryption_algorithm",
+    "encryption_cert",
+    "encryption_public_key",
+    "include_attribute_name_format",
+    "issuer",
+    "key",
+    "lifetime_in_seconds",
+    "map_identities",
+    "map_unknown_claims_as_is",
+    "name_identifier_format",
+    "name_identifier_probes",
+    "passthrough_claims_with_no_mapping",
+    "recipient",
+    "relay_state",
+    "sign_response",
+    "signature_algorithm",
+    "signing_cert",
+    "typed_attributes",
+)
+
 Rule = Callable[[Effects, dict[str, Any]], None]
 
 
@@ -63,6 +91,17 @@ def _set_primary_user(effects: Effects, args: dict[str, Any]) -> None:
     effects.primary_user_id = effects.primary_user_id or args["primary_user_id"]
 
 
+def _set_saml_attribute(effects: Effects, args: dict[str, Any]) -> None:
+    effects.saml_response.setdefault("attributes", {})[args["attribute"]] = args["value"]
+
+
+def _saml_setter(name: str) -> Rule:
+    def set_member(effects: Effects, args: dict[str, Any]) -> None:
+        effects.saml_response[name] = args["value"]
+
+    return set_member
+
+
 def _kept(group: str, of: Callable[[Effects], TokenChanges]) -> dict[str, Rule]:
     """Return the rules that sessions and refresh tokens have in common."""
 
@@ -102,6 +141,8 @@ RULES: dict[str, Rule] = {
     "refresh_token.revoke": _revoke_refresh_token,
     "transaction.set_metadata": _set_transaction_metadata,
     "authentication.set_primary_user": _set_primary_user,
+    "saml_response.set_attribute": _set_saml_attribute,
+    **{f"saml_response.set_{name}": _saml_setter(name) for name in SAML_MEMBERS},
     **_kept("session", _session),
     **_kept("refresh_token", _refresh_token),
 }
@@ -111,4 +152,4 @@ def of_denied(effects: Effects | None) -> Effects | None:
     """Return what is left of the effects when the login is refused: the transaction is over, and no token is issued."""
     if effects is None or (effects.session is None and effects.refresh_token is None):
         return None
-    return replace(effects, scopes={}, transaction_metadata={}, primary_user_id="")
+    return replace(effects, scopes={}, transaction_metadata={}, primary_user_id="", saml_response={})

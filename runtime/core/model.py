@@ -219,6 +219,9 @@ class Effects:
     refresh_token: TokenChanges | None = None
     transaction_metadata: dict[str, Any] = field(default_factory=dict)
     primary_user_id: str = ""
+    # By the setters' names without `set_`; the attributes, where None removes, are one member of it. May hold a
+    # private key: goes to the gateway and nowhere else.
+    saml_response: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

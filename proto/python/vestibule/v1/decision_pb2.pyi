@@ -173,7 +173,7 @@ class Access(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., kind: _Optional[_Union[Access.Kind, str]] = ..., code: _Optional[str] = ...) -> None: ...
 
 class SideEffects(_message.Message):
-    __slots__ = ("user_metadata", "app_metadata", "id_token_claims", "access_token_claims", "scopes_added", "scopes_removed", "session", "refresh_token", "transaction_metadata", "primary_user_id")
+    __slots__ = ("user_metadata", "app_metadata", "id_token_claims", "access_token_claims", "scopes_added", "scopes_removed", "session", "refresh_token", "transaction_metadata", "primary_user_id", "saml_response")
     USER_METADATA_FIELD_NUMBER: _ClassVar[int]
     APP_METADATA_FIELD_NUMBER: _ClassVar[int]
     ID_TOKEN_CLAIMS_FIELD_NUMBER: _ClassVar[int]
@@ -184,6 +184,7 @@ class SideEffects(_message.Message):
     REFRESH_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TRANSACTION_METADATA_FIELD_NUMBER: _ClassVar[int]
     PRIMARY_USER_ID_FIELD_NUMBER: _ClassVar[int]
+    SAML_RESPONSE_FIELD_NUMBER: _ClassVar[int]
     user_metadata: _struct_pb2.Struct
     app_metadata: _struct_pb2.Struct
     id_token_claims: _struct_pb2.Struct
@@ -194,7 +195,8 @@ class SideEffects(_message.Message):
     refresh_token: RefreshTokenChanges
     transaction_metadata: _struct_pb2.Struct
     primary_user_id: str
-    def __init__(self, user_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., app_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., id_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., access_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., scopes_added: _Optional[_Iterable[str]] = ..., scopes_removed: _Optional[_Iterable[str]] = ..., session: _Optional[_Union[SessionChanges, _Mapping]] = ..., refresh_token: _Optional[_Union[RefreshTokenChanges, _Mapping]] = ..., transaction_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., primary_user_id: _Optional[str] = ...) -> None: ...
+    saml_response: _struct_pb2.Struct
+    def __init__(self, user_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., app_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., id_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., access_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., scopes_added: _Optional[_Iterable[str]] = ..., scopes_removed: _Optional[_Iterable[str]] = ..., session: _Optional[_Union[SessionChanges, _Mapping]] = ..., refresh_token: _Optional[_Union[RefreshTokenChanges, _Mapping]] = ..., transaction_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., primary_user_id: _Optional[str] = ..., saml_response: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class SessionChanges(_message.Message):
     __slots__ = ("revoke", "preserve_refresh_tokens", "expires_at", "idle_expires_at", "cookie_mode", "evict_metadata", "metadata")

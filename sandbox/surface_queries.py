@@ -1,0 +1,129 @@
+"""The calls that answer from the event and record nothing: a part of the surface table.
+
+Knows these calls and how the event answers them. Must not know commands: a query is not one, and a worker that reports
+one lies. Used by `sandbox.surface`, which joins the parts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sandbox.calls import OMITTED, Call, Effect, Param
+from sandbox.kinds import Many, Whole
+from sandbox.values import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vestibule.v1.event_pb2 import PostLoginEvent
+
+# Source of the limits and of the protocols: the post-login reference, sections 2.7, 2.15 and 4.
+_NO_REDIRECT: Final = frozenset({"oauth2-resource-owner", "oauth2-refresh-token", "oauth2-password", "oauth2-webauthn"})
+_PAGE: Final = 50
+_PAGE_MAX: Final = 100
+_IDS_MAX: Final = 100
+_NAMES_MAX: Final = 50
+_NAME: Final = Text(256, 1)
+
+
+def _was_executed(_event: PostLoginEvent, _args: dict[str, Any]) -> bool:
+    # There are no Rules here, so none ran.
+    return False
+
+
+def _can_redirect(event: PostLoginEvent, _args: dict[str, Any]) -> bool:
+    query = event.request.query.fields
+    # A look-up would add the member to the shared event.
+    if "prompt" in query and query["prompt"].string_value == "none":
+        return False
+    return event.transaction.protocol not in _NO_REDIRECT
+
+
+def _roles(event: PostLoginEvent, args: dict[str, Any]) -> dict[str, Any]:
+    names = list(event.authorization.roles)
+    cursor = args.get("from_", "0")
+    if not (cursor.isascii() and cursor.isdecimal()):
+        raise ValueError("api.roles.get_user_effective_roles: from_ must be the `next` of an earlier answer")
+    start = int(cursor)
+    end = start + args.get("take", _PAGE)
+    page: dict[str, Any] = {"roles": [{"name": name} for name in names[start:end]]}
+    if end < len(names):
+        page["next"] = str(end)
+    return page
+
+
+def _roles_by_names(event: PostLoginEvent, args: dict[str, Any]) -> dict[str, Any]:
+    held = set(event.authorization.roles)
+    return {"roles": [{"name": name} for name in dict.fromkeys(args["names"]) if name in held]}
+
+
+def _unknown(call: str, what: str, instead: str) -> Callable[[PostLoginEvent, dict[str, Any]], Any]:
+    def answer(_event: PostLoginEvent, _args: dict[str, Any]) -> Any:
+        # Answering "none" would let an action that guards a group or a role wave everybody through.
+        raise ValueError(f"api.{call}: the event does not carry {what}; {instead}")
+
+    return answer
+
+
+def _query(
+    op: str, answer: Callable[[PostLoginEvent, dict[str, Any]], Any], doc: str, returns: str, *params: Param
+) -> Call:
+    return Call(op, Effect.QUERY, params, doc, answer=answer, returns=returns)
+
+
+_GROUPS: Final = "read what the gateway put into event.user.app_metadata"
+_TAKE = Param("take", Whole(1, _PAGE_MAX), OMITTED, keyword_only=True, doc=f"How many at most; {_PAGE} by default.")
+_FROM = Param("from_", Text(64, 1), OMITTED, keyword_only=True, doc="The `next` of the answer before.")
+
+QUERY_CALLS: Final[tuple[Call, ...]] = (
+    _query(
+        "rules.was_executed",
+        _was_executed,
+        "Did this Rule run? There are no Rules here: never.",
+        "bool",
+        Param("rule_id", _NAME, doc="Id of a Rule."),
+    ),
+    _query(
+        "redirect.can_redirect",
+        _can_redirect,
+        "Can the user be sent elsewhere? Not in a silent login, nor where no browser takes part.",
+        "bool",
+    ),
+    _query(
+        "roles.get_user_effective_roles",
+        _roles,
+        "The roles of the user as `event.authorization.roles` names them: `{'roles': [{'name': ...}], 'next': ...}`.",
+        "dict[str, Any]",
+        _TAKE,
+        _FROM,
+    ),
+    _query(
+        "roles.get_user_effective_roles_by_names",
+        _roles_by_names,
+        "Those of the named roles that the user has: `{'roles': [{'name': ...}]}`.",
+        "dict[str, Any]",
+        Param("names", Many(_NAME, _NAMES_MAX), doc="Names of roles."),
+    ),
+    _query(
+        "roles.get_user_effective_roles_by_ids",
+        _unknown("roles.get_user_effective_roles_by_ids", "ids of roles", "ask by name"),
+        "Always raises: the event names roles, it does not carry their ids.",
+        "dict[str, Any]",
+        Param("ids", Many(_NAME, _IDS_MAX), doc="Ids of roles."),
+    ),
+    _query(
+        "groups.get_user_groups",
+        _unknown("groups.get_user_groups", "groups", _GROUPS),
+        "Always raises: the event carries no groups.",
+        "dict[str, Any]",
+        _TAKE,
+        _FROM,
+    ),
+    _query(
+        "groups.has_group_membership",
+        _unknown("groups.has_group_membership", "groups", _GROUPS),
+        "Always raises: the event carries no groups.",
+        "dict[str, Any]",
+        Param("groups", Many(_NAME, _IDS_MAX), doc="Ids or names of groups."),
+    ),
+)
