@@ -64,7 +64,7 @@ class SandboxConfig:
     action_timeout_ms: int = _setting(1000, Int(1, 60_000), "Budget of one action; a binding may set a smaller one.")
     flow_timeout_ms: int = _setting(5000, Int(1, 120_000), "Budget of all actions of one login together.")
     kill_grace_ms: int = _setting(
-        25, Int(1, 5_000), "How long after its budget an action that cannot be interrupted is killed."
+        10, Int(1, 5_000), "How long after its budget an action that cannot be interrupted is killed."
     )
     memory_bytes: int = _setting(
         128 << 20, Bytes(32 << 20, 8 << 30), "Address space that tenant code may add to its worker."

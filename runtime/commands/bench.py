@@ -20,7 +20,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--only",
         action="append",
         metavar="NAME",
-        help="one measure; repeat for several: throughput, latency, cold, spawn, memory, timeouts, isolation, marginal",
+        help="one measure; repeat for several: throughput, latency, cold, spawn, memory, timeouts, overshoot, "
+        "isolation, marginal",
+    )
+    parser.add_argument(
+        "--timeouts", action="store_true", help="the measures of time-outs: how late after its budget each answer is"
     )
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; rougher numbers")
     parser.add_argument("--tenants", type=int, metavar="N", help="warm tenants of the memory measure [2000; quick 100]")
@@ -36,7 +40,10 @@ def run(args: argparse.Namespace) -> int:
     from runtime.bench import machine, report
     from runtime.bench import run as benchmark
 
-    names = args.only or list(benchmark.MEASURES)
+    names = list(args.only or ())
+    if args.timeouts:
+        names += [name for name in ("timeouts", "overshoot") if name not in names]
+    names = names or list(benchmark.MEASURES)
     unknown = [name for name in names if name not in benchmark.MEASURES]
     tenants = args.tenants if args.tenants is not None else 100 if args.quick else 2000
     if unknown or args.cpus < 0 or not 1 <= tenants <= 20_000:

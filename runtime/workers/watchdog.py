@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
     from runtime.workers.worker import Worker
 
-_TICK_S: Final = 0.005
+_TICK_NS: Final = 5_000_000
+# The resolution of the loop's timers.
+_TICK_MIN_NS: Final = 1_000_000
 # A worker that has not even read its question by then is stopped, or the machine is beside itself: another one may do.
 START_NS: Final = 500_000_000
 
 
 class Watchdog:
-    """Looks at every running worker each few milliseconds, and only while one runs."""
+    """Looks at every running worker each few milliseconds, and only while one runs; at a limit, once it is due."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, grace_ns: int, compile_budget_ns: int, teardown_budget_ns: int
@@ -39,7 +41,7 @@ class Watchdog:
         """Watch a worker until `unwatch`."""
         self._running[worker] = None
         if self._timer is None:
-            self._timer = self._loop.call_later(_TICK_S, self._tick)
+            self._timer = self._loop.call_later(_TICK_NS / 1e9, self._tick)
 
     def unwatch(self, worker: Worker) -> None:
         """Its answer is here."""
@@ -53,10 +55,18 @@ class Watchdog:
 
     def _tick(self) -> None:
         now_ns = time.monotonic_ns()
+        next_ns = now_ns + _TICK_NS
         for worker in list(self._running):
-            if now_ns >= worker.check_at_ns and worker.state is State.RUNNING:
+            if worker.state is not State.RUNNING:
+                continue
+            if now_ns >= worker.check_at_ns:
                 self._look(worker, now_ns)
-        self._timer = self._loop.call_later(_TICK_S, self._tick) if self._running else None
+            if worker.check_at_ns < next_ns and worker.state is State.RUNNING:
+                next_ns = worker.check_at_ns
+        if self._running:
+            self._timer = self._loop.call_later(max(next_ns - now_ns, _TICK_MIN_NS) / 1e9, self._tick)
+        else:
+            self._timer = None
 
     def _look(self, worker: Worker, now_ns: int) -> None:
         entry = worker.entry()
