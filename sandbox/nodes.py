@@ -41,6 +41,16 @@ ALLOWED = (
     ast.comprehension, ast.JoinedStr, ast.FormattedValue,
 )  # fmt: skip
 
+# What the visitors have been written for. In a field that a newer Python adds, nobody looks for what must be guarded.
+FIELDS = frozenset({
+    "annotation", "arg", "args", "attr", "body", "cause", "comparators", "conversion", "ctx", "decorator_list",
+    "defaults", "elt", "elts", "exc", "finalbody", "format_spec", "func", "generators", "handlers", "id", "ifs",
+    "is_async", "iter", "key", "keys", "keywords", "kind", "kw_defaults", "kwarg", "kwonlyargs", "left", "level",
+    "lower", "module", "msg", "name", "names", "op", "operand", "ops", "orelse", "posonlyargs", "returns", "right",
+    "simple", "slice", "step", "target", "targets", "test", "type", "type_comment", "type_ignores", "type_params",
+    "upper", "value", "values", "vararg",
+})  # fmt: skip
+
 # Refused, and yet looked into, so that all faults of an action are told at once.
 LOOKED_INTO = frozenset({"With", "AsyncWith", "AsyncFor", "AsyncFunctionDef", "TryStar", "Await", "Yield", "YieldFrom"})
 
@@ -88,6 +98,11 @@ def _spec(target: Any) -> Spec:
         elif is_pattern(item):
             inner.append((index - shift, _spec(item)))
     return least, shift > 0, tuple(inner)
+
+
+def unreviewed(kind: type[ast.AST]) -> tuple[str, ...]:
+    """Answer the fields of a node type that a newer Python has added."""
+    return tuple(field for field in kind._fields if field not in FIELDS)
 
 
 def bound_names(node: Any) -> set[str]:

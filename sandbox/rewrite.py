@@ -7,12 +7,26 @@ Called by `language` on a parsed tree.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from typing import Any
 
 from sandbox import reach, refusals
 from sandbox.expressions import Expressions
-from sandbox.nodes import ALLOWED, LEAVES, LOAD, STORE, caught_statement, constant, guard_call, is_pattern, unpack_spec
+from sandbox.nodes import (
+    ALLOWED,
+    LEAVES,
+    LOAD,
+    STORE,
+    caught_statement,
+    constant,
+    guard_call,
+    is_pattern,
+    unpack_spec,
+    unreviewed,
+)
 from sandbox.refusals import ENTRIES
+
+Visitor = Callable[[Any, Any], Any]
 
 
 class Policy(Expressions):
@@ -268,6 +282,18 @@ class Policy(Expressions):
         return ast.copy_location(ast.Assign(targets=[target], value=value), at)
 
 
+def refuse_fields(visitor: Visitor, fields: tuple[str, ...]) -> Visitor:
+    """Make a visitor that refuses nodes in which one of these fields says anything."""
+
+    def visit(policy: Any, node: Any) -> Any:
+        for field in fields:
+            if getattr(node, field, None):
+                policy.error(node, refusals.UNKNOWN_NODE.format(name=f"{type(node).__name__} {field}"))
+        return visitor(policy, node)
+
+    return visit
+
+
 Policy.visitors = {kind: getattr(Policy, f"visit_{kind.__name__}") for kind in ALLOWED}
 # RestrictedPython lets these through by visiting their contents, one frame of the stack and one lookup dearer.
 for _kind in (
@@ -276,3 +302,6 @@ for _kind in (
     ast.Delete, ast.NamedExpr, ast.arguments, ast.Module,
 ):  # fmt: skip
     Policy.visitors[_kind] = Policy.node_contents_visit
+for _node in ALLOWED:
+    if unreviewed(_node):
+        Policy.visitors[_node] = refuse_fields(Policy.visitors[_node], unreviewed(_node))
