@@ -23,7 +23,7 @@ INDEPENDENT: Final = frozenset({"webauthn-roaming", "push-notification", "otp", 
 MFA_API_FACTORS: Final = frozenset({"push-notification", "otp", "sms", "voice", "email", "recovery-code"})
 
 # Some events name the enrolment, some the way in which the code travels.
-_ENROLLED_AS: Final = {"sms": ("phone", "sms"), "voice": ("phone", "voice")}
+_ENROLLED_AS: Final = {"phone": ("phone", "sms", "voice"), "sms": ("phone", "sms"), "voice": ("phone", "voice")}
 
 _NOTES: Final = {
     "guardian": ("guardian is a legacy provider: enable any",),
@@ -58,6 +58,11 @@ class Failure(StrEnum):
     ENROLLMENT_NOT_POSSIBLE = "enrollment_not_possible"
     # A token exchange for an organization, or with an actor, has no second factor.
     TOKEN_EXCHANGE_NOT_SUPPORTED = "token_exchange_not_supported"
+    # Challenge and enrolment commands only: see `challenges`.
+    EXPERIENCE_NOT_SUPPORTED = "experience_not_supported"
+    CUSTOMIZATION_OFF = "customization_off"
+    TOO_MANY_COMMANDS = "too_many_commands"
+    CHALLENGE_FIRST = "challenge_first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ class Gateway:
     remembered_browser: RememberedBrowser | None = None
     # May the application use the MFA grant types? None when the gateway did not say; it then finds out itself.
     mfa_grant_allowed: bool | None = None
+    # Is "Customize MFA Factors using Actions" on? None when the gateway did not say.
+    customize_mfa: bool | None = None
     has_email: bool = True
     # Can the browser run WebAuthn? Without JavaScript it cannot.
     webauthn: bool = True
@@ -132,7 +139,8 @@ def _dependents(multifactor: Multifactor, settings: Settings) -> tuple[str, ...]
     return tuple(names)
 
 
-def _servable(browser: bool, gateway: Gateway) -> frozenset[str]:
+def servable_factors(browser: bool, gateway: Gateway) -> frozenset[str]:
+    """List what can be presented at all, with this browser or without any."""
     if not browser:
         return MFA_API_FACTORS
     every = frozenset(FACTOR_NAMES)
@@ -194,7 +202,7 @@ def _by_memory(multifactor: Multifactor, facts: Facts, gateway: Gateway) -> Reso
 def _with_enrolments(
     multifactor: Multifactor, settings: Settings, facts: Facts, gateway: Gateway, browser: bool
 ) -> Resolution:
-    servable = _servable(browser, gateway)
+    servable = servable_factors(browser, gateway)
     offered = tuple([name for name in multifactor.factors if name in servable])
     dependents = tuple([name for name in _dependents(multifactor, settings) if name in servable])
     # Whoever can present nothing yet enrols a factor that stands alone; a verified address needs no enrolment.

@@ -1,0 +1,238 @@
+"""What becomes of challenge and enrolment commands: which are shown, in which order, and which end the login.
+
+It knows the queue of one suspension. It must not know pages, tokens or how a flow resumes. Called with the commands of
+one action and what the transaction has seen so far. Source of every rule: the MFA semantics, section 8, and the
+post-login reference, 2.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Final, Literal
+
+from runtime.core import policy
+from runtime.core.model import Command, Experience, Facts, Merge, Settings
+from runtime.core.resolution import Failure, Gateway, back_channel, is_enrolled, servable_factors
+
+# Commands of this family in one flow, over all of its actions; the next one is an error.
+MAX_COMMANDS: Final = 4
+
+_PHONE: Final = ("sms", "voice")
+# No enrolment of email exists: a verified address is one.
+_NOT_ENROLABLE: Final = frozenset({"email"})
+# They lean on another factor, so they are never the first one.
+_NEVER_FIRST: Final = frozenset({"webauthn-platform", "recovery-code"})
+
+OPS: Final[dict[str, tuple[Literal["challenge", "enroll"], bool]]] = {
+    "authentication.challenge_with": ("challenge", False),
+    "authentication.challenge_with_any": ("challenge", True),
+    "authentication.enroll_with": ("enroll", False),
+    "authentication.enroll_with_any": ("enroll", True),
+}
+
+
+class Ignored(StrEnum):
+    """Why a factor of a command does not count; a gateway logs each as a warning."""
+
+    DISABLED = "disabled"
+    NOT_ENROLLED = "not_enrolled"
+    ALREADY_ENROLLED = "already_enrolled"
+    NOT_ENROLABLE = "not_enrolable"
+    NOT_SERVABLE = "not_servable"
+
+
+@dataclass(frozen=True, slots=True)
+class FactorRequest:
+    """One factor that a command names, in the vocabulary of challenges."""
+
+    type: str
+    # Phones only: sms, voice or both.
+    preferred_method: str | None = None
+    # Push only: False forbids typing the one-time code of the application.
+    otp_fallback: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One command. `picker`: the user is given the choice at once, in list order."""
+
+    kind: Literal["challenge", "enroll"]
+    factors: tuple[FactorRequest, ...]
+    picker: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One screen. Without `picker` the first of `usable` is shown, with a way to the others if there are any."""
+
+    kind: Literal["challenge", "enroll"]
+    usable: tuple[FactorRequest, ...]
+    picker: bool
+    ignored: tuple[tuple[str, Ignored], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do about the commands of one action. Neither steps nor a failure: everything was satisfied before."""
+
+    steps: tuple[Step, ...] = ()
+    failure: Failure | None = None
+    # There is no page: the token endpoint answers `mfa_required` with the steps as its requirements.
+    by_token: bool = False
+    ignored: tuple[tuple[str, Ignored], ...] = ()
+
+
+def read(command: Command) -> Ask:
+    """Read a validated command.
+
+    Raises: KeyError for an operation of another family.
+    """
+    kind, picker = OPS[command.op]
+    args = command.args
+    named = args["factors"] if picker else [args["factor"], *args.get("additional_factors", ())]
+    return Ask(kind, tuple([_factor(factor) for factor in named]), picker)
+
+
+def _factor(factor: dict[str, Any]) -> FactorRequest:
+    options = factor.get("options") or {}
+    return FactorRequest(factor["type"], options.get("preferred_method"), options.get("otp_fallback"))
+
+
+def hides_remember_browser(requests: Sequence[policy.Request], rule: Merge) -> bool:
+    """Tell whether the challenge pages show no way to remember the browser.
+
+    Challenges have no such option of their own: the flow's `multifactor.enable` so far speaks for them.
+    """
+    return bool(requests) and policy.merge(requests, rule).allow_remember_browser is False
+
+
+def plan(
+    asks: Sequence[Ask],
+    completed: tuple[str, ...],
+    used: int,
+    settings: Settings,
+    facts: Facts,
+    gateway: Gateway,
+) -> Plan:
+    """Plan the screens of one action's commands, in call order.
+
+    Args:
+        asks: the action's commands.
+        completed: types of factors that the user presented or enrolled in this transaction.
+        used: how many such commands earlier actions of the flow executed.
+        settings: the tenant's; its toggles bind these commands, whatever a provider overrides.
+        facts: enrolments as they are now.
+        gateway: what it can do.
+    """
+    failure = _refused(asks, used, settings, gateway)
+    if failure is not None:
+        return Plan(failure=failure)
+    browser = not back_channel(facts.protocol)
+    steps: list[Step] = []
+    ignored: list[tuple[str, Ignored]] = []
+    for ask in asks:
+        if ask.kind == "challenge":
+            if any(factor.type in completed for factor in ask.factors):
+                continue
+            usable, dropped = _challengeable(ask, settings, facts, servable_factors(browser, gateway))
+        else:
+            # A screen earlier in this queue will have been completed by then.
+            if not completed and not steps and facts.enrolled != ():
+                return Plan(failure=Failure.CHALLENGE_FIRST, ignored=tuple(ignored))
+            usable, dropped = _enrolable(ask, settings, facts, servable_factors(browser, gateway))
+        ignored += dropped
+        if not usable:
+            return Plan(failure=Failure.NO_USABLE_FACTOR, ignored=tuple(ignored))
+        steps.append(Step(ask.kind, usable, ask.picker and len(usable) > 1, dropped))
+    if not steps:
+        return Plan(ignored=tuple(ignored))
+    failure = _cannot_show(browser, facts, gateway)
+    if failure is not None:
+        return Plan(failure=failure, ignored=tuple(ignored))
+    return Plan(tuple(steps), None, not browser, tuple(ignored))
+
+
+def _refused(asks: Sequence[Ask], used: int, settings: Settings, gateway: Gateway) -> Failure | None:
+    if used + len(asks) > MAX_COMMANDS:
+        return Failure.TOO_MANY_COMMANDS
+    if asks and settings.experience is Experience.CLASSIC:
+        return Failure.EXPERIENCE_NOT_SUPPORTED
+    if asks and gateway.customize_mfa is False:
+        return Failure.CUSTOMIZATION_OFF
+    return None
+
+
+def _cannot_show(browser: bool, facts: Facts, gateway: Gateway) -> Failure | None:
+    if browser:
+        return Failure.INTERACTION_REQUIRED if "none" in facts.prompt else None
+    if facts.protocol == "oauth2-token-exchange":
+        return Failure.TOKEN_EXCHANGE_NOT_SUPPORTED
+    return Failure.MFA_GRANT_NOT_ALLOWED if gateway.mfa_grant_allowed is False else None
+
+
+def _enabled(factor: FactorRequest, settings: Settings) -> FactorRequest | None:
+    """Return the factor as the tenant's toggles leave it; None when they leave nothing."""
+    if factor.type != "phone":
+        return factor if factor.type in settings.factors else None
+    methods = [name for name in _PHONE if name in settings.factors]
+    if not methods:
+        return None
+    return factor if len(methods) == len(_PHONE) else replace(factor, preferred_method=methods[0])
+
+
+def _once(factors: Iterable[FactorRequest]) -> list[FactorRequest]:
+    seen: dict[str, FactorRequest] = {}
+    for factor in factors:
+        seen.setdefault(factor.type, factor)
+    return list(seen.values())
+
+
+_Sorted = tuple[tuple[FactorRequest, ...], tuple[tuple[str, Ignored], ...]]
+
+
+def _servable(factor: FactorRequest, servable: frozenset[str]) -> bool:
+    return factor.type == "phone" or factor.type in servable
+
+
+def _challengeable(ask: Ask, settings: Settings, facts: Facts, servable: frozenset[str]) -> _Sorted:
+    usable: list[FactorRequest] = []
+    ignored: list[tuple[str, Ignored]] = []
+    for asked in _once(ask.factors):
+        factor = _enabled(asked, settings)
+        if factor is None:
+            ignored.append((asked.type, Ignored.DISABLED))
+        elif not _servable(factor, servable):
+            ignored.append((factor.type, Ignored.NOT_SERVABLE))
+        elif not _has(factor.type, facts):
+            ignored.append((factor.type, Ignored.NOT_ENROLLED))
+        else:
+            usable.append(factor)
+    return tuple(usable), tuple(ignored)
+
+
+def _has(name: str, facts: Facts) -> bool:
+    if name == "email":
+        return facts.email_verified
+    # Enrolments that the gateway did not send are known to the gateway: its challenge then fails or not.
+    return facts.enrolled is None or is_enrolled(name, facts.enrolled)
+
+
+def _enrolable(ask: Ask, settings: Settings, facts: Facts, servable: frozenset[str]) -> _Sorted:
+    usable: list[FactorRequest] = []
+    ignored: list[tuple[str, Ignored]] = []
+    enrolled = facts.enrolled or ()
+    for asked in _once(ask.factors):
+        factor = _enabled(asked, settings)
+        if factor is None:
+            ignored.append((asked.type, Ignored.DISABLED))
+        elif factor.type in _NOT_ENROLABLE or (factor.type in _NEVER_FIRST and not enrolled):
+            ignored.append((factor.type, Ignored.NOT_ENROLABLE))
+        elif not _servable(factor, servable):
+            ignored.append((factor.type, Ignored.NOT_SERVABLE))
+        elif is_enrolled(factor.type, enrolled):
+            ignored.append((factor.type, Ignored.ALREADY_ENROLLED))
+        else:
+            usable.append(factor)
+    return tuple(usable), tuple(ignored)

@@ -1,0 +1,266 @@
+"""Rows of section 8 of the MFA semantics: challenge and enrolment commands, and the worked cases of section 14."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from runtime.core import challenges, policy
+from runtime.core.challenges import Ask, FactorRequest, Ignored, Plan
+from runtime.core.model import FACTOR_NAMES, Command, EventFacts, Experience, Merge, Settings
+from runtime.core.resolution import Failure, Gateway
+
+EVERY = Settings(factors=FACTOR_NAMES)
+FACTS = EventFacts("oidc-basic-profile", enrolled=("otp", "phone"), email_verified=True)
+NOBODY = replace(FACTS, enrolled=())
+GATEWAY = Gateway(1_800_000_000_000, "auth0|1")
+
+
+def challenge(*names: str, picker: bool = False) -> Ask:
+    return Ask("challenge", tuple([FactorRequest(name) for name in names]), picker)
+
+
+def enroll(*names: str, picker: bool = False) -> Ask:
+    return Ask("enroll", tuple([FactorRequest(name) for name in names]), picker)
+
+
+def plan(
+    *asks: Ask,
+    completed: tuple[str, ...] = (),
+    used: int = 0,
+    settings: Settings = EVERY,
+    facts: EventFacts = FACTS,
+    gateway: Gateway = GATEWAY,
+) -> Plan:
+    return challenges.plan(asks, completed, used, settings, facts, gateway)
+
+
+def shown(answer: Plan) -> list[tuple[str, tuple[str, ...], bool]]:
+    assert answer.failure is None
+    return [(step.kind, tuple([factor.type for factor in step.usable]), step.picker) for step in answer.steps]
+
+
+CHALLENGES: list[Any] = [
+    pytest.param(challenge("otp"), {}, [("challenge", ("otp",), False)], id="one factor"),
+    pytest.param(challenge("otp", "phone"), {}, [("challenge", ("otp", "phone"), False)], id="the default is first"),
+    pytest.param(
+        challenge("phone", "otp", picker=True),
+        {},
+        [("challenge", ("phone", "otp"), True)],
+        id="any: picker, list order",
+    ),
+    pytest.param(
+        challenge("otp", "webauthn-roaming", picker=True),
+        {},
+        [("challenge", ("otp",), False)],
+        id="any: no picker for one usable",
+    ),
+    pytest.param(
+        challenge("webauthn-roaming", "otp"), {}, [("challenge", ("otp",), False)], id="not enrolled: ignored"
+    ),
+    pytest.param(challenge("otp", "otp"), {}, [("challenge", ("otp",), False)], id="named twice"),
+    pytest.param(challenge("email"), {"facts": NOBODY}, [("challenge", ("email",), False)], id="email: verified"),
+    pytest.param(
+        challenge("webauthn-roaming"),
+        {"facts": replace(FACTS, enrolled=None)},
+        [("challenge", ("webauthn-roaming",), False)],
+        id="enrolments unknown: the gateway's turn",
+    ),
+    pytest.param(challenge("otp"), {"completed": ("otp",)}, [], id="already challenged: satisfied"),
+    pytest.param(challenge("phone", "otp"), {"completed": ("otp",)}, [], id="satisfied by an additional factor"),
+    pytest.param(
+        challenge("phone"), {"completed": ("otp",)}, [("challenge", ("phone",), False)], id="another one was challenged"
+    ),
+    pytest.param(challenge("otp"), {"completed": ("otp",), "facts": replace(FACTS, prompt=("none",))}, [], id="silent"),
+]
+
+
+@pytest.mark.parametrize(("ask", "given", "steps"), CHALLENGES)
+def test_section_8_challenge(ask: Ask, given: dict[str, Any], steps: list[Any]) -> None:
+    """What is enabled and enrolled is shown; what was presented before satisfies the command without a screen."""
+    assert shown(plan(ask, **given)) == steps
+
+
+PASSWORD = replace(FACTS, protocol="oauth2-password")
+FAILURES: list[Any] = [
+    pytest.param(challenge("webauthn-roaming"), {}, Failure.NO_USABLE_FACTOR, id="not enrolled in any"),
+    pytest.param(
+        challenge("otp"), {"settings": Settings(factors=("sms",))}, Failure.NO_USABLE_FACTOR, id="toggles bind commands"
+    ),
+    pytest.param(
+        challenge("email"), {"facts": replace(FACTS, email_verified=False)}, Failure.NO_USABLE_FACTOR, id="unverified"
+    ),
+    pytest.param(
+        challenge("otp"),
+        {"settings": Settings(experience=Experience.CLASSIC, factors=FACTOR_NAMES)},
+        Failure.EXPERIENCE_NOT_SUPPORTED,
+        id="classic has no such screen",
+    ),
+    pytest.param(
+        challenge("otp"), {"gateway": replace(GATEWAY, customize_mfa=False)}, Failure.CUSTOMIZATION_OFF, id="switch off"
+    ),
+    pytest.param(
+        challenge("otp"), {"facts": replace(FACTS, prompt=("none",))}, Failure.INTERACTION_REQUIRED, id="12 prompt=none"
+    ),
+    pytest.param(
+        challenge("otp"),
+        {"facts": replace(FACTS, protocol="oauth2-token-exchange")},
+        Failure.TOKEN_EXCHANGE_NOT_SUPPORTED,
+        id="7 token exchange",
+    ),
+    pytest.param(
+        challenge("otp"),
+        {"facts": PASSWORD, "gateway": replace(GATEWAY, mfa_grant_allowed=False)},
+        Failure.MFA_GRANT_NOT_ALLOWED,
+        id="7 MFA grant not allowed",
+    ),
+    pytest.param(
+        challenge("webauthn-roaming"),
+        {"facts": replace(PASSWORD, enrolled=("webauthn-roaming",))},
+        Failure.NO_USABLE_FACTOR,
+        id="7 the MFA API has no security keys",
+    ),
+    pytest.param(challenge("duo"), {}, Failure.NO_USABLE_FACTOR, id="Duo is not for commands"),
+    pytest.param(enroll("webauthn-roaming"), {}, Failure.CHALLENGE_FIRST, id="enrolled user: challenge first"),
+    pytest.param(
+        enroll("otp"), {"facts": replace(FACTS, enrolled=None)}, Failure.CHALLENGE_FIRST, id="unknown: challenge first"
+    ),
+    pytest.param(
+        enroll("otp", "phone", picker=True),
+        {"completed": ("otp",)},
+        Failure.NO_USABLE_FACTOR,
+        id="nothing left to enrol",
+    ),
+    pytest.param(enroll("email"), {"facts": NOBODY}, Failure.NO_USABLE_FACTOR, id="email has no enrolment"),
+    pytest.param(enroll("webauthn-platform"), {"facts": NOBODY}, Failure.NO_USABLE_FACTOR, id="10 never the first one"),
+    pytest.param(
+        enroll("webauthn-roaming"),
+        {"facts": replace(PASSWORD, enrolled=())},
+        Failure.NO_USABLE_FACTOR,
+        id="10 the MFA API cannot enrol keys",
+    ),
+]
+
+
+@pytest.mark.parametrize(("ask", "given", "failure"), FAILURES)
+def test_section_8_failures(ask: Ask, given: dict[str, Any], failure: Failure) -> None:
+    """What cannot be shown ends the login; it is never taken for satisfied."""
+    answer = plan(ask, **given)
+    assert (answer.failure, answer.steps) == (failure, ())
+
+
+ENROLMENTS: list[Any] = [
+    pytest.param(enroll("otp"), {"facts": NOBODY}, [("enroll", ("otp",), False)], id="first factor, no challenge"),
+    pytest.param(
+        enroll("otp", "phone", picker=True), {"facts": NOBODY}, [("enroll", ("otp", "phone"), True)], id="picker"
+    ),
+    pytest.param(
+        enroll("otp", "webauthn-roaming", picker=True),
+        {"completed": ("phone",)},
+        [("enroll", ("webauthn-roaming",), False)],
+        id="after a challenge, what is missing",
+    ),
+    pytest.param(
+        enroll("webauthn-platform"),
+        {"completed": ("otp",)},
+        [("enroll", ("webauthn-platform",), False)],
+        id="10 second",
+    ),
+]
+
+
+@pytest.mark.parametrize(("ask", "given", "steps"), ENROLMENTS)
+def test_section_8_enrolment(ask: Ask, given: dict[str, Any], steps: list[Any]) -> None:
+    """One enrolment of what is enabled and missing; an enrolled user presents a factor first."""
+    assert shown(plan(ask, **given)) == steps
+
+
+def test_section_8_every_ignored_factor_has_a_reason() -> None:
+    """A gateway can log why each factor of a command did not count."""
+    settings = Settings(factors=("otp", "webauthn-roaming"))
+    assert plan(challenge("push-notification", "webauthn-roaming", "otp"), settings=settings).ignored == (
+        ("push-notification", Ignored.DISABLED),
+        ("webauthn-roaming", Ignored.NOT_ENROLLED),
+    )
+    assert plan(enroll("email", "otp", "webauthn-roaming"), completed=("otp",)).ignored == (
+        ("email", Ignored.NOT_ENROLABLE),
+        ("otp", Ignored.ALREADY_ENROLLED),
+    )
+    without = replace(GATEWAY, webauthn=False)
+    facts = replace(FACTS, enrolled=("otp", "webauthn-roaming"))
+    assert plan(challenge("webauthn-roaming", "otp"), facts=facts, gateway=without).ignored == (
+        ("webauthn-roaming", Ignored.NOT_SERVABLE),
+    )
+
+
+@pytest.mark.parametrize(
+    ("enabled", "method"), [(("sms",), "sms"), (("voice",), "voice"), (("sms", "voice"), "both"), ((), None)]
+)
+def test_section_1_phone_is_sms_and_voice(enabled: tuple[str, ...], method: str | None) -> None:
+    """A phone is called or written to as the tenant's toggles allow, whatever was preferred."""
+    ask = Ask("challenge", (FactorRequest("phone", "both"),))
+    answer = plan(ask, settings=Settings(factors=enabled))
+    assert [step.usable[0].preferred_method for step in answer.steps] == ([method] if method else [])
+    assert answer.failure is (None if method else Failure.NO_USABLE_FACTOR)
+
+
+def test_section_14_two_challenges_of_one_handler() -> None:
+    """Challenges follow one another; the second is asked for although the first is."""
+    assert shown(plan(challenge("otp"), challenge("phone"))) == [
+        ("challenge", ("otp",), False),
+        ("challenge", ("phone",), False),
+    ]
+
+
+def test_section_14_challenge_then_enrol() -> None:
+    """A challenge earlier in the same queue is the one that an enrolment needs."""
+    steps = shown(plan(challenge("otp"), enroll("webauthn-roaming")))
+    assert [kind for kind, _, _ in steps] == ["challenge", "enroll"]
+
+
+def test_section_14_one_impossible_command_ends_the_queue() -> None:
+    """A queue is not shown in part: the login could not complete anyway."""
+    answer = plan(challenge("otp"), challenge("webauthn-roaming"))
+    assert (answer.failure, answer.steps) == (Failure.NO_USABLE_FACTOR, ())
+
+
+@pytest.mark.parametrize(("used", "failure"), [(3, None), (4, Failure.TOO_MANY_COMMANDS)])
+def test_section_14_five_commands(used: int, failure: Failure | None) -> None:
+    """Four commands of the family per flow; the fifth is an error, also when it would be satisfied."""
+    assert plan(challenge("otp"), used=used, completed=("otp",)).failure is failure
+
+
+@pytest.mark.parametrize("protocol", ["oauth2-refresh-token", "oauth2-password"])
+def test_section_6_challenge_without_a_browser(protocol: str) -> None:
+    """A challenge on a refresh or a password grant becomes a requirement beside the token."""
+    answer = plan(challenge("otp"), facts=replace(FACTS, protocol=protocol))
+    assert (answer.by_token, len(answer.steps)) == (True, 1)
+    assert not plan(challenge("otp")).by_token
+
+
+@pytest.mark.parametrize("experience", list(Experience))
+def test_section_8_no_command_no_plan(experience: Experience) -> None:
+    """Without a command there is nothing to show and nothing to fail, whatever the tenant switched off."""
+    settings = Settings(experience=experience)
+    assert plan(used=4, settings=settings, gateway=replace(GATEWAY, customize_mfa=False)) == Plan()
+
+
+@pytest.mark.parametrize(
+    ("said", "hidden"), [((False,), True), ((True,), False), ((None,), False), ((), False), ((False, True), False)]
+)
+def test_section_5_enable_hides_the_checkbox_of_challenges(said: tuple[bool | None, ...], hidden: bool) -> None:
+    """Challenges have no remember option; `enable("any", allow_remember_browser=False)` before them hides it."""
+    requests = [policy.Request(at, "any", remember, None) for at, remember in enumerate(said)]
+    assert challenges.hides_remember_browser(requests, Merge.LAST_CALL) is hidden
+
+
+def test_section_8_commands_are_read() -> None:
+    """Both shapes of a command's arguments become the same request."""
+    otp, phone = {"type": "otp"}, {"type": "phone", "options": {"preferred_method": "voice"}}
+    push = {"type": "push-notification", "options": {"otp_fallback": False}}
+    wanted = (FactorRequest("otp"), FactorRequest("phone", "voice"), FactorRequest("push-notification", None, False))
+    one = Command("authentication.challenge_with", {"factor": otp, "additional_factors": [phone, push]})
+    assert challenges.read(one) == Ask("challenge", wanted)
+    several = Command("authentication.enroll_with_any", {"factors": [otp, phone, push]})
+    assert challenges.read(several) == Ask("enroll", wanted, True)
+    assert challenges.read(Command("authentication.enroll_with", {"factor": otp})) == Ask("enroll", wanted[:1])
