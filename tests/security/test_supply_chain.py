@@ -173,8 +173,7 @@ def test_field_of_a_python_to_come_is_refused() -> None:
     visitor = rewrite.refuse_fields(Policy.visitors[ast.Pass], nodes.unreviewed(Lazy))
     for said in (0, 1):
         policy = Policy()
-        node = Lazy(lineno=1, col_offset=0)
-        node.is_lazy = said  # type: ignore[attr-defined]
+        node = Lazy(is_lazy=said, lineno=1, col_offset=0)
         visitor(policy, node)
         assert len(policy.faults) == said
 
