@@ -1,0 +1,234 @@
+"""Properties of resolving: whatever is required, held and remembered, nobody gets in with less than was asked for."""
+
+from dataclasses import replace
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runtime.core import challenges, mfa, remembered, resolution
+from runtime.core.aggregate import aggregate
+from runtime.core.challenges import Ask, FactorRequest
+from runtime.core.model import (
+    FACTOR_NAMES,
+    Command,
+    EventFacts,
+    Execution,
+    Experience,
+    Merge,
+    Multifactor,
+    OnError,
+    Policy,
+    Settings,
+    Verdict,
+)
+from runtime.core.remembered import ABSOLUTE_MS, DAY_MS, PAPE_MULTI_FACTOR, SKEW_MS, SLIDING_MS, RememberedBrowser
+from runtime.core.resolution import Gateway, Kind, RememberMode, Resolution
+
+# A busy machine is no reason to fail: only what is decided counts here.
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+NOW = 1_800_000_000_000
+TYPES = (*(name for name in FACTOR_NAMES if name not in ("sms", "voice", "duo")), "phone")
+PROTOCOLS = [None, "oidc-basic-profile", "samlp", "oauth2-password", "oauth2-refresh-token", "oauth2-token-exchange"]
+
+subsets = st.lists(st.sampled_from(FACTOR_NAMES), unique=True).map(tuple)
+enrolments = st.lists(st.sampled_from(TYPES), unique=True).map(tuple)
+tenants = st.builds(
+    Settings,
+    st.sampled_from(Experience),
+    st.sampled_from(Policy),
+    subsets,
+    st.sampled_from(Merge),
+    st.booleans(),
+)
+events = st.builds(
+    EventFacts,
+    st.sampled_from(PROTOCOLS),
+    st.sampled_from([(), ("none",), ("login",)]),
+    st.sampled_from([(), (PAPE_MULTI_FACTOR,)]),
+    st.sampled_from([None, "low", "high"]),
+    st.none() | enrolments,
+    st.booleans(),
+)
+instants = st.integers(NOW - 40 * DAY_MS, NOW + DAY_MS)
+memories = st.builds(
+    RememberedBrowser,
+    st.sampled_from(["u", "v", ""]),
+    st.sampled_from(["any", "guardian", "google-authenticator", "duo"]),
+    instants,
+    instants,
+    st.booleans(),
+)
+gateways = st.builds(
+    Gateway,
+    st.just(NOW),
+    st.sampled_from(["u", ""]),
+    st.none() | memories,
+    mfa_grant_allowed=st.none() | st.booleans(),
+    customize_mfa=st.none() | st.booleans(),
+    has_email=st.booleans(),
+    webauthn=st.booleans(),
+    organization=st.booleans(),
+    actor=st.booleans(),
+    duo_remembers_when_unset=st.booleans(),
+)
+opinions = st.lists(
+    st.tuples(
+        st.sampled_from(["any", "guardian", "google-authenticator", "duo", "none"]),
+        st.sampled_from([True, False, None]),
+    ),
+    max_size=3,
+)
+asks = st.lists(
+    st.builds(
+        Ask,
+        st.sampled_from(["challenge", "enroll"]),
+        st.lists(st.sampled_from(TYPES).map(FactorRequest), min_size=1, max_size=3).map(tuple),
+        st.booleans(),
+    ),
+    max_size=5,
+)
+
+
+def required(said: list[tuple[str, bool | None]], failed: bool, tenant: Settings, event: EventFacts) -> Multifactor:
+    """Decide a login that requires a factor: what the actions enabled, or else a failed action."""
+    commands = tuple(
+        Command("multifactor.enable", {"provider": provider, "allow_remember_browser": remember})
+        for provider, remember in said
+    )
+    flow = [Execution("a", "0" * 64, OnError.REQUIRE_MFA, Verdict.COMPLETED, commands)]
+    if failed:
+        flow.append(Execution("b", "0" * 64, OnError.REQUIRE_MFA, Verdict.CRASHED))
+    multifactor = aggregate(flow, tenant, lambda: event).multifactor
+    return multifactor if multifactor is not None else Multifactor("none")
+
+
+def resolve(multifactor: Multifactor, tenant: Settings, event: EventFacts, gateway: Gateway) -> Resolution | None:
+    return resolution.resolve(multifactor, tenant, event, gateway)
+
+
+@calm
+@given(opinions, st.booleans(), tenants, events, gateways)
+def test_a_required_factor_is_never_skipped_without_a_memory(
+    said: list[tuple[str, bool | None]], failed: bool, tenant: Settings, event: EventFacts, gateway: Gateway
+) -> None:
+    """Nothing but a valid memory of this user and provider, with nobody insisting, replaces a challenge."""
+    multifactor = required(said, failed, tenant, event)
+    answer = resolve(multifactor, tenant, event, gateway)
+    assert (answer is None) is (multifactor.provider == "none")
+    if answer is None or answer.kind is not Kind.SATISFIED_BY_REMEMBERED_BROWSER:
+        return
+    memory = gateway.remembered_browser
+    assert memory is not None
+    assert not failed
+    assert multifactor.allow_remember_browser is not False
+    assert not multifactor.ignore_remembered_browser
+    assert PAPE_MULTI_FACTOR not in event.acr_values
+    assert (memory.user_id, memory.provider) == (gateway.user_id, multifactor.provider)
+    assert not memory.email_only
+    assert -SKEW_MS <= NOW - memory.issued_at_ms <= ABSOLUTE_MS
+    assert NOW - memory.last_seen_at_ms < SLIDING_MS
+    assert not resolution.back_channel(event.protocol)
+
+
+@calm
+@given(opinions, st.booleans(), tenants, events, gateways)
+def test_a_resolution_and_its_parts_agree(
+    said: list[tuple[str, bool | None]], failed: bool, tenant: Settings, event: EventFacts, gateway: Gateway
+) -> None:
+    """A failure has a name and offers nothing; a challenge or a token offers something that can be presented."""
+    multifactor = required(said, failed, tenant, event)
+    answer = resolve(multifactor, tenant, event, gateway)
+    if answer is None:
+        return
+    browser = not resolution.back_channel(event.protocol)
+    offered = answer.challenge + answer.enroll
+    assert (answer.failure is not None) is (answer.kind is Kind.FAILED)
+    assert bool(offered) is (answer.kind in (Kind.PROMPT, Kind.MFA_REQUIRED_TOKEN))
+    assert set(offered) <= resolution.servable_factors(browser, gateway)
+    assert answer.kind is not (Kind.MFA_REQUIRED_TOKEN if browser else Kind.PROMPT)
+    assert set(answer.enroll) <= resolution.INDEPENDENT
+    if multifactor.provider == "any":
+        assert set(offered) <= set(tenant.factors)
+    if not event.email_verified and "email" in offered:
+        raise AssertionError("an unverified address was offered")
+    if answer.remember is not RememberMode.NONE:
+        assert browser
+        assert multifactor.allow_remember_browser is not False
+        assert not multifactor.ignore_remembered_browser
+
+
+@calm
+@given(st.sampled_from(["any", "guardian", "google-authenticator"]), tenants, events, gateways)
+def test_an_enrolled_user_never_enrols_with_a_password_alone(
+    provider: str, tenant: Settings, event: EventFacts, gateway: Gateway
+) -> None:
+    """Who holds a factor that the tenant trusts is challenged or turned away, never asked to enrol another one."""
+    offered = mfa.offer(provider, tenant, lambda: event)
+    answer = resolve(Multifactor(provider, None, None, offered), tenant, event, gateway)
+    assert answer is not None
+    enrolled = event.enrolled
+    if enrolled and any(resolution.is_enrolled(name, enrolled) for name in tenant.factors):
+        assert not answer.enroll
+        assert not answer.enrollment_required
+
+
+@calm
+@given(memories, st.integers(0, 40 * DAY_MS), st.integers(0, 40 * DAY_MS))
+def test_a_memory_ends_for_good(memory: RememberedBrowser, later: int, more: int) -> None:
+    """Once a memory lapsed by age it stays lapsed, and no renewal carries it past the absolute end."""
+    sooner = remembered.lapsed(memory, "u", "any", NOW + later)
+    if sooner in (remembered.Refusal.EXPIRED, remembered.Refusal.IDLE):
+        assert remembered.lapsed(memory, "u", "any", NOW + later + more) is not None
+    assert memory.expires_at_ms(NOW + later) <= memory.issued_at_ms + ABSOLUTE_MS
+
+
+@calm
+@given(asks, enrolments, st.integers(0, 4), tenants, events, gateways)
+def test_a_plan_shows_every_command_or_fails(
+    commands: list[Ask], completed: tuple[str, ...], used: int, tenant: Settings, event: EventFacts, gateway: Gateway
+) -> None:
+    """Each command has its screen, or was satisfied by a factor presented before, or the whole queue fails."""
+    answer = challenges.plan(commands, completed, used, tenant, event, gateway)
+    if answer.failure is not None:
+        assert not answer.steps
+        return
+    waiting = [a for a in commands if a.kind == "enroll" or not any(f.type in completed for f in a.factors)]
+    assert [step.kind for step in answer.steps] == [ask.kind for ask in waiting]
+    assert used + len(commands) <= challenges.MAX_COMMANDS
+    for step, ask in zip(answer.steps, waiting, strict=True):
+        named = [factor.type for factor in ask.factors]
+        assert step.usable
+        assert {factor.type for factor in step.usable} <= set(named)
+        assert not step.picker or len(step.usable) > 1
+        for factor in step.usable:
+            enabled = ("sms", "voice") if factor.type == "phone" else (factor.type,)
+            assert any(name in tenant.factors for name in enabled)
+
+
+@calm
+@given(asks, tenants, events, gateways, st.data())
+def test_a_plan_never_shrinks_what_is_left_by_forgetting(
+    commands: list[Ask], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
+) -> None:
+    """A queue planned with fewer completed factors shows at least the challenges that the later plan shows."""
+    challenges_only = [ask for ask in commands if ask.kind == "challenge"][: challenges.MAX_COMMANDS]
+    completed = data.draw(enrolments)
+    before = challenges.plan(challenges_only, (), 0, tenant, event, gateway)
+    after = challenges.plan(challenges_only, completed, 0, tenant, event, gateway)
+    if before.failure is None:
+        assert after.failure is None
+        assert len(after.steps) <= len(before.steps)
+        assert set(after.steps) <= set(before.steps)
+
+
+@calm
+@given(opinions, tenants, events, gateways)
+def test_resolving_is_a_function(
+    said: list[tuple[str, bool | None]], tenant: Settings, event: EventFacts, gateway: Gateway
+) -> None:
+    """Equal inputs give equal answers, whatever was resolved in between."""
+    multifactor = required(said, False, tenant, event)
+    first = resolve(multifactor, tenant, event, gateway)
+    resolve(multifactor, tenant, replace(event, prompt=("none",)), replace(gateway, remembered_browser=None))
+    assert resolve(multifactor, tenant, event, gateway) == first
