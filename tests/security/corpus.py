@@ -45,10 +45,20 @@ def _adapt(code: str) -> str:
     return code
 
 
-def load() -> list[Entry]:
-    """Read the corpus."""
+SHARED = "hostile_actions.jsonl"
+OWN = "own_attacks.jsonl"
+"""Attacks of our own invention: each succeeds in plain Python, and harms nothing where it does."""
+
+
+def path(name: str) -> Path:
+    """Where a corpus is."""
+    return Path(__file__).with_name(name)
+
+
+def load(name: str = SHARED) -> list[Entry]:
+    """Read a corpus."""
     entries = []
-    for line in (Path(__file__).with_name("hostile_actions.jsonl")).read_text().splitlines():
+    for line in path(name).read_text().splitlines():
         row = json.loads(line)
         followup = row.get("followup")
         entries.append(

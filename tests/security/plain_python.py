@@ -1,0 +1,104 @@
+"""The control of our own attacks: runs each as plain Python, in a process of its own, and says which of them succeed.
+
+Not a test module, and no sandbox: only for entries that do no harm when they succeed, which all of `own_attacks.jsonl`
+are. Run as a program by the tests: the name of a corpus in, one JSON object `{id: succeeded}` out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import types
+import warnings
+from pathlib import Path
+from typing import Any, NoReturn
+
+CHILD_S = 3
+HANDLER = "on_execute_post_login"
+
+
+class Thing:
+    """An event or a part of it, as a framework without a sandbox would hand it out."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
+
+class Group:
+    """A group of `api`: keeps what it is given, by reference."""
+
+    def __init__(self, calls: list[Any]) -> None:
+        self.calls = calls
+
+    def deny(self, *args: Any, **kwargs: Any) -> Group:
+        """Record any call."""
+        self.calls.append((args, kwargs))
+        return self
+
+    enable = set_custom_claim = set_user_metadata = set_app_metadata = error = deny
+
+
+def event() -> Thing:
+    return Thing(
+        user=Thing(
+            user_id="auth0|1",
+            email="a@example.com",
+            app_metadata={"groups": ["staff"]},
+            user_metadata={"use_mfa": True},
+        ),
+        authorization=Thing(roles=["staff"]),
+        request=Thing(query={"x": "n"}, body={}),
+    )
+
+
+def api(calls: list[Any]) -> Thing:
+    group = Group(calls)
+    names = ("access", "multifactor", "user", "id_token", "access_token", "validation")
+    return Thing(**dict.fromkeys(names, group))
+
+
+def login(source: str) -> str:
+    """Run one action; return the text of everything it asked for and printed, whatever its end."""
+    calls: list[Any] = []
+    module = types.ModuleType("action")
+    try:
+        exec(compile(source, "<action>", "exec", dont_inherit=True), module.__dict__)  # noqa: S102  it is the control
+        getattr(module, HANDLER)(event(), api(calls))
+    except Exception as error:  # noqa: BLE001  an attack that fails is an answer
+        calls.append(error)
+    # The framework reads what was recorded after the action has ended.
+    return repr(calls)
+
+
+def child(row: dict[str, Any]) -> NoReturn:
+    """Try one attack and leave, by all means."""
+    signal.alarm(CHILD_S)
+    warnings.simplefilter("ignore")
+    shown = login(row["code"])
+    if row.get("followup"):
+        shown = login(row["followup"])
+    os._exit(0 if f"ESCAPED_{row['id']}" in shown else 1)
+
+
+def main(path: str) -> None:
+    """Try every entry of a corpus that has a control."""
+    ended: dict[str, bool] = {}
+    for line in Path(path).read_text().splitlines():
+        row = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            for descriptor in (1, 2):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+            try:
+                child(row)
+            finally:
+                os._exit(2)
+        _, status = os.waitpid(pid, 0)
+        ended[row["id"]] = os.waitstatus_to_exitcode(status) == 0
+    sys.stdout.write(json.dumps(ended))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

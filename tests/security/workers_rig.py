@@ -1,0 +1,120 @@
+"""Real workers under any choice of process layers, asked by hand: one action in, the bytes of its reply out.
+
+Not a test module. Knows the frames between daemon and worker; decides nothing, which is the daemon's part. Used by
+tests that look at a worker without the daemon: the language alone, and what one login leaves for the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from vestibule.v1 import decision_pb2
+from vestibule.worker.v1 import worker_pb2
+
+from runtime import event_json
+from sandbox import journal, wire
+from tests.security.cells import LENGTH, MIB, Cell, Cells, cells
+
+NOW_NS = 1_700_000_000_123_456_789
+SEED = bytes(range(16))
+OUTPUT_BYTES = 16 * 1024
+# What the daemon grants on top of the budget before it kills; a busy test machine needs more of it.
+GRACE_S = 1.0
+
+EVENT: bytes = event_json.from_json(
+    {
+        "user": {
+            "user_id": "auth0|1",
+            "email": "a@example.com",
+            "app_metadata": {"groups": ["staff"]},
+            "user_metadata": {"use_mfa": True},
+        },
+        "authorization": {"roles": ["staff"]},
+        "client": {"client_id": "app", "name": "App", "metadata": {}},
+        "request": {"ip": "192.0.2.1", "method": "POST", "query": {"x": "n"}, "body": {}},
+        "transaction": {"protocol": "oidc-basic-profile"},
+    }
+).SerializeToString()
+
+
+class Answer:
+    """What a worker said, or that it is gone."""
+
+    def __init__(self, frame: bytes | None) -> None:
+        self.gone = frame is None
+        reply = worker_pb2.FlowReplyEnvelope.FromString(frame or b"")
+        self.retire = reply.retire
+        self.steps = tuple(reply.steps)
+        """The serialized reports: all of the reply but nonce and times."""
+        self.report = worker_pb2.StepReport.FromString(self.steps[0] if self.steps else b"")
+
+    @property
+    def verdict(self) -> str:
+        """Name of the only step's verdict."""
+        return decision_pb2.Verdict.Name(self.report.verdict).removeprefix("VERDICT_")
+
+    @property
+    def text(self) -> str:
+        """Everything in the reply, for a mark to be looked for."""
+        return str(self.report)
+
+
+class Desk:
+    """One tenant's worker at a time, replaced when it is gone or does not want to go on."""
+
+    def __init__(self, made: Cells, budget_ms: int) -> None:
+        self._made = made
+        self._budget_us = budget_ms * 1000
+        self._cell: Cell | None = None
+        self._nonce = 0
+        self._stack = AsyncExitStack()
+        self.workers = 0
+
+    async def login(self, source: str, *, event: bytes = EVENT) -> Answer:
+        """Run one action as the only step of a flow."""
+        if self._cell is None:
+            self._cell = await self._stack.enter_async_context(self._made.cell())
+            self.workers += 1
+        self._nonce += 1
+        flow = worker_pb2.FlowSteps(
+            steps=[
+                worker_pb2.Step(
+                    action="action",
+                    revision=hashlib.sha256(source.encode()).digest(),
+                    source=source,
+                    budget_us=self._budget_us,
+                )
+            ]
+        ).SerializeToString()
+        frame = wire.run_flow(self._nonce, NOW_NS, SEED, self._budget_us, OUTPUT_BYTES, event, flow)
+        await asyncio.get_running_loop().sock_sendall(self._cell.worker.sock, LENGTH.pack(len(frame)) + frame)
+        try:
+            # Compiling has its own budget.
+            async with asyncio.timeout(3.0 + self._budget_us / 1e6 + GRACE_S):
+                answer = Answer(await self._cell.receive())
+        except TimeoutError:
+            answer = Answer(None)
+        if answer.gone or answer.retire:
+            await self.leave()
+        return answer
+
+    async def leave(self) -> None:
+        """End the worker; the next login meets a fresh one."""
+        self._cell = None
+        await self._stack.aclose()
+        self._stack = AsyncExitStack()
+
+
+@asynccontextmanager
+async def desk(omit: Iterable[str] = (), budget_ms: int = 400) -> AsyncIterator[Desk]:
+    """Start a zygote of real workers; a worker lives until it is gone, retires, or is left."""
+    held = cells(omit, entry="sandbox.worker", path=(), memory_bytes=64 * MIB, journal_bytes=journal.size_for(4 * MIB))
+    async with held as made:
+        sat = Desk(made, budget_ms)
+        try:
+            yield sat
+        finally:
+            await sat.leave()
