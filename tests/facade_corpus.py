@@ -289,6 +289,7 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
          ("12345678123456781234567812345678", True, 16, "urn:uuid:12345678-1234-5678-1234-567812345678", 6, True)),
         ("len({uuid.NAMESPACE_OID, uuid.NAMESPACE_X500, uuid.RESERVED_FUTURE, uuid.RESERVED_MICROSOFT, uuid.RESERVED_NCS})", 5),
     ],
+    "vestibule_actions": [("from vestibule_actions import Api, Event\nreturn repr(Api), repr(Event)", ("Api", "Event"))],
 }  # fmt: skip
 
 

@@ -317,4 +317,6 @@ def modules() -> list[tuple[str, Module]]:
         ),
         ("types", module("types", {"NoneType": type(None), "SimpleNamespace": types.SimpleNamespace})),
         ("typing", module("typing", typing)),
+        # The types of an action's arguments, for editors and checkers: see sandbox.stubgen.
+        ("vestibule_actions", module("vestibule_actions", {name: Hint(name) for name in ("Api", "Event")})),
     ]

@@ -1,0 +1,94 @@
+"""The author's stubs: equal to what the tables say, understood by a type checker, importable in an action."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox import event, language, stubgen, surface
+from sandbox.alarm import ACTION_FILENAME
+
+GOOD = """\
+from __future__ import annotations
+
+from vestibule_actions import Api, Event
+
+
+def on_execute_post_login(event: Event, api: Api) -> None:
+    roles = event.authorization.roles if event.authorization else ()
+    if "admin" in roles or event.user.appMetadata.get("mfa"):
+        api.multifactor.enable("any", allow_remember_browser=False).access_token.add_scope("read:all")
+    if event.transaction and event.transaction.protocol == "samlp":
+        api.samlResponse.setAttribute("groups", ["a", "b"])
+    if not api.redirect.can_redirect():
+        api.multifactor.enable("duo", provider_options={"host": "h", "username": event.user.email})
+    for factor in event.user.enrolled_factors or ():
+        print(factor.type, event.get("organization.metadata.plan", "none"))
+    if event.request.geoip.country_code != "CH":
+        api.session.set_expires_at(1_900_000_000_000).transaction.set_metadata("abroad", True)
+"""
+
+FAULTS = [
+    ('api.multifactor.enable("sms")', "incompatible type"),
+    ('api.multifactor.enabel("any")', "has no attribute"),
+    ("api.access.deny()", "Missing positional argument"),
+    ('api.access.deny("no", reason_code=1)', "Unexpected keyword argument"),
+    ('event.user.emial == "x"', "has no attribute"),
+    ('event.user.email.endswith("x")', 'Item "None" of'),
+    ('event.user.email = "x"', "read-only"),
+    ("api.session.set_metadata('k', 5)", "incompatible type"),
+]
+
+
+def check(tmp_path: Path, source: str) -> str:
+    """Return what mypy says of an action, in its strict mode."""
+    (tmp_path / "action.py").write_text(source)
+    run = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'cache'}", "action.py"],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(stubgen.STUB.parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return "" if run.returncode == 0 else run.stdout + run.stderr
+
+
+def test_the_committed_stub_is_what_the_tables_say() -> None:
+    """Nothing drifts: after a change of the api or the event, `python -m sandbox.stubgen` is run."""
+    assert stubgen.STUB.read_text() == stubgen.generate()
+
+
+def test_every_call_and_every_member_is_in_it() -> None:
+    """Both spellings of each call, and each member of the event's root, have a line of their own."""
+    text = stubgen.generate()
+    for call in surface.SURFACE:
+        assert f"    def {call.name}(self" in text
+        if (alias := surface.camel(call.name)) != call.name:
+            assert f"    {alias} = {call.name}\n" in text
+    for name in event.Event._exposed_ - {"get"}:
+        assert f"    def {name}(self) -> " in text
+
+
+def test_a_good_action_passes(tmp_path: Path) -> None:
+    """A checker in its strict mode has nothing to say, and neither has the sandbox's policy."""
+    assert check(tmp_path, GOOD) == ""
+    language.compile_action(GOOD, ACTION_FILENAME)
+
+
+def test_faults_are_found(tmp_path: Path) -> None:
+    """Each fault has a line of its own in the checker's answer."""
+    lines = "".join(f"    {line}\n" for line, _ in FAULTS)
+    head = "from vestibule_actions import Api, Event\n\n\ndef on_execute_post_login(event: Event, api: Api) -> None:\n"
+    answer = check(tmp_path, head + lines)
+    for number, (line, text) in enumerate(FAULTS, 5):
+        assert any(f"action.py:{number}:" in said and text in said for said in answer.splitlines()), (line, answer)
+
+
+def test_an_unknown_kind_is_our_fault() -> None:
+    """A kind of argument that nobody has typed is an error of the generator, not an `Any`."""
+    with pytest.raises(TypeError, match="no annotation for object"):
+        stubgen._Options().annotation(object(), "x")
