@@ -1,9 +1,10 @@
 """The author-facing `api`, as one table: it builds the recorder's objects and validates what a worker says it recorded.
 
 Knows every call, its parameters, its effect and its limits. Must not know how commands are carried or folded.
-Used by `sandbox.api` (author side), by `runtime.workers` (daemon side: a worker is hostile) and by reference text.
+Used by `sandbox.api` (author side), by `runtime.workers` (daemon side: a worker is hostile) and by `sandbox.stubgen`.
 
-Adding a call is one entry here, one fold rule in `runtime.core.aggregate` and one conformance case.
+Adding a call is one entry here or in a `surface_*` part, one fold rule in `runtime.core`, one conformance case, and a run
+of `python -m sandbox.stubgen`.
 """
 
 from __future__ import annotations
