@@ -6,6 +6,7 @@ when the daemon asks for it at start, and by `vestibule doctor`.
 
 from __future__ import annotations
 
+import mmap
 import os
 import socket
 from collections.abc import Callable
@@ -17,6 +18,10 @@ EXIT_REFUSED: Final = 43
 
 def _read_file() -> None:
     os.close(os.open("/etc/passwd", os.O_RDONLY))
+
+
+def _read_environment() -> None:
+    os.close(os.open("/proc/self/environ", os.O_RDONLY))
 
 
 def _open_socket() -> None:
@@ -32,15 +37,21 @@ def _execute() -> None:
     os.execv("/bin/true", ["true"])
 
 
+def _map_executable() -> None:
+    mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC).close()
+
+
 def _signal_parent() -> None:
     os.kill(os.getppid(), 0)
 
 
 ATTEMPTS: Final[dict[str, Callable[[], None]]] = {
     "read a file": _read_file,
+    "read its environment": _read_environment,
     "open a socket": _open_socket,
     "fork a process": _fork,
     "execute a program": _execute,
+    "map executable memory": _map_executable,
     "signal its parent": _signal_parent,
 }
 

@@ -1,9 +1,10 @@
-"""`vestibule doctor`: which layers hold a worker on this host, asked of a real worker."""
+"""`vestibule doctor`: which layers hold a worker on this host, asked of a real worker, and attacked on demand."""
 
 import argparse
 import asyncio
 import os
 import platform
+import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -15,53 +16,85 @@ NAME = "doctor"
 HELP = "show which sandbox layers are active on this host"
 DESCRIPTION = """\
 Start a worker exactly as the daemon does, print what its lock-down reports, and let others try to break out. A required
-layer that is not active is why `vestibule serve` would refuse to start; it exits with 3."""
+layer that is not active is why `vestibule serve` would refuse to start; it exits with 3. With --attack the shipped
+corpus of hostile actions is run against this host's sandbox as well, and unrestricted Python against single layers of
+it; whatever did not hold exits with 3."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    parser.add_argument("--attack", action="store_true", help="attack the sandbox on this host, layer by layer")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_settings(parser, only=("sandbox.required_layers", "sandbox.uid"))
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask a worker and print."""
+    """Ask a worker, attack it if wanted, and print."""
     config = loaded(args).config
     report = asyncio.run(_report(config))
-    missing = report["missing"]
+    if args.attack:
+        report |= asyncio.run(_attack(config, report))
+        _progress("")
     if args.json:
         say_json(report, indent=2)
     else:
-        rows = [
-            (
-                layer["name"],
-                "active" if layer["active"] else "-",
-                "required" if layer["required"] else "",
-                layer["detail"],
-            )
-            for layer in report["layers"]
-        ]
-        say(f"kernel {report['kernel']}, python {report['python']}, {report['machine']}, uid {report['uid']}\n")
-        for line in table(rows, ("LAYER", "STATE", "REQUIRED", "DETAIL")):
-            say(line)
-        say("")
-        tried = [
-            (attempt["name"], "contained" if attempt["contained"] else "NOT contained", attempt["detail"])
-            for attempt in report["attempts"]
-        ]
-        for line in table(tried, ("ATTEMPT", "RESULT", "DETAIL")):
-            say(line)
-        for layer in report["layers"]:
-            if layer["remedy"]:
-                say(f"\n{layer['name']} is not active. It needs: {layer['remedy']}.")
+        _print(report)
     escaped = [attempt["name"] for attempt in report["attempts"] if not attempt["contained"]]
     if escaped:
         complain(f"vestibule: a locked-down worker could: {', '.join(escaped)}")
-        return Exit.CHECK_FAILED
-    if missing:
-        complain(f"vestibule: required and not active on this host: {', '.join(missing)}")
-        return Exit.CHECK_FAILED
-    return Exit.OK
+    if report["missing"]:
+        complain(f"vestibule: required and not active on this host: {', '.join(report['missing'])}")
+    broken = [row for row in report.get("alone", ()) if not row["held"]]
+    for row in broken:
+        complain(f"vestibule: {row['layer']} by itself does not hold: {row['attempt']} ({row['detail']})")
+    for escape in report.get("escapes", ()):
+        complain(f"vestibule: attack {escape}")
+    return Exit.CHECK_FAILED if escaped or report["missing"] or broken or report.get("escapes") else Exit.OK
+
+
+def _print(report: dict[str, Any]) -> None:
+    say(f"kernel {report['kernel']}, python {report['python']}, {report['machine']}, uid {report['uid']}\n")
+    rows = [
+        (layer["name"], "active" if layer["active"] else "-", "required" if layer["required"] else "", layer["detail"])
+        for layer in report["layers"]
+    ]
+    for line in table(rows, ("LAYER", "STATE", "REQUIRED", "DETAIL")):
+        say(line)
+    say("")
+    tried = [
+        (attempt["name"], "contained" if attempt["contained"] else "NOT contained", attempt["detail"])
+        for attempt in report["attempts"]
+    ]
+    for line in table(tried, ("ATTEMPT", "RESULT", "DETAIL")):
+        say(line)
+    if "attacks" in report:
+        _print_attack(report)
+    for layer in report["layers"]:
+        if layer["remedy"]:
+            say(f"\n{layer['name']} is not active. It needs: {layer['remedy']}.")
+
+
+def _print_attack(report: dict[str, Any]) -> None:
+    say("\nUnrestricted Python against one layer by itself; the control is the same attempt with no layer at all:\n")
+    alone = [
+        (
+            row["layer"],
+            row["attempt"],
+            "held" if row["held"] else "NOT held",
+            row["detail"],
+            "succeeds" if row["control"] else "is refused by this host anyway",
+        )
+        for row in report["alone"]
+    ]
+    for line in table(alone, ("LAYER", "ATTEMPT", "RESULT", "DETAIL", "CONTROL")):
+        say(line)
+    if not report["attacks"]:
+        say("\nThe hostile actions were not run: with a required layer missing the daemon starts no worker.")
+        return
+    held = report["attacks"] - len(report["escapes"])
+    say(f"\n{held} of {report['attacks']} hostile actions were contained by the whole stack. Who stopped them:\n")
+    for line in table([(by, str(count)) for by, count in report["stopped_by"].items()], ("STOPPED BY", "ATTACKS")):
+        say(line)
 
 
 async def _report(config: Config) -> dict[str, Any]:
@@ -80,3 +113,22 @@ async def _report(config: Config) -> dict[str, Any]:
         "attempts": [asdict(attempt) for attempt in found.attempts],
         "missing": [name for name in required if name not in active],
     }
+
+
+async def _attack(config: Config, report: dict[str, Any]) -> dict[str, Any]:
+    from runtime.attack import assault, corpus
+
+    active = [layer["name"] for layer in report["layers"] if layer["active"]]
+    rows = [asdict(row) for row in await assault.alone(config, active)]
+    if report["missing"]:
+        # The daemon would not start a worker here, so there is no stack to attack; the exit code says so already.
+        return {"alone": rows, "attacks": 0, "stopped_by": {}, "escapes": []}
+    found = await assault.attack(config, corpus.load(), _progress)
+    stopped_by = {assault.STOPPED_BY.get(verdict, verdict): count for verdict, count in found.stopped_by.most_common()}
+    return {"alone": rows, "attacks": found.attacks, "stopped_by": stopped_by, "escapes": found.escapes}
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()

@@ -21,7 +21,15 @@ from runtime.workers.zygote import SpawnedWorker, Zygote
 if TYPE_CHECKING:
     from runtime.config import Config
 
-ATTEMPTS: Final = ("read a file", "open a socket", "fork a process", "execute a program", "signal its parent")
+ATTEMPTS: Final = (
+    "read a file",
+    "read its environment",
+    "open a socket",
+    "fork a process",
+    "execute a program",
+    "map executable memory",
+    "signal its parent",
+)
 """Names in `sandbox.selftest`, which a test compares with these."""
 _EXIT_REFUSED: Final = 43
 _BUDGET_S: Final = 10.0

@@ -1,0 +1,100 @@
+"""`vestibule doctor --attack`: what held on this host, who held it, and exit code 3 when something did not."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runtime import cli
+from runtime.attack import assault, corpus
+from runtime.config import Config
+from runtime.workers.launch import Hold
+from tests.daemon_rig import vestibule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Few, of different kinds, for the tests that are not about the corpus itself.
+FEW = corpus.load()[:6]
+
+
+def report(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.fixture
+def leave_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Make workers as on a host without a layer, and run few attacks."""
+    whole = Hold.of
+
+    def off(layer: str) -> None:
+        def of(config: Config) -> Hold:
+            hold = whole(config)
+            return Hold(hold.memory_bytes, hold.journal_bytes, hold.uid, omit=frozenset({layer}))
+
+        monkeypatch.setattr(Hold, "of", of)
+        monkeypatch.setattr(corpus, "load", lambda: FEW)
+
+    return off
+
+
+def test_everything_holds_on_this_host() -> None:
+    """The whole corpus is contained, each layer holds its claims by itself, and the control shows live attempts."""
+    done = vestibule("doctor", "--attack", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert found["escapes"] == []
+    assert found["attacks"] == sum(found["stopped_by"].values()) == len(corpus.load()) >= 143
+    assert {(row["layer"], row["attempt"]) for row in found["alone"]} == {
+        (layer, attempt) for layer, claims in assault.ALONE.items() for attempt in claims
+    }
+    assert all(row["held"] and row["control"] for row in found["alone"])
+    assert found["kernel"]
+    assert {"seccomp", "landlock", "namespaces.net", "uid"} <= {layer["name"] for layer in found["layers"]}
+
+
+def test_a_layer_that_is_off_exits_with_3(leave_off: Callable[[str], None], capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the system call filter a worker makes machine code: the report says what, and the exit code says so."""
+    leave_off("seccomp")
+    code = cli.main(["doctor", "--attack", "--json", "--sandbox-required-layers", "landlock"])
+    found = report(capsys)
+    assert code == 3
+    assert "map executable memory" in [attempt["name"] for attempt in found["attempts"] if not attempt["contained"]]
+    # The language holds without it.
+    assert found["attacks"] == len(FEW)
+    assert found["escapes"] == []
+
+
+def test_a_required_layer_that_is_missing_exits_with_3_and_is_named(
+    leave_off: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The daemon would not start, so no hostile action is run; what to look at is named."""
+    leave_off("landlock")
+    assert cli.main(["doctor", "--attack"]) == 3
+    said = capsys.readouterr()
+    assert "required and not active on this host: landlock" in said.err
+    assert "were not run" in said.out
+
+
+async def test_an_attack_that_succeeds_is_reported() -> None:
+    """Control: an action that does show its mark counts as an escape, beside one that does not."""
+    escaping = corpus.Attack(
+        "x1",
+        "control",
+        "show the mark",
+        "def on_execute_post_login(event, api):\n    api.access.deny('ESCAPED_x1')\n",
+        None,
+    )
+    found = await assault.attack(Config(), [escaping, FEW[0]], lambda _text: None)
+    assert found.attacks == 2
+    assert found.escapes == ["x1 (show the mark): it succeeded"]
+
+
+def test_attacks_are_told_apart() -> None:
+    """Every attack has an identity of its own, and the families are many."""
+    attacks = corpus.load()
+    assert len({attack.id for attack in attacks}) == len(attacks)
+    assert len({attack.family for attack in attacks}) >= 35
