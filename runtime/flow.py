@@ -20,6 +20,7 @@ from runtime import loss, replay
 from runtime.aftermath import Aftermath, End
 from runtime.core.aggregate import ends_flow
 from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, UnknownTenant, WorkerError, WorkerLost
+from runtime.gateway import resolution
 from runtime.log import clip
 from runtime.metrics import KillReason
 from runtime.plan import Plan
@@ -107,7 +108,9 @@ class FlowRunner:
         await asyncio.gather(*self._orphans, return_exceptions=True)
         self._watchdog.close()
 
-    async def execute(self, tenant_id: str, request_id: str, event: bytes, deadline: float) -> bytes:
+    async def execute(
+        self, tenant_id: str, request_id: str, event: bytes, deadline: float, gateway: bytes | None = None
+    ) -> bytes:
         """Decide one login.
 
         Args:
@@ -115,6 +118,7 @@ class FlowRunner:
             request_id: not empty.
             event: a serialized PostLoginEvent that has been parsed once without error.
             deadline: instant of `time.monotonic()` by which the answer must be sent.
+            gateway: a serialized GatewayContext that has been parsed once; None for no resolution.
 
         Returns:
             A serialized ExecutePostLoginResponse.
@@ -170,6 +174,8 @@ class FlowRunner:
         decision_id = noise[16:].hex()
         response = answer.fill(request_id, decision_id, snapshot.revision, wall_us, wall, cpu)
         decision = answer.decision
+        if gateway is not None:
+            response += resolution(decision.multifactor, flow.settings, event, gateway, clock_ns // 1_000_000)
         self._metrics.login_finished(
             decision.outcome, wall_us / 1e6, decision.degraded, waited_s, answer.verdicts, wall
         )

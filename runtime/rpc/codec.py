@@ -9,7 +9,7 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 from vestibule.v1.event_pb2 import PostLoginEvent
-from vestibule.v1.runtime_service_pb2 import ExecutePostLoginRequest
+from vestibule.v1.runtime_service_pb2 import ExecutePostLoginRequest, GatewayContext
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
 
 from runtime.errors import InvalidEvent, InvalidRequest
@@ -21,8 +21,10 @@ _REQUEST_ID_CHARS: Final = 128
 ENVELOPE_BYTES: Final = 64 * 1024
 
 
-def decode(data: bytes, max_event_bytes: int) -> tuple[str, str, bytes]:
-    """Return (tenant id, request id, event) of a serialized ExecutePostLoginRequest; an empty request id is replaced.
+def decode(data: bytes, max_event_bytes: int) -> tuple[str, str, bytes, bytes | None]:
+    """Return (tenant id, request id, event, gateway) of a serialized ExecutePostLoginRequest.
+
+    An empty request id is replaced; the gateway is None when the request has none.
 
     data: bytes from a caller; hostile. The event is checked by parsing it here, so that no worker is asked to.
     Raises: InvalidRequest, InvalidEvent.
@@ -60,7 +62,16 @@ def decode(data: bytes, max_event_bytes: int) -> tuple[str, str, bytes]:
             "is not a serialized vestibule.v1.PostLoginEvent; check the client's proto files, that text is UTF-8, "
             "and that metadata is nested at most 30 deep"
         ) from None
-    return tenant_id, request_id, event
+    gateway: bytes | None = None
+    if envelope.HasField("gateway"):
+        gateway = envelope.gateway
+        try:
+            GatewayContext.FromString(gateway)
+        except DecodeError:
+            raise InvalidRequest(
+                "gateway", "is not a serialized vestibule.v1.GatewayContext; check the client's proto files"
+            ) from None
+    return tenant_id, request_id, event, gateway
 
 
 def _tenant_fault(tenant_id: str) -> str:

@@ -24,7 +24,9 @@ _LOST_S: Final = 2.0
 class FlowRunner(Protocol):
     """What decides."""
 
-    async def execute(self, tenant_id: str, request_id: str, event: bytes, deadline: float) -> bytes:
+    async def execute(
+        self, tenant_id: str, request_id: str, event: bytes, deadline: float, gateway: bytes | None = None
+    ) -> bytes:
         """Return a serialized ExecutePostLoginResponse by the instant `deadline` of time.monotonic()."""
 
 
@@ -71,7 +73,7 @@ class ActionRuntime:
                 raise TooManyInFlight(
                     f"{self._max_in_flight} logins are being decided, as many as are allowed at a time"
                 )
-            tenant_id, request_id, event = decode(request, self._max_event_bytes)
+            tenant_id, request_id, event, gateway = decode(request, self._max_event_bytes)
             longest_s = self._longest_s
             remaining = context.time_remaining()
             if remaining is not None and remaining < longest_s:
@@ -84,7 +86,7 @@ class ActionRuntime:
             assert task is not None
             self._running[task] = deadline + _LOST_S
             metrics.logins_in_flight += 1
-            return await self._flows.execute(tenant_id, request_id, event, deadline)
+            return await self._flows.execute(tenant_id, request_id, event, deadline, gateway)
         except asyncio.CancelledError:
             if task is None or task not in self._lost:
                 remaining = context.time_remaining()

@@ -48,7 +48,9 @@ class Flows:
         self.asked: list[tuple[str, str, bytes, float]] = []
         self.cancelled = 0
 
-    async def execute(self, tenant_id: str, request_id: str, event: bytes, deadline: float) -> bytes:
+    async def execute(
+        self, tenant_id: str, request_id: str, event: bytes, deadline: float, gateway: bytes | None = None
+    ) -> bytes:
         self.asked.append((tenant_id, request_id, event, deadline))
         try:
             return await self.answer(tenant_id, request_id, event, deadline)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vestibule.v1.event_pb2 import PostLoginEvent
-from vestibule.v1.runtime_service_pb2 import ExecutePostLoginRequest
+from vestibule.v1.runtime_service_pb2 import ExecutePostLoginRequest, GatewayContext
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
 
 from runtime.errors import InvalidEvent, InvalidRequest
@@ -22,7 +22,22 @@ def request(**fields: object) -> bytes:
 
 def test_the_event_passes_as_the_bytes_it_came_in() -> None:
     """The private envelope reads the public request, and the event stays serialized."""
-    assert decode(request(), LIMIT) == ("acme", "r-1", EVENT.SerializeToString())
+    assert decode(request(), LIMIT) == ("acme", "r-1", EVENT.SerializeToString(), None)
+
+
+def test_the_gateway_is_absent_empty_or_bytes() -> None:
+    """An empty gateway asks for a resolution, an absent one does not."""
+    assert decode(request(gateway=GatewayContext()), LIMIT)[3] == b""
+    gateway = GatewayContext(mfa_grant_allowed=False)
+    assert decode(request(gateway=gateway), LIMIT)[3] == gateway.SerializeToString()
+
+
+def test_a_malformed_gateway_is_refused() -> None:
+    """It is the caller's fault, by field."""
+    event = EVENT.SerializeToString()
+    with pytest.raises(InvalidRequest) as caught:
+        decode(ExecuteEnvelope(tenant_id="acme", event=event, gateway=b"\xff").SerializeToString(), LIMIT)
+    assert caught.value.field == "gateway"
 
 
 def test_an_envelope_is_the_request_on_the_wire() -> None:

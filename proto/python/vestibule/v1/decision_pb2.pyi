@@ -111,7 +111,7 @@ class Decision(_message.Message):
     def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., multifactor: _Optional[_Union[Multifactor, _Mapping]] = ..., access: _Optional[_Union[Access, _Mapping]] = ..., side_effects: _Optional[_Union[SideEffects, _Mapping]] = ..., degraded: _Optional[bool] = ..., degraded_reasons: _Optional[_Iterable[str]] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., executions: _Optional[_Iterable[_Union[ExecutionReport, _Mapping]]] = ..., decision_id: _Optional[str] = ..., catalog_revision: _Optional[int] = ..., wall_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Multifactor(_message.Message):
-    __slots__ = ("provider", "allow_remember_browser", "provider_options", "factors", "origin", "ignore_remembered_browser")
+    __slots__ = ("provider", "allow_remember_browser", "provider_options", "factors", "origin", "ignore_remembered_browser", "resolution")
     class Origin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         ORIGIN_UNSPECIFIED: _ClassVar[Multifactor.Origin]
@@ -128,13 +128,85 @@ class Multifactor(_message.Message):
     FACTORS_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     IGNORE_REMEMBERED_BROWSER_FIELD_NUMBER: _ClassVar[int]
+    RESOLUTION_FIELD_NUMBER: _ClassVar[int]
     provider: Provider
     allow_remember_browser: bool
     provider_options: ProviderOptions
     factors: _containers.RepeatedScalarFieldContainer[Factor]
     origin: Multifactor.Origin
     ignore_remembered_browser: bool
-    def __init__(self, provider: _Optional[_Union[Provider, str]] = ..., allow_remember_browser: _Optional[bool] = ..., provider_options: _Optional[_Union[ProviderOptions, _Mapping]] = ..., factors: _Optional[_Iterable[_Union[Factor, str]]] = ..., origin: _Optional[_Union[Multifactor.Origin, str]] = ..., ignore_remembered_browser: _Optional[bool] = ...) -> None: ...
+    resolution: Resolution
+    def __init__(self, provider: _Optional[_Union[Provider, str]] = ..., allow_remember_browser: _Optional[bool] = ..., provider_options: _Optional[_Union[ProviderOptions, _Mapping]] = ..., factors: _Optional[_Iterable[_Union[Factor, str]]] = ..., origin: _Optional[_Union[Multifactor.Origin, str]] = ..., ignore_remembered_browser: _Optional[bool] = ..., resolution: _Optional[_Union[Resolution, _Mapping]] = ...) -> None: ...
+
+class Resolution(_message.Message):
+    __slots__ = ("kind", "failure", "challenge", "choice", "enroll", "enrollment_required", "verify_email_first", "recovery_code_allowed", "remember", "remembered_until", "forget_remembered_browser", "records_amr", "notes")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        KIND_UNSPECIFIED: _ClassVar[Resolution.Kind]
+        KIND_PROMPT: _ClassVar[Resolution.Kind]
+        KIND_SATISFIED_BY_REMEMBERED_BROWSER: _ClassVar[Resolution.Kind]
+        KIND_MFA_REQUIRED_TOKEN: _ClassVar[Resolution.Kind]
+        KIND_FAILED: _ClassVar[Resolution.Kind]
+    KIND_UNSPECIFIED: Resolution.Kind
+    KIND_PROMPT: Resolution.Kind
+    KIND_SATISFIED_BY_REMEMBERED_BROWSER: Resolution.Kind
+    KIND_MFA_REQUIRED_TOKEN: Resolution.Kind
+    KIND_FAILED: Resolution.Kind
+    class Failure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        FAILURE_UNSPECIFIED: _ClassVar[Resolution.Failure]
+        FAILURE_NO_USABLE_FACTOR: _ClassVar[Resolution.Failure]
+        FAILURE_PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL: _ClassVar[Resolution.Failure]
+        FAILURE_INTERACTION_REQUIRED: _ClassVar[Resolution.Failure]
+        FAILURE_MFA_GRANT_NOT_ALLOWED: _ClassVar[Resolution.Failure]
+        FAILURE_EMAIL_MISSING: _ClassVar[Resolution.Failure]
+        FAILURE_ENROLLMENT_NOT_POSSIBLE: _ClassVar[Resolution.Failure]
+        FAILURE_TOKEN_EXCHANGE_NOT_SUPPORTED: _ClassVar[Resolution.Failure]
+    FAILURE_UNSPECIFIED: Resolution.Failure
+    FAILURE_NO_USABLE_FACTOR: Resolution.Failure
+    FAILURE_PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL: Resolution.Failure
+    FAILURE_INTERACTION_REQUIRED: Resolution.Failure
+    FAILURE_MFA_GRANT_NOT_ALLOWED: Resolution.Failure
+    FAILURE_EMAIL_MISSING: Resolution.Failure
+    FAILURE_ENROLLMENT_NOT_POSSIBLE: Resolution.Failure
+    FAILURE_TOKEN_EXCHANGE_NOT_SUPPORTED: Resolution.Failure
+    class RememberMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        REMEMBER_MODE_UNSPECIFIED: _ClassVar[Resolution.RememberMode]
+        REMEMBER_MODE_NONE: _ClassVar[Resolution.RememberMode]
+        REMEMBER_MODE_CHECKBOX: _ClassVar[Resolution.RememberMode]
+        REMEMBER_MODE_AUTOMATIC: _ClassVar[Resolution.RememberMode]
+    REMEMBER_MODE_UNSPECIFIED: Resolution.RememberMode
+    REMEMBER_MODE_NONE: Resolution.RememberMode
+    REMEMBER_MODE_CHECKBOX: Resolution.RememberMode
+    REMEMBER_MODE_AUTOMATIC: Resolution.RememberMode
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    CHALLENGE_FIELD_NUMBER: _ClassVar[int]
+    CHOICE_FIELD_NUMBER: _ClassVar[int]
+    ENROLL_FIELD_NUMBER: _ClassVar[int]
+    ENROLLMENT_REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    VERIFY_EMAIL_FIRST_FIELD_NUMBER: _ClassVar[int]
+    RECOVERY_CODE_ALLOWED_FIELD_NUMBER: _ClassVar[int]
+    REMEMBER_FIELD_NUMBER: _ClassVar[int]
+    REMEMBERED_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    FORGET_REMEMBERED_BROWSER_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_AMR_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    kind: Resolution.Kind
+    failure: Resolution.Failure
+    challenge: _containers.RepeatedScalarFieldContainer[Factor]
+    choice: bool
+    enroll: _containers.RepeatedScalarFieldContainer[Factor]
+    enrollment_required: bool
+    verify_email_first: bool
+    recovery_code_allowed: bool
+    remember: Resolution.RememberMode
+    remembered_until: _timestamp_pb2.Timestamp
+    forget_remembered_browser: bool
+    records_amr: bool
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, kind: _Optional[_Union[Resolution.Kind, str]] = ..., failure: _Optional[_Union[Resolution.Failure, str]] = ..., challenge: _Optional[_Iterable[_Union[Factor, str]]] = ..., choice: _Optional[bool] = ..., enroll: _Optional[_Iterable[_Union[Factor, str]]] = ..., enrollment_required: _Optional[bool] = ..., verify_email_first: _Optional[bool] = ..., recovery_code_allowed: _Optional[bool] = ..., remember: _Optional[_Union[Resolution.RememberMode, str]] = ..., remembered_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., forget_remembered_browser: _Optional[bool] = ..., records_amr: _Optional[bool] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ProviderOptions(_message.Message):
     __slots__ = ("host", "ikey", "skey", "username")

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n vestibule/worker/v1/worker.proto\x12\x13vestibule.worker.v1\"G\n\x0f\x45xecuteEnvelope\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05\x65vent\x18\x03 \x01(\x0c\"\xd4\x01\n\x07RunFlow\x12\r\n\x05nonce\x18\x01 \x01(\x06\x12\r\n\x05\x65vent\x18\x02 \x01(\x0c\x12\x0c\n\x04\x66low\x18\x03 \x01(\x0c\x12\x0e\n\x06now_ns\x18\x04 \x01(\x10\x12\x0c\n\x04seed\x18\x05 \x01(\x0c\x12\x11\n\tbudget_us\x18\x06 \x01(\x06\x12\x12\n\ncheck_only\x18\x07 \x01(\x08\x12\x14\n\x0coutput_bytes\x18\x08 \x01(\x07\x12-\n\x07\x65\x61rlier\x18\t \x03(\x0b\x32\x1c.vestibule.worker.v1.Command\x12\x13\n\x0breturn_code\x18\n \x01(\x08\"5\n\tFlowSteps\x12(\n\x05steps\x18\x01 \x03(\x0b\x32\x19.vestibule.worker.v1.Step\"\x8a\x02\n\x04Step\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x0c\x12\x13\n\x06source\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x11\n\tbudget_us\x18\x04 \x01(\x03\x12\x37\n\x07secrets\x18\x05 \x03(\x0b\x32&.vestibule.worker.v1.Step.SecretsEntry\x12\x17\n\x0fstop_on_failure\x18\x06 \x01(\x08\x12\x0f\n\x07handler\x18\x07 \x01(\t\x12\x11\n\x04\x63ode\x18\x08 \x01(\x0cH\x01\x88\x01\x01\x1a.\n\x0cSecretsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\t\n\x07_sourceB\x07\n\x05_code\"\x8a\x01\n\tFlowReply\x12\r\n\x05nonce\x18\x01 \x01(\x06\x12.\n\x05steps\x18\x02 \x03(\x0b\x32\x1f.vestibule.worker.v1.StepReport\x12\x0f\n\x07wall_us\x18\x03 \x03(\x07\x12\x0e\n\x06\x63pu_us\x18\x04 \x03(\x07\x12\x0e\n\x06retire\x18\x05 \x01(\x08\x12\r\n\x05\x63odes\x18\x06 \x03(\x0c\"q\n\x11\x46lowReplyEnvelope\x12\r\n\x05nonce\x18\x01 \x01(\x06\x12\r\n\x05steps\x18\x02 \x03(\x0c\x12\x0f\n\x07wall_us\x18\x03 \x03(\x07\x12\x0e\n\x06\x63pu_us\x18\x04 \x03(\x07\x12\x0e\n\x06retire\x18\x05 \x01(\x08\x12\r\n\x05\x63odes\x18\x06 \x03(\x0c\"\xe2\x01\n\nStepReport\x12\x0f\n\x07verdict\x18\x01 \x01(\x05\x12.\n\x08\x63ommands\x18\x02 \x03(\x0b\x32\x1c.vestibule.worker.v1.Command\x12\x12\n\nerror_type\x18\x03 \x01(\t\x12\x15\n\rerror_message\x18\x04 \x01(\t\x12\x12\n\nerror_line\x18\x05 \x01(\x05\x12\x0e\n\x06output\x18\x06 \x01(\t\x12\x18\n\x10output_truncated\x18\x07 \x01(\x08\x12*\n\x06\x66\x61ults\x18\x08 \x03(\x0b\x32\x1a.vestibule.worker.v1.Fault\"(\n\x07\x43ommand\x12\n\n\x02op\x18\x01 \x01(\t\x12\x11\n\targs_json\x18\x02 \x01(\t\"6\n\x05\x46\x61ult\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\"3\n\x05Ready\x12*\n\x06layers\x18\x01 \x03(\x0b\x32\x1a.vestibule.worker.v1.Layer\"5\n\x05Layer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n vestibule/worker/v1/worker.proto\x12\x13vestibule.worker.v1\"i\n\x0f\x45xecuteEnvelope\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\r\n\x05\x65vent\x18\x03 \x01(\x0c\x12\x14\n\x07gateway\x18\x04 \x01(\x0cH\x00\x88\x01\x01\x42\n\n\x08_gateway\"\xd4\x01\n\x07RunFlow\x12\r\n\x05nonce\x18\x01 \x01(\x06\x12\r\n\x05\x65vent\x18\x02 \x01(\x0c\x12\x0c\n\x04\x66low\x18\x03 \x01(\x0c\x12\x0e\n\x06now_ns\x18\x04 \x01(\x10\x12\x0c\n\x04seed\x18\x05 \x01(\x0c\x12\x11\n\tbudget_us\x18\x06 \x01(\x06\x12\x12\n\ncheck_only\x18\x07 \x01(\x08\x12\x14\n\x0coutput_bytes\x18\x08 \x01(\x07\x12-\n\x07\x65\x61rlier\x18\t \x03(\x0b\x32\x1c.vestibule.worker.v1.Command\x12\x13\n\x0breturn_code\x18\n \x01(\x08\"5\n\tFlowSteps\x12(\n\x05steps\x18\x01 \x03(\x0b\x32\x19.vestibule.worker.v1.Step\"\x8a\x02\n\x04Step\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x0c\x12\x13\n\x06source\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x11\n\tbudget_us\x18\x04 \x01(\x03\x12\x37\n\x07secrets\x18\x05 \x03(\x0b\x32&.vestibule.worker.v1.Step.SecretsEntry\x12\x17\n\x0fstop_on_failure\x18\x06 \x01(\x08\x12\x0f\n\x07handler\x18\x07 \x01(\t\x12\x11\n\x04\x63ode\x18\x08 \x01(\x0cH\x01\x88\x01\x01\x1a.\n\x0cSecretsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\t\n\x07_sourceB\x07\n\x05_code\"\x8a\x01\n\tFlowReply\x12\r\n\x05nonce\x18\x01 \x01(\x06\x12.\n\x05steps\x18\x02 \x03(\x0b\x32\x1f.vestibule.worker.v1.StepReport\x12\x0f\n\x07wall_us\x18\x03 \x03(\x07\x12\x0e\n\x06\x63pu_us\x18\x04 \x03(\x07\x12\x0e\n\x06retire\x18\x05 \x01(\x08\x12\r\n\x05\x63odes\x18\x06 \x03(\x0c\"q\n\x11\x46lowReplyEnvelope\x12\r\n\x05nonce\x18\x01 \x01(\x06\x12\r\n\x05steps\x18\x02 \x03(\x0c\x12\x0f\n\x07wall_us\x18\x03 \x03(\x07\x12\x0e\n\x06\x63pu_us\x18\x04 \x03(\x07\x12\x0e\n\x06retire\x18\x05 \x01(\x08\x12\r\n\x05\x63odes\x18\x06 \x03(\x0c\"\xe2\x01\n\nStepReport\x12\x0f\n\x07verdict\x18\x01 \x01(\x05\x12.\n\x08\x63ommands\x18\x02 \x03(\x0b\x32\x1c.vestibule.worker.v1.Command\x12\x12\n\nerror_type\x18\x03 \x01(\t\x12\x15\n\rerror_message\x18\x04 \x01(\t\x12\x12\n\nerror_line\x18\x05 \x01(\x05\x12\x0e\n\x06output\x18\x06 \x01(\t\x12\x18\n\x10output_truncated\x18\x07 \x01(\x08\x12*\n\x06\x66\x61ults\x18\x08 \x03(\x0b\x32\x1a.vestibule.worker.v1.Fault\"(\n\x07\x43ommand\x12\n\n\x02op\x18\x01 \x01(\t\x12\x11\n\targs_json\x18\x02 \x01(\t\"6\n\x05\x46\x61ult\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\"3\n\x05Ready\x12*\n\x06layers\x18\x01 \x03(\x0b\x32\x1a.vestibule.worker.v1.Layer\"5\n\x05Layer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,27 +34,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STEP_SECRETSENTRY']._loaded_options = None
   _globals['_STEP_SECRETSENTRY']._serialized_options = b'8\001'
   _globals['_EXECUTEENVELOPE']._serialized_start=57
-  _globals['_EXECUTEENVELOPE']._serialized_end=128
-  _globals['_RUNFLOW']._serialized_start=131
-  _globals['_RUNFLOW']._serialized_end=343
-  _globals['_FLOWSTEPS']._serialized_start=345
-  _globals['_FLOWSTEPS']._serialized_end=398
-  _globals['_STEP']._serialized_start=401
-  _globals['_STEP']._serialized_end=667
-  _globals['_STEP_SECRETSENTRY']._serialized_start=601
-  _globals['_STEP_SECRETSENTRY']._serialized_end=647
-  _globals['_FLOWREPLY']._serialized_start=670
-  _globals['_FLOWREPLY']._serialized_end=808
-  _globals['_FLOWREPLYENVELOPE']._serialized_start=810
-  _globals['_FLOWREPLYENVELOPE']._serialized_end=923
-  _globals['_STEPREPORT']._serialized_start=926
-  _globals['_STEPREPORT']._serialized_end=1152
-  _globals['_COMMAND']._serialized_start=1154
-  _globals['_COMMAND']._serialized_end=1194
-  _globals['_FAULT']._serialized_start=1196
-  _globals['_FAULT']._serialized_end=1250
-  _globals['_READY']._serialized_start=1252
-  _globals['_READY']._serialized_end=1303
-  _globals['_LAYER']._serialized_start=1305
-  _globals['_LAYER']._serialized_end=1358
+  _globals['_EXECUTEENVELOPE']._serialized_end=162
+  _globals['_RUNFLOW']._serialized_start=165
+  _globals['_RUNFLOW']._serialized_end=377
+  _globals['_FLOWSTEPS']._serialized_start=379
+  _globals['_FLOWSTEPS']._serialized_end=432
+  _globals['_STEP']._serialized_start=435
+  _globals['_STEP']._serialized_end=701
+  _globals['_STEP_SECRETSENTRY']._serialized_start=635
+  _globals['_STEP_SECRETSENTRY']._serialized_end=681
+  _globals['_FLOWREPLY']._serialized_start=704
+  _globals['_FLOWREPLY']._serialized_end=842
+  _globals['_FLOWREPLYENVELOPE']._serialized_start=844
+  _globals['_FLOWREPLYENVELOPE']._serialized_end=957
+  _globals['_STEPREPORT']._serialized_start=960
+  _globals['_STEPREPORT']._serialized_end=1186
+  _globals['_COMMAND']._serialized_start=1188
+  _globals['_COMMAND']._serialized_end=1228
+  _globals['_FAULT']._serialized_start=1230
+  _globals['_FAULT']._serialized_end=1284
+  _globals['_READY']._serialized_start=1286
+  _globals['_READY']._serialized_end=1337
+  _globals['_LAYER']._serialized_start=1339
+  _globals['_LAYER']._serialized_end=1392
 # @@protoc_insertion_point(module_scope)

@@ -7,14 +7,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ExecuteEnvelope(_message.Message):
-    __slots__ = ("tenant_id", "request_id", "event")
+    __slots__ = ("tenant_id", "request_id", "event", "gateway")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    GATEWAY_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     request_id: str
     event: bytes
-    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[bytes] = ...) -> None: ...
+    gateway: bytes
+    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[bytes] = ..., gateway: _Optional[bytes] = ...) -> None: ...
 
 class RunFlow(_message.Message):
     __slots__ = ("nonce", "event", "flow", "now_ns", "seed", "budget_us", "check_only", "output_bytes", "earlier", "return_code")

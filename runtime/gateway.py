@@ -1,0 +1,113 @@
+"""Resolves a required factor for the gateway that asked, beside the answer that may be a remembered one.
+
+Knows the messages of the gateway's side of a login and of a resolution. Must not know answers, workers or gRPC. Called
+by the flow runner, for requests with a `gateway` only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from vestibule.v1 import decision_pb2 as pb
+from vestibule.v1 import event_pb2
+from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse, GatewayContext
+
+from runtime.codec import EventReader
+from runtime.core.model import FACTOR_NAMES, PROVIDERS
+from runtime.core.remembered import RememberedBrowser, RememberMode
+from runtime.core.resolution import Failure, Gateway, Kind, resolve
+
+if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    from runtime.core.model import Multifactor, Settings
+    from runtime.core.resolution import Resolution
+
+
+def _number(enum: Any, prefix: str, name: str) -> Any:
+    return enum.Value(prefix + name.upper().replace("-", "_"))
+
+
+_KINDS: Final = {kind: _number(pb.Resolution.Kind, "KIND_", kind.value) for kind in Kind}
+# The others are of challenge and enrolment commands.
+_FAILURES: Final = {
+    failure: _number(pb.Resolution.Failure, "FAILURE_", failure.value)
+    for failure in Failure
+    if f"FAILURE_{failure.value.upper()}" in pb.Resolution.Failure.keys()  # noqa: SIM118 - an enum wrapper, no mapping
+}
+_MODES: Final = {mode: _number(pb.Resolution.RememberMode, "REMEMBER_MODE_", mode.value) for mode in RememberMode}
+_FACTORS: Final = {name: _number(pb.Factor, "FACTOR_", name) for name in FACTOR_NAMES}
+_PROVIDERS: Final = {_number(pb.Provider, "PROVIDER_", name): name for name in PROVIDERS}
+
+
+def resolution(multifactor: Multifactor | None, settings: Settings, event: bytes, gateway: bytes, now_ms: int) -> bytes:
+    """Return bytes to append to a serialized ExecutePostLoginResponse; empty when no factor is required.
+
+    Protobuf merges a message that appears twice, so the answer itself may be one that was remembered: a resolution
+    depends on the time and on this login, and must not be.
+
+    Args:
+        multifactor: the decision's.
+        settings: the tenant's.
+        event: a serialized PostLoginEvent that was parsed before.
+        gateway: a serialized GatewayContext that was parsed before.
+        now_ms: since the epoch.
+    """
+    if multifactor is None or multifactor.provider == "none":
+        return b""
+    facts = EventReader(event)
+    message = event_pb2.PostLoginEvent.FromString(event)
+    answer = resolve(multifactor, settings, facts, _read(GatewayContext.FromString(gateway), message, now_ms))
+    if answer is None:
+        return b""
+    response = ExecutePostLoginResponse()
+    _write(response.decision.multifactor.resolution, answer)
+    data: bytes = response.SerializeToString()
+    return data
+
+
+def _read(context: GatewayContext, event: event_pb2.PostLoginEvent, now_ms: int) -> Gateway:
+    memory = None
+    if context.HasField("remembered_browser"):
+        said = context.remembered_browser
+        memory = RememberedBrowser(
+            said.user_id,
+            _PROVIDERS.get(said.provider, ""),
+            _ms(said.issued_at),
+            _ms(said.last_seen_at),
+            said.email_only,
+        )
+    return Gateway(
+        now_ms,
+        event.user.user_id,
+        memory,
+        context.mfa_grant_allowed if context.HasField("mfa_grant_allowed") else None,
+        has_email=bool(event.user.email),
+        webauthn=context.webauthn if context.HasField("webauthn") else True,
+        organization=event.HasField("organization"),
+        actor=context.actor,
+        duo_remembers_when_unset=context.duo_remembers_when_unset,
+    )
+
+
+def _ms(instant: Timestamp) -> int:
+    # Not the library's: that raises for an instant out of range, and here such a memory is only too old or too new.
+    return instant.seconds * 1000 + instant.nanos // 1_000_000
+
+
+def _write(message: pb.Resolution, answer: Resolution) -> None:
+    message.kind = _KINDS[answer.kind]
+    if answer.failure is not None:
+        message.failure = _FAILURES[answer.failure]
+    message.challenge.extend([_FACTORS[name] for name in answer.challenge])
+    message.choice = answer.choice
+    message.enroll.extend([_FACTORS[name] for name in answer.enroll])
+    message.enrollment_required = answer.enrollment_required
+    message.verify_email_first = answer.verify_email_first
+    message.recovery_code_allowed = answer.recovery_code_allowed
+    message.remember = _MODES[answer.remember]
+    if answer.remembered_until_ms:
+        message.remembered_until.FromMilliseconds(answer.remembered_until_ms)
+    message.forget_remembered_browser = answer.forget_remembered_browser
+    message.records_amr = answer.records_amr
+    message.notes.extend(answer.notes)

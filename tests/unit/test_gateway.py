@@ -1,0 +1,150 @@
+"""The resolution that is appended to an answer: read from the request, merged by whoever reads the response."""
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+from vestibule.v1 import decision_pb2 as pb
+from vestibule.v1.event_pb2 import PostLoginEvent
+from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse, GatewayContext, RememberedBrowser
+
+from runtime import gateway
+from runtime.answers import Answers
+from runtime.core.model import Command, Execution, Multifactor, OnError, Settings, Verdict
+from runtime.core.resolution import Failure
+
+NOW_MS = 1_800_000_000_000
+TENANT = Settings(factors=("otp", "sms"))
+REQUIRED = Multifactor("any", True, None, ("otp", "sms"))
+BROWSER = PostLoginEvent()
+BROWSER.user.user_id = "auth0|1"
+BROWSER.user.email = "a@example.com"
+BROWSER.user.enrolled_factors.add(type="otp")
+BROWSER.transaction.protocol = "oidc-basic-profile"
+MEMORY = GatewayContext(
+    remembered_browser=RememberedBrowser(
+        user_id="auth0|1",
+        provider=pb.PROVIDER_ANY,
+        issued_at=Timestamp(seconds=NOW_MS // 1000 - 86_400),
+        last_seen_at=Timestamp(seconds=NOW_MS // 1000 - 60),
+    )
+)
+
+
+def resolved(
+    context: GatewayContext, event: PostLoginEvent = BROWSER, multifactor: Multifactor = REQUIRED
+) -> pb.Resolution:
+    data = gateway.resolution(multifactor, TENANT, event.SerializeToString(), context.SerializeToString(), NOW_MS)
+    return ExecutePostLoginResponse.FromString(data).decision.multifactor.resolution
+
+
+def on(protocol: str) -> PostLoginEvent:
+    event = PostLoginEvent()
+    event.CopyFrom(BROWSER)
+    event.transaction.protocol = protocol
+    return event
+
+
+@pytest.mark.parametrize("multifactor", [None, Multifactor("none")])
+def test_nothing_required_is_nothing_appended(multifactor: Multifactor | None) -> None:
+    """An answer without a required factor stays as it is."""
+    assert gateway.resolution(multifactor, TENANT, b"", b"", NOW_MS) == b""
+
+
+def test_a_prompt() -> None:
+    """An empty context resolves by the event alone."""
+    answer = resolved(GatewayContext())
+    assert answer.kind == pb.Resolution.KIND_PROMPT
+    assert list(answer.challenge) == [pb.FACTOR_OTP]
+    assert answer.remember == pb.Resolution.REMEMBER_MODE_CHECKBOX
+    assert answer.records_amr
+    assert not answer.HasField("remembered_until")
+
+
+def test_an_enrolment() -> None:
+    """Who is enrolled in nothing enrols what the tenant enabled."""
+    event = on("oidc-basic-profile")
+    event.user.ClearField("enrolled_factors")
+    event.empty_lists.append("user.enrolled_factors")
+    answer = resolved(GatewayContext(), event)
+    assert answer.enrollment_required
+    assert list(answer.enroll) == [pb.FACTOR_OTP, pb.FACTOR_SMS]
+
+
+def test_a_remembered_browser() -> None:
+    """A valid memory satisfies the requirement, and the answer says until when it is renewed."""
+    answer = resolved(MEMORY)
+    assert answer.kind == pb.Resolution.KIND_SATISFIED_BY_REMEMBERED_BROWSER
+    assert answer.remembered_until.ToMilliseconds() == NOW_MS + 7 * 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("user_id", "auth0|2"),
+        ("provider", pb.PROVIDER_DUO),
+        ("provider", pb.PROVIDER_UNSPECIFIED),
+        ("email_only", True),
+        ("issued_at", Timestamp(seconds=0)),
+        ("issued_at", Timestamp(seconds=2**62)),
+        ("last_seen_at", Timestamp(seconds=-(2**62))),
+    ],
+)
+def test_a_memory_that_does_not_hold(name: str, value: object) -> None:
+    """Each member of the memory counts; an absurd one is no memory and no fault."""
+    context = GatewayContext()
+    context.CopyFrom(MEMORY)
+    fields = {
+        field.name: getattr(MEMORY.remembered_browser, field.name) for field in RememberedBrowser.DESCRIPTOR.fields
+    }
+    context.remembered_browser.CopyFrom(RememberedBrowser(**(fields | {name: value})))
+    assert resolved(context).kind == pb.Resolution.KIND_PROMPT
+
+
+def test_failures_have_names() -> None:
+    """What a required factor can fail of has a number in the contract."""
+    password = on("oauth2-password")
+    assert resolved(GatewayContext(), password).kind == pb.Resolution.KIND_MFA_REQUIRED_TOKEN
+    refused = resolved(GatewayContext(mfa_grant_allowed=False), password)
+    assert (refused.kind, refused.failure) == (pb.Resolution.KIND_FAILED, pb.Resolution.FAILURE_MFA_GRANT_NOT_ALLOWED)
+    duo = resolved(GatewayContext(), password, Multifactor("duo"))
+    assert duo.failure == pb.Resolution.FAILURE_PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL
+    exchange = resolved(GatewayContext(actor=True), on("oauth2-token-exchange"))
+    assert exchange.failure == pb.Resolution.FAILURE_TOKEN_EXCHANGE_NOT_SUPPORTED
+
+
+def test_every_failure_of_a_requirement_is_in_the_contract() -> None:
+    """Only those of challenge and enrolment commands, which have no message yet, are not."""
+    commands = {"experience_not_supported", "customization_off", "too_many_commands", "challenge_first"}
+    assert {f.value for f in Failure if f.value.upper() not in str(pb.Resolution.Failure.keys())} == commands
+
+
+def test_a_remembered_answer_gets_each_login_its_own_resolution() -> None:
+    """Appending merges into the decision, and leaves nothing behind in the answer that is used again."""
+    answers = Answers(TENANT)
+    enable = Command("multifactor.enable", {"provider": "any", "allow_remember_browser": True})
+    execution = Execution("a", "0" * 64, OnError.REQUIRE_MFA, Verdict.COMPLETED, (enable,))
+    event = BROWSER.SerializeToString()
+    kinds = []
+    for context in (MEMORY, GatewayContext(), None):
+        answer = answers.decide(b"steps", 1, [execution], event)
+        data = answer.fill("r", "d", 1, 5, (1,), (1,))
+        if context is not None:
+            required = answer.decision.multifactor
+            data += gateway.resolution(required, TENANT, event, context.SerializeToString(), NOW_MS)
+        decision = ExecutePostLoginResponse.FromString(data).decision
+        assert list(decision.multifactor.factors) == [pb.FACTOR_OTP, pb.FACTOR_SMS]
+        assert decision.decision_id == "d"
+        kinds.append(decision.multifactor.resolution.kind)
+    assert kinds == [
+        pb.Resolution.KIND_SATISFIED_BY_REMEMBERED_BROWSER,
+        pb.Resolution.KIND_PROMPT,
+        pb.Resolution.KIND_UNSPECIFIED,
+    ]
+
+
+@given(st.builds(Timestamp, seconds=st.integers(-(2**63), 2**63 - 1), nanos=st.integers(-(2**31), 2**31 - 1)))
+def test_no_instant_is_a_fault(instant: Timestamp) -> None:
+    """Whatever a gateway says of time, there is a resolution."""
+    memory = RememberedBrowser(user_id="auth0|1", provider=pb.PROVIDER_ANY, issued_at=instant, last_seen_at=instant)
+    assert resolved(GatewayContext(remembered_browser=memory)).kind
