@@ -73,8 +73,9 @@ class Desk:
         self._stack = AsyncExitStack()
         self.workers = 0
 
-    async def login(self, source: str, *, event: bytes = EVENT) -> Answer:
+    async def login(self, source: str, budget_us: int = 0) -> Answer:
         """Run one action as the only step of a flow."""
+        budget_us = budget_us or self._budget_us
         if self._cell is None:
             self._cell = await self._stack.enter_async_context(self._made.cell())
             self.workers += 1
@@ -85,15 +86,15 @@ class Desk:
                     action="action",
                     revision=hashlib.sha256(source.encode()).digest(),
                     source=source,
-                    budget_us=self._budget_us,
+                    budget_us=budget_us,
                 )
             ]
         ).SerializeToString()
-        frame = wire.run_flow(self._nonce, NOW_NS, SEED, self._budget_us, OUTPUT_BYTES, event, flow)
+        frame = wire.run_flow(self._nonce, NOW_NS, SEED, budget_us, OUTPUT_BYTES, EVENT, flow)
         await asyncio.get_running_loop().sock_sendall(self._cell.worker.sock, LENGTH.pack(len(frame)) + frame)
         try:
             # Compiling has its own budget.
-            async with asyncio.timeout(3.0 + self._budget_us / 1e6 + GRACE_S):
+            async with asyncio.timeout(3.0 + budget_us / 1e6 + GRACE_S):
                 answer = Answer(await self._cell.receive())
         except TimeoutError:
             answer = Answer(None)
@@ -109,10 +110,12 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(omit: Iterable[str] = (), budget_ms: int = 400) -> AsyncIterator[Desk]:
+async def desk(
+    omit: Iterable[str] = (), budget_ms: int = 400, entry: str = "sandbox.worker", path: tuple[str, ...] = ()
+) -> AsyncIterator[Desk]:
     """Start a zygote of real workers; a worker lives until it is gone, retires, or is left."""
-    held = cells(omit, entry="sandbox.worker", path=(), memory_bytes=64 * MIB, journal_bytes=journal.size_for(4 * MIB))
-    async with held as made:
+    size = journal.size_for(4 * MIB)
+    async with cells(omit, entry=entry, path=path, memory_bytes=64 * MIB, journal_bytes=size) as made:
         sat = Desk(made, budget_ms)
         try:
             yield sat
