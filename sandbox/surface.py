@@ -3,8 +3,8 @@
 Knows every call, its parameters, its effect and its limits. Must not know how commands are carried or folded.
 Used by `sandbox.api` (author side), by `runtime.workers` (daemon side: a worker is hostile) and by `sandbox.stubgen`.
 
-Adding a call is one entry here or in a `surface_*` part, one fold rule in `runtime.core`, one conformance case, and a run
-of `python -m sandbox.stubgen`.
+Adding a call is one entry here or in a `surface_*` part, one fold rule in `runtime.core`, one conformance case, and a
+run of `python -m sandbox.stubgen`.
 """
 
 from __future__ import annotations
