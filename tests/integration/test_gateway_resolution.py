@@ -1,0 +1,62 @@
+"""A gateway that says what it knows gets its requirement resolved, by the real daemon and over the real wire."""
+
+import time
+
+import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+from vestibule.v1 import decision_pb2 as pb
+from vestibule.v1.event_pb2 import PostLoginEvent
+from vestibule.v1.runtime_service_pb2 import (
+    ExecutePostLoginRequest,
+    ExecutePostLoginResponse,
+    GatewayContext,
+    RememberedBrowser,
+)
+
+from tests.daemon_rig import Serve, vestibule, write_directory
+
+REQUIRE = "def on_execute_post_login(event, api):\n    api.multifactor.enable('any', allow_remember_browser=True)\n"
+METHOD = "/vestibule.v1.ActionRuntimeService/ExecutePostLogin"
+
+
+def remembered(user_id: str) -> GatewayContext:
+    """What a cookie of an hour ago says."""
+    earlier = Timestamp(seconds=int(time.time()) - 3600)
+    memory = RememberedBrowser(user_id=user_id, provider=pb.PROVIDER_ANY, issued_at=earlier, last_seen_at=earlier)
+    return GatewayContext(remembered_browser=memory)
+
+
+def test_a_remembered_answer_is_resolved_for_each_login(serve: Serve) -> None:
+    """Logins that end alike are decided alike and resolved one by one; without a gateway there is no resolution."""
+    daemon = serve()
+    directory = write_directory(daemon.path.parent, "acme", REQUIRE)
+    applied = vestibule("apply", str(directory), "--store", f"sqlite:{daemon.path}")
+    assert applied.returncode == 0, applied.stderr
+    daemon.wait_for("catalog.reloaded", revision=1)
+
+    event = PostLoginEvent()
+    event.user.user_id = "auth0|1"
+    event.user.enrolled_factors.add(type="otp")
+    event.transaction.protocol = "oidc-basic-profile"
+    contexts = [None, remembered("auth0|1"), GatewayContext(), remembered("auth0|2"), remembered("auth0|1"), None]
+    kinds = []
+    with grpc.insecure_channel(daemon.target) as channel:
+        call = channel.unary_unary(
+            METHOD, ExecutePostLoginRequest.SerializeToString, ExecutePostLoginResponse.FromString
+        )
+        for context in contexts:
+            request = ExecutePostLoginRequest(tenant_id="acme", event=event, gateway=context)
+            decision = call(request, timeout=10).decision
+            assert decision.outcome == pb.OUTCOME_MFA_REQUIRED
+            assert decision.multifactor.provider == pb.PROVIDER_ANY
+            assert len(decision.executions) == 1
+            resolution = decision.multifactor.resolution
+            kinds.append(resolution.kind if decision.multifactor.HasField("resolution") else None)
+            if resolution.kind == pb.Resolution.KIND_PROMPT:
+                assert list(resolution.challenge) == [pb.FACTOR_OTP]
+        request = ExecutePostLoginRequest(tenant_id="acme", event=event, gateway=GatewayContext())
+        request.event.transaction.prompt.append("none")
+        silent = call(request, timeout=10).decision.multifactor.resolution
+    prompt, satisfied = pb.Resolution.KIND_PROMPT, pb.Resolution.KIND_SATISFIED_BY_REMEMBERED_BROWSER
+    assert kinds == [None, satisfied, prompt, prompt, satisfied, None]
+    assert silent.failure == pb.Resolution.FAILURE_INTERACTION_REQUIRED
