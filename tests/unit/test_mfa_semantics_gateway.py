@@ -6,7 +6,20 @@ from typing import Any
 import pytest
 
 from runtime.core import mfa, remembered, resolution
-from runtime.core.model import FACTOR_NAMES, PROVIDERS, EventFacts, Experience, Multifactor, Settings
+from runtime.core.aggregate import aggregate
+from runtime.core.model import (
+    FACTOR_NAMES,
+    PROVIDERS,
+    Command,
+    EventFacts,
+    Execution,
+    Experience,
+    Multifactor,
+    OnError,
+    Policy,
+    Settings,
+    Verdict,
+)
 from runtime.core.remembered import DAY_MS, PAPE_MULTI_FACTOR, Refusal, RememberedBrowser, RememberMode
 from runtime.core.resolution import Failure, Gateway, Kind, Resolution
 
@@ -449,3 +462,116 @@ def test_section_12_prompt_none(multifactor: Multifactor) -> None:
     assert (answer.kind, answer.failure) == (Kind.FAILED, Failure.INTERACTION_REQUIRED)
     assert resolve(REMEMBERED, silent, remembered_browser=MEMORY).kind is Kind.SATISFIED_BY_REMEMBERED_BROWSER
     assert resolve(multifactor, replace(BROWSER, prompt=("login",))).kind is Kind.PROMPT
+
+
+def flow(*actions: Execution, policy: Policy = Policy.NEVER, facts: EventFacts = BROWSER, **gateway: Any) -> Any:
+    """Decide a flow and resolve what it requires: (outcome, resolution or None)."""
+    settings = replace(EVERY, policy=policy)
+    decision = aggregate(actions, settings, lambda: facts)
+    return decision.outcome, resolution.resolve(decision.multifactor, settings, facts, Gateway(NOW, USER, **gateway))
+
+
+def action(*commands: Command, verdict: Verdict = Verdict.COMPLETED) -> Execution:
+    return Execution("a", "0" * 64, OnError.REQUIRE_MFA, verdict, commands)
+
+
+def call(provider: str, remember: bool | None = None) -> Command:
+    said = {} if remember is None else {"allow_remember_browser": remember}
+    return Command("multifactor.enable", {"provider": provider, **said})
+
+
+DENY = Command("access.deny", {"reason": "x"})
+NOTHING = action()
+SATISFIED = Kind.SATISFIED_BY_REMEMBERED_BROWSER
+WORKED: list[Any] = [
+    # actions, policy, facts, outcome, kind (of a gateway that remembers the browser), failure
+    pytest.param(
+        (action(call("any")), NOTHING), "never", BROWSER, "mfa_required", Kind.PROMPT, None, id="enable any, nothing"
+    ),
+    pytest.param(
+        (NOTHING, NOTHING),
+        "always",
+        BROWSER,
+        "mfa_required",
+        SATISFIED,
+        None,
+        id="nothing twice, always: cookie counts",
+    ),
+    pytest.param(
+        (NOTHING,), "adaptive", replace(BROWSER, risk_confidence="high"), "allow", None, None, id="adaptive, high"
+    ),
+    pytest.param(
+        (NOTHING,),
+        "adaptive",
+        replace(BROWSER, risk_confidence="low"),
+        "mfa_required",
+        Kind.PROMPT,
+        None,
+        id="adaptive, low: cookie ignored",
+    ),
+    pytest.param((action(call("none")),), "always", BROWSER, "allow", None, None, id="none, always"),
+    pytest.param(
+        (action(call("any", True)), action(call("duo", False))),
+        "never",
+        BROWSER,
+        "mfa_required",
+        Kind.PROMPT,
+        None,
+        id="duo, no remember",
+    ),
+    pytest.param((action(call("any"), DENY),), "never", BROWSER, "deny", None, None, id="enable any, deny"),
+    pytest.param((action(DENY), action(call("any"))), "never", BROWSER, "deny", None, None, id="deny, enable any"),
+    pytest.param(
+        (action(call("any", True)),),
+        "never",
+        PASSWORD,
+        "mfa_required",
+        Kind.MFA_REQUIRED_TOKEN,
+        None,
+        id="enable any, password grant",
+    ),
+    pytest.param(
+        (NOTHING,), "always", REFRESH, "mfa_required", Kind.MFA_REQUIRED_TOKEN, None, id="nothing, refresh, always"
+    ),
+    pytest.param((NOTHING,), "never", REFRESH, "allow", None, None, id="nothing, refresh, never"),
+    pytest.param(
+        (action(call("none")),), "always", REFRESH, "allow", None, None, id="6 none lifts always on a refresh"
+    ),
+    pytest.param(
+        (action(call("duo")),),
+        "never",
+        PASSWORD,
+        "mfa_required",
+        Kind.FAILED,
+        Failure.PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL,
+        id="enable duo, password grant",
+    ),
+    pytest.param(
+        (action(call("any", True)), action(verdict=Verdict.RAISED)),
+        "never",
+        BROWSER,
+        "mfa_required",
+        Kind.PROMPT,
+        None,
+        id="exception in action 2: the cookie does not help",
+    ),
+    pytest.param(
+        (NOTHING,), "never", BROWSER, "allow", None, None, id="5 an action that skips enable renews no cookie"
+    ),
+    pytest.param((action(call("any", True)),), "never", BROWSER, "mfa_required", SATISFIED, None, id="5 remembered"),
+]
+
+
+@pytest.mark.parametrize(("actions", "policy", "facts", "outcome", "kind", "failure"), WORKED)
+def test_section_14_worked_cases_to_their_end(
+    actions: tuple[Execution, ...],
+    policy: str,
+    facts: EventFacts,
+    outcome: str,
+    kind: Kind | None,
+    failure: Failure | None,
+) -> None:
+    """The worked multi-action cases, from what the actions recorded to what the gateway does."""
+    decided, answer = flow(*actions, policy=Policy(policy), facts=facts, remembered_browser=MEMORY)
+    assert decided == outcome
+    assert (answer.kind if answer else None, answer.failure if answer else None) == (kind, failure)
