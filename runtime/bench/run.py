@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from runtime.bench import limits, machine, overshoot, rates, workers
+from runtime.bench import fairness, limits, machine, overshoot, rates, workers
 from runtime.bench.bench import Bench
 from runtime.bench.loads import generator
 from runtime.bench.report import Refusal, Row
@@ -27,6 +27,7 @@ MEASURES: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "memory": workers.memory,
     "timeouts": limits.timeouts,
     "overshoot": overshoot.overshoot,
+    "fairness": fairness.fairness,
     "isolation": rates.isolation,
     "marginal": rates.marginal,
 }

@@ -21,10 +21,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="NAME",
         help="one measure; repeat for several: throughput, latency, cold, spawn, memory, timeouts, overshoot, "
-        "isolation, marginal",
+        "fairness, isolation, marginal",
     )
     parser.add_argument(
         "--timeouts", action="store_true", help="the measures of time-outs: how late after its budget each answer is"
+    )
+    parser.add_argument(
+        "--fairness", action="store_true", help="the measure of what a quiet tenant notices of three bad ones"
     )
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; rougher numbers")
     parser.add_argument("--tenants", type=int, metavar="N", help="warm tenants of the memory measure [2000; quick 100]")
@@ -43,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     names = list(args.only or ())
     if args.timeouts:
         names += [name for name in ("timeouts", "overshoot") if name not in names]
+    if args.fairness and "fairness" not in names:
+        names.append("fairness")
     names = names or list(benchmark.MEASURES)
     unknown = [name for name in names if name not in benchmark.MEASURES]
     tenants = args.tenants if args.tenants is not None else 100 if args.quick else 2000
