@@ -1,6 +1,7 @@
 """The author's stubs: equal to what the tables say, understood by a type checker, importable in an action."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,33 @@ def check(tmp_path: Path, source: str) -> str:
 def test_the_committed_stub_is_what_the_tables_say() -> None:
     """Nothing drifts: after a change of the api or the event, `python -m sandbox.stubgen` is run."""
     assert stubgen.STUB.read_text() == stubgen.generate()
+    assert stubgen.REFERENCE.read_text() == stubgen.reference()
+
+
+def test_every_call_and_every_member_is_in_the_reference() -> None:
+    """Each call has a row with its limits, each member of the event's root another."""
+    text = stubgen.reference()
+    for call in surface.SURFACE:
+        assert f"| `{surface.signature(call).removeprefix(f'api.{call.group}.')}` |" in text
+    for name in event.Event._exposed_ - {"get"}:
+        assert f"`event.{name}`" in text or f", `{name}` |" in text
+
+
+GUIDE = (stubgen.STUB.parents[1] / "PORTING.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+
+
+@pytest.mark.parametrize("source", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_the_examples_of_the_porting_guide_are_actions(source: str, tmp_path: Path) -> None:
+    """Each one passes the sandbox's policy, and a strict checker once its parameters are annotated."""
+    language.compile_action(source, ACTION_FILENAME)
+    typed = source.replace("(event, api):", "(event: Event, api: Api) -> None:")
+    assert check(tmp_path, f"from vestibule_actions import Api, Event\n{typed}") == ""
+
+
+def test_the_porting_guide_has_examples() -> None:
+    """The pattern above still finds them."""
+    assert len(EXAMPLES) >= 4
 
 
 def test_every_call_and_every_member_is_in_it() -> None:
