@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox import environment
+from sandbox.facades import context
 from sandbox.worker import prepare, serve
 
 __all__ = ["prepare", "serve"]
@@ -18,7 +19,7 @@ _kept: dict[bytes, Any] = {}
 
 def _begin_once(now_ns: int, seed: bytes, output: environment.Output) -> dict[str, Any]:
     if seed in _kept:
-        environment.CURRENT.output = output
+        context.CURRENT.output = output
         return dict(_kept[seed])
     _kept[seed] = _begin(now_ns, seed, output)
     return dict(_kept[seed])
