@@ -44,14 +44,31 @@ effects = st.one_of(
     ),
     st.builds(
         lambda op, key, value: Command(op, {"key": key, "value": value}),
-        st.sampled_from(["user.set_user_metadata", "user.set_app_metadata"]),
+        st.sampled_from(["user.set_user_metadata", "user.set_app_metadata", "transaction.set_metadata"]),
         names,
         values,
+    ),
+    st.builds(
+        lambda op, scope: Command(op, {"scope": scope}),
+        st.sampled_from(["access_token.add_scope", "access_token.remove_scope"]),
+        names,
+    ),
+    st.builds(
+        lambda op, at: Command(op, {"expires_at": at}),
+        st.sampled_from(["session.set_expires_at", "session.set_idle_expires_at", "refresh_token.set_expires_at"]),
+        st.integers(1, 5),
+    ),
+    st.builds(
+        lambda op, key, value: Command(op, {"key": key, "value": value}),
+        st.sampled_from(["session.set_metadata", "refresh_token.delete_metadata", "refresh_token.evict_metadata"]),
+        names,
+        st.one_of(st.none(), st.text(max_size=3)),
     ),
 )
 denials = st.one_of(
     st.text(max_size=3).map(lambda reason: Command("access.deny", {"reason": reason})),
     st.just(Command("validation.error", {"error_code": "c", "error_message": "m"})),
+    st.sampled_from(["session.revoke", "refresh_token.revoke"]).map(lambda op: Command(op, {"reason": "r"})),
 )
 harmless = st.one_of(enables, effects)
 everything = st.one_of(enables, effects, denials)
@@ -103,6 +120,7 @@ def meaning(decision: Decision) -> tuple[Any, ...]:
         decision.app_metadata,
         decision.id_token_claims,
         decision.access_token_claims,
+        decision.effects,
     )
 
 
@@ -246,6 +264,11 @@ def test_deciding_changes_no_input(flow: tuple[Execution, ...], tenant: Settings
     kept = copy.deepcopy(meaning(first))
     for effects_of in (first.user_metadata, first.app_metadata, first.id_token_claims, first.access_token_claims):
         effects_of["changed"] = True
+    if first.effects is not None:
+        first.effects.scopes["changed"] = True
+        first.effects.transaction_metadata["changed"] = True
+        for changes in filter(None, (first.effects.session, first.effects.refresh_token)):
+            changes.metadata["changed"] = "x"
     assert meaning(decide(flow, tenant, event)) == kept
 
 
