@@ -7,12 +7,13 @@ LOCKS := deploy/requirements
 LOCK = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --custom-compile-command 'make lock' $(UPGRADE)
 
-.PHONY: help setup run test bench proto lint lock audit sbom clean
+.PHONY: help setup run test bench proto lint fuzz lock audit sbom clean
 
 help:
 	@echo "make run    set up, decide sample logins with the demo tenants, keep serving"
 	@echo "make test   set up, lint, type-check and run every test"
 	@echo "make bench  throughput, latency, spawn, memory and time-out accuracy, as ratios in one run"
+	@echo "make fuzz   the fuzz tests with new programs, FUZZ_FACTOR (50) times as many as in make test"
 	@echo "make proto  regenerate proto/python"
 	@echo "make lock   pin and hash what pyproject.toml asks for; UPGRADE=--upgrade for the newest of it"
 	@echo "make audit  look the pinned packages up in the database of known vulnerabilities"
@@ -39,6 +40,11 @@ run: setup
 
 bench: setup
 	$(BIN)/vestibule bench
+
+FUZZ_FACTOR ?= 50
+
+fuzz: setup
+	FUZZ_FACTOR=$(FUZZ_FACTOR) $(BIN)/python -m pytest --durations=10 tests/security/fuzz
 
 proto: setup
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto/python --pyi_out=proto/python \
