@@ -32,6 +32,11 @@ def _needs_session(event: PostLoginEvent) -> str:
     return "" if event.HasField("session") else "there is no session: event.session is None"
 
 
+def _needs_offline(event: PostLoginEvent) -> str:
+    # Without a token one may still be issued. Source: post-login reference, 1.5 and 2.21.
+    return "the refresh token is an online one" if event.refresh_token.access == "online" else ""
+
+
 def _needs_exchange(event: PostLoginEvent) -> str:
     if event.transaction.protocol == EXCHANGE:
         return ""
@@ -50,7 +55,7 @@ def _scope(name: str, verb: str) -> Call:
 def _kept(group: str, thing: str) -> tuple[Call, ...]:
     """Return the calls that a session and a refresh token have in common."""
     effect = Effect.CHANGE_SESSION if group == "session" else Effect.CHANGE_REFRESH_TOKEN
-    needs = _needs_session if group == "session" else None
+    needs = _needs_session if group == "session" else _needs_offline
     budget = Budget(f"{thing} metadata", counted="key", max_counted=METADATA_ENTRIES)
     expiry = (Param("expires_at", Millis(), aliases=("absolute", "idle"), doc="Milliseconds since the epoch."),)
     key = Param("key", _KEY, aliases=("name",), doc="Name of the member.")

@@ -208,3 +208,18 @@ def test_a_flow_without_such_calls_has_no_such_effects() -> None:
     decision, _ = decide(recorder)
     assert decision.effects is None
     assert not codec.encode(decision, "d", 1, 1).HasField("side_effects")
+
+
+@pytest.mark.parametrize(("access", "kept"), [("online", 0), ("offline", 2)])
+def test_an_online_refresh_token_has_neither_expiry_nor_metadata(access: str, kept: int) -> None:
+    """Both raise for an online token; the control is an offline one."""
+    event = with_session()
+    event.refresh_token.access = access
+    api, recorder = record(event)
+    for call in (lambda: api.refresh_token.set_expires_at(1), lambda: api.refresh_token.set_metadata("k", "v")):
+        if kept:
+            call()
+        else:
+            with pytest.raises(ValueError, match="the refresh token is an online one"):
+                call()
+    assert len(recorder.commands) == kept
