@@ -215,7 +215,7 @@ def test_control_an_open_guard_is_noticed(monkeypatch: pytest.MonkeyPatch) -> No
     assert guarded(body)
 
 
-@effort(400)
+@effort(250)
 @given(programs())
 def test_no_program_reaches_what_is_not_meant(body: str) -> None:
     """Whatever compiles holds nothing, at any instant, but what the allow-list names."""
@@ -226,7 +226,7 @@ def test_control_most_programs_run() -> None:
     """Control: the fuzzer is not idle, for most programs pass the check and are run."""
     ran: list[bool] = []
 
-    @effort(100)
+    @effort(40)
     @given(programs())
     def count(body: str) -> None:
         ran.append(guarded(body) is not None)

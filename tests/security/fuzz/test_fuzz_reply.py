@@ -93,14 +93,14 @@ def test_seeds_of_replies(line: str) -> None:
     assert judged(bytes.fromhex(data)) is (taken == "taken")
 
 
-@effort(800)
+@effort(500)
 @given(steps, edits, st.booleans())
 def test_any_reply_is_clean_or_refused(reports: list[worker_pb2.StepReport], harm: list[Edit], retire: bool) -> None:
     """A damaged reply is a protocol violation, or means something that our own worker could have said."""
     judged(damaged(whole(NONCE, *reports, retire=retire), harm))
 
 
-@effort(300)
+@effort(200)
 @given(st.integers(1, 3), edits)
 @example(count=3, harm=[(1, 1 << 16, 0, b"\x28\x01")])
 @example(count=1, harm=[(1, 1 << 16, 0, b"\x1d\x01\x00\x00\x00")])
@@ -199,7 +199,7 @@ def test_a_stream_that_ends_anywhere_costs_a_retry(length: int, seed: int) -> No
     assert asyncio.run(flow(frame, nonce_at, seed, True)) == (["COMPLETED"] * 3, ["COMPLETED"] * 3)
 
 
-@effort(80)
+@effort(60)
 @given(steps, edits, st.integers(0, 1 << 32), st.booleans())
 def test_any_frame_gets_an_answer(reports: list[Any], harm: list[Edit], seed: int, reframe: bool) -> None:
     """Whatever a worker says, the login has an answer for each action in time, and the next login is right."""
