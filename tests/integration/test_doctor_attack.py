@@ -35,6 +35,8 @@ def leave_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
             hold = whole(config)
             return Hold(hold.memory_bytes, hold.journal_bytes, hold.uid, omit=frozenset({layer}))
 
+        # For the tests themselves; to the command it would be a setting that does not exist.
+        monkeypatch.delenv("VESTIBULE_REQUIRE_KERNEL", raising=False)
         monkeypatch.setattr(Hold, "of", of)
         monkeypatch.setattr(corpus, "load", lambda: FEW)
 
