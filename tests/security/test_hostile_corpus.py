@@ -84,11 +84,11 @@ class Catalog:
 class Stack:
     """Pool and flow runner over real, locked-down workers."""
 
-    def __init__(self) -> None:
+    def __init__(self, action_ms: int = ACTION_MS) -> None:
         base = Config()
         config = replace(
             base,
-            sandbox=replace(base.sandbox, action_timeout_ms=ACTION_MS, flow_timeout_ms=2 * ACTION_MS),
+            sandbox=replace(base.sandbox, action_timeout_ms=action_ms, flow_timeout_ms=2 * action_ms),
             pool=replace(base.pool, blank_workers=2, workers_per_tenant=1, queue_wait_ms=5000),
         )
         logger = log.build(LogConfig(level="error", format="json"))
