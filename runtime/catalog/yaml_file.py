@@ -89,6 +89,11 @@ def parse(file: str, text: str) -> Document:
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "malformed"
         document.faults.append(Fault(where, f"not valid YAML: {problem}"))
         document.broken.add(())
+    except UnicodeEncodeError as error:
+        # The C parser wants UTF-8, and half a surrogate pair has none.
+        line = text.count("\n", 0, error.start) + 1
+        document.faults.append(Fault(f"{file}:{line}", "not valid YAML: half of a surrogate pair is not text"))
+        document.broken.add(())
     return document
 
 
