@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 from vestibule.worker.v1 import worker_pb2
 
-from runtime import loss, replay
+from runtime import login_line, loss, replay
 from runtime.aftermath import Aftermath, End
 from runtime.core.aggregate import ends_flow
 from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, UnknownTenant, WorkerError, WorkerLost
 from runtime.gateway import resolution
-from runtime.log import clip
 from runtime.metrics import KillReason
 from runtime.plan import Plan
 from runtime.workers import reply
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from runtime.answers import Answer
     from runtime.catalog.base import Catalog, Flow, Snapshot
     from runtime.config import Config
-    from runtime.core.model import Decision, Execution
+    from runtime.core.model import Execution
     from runtime.log import Log, LoginLog
     from runtime.metrics import Metrics
     from runtime.workers.pool import Pool
@@ -180,7 +179,10 @@ class FlowRunner:
             decision.outcome, wall_us / 1e6, decision.degraded, waited_s, answer.verdicts, wall
         )
         if self._login_log.wants(decision.degraded):
-            self._write_line(decision, wall, cpu, tenant_id, request_id, decision_id, snapshot.revision, wall_us)
+            line = login_line.values(
+                decision, wall, cpu, tenant_id, request_id, decision_id, snapshot.revision, wall_us
+            )
+            self._login_log.write(degraded=decision.degraded, **line)
         return response
 
     def _plan(self, flow: Flow, snapshot: Snapshot) -> Plan:
@@ -416,37 +418,3 @@ class FlowRunner:
             return reply.parse(await worker.ask(question), nonce, count)
         finally:
             self._watchdog.unwatch(worker)
-
-    def _write_line(
-        self,
-        decision: Decision,
-        step_wall_us: Sequence[int],
-        step_cpu_us: Sequence[int],
-        tenant: str,
-        request_id: str,
-        decision_id: str,
-        revision: int,
-        wall_us: int,
-    ) -> None:
-        """Write everything needed to explain the answer, and nothing of the event."""
-        factor = decision.multifactor
-        self._login_log.write(
-            degraded=decision.degraded,
-            tenant=tenant,
-            request_id=clip(request_id, 128),
-            decision_id=decision_id,
-            catalog_revision=revision,
-            outcome=decision.outcome,
-            provider=factor.provider if factor is not None else None,
-            origin=factor.origin if factor is not None else None,
-            denied=decision.access.kind if decision.access is not None else None,
-            reasons=list(decision.degraded_reasons),
-            executions=[
-                {"action": e.action, "verdict": e.verdict.name.lower(), "wall_us": step_us, "cpu_us": cpu_us}
-                for e, step_us, cpu_us in zip(decision.executions, step_wall_us, step_cpu_us, strict=True)
-            ],
-            contributions=[
-                f"{c.action or 'tenant policy'}: {c.summary}{' (won)' if c.won else ''}" for c in decision.contributions
-            ],
-            wall_ms=round(wall_us / 1000, 3),
-        )
