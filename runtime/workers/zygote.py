@@ -55,6 +55,12 @@ class SpawnedWorker:
     pid: int
     """As the zygote sees it, which means nothing outside: for messages only."""
 
+    def undo(self) -> None:
+        """Kill and close a worker that nobody waits for; where it may not be signalled, its closed socket ends it."""
+        with contextlib.suppress(PermissionError):
+            self.kill()
+        self.close()
+
     def kill(self) -> None:
         """Send SIGKILL; a worker that is gone already is fine.
 
@@ -229,7 +235,13 @@ class Zygote:
                 finally:
                     os.close(journal_fd)
             # Whoever is cancelled here leaves a cancelled future: the answer finds it and undoes the worker.
-            return await pending.future
+            try:
+                return await pending.future
+            except asyncio.CancelledError:
+                # The answer came in the very turn of the cancellation: nobody else knows of this worker.
+                if not pending.future.cancelled() and pending.future.exception() is None:
+                    pending.future.result().undo()
+                raise
 
     async def kill(self, worker: SpawnedWorker) -> None:
         """Kill a worker, through the zygote where the daemon itself may not signal another uid."""
@@ -336,9 +348,7 @@ class Zygote:
             return
         worker = SpawnedWorker(spawned.id, pending.sock, pending.journal, fds.pop(), spawned.pid)
         if pending.future.done():
-            with contextlib.suppress(PermissionError):
-                worker.kill()
-            worker.close()
+            worker.undo()
         else:
             pending.future.set_result(worker)
 

@@ -221,6 +221,34 @@ async def test_signals_to_the_group_do_not_end_it() -> None:
         assert (await made.probe("result = 2")).value == 2
 
 
+async def test_spawn_cancelled_in_the_turn_of_its_answer_leaves_no_worker() -> None:
+    """The answer is there and the task has not seen it: its worker and its socket are nobody else's to close."""
+    async with cells() as made:
+        zygote = made.zygote
+        loop = asyncio.get_running_loop()
+        control = zygote._control
+        assert control is not None
+        await zygote.kill(first := await zygote.spawn())
+        first.close()
+        before = descriptors()
+        spawn = asyncio.create_task(zygote.spawn())
+
+        def read_and_cancel() -> None:
+            zygote._read_control()
+            if not zygote._pending:
+                spawn.cancel()
+
+        while not zygote._pending:
+            await asyncio.sleep(0)
+        (pending,) = zygote._pending.values()
+        loop.add_reader(control.fileno(), read_and_cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await spawn
+        # Control: there was an answer, and not a cancelled question.
+        assert pending.future.result().id
+        assert descriptors() == before
+
+
 async def test_cancelled_spawn_leaves_no_worker() -> None:
     """A spawn that nobody waits for any more is undone."""
     before = descriptors()
