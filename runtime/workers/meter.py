@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runtime.workers.zygote import SpawnedWorker
+    from runtime.workers.spawned import SpawnedWorker
 
 # The clock of a whole process in the kernel's numbering of clocks: see clock_getcpuclockid(3).
 _CLOCK_BITS: Final = 3

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runtime.config import Config
     from runtime.log import Log
     from runtime.metrics import Metrics
-    from runtime.workers.zygote import SpawnedWorker
+    from runtime.workers.spawned import SpawnedWorker
 
 _START_BUDGET_S: Final = 5.0
 _EARLY_EXITS_MAX: Final = 256

@@ -16,7 +16,8 @@ from vestibule.worker.v1 import worker_pb2
 
 from runtime.errors import WorkerStartError
 from runtime.workers.launch import Hold
-from runtime.workers.zygote import SpawnedWorker, Zygote
+from runtime.workers.spawned import SpawnedWorker
+from runtime.workers.zygote import Zygote
 
 if TYPE_CHECKING:
     from runtime.config import Config

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runtime.workers.meter import Meter
-    from runtime.workers.zygote import SpawnedWorker
+    from runtime.workers.spawned import SpawnedWorker
 
 _LENGTH: Final = struct.Struct(">I")
 _READ_BYTES: Final = 64 * 1024

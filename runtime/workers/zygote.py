@@ -11,12 +11,10 @@ import asyncio
 import contextlib
 import mmap
 import os
-import signal
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
@@ -24,11 +22,12 @@ from vestibule.worker.v1 import zygote_pb2
 
 from runtime.errors import WorkerStartError
 from runtime.workers.launch import Hold, describe_end, launch, make_journal
+from runtime.workers.spawned import SpawnedWorker
 
 if TYPE_CHECKING:
     from runtime.config import Config
 
-__all__ = ["Hold", "SpawnedWorker", "Zygote", "ZygoteLayer", "zygotes"]
+__all__ = ["Hold", "Zygote", "ZygoteLayer", "zygotes"]
 
 _STDERR_BYTES: Final = 4096
 _REPORT_BYTES: Final = 64 * 1024
@@ -39,54 +38,6 @@ _CLOSE_TIMEOUT_S: Final = 2.0
 _WRITABLE_TIMEOUT_S: Final = 1.0
 # How long a zygote that closed its socket has to leave by itself, and so to say how.
 _LINGER_S: Final = 0.2
-
-
-@dataclass(slots=True, eq=False)
-class SpawnedWorker:
-    """A forked worker, and the descriptors that are its owner's to close."""
-
-    id: int
-    """Its name in every message of the zygote; never used twice by one zygote."""
-    sock: socket.socket
-    """Our end, non-blocking. The first frame on it is Ready."""
-    journal: mmap.mmap
-    pidfd: int
-    """-1 once closed."""
-    pid: int
-    """As the zygote sees it, which means nothing outside: for messages only."""
-
-    def undo(self) -> None:
-        """Kill and close a worker that nobody waits for; where it may not be signalled, its closed socket ends it."""
-        with contextlib.suppress(PermissionError):
-            self.kill()
-        self.close()
-
-    def kill(self) -> None:
-        """Send SIGKILL; a worker that is gone already is fine.
-
-        Raises: PermissionError where the daemon is root without CAP_KILL; `Zygote.kill` works there too.
-        """
-        if self.pidfd >= 0:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-
-    def close(self) -> None:
-        """Release our descriptors. The worker leaves once its socket is closed, unless it hangs: kill it first."""
-        self.sock.close()
-        if self.pidfd >= 0:
-            os.close(self.pidfd)
-            self.pidfd = -1
-        # A view that is still held keeps the memory until it is released.
-        with contextlib.suppress(BufferError):
-            self.journal.close()
-
-    def host_pid(self) -> int:
-        """Return the process id in the daemon's namespace; -1 when it is gone. For logs: it reads /proc."""
-        try:
-            text = Path(f"/proc/self/fdinfo/{self.pidfd}").read_text()
-        except OSError:
-            return -1
-        return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("Pid:")), -1)
 
 
 @dataclass(slots=True, eq=False)

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from vestibule.worker.v1 import worker_pb2
 
-from runtime.workers.zygote import Hold, SpawnedWorker, Zygote
+from runtime.workers.spawned import SpawnedWorker
+from runtime.workers.zygote import Hold, Zygote
 from sandbox import lockdown
 from sandbox import zygote as sandbox_zygote
 
