@@ -258,8 +258,7 @@ class FlowRunner:
                 # Executions are pure, so a worker that died through no fault of the tenant's code costs one retry. One
                 # that never began costs half a second at most: another is tried while there is time.
                 self._metrics.flow_retried()
-                # Should it be the code that it died of, the next worker compiles again.
-                plan.keep(())
+                plan.forget()
                 lost += end is End.LOST
                 unbegun += end is End.UNBEGUN
                 if lost > 1 or unbegun > _UNBEGUN_MAX:
@@ -396,8 +395,7 @@ class FlowRunner:
         try:
             answer = await self.check(worker, steps, len(plan.bindings), return_code=fresh)
         except WorkerError:
-            # Should it be the code that it died of, the next worker compiles again.
-            plan.keep(())
+            plan.forget()
             raise
         if fresh and answer.codes:
             plan.keep(answer.codes)

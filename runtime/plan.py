@@ -75,8 +75,12 @@ class Plan:
         return self._codes.keys() >= set(self.revisions)
 
     def keep(self, codes: Sequence[bytes]) -> None:
-        """Remember what a worker compiled, one code for each binding or none at all, for this tenant's other workers.
+        """Remember what a worker compiled, one code for each binding, for this tenant's other workers.
 
         It must come from a worker that has seen no event: what a login did to one would otherwise outlive it.
         """
-        self._codes = dict(zip(self.revisions, codes, strict=True)) if codes else {}
+        self._codes = dict(zip(self.revisions, codes, strict=True))
+
+    def forget(self) -> None:
+        """A worker is lost: should it be the code that it died of, the next one compiles again."""
+        self._codes = {}
