@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
-from runtime import event_json, log
+from runtime import log
 from runtime.catalog.base import Binding, Flow, Snapshot
 from runtime.config import Config, LogConfig
 from runtime.core.model import OnError, Settings
@@ -24,6 +24,7 @@ from runtime.metrics import Metrics
 from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes
 from tests.security.corpus import Entry, load
+from tests.security.workers_rig import EVENT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,21 +33,6 @@ ENTRIES = load()
 ACTION_MS = 400
 # What an answer may take on a busy machine: the point is that it comes, the benchmark says how fast.
 ANSWER_S = 8.0
-
-EVENT = event_json.from_json(
-    {
-        "user": {
-            "user_id": "auth0|1",
-            "email": "a@example.com",
-            "app_metadata": {"groups": ["staff"]},
-            "user_metadata": {"use_mfa": True},
-        },
-        "authorization": {"roles": ["staff"]},
-        "client": {"client_id": "app", "name": "App", "metadata": {}},
-        "request": {"ip": "192.0.2.1", "method": "POST", "query": {"x": "n"}, "body": {}},
-        "transaction": {"protocol": "oidc-basic-profile"},
-    }
-).SerializeToString()
 
 CANARY = """
 def on_execute_post_login(event, api):
