@@ -45,6 +45,12 @@ def on_execute_post_login(event, api):
     if event.user.email == "ada@example.com":
         api.multifactor.enable("any")
 """
+HOARD = """\
+def on_execute_post_login(event, api):
+    hoard = []
+    while True:
+        hoard.append("x" * 1_000_000)
+"""
 LOOP = """\
 def on_execute_post_login(event, api):
     while True:

@@ -14,6 +14,7 @@ from tests.daemon_rig import (
     BOB,
     DENY,
     GATE,
+    HOARD,
     LOOP,
     MFA,
     PATIENCE_S,
@@ -26,12 +27,6 @@ from tests.daemon_rig import (
     until,
 )
 
-HOARD = """\
-def on_execute_post_login(event, api):
-    hoard = []
-    while True:
-        hoard.append("x" * 1_000_000)
-"""
 SHOUT = """\
 def on_execute_post_login(event, api):
     while True:

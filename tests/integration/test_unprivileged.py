@@ -20,6 +20,7 @@ from tests.daemon_rig import (
     BOB,
     DENY,
     GATE,
+    HOARD,
     LOOP,
     MFA,
     Daemon,
@@ -33,12 +34,6 @@ from tests.security.cells import require
 
 NOBODY = 65534
 REQUIRED = {"seccomp", "landlock", "rlimits", "no_new_privs"}
-HOARD = """\
-def on_execute_post_login(event, api):
-    hoard = []
-    while True:
-        hoard.append("x" * 1_000_000)
-"""
 READS = """\
 def on_execute_post_login(event, api):
     print(open("/etc/passwd").read())
