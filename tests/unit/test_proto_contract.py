@@ -501,12 +501,14 @@ def test_provider_options_are_those_of_the_table() -> None:
 
 
 def test_access_kinds_cover_the_terminal_calls() -> None:
-    """Each call that refuses a login has a kind of access, and failures have one more."""
+    """Each call that refuses a login has a kind of access; failures have one more, and what needs the user two."""
     assert names(decision_pb2.Access.Kind, "KIND_") == {
         "denied",
         "validation-error",
         "on-error",
         "session-revoked",
         "refresh-token-revoked",
+        "mfa-failed",
+        "interaction-required",
     }
     assert len([call for call in surface.SURFACE if call.terminal]) == 4

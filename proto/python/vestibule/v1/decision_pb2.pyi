@@ -42,6 +42,17 @@ class Factor(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FACTOR_RECOVERY_CODE: _ClassVar[Factor]
     FACTOR_DUO: _ClassVar[Factor]
 
+class FactorType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FACTOR_TYPE_UNSPECIFIED: _ClassVar[FactorType]
+    FACTOR_TYPE_OTP: _ClassVar[FactorType]
+    FACTOR_TYPE_RECOVERY_CODE: _ClassVar[FactorType]
+    FACTOR_TYPE_EMAIL: _ClassVar[FactorType]
+    FACTOR_TYPE_PUSH_NOTIFICATION: _ClassVar[FactorType]
+    FACTOR_TYPE_PHONE: _ClassVar[FactorType]
+    FACTOR_TYPE_WEBAUTHN_ROAMING: _ClassVar[FactorType]
+    FACTOR_TYPE_WEBAUTHN_PLATFORM: _ClassVar[FactorType]
+
 class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     VERDICT_UNSPECIFIED: _ClassVar[Verdict]
@@ -74,6 +85,14 @@ FACTOR_WEBAUTHN_ROAMING: Factor
 FACTOR_WEBAUTHN_PLATFORM: Factor
 FACTOR_RECOVERY_CODE: Factor
 FACTOR_DUO: Factor
+FACTOR_TYPE_UNSPECIFIED: FactorType
+FACTOR_TYPE_OTP: FactorType
+FACTOR_TYPE_RECOVERY_CODE: FactorType
+FACTOR_TYPE_EMAIL: FactorType
+FACTOR_TYPE_PUSH_NOTIFICATION: FactorType
+FACTOR_TYPE_PHONE: FactorType
+FACTOR_TYPE_WEBAUTHN_ROAMING: FactorType
+FACTOR_TYPE_WEBAUTHN_PLATFORM: FactorType
 VERDICT_UNSPECIFIED: Verdict
 VERDICT_COMPLETED: Verdict
 VERDICT_RAISED: Verdict
@@ -85,7 +104,7 @@ VERDICT_CRASHED: Verdict
 VERDICT_SKIPPED: Verdict
 
 class Decision(_message.Message):
-    __slots__ = ("outcome", "multifactor", "access", "side_effects", "degraded", "degraded_reasons", "contributions", "executions", "decision_id", "catalog_revision", "wall_time")
+    __slots__ = ("outcome", "multifactor", "access", "side_effects", "degraded", "degraded_reasons", "contributions", "executions", "decision_id", "catalog_revision", "wall_time", "suspension")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     MULTIFACTOR_FIELD_NUMBER: _ClassVar[int]
     ACCESS_FIELD_NUMBER: _ClassVar[int]
@@ -97,6 +116,7 @@ class Decision(_message.Message):
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]
     CATALOG_REVISION_FIELD_NUMBER: _ClassVar[int]
     WALL_TIME_FIELD_NUMBER: _ClassVar[int]
+    SUSPENSION_FIELD_NUMBER: _ClassVar[int]
     outcome: Outcome
     multifactor: Multifactor
     access: Access
@@ -108,7 +128,8 @@ class Decision(_message.Message):
     decision_id: str
     catalog_revision: int
     wall_time: _duration_pb2.Duration
-    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., multifactor: _Optional[_Union[Multifactor, _Mapping]] = ..., access: _Optional[_Union[Access, _Mapping]] = ..., side_effects: _Optional[_Union[SideEffects, _Mapping]] = ..., degraded: _Optional[bool] = ..., degraded_reasons: _Optional[_Iterable[str]] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., executions: _Optional[_Iterable[_Union[ExecutionReport, _Mapping]]] = ..., decision_id: _Optional[str] = ..., catalog_revision: _Optional[int] = ..., wall_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    suspension: Suspension
+    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., multifactor: _Optional[_Union[Multifactor, _Mapping]] = ..., access: _Optional[_Union[Access, _Mapping]] = ..., side_effects: _Optional[_Union[SideEffects, _Mapping]] = ..., degraded: _Optional[bool] = ..., degraded_reasons: _Optional[_Iterable[str]] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., executions: _Optional[_Iterable[_Union[ExecutionReport, _Mapping]]] = ..., decision_id: _Optional[str] = ..., catalog_revision: _Optional[int] = ..., wall_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., suspension: _Optional[_Union[Suspension, _Mapping]] = ...) -> None: ...
 
 class Multifactor(_message.Message):
     __slots__ = ("provider", "allow_remember_browser", "provider_options", "factors", "origin", "ignore_remembered_browser", "resolution")
@@ -230,12 +251,16 @@ class Access(_message.Message):
         KIND_ON_ERROR: _ClassVar[Access.Kind]
         KIND_SESSION_REVOKED: _ClassVar[Access.Kind]
         KIND_REFRESH_TOKEN_REVOKED: _ClassVar[Access.Kind]
+        KIND_MFA_FAILED: _ClassVar[Access.Kind]
+        KIND_INTERACTION_REQUIRED: _ClassVar[Access.Kind]
     KIND_UNSPECIFIED: Access.Kind
     KIND_DENIED: Access.Kind
     KIND_VALIDATION_ERROR: Access.Kind
     KIND_ON_ERROR: Access.Kind
     KIND_SESSION_REVOKED: Access.Kind
     KIND_REFRESH_TOKEN_REVOKED: Access.Kind
+    KIND_MFA_FAILED: Access.Kind
+    KIND_INTERACTION_REQUIRED: Access.Kind
     REASON_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
@@ -244,8 +269,87 @@ class Access(_message.Message):
     code: str
     def __init__(self, reason: _Optional[str] = ..., kind: _Optional[_Union[Access.Kind, str]] = ..., code: _Optional[str] = ...) -> None: ...
 
+class Suspension(_message.Message):
+    __slots__ = ("mfa", "redirect", "prompt", "action", "continuation", "expires_at")
+    MFA_FIELD_NUMBER: _ClassVar[int]
+    REDIRECT_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    CONTINUATION_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    mfa: MfaQueue
+    redirect: Redirect
+    prompt: RenderPrompt
+    action: str
+    continuation: bytes
+    expires_at: _timestamp_pb2.Timestamp
+    def __init__(self, mfa: _Optional[_Union[MfaQueue, _Mapping]] = ..., redirect: _Optional[_Union[Redirect, _Mapping]] = ..., prompt: _Optional[_Union[RenderPrompt, _Mapping]] = ..., action: _Optional[str] = ..., continuation: _Optional[bytes] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class MfaQueue(_message.Message):
+    __slots__ = ("steps", "mfa_required_token", "hide_remember_browser")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        KIND_UNSPECIFIED: _ClassVar[MfaQueue.Kind]
+        KIND_CHALLENGE: _ClassVar[MfaQueue.Kind]
+        KIND_ENROLL: _ClassVar[MfaQueue.Kind]
+    KIND_UNSPECIFIED: MfaQueue.Kind
+    KIND_CHALLENGE: MfaQueue.Kind
+    KIND_ENROLL: MfaQueue.Kind
+    class MfaStep(_message.Message):
+        __slots__ = ("kind", "factors", "choice", "ignored")
+        KIND_FIELD_NUMBER: _ClassVar[int]
+        FACTORS_FIELD_NUMBER: _ClassVar[int]
+        CHOICE_FIELD_NUMBER: _ClassVar[int]
+        IGNORED_FIELD_NUMBER: _ClassVar[int]
+        kind: MfaQueue.Kind
+        factors: _containers.RepeatedCompositeFieldContainer[FactorRequest]
+        choice: bool
+        ignored: _containers.RepeatedCompositeFieldContainer[IgnoredFactor]
+        def __init__(self, kind: _Optional[_Union[MfaQueue.Kind, str]] = ..., factors: _Optional[_Iterable[_Union[FactorRequest, _Mapping]]] = ..., choice: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[IgnoredFactor, _Mapping]]] = ...) -> None: ...
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    MFA_REQUIRED_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    HIDE_REMEMBER_BROWSER_FIELD_NUMBER: _ClassVar[int]
+    steps: _containers.RepeatedCompositeFieldContainer[MfaQueue.MfaStep]
+    mfa_required_token: bool
+    hide_remember_browser: bool
+    def __init__(self, steps: _Optional[_Iterable[_Union[MfaQueue.MfaStep, _Mapping]]] = ..., mfa_required_token: _Optional[bool] = ..., hide_remember_browser: _Optional[bool] = ...) -> None: ...
+
+class FactorRequest(_message.Message):
+    __slots__ = ("type", "preferred_method", "otp_fallback")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    PREFERRED_METHOD_FIELD_NUMBER: _ClassVar[int]
+    OTP_FALLBACK_FIELD_NUMBER: _ClassVar[int]
+    type: FactorType
+    preferred_method: str
+    otp_fallback: bool
+    def __init__(self, type: _Optional[_Union[FactorType, str]] = ..., preferred_method: _Optional[str] = ..., otp_fallback: _Optional[bool] = ...) -> None: ...
+
+class IgnoredFactor(_message.Message):
+    __slots__ = ("type", "reason")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    type: FactorType
+    reason: str
+    def __init__(self, type: _Optional[_Union[FactorType, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Redirect(_message.Message):
+    __slots__ = ("url",)
+    URL_FIELD_NUMBER: _ClassVar[int]
+    url: str
+    def __init__(self, url: _Optional[str] = ...) -> None: ...
+
+class RenderPrompt(_message.Message):
+    __slots__ = ("id", "fields", "vars")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    VARS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    fields: _struct_pb2.Struct
+    vars: _struct_pb2.Struct
+    def __init__(self, id: _Optional[str] = ..., fields: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., vars: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
 class SideEffects(_message.Message):
-    __slots__ = ("user_metadata", "app_metadata", "id_token_claims", "access_token_claims", "scopes_added", "scopes_removed", "session", "refresh_token", "transaction_metadata", "primary_user_id", "saml_response")
+    __slots__ = ("user_metadata", "app_metadata", "id_token_claims", "access_token_claims", "scopes_added", "scopes_removed", "session", "refresh_token", "transaction_metadata", "primary_user_id", "saml_response", "recorded_methods")
     USER_METADATA_FIELD_NUMBER: _ClassVar[int]
     APP_METADATA_FIELD_NUMBER: _ClassVar[int]
     ID_TOKEN_CLAIMS_FIELD_NUMBER: _ClassVar[int]
@@ -257,6 +361,7 @@ class SideEffects(_message.Message):
     TRANSACTION_METADATA_FIELD_NUMBER: _ClassVar[int]
     PRIMARY_USER_ID_FIELD_NUMBER: _ClassVar[int]
     SAML_RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_METHODS_FIELD_NUMBER: _ClassVar[int]
     user_metadata: _struct_pb2.Struct
     app_metadata: _struct_pb2.Struct
     id_token_claims: _struct_pb2.Struct
@@ -268,7 +373,8 @@ class SideEffects(_message.Message):
     transaction_metadata: _struct_pb2.Struct
     primary_user_id: str
     saml_response: _struct_pb2.Struct
-    def __init__(self, user_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., app_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., id_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., access_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., scopes_added: _Optional[_Iterable[str]] = ..., scopes_removed: _Optional[_Iterable[str]] = ..., session: _Optional[_Union[SessionChanges, _Mapping]] = ..., refresh_token: _Optional[_Union[RefreshTokenChanges, _Mapping]] = ..., transaction_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., primary_user_id: _Optional[str] = ..., saml_response: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    recorded_methods: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, user_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., app_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., id_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., access_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., scopes_added: _Optional[_Iterable[str]] = ..., scopes_removed: _Optional[_Iterable[str]] = ..., session: _Optional[_Union[SessionChanges, _Mapping]] = ..., refresh_token: _Optional[_Union[RefreshTokenChanges, _Mapping]] = ..., transaction_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., primary_user_id: _Optional[str] = ..., saml_response: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., recorded_methods: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SessionChanges(_message.Message):
     __slots__ = ("revoke", "preserve_refresh_tokens", "expires_at", "idle_expires_at", "cookie_mode", "evict_metadata", "metadata")
@@ -315,7 +421,7 @@ class Contribution(_message.Message):
     def __init__(self, action: _Optional[str] = ..., operation: _Optional[str] = ..., won: _Optional[bool] = ..., summary: _Optional[str] = ...) -> None: ...
 
 class ExecutionReport(_message.Message):
-    __slots__ = ("action", "revision_sha256", "verdict", "wall_time", "cpu_time", "error", "output", "output_truncated")
+    __slots__ = ("action", "revision_sha256", "verdict", "wall_time", "cpu_time", "error", "output", "output_truncated", "continued", "earlier")
     ACTION_FIELD_NUMBER: _ClassVar[int]
     REVISION_SHA256_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
@@ -324,6 +430,8 @@ class ExecutionReport(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    CONTINUED_FIELD_NUMBER: _ClassVar[int]
+    EARLIER_FIELD_NUMBER: _ClassVar[int]
     action: str
     revision_sha256: str
     verdict: Verdict
@@ -332,7 +440,9 @@ class ExecutionReport(_message.Message):
     error: ExecutionError
     output: str
     output_truncated: bool
-    def __init__(self, action: _Optional[str] = ..., revision_sha256: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., wall_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cpu_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error: _Optional[_Union[ExecutionError, _Mapping]] = ..., output: _Optional[str] = ..., output_truncated: _Optional[bool] = ...) -> None: ...
+    continued: bool
+    earlier: bool
+    def __init__(self, action: _Optional[str] = ..., revision_sha256: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., wall_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cpu_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error: _Optional[_Union[ExecutionError, _Mapping]] = ..., output: _Optional[str] = ..., output_truncated: _Optional[bool] = ..., continued: _Optional[bool] = ..., earlier: _Optional[bool] = ...) -> None: ...
 
 class ExecutionError(_message.Message):
     __slots__ = ("type", "message", "line")

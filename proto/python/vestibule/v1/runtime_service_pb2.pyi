@@ -3,9 +3,10 @@ import datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from vestibule.v1 import decision_pb2 as _decision_pb2
 from vestibule.v1 import event_pb2 as _event_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -23,18 +24,20 @@ class ExecutePostLoginRequest(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.PostLoginEvent, _Mapping]] = ..., gateway: _Optional[_Union[GatewayContext, _Mapping]] = ...) -> None: ...
 
 class GatewayContext(_message.Message):
-    __slots__ = ("remembered_browser", "mfa_grant_allowed", "webauthn", "actor", "duo_remembers_when_unset")
+    __slots__ = ("remembered_browser", "mfa_grant_allowed", "webauthn", "actor", "duo_remembers_when_unset", "customize_mfa")
     REMEMBERED_BROWSER_FIELD_NUMBER: _ClassVar[int]
     MFA_GRANT_ALLOWED_FIELD_NUMBER: _ClassVar[int]
     WEBAUTHN_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     DUO_REMEMBERS_WHEN_UNSET_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMIZE_MFA_FIELD_NUMBER: _ClassVar[int]
     remembered_browser: RememberedBrowser
     mfa_grant_allowed: bool
     webauthn: bool
     actor: bool
     duo_remembers_when_unset: bool
-    def __init__(self, remembered_browser: _Optional[_Union[RememberedBrowser, _Mapping]] = ..., mfa_grant_allowed: _Optional[bool] = ..., webauthn: _Optional[bool] = ..., actor: _Optional[bool] = ..., duo_remembers_when_unset: _Optional[bool] = ...) -> None: ...
+    customize_mfa: bool
+    def __init__(self, remembered_browser: _Optional[_Union[RememberedBrowser, _Mapping]] = ..., mfa_grant_allowed: _Optional[bool] = ..., webauthn: _Optional[bool] = ..., actor: _Optional[bool] = ..., duo_remembers_when_unset: _Optional[bool] = ..., customize_mfa: _Optional[bool] = ...) -> None: ...
 
 class RememberedBrowser(_message.Message):
     __slots__ = ("user_id", "provider", "issued_at", "last_seen_at", "email_only")
@@ -51,6 +54,30 @@ class RememberedBrowser(_message.Message):
     def __init__(self, user_id: _Optional[str] = ..., provider: _Optional[_Union[_decision_pb2.Provider, str]] = ..., issued_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_seen_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., email_only: _Optional[bool] = ...) -> None: ...
 
 class ExecutePostLoginResponse(_message.Message):
+    __slots__ = ("decision", "request_id")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    decision: _decision_pb2.Decision
+    request_id: str
+    def __init__(self, decision: _Optional[_Union[_decision_pb2.Decision, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ContinuePostLoginRequest(_message.Message):
+    __slots__ = ("tenant_id", "request_id", "event", "gateway", "continuation", "completed")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    GATEWAY_FIELD_NUMBER: _ClassVar[int]
+    CONTINUATION_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    request_id: str
+    event: _event_pb2.PostLoginEvent
+    gateway: GatewayContext
+    continuation: bytes
+    completed: _containers.RepeatedScalarFieldContainer[_decision_pb2.FactorType]
+    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.PostLoginEvent, _Mapping]] = ..., gateway: _Optional[_Union[GatewayContext, _Mapping]] = ..., continuation: _Optional[bytes] = ..., completed: _Optional[_Iterable[_Union[_decision_pb2.FactorType, str]]] = ...) -> None: ...
+
+class ContinuePostLoginResponse(_message.Message):
     __slots__ = ("decision", "request_id")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]

@@ -7,19 +7,23 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ExecuteEnvelope(_message.Message):
-    __slots__ = ("tenant_id", "request_id", "event", "gateway")
+    __slots__ = ("tenant_id", "request_id", "event", "gateway", "continuation", "completed")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     GATEWAY_FIELD_NUMBER: _ClassVar[int]
+    CONTINUATION_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     request_id: str
     event: bytes
     gateway: bytes
-    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[bytes] = ..., gateway: _Optional[bytes] = ...) -> None: ...
+    continuation: bytes
+    completed: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[bytes] = ..., gateway: _Optional[bytes] = ..., continuation: _Optional[bytes] = ..., completed: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class RunFlow(_message.Message):
-    __slots__ = ("nonce", "event", "flow", "now_ns", "seed", "budget_us", "check_only", "output_bytes", "earlier", "return_code")
+    __slots__ = ("nonce", "event", "flow", "now_ns", "seed", "budget_us", "check_only", "output_bytes", "earlier", "return_code", "cache")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     FLOW_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +34,7 @@ class RunFlow(_message.Message):
     OUTPUT_BYTES_FIELD_NUMBER: _ClassVar[int]
     EARLIER_FIELD_NUMBER: _ClassVar[int]
     RETURN_CODE_FIELD_NUMBER: _ClassVar[int]
+    CACHE_FIELD_NUMBER: _ClassVar[int]
     nonce: int
     event: bytes
     flow: bytes
@@ -40,7 +45,18 @@ class RunFlow(_message.Message):
     output_bytes: int
     earlier: _containers.RepeatedCompositeFieldContainer[Command]
     return_code: bool
-    def __init__(self, nonce: _Optional[int] = ..., event: _Optional[bytes] = ..., flow: _Optional[bytes] = ..., now_ns: _Optional[int] = ..., seed: _Optional[bytes] = ..., budget_us: _Optional[int] = ..., check_only: _Optional[bool] = ..., output_bytes: _Optional[int] = ..., earlier: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., return_code: _Optional[bool] = ...) -> None: ...
+    cache: _containers.RepeatedCompositeFieldContainer[CacheRecord]
+    def __init__(self, nonce: _Optional[int] = ..., event: _Optional[bytes] = ..., flow: _Optional[bytes] = ..., now_ns: _Optional[int] = ..., seed: _Optional[bytes] = ..., budget_us: _Optional[int] = ..., check_only: _Optional[bool] = ..., output_bytes: _Optional[int] = ..., earlier: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., return_code: _Optional[bool] = ..., cache: _Optional[_Iterable[_Union[CacheRecord, _Mapping]]] = ...) -> None: ...
+
+class CacheRecord(_message.Message):
+    __slots__ = ("key", "value", "expires_at_ms")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    value: str
+    expires_at_ms: int
+    def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ..., expires_at_ms: _Optional[int] = ...) -> None: ...
 
 class FlowSteps(_message.Message):
     __slots__ = ("steps",)
