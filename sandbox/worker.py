@@ -14,7 +14,7 @@ import resource
 import struct
 import time
 from types import CodeType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from google.protobuf.message import DecodeError
 from vestibule.v1 import event_pb2
@@ -169,7 +169,7 @@ class _Worker:
         )
         length = 0
         retire = False
-        earlier = [(command.op, surface.decode(command.args_json)) for command in request.earlier]
+        earlier = [_earlier(command) for command in request.earlier]
         reports: list[bytes] = []
         walls_us: list[int] = []
         cpus_us: list[int] = []
@@ -302,6 +302,17 @@ class _Worker:
         gc.collect()
         gc.freeze()
         return code
+
+
+def _earlier(command: worker_pb2.Command) -> tuple[str, dict[str, Any]]:
+    """Read a command of an earlier step by the table: one that no action can have recorded is a broken daemon's."""
+    try:
+        (args,) = surface.parse_all([(command.op, command.args_json)])
+    except surface.CommandError:
+        os._exit(EXIT_PROTOCOL)
+    if not surface.CALLS[command.op].live:
+        os._exit(EXIT_PROTOCOL)
+    return command.op, args
 
 
 def _load(data: bytes) -> CodeType:
