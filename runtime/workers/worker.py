@@ -226,7 +226,13 @@ class Worker:
             future.set_exception(WorkerLost(f"worker {self.id} closed its socket"))
 
     def kill_at_deadline(self) -> None:
-        """Kill a running worker; what its journal holds at this instant goes to who waits for the answer."""
+        """Kill a running worker; what its journal holds at this instant goes to who waits for the answer.
+
+        After a pause of the daemon or of the machine the timer comes first: an answer that is here already counts.
+        """
+        self._on_readable()
+        if self.state is not State.RUNNING:
+            return
         entry = journal.read(self._view)
         future, self._pending = self._pending, None
         self.kill(KillReason.DEADLINE)

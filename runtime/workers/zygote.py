@@ -36,6 +36,9 @@ _SPAWNS_IN_FLIGHT: Final = 16
 _START_TIMEOUT_S: Final = 30.0
 _CLOSE_TIMEOUT_S: Final = 2.0
 _WRITABLE_TIMEOUT_S: Final = 1.0
+# A fork takes 2 ms. Waited for twice: after a pause of the whole machine the first wait is over before it began.
+_ANSWER_TIMEOUT_S: Final = 5.0
+_ANSWER_WAITS: Final = 2
 # How long a zygote that closed its socket has to leave by itself, and so to say how.
 _LINGER_S: Final = 0.2
 
@@ -98,6 +101,7 @@ class Zygote:
         self._send_lock = asyncio.Lock()
         self._stderr = b""
         self._closing = False
+        self._silent = ""
         self.alive = False
         """It takes requests."""
         self.layers: tuple[ZygoteLayer, ...] = ()
@@ -139,9 +143,16 @@ class Zygote:
             except OSError as error:
                 ours.close()
                 raise WorkerStartError(f"the zygote cannot be executed: {error}") from error
+            try:
+                self._pidfd = os.pidfd_open(self._process.pid)
+            except OSError as error:
+                ours.close()
+                self._process.kill()
+                self._process.wait()
+                self._process = None
+                raise WorkerStartError(f"no descriptor for the zygote: {error.strerror}") from error
         ours.setblocking(False)
         self._control = ours
-        self._pidfd = os.pidfd_open(self._process.pid)
         assert self._process.stderr is not None
         self._stderr_fd = self._process.stderr.fileno()
         os.set_blocking(self._stderr_fd, False)
@@ -185,14 +196,25 @@ class Zygote:
                     raise
                 finally:
                     os.close(journal_fd)
-            # Whoever is cancelled here leaves a cancelled future: the answer finds it and undoes the worker.
-            try:
-                return await pending.future
-            except asyncio.CancelledError:
-                # The answer came in the very turn of the cancellation: nobody else knows of this worker.
-                if not pending.future.cancelled() and pending.future.exception() is None:
-                    pending.future.result().undo()
-                raise
+            return await self._answer(pending.future)
+
+    async def _answer(self, future: asyncio.Future[SpawnedWorker]) -> SpawnedWorker:
+        """Wait for a worker; a zygote that stays silent is given up, because nobody would ever get one again."""
+        try:
+            for _ in range(_ANSWER_WAITS):
+                done, _ = await asyncio.wait((future,), timeout=_ANSWER_TIMEOUT_S)
+                if done:
+                    break
+            else:
+                self._silent = f"the zygote did not answer for {_ANSWER_WAITS * _ANSWER_TIMEOUT_S:.0f} s"
+                self._hang_up(self._silent)
+            return future.result()
+        except asyncio.CancelledError:
+            # It leaves a cancelled future: the answer finds it and undoes the worker. Unless that came in this very
+            # turn: then nobody else knows of the worker.
+            if not future.cancel() and future.exception() is None:
+                future.result().undo()
+            raise
 
     async def kill(self, worker: SpawnedWorker) -> None:
         """Kill a worker, through the zygote where the daemon itself may not signal another uid."""
@@ -341,7 +363,7 @@ class Zygote:
         self._loop.remove_reader(self._stderr_fd)
         assert self._process.stderr is not None
         self._process.stderr.close()
-        reason = describe_end(code, self._stderr)
+        reason = self._silent or describe_end(code, self._stderr)
         self._hang_up(reason)
         starting = not self._started.done()
         if starting:

@@ -1,0 +1,109 @@
+"""The entry of a zygote that can be made to crash and whose workers send faulty replies where an action says so.
+
+Not a test module. It is `sandbox.worker` but for two things. A source with the line `# reply: KIND` makes its worker
+send every reply the way that KIND names. SIGUSR1 makes the zygote run out of memory, SIGUSR2 makes it crash.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import struct
+import time
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from sandbox import worker
+from sandbox.layers import Layer
+
+_LENGTH = struct.Struct(">I")
+_MARK = b"# reply: "
+
+
+def _crash(_number: int, _frame: object) -> None:
+    ctypes.string_at(0)
+
+
+def _run_out(_number: int, _frame: object) -> None:
+    raise MemoryError
+
+
+def prepare() -> None:
+    """Do what a worker does, and take the signals."""
+    worker.prepare()
+    signal.signal(signal.SIGUSR1, _run_out)
+    signal.signal(signal.SIGUSR2, _crash)
+
+
+def _never(_fd: int, _payload: bytes) -> None:
+    while True:
+        time.sleep(60)
+
+
+def _end(_fd: int, _payload: bytes) -> None:
+    os._exit(0)
+
+
+def _empty(fd: int, _payload: bytes) -> None:
+    os.write(fd, _LENGTH.pack(0))
+
+
+def _half(fd: int, payload: bytes) -> None:
+    os.write(fd, (_LENGTH.pack(len(payload)) + payload)[:-1])
+    _never(fd, payload)
+
+
+def _bytewise(fd: int, payload: bytes) -> None:
+    for byte in _LENGTH.pack(len(payload)) + payload:
+        os.write(fd, bytes([byte]))
+        time.sleep(0.000_1)
+
+
+def _huge(fd: int, _payload: bytes) -> None:
+    data = bytes(1 << 20)
+    os.write(fd, _LENGTH.pack(64 << 20))
+    for _ in range(64):
+        os.write(fd, data)
+
+
+def _flood(fd: int, payload: bytes) -> None:
+    data = _LENGTH.pack(len(payload)) + payload
+    while True:
+        os.write(fd, data)
+
+
+def _garbage(fd: int, payload: bytes) -> None:
+    os.write(fd, _LENGTH.pack(len(payload)) + bytes(255 - byte for byte in payload))
+
+
+KINDS: dict[bytes, Callable[[int, bytes], None]] = {
+    b"never": _never,
+    b"end": _end,
+    b"empty": _empty,
+    b"half": _half,
+    b"bytewise": _bytewise,
+    b"huge": _huge,
+    b"flood": _flood,
+    b"garbage": _garbage,
+}
+
+
+def serve(sock_fd: int, view: memoryview, layers: Sequence[Layer]) -> NoReturn:
+    """Serve as a worker does, with a way of sending that the tenant's source chooses."""
+    honest_read, honest_write = worker._read, worker._write
+    kind = b""
+
+    def read(fd: int) -> bytes:
+        nonlocal kind
+        frame = honest_read(fd)
+        _, found, rest = frame.partition(_MARK)
+        if found:
+            kind = rest.partition(b"\n")[0]
+        return frame
+
+    def write(fd: int, payload: bytes) -> None:
+        KINDS.get(kind, honest_write)(fd, payload)
+
+    worker._read, worker._write = read, write
+    worker.serve(sock_fd, view, layers)

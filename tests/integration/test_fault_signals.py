@@ -1,0 +1,206 @@
+"""SIGSEGV and SIGSTOP of a worker, the zygote and the daemon itself: the answer, its bound, and the next login."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from vestibule.v1 import decision_pb2
+
+from runtime.core.model import OnError
+from tests.daemon_rig import (
+    ADA,
+    ALLOW,
+    BOB,
+    DENY,
+    GATE,
+    LOOP,
+    MFA,
+    PATIENCE_S,
+    Daemon,
+    Refused,
+    result,
+    served,
+    tenant,
+    until,
+)
+from tests.faulty_daemon import launcher
+
+# Long enough to be hit while it runs, and then right.
+SLOW = """\
+def on_execute_post_login(event, api):
+    total = 0
+    for i in range(15_000_000):
+        total += i
+    if event.user.email == "ada@example.com":
+        api.multifactor.enable("any")
+"""
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One daemon for all of these: what one fault leaves behind, the next test would meet."""
+    flags = ("--pool-queue-wait-ms", "20000", "--sandbox-action-timeout-ms", "5000")
+    with served(tmp_path_factory.mktemp("signals"), *flags, blank=2) as daemon:
+        daemon.publish(
+            tenant("acme", GATE),
+            tenant("slow", SLOW, timeout_ms=20_000),
+            tenant("denies", LOOP, on_error=OnError.DENY, timeout_ms=20_000),
+            *(tenant(f"new-{at}", GATE) for at in range(40)),
+        )
+        yield daemon
+
+
+def right(daemon: Daemon, name: str = "acme") -> None:
+    """A tenant's logins are decided rightly, and not degraded."""
+    for event, outcome in ((ADA, MFA), (BOB, ALLOW)):
+        decision = daemon.call(name, event)
+        assert (decision.outcome, decision.degraded) == (outcome, False), decision
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS], ids=lambda number: number.name)
+def test_idle_workers_that_crash_are_replaced(daemon: Daemon, number: signal.Signals) -> None:
+    """After every idle worker crashed, the next login is right, and each crash is counted as one."""
+    right(daemon)
+    until(lambda: daemon.metric("vestibule_workers", state="blank") >= 2, "blank workers")
+    before = daemon.metric("vestibule_worker_exits_total", reason="crashed")
+    crashed = sum(worker.kill(number) for worker in daemon.workers())
+    assert crashed >= 3
+    right(daemon)
+    until(
+        lambda: daemon.metric("vestibule_worker_exits_total", reason="crashed") >= before + crashed, "all are counted"
+    )
+
+
+def test_a_running_worker_that_crashes_is_a_verdict(daemon: Daemon) -> None:
+    """A crash in the middle of an action is the action's: `crashed`, its on_error, at once; the next login is right."""
+    for name, outcome in (("slow", MFA), ("denies", DENY)):
+        login = daemon.begin(name, BOB)
+        assert daemon.running_worker().kill(signal.SIGSEGV)
+        decision = result(login)
+        assert (decision.outcome, decision.degraded) == (outcome, True)
+        (execution,) = decision.executions
+        assert decision_pb2.Verdict.Name(execution.verdict) == "VERDICT_CRASHED"
+        assert "SIGSEGV" in execution.error.message
+        right(daemon)
+    right(daemon, "slow")
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGUSR1], ids=["SIGSEGV", "MemoryError"])
+def test_a_zygote_that_crashes_is_replaced(tmp_path: Path, number: signal.Signals) -> None:
+    """A login in flight is run again under the next zygote, warm and cold tenants are right, the log has the cause.
+
+    The zygote is the first process of its namespace, which a SIGSEGV from outside does not reach: it crashes by itself.
+    """
+    how = "SIGSEGV" if number == signal.SIGUSR2 else "MemoryError"
+    flags = ("--pool-queue-wait-ms", "20000")
+    with served(tmp_path, *flags, launcher=launcher("worker", "tests.faulty_worker")) as daemon:
+        daemon.publish(
+            tenant("acme", GATE), tenant("slow", SLOW, timeout_ms=20_000), tenant("new-0", GATE), tenant("new-1", GATE)
+        )
+        right(daemon)
+        for at in range(2):
+            seen = len(daemon.lines)
+            login = daemon.begin("slow")
+            daemon.running_worker()
+            zygote, workers = daemon.tree()
+            assert zygote.kill(number)
+            decision = result(login)
+            assert (decision.outcome, decision.degraded) == (MFA, False)
+            right(daemon)
+            right(daemon, f"new-{at}")
+            assert how in daemon.wait_for("zygote.died", after=seen)["reason"]
+            until(lambda: not any(p.alive for p in (zygote, *workers)), "the old processes are gone")  # noqa: B023
+        until(lambda: daemon.get("/readyz")[0] == 200, "ready again")
+        assert daemon.metric("vestibule_zygote_starts_total") == 3
+
+
+def test_a_zygote_that_stays_stopped_is_replaced(daemon: Daemon) -> None:
+    """Warm tenants are served; a cold one waits no longer than for a zygote to be given up and made anew; the log
+    says why.
+    """
+    right(daemon)
+    seen = len(daemon.lines)
+    zygote, workers = daemon.tree()
+    assert zygote.kill(signal.SIGSTOP)
+    right(daemon)
+    # More than the blank workers that are there.
+    logins = [daemon.begin(f"new-{at}", timeout_s=PATIENCE_S) for at in range(10, 16)]
+    assert [result(login).outcome for login in logins] == [MFA] * 6
+    assert "did not answer" in daemon.wait_for("zygote.died", after=seen)["reason"]
+    until(lambda: not any(p.alive for p in (zygote, *workers)), "the stopped zygote and its workers are gone")
+    right(daemon)
+    until(lambda: daemon.get("/readyz")[0] == 200, "ready again")
+
+
+def test_a_stopped_zygote_does_not_hold_a_short_login(tmp_path: Path) -> None:
+    """With the zygote stopped a cold login is refused when its wait is over, with a time to try again; then right."""
+    with served(tmp_path, "--pool-queue-wait-ms", "300", blank=1) as daemon:
+        daemon.publish(tenant("acme", GATE), *(tenant(f"new-{at}", GATE) for at in range(4)))
+        right(daemon)
+        until(lambda: daemon.metric("vestibule_workers", state="blank") == 1, "a blank worker")
+        zygote, _ = daemon.tree()
+        assert zygote.kill(signal.SIGSTOP)
+        assert daemon.call("new-0").outcome == MFA
+        for at in (1, 2):
+            with pytest.raises(Refused) as refused:
+                daemon.call(f"new-{at}", timeout_s=PATIENCE_S)
+            assert refused.value.code == "RESOURCE_EXHAUSTED"
+            assert "RetryInfo" in refused.value.details
+            right(daemon)
+        zygote.kill(signal.SIGCONT)
+        until(lambda: daemon.metric("vestibule_workers", state="blank") >= 1, "a blank worker again")
+        for at in range(4):
+            right(daemon, f"new-{at}")
+        assert daemon.metric("vestibule_zygote_starts_total") == 1
+
+
+def test_a_daemon_that_was_stopped_and_goes_on(tmp_path: Path) -> None:
+    """A login in flight gets its right answer once the daemon goes on, though every budget has passed meanwhile: its
+    worker was in time. A caller that cannot wait gets DEADLINE_EXCEEDED. Nothing is killed for the pause.
+    """
+    with served(tmp_path, "--sandbox-flow-timeout-ms", "2500", "--sandbox-action-timeout-ms", "2500") as daemon:
+        daemon.publish(tenant("acme", GATE), tenant("slow", SLOW.replace("15_", "5_"), timeout_ms=2500))
+        right(daemon)
+        right(daemon, "slow")
+        login = daemon.begin("slow", timeout_s=PATIENCE_S)
+        daemon.running_worker()
+        daemon.process.send_signal(signal.SIGSTOP)
+        stopped_s = time.monotonic()
+        try:
+            with pytest.raises(Refused) as refused:
+                daemon.call("acme", timeout_s=0.5)
+            assert refused.value.code == "DEADLINE_EXCEEDED"
+            # Beyond what the flow had, with every grace.
+            time.sleep(max(0.0, stopped_s + 4.0 - time.monotonic()))
+        finally:
+            daemon.process.send_signal(signal.SIGCONT)
+        decision = result(login)
+        assert (decision.outcome, decision.degraded) == (MFA, False), decision
+        right(daemon)
+        right(daemon, "slow")
+        assert daemon.metric("vestibule_zygote_starts_total") == 1
+        assert daemon.metric("vestibule_worker_kills_total", reason="deadline") == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT], ids=lambda number: number.name)
+def test_a_daemon_that_crashes_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+    """Its callers get UNAVAILABLE at once, every process of it ends, and the next daemon on the store is right."""
+    (tmp_path / "store").mkdir()
+    store = tmp_path / "store" / "flows.db"
+    with served(tmp_path, blank=3, store=store) as daemon:
+        daemon.publish(tenant("loop", LOOP, timeout_ms=20_000), tenant("acme", GATE))
+        right(daemon)
+        login = daemon.begin("loop")
+        daemon.running_worker()
+        assert len(daemon.family()) >= 5
+        daemon.process.send_signal(number)
+        with pytest.raises(Refused) as refused:
+            result(login)
+        assert refused.value.code == "UNAVAILABLE"
+        until(lambda: not daemon.family(), "no process left", 10.0)
+        assert daemon.wait() == -number
+        daemon.stray.clear()
+    with served(tmp_path, store=store) as daemon:
+        right(daemon)
