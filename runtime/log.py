@@ -127,6 +127,13 @@ def where(error: BaseException, limit: int = 8) -> list[str]:
     return [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
 
 
+# What gRPC calls an error of its own and any client can cause, as often as it likes: it is gone when its answer is to
+# be written, or a header of its call is no text.
+_OF_CALLERS: Final = frozenset(
+    {("grpc._cython.cygrpc", "ExecuteBatchError"), ("grpc._cython.cygrpc", "UnicodeDecodeError")}
+)
+
+
 class _Forwarder(logging.Handler):
     """Passes records of standard-library loggers (asyncio, grpc) on, without their exception text."""
 
@@ -139,7 +146,11 @@ class _Forwarder(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             values |= {"error": type(error).__name__, "where": where(error)}
-        (self._log.error if record.levelno >= logging.ERROR else self._log.warning)("library.complained", **values)
+        if (record.name, type(error).__name__) in _OF_CALLERS:
+            say = self._log.debug
+        else:
+            say = self._log.error if record.levelno >= logging.ERROR else self._log.warning
+        say("library.complained", **values)
 
 
 def forward_libraries(log: Log) -> Callable[[], None]:

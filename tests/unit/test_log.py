@@ -116,6 +116,21 @@ def test_where_quotes_no_value() -> None:
     assert "hunter2" not in "".join(place)
 
 
+def test_what_any_client_can_make_a_library_say_is_no_error() -> None:
+    """A client that leaves or sends a header that is no text fills no log: gRPC's complaint is for developers only."""
+    quiet, talkative = io.StringIO(), io.StringIO()
+    for level, stream in (("info", quiet), ("debug", talkative)):
+        undo = forward_libraries(build(LogConfig(level=level), stream))
+        try:
+            b"\xff".decode()
+        except UnicodeDecodeError:
+            logging.getLogger("grpc._cython.cygrpc").exception("Invalid encoding on %s", b"\xff")
+        finally:
+            undo()
+    assert quiet.getvalue() == ""
+    assert [line["event"] for line in written(talkative)] == ["library.complained"]
+
+
 def test_libraries_are_heard() -> None:
     """A warning of a library's own logger becomes a line of ours, without the text of its exception."""
     stream = io.StringIO()
