@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from runtime.core import effects, mfa, policy
+from runtime.core import challenges, effects, mfa, policy
 from runtime.core.model import (
     Access,
     Command,
@@ -22,18 +22,38 @@ from runtime.core.model import (
     Multifactor,
     OnError,
     Settings,
+    Suspension,
     Verdict,
 )
+from runtime.core.resolution import Failure
 
 # Commands that end the flow: the current action runs to its end, later ones do not run. Source: reference, 2.16.
 DENIALS = frozenset({"access.deny", "validation.error", "session.revoke", "refresh_token.revoke"})
 CLAIMS = frozenset({"id_token.set_custom_claim", "access_token.set_custom_claim"})
 METADATA = frozenset({"user.set_user_metadata", "user.set_app_metadata"})
+# Commands that take the user to a page; the same action goes on when the user is back. Source: reference, 2.16.
+INTERACTIONS = frozenset({"redirect.send_user_to", "prompt.render"})
+# They are of the trigger and not of the login: the runner applies them, whatever is decided.
+CACHE = frozenset({"cache.set", "cache.delete"})
 # Every command that has a fold rule here; a test holds it equal to the surface table.
-FOLDED = frozenset({"multifactor.enable"}) | DENIALS | CLAIMS | METADATA | frozenset(effects.RULES)
+FOLDED = (
+    frozenset({"multifactor.enable", *challenges.OPS, *effects.RULES})
+    | DENIALS
+    | CLAIMS
+    | METADATA
+    | INTERACTIONS
+    | CACHE
+)
+
+# What the trace of a decision lists in any case.
+OPINIONS = frozenset({"multifactor.enable", *challenges.OPS}) | DENIALS | INTERACTIONS
 
 # Becomes error_description at the application, so it names no action and no cause: those are in the reports.
 _FAILED_REASON = "The login rules could not be evaluated."
+_REFUSALS: dict[DenialKind, tuple[str, str]] = {
+    "mfa_failed": ("mfa.failed", "The second factor that this login needs cannot be presented."),
+    "interaction_required": ("interaction.required", "This login needs the user, and no page can be shown."),
+}
 
 _REMEMBER = {None: "", True: ", may remember the browser", False: ", never remember the browser"}
 
@@ -64,6 +84,7 @@ class Fold:
         "id_token_claims",
         "reasons",
         "requests",
+        "suspended",
         "user_metadata",
     )
 
@@ -80,6 +101,8 @@ class Fold:
         self.effects: Effects | None = None
         self.access: Access | None = None
         self.denied_by = -1
+        # Did an execution wait for the user?
+        self.suspended = False
         self.reasons: list[str] = []
         # How many claims each action set, for the trace of a denied login.
         self.claims: dict[tuple[str, str], int] = {}
@@ -124,7 +147,10 @@ class Fold:
             self.access = Access(args["error_message"], "validation_error", args["error_code"])
             self.denied_by = len(self.asked)
             self.asked.append((action, op, "deny with a code of its own"))
-        else:
+        elif op in challenges.OPS or op in INTERACTIONS:
+            self.suspended = True
+            self.asked.append((action, op, _waits_for(command)))
+        elif op not in CACHE:
             self._effect(action, op, args)
 
     def _effect(self, action: str, op: str, args: dict[str, Any]) -> None:
@@ -154,10 +180,25 @@ class Fold:
             self.failed.append(position)
             self.asked.append((execution.action, "on_error.require_mfa", f"require any, the action {verdict}"))
 
-    def decide(self, executions: tuple[Execution, ...], settings: Settings, facts: Callable[[], Facts]) -> Decision:
-        """Apply the tenant's settings to what was asked for: deny, then multifactor, then policy."""
+    def decide(
+        self,
+        executions: tuple[Execution, ...],
+        settings: Settings,
+        facts: Callable[[], Facts],
+        suspension: Suspension | Failure | None = None,
+        completed: tuple[str, ...] = (),
+    ) -> Decision:
+        """Apply the tenant's settings to what was asked for: deny, then suspend, then multifactor, then policy."""
         if self.access is not None:
             return self._denied(executions)
+        if suspension is not None:
+            if isinstance(suspension, Failure):
+                return self._refused(executions, suspension)
+            return self._waiting(executions, suspension)
+        if self.suspended:
+            _check_resumed(executions, completed)
+        if completed:
+            return self._completed(executions, completed)
         winner = policy.merge(self.requests, settings.merge) if self.requests else None
         multifactor = mfa.resolve(winner, bool(self.failed), settings, facts)
         required = multifactor is not None and multifactor.provider != "none"
@@ -200,11 +241,69 @@ class Fold:
             effects.of_denied(self.effects),
         )
 
+    def _refused(self, executions: tuple[Execution, ...], failure: Failure) -> Decision:
+        """What the last execution needs of the user cannot be done. Nobody gets in because of that."""
+        kind: DenialKind = "interaction_required" if failure is Failure.INTERACTION_REQUIRED else "mfa_failed"
+        op, reason = _REFUSALS[kind]
+        self.access, self.denied_by = Access(reason, kind, failure.value), len(self.asked)
+        self.asked.append((_begun(executions)[-1].action, op, f"deny, {failure.value}"))
+        return self._denied(executions)
+
+    def _waiting(self, executions: tuple[Execution, ...], suspension: Suspension) -> Decision:
+        """Nothing is decided before the user is back, so nothing takes effect: the flow's last decision has it all."""
+        last = sum(command.op in OPINIONS for command in executions[-1].commands)
+        first = len(self.asked) - last
+        trace = [
+            Contribution(action, op, at >= first and op != "multifactor.enable", what)
+            for at, (action, op, what) in enumerate(self.asked)
+        ]
+        return Decision(
+            "suspend",
+            None,
+            None,
+            {},
+            {},
+            {},
+            {},
+            bool(self.reasons),
+            tuple(self.reasons),
+            tuple(trace),
+            executions,
+            None,
+            suspension,
+        )
+
+    def _completed(self, executions: tuple[Execution, ...], completed: tuple[str, ...]) -> Decision:
+        """A factor was presented or enrolled in this login, as an action asked: that overrides enable and the policy.
+
+        It also is what a failed action under `require_mfa` counts as, before or after it: a challenge that really
+        happened. Source: reference, 2.3, rule 9, and 3.3.
+        """
+        trace = [
+            Contribution(action, op, op in challenges.OPS or at in self.failed, what)
+            for at, (action, op, what) in enumerate(self.asked)
+        ]
+        trace.append(Contribution("", "mfa.completed", True, f"{', '.join(completed)}, in this login"))
+        return Decision(
+            "allow",
+            None,
+            None,
+            self.user_metadata,
+            self.app_metadata,
+            self.id_token_claims,
+            self.access_token_claims,
+            bool(self.reasons),
+            tuple(self.reasons),
+            tuple(trace),
+            executions,
+            self.effects,
+        )
+
     def _contributions(
         self, winner: policy.Request | None, multifactor: Multifactor | None, settings: Settings
     ) -> tuple[Contribution, ...]:
         if multifactor is None:
-            return ()
+            return tuple([Contribution(action, op, False, what) for action, op, what in self.asked])
         origin = multifactor.origin
         chosen = winner.position if winner is not None and origin == "action" else -1
         trace = [
@@ -219,14 +318,63 @@ class Fold:
         return tuple(trace)
 
 
-def aggregate(executions: Sequence[Execution], settings: Settings, facts: Callable[[], Facts]) -> Decision:
+def _waits_for(command: Command) -> str:
+    if command.op == "redirect.send_user_to":
+        return "send the user elsewhere"
+    if command.op == "prompt.render":
+        return "show a form"
+    ask = challenges.read(command)
+    return f"{ask.kind} {' or '.join([factor.type for factor in ask.factors])}"
+
+
+def _begun(executions: Sequence[Execution]) -> Sequence[Execution]:
+    """Leave out what was skipped because the flow ended before it."""
+    end = len(executions)
+    while end and executions[end - 1].verdict is Verdict.SKIPPED:
+        end -= 1
+    return executions[:end]
+
+
+def _check_resumed(executions: Sequence[Execution], completed: tuple[str, ...]) -> None:
+    """Hold whoever resumed the flow to it: what an action waited for has happened.
+
+    Raises: ValueError when a factor was not presented, or when an action that sent the user to a page did not go on.
+    """
+    for at, execution in enumerate(executions):
+        if execution.verdict is not Verdict.COMPLETED:
+            continue
+        for command in execution.commands:
+            if command.op in INTERACTIONS:
+                after = executions[at + 1] if at + 1 < len(executions) else None
+                if after is None or not after.continued or after.action != execution.action:
+                    raise ValueError(f"{command.op} was not continued")
+            elif command.op in challenges.OPS and not any(
+                factor.type in completed for factor in challenges.read(command).factors
+            ):
+                raise ValueError(f"{command.op} was not completed")
+
+
+def aggregate(
+    executions: Sequence[Execution],
+    settings: Settings,
+    facts: Callable[[], Facts],
+    *,
+    suspension: Suspension | Failure | None = None,
+    completed: tuple[str, ...] = (),
+) -> Decision:
     """Decide one login from the executions of its flow, in flow order.
 
-    `facts` reads the event: it is called only when the decision depends on it. The decision owns its dictionaries, but
-    values inside them, and provider options, are those of the commands.
+    The decision owns its dictionaries, but values inside them, and provider options, are those of the commands.
 
-    Raises: ValueError for a command that has no rule here, which is a fault of ours.
+    Args:
+        executions: of the whole flow, those before earlier suspensions included.
+        settings: the tenant's.
+        facts: reads the event; called only when the decision depends on it.
+        suspension: what `pending` said of the last execution that ran, when the flow stops there.
+        completed: types of factors that the user presented or enrolled in this flow.
+
+    Raises: ValueError for a command that has no rule here, or a suspension that was passed over: faults of ours.
     """
     fold = Fold()
-    fold.add(executions)
-    return fold.decide(tuple(executions), settings, facts)
+    fold.add(executions if suspension is None else _begun(executions))
+    return fold.decide(tuple(executions), settings, facts, suspension, completed)

@@ -91,6 +91,11 @@ def _set_primary_user(effects: Effects, args: dict[str, Any]) -> None:
     effects.primary_user_id = effects.primary_user_id or args["primary_user_id"]
 
 
+def _record_method(effects: Effects, args: dict[str, Any]) -> None:
+    if args["provider_url"] not in effects.recorded_methods:
+        effects.recorded_methods.append(args["provider_url"])
+
+
 def _set_saml_attribute(effects: Effects, args: dict[str, Any]) -> None:
     effects.saml_response.setdefault("attributes", {})[args["attribute"]] = args["value"]
 
@@ -141,6 +146,7 @@ RULES: dict[str, Rule] = {
     "refresh_token.revoke": _revoke_refresh_token,
     "transaction.set_metadata": _set_transaction_metadata,
     "authentication.set_primary_user": _set_primary_user,
+    "authentication.record_method": _record_method,
     "saml_response.set_attribute": _set_saml_attribute,
     **{f"saml_response.set_{name}": _saml_setter(name) for name in SAML_MEMBERS},
     **_kept("session", _session),
@@ -149,7 +155,10 @@ RULES: dict[str, Rule] = {
 
 
 def of_denied(effects: Effects | None) -> Effects | None:
-    """Return what is left of the effects when the login is refused: the transaction is over, and no token is issued."""
-    if effects is None or (effects.session is None and effects.refresh_token is None):
+    """Return what is left of the effects when the login is refused: the transaction is over, and no token is issued.
+
+    The session stays, and so do the methods recorded in it. Source: MFA semantics, section 12.
+    """
+    if effects is None or not (effects.session or effects.refresh_token or effects.recorded_methods):
         return None
     return replace(effects, scopes={}, transaction_metadata={}, primary_user_id="", saml_response={})

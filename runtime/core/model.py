@@ -8,11 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from runtime.core.challenges import Step
 
 Origin = Literal["action", "policy", "on_error"]
 Outcome = Literal["allow", "mfa_required", "deny", "suspend"]
-DenialKind = Literal["denied", "validation_error", "on_error", "session_revoked", "refresh_token_revoked"]
+DenialKind = Literal[
+    "denied",
+    "validation_error",
+    "on_error",
+    "session_revoked",
+    "refresh_token_revoked",
+    "mfa_failed",
+    "interaction_required",
+]
 
 
 class Verdict(IntEnum):
@@ -93,7 +104,11 @@ class ExecutionError:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One run, or non-run, of one binding's revision. `revision` is the SHA-256 of the source, hexadecimal."""
+    """One run, or non-run, of one binding's revision. `revision` is the SHA-256 of the source, hexadecimal.
+
+    `continued`: the handler for users who come back from a redirect or a form. `earlier`: it ran before the flow was
+    suspended last, and its times and output were reported then.
+    """
 
     action: str
     revision: str
@@ -105,6 +120,8 @@ class Execution:
     error: ExecutionError | None = None
     output: str = ""
     output_truncated: bool = False
+    continued: bool = False
+    earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +204,30 @@ class Multifactor:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Why the login is refused. `code` belongs to validation errors."""
+    """Why the login is refused. `code` is the action's own of a validation error, or names what cannot be done."""
 
     reason: str
     kind: DenialKind
     code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """What the user does before the flow goes on. `action`: who asked for it, and who runs on after a page."""
+
+    kind: Literal["mfa", "redirect", "prompt"]
+    action: str
+    # Of kind `mfa`: one screen after the other, and every one must be passed.
+    steps: tuple[Step, ...] = ()
+    # There is no page: the token endpoint answers `mfa_required` with the steps as its requirements.
+    by_token: bool = False
+    hide_remember_browser: bool = False
+    # Of kind `redirect`: absolute, the action's query merged in. May hold a token of the action's: it is not logged.
+    url: str = field(default="", repr=False)
+    # Of kind `prompt`.
+    prompt_id: str = ""
+    fields: dict[str, Any] | None = field(default=None, repr=False)
+    vars: dict[str, Any] | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -219,6 +255,8 @@ class Effects:
     refresh_token: TokenChanges | None = None
     transaction_metadata: dict[str, Any] = field(default_factory=dict)
     primary_user_id: str = ""
+    # URLs that become methods of the session's later logins, each once.
+    recorded_methods: list[str] = field(default_factory=list)
     # By the setters' names without `set_`; the attributes, where None removes, are one member of it. May hold a
     # private key: goes to the gateway and nowhere else.
     saml_response: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -240,3 +278,4 @@ class Decision:
     contributions: tuple[Contribution, ...]
     executions: tuple[Execution, ...]
     effects: Effects | None = None
+    suspension: Suspension | None = None

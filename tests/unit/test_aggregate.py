@@ -359,7 +359,8 @@ def test_unknown_command_is_our_fault() -> None:
 def test_every_folded_command_has_a_rule() -> None:
     """Each operation named as folded is accepted."""
     full = {"provider": "any", "reason": "r", "error_code": "c", "error_message": "m", "key": "k", "name": "n"}
-    full |= {"scope": "s", "mode": "persistent", "primary_user_id": "u", "attribute": "a"}
+    full |= {"scope": "s", "mode": "persistent", "primary_user_id": "u", "attribute": "a", "provider_url": "https://x"}
+    full |= {"factor": {"type": "otp"}, "factors": [{"type": "otp"}]}
     for op in FOLDED:
         Fold().add([ran("a", Command(op, {**full, "value": 1, "expires_at": 1}))])
     assert DENIALS < FOLDED

@@ -25,6 +25,7 @@ CORE_STDLIB = {
     "re",
     "types",
     "typing",
+    "urllib.parse",
 }
 GRPC = ("grpc", "grpc_health", "grpc_reflection", "grpc_status", "google.rpc")
 # What the trusted end of the pipe shares with the other end: the table of commands, the layout of the journal and

@@ -1,0 +1,106 @@
+"""Whether an execution suspends its flow, and what the user is to do before the flow goes on.
+
+It knows what each suspending command waits for. It must not know continuation tokens, pages or how a flow resumes.
+Called by the flow runner after each execution that suspends, before it asks for a decision. Source of every rule: the
+post-login reference, 2.3, 2.6, 2.7 and 3.1 to 3.3, and the MFA semantics, sections 4 and 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import unquote_plus, urlencode, urlsplit
+
+from runtime.core import challenges, policy
+from runtime.core.aggregate import DENIALS, INTERACTIONS
+from runtime.core.model import Command, Execution, Facts, OnError, Settings, Suspension, Verdict
+from runtime.core.resolution import Failure, Gateway, back_channel
+
+OPS = frozenset(challenges.OPS) | INTERACTIONS
+
+
+def suspends(execution: Execution) -> bool:
+    """Tell whether the flow waits for the user after this execution.
+
+    A failed one never does, since its commands are discarded; one that also denies has ended the flow instead.
+    """
+    if execution.verdict is not Verdict.COMPLETED:
+        return False
+    ops = {command.op for command in execution.commands}
+    return not ops.isdisjoint(OPS) and ops.isdisjoint(DENIALS)
+
+
+def pending(
+    executions: Sequence[Execution],
+    completed: tuple[str, ...],
+    settings: Settings,
+    facts: Facts,
+    gateway: Gateway,
+) -> Suspension | Failure | None:
+    """Say what the user is to do now that the last execution suspends.
+
+    Args:
+        executions: of the flow so far, those before earlier suspensions included.
+        completed: types of factors that the user presented or enrolled in this flow.
+        settings: the tenant's.
+        facts: of the event as it is now.
+        gateway: what it can do.
+
+    Returns:
+        A suspension. None when everything was satisfied before: the flow goes on with the next binding. A failure when
+        it cannot be done: the login is refused, it is never taken for satisfied.
+
+    Raises: ValueError for commands that cannot stand together, which whoever validated them let pass.
+    """
+    last = executions[-1]
+    asks = [challenges.read(command) for command in last.commands if command.op in challenges.OPS]
+    pages = [command for command in last.commands if command.op in INTERACTIONS]
+    if pages:
+        if asks or len(pages) > 1:
+            # To show one of them would drop the others, and a factor with them.
+            raise ValueError("an execution asks for a page beside another page or a factor")
+        return _page(last.action, pages[0], facts)
+    used = sum(command.op in challenges.OPS for command in _effective(executions[:-1]))
+    plan = challenges.plan(asks, completed, used, settings, facts, gateway)
+    if plan.failure is not None:
+        return plan.failure
+    if not plan.steps:
+        return None
+    hidden = _hides_remember_browser(executions, settings)
+    return Suspension("mfa", last.action, plan.steps, plan.by_token, hidden)
+
+
+def _effective(executions: Iterable[Execution]) -> Iterable[Command]:
+    for execution in executions:
+        if execution.verdict is Verdict.COMPLETED:
+            yield from execution.commands
+
+
+def _hides_remember_browser(executions: Sequence[Execution], settings: Settings) -> bool:
+    if any(e.verdict is not Verdict.COMPLETED and e.on_error is OnError.REQUIRE_MFA for e in executions):
+        # As in the decision: nobody knows what the failed action would have said about remembering.
+        return True
+    requests = [
+        policy.Request(0, command.args["provider"], command.args.get("allow_remember_browser"), None)
+        for command in _effective(executions)
+        if command.op == "multifactor.enable"
+    ]
+    return challenges.hides_remember_browser(requests, settings.merge)
+
+
+def _page(action: str, command: Command, facts: Facts) -> Suspension | Failure:
+    if back_channel(facts.protocol) or "none" in facts.prompt:
+        return Failure.INTERACTION_REQUIRED
+    args = command.args
+    if command.op == "redirect.send_user_to":
+        return Suspension("redirect", action, url=_with_query(args["url"], args.get("query") or {}))
+    return Suspension("prompt", action, prompt_id=args["prompt_id"], fields=args.get("fields"), vars=args.get("vars"))
+
+
+def _with_query(url: str, query: dict[str, Any]) -> str:
+    """Set members of a URL's query; same-named ones go, and the others keep their spelling."""
+    if not query:
+        return url
+    parts = urlsplit(url)
+    kept = [text for text in parts.query.split("&") if text and unquote_plus(text.partition("=")[0]) not in query]
+    return parts._replace(query="&".join([*kept, urlencode(query)])).geturl()
