@@ -36,9 +36,11 @@ def prepare() -> None:
     signal.signal(signal.SIGUSR2, _crash)
 
 
-def _never(_fd: int, _payload: bytes) -> None:
-    while True:
-        time.sleep(60)
+def _never(fd: int, _payload: bytes) -> None:
+    # A locked-down worker cannot sleep; it can wait for what never comes.
+    while os.read(fd, 1):
+        pass
+    os._exit(0)
 
 
 def _end(_fd: int, _payload: bytes) -> None:
@@ -57,7 +59,9 @@ def _half(fd: int, payload: bytes) -> None:
 def _bytewise(fd: int, payload: bytes) -> None:
     for byte in _LENGTH.pack(len(payload)) + payload:
         os.write(fd, bytes([byte]))
-        time.sleep(0.000_1)
+        later_ns = time.monotonic_ns() + 200_000
+        while time.monotonic_ns() < later_ns:
+            pass
 
 
 def _huge(fd: int, _payload: bytes) -> None:

@@ -1,0 +1,120 @@
+"""Workers of a real daemon whose replies are faulty: empty, byte by byte, cut, huge, endless, garbage, never sent.
+
+Each login gets its decision inside the budgets that are configured, and each reply costs its own worker only.
+"""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from vestibule.v1 import decision_pb2
+
+from runtime.bench.usage import resident_bytes
+from runtime.core.model import OnError
+from tests.daemon_rig import ADA, ALLOW, BOB, DENY, GATE, MFA, Daemon, result, served, tenant, until
+from tests.faulty_daemon import launcher
+
+BUDGET_MS = 400
+# A flow's budget, the grace beyond it and the time to compile: no reply is waited for longer. And a busy machine.
+BOUND_S = BUDGET_MS / 1000 + 4.0 + 10.0
+
+# What its worker is killed for; and whether the reply is the worker's own word that it lies.
+FAULTS = {
+    "never": ("deadline", False),
+    "half": ("deadline", False),
+    "end": ("", False),
+    "empty": ("violation", True),
+    "huge": ("violation", True),
+    "garbage": ("violation", True),
+    # The first of its replies is right, and may be read before there is another.
+    "flood": ("violation", None),
+}
+
+
+def source(kind: str) -> str:
+    """Return an action whose worker replies in this way."""
+    return f"# reply: {kind}\n{GATE}"
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One daemon for all of these: what one reply leaves behind, the next test would meet."""
+    flags = ("--sandbox-flow-timeout-ms", str(BUDGET_MS), "--sandbox-action-timeout-ms", str(BUDGET_MS))
+    with served(
+        tmp_path_factory.mktemp("replies"), *flags, blank=2, launcher=launcher("worker", "tests.faulty_worker")
+    ) as daemon:
+        daemon.publish(
+            tenant("acme", GATE),
+            tenant("bytewise", source("bytewise")),
+            *(tenant(kind, source(kind)) for kind in FAULTS),
+            *(tenant(f"{kind}-denies", source(kind), on_error=OnError.DENY) for kind in FAULTS),
+        )
+        yield daemon
+
+
+def right(daemon: Daemon, name: str = "acme") -> None:
+    """A tenant's logins are decided rightly, and not degraded."""
+    for event, outcome in ((ADA, MFA), (BOB, ALLOW)):
+        decision = daemon.call(name, event)
+        assert (decision.outcome, decision.degraded) == (outcome, False), decision
+
+
+def settled(daemon: Daemon) -> tuple[int, int]:
+    """Wait until nothing is on its way, and count descriptors beyond three for each worker, and other processes."""
+    daemon.wait_in_flight(0)
+    until(lambda: daemon.metric("vestibule_workers", state="blank") >= 2, "blank workers")
+    until(lambda: daemon.metric("vestibule_workers", state="starting") == 0, "no worker is starting")
+    count = int(sum(daemon.metric("vestibule_workers", state=state) for state in ("blank", "idle")))
+    until(lambda: len(daemon.workers()) == count, "every process is a worker that the daemon knows")
+    return daemon.descriptors() - 3 * count, len(daemon.family()) - count
+
+
+def test_a_reply_byte_by_byte_is_a_reply(daemon: Daemon) -> None:
+    """An answer in single bytes is the same answer."""
+    died = daemon.metric("vestibule_worker_exits_total", reason="died")
+    right(daemon, "bytewise")
+    right(daemon, "bytewise")
+    assert daemon.metric("vestibule_flow_retries_total") == 0
+    assert daemon.metric("vestibule_worker_exits_total", reason="died") == died
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("suffix", ["", "-denies"], ids=["require_mfa", "deny"])
+def test_a_faulty_reply_is_a_degraded_decision(daemon: Daemon, kind: str, suffix: str) -> None:
+    """The answer is there within the budget, its worker is killed and counted, and the next login is right.
+
+    A worker that lies is not believed: the decision follows on_error. One that finished and never said so has decided:
+    its journal holds the report.
+    """
+    right(daemon)
+    baseline = settled(daemon)
+    killed = {kind: daemon.metric("vestibule_worker_kills_total", reason=kind) for kind in ("deadline", "violation")}
+    began_s = time.monotonic()
+    login = daemon.begin(kind + suffix, BOB)
+    right(daemon)
+    decision = result(login)
+    assert time.monotonic() - began_s < BOUND_S
+    (execution,) = decision.executions
+    answer = decision.outcome, decision.degraded, decision_pb2.Verdict.Name(execution.verdict)
+    believed = ALLOW, False, "VERDICT_COMPLETED"
+    disbelieved = DENY if suffix else MFA, True, "VERDICT_VIOLATED"
+    reason, lies = FAULTS[kind]
+    assert answer in {True: (disbelieved,), False: (believed,), None: (believed, disbelieved)}[lies]
+    if reason:
+        until(
+            lambda: daemon.metric("vestibule_worker_kills_total", reason=reason) == killed[reason] + 1, "it is killed"
+        )
+    right(daemon)
+    until(lambda: settled(daemon) == baseline, "nothing is left of it")
+
+
+def test_a_reply_of_64_mib_is_not_read(daemon: Daemon) -> None:
+    """Twenty of them at once cost the daemon less memory than one of them holds, and others are served meanwhile."""
+    right(daemon)
+    before = resident_bytes(daemon.process.pid)
+    logins = [daemon.begin(kind) for kind in ("huge", "flood") for _ in range(10)]
+    right(daemon)
+    assert {result(login).outcome for login in logins} == {MFA}
+    assert all(result(login).degraded for login in logins[:10])
+    assert resident_bytes(daemon.process.pid) - before < 32 << 20
+    right(daemon)
