@@ -12,12 +12,27 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runtime.config_kinds import Address, Bytes, Choice, Choices, Float, Int, Kind, Refused, Store, split_address
+from runtime.config_kinds import (
+    Address,
+    Bytes,
+    Choice,
+    Choices,
+    Float,
+    Int,
+    Kind,
+    OptionalPath,
+    Refused,
+    Store,
+    split_address,
+)
 from runtime.errors import ConfigError, Fault
 
 T = TypeVar("T")
 
 ENV_PREFIX = "VESTIBULE_"
+
+MAX_LIFETIME_S = 86_400
+"""No suspended login lives longer; the store keeps what was deployed before for as long."""
 
 # Variables with our prefix that are not settings: two of the command line, those of a test run, and what Kubernetes
 # puts into every container of a namespace that has a Service called `vestibule`.
@@ -103,6 +118,21 @@ class LimitsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ContinuationConfig:
+    """How suspended logins are kept by the gateway."""
+
+    keys_file: str = _setting(
+        "",
+        OptionalPath(),
+        "Keys that seal suspended logins, one a line: the first seals, all open. None: a key that ends with the "
+        "process, and with it every login that it suspended.",
+    )
+    lifetime_s: float = _setting(
+        900.0, Float(1, MAX_LIFETIME_S), "How long a suspended login may be continued, by its user's return."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     """What is written about it."""
 
@@ -124,6 +154,7 @@ class Config:
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
     pool: PoolConfig = field(default_factory=PoolConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
+    continuation: ContinuationConfig = field(default_factory=ContinuationConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 
@@ -263,6 +294,7 @@ def _build(values: Mapping[str, Any]) -> Config:
         sandbox=SandboxConfig(**groups["sandbox"]),
         pool=PoolConfig(**groups["pool"]),
         limits=LimitsConfig(**groups["limits"]),
+        continuation=ContinuationConfig(**groups["continuation"]),
         log=LogConfig(**groups["log"]),
         **plain,
     )

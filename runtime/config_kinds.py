@@ -221,3 +221,17 @@ class Store(Kind[str]):
                 f"{given(value)} is not a store; write sqlite:PATH, such as sqlite:/var/lib/vestibule/flows.db"
             )
         return text
+
+
+@dataclass(frozen=True, slots=True)
+class OptionalPath(Kind[str]):
+    """A path of a file, or empty for none."""
+
+    @property
+    def name(self) -> str:
+        return "path, or empty for none"
+
+    def parse(self, value: object) -> str:
+        if not isinstance(value, str) or "\0" in value:
+            raise Refused(f"{given(value)} is not a path; write the path of a file, or nothing")
+        return value.strip()

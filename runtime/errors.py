@@ -6,6 +6,7 @@ verdict, a value). Called by: everything in `runtime`. Messages carry ids and nu
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,50 @@ class UnknownTenant(RequestError):
     def __init__(self, tenant_id: str) -> None:
         self.tenant_id = tenant_id
         super().__init__(f"tenant {tenant_id!r} is not in the catalog")
+
+
+class InvalidContinuation(InvalidRequest):
+    """The continuation is none of ours, or not as we sealed it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("continuation", message)
+
+
+class ContinuationError(RequestError):
+    """The continuation is ours, and cannot be used here and now. Not raised itself."""
+
+
+class ContinuationExpired(ContinuationError):
+    """The user came back too late."""
+
+    def __init__(self, expired_at_ms: int) -> None:
+        instant = datetime.fromtimestamp(expired_at_ms / 1000, UTC)
+        super().__init__(f"the continuation expired at {instant:%Y-%m-%dT%H:%M:%SZ}; begin the login again")
+
+
+class ContinuationMismatch(ContinuationError):
+    """The continuation is of another login. `what` says in which respect: tenant, user or transaction."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"the continuation is of another {what}; send it with the {what} of the suspended flow")
+
+
+class ContinuationUsed(ContinuationError):
+    """The continuation was used before, or is being used by another request."""
+
+    def __init__(self) -> None:
+        super().__init__("the continuation was used before; each one continues its flow once")
+
+
+class FlowGone(ContinuationError):
+    """The suspended flow cannot be continued any more: the catalog does not have it."""
+
+    def __init__(self, tenant_id: str) -> None:
+        self.tenant_id = tenant_id
+        super().__init__(
+            f"tenant {tenant_id!r}: the flow that was suspended is not kept any more; begin the login again"
+        )
 
 
 class DeadlineExceeded(RequestError):

@@ -1,6 +1,7 @@
 """`vestibule check-config`: what the daemon would be configured with, and where each value came from."""
 
 import argparse
+from pathlib import Path
 
 from runtime.commands.output import Exit, say, say_json, table
 from runtime.commands.settings import add_settings, loaded
@@ -9,8 +10,8 @@ from runtime.config import SETTINGS
 NAME = "check-config"
 HELP = "check the configuration and print what is in effect"
 DESCRIPTION = """\
-Read file, environment and flags exactly as `vestibule serve` does. Print the effective configuration and where each
-value came from, or every fault, each with its source and its remedy; faults exit with 2."""
+Read file, environment and flags exactly as `vestibule serve` does, and the file of keys. Print the effective
+configuration and where each value came from, or every fault with its source and its remedy; faults exit with 2."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +27,10 @@ def run(args: argparse.Namespace) -> int:
         _reference(args.json)
         return Exit.OK
     found = loaded(args)
+    if found.config.continuation.keys_file:
+        from runtime.continuation import keys
+
+        keys.read(Path(found.config.continuation.keys_file))
     if args.json:
         say_json({s.key: {"value": found.value(s.key), "source": found.sources[s.key]} for s in SETTINGS}, indent=2)
         return Exit.OK

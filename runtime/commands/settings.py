@@ -16,6 +16,7 @@ _GROUPS = {
     "sandbox": "sandbox: what holds one execution",
     "pool": "pool: how many workers, and who waits",
     "limits": "limits: what a caller may ask",
+    "continuation": "continuation: suspended logins",
     "log": "log",
 }
 
@@ -31,7 +32,7 @@ def add_settings(parser: argparse.ArgumentParser, only: Iterable[str] | None = N
         name = setting.key.rpartition(".")[0]
         if name not in groups:
             groups[name] = parser.add_argument_group(_GROUPS[name])
-        default = setting.kind.text(setting.default)
+        default = setting.kind.text(setting.default) or "none"
         groups[name].add_argument(
             setting.flag,
             dest=setting.key,

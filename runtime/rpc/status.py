@@ -28,6 +28,12 @@ TABLE: Final[dict[type[errors.VestibuleError], tuple[grpc.StatusCode, str]]] = {
     errors.InvalidRequest: (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST"),
     errors.InvalidEvent: (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_EVENT"),
     errors.UnknownTenant: (grpc.StatusCode.NOT_FOUND, "UNKNOWN_TENANT"),
+    errors.InvalidContinuation: (grpc.StatusCode.INVALID_ARGUMENT, "CONTINUATION_INVALID"),
+    errors.ContinuationError: (grpc.StatusCode.FAILED_PRECONDITION, "CONTINUATION_INVALID"),
+    errors.ContinuationExpired: (grpc.StatusCode.FAILED_PRECONDITION, "CONTINUATION_EXPIRED"),
+    errors.ContinuationMismatch: (grpc.StatusCode.FAILED_PRECONDITION, "CONTINUATION_MISMATCH"),
+    errors.ContinuationUsed: (grpc.StatusCode.FAILED_PRECONDITION, "CONTINUATION_USED"),
+    errors.FlowGone: (grpc.StatusCode.FAILED_PRECONDITION, "FLOW_GONE"),
     errors.DeadlineExceeded: (grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
     errors.CapacityError: (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
     errors.TooManyInFlight: (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_IN_FLIGHT"),
@@ -81,7 +87,9 @@ def to_status(error: Exception) -> tuple[grpc.StatusCode, str, status_pb2.Status
 
 
 def _metadata(error: Exception) -> dict[str, str]:
-    return {"tenant_id": error.tenant_id} if isinstance(error, errors.UnknownTenant) else {}
+    if isinstance(error, errors.UnknownTenant | errors.FlowGone):
+        return {"tenant_id": error.tenant_id}
+    return {"mismatch": error.what} if isinstance(error, errors.ContinuationMismatch) else {}
 
 
 def _pack(message: Message) -> Any:

@@ -12,6 +12,7 @@ import pytest
 from runtime import cli, errors
 from runtime.commands import check_config, output
 from runtime.config import SETTINGS
+from runtime.continuation import keys
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +138,20 @@ def test_check_config_lists_every_fault(monkeypatch: pytest.MonkeyPatch, capsys:
     assert len(lines) == 3
     assert lines[0].startswith("vestibule: environment VESTIBULE_LISTEN: ")
     assert lines[1].startswith("vestibule: flag --log-level: ")
+
+
+def test_check_config_reads_the_keys(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A keys file that could not be used is a fault of the configuration; what it holds is never printed."""
+    path = tmp_path / "keys"
+    path.write_text(keys.text([keys.generate()]))
+    path.chmod(0o644)
+    assert cli.main(["check-config", "--continuation-keys-file", str(path)]) == 2
+    assert f"vestibule: continuation.keys_file {path}: has mode 0644" in capsys.readouterr().err
+    path.chmod(0o600)
+    assert cli.main(["check-config", "--continuation-keys-file", str(path)]) == 0
+    captured = capsys.readouterr()
+    assert str(path) in captured.out
+    assert path.read_text().strip() not in captured.out + captured.err
 
 
 def test_the_reference_has_every_setting(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,31 @@ def test_an_event_is_a_field() -> None:
     assert detail(answer, error_details_pb2.BadRequest).field_violations[0].field == "event"
 
 
+def test_a_continuation_is_a_field() -> None:
+    """A continuation that is none of ours names its field, and what to send."""
+    code, reason, answer = status.to_status(errors.InvalidContinuation("is cut short"))
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "CONTINUATION_INVALID")
+    assert detail(answer, error_details_pb2.BadRequest).field_violations[0].field == "continuation"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "metadata"),
+    [
+        (errors.ContinuationExpired(0), "CONTINUATION_EXPIRED", {}),
+        (errors.ContinuationMismatch("user"), "CONTINUATION_MISMATCH", {"mismatch": "user"}),
+        (errors.ContinuationUsed(), "CONTINUATION_USED", {}),
+        (errors.FlowGone("acme"), "FLOW_GONE", {"tenant_id": "acme"}),
+    ],
+)
+def test_why_a_continuation_cannot_be_used_is_told(
+    error: errors.ContinuationError, reason: str, metadata: dict[str, str]
+) -> None:
+    """A continuation of ours that is of no use here and now is FAILED_PRECONDITION, with a reason for a program."""
+    code, told, answer = status.to_status(error)
+    assert (code, told) == (grpc.StatusCode.FAILED_PRECONDITION, reason)
+    assert detail(answer, error_details_pb2.ErrorInfo).metadata == metadata
+
+
 def test_an_unknown_tenant_is_named() -> None:
     """NOT_FOUND says which tenant, for a program too."""
     code, _, answer = status.to_status(errors.UnknownTenant("acme"))
