@@ -83,8 +83,8 @@ class Daemon:
             logins = LoginLog(self._log, self._config.log.sample)
             flows = FlowRunner(self._catalog, self._pool, self._metrics, self._config, self._log, logins)
             parts.push_async_callback(flows.close)
-            # Read as grpc is loaded, whose core would write lines of its own to stderr: no JSON, and as many as a client
-            # likes to send headers that cannot be parsed.
+            # Read as grpc is loaded, whose core would write lines of its own to stderr: no JSON, and as many as a
+            # client likes to send headers that cannot be parsed.
             os.environ.setdefault("GRPC_VERBOSITY", "NONE")
             # Not before the zygote runs: grpc starts threads, and a fork would miss them.
             from runtime.rpc.server import Server
