@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 from vestibule.v1 import runtime_service_pb2
 
 from runtime import codec
-from runtime.core.aggregate import aggregate
+from runtime.core.aggregate import CACHE, aggregate
+from runtime.core.model import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runtime.core.model import Decision, Execution, Settings
+    from runtime.core.model import Decision, Execution, Settings, Suspension
+    from runtime.core.resolution import Failure
 
 # Of one flow. A tenant whose logins all end differently pays the ordinary price, and no other tenant does.
 _KEYS_MAX: Final = 16
@@ -27,13 +29,26 @@ _FACTS_CHARS_MAX: Final = 512
 
 
 class Answer:
-    """A decision and its message, ready to be filled in."""
+    """A decision and its message, ready to be filled in. `cache`: what its executions wrote to the trigger's cache.
 
-    __slots__ = ("_cpu", "_long", "_message", "_response", "_total", "_wall", "decision", "verdicts")
+    The message is an ExecutePostLoginResponse and a ContinuePostLoginResponse alike; a suspension's continuation is not
+    in it.
+    """
+
+    __slots__ = ("_cpu", "_long", "_message", "_response", "_total", "_wall", "cache", "decision", "verdicts")
 
     def __init__(self, decision: Decision) -> None:
         self.decision = decision
         self.verdicts = tuple([int(execution.verdict) for execution in decision.executions])
+        self.cache = tuple(
+            [
+                command
+                for execution in decision.executions
+                if execution.verdict is Verdict.COMPLETED and not execution.earlier
+                for command in execution.commands
+                if command.op in CACHE
+            ]
+        )
         self._response = runtime_service_pb2.ExecutePostLoginResponse(decision=codec.encode(decision, "", 0, 0))
         self._message = self._response.decision
         self._total = self._message.wall_time
@@ -111,15 +126,32 @@ class Answers:
         reader = codec.EventReader(event)
         return entry.by_facts.get(tuple([reader.get(name) for name in entry.consulted]))
 
-    def decide(self, steps: bytes | None, count: int, executions: Sequence[Execution], event: bytes) -> Answer:
-        """Return the answer to a login.
+    def decide(
+        self,
+        steps: bytes | None,
+        count: int,
+        executions: Sequence[Execution],
+        event: bytes,
+        *,
+        suspension: Suspension | Failure | None = None,
+        completed: tuple[str, ...] = (),
+    ) -> Answer:
+        """Return the answer to a login. One of a flow that is or was suspended is never remembered.
 
         Args:
             steps: the reports that the executions were read from; None when they were not all read from one reply.
             count: how many reports there are.
-            executions: of every binding, in order.
+            executions: of every binding, in order; of a flow that was suspended, those before come first.
             event: serialized; parsed only if the decision depends on it.
+            suspension: as in `aggregate`.
+            completed: as in `aggregate`.
         """
+        if suspension is not None or completed or (executions and executions[0].earlier):
+            # It depends on more than these reports: on what the gateway can do, and on what happened before.
+            reader = codec.EventReader(event)
+            return Answer(
+                aggregate(executions, self._settings, lambda: reader, suspension=suspension, completed=completed)
+            )
         answer = self.recall(steps, count, event) if steps is not None else None
         if answer is not None:
             return answer

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1 import event_pb2
 
+from runtime.core.challenges import TYPES
 from runtime.core.model import FACTOR_NAMES, PROVIDERS
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
     from google.protobuf.duration_pb2 import Duration
 
-    from runtime.core.model import Decision, Effects, Execution, TokenChanges
+    from runtime.core.challenges import Step
+    from runtime.core.model import Decision, Effects, Execution, Suspension, TokenChanges
 
 _OUTCOMES: Final = {
     "allow": pb.OUTCOME_ALLOW,
@@ -37,7 +39,10 @@ _KINDS: Final = {
     "on_error": pb.Access.KIND_ON_ERROR,
     "session_revoked": pb.Access.KIND_SESSION_REVOKED,
     "refresh_token_revoked": pb.Access.KIND_REFRESH_TOKEN_REVOKED,
+    "mfa_failed": pb.Access.KIND_MFA_FAILED,
+    "interaction_required": pb.Access.KIND_INTERACTION_REQUIRED,
 }
+_STEPS: Final = {"challenge": pb.MfaQueue.KIND_CHALLENGE, "enroll": pb.MfaQueue.KIND_ENROLL}
 
 
 def _numbers(enum: Any, prefix: str, names: tuple[str, ...]) -> dict[str, Any]:
@@ -46,6 +51,8 @@ def _numbers(enum: Any, prefix: str, names: tuple[str, ...]) -> dict[str, Any]:
 
 _PROVIDERS: Final = _numbers(pb.Provider, "PROVIDER_", PROVIDERS)
 _FACTORS: Final = _numbers(pb.Factor, "FACTOR_", FACTOR_NAMES)
+FACTOR_TYPES: Final = _numbers(pb.FactorType, "FACTOR_TYPE_", TYPES)
+"""Factors as challenges name them, and their numbers on the wire."""
 
 
 FACTS: Final[dict[str, Callable[[event_pb2.PostLoginEvent], Any]]] = {
@@ -176,7 +183,46 @@ def encode(decision: Decision, decision_id: str, catalog_revision: int, wall_us:
         message.side_effects.access_token_claims.update(decision.access_token_claims)
     if decision.effects is not None:
         _set_effects(message.side_effects, decision.effects)
+    if decision.suspension is not None:
+        _set_suspension(message.suspension, decision.suspension)
     return message
+
+
+def _set_suspension(part: pb.Suspension, suspension: Suspension) -> None:
+    """Write everything but the continuation, which is sealed for each login."""
+    part.action = suspension.action
+    if suspension.kind == "mfa":
+        part.mfa.steps.extend([_step(step) for step in suspension.steps])
+        part.mfa.mfa_required_token = suspension.by_token
+        part.mfa.hide_remember_browser = suspension.hide_remember_browser
+    elif suspension.kind == "redirect":
+        part.redirect.url = suspension.url
+    else:
+        part.prompt.id = suspension.prompt_id
+        if suspension.fields is not None:
+            part.prompt.fields.SetInParent()
+            part.prompt.fields.update(suspension.fields)
+        if suspension.vars is not None:
+            part.prompt.vars.SetInParent()
+            part.prompt.vars.update(suspension.vars)
+
+
+def _step(step: Step) -> pb.MfaQueue.MfaStep:
+    return pb.MfaQueue.MfaStep(
+        kind=_STEPS[step.kind],
+        factors=[
+            pb.FactorRequest(
+                type=FACTOR_TYPES[factor.type],
+                preferred_method=factor.preferred_method,
+                otp_fallback=factor.otp_fallback,
+            )
+            for factor in step.usable
+        ],
+        choice=step.picker,
+        ignored=[
+            pb.IgnoredFactor(type=FACTOR_TYPES.get(name, 0), reason=reason.value) for name, reason in step.ignored
+        ],
+    )
 
 
 def _set_effects(part: pb.SideEffects, effects: Effects) -> None:
@@ -195,6 +241,8 @@ def _set_effects(part: pb.SideEffects, effects: Effects) -> None:
         part.saml_response.update(effects.saml_response)
     if effects.primary_user_id:
         part.primary_user_id = effects.primary_user_id
+    if effects.recorded_methods:
+        part.recorded_methods.extend(effects.recorded_methods)
 
 
 def _set_changes(part: pb.SessionChanges | pb.RefreshTokenChanges, changes: TokenChanges) -> None:
@@ -224,4 +272,8 @@ def _report(execution: Execution) -> pb.ExecutionReport:
         report.error.type = execution.error.type
         report.error.message = execution.error.message
         report.error.line = execution.error.line
+    if execution.continued:
+        report.continued = True
+    if execution.earlier:
+        report.earlier = True
     return report

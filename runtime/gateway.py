@@ -1,7 +1,7 @@
 """Resolves a required factor for the gateway that asked, beside the answer that may be a remembered one.
 
 Knows the messages of the gateway's side of a login and of a resolution. Must not know answers, workers or gRPC. Called
-by the flow runner, for requests with a `gateway` only.
+by the flow runner: `resolution` for requests with a `gateway` only, `side` for whatever suspends a flow.
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ def resolution(multifactor: Multifactor | None, settings: Settings, event: bytes
     """
     if multifactor is None or multifactor.provider == "none":
         return b""
-    facts = EventReader(event)
-    message = event_pb2.PostLoginEvent.FromString(event)
-    answer = resolve(multifactor, settings, facts, _read(GatewayContext.FromString(gateway), message, now_ms))
+    answer = resolve(multifactor, settings, EventReader(event), side(event, gateway, now_ms))
     if answer is None:
         return b""
     response = ExecutePostLoginResponse()
@@ -66,7 +64,10 @@ def resolution(multifactor: Multifactor | None, settings: Settings, event: bytes
     return data
 
 
-def _read(context: GatewayContext, event: event_pb2.PostLoginEvent, now_ms: int) -> Gateway:
+def side(event: bytes, gateway: bytes | None, now_ms: int) -> Gateway:
+    """Read the gateway's side of a login. Without a GatewayContext, what only the gateway knows is unknown."""
+    message = event_pb2.PostLoginEvent.FromString(event)
+    context = GatewayContext.FromString(gateway or b"")
     memory = None
     if context.HasField("remembered_browser"):
         said = context.remembered_browser
@@ -79,12 +80,13 @@ def _read(context: GatewayContext, event: event_pb2.PostLoginEvent, now_ms: int)
         )
     return Gateway(
         now_ms,
-        event.user.user_id,
+        message.user.user_id,
         memory,
         context.mfa_grant_allowed if context.HasField("mfa_grant_allowed") else None,
-        has_email=bool(event.user.email),
+        context.customize_mfa if context.HasField("customize_mfa") else None,
+        has_email=bool(message.user.email),
         webauthn=context.webauthn if context.HasField("webauthn") else True,
-        organization=event.HasField("organization"),
+        organization=message.HasField("organization"),
         actor=context.actor,
         duo_remembers_when_unset=context.duo_remembers_when_unset,
     )

@@ -19,6 +19,17 @@ from runtime.core.resolution import Failure, Gateway, back_channel, is_enrolled,
 # Commands of this family in one flow, over all of its actions; the next one is an error.
 MAX_COMMANDS: Final = 4
 
+# What a command may name. Source: post-login reference, 2.3; `push` is spelled `push-notification` by then.
+TYPES: Final = (
+    "otp",
+    "recovery-code",
+    "email",
+    "push-notification",
+    "phone",
+    "webauthn-roaming",
+    "webauthn-platform",
+)
+
 _PHONE: Final = ("sms", "voice")
 # No enrolment of email exists: a verified address is one.
 _NOT_ENROLABLE: Final = frozenset({"email"})

@@ -148,3 +148,19 @@ def test_no_instant_is_a_fault(instant: Timestamp) -> None:
     """Whatever a gateway says of time, there is a resolution."""
     memory = RememberedBrowser(user_id="auth0|1", provider=pb.PROVIDER_ANY, issued_at=instant, last_seen_at=instant)
     assert resolved(GatewayContext(remembered_browser=memory)).kind
+
+
+@pytest.mark.parametrize("said", [None, True, False])
+def test_the_gateway_says_whether_actions_may_challenge(said: bool | None) -> None:
+    """Three states: on, off, and not said, which is also what a request without a context says."""
+    context = GatewayContext()
+    if said is not None:
+        context.customize_mfa = said
+    assert gateway.side(BROWSER.SerializeToString(), context.SerializeToString(), NOW_MS).customize_mfa is said
+
+
+def test_a_request_without_a_context_leaves_it_unknown() -> None:
+    """The gateway's side is then what the event says."""
+    side = gateway.side(BROWSER.SerializeToString(), None, NOW_MS)
+    assert (side.customize_mfa, side.mfa_grant_allowed, side.remembered_browser) == (None, None, None)
+    assert (side.user_id, side.has_email, side.webauthn) == ("auth0|1", True, True)

@@ -1,0 +1,125 @@
+"""A suspended decision on the wire: what the gateway is told, all of it and nothing else."""
+
+from typing import Any
+
+import pytest
+from vestibule.v1 import decision_pb2 as pb
+from vestibule.v1 import runtime_service_pb2
+
+from runtime import codec
+from runtime.answers import Answers
+from runtime.core.challenges import TYPES, FactorRequest, Ignored, Step
+from runtime.core.model import Command, Execution, OnError, Settings, Suspension, Verdict
+from runtime.core.resolution import Failure
+
+OTP = {"type": "otp"}
+
+
+def execution(*commands: tuple[str, dict[str, Any]], **fields: Any) -> Execution:
+    recorded = tuple(Command(op, args) for op, args in commands)
+    return Execution("a", "00" * 32, OnError.REQUIRE_MFA, Verdict.COMPLETED, recorded, **fields)
+
+
+CHALLENGE = execution(("authentication.challenge_with", {"factor": OTP}))
+REDIRECT = execution(("redirect.send_user_to", {"url": "https://example.com"}))
+
+
+def sent(*executions: Execution, **given: Any) -> pb.Decision:
+    answer = Answers(Settings()).decide(None, 0, executions, b"", **given)
+    zeros = [0] * len(executions)
+    data = answer.fill("r", "d", 1, 5, zeros, zeros)
+    first = runtime_service_pb2.ExecutePostLoginResponse.FromString(data)
+    assert runtime_service_pb2.ContinuePostLoginResponse.FromString(data).decision == first.decision
+    return first.decision
+
+
+def test_a_queue_of_factors() -> None:
+    """Steps keep their order, their options and the reasons why other factors do not count."""
+    steps = (
+        Step("challenge", (FactorRequest("phone", "sms"), FactorRequest("push-notification", None, False)), True),
+        Step("enroll", (FactorRequest("webauthn-roaming"),), False, (("otp", Ignored.ALREADY_ENROLLED),)),
+    )
+    decision = sent(CHALLENGE, suspension=Suspension("mfa", "a", steps, True, True))
+    assert decision.outcome == pb.OUTCOME_SUSPEND
+    part = decision.suspension
+    assert (part.action, part.WhichOneof("step")) == ("a", "mfa")
+    assert (part.mfa.mfa_required_token, part.mfa.hide_remember_browser) == (True, True)
+    first, second = part.mfa.steps
+    assert (first.kind, second.kind) == (pb.MfaQueue.KIND_CHALLENGE, pb.MfaQueue.KIND_ENROLL)
+    assert (first.choice, second.choice) == (True, False)
+    assert list(first.factors) == [
+        pb.FactorRequest(type=pb.FACTOR_TYPE_PHONE, preferred_method="sms"),
+        pb.FactorRequest(type=pb.FACTOR_TYPE_PUSH_NOTIFICATION, otp_fallback=False),
+    ]
+    assert list(second.factors) == [pb.FactorRequest(type=pb.FACTOR_TYPE_WEBAUTHN_ROAMING)]
+    assert list(second.ignored) == [pb.IgnoredFactor(type=pb.FACTOR_TYPE_OTP, reason="already_enrolled")]
+    assert not part.continuation
+    assert not decision.HasField("side_effects")
+
+
+def test_a_redirect() -> None:
+    """The gateway gets the address."""
+    decision = sent(REDIRECT, suspension=Suspension("redirect", "a", url="https://example.com/?x=1"))
+    assert decision.suspension == pb.Suspension(action="a", redirect=pb.Redirect(url="https://example.com/?x=1"))
+
+
+@pytest.mark.parametrize(("given", "present"), [(None, False), ({}, True), ({"k": [1, None, {"z": "ü"}]}, True)])
+def test_a_form(given: dict[str, Any] | None, present: bool) -> None:
+    """Fields and variables are data; none and empty are two things."""
+    prompt = execution(("prompt.render", {"prompt_id": "ap_1"}))
+    decision = sent(prompt, suspension=Suspension("prompt", "a", prompt_id="ap_1", fields=given, vars=given))
+    part = decision.suspension.prompt
+    assert part.id == "ap_1"
+    assert (part.HasField("fields"), part.HasField("vars")) == (present, present)
+    if given:
+        assert part.fields["k"][2]["z"] == "ü"
+
+
+@pytest.mark.parametrize("failure", list(Failure))
+def test_what_cannot_be_done_is_a_denial(failure: Failure) -> None:
+    """Each failure has a kind and a code on the wire."""
+    decision = sent(CHALLENGE, suspension=failure)
+    silent = failure is Failure.INTERACTION_REQUIRED
+    kind = pb.Access.KIND_INTERACTION_REQUIRED if silent else pb.Access.KIND_MFA_FAILED
+    assert (decision.outcome, decision.access.kind, decision.access.code) == (pb.OUTCOME_DENY, kind, failure.value)
+    assert not decision.HasField("suspension")
+
+
+def test_reports_say_which_handler_ran_and_when() -> None:
+    """A continued action has two reports, and the earlier one is marked."""
+    recorded = execution(("authentication.record_method", {"provider_url": "https://m.example"}), continued=True)
+    before = execution(("redirect.send_user_to", {"url": "https://example.com"}), earlier=True)
+    decision = sent(before, recorded)
+    assert [(report.continued, report.earlier) for report in decision.executions] == [(False, True), (True, False)]
+    assert list(decision.side_effects.recorded_methods) == ["https://m.example"]
+
+
+def test_every_factor_type_has_a_number() -> None:
+    """The vocabulary of commands and that of the wire are one."""
+    numbers = set(pb.FactorType.values()) - {pb.FACTOR_TYPE_UNSPECIFIED}
+    assert set(codec.FACTOR_TYPES) == set(TYPES)
+    assert set(codec.FACTOR_TYPES.values()) == numbers
+
+
+def test_an_answer_of_a_suspended_flow_is_not_remembered() -> None:
+    """What a flow waits for, and what it waited for, depends on more than its reports."""
+    answers = Answers(Settings())
+    waiting = Suspension("mfa", "a", (Step("challenge", (FactorRequest("otp"),), False),))
+    answers.decide(b"s", 1, [CHALLENGE], b"", suspension=waiting)
+    answers.decide(b"s", 1, [CHALLENGE], b"", suspension=Failure.NO_USABLE_FACTOR)
+    answers.decide(b"s", 1, [CHALLENGE], b"", completed=("otp",))
+    before = execution(("redirect.send_user_to", {"url": "https://example.com"}), earlier=True)
+    answers.decide(b"s", 1, [before, execution(continued=True)], b"")
+    assert b"s" not in answers
+    assert answers.recall(b"s", 1, b"") is None
+
+
+def test_an_answer_lists_what_this_part_of_the_flow_wrote_to_the_cache() -> None:
+    """Writes of failed actions are discarded, and those before a suspension were applied then."""
+    write = ("cache.set", {"key": "k", "value": "v", "expires_at": 1})
+    erase = ("cache.delete", {"key": "k"})
+    before = execution(write, ("redirect.send_user_to", {"url": "https://example.com"}), earlier=True)
+    failed = Execution("b", "00" * 32, OnError.CONTINUE, Verdict.RAISED, (Command(*write),))
+    answer = Answers(Settings()).decide(None, 0, [before, execution(erase, continued=True), failed], b"")
+    assert answer.cache == (Command(*erase),)
+    assert answer.decision.outcome == "allow"
