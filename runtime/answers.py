@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vestibule.v1 import runtime_service_pb2
 
-from runtime import codec
+from runtime import codec, flow_limits
 from runtime.core.aggregate import CACHE, aggregate
 from runtime.core.model import Verdict
 
@@ -149,15 +149,14 @@ class Answers:
         if suspension is not None or completed or (executions and executions[0].earlier):
             # It depends on more than these reports: on what the gateway can do, and on what happened before.
             reader = codec.EventReader(event)
-            return Answer(
-                aggregate(executions, self._settings, lambda: reader, suspension=suspension, completed=completed)
-            )
+            held = flow_limits.hold(executions)
+            return Answer(aggregate(held, self._settings, lambda: reader, suspension=suspension, completed=completed))
         answer = self.recall(steps, count, event) if steps is not None else None
         if answer is not None:
             return answer
         reader = codec.EventReader(event)
         entry = self._entries.get(steps) if steps is not None else None
-        answer = Answer(aggregate(executions, self._settings, lambda: reader))
+        answer = Answer(aggregate(flow_limits.hold(executions), self._settings, lambda: reader))
         if steps is None or len(steps) > _KEY_BYTES_MAX or answer.decision.degraded:
             return answer
         if entry is None:
