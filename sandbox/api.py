@@ -15,22 +15,39 @@ from sandbox.live import Command, Draft
 from sandbox.values import nearest
 
 if TYPE_CHECKING:
+    from vestibule.v1.event_pb2 import PostLoginEvent
+
     from sandbox.event import Event
+
+_NOT_CONTINUING: Final = "only in on_continue_post_login, which runs when the user is back from a page or a form"
 
 
 class Recorder:
     """What one execution has asked for, in call order. Arguments are private copies taken at the moment of the call."""
 
-    __slots__ = ("_draft", "_open", "_spending", "_view", "commands")
+    __slots__ = ("_draft", "_leaving", "_open", "_spending", "_view", "clock_ns", "commands", "continues", "continuing")
 
-    def __init__(self, view: Event, earlier: Sequence[Command] = ()) -> None:
+    def __init__(
+        self,
+        view: Event,
+        earlier: Sequence[Command] = (),
+        clock_ns: int = 0,
+        continues: bool = False,
+        continuing: bool = False,
+    ) -> None:
         """Begin a record.
 
         Args:
             view: the event as this execution sees it.
             earlier: the live commands of the flow's earlier executions; see `sandbox.live`.
+            clock_ns: the execution's clock, nanoseconds since the epoch.
+            continues: the action defines on_continue_post_login.
+            continuing: it is that function which runs.
         """
         self._view = view
+        self.clock_ns = clock_ns
+        self.continues = continues
+        self.continuing = continuing
         self._draft: Draft | None = None
         if earlier:
             self._draft = Draft(view)
@@ -38,7 +55,14 @@ class Recorder:
                 self._draft.apply(command)
         self.commands: list[Command] = []
         self._spending: surface.Spending | None = None
+        self._leaving: surface.Leaving | None = None
         self._open = True
+
+    @property
+    def event(self) -> PostLoginEvent:
+        """See `surface.Moment`."""
+        message: PostLoginEvent = self._view._message
+        return message
 
     def record(self, call: surface.Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Check one call and append it.
@@ -51,7 +75,9 @@ class Recorder:
         bound = surface.bind(call, args, kwargs)
         if not self._open:
             raise RuntimeError(f"api.{call.op}: the action has ended")
-        if call.needs is not None and (fault := call.needs(self._view._message)):
+        if call.continue_only and not self.continuing:
+            raise ValueError(f"api.{call.op}: {_NOT_CONTINUING}")
+        if call.needs is not None and (fault := call.needs(self)):
             raise ValueError(f"api.{call.op}: {fault}")
         command = (call.op, bound)
         draft = None
@@ -64,6 +90,11 @@ class Recorder:
                 self._spending = surface.Spending()
             if fault := self._spending.spend(call, bound):
                 raise ValueError(f"api.{call.op}: {fault}")
+        if call.ends == "suspend":
+            if self._leaving is None:
+                self._leaving = surface.Leaving()
+            if fault := self._leaving.add(call):
+                raise ValueError(f"api.{call.op}: {fault}")
         if len(self.commands) >= surface.MAX_COMMANDS:
             raise LimitExceeded("commands", f"more than {surface.MAX_COMMANDS} api calls in one execution")
         self.commands.append(command)
@@ -74,10 +105,12 @@ class Recorder:
         """Answer a query from the event.
 
         Raises:
-            TypeError, ValueError: as `surface.bind`, or the event cannot answer.
+            TypeError, ValueError: as `surface.bind`, or it cannot be answered here.
         """
         bound = surface.bind(call, args, kwargs)
-        return call.answer(self._view._message, bound) if call.answer is not None else None
+        if call.continue_only and not self.continuing:
+            raise ValueError(f"api.{call.op}: {_NOT_CONTINUING}")
+        return call.answer(self, bound) if call.answer is not None else None
 
     def live(self) -> list[Command]:
         """Return this execution's live commands, for the executions after it."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Protocol
 
-from sandbox.values import Kind, json_bytes, nearest, shown
+from sandbox.values import Kind, camel, json_bytes, nearest, shown
 
 if TYPE_CHECKING:
     from vestibule.v1.event_pb2 import PostLoginEvent
@@ -21,6 +21,9 @@ class Effect(StrEnum):
     """What a command means for the decision."""
 
     REQUIRE_FACTOR = "require_factor"
+    PRESENT_FACTOR = "present_factor"
+    SHOW_PAGE = "show_page"
+    RECORD_METHOD = "record_method"
     DENY = "deny"
     SET_METADATA = "set_metadata"
     SET_CLAIM = "set_claim"
@@ -44,10 +47,20 @@ REQUIRED: Final = Missing.REQUIRED
 OMITTED: Final = Missing.OMITTED
 
 
-def camel(name: str) -> str:
-    """Return Auth0's JavaScript spelling of one of our names: `set_custom_claim` -> `setCustomClaim`."""
-    head, *tail = name.split("_")
-    return head + "".join(word.capitalize() for word in tail)
+class Moment(Protocol):
+    """What a call may know of the execution it is made in, beside its arguments."""
+
+    @property
+    def event(self) -> PostLoginEvent:
+        """The event, shared by the executions of the flow: nobody writes to it."""
+
+    @property
+    def clock_ns(self) -> int:
+        """The execution's clock, nanoseconds since the epoch."""
+
+    @property
+    def continues(self) -> bool:
+        """Does the action define on_continue_post_login?"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,11 +94,12 @@ class Budget:
 class Call:
     """One operation of the api.
 
-    `op` is the group and the Python name. `terminal` calls end the flow after the action returns. `rule` checks
-    arguments against each other and returns what is wrong, or nothing. `budget` is spent by all arguments together.
-    `needs` says, on the author's side only, what the event lacks for the call to make sense, or nothing. A `live` call
-    changes what the event shows to this action and to later ones; see `sandbox.live`. A call with an `answer` is a
-    query: it takes the event and the arguments, returns plain data of the type `returns` names, and records nothing.
+    `op` is the group and the Python name. `ends` says what becomes of the flow after the action returns: a denial is
+    final, a suspended flow waits for the user. `rule` checks arguments against each other and returns what is wrong, or
+    nothing. `budget` is spent by all arguments together. `needs` says, on the author's side only, what is lacking for
+    the call to make sense, or nothing. A `live` call changes what the event shows to this action and to later ones; see
+    `sandbox.live`. A `continue_only` call belongs into on_continue_post_login. A call with an `answer` is a query: it
+    takes the moment and the arguments, returns plain data of the type `returns` names, and records nothing.
     """
 
     op: str
@@ -93,12 +107,13 @@ class Call:
     params: tuple[Param, ...]
     doc: str
     since: str = "1.0"
-    terminal: bool = False
+    ends: Literal["", "deny", "suspend"] = ""
     rule: Callable[[dict[str, Any]], str] | None = None
     budget: Budget | None = None
-    needs: Callable[[PostLoginEvent], str] | None = None
+    needs: Callable[[Moment], str] | None = None
     live: bool = False
-    answer: Callable[[PostLoginEvent, dict[str, Any]], Any] | None = None
+    continue_only: bool = False
+    answer: Callable[[Moment, dict[str, Any]], Any] | None = None
     returns: str = "Api"
     positional: tuple[Param, ...] = field(init=False, repr=False)
     required: tuple[str, ...] = field(init=False, repr=False)
@@ -199,6 +214,31 @@ def _refuse_count(call: Call, given: int) -> NoReturn:
 def _refuse_keyword(call: Call, name: Any) -> NoReturn:
     hint = (nearest(name, call.keywords) if type(name) is str else "") or f"; write {signature(call)}"
     raise TypeError(f"api.{call.op} has no argument {shown(name)}{hint}")
+
+
+class Leaving:
+    """Where the calls of one execution leave the user: at one page, or at as many factors as they ask for."""
+
+    __slots__ = ("_factor", "_page")
+
+    def __init__(self) -> None:
+        self._factor = ""
+        self._page = ""
+
+    def add(self, call: Call) -> str:
+        """Note a call that suspends; return what is wrong, or nothing. A refused one is not noted.
+
+        Source: post-login reference, 2.6 and 2.7; 3.2 for a page beside a factor, by which users could skip the factor.
+        """
+        if self._page:
+            return f"this execution called api.{self._page} before, and the user can be at one place only"
+        if call.effect is not Effect.SHOW_PAGE:
+            self._factor = self._factor or call.op
+        elif self._factor:
+            return f"this execution called api.{self._factor} before; show the page in an action after this one"
+        else:
+            self._page = call.op
+        return ""
 
 
 class Spending:

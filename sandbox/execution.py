@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HANDLER: Final = "on_execute_post_login"
+CONTINUE: Final = "on_continue_post_login"
 
 COMPLETED: Final = int(decision_pb2.VERDICT_COMPLETED)
 RAISED: Final = int(decision_pb2.VERDICT_RAISED)
@@ -28,7 +29,8 @@ EXHAUSTED: Final = int(decision_pb2.VERDICT_EXHAUSTED)
 
 DONE: Final[bytes] = worker_pb2.StepReport(verdict=COMPLETED).SerializeToString()
 """The report of an action that returned and asked for nothing."""
-TERMINAL: Final = frozenset(call.op for call in surface.SURFACE if call.terminal)
+_DENYING: Final = frozenset(call.op for call in surface.SURFACE if call.ends == "deny")
+_ENDING: Final = frozenset(call.op for call in surface.SURFACE if call.ends)
 
 _MESSAGE_CHARS: Final = 512
 
@@ -57,8 +59,17 @@ class End(enum.Enum):
     COMPLETED = "completed"
     DENIED = "denied"
     """It completed, and ended the flow."""
+    SUSPENDED = "suspended"
+    """It completed, and the flow waits for the user."""
     EXHAUSTED = "exhausted"
     FAILED = "failed"
+
+
+def _end(ops: list[str]) -> End:
+    """Say what the commands of an execution that completed do to the flow. A denial is stronger than a suspension."""
+    if _ENDING.isdisjoint(ops):
+        return End.COMPLETED
+    return End.SUSPENDED if _DENYING.isdisjoint(ops) else End.DENIED
 
 
 class Outcome:
@@ -127,7 +138,7 @@ def execute(
     output = environment.Output(output_bytes)
     namespace = environment.begin(clock_ns, seed, output)
     view = event.Event(message, secrets)
-    recorder = api.Recorder(view, earlier)
+    recorder = api.Recorder(view, earlier, clock_ns, CONTINUE in code.co_names, handler == CONTINUE)
     handle = api.make_api(recorder)
     interrupts.reset()
     try:
@@ -170,16 +181,14 @@ def execute(
         earlier += recorder.live()
         if len(report.commands) != len(commands):
             raise MemoryError  # a command that got lost could be the one that denies
-        denied = not TERMINAL.isdisjoint([op for op, _ in commands])
-        return report.SerializeToString(), End.DENIED if denied else End.COMPLETED, namespace
+        return report.SerializeToString(), _end([op for op, _ in commands]), namespace
     report = worker_pb2.StepReport(verdict=out.verdict)
     end = End.COMPLETED
     if out.verdict == COMPLETED:
         commands = recorder.encoded()
         for op, args in commands:
             report.commands.add(op=op, args_json=args)
-            if op in TERMINAL:
-                end = End.DENIED
+        end = _end([op for op, _ in commands])
         earlier += recorder.live()
         if len(report.commands) != len(commands):
             raise MemoryError

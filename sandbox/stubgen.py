@@ -15,7 +15,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.struct_pb2 import Struct
 from vestibule.v1 import event_pb2
 
-from sandbox import event, kinds, surface, values
+from sandbox import event, factors, kinds, surface, values
 
 _STUBS: Final = Path(__file__).parent / "stubs"
 STUB: Final = _STUBS / "vestibule_actions" / "__init__.pyi"
@@ -43,7 +43,8 @@ The import works in the sandbox too, where annotations are not evaluated. The Ja
 accepted beside Python's; arguments are listed here by their Python names.
 """
 
-from typing import Any, Literal, TypedDict, TypeVar, overload
+from collections.abc import Sequence
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar, overload
 
 _T = TypeVar("_T")
 '''
@@ -59,7 +60,8 @@ class View:
     def __getitem__(self, name: str) -> Any: ...
 '''
 
-_STRINGS: Final = (values.Text, values.ClaimName, kinds.Scope, kinds.Key, kinds.Bytes)
+_STRINGS: Final = (values.Text, values.ClaimName, kinds.Scope, kinds.Key, kinds.Bytes, factors.Url)
+_ENDS: Final = {"deny": "Ends the flow.", "suspend": "Suspends the flow."}
 _INTEGERS: Final = frozenset(
     {
         FieldDescriptor.CPPTYPE_INT32,
@@ -81,6 +83,24 @@ def _pascal(name: str) -> str:
     return "".join(word.capitalize() for word in name.replace(".", "_").split("_"))
 
 
+def _words(choices: tuple[str, ...]) -> str:
+    return f"Literal[{', '.join(repr(word) for word in choices)}]".replace("'", '"')
+
+
+def _factor() -> list[str]:
+    """Type a factor. Any text does for its type: an action passes on what the event says is enrolled."""
+    lines = ["", "class FactorOptions(TypedDict, total=False):", '    """Options of a factor."""', ""]
+    lines += [
+        f"    {spelling}: {_Options().annotation(kind, member)} | None  # of {name}"
+        for name, known in factors.FACTOR_OPTIONS.items()
+        for member, kind in known.members.items()
+        for spelling in dict.fromkeys((member, values.camel(member)))
+    ]
+    lines += ["", "class Factor(TypedDict):", '    """A factor to present or to enrol."""', ""]
+    lines += [f"    type: {_words((*factors.FACTOR_TYPES, *factors.FACTOR_ALIASES))} | str"]
+    return [*lines, "    options: NotRequired[FactorOptions | None]"]
+
+
 class _Options:
     """Typed dicts met on the way, by name."""
 
@@ -99,7 +119,11 @@ class _Options:
         if isinstance(kind, values.Json):
             return "Any"
         if isinstance(kind, values.Choice):
-            return f"Literal[{', '.join(repr(word) for word in kind.choices)}]".replace("'", '"')
+            return _words(kind.choices)
+        if isinstance(kind, factors.Factor):
+            return "Factor"
+        if isinstance(kind, factors.Factors):
+            return "Sequence[Factor]"
         if isinstance(kind, kinds.Millis):
             return "float"
         if isinstance(kind, kinds.Whole):
@@ -157,7 +181,7 @@ def _api() -> list[str]:
     for group in groups:
         for name in dict.fromkeys((group, surface.camel(group))):
             lines += ["    @property", f"    def {name}(self) -> Api{_pascal(group)}: ..."]
-    typed: list[str] = []
+    typed = _factor()
     for name, kind in options.found.items():
         typed += ["", f"class {name}(TypedDict, total=False):", f'    """{kind.wants.capitalize()}."""', ""]
         for member, wanted in kind.members.items():
@@ -230,9 +254,28 @@ def _api_reference() -> list[str]:
             f"`{param.name}`: {param.kind.wants}{'; may be left out' if param.default is not surface.REQUIRED else ''}."
             for param in call.params
         ]
-        if call.terminal:
-            does.append("Ends the flow.")
+        if call.ends:
+            does.append(_ENDS[call.ends])
+        if call.continue_only:
+            does.append("Only in `on_continue_post_login`.")
         lines.append(_line(f"`{surface.signature(call).removeprefix(f'api.{group}.')}`", " ".join(does)))
+    return lines
+
+
+def _factor_reference() -> list[str]:
+    lines = [
+        "## Factors",
+        "",
+        "A factor is a dict: `{'type': 'phone', 'options': {'preferred_method': 'sms'}}`. Options may be left out.",
+        "",
+        _line("`type`", "to enrol", "`options`"),
+        _line("---", "---", "---"),
+    ]
+    for name in factors.FACTOR_TYPES:
+        known = factors.FACTOR_OPTIONS.get(name)
+        options = [f"`{member}`: {kind.wants}" for member, kind in known.members.items()] if known else []
+        also = "".join(f", `{alias}`" for alias, of in factors.FACTOR_ALIASES.items() if of == name)
+        lines.append(_line(f"`{name}`{also}", "no" if name in factors.NOT_ENROLABLE else "yes", "; ".join(options)))
     return lines
 
 
@@ -265,7 +308,7 @@ def reference() -> str:
         _line("`event.configuration`", "`dict[str, Any]`"),
         *_event_reference(root, ""),
     ]
-    return _REFERENCE_HEAD + "\n".join([*_api_reference(), "", *members]) + "\n"
+    return _REFERENCE_HEAD + "\n".join([*_api_reference(), "", *_factor_reference(), "", *members]) + "\n"
 
 
 def main() -> int:

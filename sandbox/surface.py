@@ -13,12 +13,26 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
-from sandbox.calls import OMITTED, REQUIRED, Budget, Call, Effect, Missing, Param, Spending, bind, camel, signature
+from sandbox.calls import (
+    OMITTED,
+    REQUIRED,
+    Budget,
+    Call,
+    Effect,
+    Leaving,
+    Missing,
+    Moment,
+    Param,
+    Spending,
+    bind,
+    signature,
+)
+from sandbox.surface_authentication import AUTHENTICATION_CALLS
 from sandbox.surface_queries import QUERY_CALLS
 from sandbox.surface_saml import SAML_CALLS
 from sandbox.surface_session import REASON_CHARS, SESSION_CALLS, TOKEN_CALLS
 from sandbox.surface_transaction import TRANSACTION_CALLS
-from sandbox.values import Bool, Choice, ClaimName, Json, Options, Text, shown
+from sandbox.values import Bool, Choice, ClaimName, Json, Options, Text, camel, shown
 
 __all__ = [
     "CALLS",
@@ -35,7 +49,9 @@ __all__ = [
     "Call",
     "CommandError",
     "Effect",
+    "Leaving",
     "Missing",
+    "Moment",
     "Param",
     "Spending",
     "bind",
@@ -143,7 +159,7 @@ SURFACE: Final[tuple[Call, ...]] = (
             Param("detail", Text(REASON_CHARS), OMITTED, doc="Kept in the record of the decision."),
         ),
         "Refuse the login. The action runs to its end; later actions do not run.",
-        terminal=True,
+        ends="deny",
     ),
     Call(
         "validation.error",
@@ -153,13 +169,14 @@ SURFACE: Final[tuple[Call, ...]] = (
             Param("error_message", Text(1024, 1), doc="Reaches the application, and may reach the user."),
         ),
         "Refuse the login with a code and a message of your own.",
-        terminal=True,
+        ends="deny",
     ),
     _metadata("user.set_user_metadata", "user_metadata", _USER_METADATA),
     _metadata("user.set_app_metadata", "app_metadata", _APP_METADATA),
     _claim("id_token.set_custom_claim", "ID token"),
     _claim("access_token.set_custom_claim", "access token"),
     *TOKEN_CALLS,
+    *AUTHENTICATION_CALLS,
     *SESSION_CALLS,
     *TRANSACTION_CALLS,
     *SAML_CALLS,
@@ -209,37 +226,44 @@ def validate(op: str, args: Any) -> dict[str, Any]:
     return checked
 
 
-def validate_all(commands: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
+def validate_all(commands: Iterable[tuple[str, Any]], continuing: bool = False) -> list[dict[str, Any]]:
     """Check the commands of one execution, each and together.
 
     Args:
         commands: operation and parsed JSON arguments, in call order; hostile.
+        continuing: it was an execution of on_continue_post_login.
 
     Returns:
         Private copies of the arguments, in the same order.
 
     Raises:
-        CommandError: one is invalid, there are too many, or together they exceed a limit.
+        CommandError: one is invalid or out of place, there are too many, or together they exceed a limit.
     """
     checked: list[dict[str, Any]] = []
     spending = Spending()
+    leaving = Leaving()
     for op, args in commands:
         if len(checked) == MAX_COMMANDS:
             raise CommandError(f"more than {MAX_COMMANDS} commands")
         valid = validate(op, args)
-        if fault := spending.spend(CALLS[op], valid):
+        call = CALLS[op]
+        if fault := spending.spend(call, valid):
+            raise CommandError(f"{op}: {fault}")
+        if call.continue_only and not continuing:
+            raise CommandError(f"{op}: outside of on_continue_post_login")
+        if call.ends == "suspend" and (fault := leaving.add(call)):
             raise CommandError(f"{op}: {fault}")
         checked.append(valid)
     return checked
 
 
-def parse_all(commands: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+def parse_all(commands: Iterable[tuple[str, str]], continuing: bool = False) -> list[dict[str, Any]]:
     """Check the commands of one execution as they come from a worker, arguments as JSON text.
 
     Raises:
         CommandError: as `validate_all`, or the text is not strict JSON.
     """
-    return validate_all((op, _parse(op, text)) for op, text in commands)
+    return validate_all(((op, _parse(op, text)) for op, text in commands), continuing)
 
 
 def _parse(op: str, text: str) -> Any:

@@ -15,7 +15,7 @@ from sandbox.values import Text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vestibule.v1.event_pb2 import PostLoginEvent
+    from sandbox.calls import Moment
 
 # Source of the limits and of the protocols: the post-login reference, sections 2.7, 2.15 and 4.
 _NO_REDIRECT: Final = frozenset({"oauth2-resource-owner", "oauth2-refresh-token", "oauth2-password", "oauth2-webauthn"})
@@ -26,12 +26,13 @@ _NAMES_MAX: Final = 50
 _NAME: Final = Text(256, 1)
 
 
-def _was_executed(_event: PostLoginEvent, _args: dict[str, Any]) -> bool:
+def _was_executed(_moment: Moment, _args: dict[str, Any]) -> bool:
     # There are no Rules here, so none ran.
     return False
 
 
-def _can_redirect(event: PostLoginEvent, _args: dict[str, Any]) -> bool:
+def _can_redirect(moment: Moment, _args: dict[str, Any]) -> bool:
+    event = moment.event
     query = event.request.query.fields
     # A look-up would add the member to the shared event.
     if "prompt" in query and query["prompt"].string_value == "none":
@@ -39,8 +40,8 @@ def _can_redirect(event: PostLoginEvent, _args: dict[str, Any]) -> bool:
     return event.transaction.protocol not in _NO_REDIRECT
 
 
-def _roles(event: PostLoginEvent, args: dict[str, Any]) -> dict[str, Any]:
-    names = list(event.authorization.roles)
+def _roles(moment: Moment, args: dict[str, Any]) -> dict[str, Any]:
+    names = list(moment.event.authorization.roles)
     cursor = args.get("from_", "0")
     if not (cursor.isascii() and cursor.isdecimal()):
         raise ValueError("api.roles.get_user_effective_roles: from_ must be the `next` of an earlier answer")
@@ -52,22 +53,20 @@ def _roles(event: PostLoginEvent, args: dict[str, Any]) -> dict[str, Any]:
     return page
 
 
-def _roles_by_names(event: PostLoginEvent, args: dict[str, Any]) -> dict[str, Any]:
-    held = set(event.authorization.roles)
+def _roles_by_names(moment: Moment, args: dict[str, Any]) -> dict[str, Any]:
+    held = set(moment.event.authorization.roles)
     return {"roles": [{"name": name} for name in dict.fromkeys(args["names"]) if name in held]}
 
 
-def _unknown(call: str, what: str, instead: str) -> Callable[[PostLoginEvent, dict[str, Any]], Any]:
-    def answer(_event: PostLoginEvent, _args: dict[str, Any]) -> Any:
+def _unknown(call: str, what: str, instead: str) -> Callable[[Moment, dict[str, Any]], Any]:
+    def answer(_moment: Moment, _args: dict[str, Any]) -> Any:
         # Answering "none" would let an action that guards a group or a role wave everybody through.
         raise ValueError(f"api.{call}: the event does not carry {what}; {instead}")
 
     return answer
 
 
-def _query(
-    op: str, answer: Callable[[PostLoginEvent, dict[str, Any]], Any], doc: str, returns: str, *params: Param
-) -> Call:
+def _query(op: str, answer: Callable[[Moment, dict[str, Any]], Any], doc: str, returns: str, *params: Param) -> Call:
     return Call(op, Effect.QUERY, params, doc, answer=answer, returns=returns)
 
 

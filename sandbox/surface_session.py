@@ -13,7 +13,7 @@ from sandbox.kinds import Key, Millis, Nullable, Scope
 from sandbox.values import Bool, Choice, Text
 
 if TYPE_CHECKING:
-    from vestibule.v1.event_pb2 import PostLoginEvent
+    from sandbox.calls import Moment
 
 REASON_CHARS: Final = 2048
 """Generous: a denial that raises for its length would count as its on_error, which may be less than a denial."""
@@ -28,17 +28,17 @@ _VALUE = Nullable(Text(METADATA_CHARS))
 EXCHANGE: Final = "oauth2-refresh-token"
 
 
-def _needs_session(event: PostLoginEvent) -> str:
-    return "" if event.HasField("session") else "there is no session: event.session is None"
+def _needs_session(moment: Moment) -> str:
+    return "" if moment.event.HasField("session") else "there is no session: event.session is None"
 
 
-def _needs_offline(event: PostLoginEvent) -> str:
+def _needs_offline(moment: Moment) -> str:
     # Without a token one may still be issued. Source: post-login reference, 1.5 and 2.21.
-    return "the refresh token is an online one" if event.refresh_token.access == "online" else ""
+    return "the refresh token is an online one" if moment.event.refresh_token.access == "online" else ""
 
 
-def _needs_exchange(event: PostLoginEvent) -> str:
-    if event.transaction.protocol == EXCHANGE:
+def _needs_exchange(moment: Moment) -> str:
+    if moment.event.transaction.protocol == EXCHANGE:
         return ""
     return f"only in a refresh token exchange, when event.transaction.protocol is {EXCHANGE!r}"
 
@@ -126,7 +126,7 @@ SESSION_CALLS: Final[tuple[Call, ...]] = (
             ),
         ),
         "End the session and refuse the login. The action runs to its end; later actions do not run.",
-        terminal=True,
+        ends="deny",
         needs=_needs_session,
     ),
     *_kept("session", "session"),
@@ -143,7 +143,7 @@ SESSION_CALLS: Final[tuple[Call, ...]] = (
         Effect.DENY,
         (_REASON,),
         "Revoke the refresh token of an exchange and refuse the login. Only in a refresh token exchange.",
-        terminal=True,
+        ends="deny",
         needs=_needs_exchange,
     ),
     *_kept("refresh_token", "refresh token"),

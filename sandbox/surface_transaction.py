@@ -1,6 +1,6 @@
-"""The calls that write to the transaction and to the identity behind it: a part of the surface table.
+"""The call that writes to the transaction: a part of the surface table.
 
-Knows these calls, their parameters and their limits. Must not know what a command leads to.
+Knows the call, its parameters and its limits. Must not know what a command leads to.
 Used by `sandbox.surface`, which joins the parts.
 """
 
@@ -16,7 +16,6 @@ from sandbox.values import Text
 TRANSACTION_BYTES: Final = 16 * 1024
 _KEY_CHARS: Final = 64
 _VALUE_BYTES: Final = 8 * 1024
-_USER_CHARS: Final = 128
 
 TRANSACTION_CALLS: Final[tuple[Call, ...]] = (
     Call(
@@ -28,14 +27,6 @@ TRANSACTION_CALLS: Final[tuple[Call, ...]] = (
         ),
         "Set a member of `event.transaction.metadata`, for this action at once and for the later ones.",
         budget=Budget("transaction metadata", TRANSACTION_BYTES, counted="key"),
-        live=True,
-    ),
-    Call(
-        "authentication.set_primary_user",
-        Effect.SET_USER,
-        (Param("primary_user_id", Text(_USER_CHARS, 1), doc="The user that this identity is linked to."),),
-        "Log in as the user that the authenticating identity is a secondary identity of. Once in a login.",
-        budget=Budget("primary user", max_calls=1),
         live=True,
     ),
 )

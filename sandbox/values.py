@@ -59,6 +59,12 @@ def shown(value: Any) -> str:
     return f"an object of type {kind.__name__}"
 
 
+def camel(name: str) -> str:
+    """Return Auth0's JavaScript spelling of one of our names: `set_custom_claim` -> `setCustomClaim`."""
+    head, *tail = name.split("_")
+    return head + "".join(word.capitalize() for word in tail)
+
+
 def nearest(name: str, candidates: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the candidate closest to a misspelt name, or nothing. Both may be any length."""
     best, best_distance = "", 3 if len(name) > 4 else 2
@@ -165,13 +171,17 @@ class Choice:
 
 
 class Options:
-    """A dict with a few known members, each of a kind of its own. Members named in `nullable` may be None: left out."""
+    """A dict with a few known members, each of a kind of its own. Members named in `nullable` may be None: left out.
 
-    __slots__ = ("members", "nullable", "wants")
+    Python's and JavaScript's spelling of a name are both accepted, and become Python's.
+    """
+
+    __slots__ = ("_names", "members", "nullable", "wants")
 
     def __init__(self, members: dict[str, Kind], nullable: frozenset[str] = frozenset()) -> None:
         self.members = members
         self.nullable = nullable
+        self._names = {spelling: name for name in members for spelling in (name, camel(name))}
         self.wants = f"a dict with members out of {', '.join(members)}"
 
     def check(self, value: Any, where: str) -> dict[str, Any]:
@@ -179,16 +189,19 @@ class Options:
         if type(value) is not dict:
             raise TypeError(fault(where, self.wants, value))
         copy: dict[str, Any] = {}
-        if len(value) > len(self.members):
+        if len(value) > len(self._names):
             raise ValueError(f"{where} must be {self.wants}; got {len(value)} members")
-        for name, member in value.items():
-            if type(name) is not str:
-                raise TypeError(f"{where} must be {self.wants}; a member's name is {shown(name)}")
-            kind = self.members.get(name)
-            if kind is None:
-                raise ValueError(f"{where} has no member {shown(name)}{nearest(name, self.members)}")
+        for spelling, member in value.items():
+            if type(spelling) is not str:
+                raise TypeError(f"{where} must be {self.wants}; a member's name is {shown(spelling)}")
+            name = self._names.get(spelling)
+            if name is None:
+                hint = nearest(spelling, self.members) or f"; there is {', '.join(self.members)}"
+                raise ValueError(f"{where} has no member {shown(spelling)}{hint}")
+            if name in copy:
+                raise ValueError(f"{where}[{name!r}] is given twice")
             if member is not None or name not in self.nullable:
-                copy[name] = kind.check(member, f"{where}[{name!r}]")
+                copy[name] = self.members[name].check(member, f"{where}[{name!r}]")
         return copy
 
 

@@ -11,6 +11,7 @@ import gc
 import marshal
 import os
 import resource
+import socket
 import struct
 import time
 from types import CodeType
@@ -20,7 +21,7 @@ from google.protobuf.message import DecodeError
 from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox import alarm, environment, execution, interrupts, journal, language, surface, wire
+from sandbox import alarm, environment, execution, interrupts, journal, language, rehearsal, surface, wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ _MEASURE_EVERY: Final = 64
 _LONG_NS: Final = 20_000_000
 _GC_THRESHOLD: Final = 50_000
 _FLOWS_MAX: Final = 16
+_REHEARSAL_JOURNAL_BYTES: Final = 64 * 1024
 # Room for the last fragment and for a report that says that the real one was too long.
 _TAIL_BYTES: Final = 512
 
@@ -55,14 +57,16 @@ def prepare() -> None:
     """Do, once and before any fork, what a worker could not do after its lock-down."""
     environment.preload()
     alarm.install()
-    # Runs every code path a first login would run, so that its objects are shared pages and its caches are warm.
-    source = "import json\ndef on_execute_post_login(event, api):\n    return json.dumps(event.user.user_metadata)\n"
-    code = language.compile_action(source, alarm.ACTION_FILENAME)
-    now_ns = time.monotonic_ns()
-    execution.execute(
-        code, execution.HANDLER, event_pb2.PostLoginEvent(), {}, 0, bytes(16), now_ns, 1_000_000_000, 1024, []
-    )
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        worker = _Worker(theirs.fileno(), memoryview(bytearray(_REHEARSAL_JOURNAL_BYTES)))
+        for question in rehearsal.questions():
+            ours.sendall(_LENGTH.pack(len(question)) + question)
+            worker.answer(_read(theirs.fileno()))
+            ours.recv(_READ_BYTES)
     alarm.disarm()
+    # The worker froze what it compiled; nothing of it is needed any more.
+    gc.unfreeze()
 
 
 def serve(sock_fd: int, view: memoryview, layers: Sequence[Layer]) -> NoReturn:
@@ -123,8 +127,11 @@ class _Prepared:
     __slots__ = ("budget_ns", "code", "handler", "salt", "secrets", "stop_on_failure")
 
     def __init__(self, step: worker_pb2.Step, code: CodeType | tuple[language.Fault, ...]) -> None:
-        self.code = code
         self.handler = step.handler or execution.HANDLER
+        if isinstance(code, CodeType) and self.handler not in code.co_names:
+            # Asked to go on with an action that cannot: a revision with the function would be another one.
+            code = (language.Fault(1, 1, f"the action does not define {self.handler}"),)
+        self.code = code
         self.secrets = dict(step.secrets)
         self.budget_ns = step.budget_us * 1000
         self.salt = step.action.encode()
@@ -204,7 +211,7 @@ class _Worker:
                 )
                 cpu_us = min((time.thread_time_ns() - cpu_from_ns) // 1000, wire.TIME_US_MAX)
                 wall_ns = time.monotonic_ns() - now_ns
-                failed = end is not execution.End.COMPLETED and end is not execution.End.DENIED
+                failed = end is execution.End.FAILED or end is execution.End.EXHAUSTED
                 retire = retire or end is execution.End.EXHAUSTED
             wall_us = min(wall_ns // 1000, wire.TIME_US_MAX)
             if length + len(report) > self._reply_max:
@@ -224,7 +231,7 @@ class _Worker:
                 if failed:
                     if step.stop_on_failure:
                         break
-                elif end is execution.End.DENIED:
+                elif end is not execution.End.COMPLETED:
                     break
             elif failed and step.stop_on_failure:
                 break

@@ -500,7 +500,7 @@ def test_provider_options_are_those_of_the_table() -> None:
     assert {field.name for field in decision_pb2.ProviderOptions.DESCRIPTOR.fields} == set(options.members)  # type: ignore[attr-defined]
 
 
-def test_access_kinds_cover_the_terminal_calls() -> None:
+def test_access_kinds_cover_the_calls_that_deny() -> None:
     """Each call that refuses a login has a kind of access; failures have one more, and what needs the user two."""
     assert names(decision_pb2.Access.Kind, "KIND_") == {
         "denied",
@@ -511,4 +511,4 @@ def test_access_kinds_cover_the_terminal_calls() -> None:
         "mfa-failed",
         "interaction-required",
     }
-    assert len([call for call in surface.SURFACE if call.terminal]) == 4
+    assert len([call for call in surface.SURFACE if call.ends == "deny"]) == 4

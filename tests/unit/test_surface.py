@@ -34,12 +34,17 @@ CYCLE.append(CYCLE)
 
 
 def test_the_table_holds_the_calls_of_this_release() -> None:
-    """Every operation has one entry, and the terminal ones are the refusals."""
+    """Every operation has one entry; the refusals end the flow, what needs the user suspends it."""
     assert sorted(op for op in CALLS if not op.startswith("saml_response.")) == [
         "access.deny",
         "access_token.add_scope",
         "access_token.remove_scope",
         "access_token.set_custom_claim",
+        "authentication.challenge_with",
+        "authentication.challenge_with_any",
+        "authentication.enroll_with",
+        "authentication.enroll_with_any",
+        "authentication.record_method",
         "authentication.set_primary_user",
         "groups.get_user_groups",
         "groups.has_group_membership",
@@ -68,11 +73,17 @@ def test_the_table_holds_the_calls_of_this_release() -> None:
         "user.set_user_metadata",
         "validation.error",
     ]
-    assert {call.op for call in SURFACE if call.terminal} == {
+    assert {call.op for call in SURFACE if call.ends == "deny"} == {
         "access.deny",
         "refresh_token.revoke",
         "session.revoke",
         "validation.error",
+    }
+    assert {call.op for call in SURFACE if call.ends == "suspend"} == {
+        "authentication.challenge_with",
+        "authentication.challenge_with_any",
+        "authentication.enroll_with",
+        "authentication.enroll_with_any",
     }
     assert len(CALLS) == len(SURFACE)
 

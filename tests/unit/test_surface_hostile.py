@@ -8,6 +8,7 @@ from vestibule.v1 import event_pb2
 from sandbox import surface
 from sandbox.api import Recorder, make_api
 from sandbox.event import Event
+from sandbox.factors import Factor, Factors, Url
 from sandbox.kinds import Many, Millis, Nullable, OneOrMany, Scalar, Whole
 from sandbox.values import Bool, Choice, Json, Options
 
@@ -74,18 +75,22 @@ def good(kind: Any) -> Any:
         return 1
     if isinstance(kind, Nullable):
         return good(kind.kind)
-    if isinstance(kind, Many):
+    if isinstance(kind, (Many, Factors)):
         return [good(kind.item)]
+    if isinstance(kind, Factor):
+        return {"type": "otp"}
+    if isinstance(kind, Url):
+        return "https://example.com/"
     if isinstance(kind, (Json, OneOrMany, Scalar)):
         return "v"
     return "k"
 
 
-def begin() -> tuple[Any, Recorder]:
+def begin(*, continuing: bool = True) -> tuple[Any, Recorder]:
     event = event_pb2.PostLoginEvent()
     event.session.id = "s"
     event.transaction.protocol = "oauth2-refresh-token"
-    recorder = Recorder(Event(event, {}))
+    recorder = Recorder(Event(event, {}), continues=True, continuing=continuing)
     return make_api(recorder), recorder
 
 
@@ -127,7 +132,7 @@ def test_the_control_a_good_call_is_recorded_and_believed(op: str) -> None:
     api, recorder = begin()
     args = {param.name: good(param.kind) for param in call.params if param.default is surface.REQUIRED}
     assert method(api, call)(**args) is api
-    assert surface.parse_all(recorder.encoded()) == [args]
+    assert surface.parse_all(recorder.encoded(), call.continue_only) == [args]
 
 
 @pytest.mark.parametrize("op", sorted(surface.RECORDED))

@@ -11,7 +11,8 @@ The import works in the sandbox too, where annotations are not evaluated. The Ja
 accepted beside Python's; arguments are listed here by their Python names.
 """
 
-from typing import Any, Literal, TypedDict, TypeVar, overload
+from collections.abc import Sequence
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar, overload
 
 _T = TypeVar("_T")
 
@@ -1010,6 +1011,20 @@ class Event(View):
     @property
     def user(self) -> EventUser: ...
 
+class FactorOptions(TypedDict, total=False):
+    """Options of a factor."""
+
+    preferred_method: Literal["sms", "voice", "both"] | None  # of phone
+    preferredMethod: Literal["sms", "voice", "both"] | None  # of phone
+    otp_fallback: bool | None  # of push-notification
+    otpFallback: bool | None  # of push-notification
+
+class Factor(TypedDict):
+    """A factor to present or to enrol."""
+
+    type: Literal["otp", "recovery-code", "email", "push-notification", "phone", "webauthn-roaming", "webauthn-platform", "push"] | str
+    options: NotRequired[FactorOptions | None]
+
 class ProviderOptions(TypedDict, total=False):
     """A dict with members out of host, ikey, skey, username."""
 
@@ -1109,6 +1124,54 @@ class ApiAccessToken:
 
         Since 1.0."""
     removeScope = remove_scope
+
+class ApiAuthentication:
+    """`api.authentication`."""
+
+    def challenge_with(self, factor: Factor, *, additional_factors: Sequence[Factor] | None = None) -> Api:
+        """Let the user present this factor, or one of the additional ones. The flow waits after this action and goes on with the next one.
+
+        factor: The factor that is shown first: `{'type': 'otp'}`.
+        additional_factors: Factors that do as well, behind a link to other methods.
+
+        Since 1.0."""
+    challengeWith = challenge_with
+    def challenge_with_any(self, factors: Sequence[Factor]) -> Api:
+        """Let the user present one of these factors. The flow waits after this action and goes on with the next one.
+
+        factors: The user picks one, in this order; a list of one is shown at once.
+
+        Since 1.0."""
+    challengeWithAny = challenge_with_any
+    def enroll_with(self, factor: Factor, *, additional_factors: Sequence[Factor] | None = None) -> Api:
+        """Let the user enrol this factor, or one of the additional ones. The flow waits after this action and goes on with the next one.
+
+        factor: The factor that is shown first: `{'type': 'otp'}`.
+        additional_factors: Factors that do as well, behind a link to other methods.
+
+        Since 1.0."""
+    enrollWith = enroll_with
+    def enroll_with_any(self, factors: Sequence[Factor]) -> Api:
+        """Let the user enrol one of these factors. The flow waits after this action and goes on with the next one.
+
+        factors: The user picks one, in this order; a list of one is shown at once.
+
+        Since 1.0."""
+    enrollWithAny = enroll_with_any
+    def record_method(self, provider_url: str) -> Api:
+        """Note that the user passed a method of your own: later logins of the session find it in `event.authentication.methods`.
+
+        provider_url: URL that names the method.
+
+        Since 1.0."""
+    recordMethod = record_method
+    def set_primary_user(self, primary_user_id: str) -> Api:
+        """Log in as the user that the authenticating identity is a secondary identity of. Once in a login.
+
+        primary_user_id: The user that this identity is linked to.
+
+        Since 1.0."""
+    setPrimaryUser = set_primary_user
 
 class ApiSession:
     """`api.session`."""
@@ -1217,17 +1280,6 @@ class ApiTransaction:
 
         Since 1.0."""
     setMetadata = set_metadata
-
-class ApiAuthentication:
-    """`api.authentication`."""
-
-    def set_primary_user(self, primary_user_id: str) -> Api:
-        """Log in as the user that the authenticating identity is a secondary identity of. Once in a login.
-
-        primary_user_id: The user that this identity is linked to.
-
-        Since 1.0."""
-    setPrimaryUser = set_primary_user
 
 class ApiSamlResponse:
     """`api.saml_response`."""
@@ -1494,6 +1546,8 @@ class Api:
     @property
     def accessToken(self) -> ApiAccessToken: ...
     @property
+    def authentication(self) -> ApiAuthentication: ...
+    @property
     def session(self) -> ApiSession: ...
     @property
     def refresh_token(self) -> ApiRefreshToken: ...
@@ -1501,8 +1555,6 @@ class Api:
     def refreshToken(self) -> ApiRefreshToken: ...
     @property
     def transaction(self) -> ApiTransaction: ...
-    @property
-    def authentication(self) -> ApiAuthentication: ...
     @property
     def saml_response(self) -> ApiSamlResponse: ...
     @property

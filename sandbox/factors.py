@@ -1,0 +1,158 @@
+"""Factors and web addresses: what challenges, enrolments and redirects take beside plain data.
+
+Knows single values and how to say what is wrong with them. Must not know any particular call, nor what a factor means.
+Used by the parts of the surface table, on both sides.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from sandbox.values import Bool, Choice, Options, fault, nearest, shown
+
+# Source of types and options: the post-login reference, section 2.3.
+FACTOR_TYPES: Final = (
+    "otp",
+    "recovery-code",
+    "email",
+    "push-notification",
+    "phone",
+    "webauthn-roaming",
+    "webauthn-platform",
+)
+FACTOR_ALIASES: Final = {"push": "push-notification"}
+NOT_ENROLABLE: Final = frozenset({"email"})
+
+FACTOR_OPTIONS: Final = {
+    "phone": Options({"preferred_method": Choice(("sms", "voice", "both"))}, nullable=frozenset({"preferred_method"})),
+    "push-notification": Options({"otp_fallback": Bool()}, nullable=frozenset({"otp_fallback"})),
+}
+
+_MEANT: Final = {
+    "sms": "write {'type': 'phone', 'options': {'preferred_method': 'sms'}}",
+    "voice": "write {'type': 'phone', 'options': {'preferred_method': 'voice'}}",
+    "guardian": "its factors are push-notification and otp",
+    "google-authenticator": "write 'otp'",
+    "totp": "write 'otp'",
+    "webauthn": "write 'webauthn-roaming' for a security key, 'webauthn-platform' for the device's own",
+    "recovery": "write 'recovery-code'",
+    "duo": "Duo is not a factor type: it is asked for by api.multifactor.enable('duo')",
+    "any": "name the factors, or use api.multifactor.enable('any')",
+}
+"""Names that other parts of a login use for a factor, and no typos of a type."""
+
+
+class Factor:
+    """One factor: `{"type": ..., "options": ...}`. Aliases of a type become the type; empty options are left out."""
+
+    __slots__ = ("types", "wants")
+
+    def __init__(self, *, enrol: bool = False) -> None:
+        self.types = tuple(name for name in FACTOR_TYPES if not (enrol and name in NOT_ENROLABLE))
+        self.wants = "a factor to enrol" if enrol else "a factor"
+
+    def check(self, value: Any, where: str) -> dict[str, Any]:
+        """See `Kind.check`."""
+        if type(value) is not dict:
+            hint = f"; write {{'type': {value!r}}}" if type(value) is str and value in FACTOR_TYPES else ""
+            raise TypeError(f"{where} must be a dict such as {{'type': 'otp'}}; got {shown(value)}{hint}")
+        wanted: Any = None
+        options: Any = None
+        if len(value) > 2:
+            raise ValueError(f"{where} must be a dict of 'type' and 'options'; got {len(value)} members")
+        for name, member in value.items():
+            # The type first: comparing with an author's own text would run its code.
+            if type(name) is not str or name not in ("type", "options"):
+                raise ValueError(f"{where} must be a dict of 'type' and 'options'; got a member {shown(name)}")
+            if name == "type":
+                wanted = member
+            else:
+                options = member
+        kind = self._type(wanted, f"{where}['type']")
+        if options is None:
+            return {"type": kind}
+        options = self._options(kind, options, f"{where}['options']")
+        return {"type": kind, "options": options} if options else {"type": kind}
+
+    def _type(self, value: Any, where: str) -> str:
+        wants = f"one of {', '.join(self.types)}"
+        if type(value) is not str:
+            raise TypeError(fault(where, wants, value))
+        kind = FACTOR_ALIASES.get(value, value)
+        if kind in self.types:
+            # The table's own text, and not one that may be a megabyte long.
+            return self.types[self.types.index(kind)]
+        if kind in NOT_ENROLABLE:
+            raise ValueError(f"{where} must not be {kind!r}: there is no enrolment of it, a verified address is one")
+        meant = _MEANT.get(value.lower()) if len(value) < 64 else None
+        hint = f"; {meant}" if meant else nearest(value.replace("_", "-"), self.types)
+        raise ValueError(f"{fault(where, wants, value)}{hint}")
+
+    def _options(self, kind: str, value: Any, where: str) -> dict[str, Any]:
+        known = FACTOR_OPTIONS.get(kind)
+        if known is not None:
+            return known.check(value, where)
+        if type(value) is not dict:
+            raise TypeError(f"{where} must be a dict; got {shown(value)}")
+        if value:
+            raise ValueError(f"{where} must be empty: {kind!r} has no options")
+        return {}
+
+
+class Factors:
+    """A list or a tuple of factors. A type that comes again is left out: a user may have enrolled two phones."""
+
+    __slots__ = ("item", "min_items", "wants")
+
+    # What a user has enrolled is passed on as it is, each key and phone of it.
+    MAX_ITEMS: Final = 50
+
+    def __init__(self, item: Factor, min_items: int = 1) -> None:
+        self.item = item
+        self.min_items = min_items
+        self.wants = f"a list of {min_items} to {self.MAX_ITEMS} items, each {item.wants}"
+
+    def check(self, value: Any, where: str) -> list[dict[str, Any]]:
+        """See `Kind.check`."""
+        if type(value) is not list and type(value) is not tuple:
+            raise TypeError(fault(where, self.wants, value))
+        if not self.min_items <= len(value) <= self.MAX_ITEMS:
+            raise ValueError(fault(where, self.wants, value))
+        found: dict[str, dict[str, Any]] = {}
+        for index, item in enumerate(value):
+            factor = self.item.check(item, f"{where}[{index}]")
+            found.setdefault(factor["type"], factor)
+        return list(found.values())
+
+
+# Source: RFC 3986, section 2: all that a URI consists of. Whatever is not in it has to be percent-encoded.
+_URL_CHARS: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
+_URL: Final = re.compile(
+    r"https?://(?:[^/?#@\[\]]*@)?(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-._~%!$&'()*+,;=]{1,253})(?::[0-9]{1,5})?(?:[/?#].*)?",
+    re.IGNORECASE,
+)
+
+
+class Url:
+    """An absolute http or https URL."""
+
+    __slots__ = ("max_chars", "wants")
+
+    def __init__(self, max_chars: int) -> None:
+        self.max_chars = max_chars
+        self.wants = f"an absolute http or https URL of at most {max_chars} characters"
+
+    def check(self, value: Any, where: str) -> str:
+        """See `Kind.check`."""
+        if type(value) is not str:
+            raise TypeError(fault(where, self.wants, value))
+        if len(value) > self.max_chars:
+            raise ValueError(fault(where, self.wants, value))
+        if _URL_CHARS.fullmatch(value) is None:
+            raise ValueError(
+                f"{fault(where, self.wants, value)}; percent-encode what is not ASCII, space and quotes too"
+            )
+        if _URL.fullmatch(value) is None:
+            raise ValueError(fault(where, self.wants, value))
+        return value
