@@ -28,12 +28,16 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A tenant's ordered bindings for post-login, with its settings. Secrets are by action, then by name."""
+    """A tenant's ordered bindings for post-login, with its settings. Secrets are by action, then by name.
+
+    `digest` is the fingerprint of all that, by which a suspended flow is found again after another was deployed.
+    """
 
     tenant: str
     settings: Settings
     bindings: tuple[Binding, ...] = ()
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: NO_SECRETS, repr=False)
+    digest: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,30 @@ class OnChange(Protocol):
 
     def __call__(self, event: str, fields: Mapping[str, Any], /) -> None:
         """Take one event."""
+
+
+class SuspendedFlows(Protocol):
+    """What replicas share about suspended flows: which continuations were used, and what was deployed before.
+
+    A continuation is claimed before its flow goes on, and spent before the answer is given, so that it leads to one
+    decision; a claim that is never spent, because its daemon died, lapses. Every method raises CatalogError when the
+    store cannot be used: then nothing may go on.
+    """
+
+    async def claim(self, name: bytes, expires_at_ms: int, now_ms: int, until_ms: int) -> bool:
+        """Claim a continuation until an instant; False when it is spent, or claimed by another."""
+
+    async def spend(self, name: bytes, until_ms: int) -> bool:
+        """Use up what was claimed until that instant, for good; False when another has claimed it since."""
+
+    async def release(self, name: bytes, until_ms: int) -> None:
+        """Give a claim back: nothing was decided."""
+
+    async def find(self, tenant: str, digest: bytes) -> Definition | None:
+        """Return what the tenant's flow was when it had this digest; None when that is not kept."""
+
+    async def close(self) -> None:
+        """Release the store."""
 
 
 class Catalog(Protocol):

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import json
 import os
 import sqlite3
 import time
@@ -20,9 +18,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from runtime.catalog import store
+from runtime.catalog import rows, store, suspended
 from runtime.catalog.base import EMPTY, Binding, Definition, Flow, OnChange, Snapshot
-from runtime.core.model import Experience, Merge, OnError, Policy, Settings
+from runtime.core.model import OnError, Settings
 from runtime.errors import CatalogError, CatalogUnavailable
 
 # How long a writer waits for another writer. An apply of ten thousand tenants holds the lock for a few seconds.
@@ -67,9 +65,9 @@ def apply(
 
 
 def _write(connection: sqlite3.Connection, wanted: Mapping[str, Definition], prune: bool) -> ApplyResult:
-    rows = connection.execute("SELECT tenant, digest FROM tenants WHERE settings IS NOT NULL")
-    present: dict[str, bytes] = dict(rows.fetchall())
-    digests = {tenant: _digest(definition.flow) for tenant, definition in wanted.items()}
+    found = connection.execute("SELECT tenant, digest FROM tenants WHERE settings IS NOT NULL")
+    present: dict[str, bytes] = dict(found.fetchall())
+    digests = {tenant: rows.digest(definition.flow) for tenant, definition in wanted.items()}
     created = tuple(sorted(wanted.keys() - present.keys()))
     changed = tuple(sorted(t for t in wanted.keys() & present.keys() if digests[t] != present[t]))
     pruned = tuple(sorted(present.keys() - wanted.keys())) if prune else ()
@@ -80,13 +78,17 @@ def _write(connection: sqlite3.Connection, wanted: Mapping[str, Definition], pru
         connection.execute(
             "INSERT INTO applies VALUES (?, randomblob(16), CAST(strftime('%s', 'now') AS INTEGER))", (revision,)
         )
+        for tenant in changed:
+            suspended.keep(connection, tenant)
         for tenant in (*created, *changed):
             _replace(connection, wanted[tenant], digests[tenant], revision)
         for tenant in pruned:
             _clear(connection, tenant)
+            suspended.forget(connection, tenant)
             connection.execute(
                 "UPDATE tenants SET settings = NULL, digest = NULL, changed_in = ? WHERE tenant = ?", (revision, tenant)
             )
+    suspended.prune(connection)
     return ApplyResult(revision, created, changed, unchanged, pruned)
 
 
@@ -101,7 +103,7 @@ def _replace(connection: sqlite3.Connection, definition: Definition, digest: byt
     connection.execute(
         "INSERT INTO tenants VALUES (?, ?, ?, ?) ON CONFLICT (tenant) DO UPDATE "
         "SET settings = excluded.settings, digest = excluded.digest, changed_in = excluded.changed_in",
-        (flow.tenant, _settings_text(flow.settings), digest, revision),
+        (flow.tenant, rows.settings_text(flow.settings), digest, revision),
     )
     connection.executemany(
         "INSERT INTO revisions VALUES (?, ?) ON CONFLICT DO NOTHING", sorted(definition.sources.items())
@@ -117,25 +119,6 @@ def _replace(connection: sqlite3.Connection, definition: Definition, digest: byt
         "INSERT INTO secrets VALUES (?, ?, ?, ?)",
         [(flow.tenant, action, name, value) for action, named in flow.secrets.items() for name, value in named.items()],
     )
-
-
-def _settings_text(settings: Settings) -> str:
-    return json.dumps(
-        {
-            "experience": settings.experience.value,
-            "policy": settings.policy.value,
-            "factors": settings.factors,
-            "merge": settings.merge.value,
-            "none_lifts_adaptive": settings.none_lifts_adaptive,
-        }
-    )
-
-
-def _digest(flow: Flow) -> bytes:
-    """Fingerprint everything that an apply writes for a tenant, to tell a change from a repetition."""
-    secrets = {action: dict(sorted(named.items())) for action, named in sorted(flow.secrets.items())}
-    bindings = [(b.action, b.revision, b.on_error.value, b.timeout_us) for b in flow.bindings]
-    return hashlib.sha256(json.dumps([_settings_text(flow.settings), bindings, secrets]).encode()).digest()
 
 
 @dataclass(slots=True)
@@ -192,14 +175,12 @@ def _update(connection: sqlite3.Connection, image: _Image | None, since: int, re
     query = f"SELECT sha256, source FROM revisions WHERE sha256 IN (SELECT sha256 FROM bindings WHERE {affected})"
     for sha256, source in connection.execute(query, (since,)):
         if sha256 not in sources:
-            if hashlib.sha256(source.encode()).hexdigest() != sha256:
-                raise ValueError(f"revision {sha256} does not match its source")
-            sources[sha256] = before.sources.get(sha256, source)
+            sources[sha256] = before.sources.get(sha256) or rows.source_of(sha256, source)
 
     changed = removed = 0
     known: dict[str, Settings] = {}
-    query = "SELECT tenant, settings FROM tenants WHERE changed_in > ? ORDER BY 1"
-    for tenant, text in connection.execute(query, (since,)):
+    query = "SELECT tenant, settings, digest FROM tenants WHERE changed_in > ? ORDER BY 1"
+    for tenant, text, digest in connection.execute(query, (since,)):
         old = before.tenants.get(tenant)
         if old is not None and not whole:
             for binding in old.bindings:
@@ -210,8 +191,8 @@ def _update(connection: sqlite3.Connection, image: _Image | None, since: int, re
             removed += tenants.pop(tenant, None) is not None
             continue
         if text not in known:
-            known[text] = _settings(text)
-        flow = Flow(tenant, known[text], tuple(bindings.get(tenant, ())), _frozen(secrets.get(tenant, {})))
+            known[text] = rows.settings_of(text)
+        flow = Flow(tenant, known[text], tuple(bindings.get(tenant, ())), rows.frozen(secrets.get(tenant, {})), digest)
         changed += flow != old
         # The old object when it is equal, so that whoever compares identities sees no change.
         tenants[tenant] = old if old is not None and flow == old else flow
@@ -221,21 +202,6 @@ def _update(connection: sqlite3.Connection, image: _Image | None, since: int, re
         sources[sha256]  # a KeyError here is a binding without its source
     snapshot = Snapshot(revision, MappingProxyType(tenants), MappingProxyType(sources))
     return _Image(snapshot, apply_id, changed, removed, uses)
-
-
-def _settings(text: str) -> Settings:
-    row = json.loads(text)
-    return Settings(
-        Experience(row["experience"]),
-        Policy(row["policy"]),
-        tuple(row["factors"]),
-        Merge(row["merge"]),
-        bool(row["none_lifts_adaptive"]),
-    )
-
-
-def _frozen(secrets: dict[str, dict[str, str]]) -> Mapping[str, Mapping[str, str]]:
-    return MappingProxyType({action: MappingProxyType(named) for action, named in secrets.items()})
 
 
 def _ignore(event: str, fields: Mapping[str, Any], /) -> None:

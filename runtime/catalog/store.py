@@ -42,6 +42,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE secrets (tenant TEXT NOT NULL REFERENCES tenants, action TEXT NOT NULL, name TEXT NOT NULL, "
         "value TEXT NOT NULL, PRIMARY KEY (tenant, action, name)) WITHOUT ROWID",
     ),
+    (
+        # What applies replaced, kept for logins that were suspended before: such a login goes on with the flow that it
+        # began with. Sources are in `revisions`.
+        "CREATE TABLE superseded (tenant TEXT NOT NULL, digest BLOB NOT NULL, replaced_at INTEGER NOT NULL, "
+        "flow TEXT NOT NULL, PRIMARY KEY (tenant, digest)) WITHOUT ROWID",
+        "CREATE INDEX superseded_by_age ON superseded (replaced_at)",
+        # Continuations in use, by their random name, and used ones, which are claimed by nobody any more.
+        "CREATE TABLE continuations (name BLOB PRIMARY KEY, expires_at_ms INTEGER NOT NULL, "
+        "claimed_until_ms INTEGER) WITHOUT ROWID",
+        "CREATE INDEX continuations_by_expiry ON continuations (expires_at_ms)",
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 
@@ -232,6 +243,19 @@ def reading(path: Path, timeout_s: float) -> Iterator[sqlite3.Connection]:
                 raise CatalogError(
                     [f"the store {path} was written while it could not be locked; it will be read again"]
                 )
+
+
+@contextlib.contextmanager
+def writing(path: Path, timeout_s: float) -> Iterator[sqlite3.Connection]:
+    """Open an existing file for a block that writes it in one transaction. Raises: CatalogError."""
+    with errors_of(path):
+        if not path.exists():
+            raise CatalogUnavailable([f"the store {path} is gone; apply again, or put it back"])
+        with contextlib.closing(connect(path, "rw", timeout_s)) as connection:
+            if version_of(connection, path) < SCHEMA_VERSION:
+                prepare(path, timeout_s)
+            with transaction(connection, "BEGIN IMMEDIATE"):
+                yield connection
 
 
 def _open(path: Path, timeout_s: float) -> tuple[sqlite3.Connection, int, bool]:

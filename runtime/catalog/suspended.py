@@ -1,0 +1,153 @@
+"""What the store keeps for suspended logins: flows that were deployed before, and continuations that were used.
+
+It knows SQL. It must not know tokens or how a flow goes on. Called by `sqlite` as it applies, and by the flow runner
+for each login that goes on: such logins are as rare as people at a second factor, so each of them may touch the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from runtime.catalog import rows, store
+from runtime.catalog.base import Binding, Definition, Flow
+from runtime.config import MAX_LIFETIME_S
+from runtime.core.model import OnError
+from runtime.errors import CatalogError
+
+T = TypeVar("T")
+
+# Of one tenant. Whoever deploys more often than this while a login waits has its user begin again.
+SUPERSEDED_MAX = 100
+# Replicas' clocks may differ: a name is kept longer than any of them would accept its token.
+_SLACK_S = 3600
+_PRUNED_AT_ONCE = 100
+
+
+def keep(connection: sqlite3.Connection, tenant: str) -> None:
+    """Keep a tenant's flow as it is, before it is replaced. In the transaction of an apply."""
+    settings, digest = connection.execute("SELECT settings, digest FROM tenants WHERE tenant = ?", (tenant,)).fetchone()
+    query = "SELECT action, sha256, on_error, timeout_us FROM bindings WHERE tenant = ? ORDER BY position"
+    bindings = connection.execute(query, (tenant,)).fetchall()
+    secrets: dict[str, dict[str, str]] = {}
+    query = "SELECT action, name, value FROM secrets WHERE tenant = ?"
+    for action, name, value in connection.execute(query, (tenant,)):
+        secrets.setdefault(action, {})[name] = value
+    text = json.dumps({"settings": settings, "bindings": bindings, "secrets": secrets})
+    connection.execute(
+        "INSERT INTO superseded VALUES (?, ?, CAST(strftime('%s', 'now') AS INTEGER), ?) "
+        "ON CONFLICT (tenant, digest) DO UPDATE SET replaced_at = excluded.replaced_at",
+        (tenant, digest, text),
+    )
+    connection.execute(
+        "DELETE FROM superseded WHERE tenant = ? AND digest NOT IN "
+        "(SELECT digest FROM superseded WHERE tenant = ? ORDER BY replaced_at DESC LIMIT ?)",
+        (tenant, tenant, SUPERSEDED_MAX),
+    )
+
+
+def forget(connection: sqlite3.Connection, tenant: str) -> None:
+    """Keep nothing of a tenant that is removed: its suspended logins end with it."""
+    connection.execute("DELETE FROM superseded WHERE tenant = ?", (tenant,))
+
+
+def prune(connection: sqlite3.Connection) -> None:
+    """Drop what no living continuation can ask for: old secrets are in it."""
+    connection.execute(
+        "DELETE FROM superseded WHERE replaced_at < CAST(strftime('%s', 'now') AS INTEGER) - ?",
+        (MAX_LIFETIME_S + _SLACK_S,),
+    )
+
+
+class SqliteSuspendedFlows:
+    """The SuspendedFlows of one SQLite file. All work runs on a thread of its own."""
+
+    def __init__(self, path: str | os.PathLike[str], *, timeout_s: float = 1.0) -> None:
+        self._path = Path(path)
+        self._timeout_s = timeout_s
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="suspended")
+
+    async def claim(self, name: bytes, expires_at_ms: int, now_ms: int, until_ms: int) -> bool:
+        """Claim a continuation until an instant; False when it is spent, or claimed by another."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            connection.execute(
+                "DELETE FROM continuations WHERE name IN "
+                "(SELECT name FROM continuations WHERE expires_at_ms < ? LIMIT ?)",
+                (now_ms - _SLACK_S * 1000, _PRUNED_AT_ONCE),
+            )
+            # A spent one has no instant, so no comparison with it is true.
+            done = connection.execute(
+                "INSERT INTO continuations VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
+                "SET claimed_until_ms = excluded.claimed_until_ms WHERE claimed_until_ms < ?",
+                (name, expires_at_ms, until_ms, now_ms),
+            )
+            return done.rowcount == 1
+
+        return await self._write(work)
+
+    async def spend(self, name: bytes, until_ms: int) -> bool:
+        """Use up what was claimed until that instant, for good; False when another has claimed it since."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            done = connection.execute(
+                "UPDATE continuations SET claimed_until_ms = NULL WHERE name = ? AND claimed_until_ms = ?",
+                (name, until_ms),
+            )
+            return done.rowcount == 1
+
+        return await self._write(work)
+
+    async def release(self, name: bytes, until_ms: int) -> None:
+        """Give a claim back: nothing was decided."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM continuations WHERE name = ? AND claimed_until_ms = ?", (name, until_ms))
+
+        await self._write(work)
+
+    async def find(self, tenant: str, digest: bytes) -> Definition | None:
+        """Return what the tenant's flow was when it had this digest; None when that is not kept."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._find, tenant, digest)
+
+    async def close(self) -> None:
+        """Let the thread go; a disk that hangs is not waited for."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._in_transaction, work)
+
+    def _in_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with store.writing(self._path, self._timeout_s) as connection:
+            return work(connection)
+
+    def _find(self, tenant: str, digest: bytes) -> Definition | None:
+        with store.reading(self._path, self._timeout_s) as connection:
+            query = "SELECT flow FROM superseded WHERE tenant = ? AND digest = ?"
+            found = connection.execute(query, (tenant, digest)).fetchone()
+            if found is None:
+                return None
+            try:
+                return _definition(connection, tenant, digest, found[0])
+            except (ValueError, KeyError, TypeError) as error:
+                kind = type(error).__name__
+                message = f"the store {self._path} holds a superseded flow that this version cannot read ({kind})"
+                raise CatalogError([message]) from error
+
+
+def _definition(connection: sqlite3.Connection, tenant: str, digest: bytes, text: str) -> Definition:
+    row = json.loads(text)
+    bindings = tuple([Binding(action, sha, OnError(on_error), us) for action, sha, on_error, us in row["bindings"]])
+    sources = {}
+    for binding in bindings:
+        query = "SELECT source FROM revisions WHERE sha256 = ?"
+        (source,) = connection.execute(query, (binding.revision,)).fetchone()
+        sources[binding.revision] = rows.source_of(binding.revision, source)
+    flow = Flow(tenant, rows.settings_of(row["settings"]), bindings, rows.frozen(row["secrets"]), digest)
+    return Definition(flow, sources)

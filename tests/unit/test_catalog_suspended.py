@@ -1,0 +1,208 @@
+"""What the store keeps for suspended logins: each continuation is used once, and what was deployed before is found."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from runtime.catalog import rows, sqlite, store, suspended
+from runtime.catalog.base import Binding, Definition, Flow
+from runtime.catalog.suspended import SqliteSuspendedFlows
+from runtime.config import MAX_LIFETIME_S
+from runtime.core.model import OnError, Policy, Settings
+from runtime.errors import CatalogError, CatalogUnavailable
+
+NOW_MS = 1_800_000_000_000
+EXPIRES_MS = NOW_MS + 900_000
+UNTIL_MS = NOW_MS + 10_000
+NAME = b"n" * 16
+
+
+def define(tenant: str, source: str, secret: str = "s", policy: Policy = Policy.NEVER) -> Definition:
+    sha = hashlib.sha256(source.encode()).hexdigest()
+    flow = Flow(tenant, Settings(policy=policy), (Binding("a", sha, OnError.DENY, 7000),), {"a": {"KEY": secret}})
+    return Definition(flow, {sha: source})
+
+
+def alter(path: Path, statement: str, *values: object) -> list[tuple[object, ...]]:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        return connection.execute(statement, values).fetchall()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "store.db"
+    sqlite.apply(path, [define("acme", "one")])
+    return path
+
+
+@pytest.fixture
+async def flows(path: Path) -> AsyncIterator[SqliteSuspendedFlows]:
+    flows = SqliteSuspendedFlows(path)
+    yield flows
+    await flows.close()
+
+
+@pytest.fixture
+async def other(path: Path) -> AsyncIterator[SqliteSuspendedFlows]:
+    """A second replica."""
+    flows = SqliteSuspendedFlows(path)
+    yield flows
+    await flows.close()
+
+
+class TestContinuations:
+    async def test_a_name_is_spent_once(self, flows: SqliteSuspendedFlows, other: SqliteSuspendedFlows) -> None:
+        """What one replica has spent, no replica can claim, at any time before it is forgotten."""
+        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        assert await flows.spend(NAME, UNTIL_MS)
+        for replica in (flows, other):
+            assert not await replica.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+            assert not await replica.claim(NAME, EXPIRES_MS, EXPIRES_MS + 60_000, EXPIRES_MS + 70_000)
+        assert await other.claim(b"m" * 16, EXPIRES_MS, NOW_MS, UNTIL_MS)
+
+    async def test_of_concurrent_claims_one_wins(
+        self, flows: SqliteSuspendedFlows, other: SqliteSuspendedFlows
+    ) -> None:
+        """Twenty claims at once over two replicas: one is granted."""
+        replicas = [flows, other] * 10
+        granted = await asyncio.gather(*(r.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS) for r in replicas))
+        assert sum(granted) == 1
+
+    async def test_a_released_name_can_be_claimed_again(self, flows: SqliteSuspendedFlows) -> None:
+        """A leg that led to no decision leaves its continuation usable."""
+        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        await flows.release(NAME, UNTIL_MS)
+        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+
+    async def test_a_claim_lapses(self, flows: SqliteSuspendedFlows, other: SqliteSuspendedFlows) -> None:
+        """When a daemon died in the middle, its claim lasts until its instant and no longer."""
+        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        assert not await other.claim(NAME, EXPIRES_MS, UNTIL_MS, UNTIL_MS + 10_000)
+        assert await other.claim(NAME, EXPIRES_MS, UNTIL_MS + 1, UNTIL_MS + 10_000)
+
+    async def test_who_comes_too_late_has_lost_its_claim(
+        self, flows: SqliteSuspendedFlows, other: SqliteSuspendedFlows
+    ) -> None:
+        """A daemon that stood still beyond its claim can neither spend nor release what another has claimed since."""
+        later_ms = UNTIL_MS + 10_000
+        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        assert await other.claim(NAME, EXPIRES_MS, UNTIL_MS + 1, later_ms)
+        assert not await flows.spend(NAME, UNTIL_MS)
+        await flows.release(NAME, UNTIL_MS)
+        assert await other.spend(NAME, later_ms)
+        await flows.release(NAME, UNTIL_MS)
+        assert not await flows.claim(NAME, EXPIRES_MS, later_ms + 1, later_ms + 2)
+
+    async def test_spent_names_outlive_the_process(self, path: Path, flows: SqliteSuspendedFlows) -> None:
+        """A restart, and an apply, forget no spent name."""
+        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        assert await flows.spend(NAME, UNTIL_MS)
+        await flows.close()
+        sqlite.apply(path, [define("acme", "two")])
+        again = SqliteSuspendedFlows(path)
+        assert not await again.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        await again.close()
+
+    async def test_names_go_when_no_replica_would_take_them(self, path: Path, flows: SqliteSuspendedFlows) -> None:
+        """The table is as long as continuations live: an hour after its expiry a name goes with the next claim."""
+        await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        await flows.claim(b"m" * 16, EXPIRES_MS, EXPIRES_MS + 3_600_000, UNTIL_MS)
+        assert alter(path, "SELECT count(*) FROM continuations") == [(2,)]
+        await flows.claim(b"o" * 16, EXPIRES_MS, EXPIRES_MS + 3_600_001, UNTIL_MS)
+        assert alter(path, "SELECT name FROM continuations") == [(b"o" * 16,)]
+
+    async def test_a_store_that_cannot_be_written_grants_nothing(self, path: Path, tmp_path: Path) -> None:
+        """Gone, locked or damaged: there is no claim and no silence, but an error."""
+        flows = SqliteSuspendedFlows(path, timeout_s=0.05)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            with pytest.raises(CatalogError, match="is locked by another process"):
+                await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        await flows.close()
+        gone = SqliteSuspendedFlows(tmp_path / "none.db")
+        with pytest.raises(CatalogUnavailable, match="is gone"):
+            await gone.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        assert not (tmp_path / "none.db").exists()
+        await gone.close()
+
+
+class TestSuperseded:
+    async def test_what_was_replaced_is_found(self, path: Path, flows: SqliteSuspendedFlows) -> None:
+        """After two applies each earlier flow is found by its digest, with sources, secrets and settings."""
+        first = define("acme", "one")
+        second = define("acme", "two", "t", Policy.ALWAYS)
+        sqlite.apply(path, [second])
+        sqlite.apply(path, [define("acme", "three")])
+        for definition in (first, second):
+            digest = rows.digest(definition.flow)
+            found = await flows.find("acme", digest)
+            assert found is not None
+            assert (found.flow, dict(found.sources)) == (definition.flow, dict(definition.sources))
+            assert found.flow.digest == digest
+            assert "KEY" in found.flow.secrets["a"]
+        assert await flows.find("acme", b"?" * 32) is None
+        assert await flows.find("beta", rows.digest(first.flow)) is None
+
+    async def test_a_reader_knows_the_digest_of_what_is_deployed(self, path: Path) -> None:
+        """A flow of a snapshot carries the digest by which it is found once it is replaced."""
+        with store.reading(path, 1.0) as connection:
+            image = sqlite.read(connection, None, path)
+        assert image is not None
+        assert image.snapshot.tenants["acme"].digest == rows.digest(define("acme", "one").flow)
+
+    async def test_a_removed_tenant_leaves_nothing(self, path: Path, flows: SqliteSuspendedFlows) -> None:
+        """Removing a tenant removes its superseded flows and their secrets."""
+        digest = rows.digest(define("acme", "one").flow)
+        sqlite.apply(path, [define("acme", "two", "hush")])
+        sqlite.apply(path, [define("beta", "one")], prune=True)
+        assert await flows.find("acme", digest) is None
+        assert alter(path, "SELECT count(*) FROM superseded") == [(0,)]
+
+    async def test_what_no_continuation_can_ask_for_is_pruned(self, path: Path, flows: SqliteSuspendedFlows) -> None:
+        """A superseded flow goes with the first apply after the longest life of a continuation, and not before."""
+        digest = rows.digest(define("acme", "one").flow)
+        sqlite.apply(path, [define("acme", "two")])
+        alter(path, "UPDATE superseded SET replaced_at = replaced_at - ?", MAX_LIFETIME_S)
+        sqlite.apply(path, [define("acme", "two")])
+        assert await flows.find("acme", digest) is not None
+        alter(path, "UPDATE superseded SET replaced_at = replaced_at - 3700")
+        sqlite.apply(path, [define("acme", "two")])
+        assert await flows.find("acme", digest) is None
+
+    async def test_the_newest_are_kept(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A tenant that is deployed without end keeps a bounded number of earlier flows, the newest."""
+        monkeypatch.setattr(suspended, "SUPERSEDED_MAX", 2)
+        for at in range(5):
+            sqlite.apply(path, [define("acme", f"x = {at}")])
+            alter(path, "UPDATE superseded SET replaced_at = replaced_at - 10")
+        kept = {row[0] for row in alter(path, "SELECT digest FROM superseded")}
+        assert kept == {rows.digest(define("acme", f"x = {at}").flow) for at in (2, 3)}
+
+    async def test_a_damaged_row_is_an_error(self, path: Path, flows: SqliteSuspendedFlows) -> None:
+        """What cannot be read is said, without what it holds."""
+        digest = rows.digest(define("acme", "one").flow)
+        sqlite.apply(path, [define("acme", "two")])
+        alter(path, "UPDATE superseded SET flow = '{\"secret\": 1}'")
+        with pytest.raises(CatalogError, match=r"superseded flow that this version cannot read \(KeyError\)$"):
+            await flows.find("acme", digest)
+
+    async def test_an_older_store_is_taken_along(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A store of the version before is migrated in place, by whoever opens it first, and keeps its tenants."""
+        path = tmp_path / "old.db"
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "MIGRATIONS", store.MIGRATIONS[:1])
+            patch.setattr(store, "SCHEMA_VERSION", 1)
+            store.prepare(path, 1.0)
+            assert alter(path, "PRAGMA user_version") == [(1,)]
+        flows = SqliteSuspendedFlows(path)
+        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        assert alter(path, "PRAGMA user_version") == [(store.SCHEMA_VERSION,)]
+        await flows.close()
