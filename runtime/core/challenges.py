@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from runtime.core import policy
 from runtime.core.model import Command, Experience, Facts, Merge, Settings
-from runtime.core.resolution import Failure, Gateway, back_channel, is_enrolled, servable_factors
+from runtime.core.resolution import INDEPENDENT, Failure, Gateway, back_channel, is_enrolled, servable_factors
 
 # Commands of this family in one flow, over all of its actions; the next one is an error.
 MAX_COMMANDS: Final = 4
@@ -33,8 +33,9 @@ TYPES: Final = (
 _PHONE: Final = ("sms", "voice")
 # No enrolment of email exists: a verified address is one.
 _NOT_ENROLABLE: Final = frozenset({"email"})
-# They lean on another factor, so they are never the first one.
+# They lean on a factor that stands alone, so they are never the first one. Source: MFA semantics, sections 2, 9 and 10.
 _NEVER_FIRST: Final = frozenset({"webauthn-platform", "recovery-code"})
+_STANDS_ALONE: Final = INDEPENDENT | {"phone"}
 
 OPS: Final[dict[str, tuple[Literal["challenge", "enroll"], bool]]] = {
     "authentication.challenge_with": ("challenge", False),
@@ -141,18 +142,20 @@ def plan(
     if failure is not None:
         return Plan(failure=failure)
     browser = not back_channel(facts.protocol)
+    servable = servable_factors(browser, gateway)
     steps: list[Step] = []
     ignored: list[tuple[str, Ignored]] = []
     for ask in asks:
         if ask.kind == "challenge":
-            if any(factor.type in completed for factor in ask.factors):
+            if _satisfied(ask, completed, steps):
                 continue
-            usable, dropped = _challengeable(ask, settings, facts, servable_factors(browser, gateway))
+            usable, dropped = _challengeable(ask, settings, facts, servable)
         else:
             # A screen earlier in this queue will have been completed by then.
             if not completed and not steps and facts.enrolled != ():
                 return Plan(failure=Failure.CHALLENGE_FIRST, ignored=tuple(ignored))
-            usable, dropped = _enrolable(ask, settings, facts, servable_factors(browser, gateway))
+            held = (*(facts.enrolled or ()), *completed, *_certain(steps))
+            usable, dropped = _enrolable(ask, settings, held, servable)
         ignored += dropped
         if not usable:
             return Plan(failure=Failure.NO_USABLE_FACTOR, ignored=tuple(ignored))
@@ -175,6 +178,25 @@ def _refused(asks: Sequence[Ask], used: int, settings: Settings, gateway: Gatewa
     return None
 
 
+def _types(step: Step) -> set[str]:
+    return {factor.type for factor in step.usable}
+
+
+def _satisfied(ask: Ask, completed: tuple[str, ...], steps: Iterable[Step]) -> bool:
+    """Tell whether a challenge shows no screen: one of its factors was presented, or is on an earlier screen for sure.
+
+    Whether a factor presented before is ignored or satisfies the command is not clear in the reference (section 8 and
+    section 14, row 5): it satisfies.
+    """
+    named = {factor.type for factor in ask.factors}
+    return not named.isdisjoint(completed) or any(_types(step) <= named for step in steps)
+
+
+def _certain(steps: Iterable[Step]) -> Iterable[str]:
+    """List the factors that the user will have presented or enrolled by the screens before, whatever is picked."""
+    return [factor.type for step in steps if len(step.usable) == 1 for factor in step.usable]
+
+
 def _cannot_show(browser: bool, facts: Facts, gateway: Gateway) -> Failure | None:
     if browser:
         return Failure.INTERACTION_REQUIRED if "none" in facts.prompt else None
@@ -184,9 +206,12 @@ def _cannot_show(browser: bool, facts: Facts, gateway: Gateway) -> Failure | Non
 
 
 def _enabled(factor: FactorRequest, settings: Settings) -> FactorRequest | None:
-    """Return the factor as the tenant's toggles leave it; None when they leave nothing."""
+    """Return the factor as the tenant's toggles leave it; None when they leave nothing.
+
+    A toggle for Duo means the provider, which no command can name.
+    """
     if factor.type != "phone":
-        return factor if factor.type in settings.factors else None
+        return factor if factor.type in settings.factors and factor.type in TYPES else None
     methods = [name for name in _PHONE if name in settings.factors]
     if not methods:
         return None
@@ -230,19 +255,20 @@ def _has(name: str, facts: Facts) -> bool:
     return facts.enrolled is None or is_enrolled(name, facts.enrolled)
 
 
-def _enrolable(ask: Ask, settings: Settings, facts: Facts, servable: frozenset[str]) -> _Sorted:
+def _enrolable(ask: Ask, settings: Settings, held: tuple[str, ...], servable: frozenset[str]) -> _Sorted:
+    """Sort out what can be enrolled. `held`: enrolled, or presented or enrolled in this flow."""
     usable: list[FactorRequest] = []
     ignored: list[tuple[str, Ignored]] = []
-    enrolled = facts.enrolled or ()
+    first = _STANDS_ALONE.isdisjoint(held)
     for asked in _once(ask.factors):
         factor = _enabled(asked, settings)
         if factor is None:
             ignored.append((asked.type, Ignored.DISABLED))
-        elif factor.type in _NOT_ENROLABLE or (factor.type in _NEVER_FIRST and not enrolled):
+        elif factor.type in _NOT_ENROLABLE or (factor.type in _NEVER_FIRST and first):
             ignored.append((factor.type, Ignored.NOT_ENROLABLE))
         elif not _servable(factor, servable):
             ignored.append((factor.type, Ignored.NOT_SERVABLE))
-        elif is_enrolled(factor.type, enrolled):
+        elif is_enrolled(factor.type, held):
             ignored.append((factor.type, Ignored.ALREADY_ENROLLED))
         else:
             usable.append(factor)
