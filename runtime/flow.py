@@ -7,74 +7,26 @@ is made. Called by the rpc service, and by `runtime.local` for the commands that
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import struct
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from vestibule.worker.v1 import worker_pb2
-
-from runtime import login_line, loss, replay
-from runtime.aftermath import Aftermath, End
-from runtime.core.aggregate import ends_flow
-from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, UnknownTenant, WorkerError, WorkerLost
+from runtime import login_line
+from runtime.errors import DeadlineExceeded, UnknownTenant, WorkerError
 from runtime.gateway import resolution
-from runtime.metrics import KillReason
 from runtime.plan import Plan
-from runtime.workers import reply
-from runtime.workers.watchdog import START_NS, Watchdog
-from runtime.workers.worker import WorkerKilled
+from runtime.steps import MARGIN_US, StepRunner
 from sandbox import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from runtime.answers import Answer
     from runtime.catalog.base import Catalog, Flow, Snapshot
     from runtime.config import Config
-    from runtime.core.model import Execution
     from runtime.log import Log, LoginLog
     from runtime.metrics import Metrics
+    from runtime.steps import Asked
     from runtime.workers.pool import Pool
     from runtime.workers.worker import Worker
-
-COMPILE_BUDGET_NS: Final = 3_200_000_000
-"""A little above the worker's own, which gives the better message."""
-TEARDOWN_BUDGET_NS: Final = 200_000_000
-# Time to encode and send the answer before the caller's deadline.
-_MARGIN_US: Final = 5_000
-# More than a tenant's idle workers and the blank ones together. Beyond it, dying early is what workers do on this host.
-_UNBEGUN_MAX: Final = 32
-_NONCES: Final = struct.Struct("<64Q")
-
-
-class Ran:
-    """What a flow did: one execution for each binding, and their times.
-
-    `steps` holds the `count` reports when all were read from one reply. `waited_s` is the time it stood in a queue.
-    """
-
-    __slots__ = ("count", "cpu_us", "executions", "steps", "waited_s", "wall_us")
-
-    def __init__(self) -> None:
-        self.waited_s = 0.0
-        self.executions: list[Execution] = []
-        self.steps: bytes | None = None
-        self.count = 0
-        self.wall_us: Sequence[int] = ()
-        self.cpu_us: Sequence[int] = ()
-
-
-@dataclass(slots=True)
-class _Asked:
-    """A question that a worker has been sent."""
-
-    worker: Worker
-    nonce: int
-    start: int
-    future: asyncio.Future[bytes]
 
 
 class FlowRunner:
@@ -83,29 +35,20 @@ class FlowRunner:
     def __init__(
         self, catalog: Catalog, pool: Pool, metrics: Metrics, config: Config, log: Log, login_log: LoginLog
     ) -> None:
-        sandbox = config.sandbox
         self._catalog = catalog
         self._pool = pool
         self._metrics = metrics
         self._login_log = login_log
-        self._action_timeout_us = sandbox.action_timeout_ms * 1000
-        self._flow_timeout_us = sandbox.flow_timeout_ms * 1000
-        self._grace_ns = sandbox.kill_grace_ms * 1_000_000
-        self._output_bytes = sandbox.output_bytes
-        self._queue_wait_s = config.pool.queue_wait_ms / 1000
+        self._action_timeout_us = config.sandbox.action_timeout_ms * 1000
         self._plans: dict[str, Plan] = {}
-        self._watchdog = Watchdog(asyncio.get_running_loop(), self._grace_ns, COMPILE_BUDGET_NS, TEARDOWN_BUDGET_NS)
-        self._orphans: set[asyncio.Task[None]] = set()
-        self._nonces: list[int] = []
-        self._aftermath = Aftermath(log, sandbox.output_bytes)
+        self.steps = StepRunner(pool, metrics, config, log)
+        self._flow_timeout_us = self.steps.flow_timeout_us
+        self._unwatch = self.steps.watchdog.unwatch
         pool.prime = self._prime
 
     async def close(self) -> None:
         """Forget answers that nobody waits for any more, so that a cut drain ends; the pool kills their workers."""
-        for orphan in self._orphans:
-            orphan.cancel()
-        await asyncio.gather(*self._orphans, return_exceptions=True)
-        self._watchdog.close()
+        await self.steps.close()
 
     async def execute(
         self, tenant_id: str, request_id: str, event: bytes, deadline: float, gateway: bytes | None = None
@@ -138,18 +81,18 @@ class FlowRunner:
         # The usual login first, in a straight line, because every call costs: a warm worker is free, it answers, and an
         # earlier login ended with the same reports. Whatever is unusual goes on in `run`, from where it stands.
         clock_ns = time.time_ns()
-        budget_us = min(self._flow_timeout_us, (deadline_ns - started_ns) // 1000 - _MARGIN_US)
+        budget_us = min(self._flow_timeout_us, (deadline_ns - started_ns) // 1000 - MARGIN_US)
         if budget_us <= 0:
             raise DeadlineExceeded
         worker = self._pool.lease_nowait(tenant_id) if plan.bindings else None
-        first: _Asked | None = None
+        first: Asked | None = None
         answer: Answer | None = None
         if worker is not None:
-            first = self._ask(worker, plan, 0, event, budget_us, deadline_ns, clock_ns, noise[:16], started_ns)
+            first = self.steps.ask(worker, plan, 0, event, budget_us, deadline_ns, clock_ns, noise[:16], started_ns)
             try:
                 data = await first.future
             except asyncio.CancelledError:
-                self._abandon(worker)
+                self.steps.abandon(worker)
                 raise
             except WorkerError:
                 pass
@@ -159,14 +102,14 @@ class FlowRunner:
                     wall, cpu, steps = usual
                     answer = plan.answers.recall(steps, len(wall), event)
                     if answer is not None:
-                        self._watchdog.unwatch(worker)
+                        self._unwatch(worker)
                         self._pool.release(worker)
                         if len(wall) < len(answer.verdicts):
                             idle = (0,) * (len(answer.verdicts) - len(wall))
                             wall, cpu = (*wall, *idle), (*cpu, *idle)
         waited_s = 0.0
         if answer is None:
-            ran = await self.run(plan, event, deadline_ns, clock_ns, noise[:16], first)
+            ran = await self.steps.run(plan, event, deadline_ns, clock_ns, noise[:16], first)
             answer = plan.answers.decide(ran.steps, ran.count, ran.executions, event)
             wall, cpu, waited_s = ran.wall_us, ran.cpu_us, ran.waited_s
         wall_us = (time.monotonic_ns() - started_ns) // 1000
@@ -191,198 +134,6 @@ class FlowRunner:
             plan = self._plans[flow.tenant] = Plan(flow, snapshot.sources, self._action_timeout_us)
         return plan
 
-    async def run(
-        self,
-        plan: Plan,
-        event: bytes,
-        deadline_ns: int,
-        clock_ns: int,
-        seed: bytes,
-        first: _Asked | None = None,
-    ) -> Ran:
-        """Run the steps of a flow in order; there is one execution for each binding afterwards.
-
-        Args:
-            plan: the flow.
-            event: serialized PostLoginEvent.
-            deadline_ns: CLOCK_MONOTONIC instant by which the answer must be sent.
-            clock_ns: the executions' clock, nanoseconds since the epoch.
-            seed: 16 bytes for the executions' randomness.
-            first: a question that was answered, or failed, already.
-
-        Raises:
-            CapacityError, WorkerError, DeadlineExceeded: nothing was run, or nothing can be said about it.
-        """
-        bindings = plan.bindings
-        ran = Ran()
-        if not bindings:
-            ran.steps = b""
-        done = ran.executions
-        spent_us = 0
-        lost = unbegun = 0
-        while len(done) < len(bindings):
-            asked, first = first, None
-            if asked is None:
-                left_us = (deadline_ns - time.monotonic_ns()) // 1000 - _MARGIN_US
-                budget_us = min(self._flow_timeout_us - spent_us, left_us)
-                if budget_us <= 0:
-                    if not done:
-                        raise DeadlineExceeded
-                    loss.fill(done, bindings, loss.BUDGET_SPENT)
-                    break
-                try:
-                    worker = await self._lease(plan.flow.tenant, left_us / 1e6, ran)
-                except (CapacityError, WorkerError):
-                    if not done:
-                        raise
-                    # Some actions have run: what they asked for stands, and the others count as failed.
-                    loss.fill(done, bindings, loss.BUDGET_SPENT)
-                    break
-                asked = self._ask(
-                    worker,
-                    plan,
-                    len(done),
-                    event,
-                    budget_us,
-                    deadline_ns,
-                    clock_ns,
-                    seed,
-                    time.monotonic_ns(),
-                    replay.earlier(done),
-                )
-            before = len(done)
-            end = await self._settle(asked, plan, ran)
-            if ran.steps is not None:
-                return ran
-            if end is not End.RAN:
-                # Executions are pure, so a worker that died through no fault of the tenant's code costs one retry. One
-                # that never began costs half a second at most: another is tried while there is time.
-                self._metrics.flow_retried()
-                plan.forget()
-                lost += end is End.LOST
-                unbegun += end is End.UNBEGUN
-                if lost > 1 or unbegun > _UNBEGUN_MAX:
-                    if not done:
-                        raise WorkerLost(f"{lost + unbegun} workers died before the login could be decided")
-                    loss.fill(done, bindings, loss.WORKERS_DIED)
-                    break
-            spent_us += sum(execution.wall_us for execution in done[before:])
-            if done and ends_flow(done[-1]):
-                loss.skip(done, bindings)
-        ran.wall_us = [execution.wall_us for execution in done]
-        ran.cpu_us = [execution.cpu_us for execution in done]
-        return ran
-
-    async def _lease(self, tenant: str, left_s: float, ran: Ran) -> Worker:
-        worker = self._pool.lease_nowait(tenant)
-        if worker is None:
-            started_s = time.monotonic()
-            worker = await self._pool.lease(tenant, min(left_s, self._queue_wait_s))
-            ran.waited_s += time.monotonic() - started_s
-        return worker
-
-    def _ask(
-        self,
-        worker: Worker,
-        plan: Plan,
-        start: int,
-        event: bytes,
-        budget_us: int,
-        deadline_ns: int,
-        clock_ns: int,
-        seed: bytes,
-        now_ns: int,
-        earlier: bytes = b"",
-    ) -> _Asked:
-        """Send a leased worker the steps from `start` on, and let the watchdog see to the answer."""
-        nonce = self._next_nonce()
-        if worker.plan is plan and start == 0:
-            steps = plan.all_steps
-            hard_ns = budget_us * 1000 + 2 * self._grace_ns
-        else:
-            steps, with_sources = plan.steps(start, worker.revisions)
-            worker.plan = plan if start == 0 else None
-            hard_ns = budget_us * 1000 + 2 * self._grace_ns + (COMPILE_BUDGET_NS if with_sources else 0)
-        budgets_ns = plan.budgets_ns[start:] if start else plan.budgets_ns
-        first_look_ns = min(budgets_ns[0] + self._grace_ns, hard_ns, START_NS)
-        worker.started(nonce, budgets_ns, now_ns, first_look_ns, min(hard_ns, deadline_ns - now_ns))
-        worker.executions += 1
-        self._watchdog.watch(worker)
-        question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps, earlier)
-        return _Asked(worker, nonce, start, worker.ask(question))
-
-    def _next_nonce(self) -> int:
-        """Return a number that no worker can foretell; the kernel is asked once for many."""
-        if not self._nonces:
-            self._nonces.extend(_NONCES.unpack(os.urandom(_NONCES.size)))
-        return self._nonces.pop()
-
-    async def _settle(self, asked: _Asked, plan: Plan, ran: Ran) -> End:
-        """Append what came of a question: an execution for every step that its worker began.
-
-        Returns: how it ended; unless it RAN, the same step may be tried again.
-        """
-        done = ran.executions
-        worker = asked.worker
-        try:
-            data = await asked.future
-        except asyncio.CancelledError:
-            self._abandon(worker)
-            raise
-        except WorkerKilled as killed:
-            self._watchdog.unwatch(worker)
-            return self._aftermath.of_kill(killed.entry, worker, plan, done, asked.nonce)
-        except ProtocolViolation as violation:
-            self._watchdog.unwatch(worker)
-            self._aftermath.of_violation(worker, plan.bindings, done, violation)
-            return End.RAN
-        except WorkerLost:
-            self._watchdog.unwatch(worker)
-            return await self._aftermath.of_loss(worker, plan, done, asked.nonce)
-        self._watchdog.unwatch(worker)
-        try:
-            answer = reply.parse(data, asked.nonce, len(plan.bindings) - asked.start)
-            reported = reply.executions(answer, plan.bindings[asked.start :], self._output_bytes)
-            if any(ends_flow(execution) for execution in reported[:-1]):
-                raise ProtocolViolation("a worker ran on after the flow had ended")
-            if not reported:
-                raise ProtocolViolation("a worker reports no step at all")
-        except ProtocolViolation as violation:
-            worker.kill(KillReason.VIOLATION)
-            self._aftermath.of_violation(worker, plan.bindings, done, violation)
-            return End.RAN
-        done.extend(reported)
-        self._pool.release(worker, retire=answer.retire)
-        if ends_flow(done[-1]):
-            loss.skip(done, plan.bindings)
-        elif len(done) < len(plan.bindings):
-            # The worker stops early for one reason only: the flow's budget is used up.
-            loss.fill(done, plan.bindings, loss.BUDGET_SPENT)
-            return End.RAN
-        if asked.start == 0:
-            ran.steps = answer.key
-            ran.count = len(answer.steps)
-            ran.wall_us = [execution.wall_us for execution in done]
-            ran.cpu_us = [execution.cpu_us for execution in done]
-        return End.RAN
-
-    def _abandon(self, worker: Worker) -> None:
-        """The caller went away. The worker finishes, within its budgets, and goes back to the pool."""
-        future = worker.adopt()
-        if future is None:
-            self._watchdog.unwatch(worker)
-            self._pool.release(worker, retire=True)
-            return
-        task = asyncio.get_running_loop().create_task(self._finish(worker, future))
-        self._orphans.add(task)
-        task.add_done_callback(self._orphans.discard)
-
-    async def _finish(self, worker: Worker, future: asyncio.Future[bytes]) -> None:
-        with contextlib.suppress(WorkerError):
-            await future
-        self._watchdog.unwatch(worker)
-        self._pool.release(worker)
-
     async def _prime(self, worker: Worker) -> None:
         """Load a worker that was bound ahead of its tenant's next login."""
         snapshot = self._catalog.snapshot()
@@ -393,26 +144,9 @@ class FlowRunner:
         steps, _ = plan.steps(0, worker.revisions)
         fresh = not plan.compiled and not worker.executions
         try:
-            answer = await self.check(worker, steps, len(plan.bindings), return_code=fresh)
+            answer = await self.steps.check(worker, steps, len(plan.bindings), return_code=fresh)
         except WorkerError:
             plan.forget()
             raise
         if fresh and answer.codes:
             plan.keep(answer.codes)
-
-    async def check(self, worker: Worker, flow: bytes, count: int, *, return_code: bool = False) -> reply.Reply:
-        """Let a worker compile the steps of serialized FlowSteps and run none of them.
-
-        Raises: WorkerError: the worker did not survive it, or lies.
-        """
-        nonce = self._next_nonce()
-        question = worker_pb2.RunFlow(
-            nonce=nonce, check_only=True, budget_us=1, flow=flow, return_code=return_code
-        ).SerializeToString()
-        limit_ns = COMPILE_BUDGET_NS * max(count, 1)
-        worker.started(nonce, (), time.monotonic_ns(), COMPILE_BUDGET_NS, limit_ns)
-        self._watchdog.watch(worker)
-        try:
-            return reply.parse(await worker.ask(question), nonce, count)
-        finally:
-            self._watchdog.unwatch(worker)

@@ -101,7 +101,7 @@ async def _check_one(pool: Pool, runner: FlowRunner, label: str, source: str) ->
         return [Fault(f"{label}:{line}:1", "holds a lone surrogate, which is not text: remove it")]
     worker = await pool.lease("check", 10.0)
     try:
-        answer = await runner.check(worker, worker_pb2.FlowSteps(steps=[step]).SerializeToString(), 1)
+        answer = await runner.steps.check(worker, worker_pb2.FlowSteps(steps=[step]).SerializeToString(), 1)
     except WorkerError:
         return [Fault(f"{label}:1:1", "compiling this action killed its worker: it nests too deeply or is too large")]
     pool.release(worker, retire=answer.retire)
@@ -132,7 +132,7 @@ class Runner:
             plan = Plan(replace(self._flow, secrets=secrets), self._sources, self._timeout_us, line.handler)
             self._plans[key] = plan
         deadline_ns = time.monotonic_ns() + 300_000_000_000
-        ran = await self._runner.run(plan, line.event, deadline_ns, line.now_ns, line.seed)
+        ran = await self._runner.steps.run(plan, line.event, deadline_ns, line.now_ns, line.seed)
         return ran.executions
 
     async def decision(self, line: Line) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class Rig:
 
         async def executions() -> list[Execution]:
             deadline_ns = time.monotonic_ns() + 2_000_000_000
-            ran = await self.runner.run(self.plan, b"", deadline_ns, 0, bytes(16))
+            ran = await self.runner.steps.run(self.plan, b"", deadline_ns, 0, bytes(16))
             assert [e.wall_us for e in ran.executions] == list(ran.wall_us)
             return ran.executions
 

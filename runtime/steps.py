@@ -1,0 +1,307 @@
+"""The steps of one flow on workers: lease, ask, and an execution for each step, whatever becomes of a worker.
+
+Knows what each failure of a worker means for an execution. Must not know decisions, settings or gRPC. Called by the
+flow runner, and by `runtime.local` for the commands that run or check actions without a daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import struct
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from vestibule.worker.v1 import worker_pb2
+
+from runtime import loss, replay
+from runtime.aftermath import Aftermath, End
+from runtime.core.aggregate import ends_flow
+from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, WorkerError, WorkerLost
+from runtime.metrics import KillReason
+from runtime.workers import reply
+from runtime.workers.watchdog import START_NS, Watchdog
+from runtime.workers.worker import WorkerKilled
+from sandbox import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runtime.config import Config
+    from runtime.core.model import Execution
+    from runtime.log import Log
+    from runtime.metrics import Metrics
+    from runtime.plan import Plan
+    from runtime.workers.pool import Pool
+    from runtime.workers.worker import Worker
+
+COMPILE_BUDGET_NS: Final = 3_200_000_000
+"""A little above the worker's own, which gives the better message."""
+TEARDOWN_BUDGET_NS: Final = 200_000_000
+MARGIN_US: Final = 5_000
+"""Time to encode and send the answer before the caller's deadline."""
+# More than a tenant's idle workers and the blank ones together. Beyond it, dying early is what workers do on this host.
+_UNBEGUN_MAX: Final = 32
+_NONCES: Final = struct.Struct("<64Q")
+
+
+class Ran:
+    """What a flow did: one execution for each binding, and their times.
+
+    `steps` holds the `count` reports when all were read from one reply. `waited_s` is the time it stood in a queue.
+    """
+
+    __slots__ = ("count", "cpu_us", "executions", "steps", "waited_s", "wall_us")
+
+    def __init__(self) -> None:
+        self.waited_s = 0.0
+        self.executions: list[Execution] = []
+        self.steps: bytes | None = None
+        self.count = 0
+        self.wall_us: Sequence[int] = ()
+        self.cpu_us: Sequence[int] = ()
+
+
+@dataclass(slots=True)
+class Asked:
+    """A question that a worker has been sent."""
+
+    worker: Worker
+    nonce: int
+    start: int
+    future: asyncio.Future[bytes]
+
+
+class StepRunner:
+    """Runs steps. One per flow runner."""
+
+    def __init__(self, pool: Pool, metrics: Metrics, config: Config, log: Log) -> None:
+        sandbox = config.sandbox
+        self._pool = pool
+        self._metrics = metrics
+        self.flow_timeout_us = sandbox.flow_timeout_ms * 1000
+        self._grace_ns = sandbox.kill_grace_ms * 1_000_000
+        self._output_bytes = sandbox.output_bytes
+        self._queue_wait_s = config.pool.queue_wait_ms / 1000
+        self.watchdog = Watchdog(asyncio.get_running_loop(), self._grace_ns, COMPILE_BUDGET_NS, TEARDOWN_BUDGET_NS)
+        self._orphans: set[asyncio.Task[None]] = set()
+        self._nonces: list[int] = []
+        self._aftermath = Aftermath(log, sandbox.output_bytes)
+
+    async def close(self) -> None:
+        """Forget answers that nobody waits for any more, so that a cut drain ends; the pool kills their workers."""
+        for orphan in self._orphans:
+            orphan.cancel()
+        await asyncio.gather(*self._orphans, return_exceptions=True)
+        self.watchdog.close()
+
+    async def run(
+        self,
+        plan: Plan,
+        event: bytes,
+        deadline_ns: int,
+        clock_ns: int,
+        seed: bytes,
+        first: Asked | None = None,
+    ) -> Ran:
+        """Run the steps of a flow in order; there is one execution for each binding afterwards.
+
+        Args:
+            plan: the flow.
+            event: serialized PostLoginEvent.
+            deadline_ns: CLOCK_MONOTONIC instant by which the answer must be sent.
+            clock_ns: the executions' clock, nanoseconds since the epoch.
+            seed: 16 bytes for the executions' randomness.
+            first: a question that was answered, or failed, already.
+
+        Raises:
+            CapacityError, WorkerError, DeadlineExceeded: nothing was run, or nothing can be said about it.
+        """
+        bindings = plan.bindings
+        ran = Ran()
+        if not bindings:
+            ran.steps = b""
+        done = ran.executions
+        spent_us = 0
+        lost = unbegun = 0
+        while len(done) < len(bindings):
+            asked, first = first, None
+            if asked is None:
+                left_us = (deadline_ns - time.monotonic_ns()) // 1000 - MARGIN_US
+                budget_us = min(self.flow_timeout_us - spent_us, left_us)
+                if budget_us <= 0:
+                    if not done:
+                        raise DeadlineExceeded
+                    loss.fill(done, bindings, loss.BUDGET_SPENT)
+                    break
+                try:
+                    worker = await self._lease(plan.flow.tenant, left_us / 1e6, ran)
+                except (CapacityError, WorkerError):
+                    if not done:
+                        raise
+                    # Some actions have run: what they asked for stands, and the others count as failed.
+                    loss.fill(done, bindings, loss.BUDGET_SPENT)
+                    break
+                asked = self.ask(
+                    worker,
+                    plan,
+                    len(done),
+                    event,
+                    budget_us,
+                    deadline_ns,
+                    clock_ns,
+                    seed,
+                    time.monotonic_ns(),
+                    replay.earlier(done),
+                )
+            before = len(done)
+            end = await self._settle(asked, plan, ran)
+            if ran.steps is not None:
+                return ran
+            if end is not End.RAN:
+                # Executions are pure, so a worker that died through no fault of the tenant's code costs one retry. One
+                # that never began costs half a second at most: another is tried while there is time.
+                self._metrics.flow_retried()
+                plan.forget()
+                lost += end is End.LOST
+                unbegun += end is End.UNBEGUN
+                if lost > 1 or unbegun > _UNBEGUN_MAX:
+                    if not done:
+                        raise WorkerLost(f"{lost + unbegun} workers died before the login could be decided")
+                    loss.fill(done, bindings, loss.WORKERS_DIED)
+                    break
+            spent_us += sum(execution.wall_us for execution in done[before:])
+            if done and ends_flow(done[-1]):
+                loss.skip(done, bindings)
+        ran.wall_us = [execution.wall_us for execution in done]
+        ran.cpu_us = [execution.cpu_us for execution in done]
+        return ran
+
+    async def _lease(self, tenant: str, left_s: float, ran: Ran) -> Worker:
+        worker = self._pool.lease_nowait(tenant)
+        if worker is None:
+            started_s = time.monotonic()
+            worker = await self._pool.lease(tenant, min(left_s, self._queue_wait_s))
+            ran.waited_s += time.monotonic() - started_s
+        return worker
+
+    def ask(
+        self,
+        worker: Worker,
+        plan: Plan,
+        start: int,
+        event: bytes,
+        budget_us: int,
+        deadline_ns: int,
+        clock_ns: int,
+        seed: bytes,
+        now_ns: int,
+        earlier: bytes = b"",
+    ) -> Asked:
+        """Send a leased worker the steps from `start` on, and let the watchdog see to the answer."""
+        nonce = self._next_nonce()
+        if worker.plan is plan and start == 0:
+            steps = plan.all_steps
+            hard_ns = budget_us * 1000 + 2 * self._grace_ns
+        else:
+            steps, with_sources = plan.steps(start, worker.revisions)
+            worker.plan = plan if start == 0 else None
+            hard_ns = budget_us * 1000 + 2 * self._grace_ns + (COMPILE_BUDGET_NS if with_sources else 0)
+        budgets_ns = plan.budgets_ns[start:] if start else plan.budgets_ns
+        first_look_ns = min(budgets_ns[0] + self._grace_ns, hard_ns, START_NS)
+        worker.started(nonce, budgets_ns, now_ns, first_look_ns, min(hard_ns, deadline_ns - now_ns))
+        worker.executions += 1
+        self.watchdog.watch(worker)
+        question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps, earlier)
+        return Asked(worker, nonce, start, worker.ask(question))
+
+    def _next_nonce(self) -> int:
+        """Return a number that no worker can foretell; the kernel is asked once for many."""
+        if not self._nonces:
+            self._nonces.extend(_NONCES.unpack(os.urandom(_NONCES.size)))
+        return self._nonces.pop()
+
+    async def _settle(self, asked: Asked, plan: Plan, ran: Ran) -> End:
+        """Append what came of a question: an execution for every step that its worker began.
+
+        Returns: how it ended; unless it RAN, the same step may be tried again.
+        """
+        done = ran.executions
+        worker = asked.worker
+        try:
+            data = await asked.future
+        except asyncio.CancelledError:
+            self.abandon(worker)
+            raise
+        except WorkerKilled as killed:
+            self.watchdog.unwatch(worker)
+            return self._aftermath.of_kill(killed.entry, worker, plan, done, asked.nonce)
+        except ProtocolViolation as violation:
+            self.watchdog.unwatch(worker)
+            self._aftermath.of_violation(worker, plan.bindings, done, violation)
+            return End.RAN
+        except WorkerLost:
+            self.watchdog.unwatch(worker)
+            return await self._aftermath.of_loss(worker, plan, done, asked.nonce)
+        self.watchdog.unwatch(worker)
+        try:
+            answer = reply.parse(data, asked.nonce, len(plan.bindings) - asked.start)
+            reported = reply.executions(answer, plan.bindings[asked.start :], self._output_bytes)
+            if any(ends_flow(execution) for execution in reported[:-1]):
+                raise ProtocolViolation("a worker ran on after the flow had ended")
+            if not reported:
+                raise ProtocolViolation("a worker reports no step at all")
+        except ProtocolViolation as violation:
+            worker.kill(KillReason.VIOLATION)
+            self._aftermath.of_violation(worker, plan.bindings, done, violation)
+            return End.RAN
+        done.extend(reported)
+        self._pool.release(worker, retire=answer.retire)
+        if ends_flow(done[-1]):
+            loss.skip(done, plan.bindings)
+        elif len(done) < len(plan.bindings):
+            # The worker stops early for one reason only: the flow's budget is used up.
+            loss.fill(done, plan.bindings, loss.BUDGET_SPENT)
+            return End.RAN
+        if asked.start == 0:
+            ran.steps = answer.key
+            ran.count = len(answer.steps)
+            ran.wall_us = [execution.wall_us for execution in done]
+            ran.cpu_us = [execution.cpu_us for execution in done]
+        return End.RAN
+
+    def abandon(self, worker: Worker) -> None:
+        """The caller went away. The worker finishes, within its budgets, and goes back to the pool."""
+        future = worker.adopt()
+        if future is None:
+            self.watchdog.unwatch(worker)
+            self._pool.release(worker, retire=True)
+            return
+        task = asyncio.get_running_loop().create_task(self._finish(worker, future))
+        self._orphans.add(task)
+        task.add_done_callback(self._orphans.discard)
+
+    async def _finish(self, worker: Worker, future: asyncio.Future[bytes]) -> None:
+        with contextlib.suppress(WorkerError):
+            await future
+        self.watchdog.unwatch(worker)
+        self._pool.release(worker)
+
+    async def check(self, worker: Worker, flow: bytes, count: int, *, return_code: bool = False) -> reply.Reply:
+        """Let a worker compile the steps of serialized FlowSteps and run none of them.
+
+        Raises: WorkerError: the worker did not survive it, or lies.
+        """
+        nonce = self._next_nonce()
+        question = worker_pb2.RunFlow(
+            nonce=nonce, check_only=True, budget_us=1, flow=flow, return_code=return_code
+        ).SerializeToString()
+        limit_ns = COMPILE_BUDGET_NS * max(count, 1)
+        worker.started(nonce, (), time.monotonic_ns(), COMPILE_BUDGET_NS, limit_ns)
+        self.watchdog.watch(worker)
+        try:
+            return reply.parse(await worker.ask(question), nonce, count)
+        finally:
+            self.watchdog.unwatch(worker)
