@@ -156,7 +156,11 @@ class Daemon:
 
     def _live(self) -> list[str]:
         silent_s = time.monotonic() - self._beat_s
-        return [f"the event loop has not turned for {silent_s:.0f} s"] if silent_s > _STUCK_S else []
+        if silent_s > _STUCK_S:
+            return [f"the event loop has not turned for {silent_s:.0f} s"]
+        if self._server is not None and not self._not_ready and not self._server.running:
+            return ["the gRPC server has stopped by itself"]
+        return []
 
     def _ready(self) -> list[str]:
         reasons = list(self._not_ready)
@@ -179,6 +183,8 @@ class Daemon:
 class _Server(Protocol):
     """What is needed of runtime.rpc.server.Server, which must not be imported early."""
 
+    @property
+    def running(self) -> bool: ...
     def give_up_lost(self) -> None: ...
     async def stop(self, drain_s: float) -> int: ...
 

@@ -19,6 +19,7 @@ from runtime.config_kinds import split_address
 from runtime.errors import StartError
 from runtime.log import Log
 from runtime.metrics import GRPC_SERVICE, Metrics
+from runtime.rpc import accepting
 from runtime.rpc.codec import ENVELOPE_BYTES
 from runtime.rpc.services import ActionRuntime, FlowRunner
 
@@ -58,8 +59,8 @@ class Server:
         self._address = config.listen
         self._runtime = ActionRuntime(flows, config, metrics, log)
         self._health = _Health()
-        self._server = grpc.aio.server(options=_options(config))
-        self._server.add_generic_rpc_handlers((self._runtime.handler(),))
+        self._server = accepting.Server(_options(config))
+        self._server.add_registered_method_handlers(GRPC_SERVICE, self._runtime.methods())
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._add_reflection()
         self.port = 0
@@ -74,6 +75,11 @@ class Server:
         for service in _SERVICES:
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
+
+    @property
+    def running(self) -> bool:
+        """Does it take in calls?"""
+        return self._server.running
 
     def give_up_lost(self) -> None:
         """See ActionRuntime: to be called every second or so."""
@@ -109,8 +115,7 @@ class Server:
             request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
             response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
         )
-        handler = grpc.method_handlers_generic_handler(_REFLECTION_V1, {"ServerReflectionInfo": method})
-        self._server.add_generic_rpc_handlers((handler,))
+        self._server.add_registered_method_handlers(_REFLECTION_V1, {"ServerReflectionInfo": method})
 
 
 def _options(config: Config) -> list[tuple[str, int]]:

@@ -13,7 +13,7 @@ import grpc
 from runtime.config import Config
 from runtime.errors import DeadlineExceeded, Draining, TooManyInFlight
 from runtime.log import Log, clip, where
-from runtime.metrics import GRPC_METHOD, GRPC_SERVICE, Metrics
+from runtime.metrics import GRPC_METHOD, Metrics
 from runtime.rpc import status
 from runtime.rpc.codec import decode
 
@@ -45,10 +45,9 @@ class ActionRuntime:
         self._lost: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.get_running_loop()
 
-    def handler(self) -> grpc.GenericRpcHandler:
-        """Return what the server registers."""
-        method = grpc.unary_unary_rpc_method_handler(self._handle)
-        return grpc.method_handlers_generic_handler(GRPC_SERVICE, {GRPC_METHOD: method})
+    def methods(self) -> dict[str, Any]:
+        """Return what the server registers, by name."""
+        return {GRPC_METHOD: grpc.unary_unary_rpc_method_handler(self._handle)}
 
     @property
     def in_flight(self) -> int:

@@ -1,0 +1,64 @@
+"""The grpc.aio server, made to outlive any call: its own loop decodes the method of a call that it does not know.
+
+Knows how grpc.aio takes in calls. Must not know our services. Called by `runtime.rpc.server`.
+
+Up to grpcio 1.85 at least, one call whose :path is no UTF-8 raises in that loop, and the server shuts down. Anybody who
+reaches the port can send one. So every method we have is registered, which gRPC's core then tells apart by itself; all
+other calls are taken in here, where nobody looks at what they ask for.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import grpc
+from grpc._cython import cygrpc
+from grpc.aio import _server
+
+_UNKNOWN: Final = ""
+
+
+class _Core(cygrpc.AioServer):  # type: ignore[misc]
+    """Takes in calls by method. Its base waits for one call of each method in turn; here each has a task for that."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, options: Sequence[tuple[str, Any]]) -> None:
+        super().__init__(loop, None, (), (), options, None)
+        self._loop_of_calls = loop
+        self._known: dict[str, grpc.RpcMethodHandler] = {}
+        self._calls: set[asyncio.Task[None]] = set()
+
+    def add_registered_method_handlers(self, handlers: Mapping[str, grpc.RpcMethodHandler]) -> None:
+        super().add_registered_method_handlers(handlers)
+        self._known.update(handlers)
+
+    def _make_request_call_future(self, method: bytes | None) -> asyncio.Task[None]:
+        """Called by the base's loop, for each registered method and for None: what it waits for never gives it a call.
+
+        The task ends when the server shuts down, by the error that the base expects then.
+        """
+        return self._loop_of_calls.create_task(self._take_in(method))
+
+    async def _take_in(self, method: bytes | None) -> None:
+        loop, calls = self._loop_of_calls, self._calls
+        name = _UNKNOWN if method is None else method.decode()
+        resolver = cygrpc._MethodResolver([], self._known)
+        while True:
+            state = await (self._request_call() if method is None else self._request_registered_call(method))
+            handling = cygrpc._handle_rpc(name, resolver, (), state, loop, False)
+            task = loop.create_task(cygrpc._schedule_rpc_coro(handling, state, loop, name))
+            # The loop itself holds no task.
+            calls.add(task)
+            task.add_done_callback(calls.discard)
+
+
+class Server(_server.Server):  # type: ignore[misc]
+    """grpc.aio.server() for registered methods only: an unknown one is UNIMPLEMENTED, whatever it is called."""
+
+    def __init__(self, options: Sequence[tuple[str, Any]]) -> None:
+        self._loop = cygrpc.get_working_loop()
+        self._server = _Core(self._loop, tuple(options))
+
+    @property
+    def running(self) -> bool:
+        """Does it take in calls? Not before its start, and not once it has begun to stop, for whatever reason."""
+        return bool(self._server.is_running())
