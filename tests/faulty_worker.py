@@ -1,13 +1,15 @@
 """The entry of a zygote that can be made to crash and whose workers send faulty replies where an action says so.
 
 Not a test module. It is `sandbox.worker` but for two things. A source with the line `# reply: KIND` makes its worker
-send every reply the way that KIND names. SIGUSR1 makes the zygote run out of memory, SIGUSR2 makes it crash.
+send every reply the way that KIND names. And signals to the zygote make it crash, run out of memory, or run out of
+processes, address space or descriptors until another one gives them back: nobody else may limit it from outside.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import struct
 import time
@@ -21,6 +23,35 @@ _LENGTH = struct.Struct(">I")
 _MARK = b"# reply: "
 
 
+def _lowest_free() -> int:
+    number = os.dup(1)
+    os.close(number)
+    return number
+
+
+CRASH = signal.SIGUSR2
+RUN_OUT = signal.SIGUSR1
+RELENT = signal.SIGRTMIN
+LIMITS: dict[str, tuple[int, int, Callable[[], int]]] = {
+    "processes": (signal.SIGRTMIN + 1, resource.RLIMIT_NPROC, lambda: 0),
+    "memory": (signal.SIGRTMIN + 2, resource.RLIMIT_AS, lambda: 4096),
+    "descriptors": (signal.SIGRTMIN + 3, resource.RLIMIT_NOFILE, _lowest_free),
+}
+"""What sets which soft limit of the zygote to how much."""
+_BEFORE = {limit: resource.getrlimit(limit) for _, limit, _ in LIMITS.values()}
+
+
+def _limit(number: int, _frame: object) -> None:
+    for which, limit, soft in LIMITS.values():
+        if which == number:
+            resource.setrlimit(limit, (soft(), _BEFORE[limit][1]))
+
+
+def _relent(_number: int, _frame: object) -> None:
+    for limit, before in _BEFORE.items():
+        resource.setrlimit(limit, before)
+
+
 def _crash(_number: int, _frame: object) -> None:
     ctypes.string_at(0)
 
@@ -32,8 +63,11 @@ def _run_out(_number: int, _frame: object) -> None:
 def prepare() -> None:
     """Do what a worker does, and take the signals."""
     worker.prepare()
-    signal.signal(signal.SIGUSR1, _run_out)
-    signal.signal(signal.SIGUSR2, _crash)
+    signal.signal(RUN_OUT, _run_out)
+    signal.signal(CRASH, _crash)
+    signal.signal(RELENT, _relent)
+    for number, _, _ in LIMITS.values():
+        signal.signal(number, _limit)
 
 
 def _never(fd: int, _payload: bytes) -> None:

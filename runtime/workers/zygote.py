@@ -147,8 +147,8 @@ class Zygote:
                 self._pidfd = os.pidfd_open(self._process.pid)
             except OSError as error:
                 ours.close()
-                self._process.kill()
-                self._process.wait()
+                with self._process as process:
+                    process.kill()
                 self._process = None
                 raise WorkerStartError(f"no descriptor for the zygote: {error.strerror}") from error
         ours.setblocking(False)

@@ -26,7 +26,6 @@ from runtime.workers.zygote import Zygote
 from sandbox import kernel
 from sandbox import zygote as sandbox_zygote
 from tests.run_as import CALLS, refuse
-from tests.security import probes  # noqa: F401  imported before a fork becomes a user who cannot read it
 from tests.security.cells import LAYERS, LENGTH, cells, hold, require
 
 NO_PID_NAMESPACE = {name for name in LAYERS if name.startswith("namespaces.")}
@@ -278,6 +277,20 @@ async def test_no_descriptor_left_fails_one_spawn(monkeypatch: pytest.MonkeyPatc
         assert (await made.probe("result = 1")).value == 1
 
 
+async def test_no_descriptor_left_for_a_zygote_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A zygote that cannot be watched is not kept: the start says so, and neither process nor descriptor is left."""
+    before, mine = descriptors(), children(os.getpid())
+
+    def full(_pid: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(os, "pidfd_open", full)
+    with pytest.raises(WorkerStartError, match="no descriptor for the zygote: Too many open files"):
+        await Zygote(hold()).start()
+    assert children(os.getpid()) == mine
+    assert descriptors() == before
+
+
 async def test_missing_module_is_one_line() -> None:
     """A zygote that cannot import what it needs says so in one line, and leaves nothing behind."""
     before = descriptors()
@@ -360,7 +373,7 @@ def forked_zygote(before: Callable[[], None], omit: frozenset[str] = frozenset()
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(20)
-    options = {"control_fd": theirs.fileno(), "entry": "tests.security.probes", "uid": 65534, "gid": 65534}
+    options = {"control_fd": theirs.fileno(), "entry": "sandbox.probe", "uid": 65534, "gid": 65534}
     pid = os.fork()
     if pid == 0:
         try:
