@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from runtime import loss
 from runtime.core.aggregate import ends_flow
+from runtime.core.suspension import suspends
 from runtime.errors import ProtocolViolation
 from runtime.log import clip
 from runtime.workers import reply
@@ -44,12 +45,14 @@ class Aftermath:
         self._log = log
         self._output_bytes = output_bytes
 
-    def _recover(self, entry: journal.Entry, nonce: int, bindings: tuple[Binding, ...]) -> list[Execution]:
+    def _recover(self, entry: journal.Entry, nonce: int, plan: Plan, done: int) -> list[Execution]:
         """Return the executions that a dead worker had finished, from the copy of its journal."""
         if entry.nonce != nonce or not entry.reports:
             return []
         try:
-            return reply.executions(reply.parse(entry.reports, None, len(bindings)), bindings, self._output_bytes)
+            bindings = plan.bindings[done:]
+            found = reply.parse(entry.reports, None, len(bindings))
+            return reply.executions(found, bindings, self._output_bytes, plan.continuing - done)
         except ProtocolViolation as violation:
             self._log.warning("worker.journal_unreadable", error=clip(str(violation)))
             return []
@@ -84,11 +87,11 @@ class Aftermath:
 
     def _settled(self, entry: journal.Entry, plan: Plan, done: list[Execution], nonce: int) -> bool:
         """Take what the journal says was finished; True when no step was under way."""
-        done.extend(self._recover(entry, nonce, plan.bindings[len(done) :]))
+        done.extend(self._recover(entry, nonce, plan, len(done)))
         return (
             entry.phase == journal.Phase.TEARDOWN
             or len(done) == len(plan.bindings)
-            or bool(done and ends_flow(done[-1]))
+            or bool(done and (ends_flow(done[-1]) or suspends(done[-1])))
         )
 
     def of_violation(

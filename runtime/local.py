@@ -30,7 +30,7 @@ from runtime.core.model import Execution, Settings, Verdict
 from runtime.errors import Fault, InvalidEvent, InvalidRequest, WorkerError
 from runtime.flow import FlowRunner
 from runtime.metrics import Metrics
-from runtime.plan import Plan
+from runtime.plan import CONTINUE, Plan
 from runtime.workers import reply
 from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from runtime.catalog.base import Definition
 
 _LINE_KEYS: Final = frozenset({"event", "now", "seed", "secrets", "handler"})
-HANDLERS: Final = ("on_execute_post_login", "on_continue_post_login")
+HANDLERS: Final = ("on_execute_post_login", CONTINUE)
 _QUIET: Final = LogConfig(level="error", sample=0.0)
 
 
@@ -129,7 +129,8 @@ class Runner:
         plan = self._plans.get(key)
         if plan is None:
             secrets = {**self._flow.secrets, **line.secrets}
-            plan = Plan(replace(self._flow, secrets=secrets), self._sources, self._timeout_us, line.handler)
+            continuing = len(self._flow.bindings) if line.handler == CONTINUE else 0
+            plan = Plan(replace(self._flow, secrets=secrets), self._sources, self._timeout_us, continuing=continuing)
             self._plans[key] = plan
         deadline_ns = time.monotonic_ns() + 300_000_000_000
         ran = await self._runner.steps.run(plan, line.event, deadline_ns, line.now_ns, line.seed)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vestibule.worker.v1 import worker_pb2
 
+from runtime.core.aggregate import CACHE
 from runtime.core.model import Verdict
 from sandbox import surface
 
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
 
 
 def earlier(executions: Iterable[Execution]) -> bytes:
-    """Return the live commands of executions, as the part of a RunFlow that they are; nothing when there are none."""
+    """Return the live commands of executions, as the part of a RunFlow that they are; nothing when there are none.
+
+    What an execution before the flow was suspended wrote to the cache is in the cache by now, unless another login has
+    changed it since.
+    """
     commands = [
         worker_pb2.Command(op=command.op, args_json=surface.encode(command.op, command.args))
         for execution in executions
         if execution.verdict is Verdict.COMPLETED
         for command in execution.commands
-        if surface.CALLS[command.op].live
+        if surface.CALLS[command.op].live and not (execution.earlier and command.op in CACHE)
     ]
     if not commands:
         return b""

@@ -11,7 +11,7 @@ import contextlib
 import os
 import struct
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from vestibule.worker.v1 import worker_pb2
@@ -19,6 +19,8 @@ from vestibule.worker.v1 import worker_pb2
 from runtime import loss, replay
 from runtime.aftermath import Aftermath, End
 from runtime.core.aggregate import ends_flow
+from runtime.core.resolution import Failure
+from runtime.core.suspension import suspends
 from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, WorkerError, WorkerLost
 from runtime.metrics import KillReason
 from runtime.workers import reply
@@ -27,15 +29,17 @@ from runtime.workers.worker import WorkerKilled
 from sandbox import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from runtime.config import Config
-    from runtime.core.model import Execution
+    from runtime.core.model import Execution, Suspension
     from runtime.log import Log
     from runtime.metrics import Metrics
     from runtime.plan import Plan
     from runtime.workers.pool import Pool
     from runtime.workers.worker import Worker
+
+    Judge = Callable[[list[Execution]], Suspension | Failure | None]
 
 COMPILE_BUDGET_NS: Final = 3_200_000_000
 """A little above the worker's own, which gives the better message."""
@@ -48,12 +52,12 @@ _NONCES: Final = struct.Struct("<64Q")
 
 
 class Ran:
-    """What a flow did: one execution for each binding, and their times.
+    """What a flow did: one execution for each binding up to where it was suspended, and their times.
 
     `steps` holds the `count` reports when all were read from one reply. `waited_s` is the time it stood in a queue.
     """
 
-    __slots__ = ("count", "cpu_us", "executions", "steps", "waited_s", "wall_us")
+    __slots__ = ("count", "cpu_us", "executions", "steps", "suspension", "waited_s", "wall_us")
 
     def __init__(self) -> None:
         self.waited_s = 0.0
@@ -62,6 +66,7 @@ class Ran:
         self.count = 0
         self.wall_us: Sequence[int] = ()
         self.cpu_us: Sequence[int] = ()
+        self.suspension: Suspension | Failure | None = None
 
 
 @dataclass(slots=True)
@@ -105,8 +110,10 @@ class StepRunner:
         clock_ns: int,
         seed: bytes,
         first: Asked | None = None,
+        judge: Judge | None = None,
+        before: Sequence[Execution] = (),
     ) -> Ran:
-        """Run the steps of a flow in order; there is one execution for each binding afterwards.
+        """Run the steps of a flow in order, to its end or to where it is suspended.
 
         Args:
             plan: the flow.
@@ -115,6 +122,8 @@ class StepRunner:
             clock_ns: the executions' clock, nanoseconds since the epoch.
             seed: 16 bytes for the executions' randomness.
             first: a question that was answered, or failed, already.
+            judge: says whether the flow stops after an execution that suspends; None lets none stop.
+            before: executions of the flow before it was suspended.
 
         Raises:
             CapacityError, WorkerError, DeadlineExceeded: nothing was run, or nothing can be said about it.
@@ -154,9 +163,9 @@ class StepRunner:
                     clock_ns,
                     seed,
                     time.monotonic_ns(),
-                    replay.earlier(done),
+                    replay.earlier((*before, *done)),
                 )
-            before = len(done)
+            had = len(done)
             end = await self._settle(asked, plan, ran)
             if ran.steps is not None:
                 return ran
@@ -172,7 +181,16 @@ class StepRunner:
                         raise WorkerLost(f"{lost + unbegun} workers died before the login could be decided")
                     loss.fill(done, bindings, loss.WORKERS_DIED)
                     break
-            spent_us += sum(execution.wall_us for execution in done[before:])
+            if plan.continuing and done and not done[0].continued:
+                # Of a worker that died or lied, which could not say so.
+                done[0] = replace(done[0], continued=True)
+            spent_us += sum(execution.wall_us for execution in done[had:])
+            if judge is not None and len(done) > had and suspends(done[-1]):
+                ran.suspension = judge(done)
+                if ran.suspension is not None:
+                    if isinstance(ran.suspension, Failure):
+                        loss.skip(done, bindings)
+                    break
             if done and ends_flow(done[-1]):
                 loss.skip(done, bindings)
         ran.wall_us = [execution.wall_us for execution in done]
@@ -248,8 +266,9 @@ class StepRunner:
         self.watchdog.unwatch(worker)
         try:
             answer = reply.parse(data, asked.nonce, len(plan.bindings) - asked.start)
-            reported = reply.executions(answer, plan.bindings[asked.start :], self._output_bytes)
-            if any(ends_flow(execution) for execution in reported[:-1]):
+            continuing = plan.continuing - asked.start
+            reported = reply.executions(answer, plan.bindings[asked.start :], self._output_bytes, continuing)
+            if any(ends_flow(execution) or suspends(execution) for execution in reported[:-1]):
                 raise ProtocolViolation("a worker ran on after the flow had ended")
             if not reported:
                 raise ProtocolViolation("a worker reports no step at all")
@@ -261,8 +280,11 @@ class StepRunner:
         self._pool.release(worker, retire=answer.retire)
         if ends_flow(done[-1]):
             loss.skip(done, plan.bindings)
+        elif suspends(done[-1]):
+            # Not the end of it: whether the flow stops here depends on more than its reports.
+            return End.RAN
         elif len(done) < len(plan.bindings):
-            # The worker stops early for one reason only: the flow's budget is used up.
+            # The worker stops early for one other reason only: the flow's budget is used up.
             loss.fill(done, plan.bindings, loss.BUDGET_SPENT)
             return End.RAN
         if asked.start == 0:

@@ -73,14 +73,18 @@ def parse(data: bytes, nonce: int | None, asked: int) -> Reply:
     return Reply(steps, wall_us, cpu_us, reply.retire, codes)
 
 
-def executions(reply: Reply, bindings: Sequence[Binding], output_bytes: int) -> list[Execution]:
+def executions(reply: Reply, bindings: Sequence[Binding], output_bytes: int, continuing: int = 0) -> list[Execution]:
     """Turn the step reports of a reply into executions, one per report, in binding order.
+
+    The first `continuing` of them are of on_continue_post_login.
 
     Raises: ProtocolViolation: anything that our own worker code would not have said.
     """
     return [
-        _execution(step, binding, output_bytes, wall_us, cpu_us)
-        for step, binding, wall_us, cpu_us in zip(reply.steps, bindings, reply.wall_us, reply.cpu_us, strict=False)
+        _execution(step, binding, output_bytes, wall_us, cpu_us, at < continuing)
+        for at, (step, binding, wall_us, cpu_us) in enumerate(
+            zip(reply.steps, bindings, reply.wall_us, reply.cpu_us, strict=False)
+        )
     ]
 
 
@@ -96,7 +100,9 @@ def faults(step: bytes) -> list[worker_pb2.Fault]:
     ]
 
 
-def _execution(data: bytes, binding: Binding, output_bytes: int, wall_us: int, cpu_us: int) -> Execution:
+def _execution(
+    data: bytes, binding: Binding, output_bytes: int, wall_us: int, cpu_us: int, continued: bool
+) -> Execution:
     try:
         step = worker_pb2.StepReport.FromString(data)
     except DecodeError:
@@ -112,7 +118,7 @@ def _execution(data: bytes, binding: Binding, output_bytes: int, wall_us: int, c
     if verdict is Verdict.COMPLETED:
         if step.commands:
             try:
-                checked = surface.parse_all([(c.op, c.args_json) for c in step.commands])
+                checked = surface.parse_all([(c.op, c.args_json) for c in step.commands], continued)
             except surface.CommandError as fault:
                 raise ProtocolViolation(f"a step reports an impossible command: {fault}") from None
             commands = tuple([Command(c.op, args) for c, args in zip(step.commands, checked, strict=True)])
@@ -135,6 +141,7 @@ def _execution(data: bytes, binding: Binding, output_bytes: int, wall_us: int, c
         error,
         output,
         step.output_truncated,
+        continued,
     )
 
 
