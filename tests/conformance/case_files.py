@@ -1,0 +1,201 @@
+"""Reads the case files: what each case runs, on which event, and the decision that it wants.
+
+Knows the format of `cases/**/*.yaml`, which README.md beside it describes, and the template gallery. Must not know how
+a case is run or compared. Called by `test_conformance`.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from runtime.catalog import directory
+from runtime.catalog.base import Binding, Definition, Flow
+from runtime.core.model import Experience, Merge, OnError, Policy, Settings
+
+HERE = Path(__file__).parent
+CASES = HERE / "cases"
+TEMPLATES = HERE.parents[1] / "deploy" / "templates"
+
+# When a case does not say: any instant will do, as long as it is always the same.
+NOW = "2026-01-31T12:00:00Z"
+_INSTANT = re.compile(r"now(?:([+-])(\d+)(ms|s|m|h|d))?")
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+_CORE_KEYS = {"description", "source", "settings", "facts", "executions", "decision"}
+_KEYS = {"description", "source", "settings", "secrets", "actions", "flow", "base", "event", "gateway", "now"} | {
+    "decision",
+    "then",
+}
+_LEG_KEYS = {"event", "gateway", "completed", "decision"}
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One request of a gateway and the decision that it is to get. `completed` are the factors of a resumption."""
+
+    event: dict[str, Any]
+    gateway: dict[str, Any] | None
+    completed: tuple[str, ...]
+    decision: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One login through a tenant's flow. `now` is None when any instant will do."""
+
+    id: str
+    tenant: Definition
+    legs: tuple[Leg, ...]
+    now: str | None
+
+
+@dataclass
+class Tenants:
+    """The tenants that cases ask for; equal ones are one, so that their cases share a worker."""
+
+    by_content: dict[str, Definition] = field(default_factory=dict)
+
+    def add(self, stem: str, flow: Flow, sources: Mapping[str, str]) -> Definition:
+        """Return the tenant with this content, named after the file that first asked for it."""
+        content = repr((flow.settings, flow.bindings, sorted(flow.secrets.items())))
+        if content not in self.by_content:
+            name = f"{stem.replace('_', '-')}-{len(self.by_content)}"
+            self.by_content[content] = Definition(replace(flow, tenant=name), sources)
+        return self.by_content[content]
+
+
+def core() -> list[tuple[str, dict[str, Any]]]:
+    """Return (id, case) of the cases that begin with executions: `cases/core`."""
+    found = []
+    for stem, case in _read("core"):
+        assert case.keys() <= _CORE_KEYS, f"{stem}: {case.keys() - _CORE_KEYS}"
+        found.append((f"{stem}: {case['description']}", case))
+    return found
+
+
+def logins(tenants: Tenants) -> list[Case]:
+    """Return the cases that begin with an event: `cases/templates` and `cases/flows`."""
+    gallery = _gallery()
+    cases = []
+    for stem, case in _read("templates"):
+        cases.append(_case(stem, case, gallery[stem], tenants))
+    for stem, case in _read("flows"):
+        cases.append(_case(stem, case, None, tenants))
+    return cases
+
+
+def templates() -> dict[str, Definition]:
+    """Return the gallery by name."""
+    return _gallery()
+
+
+@cache
+def _gallery() -> dict[str, Definition]:
+    return {found.flow.tenant: found for found in directory.load(TEMPLATES)}
+
+
+def _read(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for file in sorted((CASES / folder).glob("*.yaml")):
+        for case in yaml.safe_load(file.read_text()):
+            yield file.stem, case
+
+
+def settings_of(given: Mapping[str, Any], default: Settings) -> Settings:
+    """Return settings with some replaced; factors and words as in a tenant.yaml."""
+    kinds = {"experience": Experience, "policy": Policy, "merge": Merge, "factors": tuple}
+    return replace(default, **{key: kinds.get(key, bool)(value) for key, value in given.items()})
+
+
+def _case(stem: str, case: dict[str, Any], template: Definition | None, tenants: Tenants) -> Case:
+    assert case.keys() <= _KEYS, f"{stem}: {case.keys() - _KEYS}"
+    tenant = _tenant(stem, case, template, tenants)
+    event = _overlay(_base(case.get("base", "browser")), case.get("event", {}))
+    legs = [Leg(event, case.get("gateway"), (), case["decision"])]
+    for leg in case.get("then", []):
+        assert leg.keys() <= _LEG_KEYS, f"{stem}: {leg.keys() - _LEG_KEYS}"
+        event = _overlay(event, leg.get("event", {}))
+        legs.append(Leg(event, leg.get("gateway"), tuple(leg.get("completed", ())), leg["decision"]))
+    return Case(f"{stem}: {case['description']}", tenant, tuple(legs), case.get("now"))
+
+
+def _tenant(stem: str, case: Mapping[str, Any], template: Definition | None, tenants: Tenants) -> Definition:
+    sources: dict[str, str] = dict(case.get("actions", {}))
+    flow = Flow(stem, Settings())
+    if template is not None:
+        flow = template.flow
+        assert not sources, f"{stem}: a case of a template has the template's actions"
+        sources = {binding.action: template.sources[binding.revision] for binding in flow.bindings}
+    bindings = flow.bindings
+    if template is None or "flow" in case:
+        bindings = tuple(_binding(entry, sources) for entry in case.get("flow", sources))
+    secrets = {action: dict(named) for action, named in flow.secrets.items()}
+    for action, named in case.get("secrets", {}).items():
+        merged = {**secrets.get(action, {}), **named}
+        secrets[action] = {name: value for name, value in merged.items() if value is not None}
+    bound = {binding.action for binding in bindings}
+    flow = replace(
+        flow,
+        settings=settings_of(case.get("settings", {}), flow.settings),
+        bindings=bindings,
+        secrets={action: named for action, named in secrets.items() if action in bound and named},
+    )
+    return tenants.add(stem, flow, {_sha(sources[binding.action]): sources[binding.action] for binding in bindings})
+
+
+def _binding(entry: str | dict[str, Any], sources: Mapping[str, str]) -> Binding:
+    given = {"action": entry} if isinstance(entry, str) else entry
+    timeout_ms = given.get("timeout_ms")
+    return Binding(
+        given["action"],
+        _sha(sources[given["action"]]),
+        OnError(given.get("on_error", "require_mfa")),
+        timeout_ms * 1000 if timeout_ms else None,
+    )
+
+
+def _sha(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+@cache
+def _base(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = yaml.safe_load((HERE / "events" / f"{name}.yaml").read_text())
+    return event
+
+
+def _overlay(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay members over an event: objects are merged, null removes a member, anything else replaces it."""
+    merged = copy.copy(base)
+    for name, value in over.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, dict):
+            below = merged.get(name)
+            merged[name] = _overlay(below if isinstance(below, dict) else {}, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def rendered(value: Any, now: datetime) -> Any:
+    """Replace each `now`, `now-90s` or `now+1h` in an event by that instant, as Auth0 writes it."""
+    if isinstance(value, dict):
+        return {name: rendered(member, now) for name, member in value.items()}
+    if isinstance(value, list):
+        return [rendered(item, now) for item in value]
+    found = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return value
+    sign, count, unit = found.groups()
+    by = timedelta(**{_UNITS[unit]: int(sign + count)}) if unit else timedelta()
+    return (now + by).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
