@@ -1,12 +1,11 @@
-"""Factors and web addresses: what challenges, enrolments and redirects take beside plain data.
+"""Factors, as challenges and enrolments take them: kinds of argument.
 
-Knows single values and how to say what is wrong with them. Must not know any particular call, nor what a factor means.
-Used by the parts of the surface table, on both sides.
+Knows the types of factors, their options and how to say what is wrong with them. Must not know any particular call, nor
+what a factor means. Used by the surface table, on both sides.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from sandbox.values import Bool, Choice, Options, fault, nearest, shown
@@ -124,35 +123,3 @@ class Factors:
             factor = self.item.check(item, f"{where}[{index}]")
             found.setdefault(factor["type"], factor)
         return list(found.values())
-
-
-# Source: RFC 3986, section 2: all that a URI consists of. Whatever is not in it has to be percent-encoded.
-_URL_CHARS: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
-_URL: Final = re.compile(
-    r"https?://(?:[^/?#@\[\]]*@)?(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-._~%!$&'()*+,;=]{1,253})(?::[0-9]{1,5})?(?:[/?#].*)?",
-    re.IGNORECASE,
-)
-
-
-class Url:
-    """An absolute http or https URL."""
-
-    __slots__ = ("max_chars", "wants")
-
-    def __init__(self, max_chars: int) -> None:
-        self.max_chars = max_chars
-        self.wants = f"an absolute http or https URL of at most {max_chars} characters"
-
-    def check(self, value: Any, where: str) -> str:
-        """See `Kind.check`."""
-        if type(value) is not str:
-            raise TypeError(fault(where, self.wants, value))
-        if len(value) > self.max_chars:
-            raise ValueError(fault(where, self.wants, value))
-        if _URL_CHARS.fullmatch(value) is None:
-            raise ValueError(
-                f"{fault(where, self.wants, value)}; percent-encode what is not ASCII, space and quotes too"
-            )
-        if _URL.fullmatch(value) is None:
-            raise ValueError(fault(where, self.wants, value))
-        return value

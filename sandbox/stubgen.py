@@ -15,7 +15,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.struct_pb2 import Struct
 from vestibule.v1 import event_pb2
 
-from sandbox import event, factors, kinds, surface, values
+from sandbox import event, factors, kinds, pages, surface, values
 
 _STUBS: Final = Path(__file__).parent / "stubs"
 STUB: Final = _STUBS / "vestibule_actions" / "__init__.pyi"
@@ -43,7 +43,7 @@ The import works in the sandbox too, where annotations are not evaluated. The Ja
 accepted beside Python's; arguments are listed here by their Python names.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict, TypeVar, overload
 
 _T = TypeVar("_T")
@@ -60,7 +60,7 @@ class View:
     def __getitem__(self, name: str) -> Any: ...
 '''
 
-_STRINGS: Final = (values.Text, values.ClaimName, kinds.Scope, kinds.Key, kinds.Bytes, factors.Url)
+_STRINGS: Final = (values.Text, values.ClaimName, kinds.Scope, kinds.Key, kinds.Bytes, pages.Url)
 _ENDS: Final = {"deny": "Ends the flow.", "suspend": "Suspends the flow."}
 _INTEGERS: Final = frozenset(
     {
@@ -120,6 +120,10 @@ class _Options:
             return "Any"
         if isinstance(kind, values.Choice):
             return _words(kind.choices)
+        if isinstance(kind, pages.Query):
+            return "Mapping[str, str | float | bool]"
+        if isinstance(kind, pages.Object):
+            return "dict[str, Any]"
         if isinstance(kind, factors.Factor):
             return "Factor"
         if isinstance(kind, factors.Factors):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from sandbox.calls import (
     OMITTED,
@@ -29,10 +29,11 @@ from sandbox.calls import (
 )
 from sandbox.surface_authentication import AUTHENTICATION_CALLS
 from sandbox.surface_queries import QUERY_CALLS
+from sandbox.surface_redirect import REDIRECT_CALLS
 from sandbox.surface_saml import SAML_CALLS
 from sandbox.surface_session import REASON_CHARS, SESSION_CALLS, TOKEN_CALLS
 from sandbox.surface_transaction import TRANSACTION_CALLS
-from sandbox.values import Bool, Choice, ClaimName, Json, Options, Text, camel, shown
+from sandbox.values import Bool, Choice, ClaimName, Json, Options, Text, camel, decode, shown
 
 __all__ = [
     "CALLS",
@@ -179,6 +180,7 @@ SURFACE: Final[tuple[Call, ...]] = (
     *AUTHENTICATION_CALLS,
     *SESSION_CALLS,
     *TRANSACTION_CALLS,
+    *REDIRECT_CALLS,
     *SAML_CALLS,
     *QUERY_CALLS,
 )
@@ -278,18 +280,6 @@ def _parse(op: str, text: str) -> Any:
         raise CommandError(f"{shown(op)}: arguments are not JSON: {type(error).__name__}") from None
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member is given twice")
-    return members
-
-
-decode = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique).decode
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from sandbox.calls import OMITTED, Budget, Call, Effect, Param
-from sandbox.factors import Factor, Factors, Url
+from sandbox.factors import Factor, Factors
+from sandbox.pages import Url
 from sandbox.values import Text
 
 # Source of every limit: the post-login reference, sections 2.3 and 4.

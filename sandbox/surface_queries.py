@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from sandbox.calls import Moment
 
-# Source of the limits and of the protocols: the post-login reference, sections 2.7, 2.15 and 4.
-_NO_REDIRECT: Final = frozenset({"oauth2-resource-owner", "oauth2-refresh-token", "oauth2-password", "oauth2-webauthn"})
+# Source of the limits: the post-login reference, sections 2.15 and 4.
 _PAGE: Final = 50
 _PAGE_MAX: Final = 100
 _IDS_MAX: Final = 100
@@ -29,15 +28,6 @@ _NAME: Final = Text(256, 1)
 def _was_executed(_moment: Moment, _args: dict[str, Any]) -> bool:
     # There are no Rules here, so none ran.
     return False
-
-
-def _can_redirect(moment: Moment, _args: dict[str, Any]) -> bool:
-    event = moment.event
-    query = event.request.query.fields
-    # A look-up would add the member to the shared event.
-    if "prompt" in query and query["prompt"].string_value == "none":
-        return False
-    return event.transaction.protocol not in _NO_REDIRECT
 
 
 def _roles(moment: Moment, args: dict[str, Any]) -> dict[str, Any]:
@@ -81,12 +71,6 @@ QUERY_CALLS: Final[tuple[Call, ...]] = (
         "Did this Rule run? There are no Rules here: never.",
         "bool",
         Param("rule_id", _NAME, doc="Id of a Rule."),
-    ),
-    _query(
-        "redirect.can_redirect",
-        _can_redirect,
-        "Can the user be sent elsewhere? Not in a silent login, nor where no browser takes part.",
-        "bool",
     ),
     _query(
         "roles.get_user_effective_roles",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 MAX_DEPTH: Final = 8
 MAX_ITEMS: Final = 1000
@@ -20,7 +20,22 @@ _SHOWN_CHARS: Final = 40
 _KEY_CHARS: Final = 256
 _INFINITY: Final = float("inf")
 
-_encode_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is given twice")
+    return members
+
+
+decode = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique).decode
+"""Reads strict JSON: no NaN, no member twice."""
+json_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+"""Writes compact JSON."""
 
 
 class Kind(Protocol):
@@ -266,7 +281,7 @@ class Json:
 
 def json_bytes(value: Any) -> int:
     """Count the bytes of checked data as compact JSON in UTF-8: that is what limits in bytes mean here."""
-    return len(_encode_compact(value).encode())
+    return len(json_text(value).encode())
 
 
 class ClaimName:

@@ -50,7 +50,11 @@ def test_the_table_holds_the_calls_of_this_release() -> None:
         "groups.has_group_membership",
         "id_token.set_custom_claim",
         "multifactor.enable",
+        "prompt.render",
         "redirect.can_redirect",
+        "redirect.encode_token",
+        "redirect.send_user_to",
+        "redirect.validate_token",
         "refresh_token.delete_metadata",
         "refresh_token.evict_metadata",
         "refresh_token.revoke",
@@ -84,6 +88,8 @@ def test_the_table_holds_the_calls_of_this_release() -> None:
         "authentication.challenge_with_any",
         "authentication.enroll_with",
         "authentication.enroll_with_any",
+        "prompt.render",
+        "redirect.send_user_to",
     }
     assert len(CALLS) == len(SURFACE)
 

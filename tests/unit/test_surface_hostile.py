@@ -8,8 +8,9 @@ from vestibule.v1 import event_pb2
 from sandbox import surface
 from sandbox.api import Recorder, make_api
 from sandbox.event import Event
-from sandbox.factors import Factor, Factors, Url
+from sandbox.factors import Factor, Factors
 from sandbox.kinds import Many, Millis, Nullable, OneOrMany, Scalar, Whole
+from sandbox.pages import Object, Query, Url
 from sandbox.values import Bool, Choice, Json, Options
 
 
@@ -69,7 +70,7 @@ def good(kind: Any) -> Any:
         return True
     if isinstance(kind, Choice):
         return kind.choices[0]
-    if isinstance(kind, Options):
+    if isinstance(kind, (Options, Query, Object)):
         return {}
     if isinstance(kind, (Millis, Whole)):
         return 1

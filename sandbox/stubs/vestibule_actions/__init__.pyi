@@ -11,7 +11,7 @@ The import works in the sandbox too, where annotations are not evaluated. The Ja
 accepted beside Python's; arguments are listed here by their Python names.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict, TypeVar, overload
 
 _T = TypeVar("_T")
@@ -1281,6 +1281,52 @@ class ApiTransaction:
         Since 1.0."""
     setMetadata = set_metadata
 
+class ApiRedirect:
+    """`api.redirect`."""
+
+    def can_redirect(self) -> bool:
+        """Can the user be sent elsewhere? Not in a silent login, nor where no browser takes part.
+
+        Since 1.0."""
+    canRedirect = can_redirect
+    def send_user_to(self, url: str, *, query: Mapping[str, str | float | bool] | None = None) -> Api:
+        """Send the user to a page elsewhere. The flow waits after this action and goes on in its on_continue_post_login.
+
+        url: The page, which sends the user back to `/continue` with its `state`.
+        query: Parameters for the URL; they replace those of the same name.
+
+        Since 1.0."""
+    sendUserTo = send_user_to
+    def encode_token(self, *, secret: str, payload: dict[str, Any], expires_in_seconds: int | None = None) -> str:
+        """Sign a token for the page, a JWT by HS256: it can be read by anybody, and made by nobody without the secret.
+
+        secret: The key that both sides know, from `event.secrets`.
+        payload: Claims of your own; those of the same name go before iat, iss, sub, exp and ip.
+        expires_in_seconds: How long it is valid; 900 by default.
+
+        Since 1.0."""
+    encodeToken = encode_token
+    def validate_token(self, *, secret: str, token_parameter_name: str | None = None) -> dict[str, Any]:
+        """Return the claims of the token that the page sent back, once signature, expiry, issuer, user and state are right; raises otherwise.
+
+        secret: The key that both sides know, from `event.secrets`.
+        token_parameter_name: The parameter of the request that holds it; `session_token` by default.
+
+        Since 1.0."""
+    validateToken = validate_token
+
+class ApiPrompt:
+    """`api.prompt`."""
+
+    def render(self, prompt_id: str, *, fields: dict[str, Any] | None = None, vars: dict[str, Any] | None = None) -> Api:
+        """Show a form. The flow waits after this action and goes on in its on_continue_post_login, which reads `event.prompt`.
+
+        prompt_id: Id of the form.
+        fields: Data of its fields.
+        vars: Variables that it shares.
+
+        Since 1.0."""
+
 class ApiSamlResponse:
     """`api.saml_response`."""
 
@@ -1472,15 +1518,6 @@ class ApiRules:
         Since 1.0."""
     wasExecuted = was_executed
 
-class ApiRedirect:
-    """`api.redirect`."""
-
-    def can_redirect(self) -> bool:
-        """Can the user be sent elsewhere? Not in a silent login, nor where no browser takes part.
-
-        Since 1.0."""
-    canRedirect = can_redirect
-
 class ApiRoles:
     """`api.roles`."""
 
@@ -1556,13 +1593,15 @@ class Api:
     @property
     def transaction(self) -> ApiTransaction: ...
     @property
+    def redirect(self) -> ApiRedirect: ...
+    @property
+    def prompt(self) -> ApiPrompt: ...
+    @property
     def saml_response(self) -> ApiSamlResponse: ...
     @property
     def samlResponse(self) -> ApiSamlResponse: ...
     @property
     def rules(self) -> ApiRules: ...
-    @property
-    def redirect(self) -> ApiRedirect: ...
     @property
     def roles(self) -> ApiRoles: ...
     @property
