@@ -289,7 +289,11 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
          ("12345678123456781234567812345678", True, 16, "urn:uuid:12345678-1234-5678-1234-567812345678", 6, True)),
         ("len({uuid.NAMESPACE_OID, uuid.NAMESPACE_X500, uuid.RESERVED_FUTURE, uuid.RESERVED_MICROSOFT, uuid.RESERVED_NCS})", 5),
     ],
-    "vestibule_actions": [("from vestibule_actions import Api, Event\nreturn repr(Api), repr(Event)", ("Api", "Event"))],
+    "vestibule_actions": [
+        ("from vestibule_actions import Api, Event\nreturn repr(Api), repr(Event)", ("Api", "Event")),
+        ("from vestibule_actions import Factor, FactorOptions\nfactors: list[Factor] = []\nreturn repr(Factor), repr(FactorOptions), factors", ("Factor", "FactorOptions", [])),
+        ("from vestibule_actions import ProviderOptions\nreturn repr(ProviderOptions)", "ProviderOptions"),
+    ],
 }  # fmt: skip
 
 

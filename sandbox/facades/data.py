@@ -215,6 +215,9 @@ def _shown(typename: str, fields: list[str], values: tuple[Any, ...]) -> str:
     return f"{typename}({', '.join(f'{name}={value!r}' for name, value in zip(fields, values, strict=True))})"
 
 
+_AUTHORS_TYPES: Final = ("Api", "Event", "Factor", "FactorOptions", "ProviderOptions")
+
+
 class Hint:
     """A name of `typing`: may be subscripted and combined in an annotation, does nothing."""
 
@@ -318,5 +321,5 @@ def modules() -> list[tuple[str, Module]]:
         ("types", module("types", {"NoneType": type(None), "SimpleNamespace": types.SimpleNamespace})),
         ("typing", module("typing", typing)),
         # The types of an action's arguments, for editors and checkers: see sandbox.stubgen.
-        ("vestibule_actions", module("vestibule_actions", {name: Hint(name) for name in ("Api", "Event")})),
+        ("vestibule_actions", module("vestibule_actions", {name: Hint(name) for name in _AUTHORS_TYPES})),
     ]
