@@ -1,7 +1,7 @@
-"""One login: snapshot, lease, run, executions, decision.
+"""One login: snapshot, lease, run, executions, decision; and the same again from where it was suspended.
 
-Knows the order of things and what each failure of a worker means for the login. Must not know gRPC, SQL or how a worker
-is made. Called by the rpc service, and by `runtime.local` for the commands that run actions without a daemon.
+Knows the order of things. Must not know gRPC, SQL or how a worker is made. Called by the rpc service, and by
+`runtime.local` for the commands that run actions without a daemon.
 """
 
 from __future__ import annotations
@@ -9,38 +9,57 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import TYPE_CHECKING
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
 
 from runtime import login_line
-from runtime.errors import DeadlineExceeded, UnknownTenant, WorkerError
+from runtime.continuation import leg as legs
+from runtime.continuation import token
+from runtime.continuation.suspensions import Suspensions
+from runtime.errors import DeadlineExceeded, FlowGone, UnknownTenant, WorkerError
 from runtime.gateway import resolution
 from runtime.plan import Plan
 from runtime.steps import MARGIN_US, StepRunner
 from sandbox import wire
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runtime.answers import Answer
     from runtime.catalog.base import Catalog, Flow, Snapshot
     from runtime.config import Config
+    from runtime.continuation.leg import Leg
     from runtime.log import Log, LoginLog
     from runtime.metrics import Metrics
-    from runtime.steps import Asked
+    from runtime.steps import Asked, Ran
     from runtime.workers.pool import Pool
     from runtime.workers.worker import Worker
+
+# Flows of earlier deployments that suspended logins go on with.
+_PINNED_MAX: Final = 16
 
 
 class FlowRunner:
     """Decides logins. One per daemon; everything it needs is given."""
 
     def __init__(
-        self, catalog: Catalog, pool: Pool, metrics: Metrics, config: Config, log: Log, login_log: LoginLog
+        self,
+        catalog: Catalog,
+        pool: Pool,
+        metrics: Metrics,
+        config: Config,
+        log: Log,
+        login_log: LoginLog,
+        suspensions: Suspensions | None = None,
     ) -> None:
         self._catalog = catalog
         self._pool = pool
         self._metrics = metrics
         self._login_log = login_log
         self._action_timeout_us = config.sandbox.action_timeout_ms * 1000
+        self._suspensions = suspensions or Suspensions()
         self._plans: dict[str, Plan] = {}
+        self._pinned: OrderedDict[tuple[str, bytes], Plan] = OrderedDict()
         self.steps = StepRunner(pool, metrics, config, log)
         self._flow_timeout_us = self.steps.flow_timeout_us
         self._unwatch = self.steps.watchdog.unwatch
@@ -49,6 +68,7 @@ class FlowRunner:
     async def close(self) -> None:
         """Forget answers that nobody waits for any more, so that a cut drain ends; the pool kills their workers."""
         await self.steps.close()
+        await self._suspensions.close()
 
     async def execute(
         self, tenant_id: str, request_id: str, event: bytes, deadline: float, gateway: bytes | None = None
@@ -107,17 +127,22 @@ class FlowRunner:
                         if len(wall) < len(answer.verdicts):
                             idle = (0,) * (len(answer.verdicts) - len(wall))
                             wall, cpu = (*wall, *idle), (*cpu, *idle)
-        waited_s = 0.0
+        ran: Ran | None = None
+        leg: Leg | None = None
         if answer is None:
-            ran = await self.steps.run(plan, event, deadline_ns, clock_ns, noise[:16], first)
-            answer = plan.answers.decide(ran.steps, ran.count, ran.executions, event)
-            wall, cpu, waited_s = ran.wall_us, ran.cpu_us, ran.waited_s
+            leg = self._suspensions.leg(flow, event, gateway, clock_ns)
+            ran = await self.steps.run(plan, event, deadline_ns, clock_ns, noise[:16], first, leg.judge)
+            answer = plan.answers.decide(ran.steps, ran.count, ran.executions, event, suspension=ran.suspension)
+            wall, cpu = ran.wall_us, ran.cpu_us
         wall_us = (time.monotonic_ns() - started_ns) // 1000
         decision_id = noise[16:].hex()
         response = answer.fill(request_id, decision_id, snapshot.revision, wall_us, wall, cpu)
         decision = answer.decision
         if gateway is not None:
             response += resolution(decision.multifactor, flow.settings, event, gateway, clock_ns // 1_000_000)
+        if leg is not None and decision.suspension is not None:
+            response += leg.suspended()
+        waited_s = 0.0 if ran is None else ran.waited_s
         self._metrics.login_finished(
             decision.outcome, wall_us / 1e6, decision.degraded, waited_s, answer.verdicts, wall
         )
@@ -127,6 +152,91 @@ class FlowRunner:
             )
             self._login_log.write(degraded=decision.degraded, **line)
         return response
+
+    async def resume(
+        self,
+        tenant_id: str,
+        request_id: str,
+        event: bytes,
+        deadline: float,
+        gateway: bytes | None,
+        continuation: bytes,
+        completed: Sequence[int],
+    ) -> bytes:
+        """Go on with a suspended login. Arguments as `execute` has them, and:
+
+        Args:
+            continuation: the token; hostile.
+            completed: numbers of FactorType: what satisfied each step that was waited for; hostile.
+
+        Returns:
+            A serialized ContinuePostLoginResponse.
+
+        Raises:
+            InvalidContinuation, ContinuationError, InvalidRequest: it cannot be gone on with.
+            CatalogError: it cannot be known whether it was gone on with before.
+            UnknownTenant, DeadlineExceeded, CapacityError, WorkerError: there is no decision. After these and
+                CatalogError the continuation can be used again.
+        """
+        started_ns = time.monotonic_ns()
+        clock_ns = time.time_ns()
+        now_ms = clock_ns // 1_000_000
+        snapshot = self._catalog.snapshot()
+        flow = snapshot.tenants.get(tenant_id)
+        if flow is None:
+            raise UnknownTenant(tenant_id)
+        state = token.unseal(self._suspensions.keys, continuation, now_ms)
+        legs.match(state, tenant_id, event)
+        names = legs.completed(state, completed)
+        plan = await self._pin(flow, snapshot, state.flow_digest, deadline)
+        before = legs.executions(state, plan.flow)
+        leg = self._suspensions.leg(plan.flow, event, gateway, clock_ns)
+        leg.position, leg.before, leg.completed = state.position, before, names
+        rest = plan.resumed(state.position, continuing=state.continuing)
+        noise = os.urandom(32)
+        async with self._suspensions.claimed(state, now_ms, deadline):
+            ran = await self.steps.run(
+                rest, event, int(deadline * 1e9), clock_ns, noise[:16], judge=leg.judge, before=before
+            )
+            answer = rest.answers.decide(
+                None, 0, [*before, *ran.executions], event, suspension=ran.suspension, completed=names
+            )
+        none = (0,) * len(before)
+        wall, cpu = (*none, *ran.wall_us), (*none, *ran.cpu_us)
+        wall_us = (time.monotonic_ns() - started_ns) // 1000
+        decision_id = noise[16:].hex()
+        response = answer.fill(request_id, decision_id, snapshot.revision, wall_us, wall, cpu)
+        decision = answer.decision
+        if gateway is not None:
+            response += resolution(decision.multifactor, plan.flow.settings, event, gateway, now_ms)
+        if decision.suspension is not None:
+            response += leg.suspended()
+        verdicts = answer.verdicts[len(before) :]
+        self._metrics.login_finished(
+            decision.outcome, wall_us / 1e6, decision.degraded, ran.waited_s, verdicts, ran.wall_us
+        )
+        if self._login_log.wants(decision.degraded):
+            line = login_line.values(
+                decision, wall, cpu, tenant_id, request_id, decision_id, snapshot.revision, wall_us
+            )
+            self._login_log.write(degraded=decision.degraded, **line)
+        return response
+
+    async def _pin(self, flow: Flow, snapshot: Snapshot, digest: bytes, deadline: float) -> Plan:
+        """Return the plan of the very flow that was suspended, also when another one is deployed by now."""
+        if flow.digest == digest:
+            return self._plan(flow, snapshot)
+        key = flow.tenant, digest
+        plan = self._pinned.get(key)
+        if plan is None:
+            found = await self._suspensions.find(flow.tenant, digest, deadline)
+            if found is None:
+                raise FlowGone(flow.tenant)
+            plan = self._pinned[key] = Plan(found.flow, found.sources, self._action_timeout_us)
+            if len(self._pinned) > _PINNED_MAX:
+                self._pinned.popitem(last=False)
+        self._pinned.move_to_end(key)
+        return plan
 
     def _plan(self, flow: Flow, snapshot: Snapshot) -> Plan:
         plan = self._plans.get(flow.tenant)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 SHA = {name: f"{index:064x}" for index, name in enumerate(("one", "two", "three"), 1)}
 COMPLETED = int(Verdict.COMPLETED)
 REQUIRE = ("multifactor.enable", '{"provider":"any"}')
+CHALLENGE = ("authentication.challenge_with", '{"factor":{"type":"otp"}}')
 DENY = ("access.deny", '{"reason":"no"}')
 
 
@@ -205,6 +206,7 @@ LIES: list[tuple[str, Callable[[int], bytes]]] = [
     ("no time", lambda nonce: whole(nonce, step(), wall_us=[])),
     ("too much output", lambda nonce: whole(nonce, step(1, output="x" * 20_000))),
     ("ran on after a denial", lambda nonce: whole(nonce, step(1, DENY), step())),
+    ("ran on after a suspension", lambda nonce: whole(nonce, step(1, CHALLENGE), step())),
     ("101 commands", lambda nonce: whole(nonce, step(1, *[REQUIRE] * 101))),
 ]
 

@@ -1,0 +1,235 @@
+"""What a suspended flow remembers, and what is asked of whoever continues it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from vestibule.v1 import decision_pb2 as pb
+from vestibule.v1 import event_pb2
+from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
+
+from runtime.catalog.base import Binding, Flow
+from runtime.continuation import keys, leg, token
+from runtime.continuation.leg import Leg
+from runtime.core.model import Command, Execution, ExecutionError, OnError, Settings, Suspension, Verdict
+from runtime.core.resolution import Failure
+from runtime.errors import ContinuationMismatch, FlowGone, InvalidRequest
+
+RING = keys.Keyring([keys.generate()])
+NOW_MS = 1_800_000_000_000
+BINDINGS = tuple(Binding(name, f"{at:064x}", OnError.REQUIRE_MFA) for at, name in enumerate(("one", "two", "three"), 1))
+FLOW = Flow("acme", Settings(), BINDINGS, digest=b"d" * 32)
+OTP = Command("authentication.challenge_with", {"factor": {"type": "otp"}})
+ANY = Command("authentication.challenge_with_any", {"factors": [{"type": "otp"}, {"type": "phone"}]})
+REDIRECT = Command("redirect.send_user_to", {"url": "https://a.example/x"})
+CLAIM = Command("id_token.set_custom_claim", {"name": "https://a.example/n", "value": {"deep": [1, None, "é"]}})
+
+
+def event(**transaction: Any) -> bytes:
+    message = event_pb2.PostLoginEvent()
+    message.user.user_id = "auth0|1"
+    message.user.enrolled_factors.add(type="otp")
+    if transaction:
+        message.transaction.CopyFrom(event_pb2.Transaction(**transaction))
+    data: bytes = message.SerializeToString()
+    return data
+
+
+EVENT = event(id="t-1", protocol="oidc-basic-profile")
+
+
+def execution(at: int, *commands: Command, verdict: Verdict = Verdict.COMPLETED, **members: Any) -> Execution:
+    binding = BINDINGS[at]
+    return Execution(binding.action, binding.revision, binding.on_error, verdict, commands, 5, 4, **members)
+
+
+def begin(flow: Flow = FLOW, data: bytes = EVENT, gateway: bytes | None = None, **members: Any) -> Leg:
+    return Leg(RING, 900_000, flow, data, gateway, NOW_MS, **members)
+
+
+def state_of(part: Leg) -> Any:
+    return token.unseal(RING, part.token, NOW_MS)
+
+
+class TestSuspend:
+    def test_factors_go_on_with_the_next_binding(self) -> None:
+        """After a challenge the next binding begins, and its factors are what is waited for."""
+        part = begin()
+        done = [execution(0, CLAIM), execution(1, OTP)]
+        found = part.judge(done)
+        assert isinstance(found, Suspension)
+        state = state_of(part)
+        assert (state.position, state.continuing) == (2, False)
+        assert [list(step.factors) for step in state.awaited] == [[pb.FACTOR_TYPE_OTP]]
+        assert (state.tenant_id, state.user_id, state.transaction_id) == ("acme", "auth0|1", "t-1")
+        assert (state.flow_digest, state.expires_at_ms) == (FLOW.digest, NOW_MS + 900_000)
+        assert len(state.id) == 16
+
+    def test_a_page_goes_on_in_its_action(self) -> None:
+        """After a redirect the same binding's continue handler runs, and no factor is waited for."""
+        part = begin()
+        assert isinstance(part.judge([execution(0), execution(1, REDIRECT)]), Suspension)
+        state = state_of(part)
+        assert (state.position, state.continuing, len(state.awaited)) == (1, True, 0)
+
+    def test_positions_count_from_the_start_of_the_flow(self) -> None:
+        """A second leg's suspension names the binding of the flow, and not of the leg."""
+        before = (replace(execution(0, REDIRECT), earlier=True),)
+        again = begin(position=0, before=before)
+        assert isinstance(again.judge([execution(0, REDIRECT, continued=True)]), Suspension)
+        state = state_of(again)
+        assert (state.position, state.continuing) == (0, True)
+        assert [part.binding for part in state.executions] == [0, 0]
+        onward = begin(position=0, before=before)
+        assert isinstance(onward.judge([execution(0, continued=True), execution(1, OTP)]), Suspension)
+        state = state_of(onward)
+        assert (state.position, [part.binding for part in state.executions]) == (2, [0, 0, 1])
+
+    def test_what_is_satisfied_lets_the_flow_go_on(self) -> None:
+        """A challenge for a factor that was completed earlier in the flow suspends nothing and seals nothing."""
+        part = begin(position=1, before=(replace(execution(0, OTP), earlier=True),), completed=("otp",))
+        assert part.judge([execution(1, OTP)]) is None
+        assert part.token == b""
+
+    def test_what_cannot_be_done_is_a_failure(self) -> None:
+        """Without a page a redirect is a failure, and nothing is sealed."""
+        part = begin(data=event(id="t-1", prompt=["none"], protocol="oidc-basic-profile"))
+        assert part.judge([execution(0, REDIRECT)]) is Failure.INTERACTION_REQUIRED
+        assert part.token == b""
+
+    def test_a_state_too_large_fails_its_execution(self) -> None:
+        """A flow that asked for more than a token holds is not suspended: its action is exhausted, with the sizes."""
+        part = begin()
+        big = Command("id_token.set_custom_claim", {"name": "https://a.example/n", "value": "x" * 70_000})
+        done = [execution(0, big), execution(1, OTP, output="printed")]
+        assert part.judge(done) is None
+        assert part.token == b""
+        failed = done[-1]
+        assert (failed.verdict, failed.commands, failed.output) == (Verdict.EXHAUSTED, (), "printed")
+        assert failed.error is not None
+        assert failed.error.type == "SuspensionTooLarge"
+        assert "65536 are allowed" in failed.error.message
+        assert done[0].commands == (big,)
+
+    def test_a_shared_limit_is_held_before_the_flow_stops(self) -> None:
+        """An action that with the earlier ones asks for too much is exhausted, and does not suspend."""
+        half = {"name": "https://a.example/n", "value": "x" * 60_000}
+        done = [
+            execution(0, Command("id_token.set_custom_claim", half)),
+            execution(1, Command("id_token.set_custom_claim", half), OTP),
+        ]
+        part = begin()
+        assert part.judge(done) is None
+        assert done[1].verdict is Verdict.EXHAUSTED
+        assert part.token == b""
+
+    def test_what_the_gateway_is_told_is_merged(self) -> None:
+        """The continuation and its expiry reach the answer as bytes to append."""
+        part = begin()
+        part.judge([execution(0, OTP)])
+        answer = ExecutePostLoginResponse(request_id="r")
+        answer.decision.suspension.action = "one"
+        merged = ExecutePostLoginResponse.FromString(answer.SerializeToString() + part.suspended())
+        assert merged.decision.suspension.action == "one"
+        assert merged.decision.suspension.continuation == part.token
+        assert merged.decision.suspension.expires_at.ToMilliseconds() == NOW_MS + 900_000
+
+
+class TestResume:
+    def test_executions_come_back_as_they_were(self) -> None:
+        """Verdicts, commands and errors survive; times and output were reported when they happened."""
+        failed = execution(0, verdict=Verdict.RAISED, error=ExecutionError("ValueError", "no", 7), output="x")
+        done = [failed, execution(1, CLAIM, OTP)]
+        part = begin()
+        part.judge(done)
+        found = leg.executions(state_of(part), FLOW)
+        assert found == tuple(replace(e, wall_us=0, cpu_us=0, output="", earlier=True) for e in done)
+
+    def test_a_continuation_of_another_login_is_told_apart(self) -> None:
+        """Tenant, user and transaction each have to be those of the suspended flow, and their absence too."""
+        part = begin()
+        part.judge([execution(0, OTP)])
+        state = state_of(part)
+        leg.match(state, "acme", EVENT)
+        other = event_pb2.PostLoginEvent.FromString(EVENT)
+        other.user.user_id = "auth0|2"
+        wrong = {
+            "tenant": ("beta", EVENT),
+            "user": ("acme", other.SerializeToString()),
+            "transaction": ("acme", event(id="t-2")),
+        }
+        for what, (tenant, data) in wrong.items():
+            with pytest.raises(ContinuationMismatch) as caught:
+                leg.match(state, tenant, data)
+            assert caught.value.what == what
+        with pytest.raises(ContinuationMismatch, match="another transaction"):
+            leg.match(state, "acme", event())
+        bare = begin(data=event())
+        bare.judge([execution(0, OTP)])
+        leg.match(state_of(bare), "acme", event())
+        with pytest.raises(ContinuationMismatch, match="another transaction"):
+            leg.match(state_of(bare), "acme", EVENT)
+
+    @pytest.mark.parametrize(
+        ("numbers", "field", "told"),
+        [
+            ([], "completed", "names 0 factors and the flow waits for 1 steps"),
+            ([1, 1], "completed", "names 2 factors and the flow waits for 1 steps"),
+            ([5], "completed[0]", "phone does not satisfy this step; it wants otp"),
+            ([0], "completed[0]", "factor type 0 does not satisfy"),
+            ([77], "completed[0]", "factor type 77 does not satisfy"),
+            ([-1], "completed[0]", "factor type -1 does not satisfy"),
+        ],
+    )
+    def test_every_step_must_be_satisfied(self, numbers: list[int], field: str, told: str) -> None:
+        """Too few, too many, and factors that were not asked for are refused by field."""
+        part = begin()
+        part.judge([execution(0, OTP)])
+        with pytest.raises(InvalidRequest) as caught:
+            leg.completed(state_of(part), numbers)
+        assert caught.value.field == field
+        assert told in str(caught.value)
+
+    def test_completed_factors_add_up(self) -> None:
+        """What earlier legs completed stays, and a factor presented twice counts once."""
+        part = begin(completed=("email",))
+        part.judge([execution(0, OTP)])
+        assert leg.completed(state_of(part), [pb.FACTOR_TYPE_OTP]) == ("email", "otp")
+        again = begin(completed=("otp",), position=1, before=(replace(execution(0, OTP), earlier=True),))
+        again.judge([execution(1, REDIRECT)])
+        assert leg.completed(state_of(again), []) == ("otp",)
+
+    def test_a_page_completes_no_factor(self) -> None:
+        """After a redirect nothing is completed, and a caller that says otherwise is mistaken."""
+        part = begin()
+        part.judge([execution(0, REDIRECT)])
+        with pytest.raises(InvalidRequest, match="this flow waits for a page: send none"):
+            leg.completed(state_of(part), [pb.FACTOR_TYPE_OTP])
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"op": "authentication.of_tomorrow"},
+            {"args_json": json.dumps({"factor": {"type": "retina"}})},
+            {"verdict": 99},
+            {"binding": 9},
+            {"position": 4},
+        ],
+    )
+    def test_what_this_version_cannot_carry_out_is_gone(self, change: dict[str, Any]) -> None:
+        """A state of another version, of calls or values that this one does not know, is not guessed at."""
+        part = begin()
+        part.judge([execution(0, OTP)])
+        state = state_of(part)
+        for name, value in change.items():
+            if name == "position":
+                state.position = value
+            elif name in ("verdict", "binding"):
+                setattr(state.executions[0], name, value)
+            else:
+                setattr(state.executions[0].commands[0], name, value)
+        with pytest.raises(FlowGone, match="begin the login again"):
+            leg.executions(state, FLOW)
