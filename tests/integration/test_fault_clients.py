@@ -1,0 +1,190 @@
+"""Clients that are slow, that stop half-way, that never read their answer and that leave at any moment.
+
+None of them holds a worker, a place among the logins in flight or the drain; everybody else is served.
+"""
+
+import contextlib
+import random
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from vestibule.v1 import runtime_service_pb2
+
+from tests.daemon_rig import (
+    ADA,
+    ALLOW,
+    BOB,
+    GATE,
+    LOOP,
+    METHOD,
+    MFA,
+    PATIENCE_S,
+    Daemon,
+    result,
+    served,
+    tenant,
+    until,
+)
+from tests.security.fuzz import http2
+from tests.security.fuzz.http2 import Frame
+
+CLIENTS = 40
+# So few logins may be in flight that a client which held a place would be noticed.
+MAX_IN_FLIGHT = 4
+NAMES = tuple(f"t{at}" for at in range(10))
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    """A daemon with few places."""
+    with served(tmp_path, "--limits-max-in-flight", str(MAX_IN_FLIGHT), "--pool-queue-wait-ms", "20000") as daemon:
+        daemon.publish(tenant("acme", GATE), tenant("slow", LOOP, timeout_ms=300), *(tenant(n, GATE) for n in NAMES))
+        right(daemon)
+        yield daemon
+
+
+def right(daemon: Daemon, name: str = "acme") -> None:
+    """A tenant's logins are decided rightly, and not degraded."""
+    for event, outcome in ((ADA, MFA), (BOB, ALLOW)):
+        decision = daemon.call(name, event)
+        assert (decision.outcome, decision.degraded) == (outcome, False), decision
+
+
+def call_frames(daemon: Daemon) -> list[Frame]:
+    """Return what a client says that makes one call."""
+    request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme", event=ADA).SerializeToString()
+
+    def call(target: str) -> None:
+        with grpc.insecure_channel(target) as channel:
+            channel.unary_unary(METHOD)(request, timeout=PATIENCE_S)
+
+    return http2.record(daemon.target, call)
+
+
+def connect(daemon: Daemon) -> socket.socket:
+    """Open a connection of our own."""
+    host, port = daemon.target.rsplit(":", 1)
+    sock = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def own(daemon: Daemon) -> int:
+    """Count the daemon's descriptors apart from workers', of which each takes three."""
+    return daemon.descriptors() - 3 * len(daemon.workers())
+
+
+def free(daemon: Daemon) -> None:
+    """No login is in flight and no worker is busy."""
+    daemon.wait_in_flight(0)
+    until(lambda: daemon.metric("vestibule_workers", state="busy") == 0, "every worker is free")
+
+
+def test_a_client_that_sends_byte_by_byte_is_decided(daemon: Daemon) -> None:
+    """Its login is none until it is whole, others are decided meanwhile, and then it is decided like any other."""
+    said = http2.PREFACE + b"".join(frame.encode() for frame in call_frames(daemon))
+    with connect(daemon) as sock:
+        for at in range(len(said)):
+            if at % 100 == 0:
+                assert daemon.metric("vestibule_logins_in_flight") == 0
+                right(daemon)
+            sock.sendall(said[at : at + 1])
+        answer = bytearray()
+        while http2.message(bytes(answer)) is None:
+            more = sock.recv(1 << 16)
+            assert more
+            answer += more
+    response = runtime_service_pb2.ExecutePostLoginResponse.FromString(http2.message(bytes(answer)) or b"")
+    assert (response.decision.outcome, response.decision.degraded) == (MFA, False)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
+def test_clients_that_stop_half_way_hold_nothing(daemon: Daemon, share: float) -> None:
+    """Many times as many as there are places, for as long as they like; once they leave, so do their descriptors."""
+    frames = call_frames(daemon)
+    (last,) = (at for at, frame in enumerate(frames) if frame.kind == http2.DATA and frame.payload)
+    said = http2.PREFACE + b"".join(frame.encode() for frame in frames[: last + 1])
+    right(daemon)
+    until(lambda: daemon.metric("vestibule_workers", state="blank") == 1, "a blank worker")
+    before = own(daemon)
+    with contextlib.ExitStack() as open_ones:
+        for _ in range(CLIENTS):
+            open_ones.enter_context(connect(daemon)).sendall(said[: int(len(said) * share)])
+        until(lambda: own(daemon) >= before + CLIENTS, "all are connected")
+        for _ in range(10):
+            right(daemon)
+        free(daemon)
+    until(lambda: own(daemon) <= before, "their descriptors are gone")
+    right(daemon)
+
+
+def silent(daemon: Daemon, frames: list[Frame]) -> socket.socket:
+    """Make a call whose answer the server may not send: the client opens no window for it."""
+    sock = connect(daemon)
+    no_window = Frame(http2.SETTINGS, 0, 0, b"\0\4\0\0\0\0")
+    ours = [frame for frame in frames if frame.kind != http2.WINDOW_UPDATE]
+    sock.sendall(http2.PREFACE + b"".join(frame.encode() for frame in (no_window, *ours)))
+    return sock
+
+
+def test_clients_that_never_read_their_answer_hold_nothing(daemon: Daemon) -> None:
+    """Their logins are decided and their workers free; others are served; once they leave, nothing is left of them."""
+    frames = [frame for frame in call_frames(daemon) if frame.kind != http2.SETTINGS]
+    right(daemon)
+    until(lambda: daemon.metric("vestibule_workers", state="blank") == 1, "a blank worker")
+    before = own(daemon)
+    decided = daemon.metric("vestibule_decisions_total", outcome="mfa_required")
+    with contextlib.ExitStack() as open_ones:
+        for at in range(CLIENTS):
+            open_ones.enter_context(silent(daemon, frames))
+            until(
+                lambda: daemon.metric("vestibule_decisions_total", outcome="mfa_required") == decided + at + 1,  # noqa: B023
+                "it is decided",
+            )
+        for _ in range(10):
+            right(daemon)
+        free(daemon)
+        assert daemon.metric("vestibule_sheds_total", reason="in_flight") == 0
+    until(lambda: own(daemon) <= before, "their descriptors are gone")
+    right(daemon)
+
+
+def test_a_client_that_never_reads_does_not_hold_the_drain(tmp_path: Path) -> None:
+    """The drain waits for it no longer than it waits for anybody, and the exit code is 0."""
+    with served(tmp_path, "--drain-s", "2") as daemon:
+        daemon.publish(tenant("acme", GATE))
+        frames = [frame for frame in call_frames(daemon) if frame.kind != http2.SETTINGS]
+        decided = daemon.metric("vestibule_decisions_total", outcome="mfa_required")
+        with silent(daemon, frames):
+            until(lambda: daemon.metric("vestibule_decisions_total", outcome="mfa_required") == decided + 1, "decided")
+            began_s = time.monotonic()
+            daemon.process.send_signal(signal.SIGTERM)
+            assert daemon.wait() == 0
+            assert time.monotonic() - began_s < 2.0 + 10.0
+
+
+def test_clients_that_leave_at_any_moment(daemon: Daemon) -> None:
+    """After hundreds of logins cancelled before, while and after they run, cold, warm and looping, no worker is lost,
+    none died, and every tenant is right.
+    """
+    chance = random.Random(11)
+    died = daemon.metric("vestibule_worker_exits_total", reason="died")
+    for at in range(300):
+        call = daemon.begin(chance.choice((*NAMES, "acme", "slow")))
+        if at % 3:
+            time.sleep(chance.uniform(0.0, 0.006))
+        call.cancel()
+        if at % 60 == 0:
+            right(daemon)
+    free(daemon)
+    assert daemon.metric("vestibule_worker_exits_total", reason="died") == died
+    for name in NAMES:
+        right(daemon, name)
+    assert result(daemon.begin("slow")).degraded
+    count = int(sum(daemon.metric("vestibule_workers", state=state) for state in ("blank", "idle")))
+    until(lambda: len(daemon.workers()) == count, "every process is a worker that the daemon knows")
