@@ -15,12 +15,16 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
 
 import uvloop
 
 from runtime.catalog.sqlite import SqliteCatalog
+from runtime.catalog.suspended import SqliteSuspendedFlows
 from runtime.config import Config
+from runtime.continuation import keys
+from runtime.continuation.suspensions import Suspensions
 from runtime.flow import FlowRunner
 from runtime.http import OperatorsPort
 from runtime.log import Log, LoginLog, build, clip, forward_libraries, where
@@ -53,6 +57,7 @@ class Daemon:
         path = config.store.removeprefix("sqlite:")
         self._catalog = SqliteCatalog(path, on_change=lambda event, fields: self._catalog_changed(event, fields))
         self._pool = Pool(config, zygotes(config), self._metrics, log)
+        self._suspensions = _suspensions(config, path, log)
         self._server: _Server | None = None
         self._on_started = on_started
 
@@ -81,7 +86,9 @@ class Daemon:
             await self._catalog.start()
             parts.push_async_callback(self._catalog.close)
             logins = LoginLog(self._log, self._config.log.sample)
-            flows = FlowRunner(self._catalog, self._pool, self._metrics, self._config, self._log, logins)
+            flows = FlowRunner(
+                self._catalog, self._pool, self._metrics, self._config, self._log, logins, self._suspensions
+            )
             parts.push_async_callback(flows.close)
             # Read as grpc is loaded, whose core would write lines of its own to stderr: no JSON, and as many as a
             # client likes to send headers that cannot be parsed.
@@ -202,6 +209,21 @@ def serve(config: Config, version: str, *, stream: TextIO | None = None, on_star
 
 async def _run(config: Config, version: str, log: Log, on_started: OnStarted | None) -> None:
     await Daemon(config, version, log, on_started).run()
+
+
+def _suspensions(config: Config, path: str, log: Log) -> Suspensions:
+    """Read the keys, once: to rotate them, replicas are started again. Raises: ConfigError."""
+    if config.continuation.keys_file:
+        ring = keys.Keyring(keys.read(Path(config.continuation.keys_file)))
+    else:
+        ring = keys.Keyring([keys.generate()])
+        log.warning(
+            "continuation.key_made",
+            key_id=ring.sealing_id.hex(),
+            remedy="logins suspended by this process end with it, and no replica can continue them: "
+            "set continuation.keys_file",
+        )
+    return Suspensions(ring, config.continuation.lifetime_s, SqliteSuspendedFlows(path))
 
 
 def _bound(address: str, port: int) -> str:

@@ -13,21 +13,18 @@ from enum import StrEnum
 from typing import Final
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from runtime.core.model import Verdict
+from runtime.histogram import BUCKETS, Histogram, Series, counts_family, histogram_family, reasons_family
 from runtime.tenant_cpu import TenantCpu
-
-# They straddle what is promised: half a millisecond for a warm flow, the 5 s budget of a flow.
-BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-_BOUNDS: Final = (*(f"{bound:g}" if bound % 1 else f"{bound:.1f}" for bound in BUCKETS), "+Inf")
 
 OUTCOMES: Final = ("allow", "mfa_required", "deny", "suspend")
 
 GRPC_SERVICE: Final = "vestibule.v1.ActionRuntimeService"
 GRPC_METHOD: Final = "ExecutePostLogin"
-_RPC: Final = (GRPC_SERVICE, GRPC_METHOD, "unary")
+GRPC_CONTINUE: Final = "ContinuePostLogin"
 # The codes that status.py can answer, and what gRPC itself decides; named as the gRPC specification names them.
 GRPC_CODES: Final = (
     "OK",
@@ -84,31 +81,24 @@ class ShedReason(StrEnum):
     OTHER = "other"
 
 
-class Histogram:
-    """Counts per bucket and their sum. One thread writes; a reader may see a sum one observation ahead."""
+class RpcCounts:
+    """What is counted of one method."""
 
-    __slots__ = ("counts", "total")
+    __slots__ = ("codes", "durations", "started")
 
     def __init__(self) -> None:
-        self.counts = [0] * (len(BUCKETS) + 1)
-        self.total = 0.0
+        # Plain integer: the handler increments it.
+        self.started = 0
+        self.codes = dict.fromkeys(GRPC_CODES, 0)
+        self.durations = Histogram()
 
-    def observe(self, seconds: float) -> None:
-        """Count one duration. A bucket's bound belongs to it (`le`)."""
-        self.counts[bisect_left(BUCKETS, seconds)] += 1
-        self.total += seconds
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """Return cumulative counts by upper bound; the last is the number of observations."""
-        cumulative = 0
-        pairs = []
-        for bound, count in zip(_BOUNDS, tuple(self.counts), strict=True):
-            cumulative += count
-            pairs.append((bound, float(cumulative)))
-        return pairs
-
-
-_Series = dict[tuple[str, ...], Histogram]
+    def handled(self, code: str, seconds: float) -> None:
+        """Count one answered call by the name of its status code."""
+        codes = self.codes
+        codes[code if code in codes else "UNKNOWN"] += 1
+        histogram = self.durations
+        histogram.counts[bisect_left(BUCKETS, seconds)] += 1
+        histogram.total += seconds
 
 
 class Metrics:
@@ -117,10 +107,8 @@ class Metrics:
     def __init__(self, version: str) -> None:
         # Plain integer: the handler increments, decrements and compares it with the concurrency cap.
         self.logins_in_flight = 0
-        self.rpc_started_total = 0
         self._version = version
-        self._rpc_codes = dict.fromkeys(GRPC_CODES, 0)
-        self._rpc = Histogram()
+        self.rpc = {method: RpcCounts() for method in (GRPC_METHOD, GRPC_CONTINUE)}
         self._flows = {outcome: Histogram() for outcome in OUTCOMES}
         # Indexed by number: 0 is never recorded.
         self._executions = [Histogram() for _ in range(max(Verdict) + 1)]
@@ -144,14 +132,6 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
-
-    def rpc_handled(self, code: str, seconds: float) -> None:
-        """Count one answered call by the name of its status code."""
-        codes = self._rpc_codes
-        codes[code if code in codes else "UNKNOWN"] += 1
-        histogram = self._rpc
-        histogram.counts[bisect_left(BUCKETS, seconds)] += 1
-        histogram.total += seconds
 
     def login_finished(
         self,
@@ -237,22 +217,24 @@ class _Exporter(Collector):
     def _rpc(self) -> Iterable[Metric]:
         m = self._metrics
         labels = ("grpc_service", "grpc_method", "grpc_type")
+        methods = {(GRPC_SERVICE, method, "unary"): counts for method, counts in m.rpc.items()}
         started = CounterMetricFamily("grpc_server_started", "Calls that arrived, answered or not.", labels=labels)
-        started.add_metric(_RPC, m.rpc_started_total)
-        yield started
         handled = CounterMetricFamily(
             "grpc_server_handled",
             "Calls answered, by gRPC status. Every decision is OK, a denial too.",
             labels=(*labels, "grpc_code"),
         )
-        for code, count in m._rpc_codes.items():
-            handled.add_metric((*_RPC, code), count)
+        for values, counts in methods.items():
+            started.add_metric(values, counts.started)
+            for code, count in counts.codes.items():
+                handled.add_metric((*values, code), count)
+        yield started
         yield handled
-        yield _histogram(
+        yield histogram_family(
             "grpc_server_handling_seconds",
             "Seconds from a call's arrival to its answer, whatever the status.",
             labels,
-            {_RPC: m._rpc},
+            {values: counts.durations for values, counts in methods.items()},
         )
         yield GaugeMetricFamily(
             "vestibule_logins_in_flight",
@@ -262,22 +244,24 @@ class _Exporter(Collector):
 
     def _flows(self) -> Iterable[Metric]:
         m = self._metrics
-        flows: _Series = {(outcome,): histogram for outcome, histogram in m._flows.items()}
-        yield _histogram(
+        flows: Series = {(outcome,): histogram for outcome, histogram in m._flows.items()}
+        yield histogram_family(
             "vestibule_flow_duration_seconds",
             "Seconds to a decision, the wait for a worker included.",
             ("outcome",),
             flows,
         )
-        yield _counts("vestibule_decisions", "Logins decided, by what the gateway is told to do.", "outcome", flows)
-        runs: _Series = {(verdict.name.lower(),): m._executions[verdict] for verdict in Verdict}
-        yield _histogram(
+        yield counts_family(
+            "vestibule_decisions", "Logins decided, by what the gateway is told to do.", "outcome", flows
+        )
+        runs: Series = {(verdict.name.lower(),): m._executions[verdict] for verdict in Verdict}
+        yield histogram_family(
             "vestibule_execution_duration_seconds",
             "Seconds of one action, by how it ended. What was skipped counts as 0.",
             ("verdict",),
             runs,
         )
-        yield _counts(
+        yield counts_family(
             "vestibule_executions",
             "Executions of actions, by how they ended: the verdicts of runtime/README.md.",
             "verdict",
@@ -293,9 +277,11 @@ class _Exporter(Collector):
             "Flows run again because their worker died through no fault of the action.",
             m._retries,
         )
-        waited: _Series = {(): m._queue_wait}
-        yield _histogram("vestibule_queue_wait_seconds", "Seconds a decided login waited for a worker.", (), waited)
-        yield _reasons(
+        waited: Series = {(): m._queue_wait}
+        yield histogram_family(
+            "vestibule_queue_wait_seconds", "Seconds a decided login waited for a worker.", (), waited
+        )
+        yield reasons_family(
             "vestibule_sheds",
             "Logins refused, by what was full: in_flight, a tenant's queue, the pool; or draining.",
             m._sheds,
@@ -303,8 +289,8 @@ class _Exporter(Collector):
 
     def _workers(self) -> Iterable[Metric]:
         m = self._metrics
-        spawned: _Series = {(): m._spawn}
-        yield _histogram(
+        spawned: Series = {(): m._spawn}
+        yield histogram_family(
             "vestibule_worker_spawn_duration_seconds",
             "Seconds from asking for a worker to its report that it is locked down.",
             (),
@@ -319,12 +305,12 @@ class _Exporter(Collector):
         for state in WorkerState:
             workers.add_metric((state.value,), census.get(state.value, 0))
         yield workers
-        yield _reasons(
+        yield reasons_family(
             "vestibule_worker_exits",
             "Workers gone: killed by the daemon (see kills), by their filter, crashed, or died in another way.",
             m._exits,
         )
-        yield _reasons(
+        yield reasons_family(
             "vestibule_worker_kills",
             "Workers killed by the daemon. Worth a look: deadline, violation, start; the others are routine.",
             m._kills,
@@ -361,25 +347,3 @@ class _Exporter(Collector):
         info = GaugeMetricFamily("vestibule_build_info", "1, labelled with the version that runs.", labels=("version",))
         info.add_metric((m._version,), 1)
         yield info
-
-
-def _histogram(name: str, doc: str, labels: tuple[str, ...], series: _Series) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(name, doc, labels=labels)
-    for values, histogram in series.items():
-        family.add_metric(values, histogram.buckets(), histogram.total)
-    return family
-
-
-def _counts(name: str, doc: str, label: str, series: _Series) -> CounterMetricFamily:
-    """Export the number of observations of each histogram as a counter of its own name."""
-    family = CounterMetricFamily(name, doc, labels=(label,))
-    for values, histogram in series.items():
-        family.add_metric(values, sum(tuple(histogram.counts)))
-    return family
-
-
-def _reasons(name: str, doc: str, counts: Mapping[str, int]) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, doc, labels=("reason",))
-    for reason, count in counts.items():
-        family.add_metric((reason,), count)
-    return family

@@ -1,34 +1,73 @@
 """The calling side, for commands and tests: one login to a daemon, its decision or a readable reason.
 
-Knows: grpc. Must not know: the daemon's insides. Called by: `vestibule execute`.
+Knows: grpc. Must not know: the daemon's insides. Called by: `vestibule execute` and `vestibule demo`.
 """
 
+from collections.abc import Iterable
+
 import grpc
+from vestibule.v1.decision_pb2 import FactorType
 from vestibule.v1.event_pb2 import PostLoginEvent
-from vestibule.v1.runtime_service_pb2 import ExecutePostLoginRequest, ExecutePostLoginResponse
+from vestibule.v1.runtime_service_pb2 import (
+    ContinuePostLoginRequest,
+    ContinuePostLoginResponse,
+    ExecutePostLoginRequest,
+    ExecutePostLoginResponse,
+    GatewayContext,
+)
 
 from runtime.errors import CannotReach, NoDecision
-from runtime.metrics import GRPC_METHOD, GRPC_SERVICE
+from runtime.metrics import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
 from runtime.rpc.status import explain
 
 
 def execute(
-    target: str, tenant_id: str, event: PostLoginEvent, *, request_id: str = "", timeout_s: float = 10.0
+    target: str,
+    tenant_id: str,
+    event: PostLoginEvent,
+    *,
+    gateway: GatewayContext | None = None,
+    request_id: str = "",
+    timeout_s: float = 10.0,
 ) -> ExecutePostLoginResponse:
     """Ask the daemon at `target` (host:port) to decide one login. Raises: CannotReach, NoDecision."""
-    request = ExecutePostLoginRequest(tenant_id=tenant_id, request_id=request_id, event=event)
+    request = ExecutePostLoginRequest(tenant_id=tenant_id, request_id=request_id, event=event, gateway=gateway)
+    data = _call(target, GRPC_METHOD, request.SerializeToString(), timeout_s)
+    return ExecutePostLoginResponse.FromString(data)
+
+
+def resume(
+    target: str,
+    tenant_id: str,
+    event: PostLoginEvent,
+    continuation: bytes,
+    completed: Iterable[FactorType] = (),
+    *,
+    gateway: GatewayContext | None = None,
+    request_id: str = "",
+    timeout_s: float = 10.0,
+) -> ContinuePostLoginResponse:
+    """Ask the daemon at `target` to go on with a suspended login. Raises: CannotReach, NoDecision."""
+    request = ContinuePostLoginRequest(
+        tenant_id=tenant_id,
+        request_id=request_id,
+        event=event,
+        gateway=gateway,
+        continuation=continuation,
+        completed=completed,
+    )
+    data = _call(target, GRPC_CONTINUE, request.SerializeToString(), timeout_s)
+    return ContinuePostLoginResponse.FromString(data)
+
+
+def _call(target: str, method: str, request: bytes, timeout_s: float) -> bytes:
     with grpc.insecure_channel(target, options=[("grpc.enable_retries", 0)]) as channel:
-        call = channel.unary_unary(
-            f"/{GRPC_SERVICE}/{GRPC_METHOD}",
-            request_serializer=ExecutePostLoginRequest.SerializeToString,
-            response_deserializer=ExecutePostLoginResponse.FromString,
-        )
         try:
-            response: ExecutePostLoginResponse = call(request, timeout=timeout_s)
+            answer: bytes = channel.unary_unary(f"/{GRPC_SERVICE}/{method}")(request, timeout=timeout_s)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNAVAILABLE and "grpc-status-details-bin" not in dict(
                 error.trailing_metadata() or ()
             ):
                 raise CannotReach(f"no daemon answers at {target}; is `vestibule serve` running there?") from None
             raise NoDecision(error.code().name, explain(error)) from None
-        return response
+        return answer

@@ -9,20 +9,28 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 from vestibule.v1.event_pb2 import PostLoginEvent
-from vestibule.v1.runtime_service_pb2 import ExecutePostLoginRequest, GatewayContext
+from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginRequest, GatewayContext
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
 
+from runtime.continuation.token import MAX_BYTES
 from runtime.errors import InvalidEvent, InvalidRequest
 
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
 _REQUEST_ID_CHARS: Final = 128
 
-# What a message may hold besides its event before gRPC itself refuses it: a name, an id, some unknown fields.
-ENVELOPE_BYTES: Final = 64 * 1024
+# What a message may hold besides its event before gRPC itself refuses it: a continuation, and then a name, an id, some
+# unknown fields.
+ENVELOPE_BYTES: Final = MAX_BYTES + 64 * 1024
+
+Login = tuple[str, str, bytes, bytes | None]
 
 
-def decode(data: bytes, max_event_bytes: int) -> tuple[str, str, bytes, bytes | None]:
-    """Return (tenant id, request id, event, gateway) of a serialized ExecutePostLoginRequest.
+def decode(
+    data: bytes,
+    max_event_bytes: int,
+    public: type[ExecutePostLoginRequest | ContinuePostLoginRequest] = ExecutePostLoginRequest,
+) -> Login:
+    """Return (tenant id, request id, event, gateway) of a serialized request.
 
     An empty request id is replaced; the gateway is None when the request has none.
 
@@ -33,7 +41,7 @@ def decode(data: bytes, max_event_bytes: int) -> tuple[str, str, bytes, bytes | 
         envelope = ExecuteEnvelope.FromString(data)
     except DecodeError:
         raise InvalidRequest(
-            "request", "is not a serialized vestibule.v1.ExecutePostLoginRequest; check the client's proto files"
+            "request", f"is not a serialized {public.DESCRIPTOR.full_name}; check the client's proto files"
         ) from None
     tenant_id: str = envelope.tenant_id
     request_id: str = envelope.request_id
@@ -52,7 +60,7 @@ def decode(data: bytes, max_event_bytes: int) -> tuple[str, str, bytes, bytes | 
         raise InvalidEvent(
             f"{len(event)} bytes are more than the {max_event_bytes} allowed; send less metadata, query or body"
         )
-    if not event and not ExecutePostLoginRequest.FromString(data).HasField("event"):
+    if not event and not public.FromString(data).HasField("event"):
         # Absent is a fault of the gateway, and a flow that sees only absent members might not require a factor.
         raise InvalidEvent("is absent; send the post-login event that is to be decided")
     try:
@@ -72,6 +80,17 @@ def decode(data: bytes, max_event_bytes: int) -> tuple[str, str, bytes, bytes | 
                 "gateway", "is not a serialized vestibule.v1.GatewayContext; check the client's proto files"
             ) from None
     return tenant_id, request_id, event, gateway
+
+
+def decode_continuation(data: bytes, max_event_bytes: int) -> tuple[Login, bytes, list[int]]:
+    """Return what `decode` does of a serialized ContinuePostLoginRequest, its continuation and its completed factors.
+
+    data: bytes from a caller; hostile. The continuation is looked at by whoever has the keys.
+    Raises: InvalidRequest, InvalidEvent.
+    """
+    login = decode(data, max_event_bytes, ContinuePostLoginRequest)
+    envelope = ExecuteEnvelope.FromString(data)
+    return login, envelope.continuation, list(envelope.completed)
 
 
 def _tenant_fault(tenant_id: str) -> str:

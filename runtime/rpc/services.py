@@ -1,10 +1,12 @@
-"""The handler of ActionRuntimeService: one login in, one serialized decision out.
+"""The handlers of ActionRuntimeService: one login in, or one that goes on, one serialized decision out.
 
 Knows: the limits of a call, its deadline, what is counted. Must not know: how a flow runs. Called by: gRPC, per call.
 Requests and answers pass as bytes: gRPC is given no serializer, so the event is never turned into Python objects.
 """
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 from time import monotonic
 from typing import Any, Final, Protocol
 
@@ -13,9 +15,9 @@ import grpc
 from runtime.config import Config
 from runtime.errors import DeadlineExceeded, Draining, TooManyInFlight
 from runtime.log import Log, clip, where
-from runtime.metrics import GRPC_METHOD, Metrics
+from runtime.metrics import GRPC_CONTINUE, GRPC_METHOD, Metrics, RpcCounts
 from runtime.rpc import status
-from runtime.rpc.codec import decode
+from runtime.rpc.codec import decode, decode_continuation
 
 # A flow answers by its deadline. One that has not this long after it is lost, by a fault of ours; it is given up.
 _LOST_S: Final = 2.0
@@ -29,6 +31,18 @@ class FlowRunner(Protocol):
     ) -> bytes:
         """Return a serialized ExecutePostLoginResponse by the instant `deadline` of time.monotonic()."""
 
+    async def resume(
+        self,
+        tenant_id: str,
+        request_id: str,
+        event: bytes,
+        deadline: float,
+        gateway: bytes | None,
+        continuation: bytes,
+        completed: Sequence[int],
+    ) -> bytes:
+        """Return a serialized ContinuePostLoginResponse by the instant `deadline` of time.monotonic()."""
+
 
 class ActionRuntime:
     """Decides logins until it drains. Belongs to one event loop."""
@@ -37,6 +51,7 @@ class ActionRuntime:
         self.draining = False
         self._flows = flows
         self._metrics = metrics
+        self._continues = metrics.rpc[GRPC_CONTINUE]
         self._log = log
         self._max_in_flight = config.limits.max_in_flight
         self._max_event_bytes = config.limits.event_bytes
@@ -47,7 +62,10 @@ class ActionRuntime:
 
     def methods(self) -> dict[str, Any]:
         """Return what the server registers, by name."""
-        return {GRPC_METHOD: grpc.unary_unary_rpc_method_handler(self._handle)}
+        return {
+            method: grpc.unary_unary_rpc_method_handler(partial(self._handle, self._metrics.rpc[method]))
+            for method in (GRPC_METHOD, GRPC_CONTINUE)
+        }
 
     @property
     def in_flight(self) -> int:
@@ -59,10 +77,10 @@ class ActionRuntime:
         while self._running:
             await asyncio.wait(tuple(self._running))
 
-    async def _handle(self, request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
+    async def _handle(self, counts: RpcCounts, request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
         began = monotonic()
         metrics = self._metrics
-        metrics.rpc_started_total += 1
+        counts.started += 1
         code = "OK"
         task: asyncio.Task[Any] | None = None
         try:
@@ -72,7 +90,13 @@ class ActionRuntime:
                 raise TooManyInFlight(
                     f"{self._max_in_flight} logins are being decided, as many as are allowed at a time"
                 )
-            tenant_id, request_id, event, gateway = decode(request, self._max_event_bytes)
+            continues = counts is self._continues
+            if continues:
+                (tenant_id, request_id, event, gateway), continuation, completed = decode_continuation(
+                    request, self._max_event_bytes
+                )
+            else:
+                tenant_id, request_id, event, gateway = decode(request, self._max_event_bytes)
             longest_s = self._longest_s
             remaining = context.time_remaining()
             if remaining is not None and remaining < longest_s:
@@ -85,6 +109,10 @@ class ActionRuntime:
             assert task is not None
             self._running[task] = deadline + _LOST_S
             metrics.logins_in_flight += 1
+            if continues:
+                return await self._flows.resume(
+                    tenant_id, request_id, event, deadline, gateway, continuation, completed
+                )
             return await self._flows.execute(tenant_id, request_id, event, deadline, gateway)
         except asyncio.CancelledError:
             if task is None or task not in self._lost:
@@ -102,7 +130,7 @@ class ActionRuntime:
                 del self._running[task]
                 if self._lost:
                     self._lost.discard(task)
-            metrics.rpc_handled(code, monotonic() - began)
+            counts.handled(code, monotonic() - began)
         await status.abort(context, answer)
         raise AssertionError("abort does not return")
 

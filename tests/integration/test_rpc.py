@@ -7,7 +7,7 @@ import io
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -18,16 +18,22 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 from vestibule.v1.decision_pb2 import OUTCOME_ALLOW
 from vestibule.v1.event_pb2 import PostLoginEvent
-from vestibule.v1.runtime_service_pb2 import ExecutePostLoginRequest, ExecutePostLoginResponse
+from vestibule.v1.runtime_service_pb2 import (
+    ContinuePostLoginRequest,
+    ExecutePostLoginRequest,
+    ExecutePostLoginResponse,
+    GatewayContext,
+)
 
 from runtime.config import Config, LimitsConfig, LogConfig, PoolConfig, SandboxConfig
 from runtime.errors import InvalidEvent, QueueFull, StartError, UnknownTenant, WorkerLost
 from runtime.log import build
-from runtime.metrics import GRPC_METHOD, GRPC_SERVICE, Metrics
+from runtime.metrics import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE, Metrics
 from runtime.rpc import services
 from runtime.rpc.server import Server
 
 PATH = f"/{GRPC_SERVICE}/{GRPC_METHOD}"
+CONTINUE_PATH = f"/{GRPC_SERVICE}/{GRPC_CONTINUE}"
 EVENT = PostLoginEvent()
 EVENT.user.user_id = "auth0|1"
 
@@ -46,6 +52,7 @@ class Flows:
     def __init__(self, answer: Answer = allow) -> None:
         self.answer = answer
         self.asked: list[tuple[str, str, bytes, float]] = []
+        self.resumed: list[tuple[bytes | None, bytes, list[int]]] = []
         self.cancelled = 0
 
     async def execute(
@@ -57,6 +64,19 @@ class Flows:
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
+
+    async def resume(
+        self,
+        tenant_id: str,
+        request_id: str,
+        event: bytes,
+        deadline: float,
+        gateway: bytes | None,
+        continuation: bytes,
+        completed: Sequence[int],
+    ) -> bytes:
+        self.resumed.append((gateway, continuation, list(completed)))
+        return await self.execute(tenant_id, request_id, event, deadline)
 
 
 class Rig:
@@ -85,11 +105,12 @@ class Rig:
         return await self.server.stop(drain_s)
 
     async def call(
-        self, data: bytes | None = None, timeout: float | None = 5.0, **fields: Any
+        self, data: bytes | None = None, timeout: float | None = 5.0, path: str = PATH, **fields: Any
     ) -> ExecutePostLoginResponse:
         if data is None:
-            data = ExecutePostLoginRequest(**({"tenant_id": "acme", "event": EVENT} | fields)).SerializeToString()
-        answer: bytes = await self.channel.unary_unary(PATH)(data, timeout=timeout)
+            kind = ExecutePostLoginRequest if path == PATH else ContinuePostLoginRequest
+            data = kind(**({"tenant_id": "acme", "event": EVENT} | fields)).SerializeToString()
+        answer: bytes = await self.channel.unary_unary(path)(data, timeout=timeout)
         return ExecutePostLoginResponse.FromString(answer)
 
     async def refused(self, *args: Any, **kwargs: Any) -> "Refusal":
@@ -97,8 +118,8 @@ class Rig:
             await self.call(*args, **kwargs)
         return Refusal(caught.value)
 
-    def handled(self) -> dict[str, int]:
-        return {code: count for code, count in self.metrics._rpc_codes.items() if count}
+    def handled(self, method: str = GRPC_METHOD) -> dict[str, int]:
+        return {code: count for code, count in self.metrics.rpc[method].codes.items() if count}
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         return [line for line in map(json.loads, self.log.getvalue().splitlines()) if line["event"] == event]
@@ -145,8 +166,35 @@ async def test_a_login_is_decided() -> None:
         ((tenant, request_id, event, _),) = it.flows.asked
         assert (tenant, request_id, event) == ("acme", "r-1", EVENT.SerializeToString())
         assert it.handled() == {"OK": 1}
-        assert it.metrics.rpc_started_total == 1
+        assert it.metrics.rpc[GRPC_METHOD].started == 1
         assert it.metrics.logins_in_flight == 0
+
+
+async def test_a_login_goes_on() -> None:
+    """ContinuePostLogin reaches the flow with its continuation and factors, and is counted as a method of its own."""
+    async with rig() as it:
+        response = await it.call(
+            path=CONTINUE_PATH, request_id="r-2", continuation=b"sealed", completed=[4, 1], gateway=GatewayContext()
+        )
+        assert response.decision.outcome == OUTCOME_ALLOW
+        assert response.request_id == "r-2"
+        assert it.flows.resumed == [(b"", b"sealed", [4, 1])]
+        assert it.flows.asked[0][:3] == ("acme", "r-2", EVENT.SerializeToString())
+        assert it.handled(GRPC_CONTINUE) == {"OK": 1}
+        assert it.handled() == {}
+        assert it.metrics.logins_in_flight == 0
+
+
+async def test_a_bad_continuation_request_is_told_its_field() -> None:
+    """What is checked of a login is checked of one that goes on, and the message is called by its name."""
+    async with rig() as it:
+        refusal = await it.refused(path=CONTINUE_PATH, tenant_id="No!")
+        assert refusal.bad.field_violations[0].field == "tenant_id"
+        refusal = await it.refused(b"\xff", path=CONTINUE_PATH)
+        assert "vestibule.v1.ContinuePostLoginRequest" in refusal.text
+        refusal = await it.refused(ContinuePostLoginRequest(tenant_id="acme").SerializeToString(), path=CONTINUE_PATH)
+        assert refusal.info.reason == "INVALID_EVENT"
+        assert it.handled(GRPC_CONTINUE) == {"INVALID_ARGUMENT": 3}
 
 
 async def test_a_request_id_is_chosen_and_returned() -> None:

@@ -89,8 +89,8 @@ def test_a_bound_belongs_to_its_bucket(seconds: float, bucket: int) -> None:
 def test_recorders_reach_their_series() -> None:
     """Each recorder counts in the series that its name says."""
     metrics = m.Metrics("1")
-    metrics.rpc_started_total += 1
-    metrics.rpc_handled("NOT_FOUND", 0.002)
+    metrics.rpc[m.GRPC_METHOD].started += 1
+    metrics.rpc[m.GRPC_METHOD].handled("NOT_FOUND", 0.002)
     metrics.login_finished("deny", 0.2, True, 0.01, (Verdict.TIMED_OUT,), (1_000_000,))
     metrics.worker_spawned(0.002)
     metrics.worker_killed("deadline")
@@ -134,7 +134,7 @@ def test_an_unknown_label_counts_as_other() -> None:
     metrics.worker_killed("tenant-chosen")
     metrics.shed("")
     metrics.worker_exited("x" * 1000)
-    metrics.rpc_handled("TEAPOT", 0.1)
+    metrics.rpc[m.GRPC_METHOD].handled("TEAPOT", 0.1)
     found = samples(metrics)
     assert len(found) == before
     assert found[("vestibule_worker_kills_total", (("reason", "other"),))] == 1

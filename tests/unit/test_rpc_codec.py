@@ -7,8 +7,9 @@ from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginRequest, GatewayContext
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
 
+from runtime.continuation.token import MAX_BYTES
 from runtime.errors import InvalidEvent, InvalidRequest
-from runtime.rpc.codec import decode
+from runtime.rpc.codec import ENVELOPE_BYTES, decode, decode_continuation
 
 EVENT = PostLoginEvent()
 EVENT.user.user_id = "auth0|1"
@@ -45,6 +46,21 @@ def test_an_envelope_is_the_request_on_the_wire() -> None:
     private = {f.name: f.number for f in ExecuteEnvelope.DESCRIPTOR.fields}
     assert {f.name: f.number for f in ContinuePostLoginRequest.DESCRIPTOR.fields} == private
     assert {f.name: f.number for f in ExecutePostLoginRequest.DESCRIPTOR.fields}.items() <= private.items()
+
+
+def test_a_continuation_comes_with_its_factors() -> None:
+    """ContinuePostLogin's own members are read beside what every login has; nothing of them is judged here."""
+    sent = ContinuePostLoginRequest(
+        tenant_id="acme", request_id="r-1", event=EVENT, continuation=b"\xff\0", completed=[5, 1, 5]
+    )
+    login, continuation, completed = decode_continuation(sent.SerializeToString(), LIMIT)
+    assert login == ("acme", "r-1", EVENT.SerializeToString(), None)
+    assert (continuation, completed) == (b"\xff\0", [5, 1, 5])
+
+
+def test_the_largest_event_and_continuation_fit_through_grpc() -> None:
+    """What is allowed by us is not refused by gRPC's own limit."""
+    assert ENVELOPE_BYTES > MAX_BYTES
 
 
 def test_a_request_id_is_chosen_when_absent() -> None:
