@@ -10,26 +10,23 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, WorkerStartError
 from runtime.metrics import KillReason
 from runtime.workers.meter import Meter
 from runtime.workers.nursery import Nursery
+from runtime.workers.stock import Stock
 from runtime.workers.worker import State, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from runtime.config import Config
     from runtime.log import Log
     from runtime.metrics import Metrics
     from runtime.workers.nursery import LayerReport, MakeZygote
 
-_SPAWNS_AT_ONCE: Final = 8
-_REFILL_DELAY_S: Final = 0.01
-_RESPAWN_DELAY_S: Final = 0.05
-_RESPAWN_DELAY_MAX_S: Final = 2.0
 _SWEEP_S: Final = 5.0
 # Each compiled revision stays in the worker; a process that has seen so many has outlived several releases.
 _REVISIONS_MAX: Final = 200
@@ -59,20 +56,16 @@ class Pool:
         self._one_login = config.sandbox.isolation == "login"
         self._metrics = metrics
         self._nursery = Nursery(config, make_zygote, metrics, log, self._on_dead, self._on_zygote_death)
+        self._stock = Stock(config.pool, self._nursery, log, self._demand, self._blank_ready)
         self._log = log
         self._slots: dict[str, _Slot] = {}
-        self._blanks: deque[Worker] = deque()
         # Idle workers of tenants, the longest idle first.
         self._idle: OrderedDict[Worker, None] = OrderedDict()
         # Tenants that want a blank worker, served in turn: a tenant with many waiting logins stands in it once.
         self._wanting: deque[_Slot] = deque()
         # Tenants that get a blank worker ahead of their next login, once nobody waits for it.
         self._expecting: deque[_Slot] = deque()
-        self._spawning = 0
-        self._failures = 0
-        self._last_error: WorkerError | None = None
         self._closed = False
-        self._refill_timer: asyncio.TimerHandle | None = None
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.busy = 0
@@ -87,16 +80,15 @@ class Pool:
         Raises: WorkerStartError, naming each required layer that is not active.
         """
         self._loop = asyncio.get_running_loop()
-        self._blanks.append(await self._nursery.spawn())
+        await self._stock.start()
         self._sweep_timer = self._loop.call_later(_SWEEP_S, self._sweep)
-        self._refill()
 
     async def close(self) -> None:
         """Kill every worker. Logins in flight should have been finished before."""
         self._closed = True
-        for timer in (self._refill_timer, self._sweep_timer):
-            if timer is not None:
-                timer.cancel()
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+        await self._stock.close()
         for slot in self._slots.values():
             for waiter in slot.waiters:
                 if not waiter.done():
@@ -109,7 +101,8 @@ class Pool:
 
     def counts(self) -> dict[str, int]:
         """Workers by state, for the gauge."""
-        return {"blank": len(self._blanks), "idle": len(self._idle), "busy": self.busy, "starting": self._spawning}
+        stock = self._stock
+        return {"blank": len(stock.blanks), "idle": len(self._idle), "busy": self.busy, "starting": stock.spawning}
 
     @property
     def zygote_alive(self) -> bool:
@@ -120,11 +113,6 @@ class Pool:
     def layers(self) -> tuple[LayerReport, ...]:
         """What holds the workers, as the newest of them reported it."""
         return self._nursery.layers
-
-    @property
-    def size(self) -> int:
-        """Workers that exist or are being made."""
-        return len(self._nursery) + self._spawning
 
     # -- lease and release -------------------------------------------------------------------------------------------
 
@@ -138,13 +126,13 @@ class Pool:
                 return self._lease(worker, slot)
             if slot.waiters or slot.workers >= self._settings.workers_per_tenant:
                 return None
-        if self._wanting or not self._blanks:
+        if self._wanting or not self._stock.blanks:
             return None
         if slot is None:
             slot = self._slot(tenant)
-        worker = self._blanks.popleft()
+        worker = self._stock.blanks.popleft()
         self._bind(worker, slot)
-        self._refill_soon()
+        self._stock.refill_soon()
         return self._lease(worker, slot)
 
     async def lease(self, tenant: str, wait_s: float) -> Worker:
@@ -216,14 +204,14 @@ class Pool:
         if self._wanting:
             # It became evictable; another tenant may be waiting for room.
             self._make_room()
-            self._refill()
+            self._stock.refill()
 
     def _expire(self, slot: _Slot, waiter: asyncio.Future[Worker]) -> None:
         if waiter.done():
             return
         slot.waiters.remove(waiter)
-        if self._last_error is not None:
-            waiter.set_exception(WorkerStartError(f"no worker can be started: {self._last_error}"))
+        if self._stock.last_error is not None:
+            waiter.set_exception(WorkerStartError(f"no worker can be started: {self._stock.last_error}"))
         else:
             self._metrics.shed(PoolExhausted.reason)
             waiter.set_exception(PoolExhausted(f"tenant {slot.tenant}: no worker came free in time"))
@@ -249,10 +237,10 @@ class Pool:
         if not slot.wanting and slot.workers < self._settings.workers_per_tenant:
             slot.wanting = True
             self._wanting.append(slot)
-            if self._blanks:
-                self._blank_ready(self._blanks.popleft())
+            if self._stock.blanks:
+                self._blank_ready(self._stock.blanks.popleft())
             self._make_room()
-            self._refill()
+            self._stock.refill()
 
     def _blank_ready(self, worker: Worker) -> None:
         while self._wanting:
@@ -276,7 +264,7 @@ class Pool:
                 return
             slot.expecting = False
             self._drop_if_empty(slot)
-        self._blanks.append(worker)
+        self._stock.blanks.append(worker)
 
     def _successor(self, tenant: str) -> None:
         """Bind a blank worker to a tenant ahead of its next login, and load it."""
@@ -287,18 +275,20 @@ class Pool:
             self._want(slot)
             return
         slot.expecting = True
-        if self._blanks and not self._wanting:
-            self._settle_in(self._blanks.popleft(), slot)
+        if self._stock.blanks and not self._wanting:
+            self._settle_in(self._stock.blanks.popleft(), slot)
         else:
             self._expecting.append(slot)
-        self._refill()
+        self._stock.refill()
 
     def _settle_in(self, worker: Worker, slot: _Slot) -> None:
         """Make a blank worker a tenant's, and load it."""
         self._bind(worker, slot)
         worker.leased = True
         self.busy += 1
-        self._spawn_task(self._prime(worker, slot))
+        task = self._loop.create_task(self._prime(worker, slot))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _prime(self, worker: Worker, slot: _Slot) -> None:
         try:
@@ -316,81 +306,29 @@ class Pool:
             self.busy -= 1
             self._hand_over(worker)
 
-    # -- spawning --------------------------------------------------------------------------------------------------
+    # -- room ------------------------------------------------------------------------------------------------------
 
-    def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _demand(self) -> int:
+        """Count the blank workers that tenants wait for already."""
+        return len(self._wanting) + len(self._expecting)
 
     def _make_room(self) -> None:
-        while (
-            self._idle
-            and self.size >= self._settings.max_workers
-            and len(self._blanks) + self._spawning < len(self._wanting)
-        ):
+        while self._idle and self._stock.full and self._stock.coming < len(self._wanting):
             worker = next(iter(self._idle))
             worker.kill(KillReason.EVICTED)
-
-    def _refill_soon(self) -> None:
-        """Replace a blank worker a moment later, not while the login that took it wants the processor."""
-        if not self._blanks:
-            self._refill()
-        elif self._refill_timer is None and not self._closed:
-            self._refill_timer = self._loop.call_later(_REFILL_DELAY_S, self._refill_again)
-
-    def _refill(self) -> None:
-        if self._closed or self._refill_timer is not None:
-            return
-        target = self._settings.blank_workers + len(self._wanting) + len(self._expecting)
-        while (
-            self._spawning < _SPAWNS_AT_ONCE
-            and len(self._blanks) + self._spawning < target
-            and self.size < self._settings.max_workers
-        ):
-            self._spawning += 1
-            self._spawn_task(self._spawn_blank())
-
-    async def _spawn_blank(self) -> None:
-        try:
-            worker = await self._nursery.spawn()
-        except WorkerError as error:
-            self._spawning -= 1
-            self._failures += 1
-            self._last_error = error
-            delay_s = min(_RESPAWN_DELAY_S * 2 ** min(self._failures, 8), _RESPAWN_DELAY_MAX_S)
-            self._log.error("worker.spawn_failed", error=str(error), retry_s=delay_s)
-            if self._refill_timer is None and not self._closed:
-                self._refill_timer = self._loop.call_later(delay_s, self._refill_again)
-            return
-        except asyncio.CancelledError:
-            self._spawning -= 1
-            raise
-        self._spawning -= 1
-        self._failures = 0
-        self._last_error = None
-        if self._closed:
-            worker.kill(KillReason.SHUTDOWN)
-            return
-        self._blank_ready(worker)
-        self._refill()
-
-    def _refill_again(self) -> None:
-        self._refill_timer = None
-        self._refill()
 
     # -- death -----------------------------------------------------------------------------------------------------
 
     def _on_zygote_death(self) -> None:
-        self._refill()
+        self._stock.refill()
 
     def _on_dead(self, worker: Worker) -> None:
         if worker.leased:
             worker.leased = False
             self.busy -= 1
         if worker.tenant is None:
-            if worker in self._blanks:
-                self._blanks.remove(worker)
+            if worker in self._stock.blanks:
+                self._stock.blanks.remove(worker)
         else:
             slot = self._slots[worker.tenant]
             slot.workers -= 1
@@ -400,8 +338,7 @@ class Pool:
             if slot.waiters:
                 self._want(slot)
             self._drop_if_empty(slot)
-        if not self._closed:
-            self._refill()
+        self._stock.refill()
 
     def _sweep(self) -> None:
         """Read the meters of those who ran; let go of workers whose tenants have not logged in for a while."""
