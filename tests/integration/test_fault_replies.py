@@ -41,7 +41,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """One daemon for all of these: what one reply leaves behind, the next test would meet."""
     flags = ("--sandbox-flow-timeout-ms", str(BUDGET_MS), "--sandbox-action-timeout-ms", str(BUDGET_MS))
     with served(
-        tmp_path_factory.mktemp("replies"), *flags, blank=2, launcher=launcher("worker", "tests.faulty_worker")
+        tmp_path_factory.mktemp("replies"), *flags, blank=2, launcher=launcher("tests.faulty_worker")
     ) as daemon:
         daemon.publish(
             tenant("acme", GATE),

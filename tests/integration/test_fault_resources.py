@@ -43,7 +43,7 @@ NAMES = tuple(f"new-{at}" for at in range(12))
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
     """A daemon with a warm tenant and many cold ones."""
     flags = ("--pool-queue-wait-ms", str(QUEUE_WAIT_MS))
-    with served(tmp_path, *flags, blank=1, launcher=launcher("worker", "tests.faulty_worker")) as daemon:
+    with served(tmp_path, *flags, blank=1, launcher=launcher("tests.faulty_worker")) as daemon:
         daemon.publish(tenant("acme", GATE), *(tenant(name, GATE) for name in NAMES))
         right(daemon)
         until(lambda: daemon.metric("vestibule_workers", state="blank") == 1, "a blank worker")

@@ -95,7 +95,7 @@ def test_a_zygote_that_crashes_is_replaced(tmp_path: Path, number: signal.Signal
     """
     how = "SIGSEGV" if number == signal.SIGUSR2 else "MemoryError"
     flags = ("--pool-queue-wait-ms", "20000")
-    with served(tmp_path, *flags, launcher=launcher("worker", "tests.faulty_worker")) as daemon:
+    with served(tmp_path, *flags, launcher=launcher("tests.faulty_worker")) as daemon:
         daemon.publish(
             tenant("acme", GATE), tenant("slow", SLOW, timeout_ms=20_000), tenant("new-0", GATE), tenant("new-1", GATE)
         )

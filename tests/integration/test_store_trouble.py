@@ -3,11 +3,12 @@
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import grpc
@@ -181,6 +182,39 @@ def test_a_deleted_store_is_served_from_memory_until_it_is_back(serve: Serve, tm
     healthy(daemon, 1)
     assert says(daemon) == says(daemon, "cold") == "new"
     assert len(daemon.events("catalog.failed")) == 1
+
+
+def test_a_locked_store_stops_an_apply_and_no_login(serve: Serve, tmp_path: Path) -> None:
+    """Kept by another process for itself, the store is served from memory; an apply gives up and says why; then both
+    go on.
+    """
+    daemon = serve()
+    daemon.publish(tenant("acme", OLD), tenant("cold", OLD))
+    assert says(daemon) == "old"
+    directory = write_directory(tmp_path, "acme", NEW)
+    with closing(sqlite3.connect(daemon.path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+
+        def taken() -> bool:
+            with suppress(sqlite3.OperationalError):
+                other.execute("BEGIN EXCLUSIVE")
+                other.execute("UPDATE tenants SET changed_in = changed_in")
+                other.execute("COMMIT")
+                return True
+            return False
+
+        until(taken, "nobody reads it at this moment")
+        healthy(daemon, 0)
+        assert "locked" in daemon.wait_for("catalog.failed")["reason"]
+        assert says(daemon) == says(daemon, "cold") == "old"
+        failed = vestibule("apply", str(directory), "--store", f"sqlite:{daemon.path}")
+        assert failed.returncode == 3
+        assert "locked" in failed.stderr
+        assert failed.stderr.count("\n") == 1
+        assert daemon.get("/readyz")[0] == 200
+    healthy(daemon, 1)
+    assert vestibule("apply", str(directory), "--store", f"sqlite:{daemon.path}").returncode == 0
+    until(lambda: says(daemon) == "new", "the change is seen")
 
 
 def test_a_deleted_directory_is_no_end(serve: Serve, tmp_path: Path) -> None:
