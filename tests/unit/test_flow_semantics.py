@@ -103,6 +103,12 @@ ROWS: list[Any] = [
         id="2.3.7 four in a flow",
     ),
     pytest.param(
+        [action(name, challenge("otp")) for name in "abcde"],
+        {},
+        ["mfa", "too_many_commands"],
+        id="2.3.7 five actions with one each",
+    ),
+    pytest.param(
         [action("a", *[challenge("otp")] * 2), action("b", *[challenge("otp")] * 3)],
         {},
         ["mfa", "too_many_commands"],

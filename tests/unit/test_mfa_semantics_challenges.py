@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from runtime.core import challenges, policy
+from runtime.core import challenges, policy, resolution
 from runtime.core.challenges import Ask, FactorRequest, Ignored, Plan
-from runtime.core.model import FACTOR_NAMES, Command, EventFacts, Experience, Merge, Settings
-from runtime.core.resolution import Failure, Gateway
+from runtime.core.model import FACTOR_NAMES, Command, EventFacts, Experience, Merge, Multifactor, Settings
+from runtime.core.remembered import DAY_MS, PAPE_MULTI_FACTOR, RememberedBrowser
+from runtime.core.resolution import Failure, Gateway, Kind
 
 EVERY = Settings(factors=FACTOR_NAMES)
 FACTS = EventFacts("oidc-basic-profile", enrolled=("otp", "phone"), email_verified=True)
@@ -216,6 +217,99 @@ def test_section_14_challenge_then_enrol() -> None:
     """A challenge earlier in the same queue is the one that an enrolment needs."""
     steps = shown(plan(challenge("otp"), enroll("webauthn-roaming")))
     assert [kind for kind, _, _ in steps] == ["challenge", "enroll"]
+
+
+QUEUES: list[Any] = [
+    pytest.param(
+        [challenge("otp"), challenge("otp", "phone")], {}, [("challenge", ("otp",), False)], id="presented just before"
+    ),
+    pytest.param(
+        [challenge("otp", "phone", picker=True), challenge("otp")],
+        {},
+        [("challenge", ("otp", "phone"), True), ("challenge", ("otp",), False)],
+        id="the user may have picked another one",
+    ),
+    pytest.param(
+        [challenge("otp", "webauthn-roaming"), challenge("otp")],
+        {},
+        [("challenge", ("otp",), False)],
+        id="of what is shown, not of what was named",
+    ),
+    pytest.param(
+        [enroll("otp"), challenge("otp")], {"facts": NOBODY}, [("enroll", ("otp",), False)], id="enrolled just before"
+    ),
+    pytest.param(
+        [enroll("otp"), enroll("otp", "phone", picker=True)],
+        {"facts": NOBODY},
+        [("enroll", ("otp",), False), ("enroll", ("phone",), False)],
+        id="another one is enrolled second",
+    ),
+    pytest.param(
+        [enroll("phone"), enroll("recovery-code"), enroll("webauthn-platform")],
+        {"facts": NOBODY},
+        [
+            ("enroll", ("phone",), False),
+            ("enroll", ("recovery-code",), False),
+            ("enroll", ("webauthn-platform",), False),
+        ],
+        id="9, 10 what leans on the first one comes second",
+    ),
+]
+
+
+@pytest.mark.parametrize(("asks", "given", "steps"), QUEUES)
+def test_section_8_a_queue_counts_what_is_before(asks: list[Ask], given: dict[str, Any], steps: list[Any]) -> None:
+    """What an earlier screen of the queue presents or enrols for sure is presented and enrolled by then."""
+    assert shown(plan(*asks, **given)) == steps
+
+
+DEPENDENT: list[Any] = [
+    pytest.param((), (), False, id="nothing held"),
+    pytest.param((), ("email",), False, id="an address is no factor to lean on"),
+    pytest.param((), ("recovery-code",), False, id="neither is a code"),
+    pytest.param(("email",), ("email",), False, id="although enrolled"),
+    pytest.param((), ("phone",), True, id="enrolled in this flow, the event not refreshed"),
+    pytest.param(("otp",), ("email",), True, id="held, with another one presented"),
+    pytest.param(None, ("otp",), True, id="enrolments unknown, one presented"),
+    pytest.param(None, ("email",), False, id="enrolments unknown, an address presented"),
+]
+
+
+@pytest.mark.parametrize(("enrolled", "completed", "can"), DEPENDENT)
+def test_section_2_dependent_factors_need_one_that_stands_alone(
+    enrolled: tuple[str, ...] | None, completed: tuple[str, ...], can: bool
+) -> None:
+    """Device biometrics are enrolled beside a factor that is independent; an address and a code are not."""
+    answer = plan(enroll("webauthn-platform"), completed=completed, facts=replace(FACTS, enrolled=enrolled))
+    assert answer.failure is (None if can else Failure.NO_USABLE_FACTOR)
+    assert bool(answer.steps) is can
+
+
+def test_section_8_enrolled_in_this_flow_is_enrolled() -> None:
+    """Source: post-login reference, 2.3, enrolment 1. The event need not have been refreshed."""
+    facts = replace(FACTS, enrolled=())
+    answer = plan(enroll("otp"), completed=("otp",), facts=facts)
+    assert (answer.failure, answer.ignored) == (Failure.NO_USABLE_FACTOR, (("otp", Ignored.ALREADY_ENROLLED),))
+
+
+@pytest.mark.parametrize("ask", [challenge("duo"), enroll("duo"), challenge("sms"), challenge("voice")])
+def test_section_8_duo_and_the_ways_of_a_phone_are_no_factors_of_commands(ask: Ask) -> None:
+    """A toggle of that name, and an enrolment of that name, change nothing."""
+    facts = replace(FACTS, enrolled=("duo", "sms", "voice"))
+    answer = plan(ask, completed=("email",), facts=facts)
+    assert answer.failure is Failure.NO_USABLE_FACTOR
+
+
+@pytest.mark.parametrize("step_up", [False, True])
+def test_section_11_no_memory_of_the_browser_satisfies_a_challenge(step_up: bool) -> None:
+    """Section 14, row 8: a command has no remember option, so its challenge really happens, with and without PAPE."""
+    memory = RememberedBrowser("auth0|1", "any", GATEWAY.now_ms - DAY_MS, GATEWAY.now_ms - 1)
+    facts = replace(FACTS, acr_values=(PAPE_MULTI_FACTOR,) if step_up else ())
+    gateway = replace(GATEWAY, remembered_browser=memory)
+    assert shown(plan(challenge("otp"), facts=facts, gateway=gateway)) == [("challenge", ("otp",), False)]
+    enabled = resolution.resolve(Multifactor("any", True, None, ("otp",)), EVERY, facts, gateway)
+    assert enabled is not None
+    assert enabled.kind is (Kind.PROMPT if step_up else Kind.SATISFIED_BY_REMEMBERED_BROWSER)
 
 
 def test_section_14_one_impossible_command_ends_the_queue() -> None:

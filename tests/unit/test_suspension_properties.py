@@ -1,0 +1,320 @@
+"""Properties of flows with suspensions: waiting for the user never costs a requirement, a denial or a side effect."""
+
+from dataclasses import replace
+from functools import partial
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runtime.core import challenges
+from runtime.core.aggregate import INTERACTIONS, Fold, aggregate, ends_flow
+from runtime.core.challenges import MAX_COMMANDS, TYPES
+from runtime.core.model import (
+    FACTOR_NAMES,
+    Command,
+    Decision,
+    EventFacts,
+    Execution,
+    Experience,
+    Merge,
+    OnError,
+    Policy,
+    Settings,
+    Suspension,
+    Verdict,
+)
+from runtime.core.resolution import Failure, Gateway
+from runtime.core.suspension import OPS, suspends
+from tests.flow_walk import (
+    GATEWAY,
+    REVISION,
+    Action,
+    Ran,
+    challenge,
+    challenge_any,
+    claim,
+    command,
+    deny,
+    enable,
+    enroll,
+    enroll_any,
+    form,
+    kept,
+    metadata,
+    redirect,
+    sealed,
+    walk,
+)
+
+# A busy machine is no reason to fail: only what is decided counts here.
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+# Most users hold some of the first, and some of the last are left to enrol.
+names = st.sampled_from(["otp", "phone", "webauthn-roaming", "email", "push-notification"])
+several = st.lists(names, min_size=2, max_size=4)
+challenges_only = st.one_of(st.builds(challenge, names, names), several.map(lambda listed: challenge_any(*listed)))
+enrolments = st.one_of(names.map(enroll), several.map(lambda listed: enroll_any(*listed)))
+factor_commands = st.one_of(challenges_only, challenges_only, challenges_only, enrolments)
+enables = st.builds(
+    lambda provider, options: enable(provider, **options),
+    st.sampled_from(["none", "any", "guardian", "google-authenticator", "duo"]),
+    st.fixed_dictionaries({}, optional={"allow_remember_browser": st.booleans()}),
+)
+effects = st.one_of(
+    st.builds(metadata, st.sampled_from(["k", "l"]), st.integers(0, 3)),
+    st.builds(claim, st.sampled_from(["k", "l"]), st.none() | st.integers(0, 3)),
+    st.builds(
+        lambda key, value: command("transaction.set_metadata", key=key, value=value),
+        st.sampled_from(["k", "l"]),
+        st.sampled_from([None, 1, "x", "\u00fc", 1.5]),
+    ),
+    st.builds(
+        lambda op, at: command(op, expires_at=at),
+        st.sampled_from(["session.set_expires_at", "refresh_token.set_idle_expires_at"]),
+        st.integers(1, 3),
+    ),
+    st.sampled_from(["https://m.example", "https://n.example"]).map(
+        lambda url: command("authentication.record_method", provider_url=url)
+    ),
+    st.just(command("cache.delete", key="k")),
+)
+pages = st.sampled_from([redirect("https://e.example/?a=1", a="2"), form()])
+# What ends a flow at once is rare here: the rest of it is what these properties are about.
+verdicts = st.sampled_from([*[Verdict.COMPLETED] * 12, Verdict.RAISED, Verdict.TIMED_OUT, Verdict.CRASHED])
+on_errors = st.sampled_from([*[OnError.REQUIRE_MFA] * 4, OnError.DENY, OnError.CONTINUE, OnError.CONTINUE])
+
+
+def handlers(harmless: bool = False, factors: bool = True) -> st.SearchStrategy[Ran]:
+    """One handler; it shows a page or asks for factors, never both."""
+    said = [enables, effects] if harmless else [*[enables, effects] * 6, st.builds(deny)]
+    plain = st.lists(st.one_of(said), max_size=2)
+    lists = [plain, st.builds(lambda page, more: [page, *more], pages, plain)]
+    if factors:
+        queue = st.builds(lambda ask, more: [ask, *more], challenges_only, st.lists(factor_commands, max_size=1))
+        lists += [st.builds(list.__add__, queue, plain)] * 2
+    return st.builds(Ran, st.one_of(lists).flatmap(st.permutations).map(tuple), verdicts)
+
+
+def flows(harmless: bool = False, factors: bool = True) -> st.SearchStrategy[list[Action]]:
+    ran = handlers(harmless, factors)
+    back = st.lists(ran, max_size=2).map(tuple)
+    return st.lists(st.builds(Action, st.sampled_from(["a", "b"]), ran, on_errors, back), min_size=2, max_size=5)
+
+
+tenants = st.builds(
+    Settings,
+    st.sampled_from([*[Experience.NEW] * 8, Experience.CLASSIC]),
+    st.sampled_from(Policy),
+    st.sampled_from([FACTOR_NAMES, FACTOR_NAMES, ("otp", "sms"), ("push-notification", "voice", "webauthn-roaming")]),
+    st.sampled_from(Merge),
+    st.booleans(),
+)
+browsers = st.builds(
+    EventFacts,
+    protocol=st.sampled_from([None, "oidc-basic-profile"]),
+    risk_confidence=st.sampled_from([None, "low", "high"]),
+    enrolled=st.sampled_from([("otp", "phone", "webauthn-roaming"), TYPES, ("otp", "phone"), (), None]),
+    email_verified=st.booleans(),
+)
+events = st.one_of(
+    *[browsers] * 5,
+    st.builds(
+        replace,
+        browsers,
+        protocol=st.sampled_from(["oauth2-password", "oauth2-refresh-token", "oauth2-token-exchange", "samlp"]),
+        prompt=st.sampled_from([(), ("none",)]),
+    ),
+)
+gateways = st.builds(
+    replace,
+    st.just(GATEWAY),
+    mfa_grant_allowed=st.none() | st.booleans(),
+    customize_mfa=st.sampled_from([None, None, True, True, False]),
+    webauthn=st.booleans(),
+)
+
+
+class User:
+    """Somebody who does what each screen asks for, and picks a factor of it by chance."""
+
+    def __init__(self, data: st.DataObject) -> None:
+        self._data = data
+        self.picked: list[list[str]] = []
+        self.completed: list[str] = []
+
+    def __call__(self, suspension: Suspension) -> list[str]:
+        chosen = [self._data.draw(st.sampled_from(step.usable)).type for step in suspension.steps]
+        self.picked.append(chosen)
+        self.completed += chosen
+        return chosen
+
+
+def bare(decision: Decision) -> Decision:
+    """Leave out of a decision what two ways of running the same flow may differ in: times and output."""
+    same = [replace(e, wall_us=0, cpu_us=0, output="", earlier=False) for e in decision.executions]
+    return replace(decision, executions=tuple(same))
+
+
+def asked(executions: tuple[Execution, ...]) -> list[Command]:
+    """List the factor commands that took effect."""
+    return [c for e in executions if e.verdict is Verdict.COMPLETED for c in e.commands if c.op in challenges.OPS]
+
+
+@calm
+@given(flows(), tenants, events, gateways, st.data())
+def test_a_flow_in_one_piece_and_in_parts_decide_alike(
+    flow: list[Action], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
+) -> None:
+    """What a continuation holds is enough: every part of the flow is answered as if it had never been suspended."""
+    user = User(data)
+    parts = walk(flow, tenant, event, gateway, user, sealed)
+    again = iter(user.picked)
+    whole = walk(flow, tenant, event, gateway, lambda _: next(again), kept)
+    assert [bare(decision) for decision in parts] == [bare(decision) for decision in whole]
+
+
+@calm
+@given(flows(), tenants, events, gateways, st.data())
+def test_deny_always_wins(
+    flow: list[Action], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
+) -> None:
+    """A handler that ran and denies, or fails under deny, ends the login with a denial: no part follows it."""
+    *before, last = walk(flow, tenant, event, gateway, User(data))
+    assert all(decision.outcome == "suspend" for decision in before)
+    assert not any(ends_flow(e) for decision in before for e in decision.executions)
+    assert last.outcome != "suspend"
+    ended = any(ends_flow(e) for e in last.executions if e.verdict is not Verdict.SKIPPED)
+    cannot = last.access is not None and last.access.kind in ("mfa_failed", "interaction_required")
+    assert (last.outcome == "deny") is (ended or cannot)
+    assert not (ended and cannot)
+
+
+@calm
+@given(flows(), tenants, events, gateways, st.data())
+def test_a_suspended_decision_has_no_side_effects(
+    flow: list[Action], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
+) -> None:
+    """It says what it waits for and what was asked for, and nothing that a gateway would act upon."""
+    for decision in walk(flow, tenant, event, gateway, User(data))[:-1]:
+        assert decision.suspension is not None
+        assert (decision.multifactor, decision.access, decision.effects) == (None, None, None)
+        assert decision.user_metadata == decision.app_metadata == {}
+        assert decision.id_token_claims == decision.access_token_claims == {}
+        waiting = {c.op for c in decision.contributions if c.won}
+        assert waiting
+        assert waiting <= OPS
+        assert suspends(decision.executions[-1])
+        assert all(e.verdict is not Verdict.SKIPPED for e in decision.executions)
+
+
+@calm
+@given(flows(), tenants, events, gateways, st.data())
+def test_a_failure_never_yields_less_than_a_factor(
+    flow: list[Action], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
+) -> None:
+    """Under require_mfa: denied, or a challenge that really happens, or a factor that was presented in this login."""
+    user = User(data)
+    last = walk(flow, tenant, event, gateway, user)[-1]
+    if any(e.verdict is not Verdict.COMPLETED and e.on_error is OnError.REQUIRE_MFA for e in last.executions):
+        if last.outcome == "allow":
+            assert user.completed
+        elif last.outcome == "mfa_required":
+            assert last.multifactor is not None
+            assert last.multifactor.provider != "none"
+            assert last.multifactor.allow_remember_browser is False
+        else:
+            assert last.outcome == "deny"
+
+
+@calm
+@given(flows(), tenants, events, gateways, st.data())
+def test_a_challenge_is_met_or_the_login_is_refused(
+    flow: list[Action], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
+) -> None:
+    """There is no way from a challenge that an action asked for to tokens without one of its factors."""
+    user = User(data)
+    last = walk(flow, tenant, event, gateway, user)[-1]
+    commands = asked(last.executions)
+    if last.outcome != "deny":
+        assert len(commands) <= MAX_COMMANDS
+        for said in commands:
+            assert not {factor.type for factor in challenges.read(said).factors}.isdisjoint(user.completed)
+        if commands:
+            assert last.outcome == "allow"
+            assert last.multifactor is None
+
+
+ended = st.builds(
+    Execution,
+    st.sampled_from(["a", "b"]),
+    st.just(REVISION),
+    on_errors,
+    verdicts,
+    handlers().map(lambda ran: ran.commands),
+    continued=st.booleans(),
+)
+
+
+@calm
+@given(st.lists(ended, max_size=4), st.lists(names, max_size=2).map(tuple), tenants, events)
+def test_no_executions_pass_over_a_suspension(
+    executions: list[Execution], completed: tuple[str, ...], tenant: Settings, event: EventFacts
+) -> None:
+    """Whatever is said to have run and been completed, what an action waited for has happened, or there is no allow."""
+    try:
+        decision = aggregate(executions, tenant, partial(replace, event), completed=completed)
+    except ValueError:
+        return
+    if decision.outcome == "deny":
+        return
+    for said in asked(tuple(executions)):
+        assert not {factor.type for factor in challenges.read(said).factors}.isdisjoint(completed)
+    for at, execution in enumerate(executions):
+        if execution.verdict is Verdict.COMPLETED and any(c.op in INTERACTIONS for c in execution.commands):
+            assert executions[at + 1].continued
+            assert executions[at + 1].action == execution.action
+
+
+@calm
+@given(st.lists(ended, min_size=1, max_size=4), tenants, events, st.sampled_from(Failure))
+def test_what_cannot_be_done_is_always_a_denial(
+    executions: list[Execution], tenant: Settings, event: EventFacts, failure: Failure
+) -> None:
+    """A failure of a suspension refuses the login, whatever else was asked for, with exactly one cause."""
+    decision = aggregate(executions, tenant, partial(replace, event), suspension=failure)
+    assert decision.outcome == "deny"
+    assert len([c for c in decision.contributions if c.won]) == 1
+    assert (decision.multifactor, decision.id_token_claims, decision.access_token_claims) == (None, {}, {})
+
+
+@calm
+@given(flows(harmless=True, factors=False), tenants, browsers)
+def test_a_page_changes_no_decision(flow: list[Action], tenant: Settings, event: EventFacts) -> None:
+    """A redirect or a form decides nothing, under any merge rule: the login ends as the same commands without it do."""
+    *_, last = walk(flow, tenant, event)
+    plain = [
+        replace(e, commands=tuple([c for c in e.commands if c.op not in INTERACTIONS]), continued=False)
+        for e in last.executions
+    ]
+    straight = aggregate(plain, tenant, partial(replace, event))
+    wanted = replace(straight, executions=(), contributions=())
+    assert replace(last, executions=(), contributions=()) == wanted
+    assert [c for c in last.contributions if c.op not in INTERACTIONS] == list(straight.contributions)
+
+
+@calm
+@given(flows(), tenants, events, gateways, st.data())
+def test_folding_splits_at_any_execution(
+    flow: list[Action], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
+) -> None:
+    """Executions that went through a continuation and those that did not fold alike, cut anywhere."""
+    user = User(data)
+    last = walk(flow, tenant, event, gateway, user)[-1]
+    if last.access is not None and last.access.kind in ("mfa_failed", "interaction_required"):
+        return
+    at = data.draw(st.integers(0, len(last.executions)))
+    fold = Fold()
+    fold.add(sealed(list(last.executions[:at])))
+    fold.add(last.executions[at:])
+    decision = fold.decide(last.executions, tenant, partial(replace, event), None, tuple(user.completed))
+    assert decision == last
