@@ -31,6 +31,8 @@ class Bench:
     quick: bool
     tenants: int
     progress: Callable[[str], None]
+    logins: int = 100_000
+    """Of the soak."""
 
     def scaled(self, full: int, quick: int) -> int:
         """Choose a number by how much time the user has."""

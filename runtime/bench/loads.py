@@ -135,6 +135,7 @@ class Answers:
     codes: dict[str, int]
     outcomes: dict[str, int]
     verdicts: dict[str, int]
+    wrong: int
 
 
 class Call:

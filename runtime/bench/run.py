@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from runtime.bench import fairness, limits, machine, overshoot, rates, workers
+from runtime.bench import fairness, limits, machine, overshoot, rates, soak, workers
 from runtime.bench.bench import Bench
 from runtime.bench.loads import generator
 from runtime.bench.report import Refusal, Row
@@ -30,7 +30,10 @@ MEASURES: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "fairness": fairness.fairness,
     "isolation": rates.isolation,
     "marginal": rates.marginal,
+    "soak": soak.soak,
 }
+ASKED_FOR: Final = frozenset({"soak"})
+"""Measures that take so long that they are made only when they are named."""
 
 
 def run(
@@ -38,6 +41,7 @@ def run(
     *,
     quick: bool,
     tenants: int,
+    logins: int,
     own_client: bool,
     cpus: int,
     progress: Callable[[str], None],
@@ -49,7 +53,7 @@ def run(
         folder = Path(name)
         load = generator(folder, own=own_client)
         found = machine.describe(load.name)
-        bench = Bench(folder, load, quick, tenants, progress)
+        bench = Bench(folder, load, quick, tenants, progress, logins)
         for measure in names:
             try:
                 rows.extend(MEASURES[measure](bench))

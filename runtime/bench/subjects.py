@@ -13,7 +13,7 @@ from vestibule.v1 import event_pb2, runtime_service_pb2
 
 from runtime.catalog import sqlite
 from runtime.catalog.base import Binding, Definition, Flow
-from runtime.core.model import Policy, Settings
+from runtime.core.model import OnError, Policy, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -90,18 +90,23 @@ def event() -> bytes:
     return login.SerializeToString()
 
 
-def request(tenant: str) -> bytes:
-    """Serialize the request that decides this login for a tenant."""
+def request(tenant: str, *, sensitive: bool = True) -> bytes:
+    """Serialize the request that decides this login for a tenant; one that is not sensitive needs no second factor."""
     message = runtime_service_pb2.ExecutePostLoginRequest(tenant_id=tenant, request_id="bench")
     message.event.MergeFromString(event())
+    if not sensitive:
+        message.event.client.client_id = "newsletter"
+        message.event.user.ClearField("user_metadata")
     return message.SerializeToString()
 
 
-def definition(tenant: str, sources: Sequence[str], timeout_us: int | None = None) -> Definition:
+def definition(
+    tenant: str, sources: Sequence[str], timeout_us: int | None = None, on_error: OnError = OnError.REQUIRE_MFA
+) -> Definition:
     """Define a tenant whose flow is these sources in order."""
     revisions = [hashlib.sha256(source.encode()).hexdigest() for source in sources]
     bindings = tuple(
-        Binding(f"action-{place}", revision, timeout_us=timeout_us) for place, revision in enumerate(revisions, 1)
+        Binding(f"action-{place}", revision, on_error, timeout_us) for place, revision in enumerate(revisions, 1)
     )
     return Definition(Flow(tenant, SETTINGS, bindings), dict(zip(revisions, sources, strict=True)))
 

@@ -95,5 +95,26 @@ def resident_bytes(pid: int) -> int:
 
 
 def descriptors(pid: int) -> int:
-    """Count the open descriptors of a process."""
-    return len(os.listdir(_PROC / str(pid) / "fd"))
+    """Count the open descriptors of a process, or return -1 where the kernel does not tell: it is not dumpable."""
+    try:
+        return len(os.listdir(_PROC / str(pid) / "fd"))
+    except PermissionError:
+        return -1
+
+
+def threads(pid: int) -> int:
+    """Count the threads of a process."""
+    return len(os.listdir(_PROC / str(pid) / "task"))
+
+
+def parent(pid: int) -> int:
+    """Return the process that a process is a child of."""
+    return parse_stat((_PROC / str(pid) / "stat").read_text()).parent
+
+
+def name(pid: int) -> str:
+    """Return the name of a process, or nothing when it is gone."""
+    try:
+        return (_PROC / str(pid) / "comm").read_text().strip()
+    except OSError:
+        return ""

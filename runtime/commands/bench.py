@@ -21,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="NAME",
         help="one measure; repeat for several: throughput, latency, cold, spawn, memory, timeouts, overshoot, "
-        "fairness, isolation, marginal",
+        "fairness, isolation, marginal, soak",
     )
     parser.add_argument(
         "--timeouts", action="store_true", help="the measures of time-outs: how late after its budget each answer is"
@@ -29,6 +29,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fairness", action="store_true", help="the measure of what a quiet tenant notices of three bad ones"
     )
+    parser.add_argument(
+        "--soak",
+        action="store_true",
+        help="many logins, one in twenty hostile: is each answered rightly, and what is left of them",
+    )
+    parser.add_argument("--logins", type=int, metavar="N", help="logins of the soak [100000; quick 10000]")
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; rougher numbers")
     parser.add_argument("--tenants", type=int, metavar="N", help="warm tenants of the memory measure [2000; quick 100]")
     parser.add_argument("--own-client", action="store_true", help="load with our own client even if h2load is there")
@@ -48,11 +54,14 @@ def run(args: argparse.Namespace) -> int:
         names += [name for name in ("timeouts", "overshoot") if name not in names]
     if args.fairness and "fairness" not in names:
         names.append("fairness")
-    names = names or list(benchmark.MEASURES)
+    if args.soak and "soak" not in names:
+        names.append("soak")
+    names = names or [name for name in benchmark.MEASURES if name not in benchmark.ASKED_FOR]
     unknown = [name for name in names if name not in benchmark.MEASURES]
     tenants = args.tenants if args.tenants is not None else 100 if args.quick else 2000
-    if unknown or args.cpus < 0 or not 1 <= tenants <= 20_000:
-        what = f"--only: no measure is called {unknown[0]}" if unknown else "--cpus or --tenants is out of range"
+    logins = args.logins if args.logins is not None else 10_000 if args.quick else 100_000
+    if unknown or args.cpus < 0 or not 1 <= tenants <= 20_000 or not 1 <= logins <= 100_000_000:
+        what = f"--only: no measure is called {unknown[0]}" if unknown else "a number is out of range"
         complain(f"vestibule bench: {what}; try `vestibule bench --help`")
         return Exit.USAGE
 
@@ -63,7 +72,13 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         found, rows, refusals = benchmark.run(
-            names, quick=args.quick, tenants=tenants, own_client=args.own_client, cpus=args.cpus, progress=progress
+            names,
+            quick=args.quick,
+            tenants=tenants,
+            logins=logins,
+            own_client=args.own_client,
+            cpus=args.cpus,
+            progress=progress,
         )
     finally:
         progress("")

@@ -41,6 +41,8 @@ class Plan:
     timeout_s: float = 30.0
     decisions: bool = True
     """Read every answer as a decision; False for an echo."""
+    wanted: list[str] = field(default_factory=list)
+    """The outcome that each request must have, or nothing to take what comes."""
 
 
 @dataclass(slots=True)
@@ -52,6 +54,8 @@ class Report:
     codes: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[str] = field(default_factory=Counter)
+    wrong: int = 0
+    """Decisions that are not as the plan wants them."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -61,6 +65,7 @@ class Report:
             "codes": dict(self.codes),
             "outcomes": dict(self.outcomes),
             "verdicts": dict(self.verdicts),
+            "wrong": self.wrong,
         }
 
 
@@ -73,7 +78,7 @@ class Generator:
         self._next = 0
         self._started_s = 0.0
         self._measured_s = 0.0
-        self._answers: list[bytes] = []
+        self._answers: list[tuple[int, bytes]] = []
         self._report = Report()
 
     async def run(self) -> Report:
@@ -118,13 +123,16 @@ class Generator:
             self._report.latencies_us.append((time.perf_counter() - began_s) * 1e6)
             self._report.codes[code] += 1
             if plan.decisions and code == "OK":
-                self._answers.append(answer)
+                self._answers.append((index, answer))
 
     def _read_answers(self) -> None:
         """Read decisions when the clock has stopped: parsing them would be part of the load."""
-        for answer in self._answers:
+        wanted = self._plan.wanted
+        for index, answer in self._answers:
             decision = ExecutePostLoginResponse.FromString(answer).decision
-            self._report.outcomes[decision_pb2.Outcome.Name(decision.outcome).removeprefix("OUTCOME_").lower()] += 1
+            outcome = decision_pb2.Outcome.Name(decision.outcome).removeprefix("OUTCOME_").lower()
+            self._report.outcomes[outcome] += 1
+            self._report.wrong += bool(wanted) and outcome != wanted[index % len(wanted)]
             for execution in decision.executions:
                 verdict = decision_pb2.Verdict.Name(execution.verdict)
                 self._report.verdicts[verdict.removeprefix("VERDICT_").lower()] += 1

@@ -1,0 +1,110 @@
+"""The soak's arithmetic: what it calls a leak, growth or a wrong answer; that one in twenty logins is hostile."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from vestibule.v1 import decision_pb2, runtime_service_pb2
+
+from runtime.bench import soak
+from runtime.bench.loads import Answers
+from runtime.bench.processes import BenchError, Metrics
+from runtime.rpc import load
+
+MIB = 1 << 20
+HELD = soak.Held(processes=3, descriptors=30, zygote_descriptors=8, threads=12, bytes=60 * MIB, zygote_bytes=26 * MIB)
+
+
+def missed(last: soak.Held) -> list[str]:
+    """Compare a first count with a last one; return the rows that miss their target."""
+    return [row.what for row in soak._compared([(0, HELD), (5000, HELD), (10_000, last)]) if row.state() == "missed"]
+
+
+@pytest.mark.parametrize("what", ["processes", "descriptors", "zygote_descriptors", "threads"])
+def test_one_more_of_anything_is_a_leak(what: str) -> None:
+    """A single process, descriptor or thread more is missed, fewer or as many are not."""
+    assert missed(HELD) == []
+    assert missed(replace(HELD, **{what: getattr(HELD, what) - 1})) == []
+    (row,) = missed(replace(HELD, **{what: getattr(HELD, what) + 1}))
+    assert what.replace("_", " ").split()[0] in row
+
+
+@pytest.mark.parametrize(("kib_a_round", "state"), [(0, "ok"), (50, "ok"), (400, "missed")])
+def test_growth_is_the_slope_of_the_second_half(kib_a_round: int, state: str) -> None:
+    """What the first half took is forgiven; what goes on in the second is not."""
+    points = [(0, HELD)]
+    for number in range(1, 21):
+        size = HELD.bytes + 8 * MIB + kib_a_round * 1024 * number
+        points.append((5000 * number, replace(HELD, bytes=size)))
+    rows = {row.what: row for row in soak._compared(points)}
+    assert rows["resident memory of the daemon, growth for 10,000 logins"].state() == state
+    assert rows["resident memory of the zygote, growth for 10,000 logins"].state() == "ok"
+
+
+def test_one_login_in_twenty_is_hostile() -> None:
+    """Each kind has its turn, and is to be denied by on_error; the others are required and allowed in equal parts."""
+    requests, wanted = soak._cycle()
+    assert len(requests) == len(wanted) == 20 * len(soak.HOSTILE)
+    tenants = [runtime_service_pb2.ExecutePostLoginRequest.FromString(data).tenant_id for data in requests]
+    assert [tenant for tenant, outcome in zip(tenants, wanted, strict=True) if outcome == "deny"] == list(soak.HOSTILE)
+    assert abs(wanted.count("allow") - wanted.count("mfa_required")) <= len(soak.HOSTILE)
+
+
+class FakeDaemon:
+    """Counts degraded decisions as a test wants."""
+
+    target = "nowhere"
+
+    def __init__(self, degraded: int) -> None:
+        self._degraded = [0, degraded]
+
+    def metrics(self) -> Metrics:
+        """Return the next scrape."""
+        return Metrics(f"vestibule_decisions_degraded_total {self._degraded.pop(0)}\n")
+
+
+RIGHT = Answers(
+    seconds=1.0,
+    latencies_us=(),
+    codes={"OK": 40},
+    outcomes={"allow": 19, "mfa_required": 19, "deny": 2},
+    verdicts={"completed": 3 * 38, "timed_out": 2},
+    wrong=0,
+)
+
+
+@pytest.mark.parametrize(
+    ("answers", "degraded", "right"),
+    [
+        (RIGHT, 2, True),
+        (RIGHT, 3, False),
+        (replace(RIGHT, wrong=1), 2, False),
+        (replace(RIGHT, codes={"OK": 39, "UNAVAILABLE": 1}), 2, False),
+        (replace(RIGHT, verdicts={"completed": 3 * 38, "timed_out": 1, "violated": 1}), 2, False),
+        (replace(RIGHT, verdicts={"completed": 3 * 38 - 1, "timed_out": 3}), 2, False),
+    ],
+    ids=["right", "one degraded too many", "wrong outcome", "no decision", "violated", "a quiet one timed out"],
+)
+def test_a_wrong_answer_gives_no_number(
+    monkeypatch: pytest.MonkeyPatch, answers: Answers, degraded: int, right: bool
+) -> None:
+    """Every decision, status, verdict and degraded login must be as sent."""
+    monkeypatch.setattr(soak, "call", lambda *_args, **_plan: answers)
+    daemon: Any = FakeDaemon(degraded)
+    if right:
+        assert soak._make(daemon, 40) == 1.0
+    else:
+        with pytest.raises(BenchError, match="of 40 logins, 2 hostile"):
+            soak._make(daemon, 40)
+
+
+def test_our_client_tells_wrong_answers_by_their_request() -> None:
+    """An outcome is compared with what its own request wants, in whatever order answers come."""
+    generator = load.Generator(load.Plan("nowhere", [], 4, wanted=["allow", "deny"]))
+    allow, deny = decision_pb2.OUTCOME_ALLOW, decision_pb2.OUTCOME_DENY
+    for index, outcome in ((1, deny), (0, deny), (2, allow), (3, allow)):
+        decision = decision_pb2.Decision(outcome=outcome)
+        answer = runtime_service_pb2.ExecutePostLoginResponse(decision=decision).SerializeToString()
+        generator._answers.append((index, answer))
+    generator._read_answers()
+    assert generator._report.wrong == 2
