@@ -1,7 +1,8 @@
 """What a worker must know of steps that another one ran before it was lost.
 
-Knows which commands change what the event shows to later actions. Must not know how they change it: that is the
-sandbox's part, which replays them. Called by the flow runner when it asks a second worker.
+Knows which commands concern later actions: those that change what the event shows, and those that spend a limit of the
+login. Must not know what they do: that is the sandbox's part, which replays them. Called by the flow runner when it
+asks a second worker.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def earlier(executions: Iterable[Execution]) -> bytes:
-    """Return the live commands of executions, as the part of a RunFlow that they are; nothing when there are none.
+    """Return these commands of executions, as the part of a RunFlow that they are; nothing when there are none.
 
     What an execution before the flow was suspended wrote to the cache is in the cache by now, unless another login has
     changed it since.
@@ -31,7 +32,7 @@ def earlier(executions: Iterable[Execution]) -> bytes:
         for execution in executions
         if execution.verdict is Verdict.COMPLETED
         for command in execution.commands
-        if surface.CALLS[command.op].live and not (execution.earlier and command.op in CACHE)
+        if surface.CALLS[command.op].carried and not (execution.earlier and command.op in CACHE)
     ]
     if not commands:
         return b""

@@ -6,15 +6,18 @@ Used by `sandbox.execution`, one recorder and one api for each execution.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 from sandbox import surface
 from sandbox.interrupts import LimitExceeded
-from sandbox.live import Command, Draft
-from sandbox.values import nearest
+from sandbox.live import Command, Draft, Flow
+from sandbox.readonly import ReadOnly
+from sandbox.refusals import CONTINUE
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
     from vestibule.v1.event_pb2 import PostLoginEvent
 
     from sandbox.event import Event
@@ -25,34 +28,44 @@ _NOT_CONTINUING: Final = "only in on_continue_post_login, which runs when the us
 class Recorder:
     """What one execution has asked for, in call order. Arguments are private copies taken at the moment of the call."""
 
-    __slots__ = ("_draft", "_leaving", "_open", "_spending", "_view", "clock_ns", "commands", "continues", "continuing")
+    __slots__ = (
+        "_defined",
+        "_draft",
+        "_flow",
+        "_handler",
+        "_leaving",
+        "_open",
+        "_spending",
+        "_view",
+        "clock_ns",
+        "commands",
+    )
 
     def __init__(
         self,
         view: Event,
-        earlier: Sequence[Command] = (),
+        flow: Flow | None = None,
         clock_ns: int = 0,
-        continues: bool = False,
-        continuing: bool = False,
+        handler: str = "",
+        defined: Container[str] = (),
     ) -> None:
         """Begin a record.
 
         Args:
             view: the event as this execution sees it.
-            earlier: the live commands of the flow's earlier executions; see `sandbox.live`.
+            flow: what earlier executions left to this one.
             clock_ns: the execution's clock, nanoseconds since the epoch.
-            continues: the action defines on_continue_post_login.
-            continuing: it is that function which runs.
+            handler: the function that runs.
+            defined: names that the action defines, with others that do not matter here.
         """
+        if flow is None:
+            flow = Flow()
         self._view = view
+        self._flow = flow
         self.clock_ns = clock_ns
-        self.continues = continues
-        self.continuing = continuing
-        self._draft: Draft | None = None
-        if earlier:
-            self._draft = Draft(view)
-            for command in earlier:
-                self._draft.apply(command)
+        self._handler = handler
+        self._defined = defined
+        self._draft: Draft | None = Draft(view, flow) if flow.live else None
         self.commands: list[Command] = []
         self._spending: surface.Spending | None = None
         self._leaving: surface.Leaving | None = None
@@ -75,19 +88,19 @@ class Recorder:
         bound = surface.bind(call, args, kwargs)
         if not self._open:
             raise RuntimeError(f"api.{call.op}: the action has ended")
-        if call.continue_only and not self.continuing:
+        if call.continue_only and self._handler != CONTINUE:
             raise ValueError(f"api.{call.op}: {_NOT_CONTINUING}")
         if call.needs is not None and (fault := call.needs(self)):
             raise ValueError(f"api.{call.op}: {fault}")
         command = (call.op, bound)
         draft = None
         if call.live:
-            draft = self._draft = self._draft or Draft(self._view)
+            draft = self._draft = self._draft or Draft(self._view, self._flow)
             if fault := draft.fault(command):
                 raise ValueError(f"api.{call.op}: {fault}")
         if call.budget is not None:
             if self._spending is None:
-                self._spending = surface.Spending()
+                self._spending = self._flow.spending.copy()
             if fault := self._spending.spend(call, bound):
                 raise ValueError(f"api.{call.op}: {fault}")
         if call.ends == "suspend":
@@ -108,15 +121,37 @@ class Recorder:
             TypeError, ValueError: as `surface.bind`, or it cannot be answered here.
         """
         bound = surface.bind(call, args, kwargs)
-        if call.continue_only and not self.continuing:
+        if call.continue_only and self._handler != CONTINUE:
             raise ValueError(f"api.{call.op}: {_NOT_CONTINUING}")
         return call.answer(self, bound) if call.answer is not None else None
 
-    def live(self) -> list[Command]:
-        """Return this execution's live commands, for the executions after it."""
-        if self._draft is None:
-            return []
-        return [command for command in self.commands if surface.CALLS[command[0]].live]
+    @property
+    def continues(self) -> bool:
+        """See `surface.Moment`."""
+        return CONTINUE in self._defined
+
+    @property
+    def records(self) -> Mapping[str, tuple[str, int]]:
+        """See `surface.Moment`."""
+        return self._flow.records if self._draft is None else self._draft.records
+
+    def perform(self, op: str, args: dict[str, Any]) -> bool:
+        """See `surface.Moment`."""
+        if not self._open:
+            raise RuntimeError(f"api.{op}: the action has ended")
+        if len(self.commands) >= surface.MAX_COMMANDS:
+            return False
+        self._draft = self._draft or Draft(self._view, self._flow)
+        self.commands.append((op, args))
+        self._draft.apply((op, args))
+        return True
+
+    def leave(self) -> None:
+        """Leave to the flow's later executions what this one did: it has completed."""
+        if self._draft is not None:
+            self._flow.live += [command for command in self.commands if surface.CALLS[command[0]].live]
+        if self._spending is not None:
+            self._flow.spending = self._spending
 
     def encoded(self) -> list[tuple[str, str]]:
         """Close the record and return it: operation and arguments as ASCII JSON text."""
@@ -124,47 +159,22 @@ class Recorder:
         return [(op, surface.encode(op, args)) for op, args in self.commands]
 
 
-class _Facade:
-    """An object handed to tenant code: read-only, not hashable by address, no address in its repr."""
-
-    __slots__ = ()
-    _exposed_: ClassVar[frozenset[str]] = frozenset()
-    _path_: ClassVar[str] = ""
-    _read_only_: ClassVar[str] = "api is read-only"
-
-    # The default hash is the address, which differs between two runs of the same execution.
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"<{self._path_}>"
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"{self._path_} has no attribute '{name[:64]}'{nearest(name, self._exposed_)}")
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(self._read_only_)
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(self._read_only_)
-
-
-_Facade.__hash__ = None
-
-
-class Api(_Facade):
+class Api(ReadOnly):
     """`api`: one attribute per group of calls."""
 
     __slots__ = ("_recorder",)
     _path_ = "api"
+    _read_only_ = "api is read-only"
 
     def __init__(self, recorder: Recorder) -> None:
         object.__setattr__(self, "_recorder", recorder)
 
 
-class _Group(_Facade):
+class _Group(ReadOnly):
     """`api.GROUP`: one method per call."""
 
     __slots__ = ("_api",)
+    _read_only_ = "api is read-only"
 
     def __init__(self, api: Api) -> None:
         object.__setattr__(self, "_api", api)

@@ -6,7 +6,7 @@ Used by `sandbox.surface` and, through it, by both sides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Protocol
@@ -24,6 +24,7 @@ class Effect(StrEnum):
     PRESENT_FACTOR = "present_factor"
     SHOW_PAGE = "show_page"
     RECORD_METHOD = "record_method"
+    WRITE_CACHE = "write_cache"
     DENY = "deny"
     SET_METADATA = "set_metadata"
     SET_CLAIM = "set_claim"
@@ -62,6 +63,13 @@ class Moment(Protocol):
     def continues(self) -> bool:
         """Does the action define on_continue_post_login?"""
 
+    @property
+    def records(self) -> Mapping[str, tuple[str, int]]:
+        """The trigger's cache as it is by now: key -> value, and its expiry in milliseconds since the epoch."""
+
+    def perform(self, op: str, args: dict[str, Any]) -> bool:
+        """Record a command for a call that answers at once; False when the execution has too many already."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Param:
@@ -77,7 +85,7 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A ceiling on what the commands of one execution say together.
+    """A ceiling on what the commands of one login say together.
 
     `max_bytes` is of compact JSON in UTF-8. When `counted` names an argument, the commands set, delete (no value) or
     clear (no such argument) the entries of a mapping, and it is the mapping they leave that counts.
@@ -99,7 +107,8 @@ class Call:
     nothing. `budget` is spent by all arguments together. `needs` says, on the author's side only, what is lacking for
     the call to make sense, or nothing. A `live` call changes what the event shows to this action and to later ones; see
     `sandbox.live`. A `continue_only` call belongs into on_continue_post_login. A call with an `answer` is a query: it
-    takes the moment and the arguments, returns plain data of the type `returns` names, and records nothing.
+    takes the moment and the arguments, returns what `returns` names, and records nothing but a `command`, which the
+    daemon checks in its place.
     """
 
     op: str
@@ -115,6 +124,7 @@ class Call:
     continue_only: bool = False
     answer: Callable[[Moment, dict[str, Any]], Any] | None = None
     returns: str = "Api"
+    command: Call | None = None
     positional: tuple[Param, ...] = field(init=False, repr=False)
     required: tuple[str, ...] = field(init=False, repr=False)
     keywords: dict[str, Param] = field(init=False, repr=False)
@@ -129,6 +139,16 @@ class Call:
         object.__setattr__(self, "required", tuple(param.name for param in self.params if param.default is REQUIRED))
         object.__setattr__(self, "by_name", by_name)
         object.__setattr__(self, "keywords", keywords)
+
+    @property
+    def recorded(self) -> Call | None:
+        """The call as a worker reports it; None for what is not reported."""
+        return self if self.answer is None else self.command
+
+    @property
+    def carried(self) -> bool:
+        """Must later executions of the flow know of it?"""
+        return self.live or self.budget is not None
 
     @property
     def group(self) -> str:
@@ -242,7 +262,7 @@ class Leaving:
 
 
 class Spending:
-    """What one execution has spent of its budgets."""
+    """What a login has spent of its budgets."""
 
     __slots__ = ("_calls", "_entries", "_spent")
 
@@ -250,6 +270,17 @@ class Spending:
         self._spent: dict[str, int] = {}
         self._calls: dict[str, int] = {}
         self._entries: dict[str, dict[str, int]] = {}
+
+    def copy(self) -> Spending:
+        """Return one to go on with, for an execution that may fail and then has spent nothing."""
+        copy = Spending()
+        if self._spent:
+            copy._spent = dict(self._spent)
+        if self._calls:
+            copy._calls = dict(self._calls)
+        if self._entries:
+            copy._entries = {name: dict(entries) for name, entries in self._entries.items()}
+        return copy
 
     def spend(self, call: Call, args: dict[str, Any]) -> str:
         """Count a command; return what is wrong, or nothing. A refused command is not counted."""
@@ -259,7 +290,7 @@ class Spending:
         if budget.max_calls is not None:
             calls = self._calls.get(budget.name, 0)
             if calls == budget.max_calls:
-                return f"the {budget.name} can be set {calls} time{'' if calls == 1 else 's'} in one execution"
+                return f"the {budget.name} can be set {calls} time{'' if calls == 1 else 's'} in one login"
             self._calls[budget.name] = calls + 1
         if budget.counted:
             return self._enter(budget, args)
@@ -279,7 +310,7 @@ class Spending:
             entries.pop(key, None)
         else:
             if budget.max_counted is not None and key not in entries and len(entries) >= budget.max_counted:
-                return f"the {budget.name} of one execution must have at most {budget.max_counted} entries"
+                return f"the {budget.name} of one login must have at most {budget.max_counted} entries"
             # Quotes are in the sizes; a colon and a comma come with each entry, and two braces for one comma too few.
             size = json_bytes(key) + json_bytes(args["value"]) + 2
             total = sum(entries.values()) - entries.get(key, 0) + size + 1
@@ -290,5 +321,5 @@ class Spending:
 
 
 def _too_long(budget: Budget, total: int) -> str:
-    limit = f"the {budget.name} of one execution must be at most {budget.max_bytes} bytes as JSON"
+    limit = f"the {budget.name} of one login must be at most {budget.max_bytes} bytes as JSON"
     return f"{limit}; this makes {total}"

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HANDLER: Final = "on_execute_post_login"
-CONTINUE: Final = "on_continue_post_login"
 
 COMPLETED: Final = int(decision_pb2.VERDICT_COMPLETED)
 RAISED: Final = int(decision_pb2.VERDICT_RAISED)
@@ -115,7 +114,7 @@ def execute(
     started_ns: int,
     budget_ns: int,
     output_bytes: int,
-    earlier: list[live.Command],
+    flow: live.Flow,
 ) -> tuple[bytes, End, dict[str, Any]]:
     """Run one compiled action.
 
@@ -129,7 +128,7 @@ def execute(
         started_ns: CLOCK_MONOTONIC now; the budget runs from here.
         budget_ns: what is left for this step.
         output_bytes: captured output that is kept.
-        earlier: the flow's live commands so far; those of an execution that completes are appended.
+        flow: what earlier executions left to this one; of an execution that completes, its own part is added.
 
     Returns:
         The serialized StepReport, how it ended, and the namespace, which the caller tears down inside its own budget.
@@ -138,7 +137,7 @@ def execute(
     output = environment.Output(output_bytes)
     namespace = environment.begin(clock_ns, seed, output)
     view = event.Event(message, secrets)
-    recorder = api.Recorder(view, earlier, clock_ns, CONTINUE in code.co_names, handler == CONTINUE)
+    recorder = api.Recorder(view, flow, clock_ns, handler, code.co_names)
     handle = api.make_api(recorder)
     interrupts.reset()
     try:
@@ -178,7 +177,7 @@ def execute(
         report = worker_pb2.StepReport(
             verdict=COMPLETED, commands=[worker_pb2.Command(op=op, args_json=args) for op, args in commands]
         )
-        earlier += recorder.live()
+        recorder.leave()
         if len(report.commands) != len(commands):
             raise MemoryError  # a command that got lost could be the one that denies
         return report.SerializeToString(), _end([op for op, _ in commands]), namespace
@@ -189,7 +188,7 @@ def execute(
         for op, args in commands:
             report.commands.add(op=op, args_json=args)
         end = _end([op for op, _ in commands])
-        earlier += recorder.live()
+        recorder.leave()
         if len(report.commands) != len(commands):
             raise MemoryError
     else:

@@ -4,13 +4,16 @@ Knows how such a command changes what the event shows, and the limits that depen
 know any other command. Used by the recorder of `sandbox.api`, only by an execution that needs it.
 
 The state of a flow is the list of its earlier commands of this sort: a later action, or another worker after the first
-one was lost, replays them on a view of its own, so there is nothing else to keep, to send or to get wrong.
+one was lost, replays them on a view of its own, so there is nothing else to keep, to send or to get wrong. Beside them
+stands what the flow has spent of its budgets, which follows from its commands too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
+from sandbox.calls import Call, Spending
 from sandbox.event import Event, View, plain_struct
 from sandbox.surface_session import METADATA_ENTRIES
 from sandbox.surface_transaction import TRANSACTION_BYTES
@@ -18,19 +21,50 @@ from sandbox.values import json_bytes
 
 Command = tuple[str, dict[str, Any]]
 
+_NO_RECORDS: Final[Mapping[str, tuple[str, int]]] = {}
+_NOTHING_SPENT: Final = Spending()
 _METADATA: Final = {"session": "session", "refresh_token": "refresh token"}
+
+
+class Flow:
+    """What the executions of a flow leave to the later ones, and the cache's records as they were before the flow."""
+
+    __slots__ = ("live", "records", "spending")
+
+    def __init__(self, records: Mapping[str, tuple[str, int]] | None = None) -> None:
+        self.records = _NO_RECORDS if records is None else records
+        self.live: list[Command] = []
+        # Never changed in place: who goes on makes a copy.
+        self.spending = _NOTHING_SPENT
+
+    def replay(self, call: Call, command: Command) -> None:
+        """Take over a command of an execution that another worker ran."""
+        if call.live:
+            self.live.append(command)
+        if call.budget is not None:
+            self.spending = self.spending.copy()
+            self.spending.spend(call, command[1])
 
 
 class Draft:
     """What one execution, and those before it, made of the event's changing values; a view of the event follows."""
 
-    __slots__ = ("_primary_user", "_stored", "_view")
+    __slots__ = ("_primary_user", "_records", "_stored", "_view")
 
-    def __init__(self, view: Event) -> None:
+    def __init__(self, view: Event, flow: Flow) -> None:
+        """Begin with what the flow's earlier executions did."""
         self._view = view
+        self._records = dict(flow.records)
         # Owner of the metadata -> what is stored, apart from the dict that tenant code can reach.
         self._stored: dict[str, dict[str, Any]] = {}
         self._primary_user = False
+        for command in flow.live:
+            self.apply(command)
+
+    @property
+    def records(self) -> Mapping[str, tuple[str, int]]:
+        """The cache as it is by now: key -> value and expiry."""
+        return self._records
 
     def fault(self, command: Command) -> str:
         """Say why a command cannot be carried out after the earlier ones, or nothing."""
@@ -54,6 +88,10 @@ class Draft:
         owner, _, name = op.partition(".")
         if op == "authentication.set_primary_user":
             self._primary_user = True
+        elif op == "cache.set":
+            self._records[args["key"]] = (args["value"], args["expires_at"])
+        elif op == "cache.delete":
+            self._records.pop(args["key"], None)
         elif name == "set_cookie_mode":
             self._show_cookie(args["mode"])
         else:

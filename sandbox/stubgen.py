@@ -15,7 +15,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.struct_pb2 import Struct
 from vestibule.v1 import event_pb2
 
-from sandbox import event, factors, kinds, pages, surface, values
+from sandbox import event, factors, kinds, pages, surface, surface_cache, values
 
 _STUBS: Final = Path(__file__).parent / "stubs"
 STUB: Final = _STUBS / "vestibule_actions" / "__init__.pyi"
@@ -60,7 +60,15 @@ class View:
     def __getitem__(self, name: str) -> Any: ...
 '''
 
-_STRINGS: Final = (values.Text, values.ClaimName, kinds.Scope, kinds.Key, kinds.Bytes, pages.Url)
+_STRINGS: Final = (
+    values.Text,
+    values.ClaimName,
+    kinds.Scope,
+    kinds.Key,
+    kinds.Bytes,
+    pages.Url,
+    surface_cache.Measured,
+)
 _ENDS: Final = {"deny": "Ends the flow.", "suspend": "Suspends the flow."}
 _INTEGERS: Final = frozenset(
     {
@@ -81,6 +89,26 @@ _SCALARS: Final = {
 
 def _pascal(name: str) -> str:
     return "".join(word.capitalize() for word in name.replace(".", "_").split("_"))
+
+
+def _results() -> list[str]:
+    """Type what the cache's calls answer with. A test holds the members equal to those of the classes."""
+    codes = _words(surface_cache.CODES)
+    members = {
+        surface_cache.CacheRecord: {"value": "str", "expires_at": "int"},
+        surface_cache.CacheResult: {
+            "type": 'Literal["success", "error"]',
+            "code": f"{codes} | None",
+            "record": "CacheRecord | None",
+        },
+    }
+    lines: list[str] = []
+    for cls, typed in members.items():
+        lines += ["", f"class {cls.__name__}:", f'    """{cls.__doc__}"""', ""]
+        for name, wanted in typed.items():
+            lines += ["    @property", f"    def {name}(self) -> {wanted}: ..."]
+        lines.append("    def __getitem__(self, name: str) -> Any: ...")
+    return lines
 
 
 def _words(choices: tuple[str, ...]) -> str:
@@ -128,7 +156,7 @@ class _Options:
             return "Factor"
         if isinstance(kind, factors.Factors):
             return "Sequence[Factor]"
-        if isinstance(kind, kinds.Millis):
+        if isinstance(kind, (kinds.Millis, surface_cache.Number)):
             return "float"
         if isinstance(kind, kinds.Whole):
             return "int"
@@ -185,7 +213,7 @@ def _api() -> list[str]:
     for group in groups:
         for name in dict.fromkeys((group, surface.camel(group))):
             lines += ["    @property", f"    def {name}(self) -> Api{_pascal(group)}: ..."]
-    typed = _factor()
+    typed = _factor() + _results()
     for name, kind in options.found.items():
         typed += ["", f"class {name}(TypedDict, total=False):", f'    """{kind.wants.capitalize()}."""', ""]
         for member, wanted in kind.members.items():
@@ -246,7 +274,7 @@ def _api_reference() -> list[str]:
     lines = [
         "## `api`",
         "",
-        "Every call but a query returns `api`, so calls can be chained, and takes effect when the flow ends.",
+        "A call that answers nothing returns `api`, so calls can be chained, and takes effect when the flow ends.",
     ]
     group = ""
     for call in surface.SURFACE:
@@ -258,6 +286,8 @@ def _api_reference() -> list[str]:
             f"`{param.name}`: {param.kind.wants}{'; may be left out' if param.default is not surface.REQUIRED else ''}."
             for param in call.params
         ]
+        if call.returns != "Api":
+            does.append(f"Returns `{call.returns}`.")
         if call.ends:
             does.append(_ENDS[call.ends])
         if call.continue_only:

@@ -28,6 +28,7 @@ from sandbox.calls import (
     signature,
 )
 from sandbox.surface_authentication import AUTHENTICATION_CALLS
+from sandbox.surface_cache import CACHE_CALLS
 from sandbox.surface_queries import QUERY_CALLS
 from sandbox.surface_redirect import REDIRECT_CALLS
 from sandbox.surface_saml import SAML_CALLS
@@ -181,12 +182,14 @@ SURFACE: Final[tuple[Call, ...]] = (
     *SESSION_CALLS,
     *TRANSACTION_CALLS,
     *REDIRECT_CALLS,
+    *CACHE_CALLS,
     *SAML_CALLS,
     *QUERY_CALLS,
 )
 
 CALLS: Final[dict[str, Call]] = {call.op: call for call in SURFACE}
-RECORDED: Final = frozenset(call.op for call in SURFACE if call.answer is None)
+_REPORTED: Final[dict[str, Call]] = {call.op: call.recorded for call in SURFACE if call.recorded is not None}
+RECORDED: Final = frozenset(_REPORTED)
 """Operations that a worker may report; the others are queries, which it answers itself."""
 
 
@@ -203,7 +206,7 @@ def validate(op: str, args: Any) -> dict[str, Any]:
     Raises:
         CommandError: no author could have caused this command.
     """
-    call = CALLS.get(op) if type(op) is str and op in RECORDED else None
+    call = _REPORTED.get(op) if type(op) is str else None
     if call is None:
         raise CommandError(f"unknown operation {shown(op)}")
     if type(args) is not dict:
@@ -248,7 +251,7 @@ def validate_all(commands: Iterable[tuple[str, Any]], continuing: bool = False) 
         if len(checked) == MAX_COMMANDS:
             raise CommandError(f"more than {MAX_COMMANDS} commands")
         valid = validate(op, args)
-        call = CALLS[op]
+        call = _REPORTED[op]
         if fault := spending.spend(call, valid):
             raise CommandError(f"{op}: {fault}")
         if call.continue_only and not continuing:

@@ -17,7 +17,7 @@ from sandbox.values import MAX_INT, decode, json_text, shown
 TOKEN_CHARS_MAX: Final = 16 * 1024
 
 _HEADER: Final = b'{"alg":"HS256","typ":"JWT"}'
-_PARTS: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
+_PARTS: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)", re.ASCII)
 
 
 class TokenError(ValueError):

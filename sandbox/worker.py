@@ -15,13 +15,13 @@ import socket
 import struct
 import time
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from google.protobuf.message import DecodeError
 from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox import alarm, environment, execution, interrupts, journal, language, rehearsal, surface, wire
+from sandbox import alarm, environment, execution, interrupts, journal, language, live, rehearsal, surface, wire
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -176,14 +176,16 @@ class _Worker:
         )
         length = 0
         retire = False
-        earlier = [_earlier(command) for command in request.earlier]
+        flow = live.Flow()
+        if request.earlier or request.cache:
+            _go_on(flow, request)
         reports: list[bytes] = []
         walls_us: list[int] = []
         cpus_us: list[int] = []
         for index, step in enumerate(steps):
             code = step.code
             ran = False
-            kept = len(earlier)
+            kept, spent = len(flow.live), flow.spending
             wall_ns = cpu_us = 0
             if isinstance(code, tuple):
                 failed, report = True, _rejected(code)
@@ -207,7 +209,7 @@ class _Worker:
                     now_ns,
                     budget_ns,
                     output_bytes,
-                    earlier,
+                    flow,
                 )
                 cpu_us = min((time.thread_time_ns() - cpu_from_ns) // 1000, wire.TIME_US_MAX)
                 wall_ns = time.monotonic_ns() - now_ns
@@ -216,7 +218,8 @@ class _Worker:
             wall_us = min(wall_ns // 1000, wire.TIME_US_MAX)
             if length + len(report) > self._reply_max:
                 failed, retire, report = True, True, _reply_too_long()
-                del earlier[kept:]
+                del flow.live[kept:]
+                flow.spending = spent
             length = journal.append_report(
                 view, length, wire.journal_step(report, wall_us, cpu_us), nonce, now_ns + wall_ns, index
             )
@@ -311,15 +314,19 @@ class _Worker:
         return code
 
 
-def _earlier(command: worker_pb2.Command) -> tuple[str, dict[str, Any]]:
-    """Read a command of an earlier step by the table: one that no action can have recorded is a broken daemon's."""
-    try:
-        (args,) = surface.parse_all([(command.op, command.args_json)])
-    except surface.CommandError:
-        os._exit(EXIT_PROTOCOL)
-    if not surface.CALLS[command.op].live:
-        os._exit(EXIT_PROTOCOL)
-    return command.op, args
+def _go_on(flow: live.Flow, request: worker_pb2.RunFlow) -> None:
+    """Read the cache and the commands of earlier steps, these by the table: any other is a broken daemon's."""
+    if request.cache:
+        flow.records = {record.key: (record.value, record.expires_at_ms) for record in request.cache}
+    for command in request.earlier:
+        try:
+            (args,) = surface.parse_all([(command.op, command.args_json)])
+        except surface.CommandError:
+            os._exit(EXIT_PROTOCOL)
+        call = surface.CALLS[command.op]
+        if not call.carried:
+            os._exit(EXIT_PROTOCOL)
+        flow.replay(call, (command.op, args))
 
 
 def _load(data: bytes) -> CodeType:

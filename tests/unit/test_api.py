@@ -115,7 +115,7 @@ def test_the_hundred_and_first_call_ends_the_execution(api: Any, recorder: Recor
 def test_totals_are_enforced_at_the_call(api: Any, recorder: Recorder) -> None:
     """Claims of both tokens share a total; a refused call does not count towards it."""
     api.id_token.set_custom_claim("a", "x" * 60_000)
-    with pytest.raises(ValueError, match="custom claims of one execution must be at most 102400 bytes"):
+    with pytest.raises(ValueError, match="custom claims of one login must be at most 102400 bytes"):
         api.access_token.set_custom_claim("b", "x" * 60_000)
     api.access_token.set_custom_claim("b", "x" * 30_000)
     api.user.set_app_metadata("c", "x" * 30_000)

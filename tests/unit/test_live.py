@@ -14,6 +14,7 @@ from sandbox import execution, language, surface
 from sandbox.alarm import ACTION_FILENAME, install
 from sandbox.api import Recorder, make_api
 from sandbox.event import Event
+from sandbox.live import Flow
 
 
 def message(**members: Any) -> event_pb2.PostLoginEvent:
@@ -27,10 +28,20 @@ STORED = message(
 )
 
 
-def begin(event: event_pb2.PostLoginEvent, earlier: Any = ()) -> tuple[Any, Any, Recorder]:
+def begin(event: event_pb2.PostLoginEvent, flow: Flow | None = None) -> tuple[Any, Any, Recorder]:
     view = Event(event, {})
-    recorder = Recorder(view, earlier)
+    recorder = Recorder(view, flow)
     return view, make_api(recorder), recorder
+
+
+def after(*recorders: Recorder) -> Flow:
+    """Return the flow in which these executions have completed."""
+    flow = Flow()
+    for recorder in recorders:
+        for op, args in recorder.commands:
+            if (call := surface.CALLS[op]).carried:
+                flow.replay(call, (op, args))
+    return flow
 
 
 @pytest.mark.parametrize("owner", ["transaction", "session", "refresh_token"])
@@ -44,7 +55,7 @@ def test_metadata_changes_at_once_and_for_later_actions(owner: str) -> None:
     group.set_metadata("old", None)
     assert held["new"] == "v"
     assert "old" not in held
-    later, _, _ = begin(STORED, recorder.live())
+    later, _, _ = begin(STORED, after(recorder))
     assert getattr(later, owner).metadata == held
     assert later.transaction.metadata["other"] == 2.5
     assert begin(STORED)[0].transaction.metadata == {"old": 1}
@@ -56,7 +67,7 @@ def test_what_tenant_code_writes_into_the_dict_is_not_stored() -> None:
     event, api, recorder = begin(STORED)
     event.transaction.metadata["mine"] = "x" * 20_000
     api.transaction.set_metadata("k", True)
-    later, _, _ = begin(STORED, recorder.live())
+    later, _, _ = begin(STORED, after(recorder))
     assert later.transaction.metadata == {"old": 1, "k": True}
 
 
@@ -78,7 +89,7 @@ def test_metadata_of_a_session_that_has_none() -> None:
     assert event.session.metadata == {"k": "v"}
     api.session.evict_metadata()
     assert event.session.metadata == {}
-    assert begin(message(session={"id": "s"}), recorder.live())[0].session.metadata == {}
+    assert begin(message(session={"id": "s"}), after(recorder))[0].session.metadata == {}
 
 
 def test_the_cookie_mode_changes_at_once() -> None:
@@ -87,7 +98,7 @@ def test_the_cookie_mode_changes_at_once() -> None:
     assert event.session.cookie.mode == "persistent"
     api.session.set_cookie_mode("non-persistent")
     assert event.session.cookie.mode == "non-persistent"
-    assert begin(STORED, recorder.live())[0].session.cookie.mode == "non-persistent"
+    assert begin(STORED, after(recorder))[0].session.cookie.mode == "non-persistent"
     assert STORED.session.cookie.mode == "persistent"
 
 
@@ -120,13 +131,13 @@ def test_the_total_is_of_what_is_stored() -> None:
     _, api, recorder = begin(STORED)
     for _ in range(5):
         api.transaction.set_metadata("a", "x" * 8000)
-    later, second_api, second = begin(STORED, recorder.live())
+    later, second_api, second = begin(STORED, after(recorder))
     with pytest.raises(ValueError, match="transaction metadata must be at most 16384 bytes as JSON; this makes"):
         second_api.transaction.set_metadata("b", "x" * 8192).transaction.set_metadata("c", "x" * 300)
     assert set(later.transaction.metadata) == {"old", "a", "b"}
     second_api.transaction.set_metadata("a", None).transaction.set_metadata("c", "x" * 300)
     surface.parse_all(second.encoded())
-    with pytest.raises(surface.CommandError, match="transaction metadata of one execution must be at most 16384"):
+    with pytest.raises(surface.CommandError, match="transaction metadata of one login must be at most 16384"):
         surface.validate_all([("transaction.set_metadata", {"key": k, "value": "x" * 8000}) for k in "abc"])
 
 
@@ -135,7 +146,7 @@ def test_session_metadata_counts_what_the_event_had() -> None:
     event = message(session={"id": "s", "metadata": {f"k{n}": "v" for n in range(24)}})
     _, api, recorder = begin(event)
     api.session.set_metadata("k0", "w").session.set_metadata("k24", "v")
-    _, later, _ = begin(event, recorder.live())
+    _, later, _ = begin(event, after(recorder))
     with pytest.raises(ValueError, match="session metadata must have at most 25 entries"):
         later.session.set_metadata("k25", "v")
     later.session.delete_metadata("k3").session.set_metadata("k25", "v")
@@ -147,11 +158,11 @@ def test_the_primary_user_is_set_once_in_a_flow() -> None:
     api.authentication.set_primary_user("auth0|1")
     with pytest.raises(ValueError, match="the primary user was set already"):
         api.authentication.setPrimaryUser("auth0|2")
-    _, later, _ = begin(STORED, recorder.live())
+    _, later, _ = begin(STORED, after(recorder))
     with pytest.raises(ValueError, match="it can be set once in a login"):
         later.authentication.set_primary_user("auth0|2")
     twice = [("authentication.set_primary_user", {"primary_user_id": "u"})] * 2
-    with pytest.raises(surface.CommandError, match="primary user can be set 1 time in one execution"):
+    with pytest.raises(surface.CommandError, match="primary user can be set 1 time in one login"):
         surface.validate_all(twice)
 
 
@@ -169,6 +180,7 @@ def ran(*commands: tuple[str, dict[str, Any]], verdict: Verdict = Verdict.COMPLE
 
 
 SET = ("transaction.set_metadata", {"key": "k", "value": 1})
+SCOPE = ("access_token.add_scope", {"scope": "s"})
 USER = ("authentication.set_primary_user", {"primary_user_id": "u"})
 
 
@@ -184,12 +196,11 @@ def test_the_decision_carries_them() -> None:
 
 def test_a_second_worker_is_told_what_the_first_one_did() -> None:
     """Live commands of completed executions are replayed, and nothing else is."""
-    other = ("access_token.add_scope", {"scope": "s"})
     question = replay.worker_pb2.RunFlow.FromString(
-        replay.earlier([ran(SET, other), ran(USER), ran(verdict=Verdict.RAISED)])
+        replay.earlier([ran(SET, SCOPE), ran(USER), ran(verdict=Verdict.RAISED)])
     )
     assert [(c.op, json.loads(c.args_json)) for c in question.earlier] == [SET, USER]
-    assert replay.earlier([ran(other)]) == b""
+    assert replay.earlier([ran(SCOPE)]) == b""
     assert replay.earlier([]) == b""
 
 
@@ -198,7 +209,7 @@ def test_an_action_that_fails_leaves_nothing_to_later_ones(tail: str, kept: int)
     """What an action that raises had set is dropped; the control keeps it."""
     install()
     source = f"def on_execute_post_login(event, api):\n    api.transaction.set_metadata('k', 1)\n{tail}"
-    earlier: list[Any] = []
+    flow = Flow()
     execution.execute(
         language.compile_action(source, ACTION_FILENAME),
         execution.HANDLER,
@@ -209,7 +220,82 @@ def test_an_action_that_fails_leaves_nothing_to_later_ones(tail: str, kept: int)
         execution.alarm.time.monotonic_ns(),
         10**9,
         64,
-        earlier,
+        flow,
     )
     execution.alarm.disarm()
-    assert earlier == [SET][:kept]
+    assert flow.live == [SET][:kept]
+    assert (flow.spending._entries != {}) is bool(kept)
+
+
+CLAIM = ("id_token.set_custom_claim", {"name": "c", "value": "x" * 60_000})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "text"),
+    [
+        (
+            lambda api: api.id_token.set_custom_claim("a", "x" * 60_000),
+            lambda api: api.access_token.set_custom_claim("b", "x" * 60_000),
+            "set_custom_claim: the custom claims of one login must be at most 102400 bytes as JSON; this makes 1200",
+        ),
+        (
+            lambda api: api.user.set_user_metadata("a", "x" * 20_000),
+            lambda api: api.user.set_user_metadata("a", "x" * 20_000),
+            "the user_metadata of one login must be at most 32768 bytes as JSON",
+        ),
+        (
+            lambda api: api.user.set_app_metadata("a", "x" * 20_000),
+            lambda api: api.user.set_app_metadata("a", "x" * 20_000),
+            "the app_metadata of one login must be at most 32768 bytes as JSON",
+        ),
+        (
+            lambda api: [api.saml_response.set_attribute(f"a{n}", "x" * 1500) for n in range(5)],
+            lambda api: [api.saml_response.set_attribute(f"b{n}", "x" * 1500) for n in range(5)],
+            "the SAML attributes of one login must be at most 10240 bytes as JSON",
+        ),
+        (
+            lambda api: [api.saml_response.set_attribute(f"a{n}", 1) for n in range(60)],
+            lambda api: [api.saml_response.set_attribute(f"b{n}", 1) for n in range(60)],
+            "the SAML attributes of one login must have at most 100 entries",
+        ),
+    ],
+    ids=["claims", "user metadata", "app metadata", "SAML bytes", "SAML entries"],
+)
+def test_the_actions_of_a_flow_share_its_limits(first: Any, second: Any, text: str) -> None:
+    """What an earlier action set counts, in the same worker and in another; either action alone is fine."""
+    flow = Flow()
+    _, api, recorder = begin(STORED, flow)
+    first(api)
+    recorder.leave()
+    for later in (flow, after(recorder)):
+        _, api, _ = begin(STORED, later)
+        with pytest.raises(ValueError, match=r"^api\.") as caught:
+            second(api)
+        assert text in str(caught.value)
+    second(begin(STORED)[1])
+
+
+def test_an_action_that_does_not_complete_has_spent_nothing() -> None:
+    """Until an execution leaves its part to the flow, the flow has spent what it had before."""
+    flow = Flow()
+    _, api, _ = begin(STORED, flow)
+    api.user.set_user_metadata("a", "x" * 20_000)
+    _, api, recorder = begin(STORED, flow)
+    api.user.set_user_metadata("a", "x" * 20_000)
+    recorder.leave()
+    _, api, _ = begin(STORED, flow)
+    with pytest.raises(ValueError, match="user_metadata"):
+        api.user.set_user_metadata("a", "x" * 20_000)
+
+
+def test_what_the_daemon_sends_another_worker_is_what_counts() -> None:
+    """Commands that spend a budget of the login are carried, and nothing else that leaves the event alone."""
+    question = replay.worker_pb2.RunFlow.FromString(replay.earlier([ran(SET, CLAIM, SCOPE)]))
+    assert [command.op for command in question.earlier] == [SET[0], CLAIM[0]]
+    assert {op for op, call in surface.CALLS.items() if call.carried and not call.live} == {
+        "access_token.set_custom_claim",
+        "id_token.set_custom_claim",
+        "saml_response.set_attribute",
+        "user.set_app_metadata",
+        "user.set_user_metadata",
+    }

@@ -10,6 +10,8 @@ from sandbox import execution, factors, language, surface
 from sandbox.alarm import ACTION_FILENAME, disarm, install, time
 from sandbox.api import Recorder, make_api
 from sandbox.event import Event
+from sandbox.live import Flow
+from sandbox.refusals import CONTINUE
 
 OTP = {"type": "otp"}
 SMS = {"type": "phone", "options": {"preferred_method": "sms"}}
@@ -17,7 +19,11 @@ PUSH = {"type": "push-notification", "options": {"otp_fallback": False}}
 
 
 def begin(*, continues: bool = True, continuing: bool = False) -> tuple[Any, Recorder]:
-    recorder = Recorder(Event(event_pb2.PostLoginEvent(), {}), continues=continues, continuing=continuing)
+    recorder = Recorder(
+        Event(event_pb2.PostLoginEvent(), {}),
+        handler=CONTINUE if continuing else execution.HANDLER,
+        defined=(CONTINUE,) if continues else (),
+    )
     return make_api(recorder), recorder
 
 
@@ -174,7 +180,7 @@ def run(body: str, handler: str = execution.HANDLER) -> tuple[execution.worker_p
     code = language.compile_action(source, ACTION_FILENAME)
     event = event_pb2.PostLoginEvent()
     now_ns = time.monotonic_ns()
-    report, end, _ = execution.execute(code, handler, event, {}, 0, bytes(16), now_ns, 10**10, 64, [])
+    report, end, _ = execution.execute(code, handler, event, {}, 0, bytes(16), now_ns, 10**10, 64, Flow())
     disarm()
     return execution.worker_pb2.StepReport.FromString(report), end
 

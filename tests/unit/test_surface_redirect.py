@@ -13,6 +13,8 @@ from sandbox import execution, language, surface, tokens
 from sandbox.alarm import ACTION_FILENAME, disarm, install, time
 from sandbox.api import Recorder, make_api
 from sandbox.event import Event
+from sandbox.live import Flow
+from sandbox.refusals import CONTINUE
 
 NOW_S = 1_700_000_000
 SECRET = "a secret of thirty-two characters, at least"
@@ -31,7 +33,12 @@ def begin(
     message: event_pb2.PostLoginEvent | None = None, *, continues: bool = True, continuing: bool = False
 ) -> tuple[Any, Recorder]:
     view = Event(message or event(), {})
-    recorder = Recorder(view, clock_ns=NOW_S * 10**9 + 5 * 10**8, continues=continues, continuing=continuing)
+    recorder = Recorder(
+        view,
+        clock_ns=NOW_S * 10**9 + 5 * 10**8,
+        handler=CONTINUE if continuing else execution.HANDLER,
+        defined=(CONTINUE,) if continues else (),
+    )
     return make_api(recorder), recorder
 
 
@@ -300,7 +307,8 @@ GOOD = jwt(CLAIMS)
         (jwt(CLAIMS, "another secret"), "signature was not made with this secret"),
         (jwt(CLAIMS, ""), "signature was not made with this secret"),
         (jwt(CLAIMS, signature=b"\0" * 32), "signature was not made with this secret"),
-        (jwt(CLAIMS, signature=b""), "three parts of base64url"),
+        (jwt(CLAIMS, signature=b""), "signature was not made with this secret"),
+        (jwt(CLAIMS, header={"alg": "none"}, signature=b""), "algorithm must be HS256; it is 'none'"),
         (GOOD.replace(GOOD.split(".")[1], jwt({**CLAIMS, "sub": "x"}).split(".")[1]), "signature was not made"),
         (jwt([1]), "the token's payload must be a JSON object"),
         (jwt(b"x"), "the token's payload must be a JSON object"),
@@ -363,7 +371,7 @@ def run(handler: str, message: event_pb2.PostLoginEvent) -> tuple[list[tuple[str
     install()
     code = language.compile_action(BOTH, ACTION_FILENAME)
     report, end, _ = execution.execute(
-        code, handler, message, {"KEY": SECRET}, NOW_S * 10**9, bytes(16), time.monotonic_ns(), 10**10, 64, []
+        code, handler, message, {"KEY": SECRET}, NOW_S * 10**9, bytes(16), time.monotonic_ns(), 10**10, 64, Flow()
     )
     disarm()
     step = execution.worker_pb2.StepReport.FromString(report)
@@ -377,7 +385,7 @@ def test_there_and_back_again() -> None:
     assert end is execution.End.SUSPENDED
     assert [op for op, _ in commands] == ["redirect.send_user_to"]
     back = event({"state": STATE}, {"session_token": commands[0][1]["query"]["session_token"]})
-    commands, end = run(execution.CONTINUE, back)
+    commands, end = run(CONTINUE, back)
     assert end is execution.End.COMPLETED
     assert commands == [
         ("authentication.record_method", {"provider_url": "https://x.example/method"}),

@@ -98,7 +98,7 @@ def test_an_attribute_is_small(api: Any) -> None:
         api.saml_response.set_attribute("same", "v" * 2000)
     for name in "abcd":
         api.saml_response.set_attribute(name, "v" * 2000)
-    with pytest.raises(ValueError, match="SAML attributes of one execution must be at most 10240 bytes as JSON"):
+    with pytest.raises(ValueError, match="SAML attributes of one login must be at most 10240 bytes as JSON"):
         api.saml_response.set_attribute("e", "v" * 2000)
 
 

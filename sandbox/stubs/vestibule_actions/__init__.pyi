@@ -1025,6 +1025,26 @@ class Factor(TypedDict):
     type: Literal["otp", "recovery-code", "email", "push-notification", "phone", "webauthn-roaming", "webauthn-platform", "push"] | str
     options: NotRequired[FactorOptions | None]
 
+class CacheRecord:
+    """What the cache holds under a key."""
+
+    @property
+    def value(self) -> str: ...
+    @property
+    def expires_at(self) -> int: ...
+    def __getitem__(self, name: str) -> Any: ...
+
+class CacheResult:
+    """What became of a write: `type` is `success` or `error`. An error has a `code`, what was set has a `record`."""
+
+    @property
+    def type(self) -> Literal["success", "error"]: ...
+    @property
+    def code(self) -> Literal["MaxSideEffectsExceeded", "CacheKeySizeExceeded", "CacheValueSizeExceeded", "CacheSizeExceeded", "ItemAlreadyExpired", "InvalidExpiry", "FailedToSetCacheRecord", "FailedToDeleteCacheRecord", "CacheKeyDoesNotExist"] | None: ...
+    @property
+    def record(self) -> CacheRecord | None: ...
+    def __getitem__(self, name: str) -> Any: ...
+
 class ProviderOptions(TypedDict, total=False):
     """A dict with members out of host, ikey, skey, username."""
 
@@ -1327,6 +1347,31 @@ class ApiPrompt:
 
         Since 1.0."""
 
+class ApiCache:
+    """`api.cache`."""
+
+    def get(self, key: str) -> CacheRecord | None:
+        """Return the record of a key, or None. Any record may be gone before it expires.
+
+        key: Name of the record.
+
+        Since 1.0."""
+    def set(self, key: str, value: str, *, ttl: float | None = None, expires_at: float | None = None) -> CacheResult:
+        """Keep a text for this trigger's later executions and logins, for 24 hours at most; of two expiries the earlier one holds. At most 20 records, and 8192 bytes of keys and values. What cannot be kept is said by the code of the result: nothing is raised.
+
+        key: Name of the record.
+        value: The text to keep.
+        ttl: Milliseconds from now; 15 minutes by default.
+        expires_at: Milliseconds since the epoch.
+
+        Since 1.0."""
+    def delete(self, key: str) -> CacheResult:
+        """Delete the record of a key. That there is none is said by the code of the result.
+
+        key: Name of the record.
+
+        Since 1.0."""
+
 class ApiSamlResponse:
     """`api.saml_response`."""
 
@@ -1596,6 +1641,8 @@ class Api:
     def redirect(self) -> ApiRedirect: ...
     @property
     def prompt(self) -> ApiPrompt: ...
+    @property
+    def cache(self) -> ApiCache: ...
     @property
     def saml_response(self) -> ApiSamlResponse: ...
     @property
