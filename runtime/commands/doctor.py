@@ -5,6 +5,7 @@ import asyncio
 import os
 import platform
 import sys
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
@@ -16,9 +17,9 @@ NAME = "doctor"
 HELP = "show which sandbox layers are active on this host"
 DESCRIPTION = """\
 Start a worker exactly as the daemon does, print what its lock-down reports, and let others try to break out. A required
-layer that is not active is why `vestibule serve` would refuse to start; it exits with 3. With --attack the shipped
-corpus of hostile actions is run against this host's sandbox as well, and unrestricted Python against single layers of
-it; whatever did not hold exits with 3."""
+layer that is not active is why `vestibule serve` would refuse to start; it exits with 3. With --attack every layer that
+this host has is attacked by itself, all others left off, beside a control with none; and the shipped corpus of hostile
+actions is run against the whole sandbox. Whatever did not hold exits with 3."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,18 +76,21 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def _print_attack(report: dict[str, Any]) -> None:
-    say("\nUnrestricted Python against one layer by itself; the control is the same attempt with no layer at all:\n")
-    alone = [
+    say("\nEach layer by itself, every other one left off; the control is the same attack with no layer at all:\n")
+    by_layer: dict[str, list[dict[str, Any]]] = {}
+    for row in report["alone"]:
+        by_layer.setdefault(row["layer"], []).append(row)
+    rows = [
         (
-            row["layer"],
-            row["attempt"],
-            "held" if row["held"] else "NOT held",
-            row["detail"],
-            "succeeds" if row["control"] else "is refused by this host anyway",
+            layer,
+            f"{sum(row['held'] for row in found)} of {len(found)}",
+            f"{sum(row['control'] for row in found)} of {len(found)}",
+            "; ".join(f"{row['attempt']}: {row['detail']}" for row in found if not row["held"])
+            or "nothing got through",
         )
-        for row in report["alone"]
+        for layer, found in by_layer.items()
     ]
-    for line in table(alone, ("LAYER", "ATTEMPT", "RESULT", "DETAIL", "CONTROL")):
+    for line in table(rows, ("LAYER", "HELD", "SUCCEED WITHOUT IT", "DETAIL")):
         say(line)
     if not report["attacks"]:
         say("\nThe hostile actions were not run: with a required layer missing the daemon starts no worker.")
@@ -116,15 +120,16 @@ async def _report(config: Config) -> dict[str, Any]:
 
 
 async def _attack(config: Config, report: dict[str, Any]) -> dict[str, Any]:
-    from runtime.attack import assault, corpus
+    from runtime.attack import assault, corpus, single
 
-    active = [layer["name"] for layer in report["layers"] if layer["active"]]
-    rows = [asdict(row) for row in await assault.alone(config, active)]
+    active = {layer["name"] for layer in report["layers"] if layer["active"]}
+    rows = [asdict(row) for row in await single.attack(active, _progress)]
     if report["missing"]:
         # The daemon would not start a worker here, so there is no stack to attack; the exit code says so already.
         return {"alone": rows, "attacks": 0, "stopped_by": {}, "escapes": []}
-    found = await assault.attack(config, corpus.load(), _progress)
-    stopped_by = {assault.STOPPED_BY.get(verdict, verdict): count for verdict, count in found.stopped_by.most_common()}
+    found = await assault.attack(config, corpus.storable(corpus.load()), _progress)
+    ended = Counter(found.ended.values()).most_common()
+    stopped_by = {assault.STOPPED_BY.get(verdict, verdict): count for verdict, count in ended}
     return {"alone": rows, "attacks": found.attacks, "stopped_by": stopped_by, "escapes": found.escapes}
 
 

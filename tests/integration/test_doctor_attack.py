@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runtime import cli
-from runtime.attack import assault, corpus
+from runtime.attack import assault, corpus, goals, single
+from runtime.attack.cells import LAYERS
 from runtime.config import Config
 from runtime.workers.launch import Hold
 from tests.daemon_rig import vestibule
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Few, of different kinds, for the tests that are not about the corpus itself.
-FEW = corpus.load()[:6]
+FEW = corpus.load(corpus.SHARED)[:6]
 
 
 def report(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -38,22 +39,27 @@ def leave_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         # For the tests themselves; to the command it would be a setting that does not exist.
         monkeypatch.delenv("VESTIBULE_REQUIRE_KERNEL", raising=False)
         monkeypatch.setattr(Hold, "of", of)
-        monkeypatch.setattr(corpus, "load", lambda: FEW)
+        monkeypatch.setattr(corpus, "load", lambda *_names: FEW)
 
     return off
 
 
 def test_everything_holds_on_this_host() -> None:
-    """The whole corpus is contained, each layer holds its claims by itself, and the control shows live attempts."""
-    done = vestibule("doctor", "--attack", "--json")
+    """The whole corpus is contained, each layer holds by itself what it should, and the control shows live attacks."""
+    done = vestibule("doctor", "--attack", "--json", timeout_s=300)
     found = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
     assert found["escapes"] == []
-    assert found["attacks"] == sum(found["stopped_by"].values()) == len(corpus.load()) >= 143
-    assert {(row["layer"], row["attempt"]) for row in found["alone"]} == {
-        (layer, attempt) for layer, claims in assault.ALONE.items() for attempt in claims
-    }
-    assert all(row["held"] and row["control"] for row in found["alone"])
+    assert found["attacks"] == sum(found["stopped_by"].values()) == len(corpus.storable(corpus.load())) >= 600
+    active = {layer["name"] for layer in found["layers"] if layer["active"]}
+    wanted = {alone for goal in goals.GOALS for alone in goal.alone if set(alone) <= active}
+    attacked = {row["layer"] for row in found["alone"]}
+    assert attacked == {alone[-1] for alone in wanted} | {single.LANGUAGE, single.TIME_LIMIT, single.PARENT_DEATH}
+    assert attacked - {single.LANGUAGE, single.TIME_LIMIT} == active <= LAYERS
+    assert all(row["held"] for row in found["alone"])
+    # Whether that one can be reached at all is up to the processor.
+    assert {row["attempt"] for row in found["alone"] if not row["control"]} <= {"speculate past a store"}
+    assert len(found["alone"]) > 150
     assert found["kernel"]
     assert {"seccomp", "landlock", "namespaces.net", "uid"} <= {layer["name"] for layer in found["layers"]}
 
@@ -83,16 +89,18 @@ def test_a_required_layer_that_is_missing_exits_with_3_and_is_named(
 
 async def test_an_attack_that_succeeds_is_reported() -> None:
     """Control: an action that does show its mark counts as an escape, beside one that does not."""
-    escaping = corpus.Attack(
-        "x1",
-        "control",
-        "show the mark",
-        "def on_execute_post_login(event, api):\n    api.access.deny('ESCAPED_x1')\n",
-        None,
-    )
+    handler = "def on_execute_post_login(event, api):\n    api.access.deny('ESCAPED_x1')\n"
+    escaping = corpus.Attack("x1", "control", "show the mark", handler)
     found = await assault.attack(Config(), [escaping, FEW[0]], lambda _text: None)
     assert found.attacks == 2
     assert found.escapes == ["x1 (show the mark): it succeeded"]
+
+
+async def test_a_layer_that_lets_an_attack_through_is_reported() -> None:
+    """Control: with a layer that prevents nothing of the kind, the row says that it did not hold, and what happened."""
+    goal = goals.Goal("read a file", "os.close(os.open('/etc/passwd', os.O_RDONLY))", (("parent_death",),))
+    (row,) = await single._layer(("parent_death",), [goal], {}, {"read a file": True})
+    assert (row.layer, row.held, row.control, row.detail) == ("parent_death", False, True, "it succeeded")
 
 
 def test_attacks_are_told_apart() -> None:

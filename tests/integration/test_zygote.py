@@ -23,7 +23,10 @@ from runtime.errors import WorkerStartError
 from runtime.workers import zygote as client
 from runtime.workers.launch import describe_end, import_path, make_journal
 from runtime.workers.zygote import Zygote
-from sandbox import kernel
+from sandbox import (
+    kernel,
+    probe,  # noqa: F401  imported before a fork becomes a user who cannot read it
+)
 from sandbox import zygote as sandbox_zygote
 from tests.run_as import CALLS, refuse
 from tests.security.cells import LAYERS, LENGTH, cells, hold, require

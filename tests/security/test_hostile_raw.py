@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from runtime.attack.corpus import SHARED, Attack, load
 from tests.security.cells import Cells, cells
-from tests.security.corpus import Entry, load
 
-RAW = [entry for entry in load() if entry.raw]
+RAW = [entry for entry in load(SHARED) if entry.raw]
 
 # An `api` that shows success: whatever is denied or set comes back.
 AS_PROBE = """
@@ -36,7 +36,7 @@ async def locked() -> AsyncIterator[Cells]:
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("entry", [e for e in RAW if e.success != "hang"], ids=lambda entry: entry.id)
-async def test_attack_is_held_by_the_kernel(locked: Cells, entry: Entry) -> None:
+async def test_attack_is_held_by_the_kernel(locked: Cells, entry: Attack) -> None:
     """Unrestricted Python meets a forbidden call, or an error; the mark of success never comes back."""
     outcome = await locked.probe(AS_PROBE.format(code=entry.code))
     assert entry.mark not in str(outcome.value), entry.goal
@@ -45,7 +45,7 @@ async def test_attack_is_held_by_the_kernel(locked: Cells, entry: Entry) -> None
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("entry", [e for e in RAW if e.success == "hang"], ids=lambda entry: entry.id)
-async def test_a_hang_ends_with_the_daemons_kill(locked: Cells, entry: Entry) -> None:
+async def test_a_hang_ends_with_the_daemons_kill(locked: Cells, entry: Attack) -> None:
     """Neither ignored signals nor a stopped process outlive SIGKILL by pidfd."""
     async with locked.cell() as cell:
         running = asyncio.create_task(cell.run(AS_PROBE.format(code=entry.code)))

@@ -409,6 +409,6 @@ async def test_self_test(get: Get, attempt: str) -> None:
         made = await get(omit)
         worker = await made.zygote.spawn(self_test=attempt)
         try:
-            assert await made._exit(worker.id) in wanted
+            assert await made.exit_of(worker.id) in wanted
         finally:
             worker.close()

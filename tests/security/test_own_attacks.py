@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.security import corpus, plain_python
-from tests.security.cells import LAYERS
-from tests.security.corpus import Entry
-from tests.security.workers_rig import desk
+from runtime.attack import corpus, plain_python
+from runtime.attack.cells import LAYERS
+from runtime.attack.corpus import Attack
+from runtime.attack.desk import desk
 
 ENTRIES = corpus.load(corpus.OWN)
-SHARED = corpus.load()
+SHARED = corpus.load(corpus.SHARED)
 
 # Attacks on time, memory, the parser and the process do harm where they succeed, and template strings want a newer
 # Python than the control may have: these are tried by the other corpus and, with
@@ -43,7 +43,8 @@ def test_there_are_enough_and_no_two_are_one() -> None:
 def test_control_every_attack_succeeds_in_plain_python() -> None:
     """Without a sandbox each one shows its mark: what stops it below is the sandbox."""
     ran = subprocess.run(
-        [sys.executable, "-I", plain_python.__file__, str(corpus.path(corpus.OWN))],
+        [sys.executable, "-I", plain_python.__file__],
+        input=corpus.text(corpus.OWN).encode(),
         capture_output=True,
         timeout=120,
         check=True,
@@ -53,7 +54,7 @@ def test_control_every_attack_succeeds_in_plain_python() -> None:
     assert [name for name, succeeded in ended.items() if not succeeded] == []
 
 
-async def escapes(entries: Iterable[Entry], omit: Iterable[str]) -> list[tuple[str, str, str]]:
+async def escapes(entries: Iterable[Attack], omit: Iterable[str]) -> list[tuple[str, str, str]]:
     """Run attacks one after the other in a worker; return those that showed their mark, with what they showed."""
     shown = []
     async with desk(omit) as sat:
@@ -75,8 +76,7 @@ async def test_the_language_alone_holds_the_shared_corpus() -> None:
     """So it does the attacks that others have found, but for those on time and memory, which no language holds."""
     entries = [entry for entry in SHARED if entry.success not in UNHELD_BY_LANGUAGE]
     assert len(entries) > 60
-    storable = [entry for entry in entries if not any("\ud800" <= char <= "\udfff" for char in entry.code)]
-    assert await escapes(storable, LAYERS) == []
+    assert await escapes(corpus.storable(entries), LAYERS) == []
     assert not [entry.id for entry in entries if (Path("/tmp") / entry.mark).exists()]
 
 
@@ -89,5 +89,5 @@ async def test_a_whole_worker_holds_every_attack() -> None:
 async def test_control_of_the_harness(omit: Iterable[str]) -> None:
     """What is open does show its mark, in the very harness that looks for it."""
     handler = f"def {plain_python.HANDLER}(event, api):\n    api.access.deny('ESCAPED_control')\n"
-    entry = Entry("control", "", "", handler, "", "", None, False)
+    entry = Attack("control", "", "", handler)
     assert [name for name, _, _ in await escapes([entry], omit)] == ["control"]

@@ -16,8 +16,8 @@ import pytest
 import pytest_asyncio
 from vestibule.v1 import decision_pb2
 
-from tests.security import plain_python
-from tests.security.test_hostile_corpus import Stack, verdict
+from runtime.attack import assault, plain_python
+from runtime.config import Config
 
 BUDGET_MS = 150
 # Between the budget and this lie the grace, the kill and a busy machine; what it measures is whether the answer comes.
@@ -86,26 +86,23 @@ def body(lines: str) -> str:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def short() -> AsyncIterator[Stack]:
+async def short() -> AsyncIterator[assault.Stack]:
     """One stack for all, with little time for each."""
-    stack = Stack(BUDGET_MS)
-    await stack.pool.start()
-    yield stack
-    await stack.pool.close()
-    await stack.runner.close()
+    async with assault.stack(Config(), BUDGET_MS) as made:
+        yield made
 
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", BOMBS)
-async def test_bomb_ends_in_time(short: Stack, name: str) -> None:
+async def test_bomb_ends_in_time(short: assault.Stack, name: str) -> None:
     """It is answered soon after its budget, asks for a second factor, and the next tenant's login is decided."""
-    short.catalog.put("mallory", body(BOMBS[name]))
+    short.put("mallory", body(BOMBS[name]))
     started_s = time.monotonic()
     decision = await short.login("mallory")
     took_s = time.monotonic() - started_s
-    assert verdict(decision) in ("TIMED_OUT", "EXHAUSTED", "RAISED", "CRASHED", "REJECTED"), decision
+    assert assault.verdict(decision) in ("timed_out", "exhausted", "raised", "crashed", "rejected"), decision
     assert decision.outcome == decision_pb2.OUTCOME_MFA_REQUIRED
-    assert took_s < ANSWERED_S, verdict(decision)
+    assert took_s < ANSWERED_S, assault.verdict(decision)
     canary = await short.login("canary")
     assert not canary.degraded
     assert canary.multifactor.provider == decision_pb2.PROVIDER_ANY

@@ -1,102 +1,25 @@
 """What an attacker past the language wants next, tried by unrestricted Python in a worker: each goal under all layers.
 
-One table: the probe succeeds with every layer off (the control), fails with all of them on, and fails under the named
-layers alone. `test_lockdown.py` has the files, networks and processes; here are the ways around those.
+The table is `runtime.attack.goals`: each succeeds with every layer off (the control), fails with all of them on, and
+fails under the named layers alone. `test_lockdown.py` looks closer, at the errors that each layer answers with.
 """
-
-# ruff: noqa: E501  a table of attempts: one a line
 
 from __future__ import annotations
 
 import errno
 import os
 import signal
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
 
+from runtime.attack import single
+from runtime.attack.goals import CPU_S, FILTER, GOALS, Goal
 from tests.security.cells import LAYERS, Cells, Outcome, cells, only
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-FILTER = ("no_new_privs", "seccomp")
-LANDLOCK = ("no_new_privs", "landlock")
-ROOT = ("namespaces.user", "namespaces.mount")
-
-
-@dataclass(frozen=True)
-class Goal:
-    """One thing an attacker wants."""
-
-    name: str
-    source: str
-    alone: tuple[tuple[str, ...], ...] = (FILTER,)
-    """Sets of layers each of which is enough."""
-
-
-_READ = "fd = os.open({!r}, os.O_RDONLY)\nresult = os.read(fd, 64).hex()\nassert result\nos.close(fd)"
-_EXPECT = "if r == -1: raise OSError(ctypes.get_errno(), '')"
-
-GOALS = [
-    Goal("read its own environment", _READ.format("/proc/self/environ"), (FILTER, ("rlimits",), LANDLOCK, ROOT)),
-    Goal("read its own memory map", _READ.format("/proc/self/maps"), (FILTER, ("rlimits",), LANDLOCK, ROOT)),
-    Goal("read its parent's command line", "fd = os.open(f'/proc/{os.getppid()}/cmdline', 0)\nos.read(fd, 9)"),
-    Goal("write its own memory by a file", "fd = os.open('/proc/self/mem', os.O_RDWR)", (FILTER, ("rlimits",), LANDLOCK)),
-    Goal("list its descriptors by name", "assert os.listdir('/proc/self/fd')", (FILTER, ("rlimits",), LANDLOCK, ROOT)),
-    Goal("read a link of a process", "assert os.readlink('/proc/self/exe')", (FILTER, ROOT)),
-    Goal("look at a file without opening it", "os.stat('/etc/passwd')", (FILTER, ROOT)),
-    Goal("open by a directory's descriptor", "d = os.open('/', os.O_PATH)\nos.open('etc/passwd', 0, dir_fd=d)"),
-    Goal("a link to a file", "os.symlink('/etc/passwd', f'/tmp/vestibule-{os.getpid()}')\nos.unlink(f'/tmp/vestibule-{os.getpid()}')", (FILTER, LANDLOCK, ROOT)),
-    Goal("a named pipe", "p = f'/tmp/vestibule-pipe-{os.getpid()}'\nos.mkfifo(p)\nos.unlink(p)", (FILTER, LANDLOCK, ROOT)),
-    Goal("fork by vfork's wrapper", "import subprocess\nassert subprocess.call(['/bin/true']) == 0", (FILTER,)),
-    Goal("a process by posix_spawn", "pid = os.posix_spawn('/bin/true', ['true'], {})\nassert os.waitpid(pid, 0)[1] == 0"),
-    Goal("a program from memory", "fd = os.memfd_create('x')\nos.write(fd, open('/bin/true', 'rb').read())\nassert os.fork() or os.execve(fd, ['true'], {})\nassert os.wait()[1] == 0"),
-    Goal("a socket pair", "a, b = socket.socketpair()"),
-    Goal("a socket to the kernel", "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0).close()"),
-    Goal("a socket of packets", "socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).close()"),
-    Goal("listen", "s = socket.socket()\ns.bind(('127.0.0.1', 0))\ns.listen()"),
-    Goal("be traced", "r = libc.ptrace(0, 0, 0, 0)\n" + _EXPECT),
-    Goal("signal itself", "os.kill(os.getpid(), 0)"),
-    Goal("signal its group", "os.killpg(0, 0)"),
-    Goal("signal by a handle of itself", "signal.pidfd_send_signal(os.pidfd_open(os.getpid()), 0)"),
-    Goal("ignore what should end it", "signal.signal(signal.SIGXCPU, signal.SIG_IGN)"),
-    Goal("block what should end it", "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\nassert signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, [])"),
-    Goal("leave its session", "if os.fork() == 0: os.setsid(); os._exit(0)\nassert os.wait()[1] == 0"),
-    Goal("outlive its parent", "r = libc.prctl(1, 0, 0, 0, 0)\n" + _EXPECT),
-    Goal("be dumpable again", "r = libc.prctl(4, 1, 0, 0, 0)\n" + _EXPECT),
-    Goal("a process name that lies", "r = libc.prctl(15, b'systemd', 0, 0, 0)\n" + _EXPECT),
-    Goal("memory that is executable", "mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=7).close()"),
-    Goal("the executable's own pages made writable", "a = ctypes.cast(libc.getpid, ctypes.c_void_p).value & ~4095\nr = libc.mprotect(ctypes.c_void_p(a), 4096, 7)\n" + _EXPECT),
-    Goal("memory shared by key", "r = libc.shmget(0, 4096, 0o1600)\nassert r != -1 and libc.shmctl(r, 0, 0) == 0"),
-    Goal("a semaphore by key", "r = libc.semget(0, 1, 0o1600)\nassert r != -1 and libc.semctl(r, 0, 0) == 0"),
-    Goal("a message queue by key", "r = libc.msgget(0, 0o1600)\nassert r != -1 and libc.msgctl(r, 0, 0) == 0"),
-    Goal("memory held in place", "a = ctypes.create_string_buffer(8192)\nr = libc.mlock(a, 4096)\n" + _EXPECT, (FILTER, ("uid", "rlimits"))),
-    Goal("a descriptor that waits", "select.epoll().close()", (FILTER, ("rlimits",))),
-    Goal("a descriptor that counts", "os.eventfd(0)", (FILTER, ("rlimits",))),
-    Goal("a descriptor that watches files", "r = libc.inotify_init1(0)\n" + _EXPECT, (FILTER, ("rlimits",))),
-    Goal("a descriptor that keeps time", "r = libc.timerfd_create(1, 0)\n" + _EXPECT, (FILTER, ("rlimits",))),
-    Goal("a descriptor that takes signals", "m = ctypes.create_string_buffer(128)\nr = libc.signalfd(-1, m, 0)\n" + _EXPECT, (FILTER, ("rlimits",))),
-    Goal("a copy of its socket under another number", "os.dup2(sock_fd, 900)"),
-    Goal("its socket made non-blocking for the daemon", "os.set_blocking(sock_fd, False)\nos.set_blocking(sock_fd, True)"),
-    Goal("who is at the other end of its socket", "s = socket.socket(fileno=sock_fd)\ntry: s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)\nfinally: s.detach()"),
-    Goal("its socket's buffers grown", "s = socket.socket(fileno=sock_fd)\ntry: s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)\nfinally: s.detach()"),
-    Goal("another user", "os.setresuid(-1, -1, -1)"),
-    Goal("other groups", "os.setresgid(-1, -1, -1)"),
-    Goal("a namespace of its own", "r = libc.unshare(0)\n" + _EXPECT),
-    Goal("another root", "os.chroot('/')"),
-    Goal("a file mode mask", "os.umask(os.umask(0))"),
-    Goal("a higher limit", "resource.setrlimit(resource.RLIMIT_CORE, resource.getrlimit(resource.RLIMIT_CORE))"),
-    Goal("a better place in the queue", "os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0))"),
-    Goal("another processor", "os.sched_setaffinity(0, os.sched_getaffinity(0))"),
-    Goal("sleep without using time", "time.sleep(0.001)"),
-    Goal("the host's name", "os.uname()"),
-    Goal("the host's load", "r = libc.sysinfo(ctypes.create_string_buffer(512))\n" + _EXPECT),
-    Goal("the host's entropy", "os.getrandom(8)"),
-    Goal("its process group", "assert os.getpgid(0) >= 0"),
-]  # fmt: skip
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -105,30 +28,44 @@ async def zygotes() -> AsyncIterator[dict[frozenset[str], Cells]]:
     async with AsyncExitStack() as stack:
         started = {}
         for omit in (frozenset[str](), LAYERS, *{only(*alone) for goal in GOALS for alone in goal.alone}):
-            started[omit] = await stack.enter_async_context(cells(omit))
+            started[omit] = await stack.enter_async_context(cells(omit, cpu_s=CPU_S))
         yield started
 
 
-async def ran(made: Cells, source: str, needed: Iterable[str]) -> Outcome | None:
-    """Run a probe; None where the host lacks one of the needed layers."""
-    async with made.cell() as cell:
-        if not all(cell.layers[name].active for name in needed):
-            return None
-        return await cell.run(source)
+@pytest.fixture(scope="module")
+def host() -> Iterator[dict[str, str]]:
+    """What an attacker looks for on this host."""
+    with single.host_facts() as facts:
+        yield facts
 
 
 @pytest.mark.parametrize("goal", GOALS, ids=lambda goal: goal.name)
-async def test_goal(zygotes: dict[frozenset[str], Cells], goal: Goal) -> None:
+async def test_goal(zygotes: dict[frozenset[str], Cells], host: dict[str, str], goal: Goal) -> None:
     """Reached without layers; not reached under all of them, nor under each set that is said to be enough."""
-    control = await zygotes[LAYERS].probe(goal.source)
-    assert control.succeeded, control
-    held = await zygotes[frozenset()].probe(goal.source)
-    assert not held.succeeded, held
+    if goal.as_root and os.geteuid() != 0:
+        pytest.skip("nobody but root could get there")
+    source = single.text(goal, host)
+    control = await zygotes[LAYERS].probe(source)
+    if goal.alone[-1] == ("speculation",) and not single.reached(goal, control):
+        pytest.skip("the processor offers no switch")
+    assert single.reached(goal, control), control
+    held = await zygotes[frozenset()].probe(source)
+    assert not single.reached(goal, held), held
     for alone in goal.alone:
-        outcome = await ran(zygotes[only(*alone)], goal.source, alone)
-        assert outcome is None or not outcome.succeeded, (alone, outcome)
-        if alone == FILTER and outcome is not None:
-            assert outcome.filtered or outcome.error is not None, outcome
+        async with zygotes[only(*alone)].cell() as cell:
+            if single.lacks(cell, alone, goal):
+                continue
+            outcome = await cell.run(source)
+        assert not single.reached(goal, outcome), (alone, outcome)
+        if alone == FILTER:
+            assert outcome.filtered or outcome.error is not None or outcome.exit_code not in (None, 0), outcome
+
+
+async def test_every_layer_has_goals_of_its_own() -> None:
+    """For each layer there is something that it prevents by itself; the death of a zygote has a test of its own."""
+    attacked = {alone[-1] for goal in GOALS for alone in goal.alone}
+    assert attacked | {single.PARENT_DEATH} == LAYERS
+    assert len({goal.name for goal in GOALS}) == len(GOALS)
 
 
 # Neighbours: a second worker of the same zygote, named by its process id as the zygote's namespace sees it.

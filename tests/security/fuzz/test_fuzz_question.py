@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
+from runtime.attack.desk import EVENT, NOW_NS, OUTPUT_BYTES, SEED
 from sandbox import journal, language, surface, wire, worker
 from sandbox.alarm import ACTION_FILENAME
 from tests.security.cells import ANSWER_TIMEOUT_S, LENGTH, MIB, Cells, cells
 from tests.security.fuzz.damage import Edit, damaged, edits, pieces
 from tests.security.fuzz.effort import effort, seeds
-from tests.security.workers_rig import EVENT, NOW_NS, OUTPUT_BYTES, SEED
 
 BUDGET_US = 2_000_000
 

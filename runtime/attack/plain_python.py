@@ -1,7 +1,7 @@
 """The control of our own attacks: runs each as plain Python, in a process of its own, and says which of them succeed.
 
-Not a test module, and no sandbox: only for entries that do no harm when they succeed, which all of `own_attacks.jsonl`
-are. Run as a program by the tests: the name of a corpus in, one JSON object `{id: succeeded}` out.
+No sandbox: only for entries that do no harm when they succeed, which all of `own_attacks.jsonl` are. Knows no module of
+ours. Run as a program, by `vestibule doctor --attack` and by the tests: a corpus in, JSON `{id: succeeded}` out.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import signal
 import sys
 import types
 import warnings
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
-CHILD_S = 3
+CHILD_S = 20
 HANDLER = "on_execute_post_login"
 
 
@@ -82,10 +82,10 @@ def child(row: dict[str, Any]) -> NoReturn:
     os._exit(0 if f"ESCAPED_{row['id']}" in shown else 1)
 
 
-def main(path: str) -> None:
-    """Try every entry of a corpus that has a control."""
+def main(lines: Iterable[str]) -> None:
+    """Try every entry of a corpus."""
     ended: dict[str, bool] = {}
-    for line in Path(path).read_text().splitlines():
+    for line in lines:
         row = json.loads(line)
         pid = os.fork()
         if pid == 0:
@@ -101,4 +101,4 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.stdin)

@@ -1,7 +1,7 @@
-"""Real workers under any choice of process layers, asked by hand: one action in, the bytes of its reply out.
+"""Real workers under any choice of layers, asked by hand: one action in, the bytes of its reply out.
 
-Not a test module. Knows the frames between daemon and worker; decides nothing, which is the daemon's part. Used by
-tests that look at a worker without the daemon: the language alone, and what one login leaves for the next.
+Knows the frames between daemon and worker. Decides nothing, which is the daemon's part. Used where a worker is looked
+at without the daemon: the language alone, and what one login leaves for the next.
 """
 
 from __future__ import annotations
@@ -10,21 +10,24 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
 
 from vestibule.v1 import decision_pb2
 from vestibule.worker.v1 import worker_pb2
 
 from runtime import event_json
+from runtime.attack.cells import MIB, Cell, Cells, cells
 from sandbox import journal, wire
-from tests.security.cells import LENGTH, MIB, Cell, Cells, cells
 
-NOW_NS = 1_700_000_000_123_456_789
-SEED = bytes(range(16))
-OUTPUT_BYTES = 16 * 1024
-# What the daemon grants on top of the budget before it kills; a busy test machine needs more of it.
-GRACE_S = 1.0
+NOW_NS: Final = 1_700_000_000_123_456_789
+SEED: Final = bytes(range(16))
+OUTPUT_BYTES: Final = 16 * 1024
+BUDGET_MS: Final = 400
+_REPLY_BYTES: Final = 4 * MIB
+# Compiling has a budget of its own, and a busy machine needs more grace than the daemon gives.
+_ON_TOP_S: Final = 3.0 + 1.0
 
-EVENT: bytes = event_json.from_json(
+EVENT: Final[bytes] = event_json.from_json(
     {
         "user": {
             "user_id": "auth0|1",
@@ -38,6 +41,7 @@ EVENT: bytes = event_json.from_json(
         "transaction": {"protocol": "oidc-basic-profile"},
     }
 ).SerializeToString()
+"""A login with something in each place that the corpora look at."""
 
 
 class Answer:
@@ -80,21 +84,12 @@ class Desk:
             self._cell = await self._stack.enter_async_context(self._made.cell())
             self.workers += 1
         self._nonce += 1
-        flow = worker_pb2.FlowSteps(
-            steps=[
-                worker_pb2.Step(
-                    action="action",
-                    revision=hashlib.sha256(source.encode()).digest(),
-                    source=source,
-                    budget_us=budget_us,
-                )
-            ]
-        ).SerializeToString()
-        frame = wire.run_flow(self._nonce, NOW_NS, SEED, budget_us, OUTPUT_BYTES, EVENT, flow)
-        await asyncio.get_running_loop().sock_sendall(self._cell.worker.sock, LENGTH.pack(len(frame)) + frame)
+        revision = hashlib.sha256(source.encode()).digest()
+        step = worker_pb2.Step(action="action", revision=revision, source=source, budget_us=budget_us)
+        flow = worker_pb2.FlowSteps(steps=[step]).SerializeToString()
+        await self._cell.send(wire.run_flow(self._nonce, NOW_NS, SEED, budget_us, OUTPUT_BYTES, EVENT, flow))
         try:
-            # Compiling has its own budget.
-            async with asyncio.timeout(3.0 + budget_us / 1e6 + GRACE_S):
+            async with asyncio.timeout(budget_us / 1e6 + _ON_TOP_S):
                 answer = Answer(await self._cell.receive())
         except TimeoutError:
             answer = Answer(None)
@@ -111,11 +106,13 @@ class Desk:
 
 @asynccontextmanager
 async def desk(
-    omit: Iterable[str] = (), budget_ms: int = 400, entry: str = "sandbox.worker", path: tuple[str, ...] = ()
+    omit: Iterable[str] = (), budget_ms: int = BUDGET_MS, entry: str = "sandbox.worker", path: tuple[str, ...] = ()
 ) -> AsyncIterator[Desk]:
-    """Start a zygote of real workers; a worker lives until it is gone, retires, or is left."""
-    size = journal.size_for(4 * MIB)
-    async with cells(omit, entry=entry, path=path, memory_bytes=64 * MIB, journal_bytes=size) as made:
+    """Start a zygote of real workers; a worker lives until it is gone, retires or is left.
+
+    Raises: WorkerStartError.
+    """
+    async with cells(omit, entry=entry, path=path, journal_bytes=journal.size_for(_REPLY_BYTES)) as made:
         sat = Desk(made, budget_ms)
         try:
             yield sat
