@@ -93,6 +93,9 @@ class Daemon:
             # Read as grpc is loaded, whose core would write lines of its own to stderr: no JSON, and as many as a
             # client likes to send headers that cannot be parsed.
             os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+            # The poller that gRPC had before its event engine: a thread less between a connection and our loop, which
+            # saves a tenth of the daemon's processor time. Versions of gRPC without either ignore the name.
+            os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
             # Not before the zygote runs: grpc starts threads, and a fork would miss them.
             from runtime.rpc.server import Server
 
