@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from runtime import login_line
 from runtime.continuation import leg as legs
 from runtime.continuation import token
-from runtime.continuation.suspensions import Suspensions
+from runtime.continuation.suspensions import SPEND_S, Suspensions
 from runtime.errors import DeadlineExceeded, FlowGone, UnknownTenant, WorkerError
 from runtime.gateway import resolution
 from runtime.plan import Plan
@@ -196,7 +196,7 @@ class FlowRunner:
         noise = os.urandom(32)
         async with self._suspensions.claimed(state, now_ms, deadline):
             ran = await self.steps.run(
-                rest, event, int(deadline * 1e9), clock_ns, noise[:16], judge=leg.judge, before=before
+                rest, event, int((deadline - SPEND_S) * 1e9), clock_ns, noise[:16], judge=leg.judge, before=before
             )
             answer = rest.answers.decide(
                 None, 0, [*before, *ran.executions], event, suspension=ran.suspension, completed=names

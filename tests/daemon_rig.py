@@ -17,7 +17,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from runtime.catalog.base import Binding, Definition, Flow
 from runtime.core.model import OnError, Policy, Settings
 
 METHOD = "/vestibule.v1.ActionRuntimeService/ExecutePostLogin"
+CONTINUE = "/vestibule.v1.ActionRuntimeService/ContinuePostLogin"
 # How long anything may take on a machine that is busy with something else. Nothing waits this long when it works.
 PATIENCE_S = 30.0
 
@@ -297,6 +298,28 @@ class Daemon:
     def call(self, name: str, event: event_pb2.PostLoginEvent = ADA, **kwargs: Any) -> decision_pb2.Decision:
         """Decide a login. Raises: Refused."""
         return result(self.begin(name, event, **kwargs))
+
+    def begin_resuming(
+        self,
+        name: str,
+        event: event_pb2.PostLoginEvent,
+        continuation: bytes,
+        completed: Iterable[decision_pb2.FactorType] = (),
+        *,
+        gateway: runtime_service_pb2.GatewayContext | None = None,
+        timeout_s: float | None = PATIENCE_S,
+    ) -> grpc.Future:
+        """Begin to go on with a suspended login."""
+        assert self._channel is not None
+        request = runtime_service_pb2.ContinuePostLoginRequest(
+            tenant_id=name, event=event, continuation=continuation, completed=completed, gateway=gateway
+        )
+        method = self._channel.unary_unary(CONTINUE, None, runtime_service_pb2.ContinuePostLoginResponse.FromString)
+        return method.future(request.SerializeToString(), timeout=timeout_s)
+
+    def resume(self, *args: Any, **kwargs: Any) -> decision_pb2.Decision:
+        """Go on with a suspended login; arguments as `begin_resuming` has them. Raises: Refused."""
+        return result(self.begin_resuming(*args, **kwargs))
 
     def get(self, path: str) -> tuple[int, str]:
         """Ask the operators' port."""

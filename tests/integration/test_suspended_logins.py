@@ -1,0 +1,187 @@
+"""Suspended logins, whole: what resumes where, with a real daemon, real actions and a gateway that comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from google.protobuf import json_format
+from vestibule.v1 import decision_pb2 as pb
+from vestibule.v1.runtime_service_pb2 import GatewayContext
+
+from tests.daemon_rig import ALLOW, DENY, Daemon, served, tenant
+from tests.suspension_rig import (
+    AFTER,
+    CHALLENGE,
+    EMAIL,
+    OTP,
+    PHONE,
+    PLAIN,
+    PROMPT,
+    REDIRECT,
+    SECRET,
+    SUSPEND,
+    all_factors,
+    claims,
+    event,
+    refusal,
+    returned,
+    suspended,
+    verdicts,
+)
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One daemon for all of them: each test has a tenant of its own."""
+    with served(tmp_path_factory.mktemp("daemon")) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """Name a tenant for one test."""
+    return str(request.node.name).replace("_", "-")[:64]
+
+
+class TestWhatResumesWhere:
+    def test_a_challenge_goes_on_with_the_next_action(self, daemon: Daemon, name: str) -> None:
+        """The action that asked is not run again; the next one sees the factor, and metadata set before."""
+        daemon.publish(tenant(name, CHALLENGE, AFTER))
+        first = daemon.call(name, event())
+        assert first.outcome == SUSPEND
+        assert verdicts(first) == [("a0", "completed", False, False)]
+        assert not first.HasField("side_effects")
+        (step,) = first.suspension.mfa.steps
+        assert [f.type for f in step.factors] == [OTP]
+        left_s = first.suspension.expires_at.ToMilliseconds() / 1000 - time.time()
+        assert 850 < left_s <= 900
+        last = daemon.resume(name, event("otp"), first.suspension.continuation, [OTP])
+        assert last.outcome == ALLOW
+        assert verdicts(last) == [("a0", "completed", False, True), ("a1", "completed", False, False)]
+        assert claims(last) == {"asked": True, "methods": ["otp"], "seen": "yes"}
+        assert json_format.MessageToDict(last.side_effects.transaction_metadata) == {"challenged": "yes"}
+
+    def test_a_redirect_goes_on_in_its_own_action(self, daemon: Daemon, name: str) -> None:
+        """The page gets a token it can verify, the same action reads the one it answers, then the next one runs."""
+        daemon.publish(tenant(name, REDIRECT, PLAIN.format("next"), secrets={"KEY": SECRET}))
+        first = daemon.call(name, event())
+        assert first.outcome == SUSPEND
+        url = urlsplit(first.suspension.redirect.url)
+        assert (url.netloc, url.path) == ("a.example", "/terms")
+        assert parse_qs(url.query).keys() == {"lang", "session_token"}
+        last = daemon.resume(name, returned(), first.suspension.continuation)
+        assert last.outcome == ALLOW
+        assert verdicts(last) == [
+            ("a0", "completed", False, True),
+            ("a0", "completed", True, False),
+            ("a1", "completed", False, False),
+        ]
+        assert claims(last) == {"accepted": True, "next": "next"}
+        assert list(last.side_effects.recorded_methods) == ["https://a.example/terms"]
+
+    def test_a_form_goes_on_in_its_own_action(self, daemon: Daemon, name: str) -> None:
+        """What the form collected is read where it was asked for."""
+        daemon.publish(tenant(name, PROMPT))
+        first = daemon.call(name, event())
+        assert first.suspension.prompt.id == "ap_1"
+        assert json_format.MessageToDict(first.suspension.prompt.vars) == {"n": 1}
+        back = event(prompt={"id": "ap_1", "fields": {"phone": "+49 30"}})
+        last = daemon.resume(name, back, first.suspension.continuation)
+        assert json_format.MessageToDict(last.side_effects.user_metadata) == {"phone": "+49 30"}
+
+    def test_two_suspensions_in_one_flow(self, daemon: Daemon, name: str) -> None:
+        """Challenge, then redirect, then the end: the last decision has what all parts asked for, and each report."""
+        daemon.publish(tenant(name, CHALLENGE, REDIRECT, PLAIN.format("end"), secrets={"KEY": SECRET}))
+        first = daemon.call(name, event())
+        second = daemon.resume(name, event("otp"), first.suspension.continuation, [OTP])
+        assert second.outcome == SUSPEND
+        assert second.suspension.WhichOneof("step") == "redirect"
+        assert verdicts(second) == [("a0", "completed", False, True), ("a1", "completed", False, False)]
+        last = daemon.resume(name, returned(), second.suspension.continuation)
+        assert claims(last) == {"asked": True, "accepted": True, "end": "end"}
+        assert [row[2:] for row in verdicts(last)] == [(False, True), (False, True), (True, False), (False, False)]
+
+    def test_a_continue_handler_can_send_the_user_away_again(self, daemon: Daemon, name: str) -> None:
+        """A second redirect from the continue handler comes back to the continue handler."""
+        source = (
+            "def on_execute_post_login(event, api):\n    api.redirect.send_user_to('https://a.example/1')\n\n"
+            "def on_continue_post_login(event, api):\n"
+            "    if event.request.query.get('done') != 'yes':\n        api.redirect.send_user_to('https://a.example/2')\n"
+        )
+        daemon.publish(tenant(name, source, PLAIN.format("end")))
+        decision = daemon.call(name, event())
+        for page in ("1", "2", "2"):
+            assert decision.suspension.redirect.url == f"https://a.example/{page}"
+            decision = daemon.resume(name, event(), decision.suspension.continuation)
+        decision = daemon.resume(name, event(request__query={"done": "yes"}), decision.suspension.continuation)
+        assert decision.outcome == ALLOW
+        assert claims(decision) == {"end": "end"}
+        assert [row[2] for row in verdicts(decision)] == [False, True, True, True, True, False]
+
+    def test_a_challenge_of_the_last_action_ends_with_its_factor(self, daemon: Daemon, name: str) -> None:
+        """When nothing is left to run, the factor itself decides."""
+        daemon.publish(tenant(name, CHALLENGE))
+        last = daemon.resume(name, event("otp"), suspended(daemon, name), [OTP])
+        assert last.outcome == ALLOW
+        assert claims(last) == {"asked": True}
+
+    def test_a_queue_asks_for_a_factor_for_each_step(self, daemon: Daemon, name: str) -> None:
+        """Two challenges of one action are two steps of one suspension."""
+        source = (
+            "def on_execute_post_login(event, api):\n    api.authentication.challenge_with({'type': 'otp'})\n"
+            "    api.authentication.challenge_with_any([{'type': 'phone'}, {'type': 'email'}])\n"
+        )
+        daemon.publish(all_factors(tenant(name, source)))
+        continuation = suspended(daemon, name)
+        assert refusal(daemon, name, event("otp"), continuation, [OTP]).reason == "INVALID_REQUEST"
+        last = daemon.resume(name, event("otp", "email"), continuation, [OTP, EMAIL])
+        assert last.outcome == ALLOW
+
+    def test_a_factor_that_was_presented_is_not_asked_for_again(self, daemon: Daemon, name: str) -> None:
+        """A later challenge for the same factor lets the flow go on, in the same call."""
+        daemon.publish(tenant(name, CHALLENGE, CHALLENGE, AFTER))
+        last = daemon.resume(name, event("otp"), suspended(daemon, name), [OTP])
+        assert last.outcome == ALLOW
+        assert [row[1] for row in verdicts(last)] == ["completed"] * 3
+
+    def test_the_fifth_command_of_a_flow_is_refused(self, daemon: Daemon, name: str) -> None:
+        """Four challenges and enrolments a flow, over all of its legs; the next one denies."""
+        kinds = ["otp", "phone", "email", "recovery-code"]
+        sources = [
+            f"def on_execute_post_login(event, api):\n    api.authentication.challenge_with({{'type': {kind!r}}})\n"
+            for kind in (*kinds, "webauthn-roaming")
+        ]
+        factors = [{"type": kind} for kind in (*kinds, "webauthn-roaming")]
+        daemon.publish(all_factors(tenant(name, *sources)))
+        numbers = [OTP, PHONE, EMAIL, pb.FACTOR_TYPE_RECOVERY_CODE]
+        now = event(user__enrolledFactors=factors)
+        decision = daemon.call(name, now)
+        for number in numbers:
+            assert decision.outcome == SUSPEND
+            decision = daemon.resume(name, now, decision.suspension.continuation, [number])
+        assert decision.outcome == DENY
+        assert (decision.access.kind, decision.access.code) == (pb.Access.KIND_MFA_FAILED, "too_many_commands")
+
+    def test_a_back_channel_gets_requirements_and_no_page(self, daemon: Daemon, name: str) -> None:
+        """A password grant is told to answer mfa_required; the MFA API's success continues the flow."""
+        daemon.publish(tenant(name, CHALLENGE, AFTER))
+        sent = event(transaction__protocol="oauth2-password")
+        first = daemon.call(name, sent)
+        assert first.suspension.mfa.mfa_required_token
+        done = event("otp", transaction__protocol="oauth2-password")
+        last = daemon.resume(
+            name, done, first.suspension.continuation, [OTP], gateway=GatewayContext(mfa_grant_allowed=True)
+        )
+        assert last.outcome == ALLOW
+
+    def test_without_a_page_a_redirect_is_refused(self, daemon: Daemon, name: str) -> None:
+        """Silent authentication gets interaction_required, and no continuation."""
+        daemon.publish(tenant(name, PROMPT, AFTER))
+        decision = daemon.call(name, event(transaction__prompt=["none"]))
+        assert decision.outcome == DENY
+        assert decision.access.kind == pb.Access.KIND_INTERACTION_REQUIRED
+        assert not decision.HasField("suspension")
+        assert [row[1] for row in verdicts(decision)] == ["completed", "skipped"]
