@@ -13,6 +13,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from runtime import login_line
+from runtime.cache import TriggerCache
 from runtime.continuation import leg as legs
 from runtime.continuation import token
 from runtime.continuation.suspensions import SPEND_S, Suspensions
@@ -58,6 +59,7 @@ class FlowRunner:
         self._login_log = login_log
         self._action_timeout_us = config.sandbox.action_timeout_ms * 1000
         self._suspensions = suspensions or Suspensions()
+        self._cache = TriggerCache()
         self._plans: dict[str, Plan] = {}
         self._pinned: OrderedDict[tuple[str, bytes], Plan] = OrderedDict()
         self.steps = StepRunner(pool, metrics, config, log)
@@ -104,11 +106,15 @@ class FlowRunner:
         budget_us = min(self._flow_timeout_us, (deadline_ns - started_ns) // 1000 - MARGIN_US)
         if budget_us <= 0:
             raise DeadlineExceeded
+        cached = self._cache.of.get(tenant_id)
+        records = b"" if cached is None else cached.sent(clock_ns // 1_000_000)
         worker = self._pool.lease_nowait(tenant_id) if plan.bindings else None
         first: Asked | None = None
         answer: Answer | None = None
         if worker is not None:
-            first = self.steps.ask(worker, plan, 0, event, budget_us, deadline_ns, clock_ns, noise[:16], started_ns)
+            first = self.steps.ask(
+                worker, plan, 0, event, budget_us, deadline_ns, clock_ns, noise[:16], started_ns, records
+            )
             try:
                 data = await first.future
             except asyncio.CancelledError:
@@ -131,9 +137,13 @@ class FlowRunner:
         leg: Leg | None = None
         if answer is None:
             leg = self._suspensions.leg(flow, event, gateway, clock_ns)
-            ran = await self.steps.run(plan, event, deadline_ns, clock_ns, noise[:16], first, leg.judge)
+            ran = await self.steps.run(
+                plan, event, deadline_ns, clock_ns, noise[:16], first, leg.judge, records=records
+            )
             answer = plan.answers.decide(ran.steps, ran.count, ran.executions, event, suspension=ran.suspension)
             wall, cpu = ran.wall_us, ran.cpu_us
+        if answer.cache:
+            self._cache.apply(tenant_id, answer.cache, clock_ns // 1_000_000)
         wall_us = (time.monotonic_ns() - started_ns) // 1000
         decision_id = noise[16:].hex()
         response = answer.fill(request_id, decision_id, snapshot.revision, wall_us, wall, cpu)
@@ -193,14 +203,24 @@ class FlowRunner:
         leg = self._suspensions.leg(plan.flow, event, gateway, clock_ns)
         leg.position, leg.before, leg.completed = state.position, before, names
         rest = plan.resumed(state.position, continuing=state.continuing)
+        cached = self._cache.of.get(tenant_id)
         noise = os.urandom(32)
         async with self._suspensions.claimed(state, now_ms, deadline):
             ran = await self.steps.run(
-                rest, event, int((deadline - SPEND_S) * 1e9), clock_ns, noise[:16], judge=leg.judge, before=before
+                rest,
+                event,
+                int((deadline - SPEND_S) * 1e9),
+                clock_ns,
+                noise[:16],
+                judge=leg.judge,
+                before=before,
+                records=b"" if cached is None else cached.sent(now_ms),
             )
             answer = rest.answers.decide(
                 None, 0, [*before, *ran.executions], event, suspension=ran.suspension, completed=names
             )
+        if answer.cache:
+            self._cache.apply(tenant_id, answer.cache, now_ms)
         none = (0,) * len(before)
         wall, cpu = (*none, *ran.wall_us), (*none, *ran.cpu_us)
         wall_us = (time.monotonic_ns() - started_ns) // 1000

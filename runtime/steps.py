@@ -112,6 +112,7 @@ class StepRunner:
         first: Asked | None = None,
         judge: Judge | None = None,
         before: Sequence[Execution] = (),
+        records: bytes = b"",
     ) -> Ran:
         """Run the steps of a flow in order, to its end or to where it is suspended.
 
@@ -124,6 +125,7 @@ class StepRunner:
             first: a question that was answered, or failed, already.
             judge: says whether the flow stops after an execution that suspends; None lets none stop.
             before: executions of the flow before it was suspended.
+            records: the trigger's cache as this part of the flow found it, serialized as the part of a RunFlow it is.
 
         Raises:
             CapacityError, WorkerError, DeadlineExceeded: nothing was run, or nothing can be said about it.
@@ -163,7 +165,7 @@ class StepRunner:
                     clock_ns,
                     seed,
                     time.monotonic_ns(),
-                    replay.earlier((*before, *done)),
+                    records + replay.earlier((*before, *done)),
                 )
             had = len(done)
             end = await self._settle(asked, plan, ran)
@@ -216,9 +218,12 @@ class StepRunner:
         clock_ns: int,
         seed: bytes,
         now_ns: int,
-        earlier: bytes = b"",
+        rest: bytes = b"",
     ) -> Asked:
-        """Send a leased worker the steps from `start` on, and let the watchdog see to the answer."""
+        """Send a leased worker the steps from `start` on, and let the watchdog see to the answer.
+
+        `rest` holds what is unusual in a RunFlow, serialized.
+        """
         nonce = self._next_nonce()
         if worker.plan is plan and start == 0:
             steps = plan.all_steps
@@ -232,7 +237,7 @@ class StepRunner:
         worker.started(nonce, budgets_ns, now_ns, first_look_ns, min(hard_ns, deadline_ns - now_ns))
         worker.executions += 1
         self.watchdog.watch(worker)
-        question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps, earlier)
+        question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps, rest)
         return Asked(worker, nonce, start, worker.ask(question))
 
     def _next_nonce(self) -> int:

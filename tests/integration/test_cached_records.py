@@ -1,0 +1,70 @@
+"""The trigger's cache, whole: from login to login of one tenant, and over a suspension."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from vestibule.v1 import decision_pb2 as pb
+
+from tests.daemon_rig import ALLOW, DENY, Daemon, served, tenant
+from tests.suspension_rig import CHALLENGE, OTP, claims, event
+
+COUNT = """\
+def on_execute_post_login(event, api):
+    held = api.cache.get("logins")
+    count = int(held.value) + 1 if held else 1
+    api.cache.set("logins", str(count))
+    api.id_token.set_custom_claim("https://a.example/count", count)
+"""
+READ = """\
+def on_execute_post_login(event, api):
+    held = api.cache.get("logins")
+    api.id_token.set_custom_claim("https://a.example/later", held.value if held else None)
+"""
+WRITE_AND_RAISE = 'def on_execute_post_login(event, api):\n    api.cache.set("logins", "99")\n    raise ValueError\n'
+WRITE_AND_DENY = 'def on_execute_post_login(event, api):\n    api.cache.set("logins", "7")\n    api.access.deny("no")\n'
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One daemon for all of them: each test has a tenant of its own."""
+    with served(tmp_path_factory.mktemp("daemon")) as daemon:
+        yield daemon
+
+
+def test_a_record_is_there_for_the_next_login(daemon: Daemon) -> None:
+    """Each login of a tenant counts on, and another tenant counts by itself."""
+    daemon.publish(tenant("one", COUNT, READ), tenant("two", COUNT))
+    assert [claims(daemon.call("one", event()))["count"] for _ in range(3)] == [1, 2, 3]
+    assert claims(daemon.call("one", event())) == {"count": 4, "later": "4"}
+    assert claims(daemon.call("two", event())) == {"count": 1}
+
+
+def test_equal_logins_write_each_time(daemon: Daemon) -> None:
+    """An answer that is remembered, because its reports are the same, writes to the cache like the first."""
+    delete = 'def on_execute_post_login(event, api):\n    api.cache.delete("logins")\n'
+    daemon.publish(tenant("equal", delete, COUNT, delete))
+    assert [claims(daemon.call("equal", event()))["count"] for _ in range(4)] == [1] * 4
+
+
+def test_a_failed_action_writes_nothing_and_a_denied_login_does(daemon: Daemon) -> None:
+    """What an action asked for before it raised is dropped; a refusal is no failure."""
+    daemon.publish(tenant("raised", WRITE_AND_RAISE, READ), tenant("denied", WRITE_AND_DENY))
+    for _ in range(2):
+        assert claims(daemon.call("raised", event())) == {"later": None}
+    assert daemon.call("denied", event()).outcome == DENY
+    daemon.publish(tenant("denied", READ))
+    assert claims(daemon.call("denied", event())) == {"later": "7"}
+
+
+def test_a_suspended_login_does_not_write_again(daemon: Daemon) -> None:
+    """What was written before a suspension is there behind it, unless another login has changed it since."""
+    daemon.publish(tenant("waits", COUNT, CHALLENGE, READ))
+    first = daemon.call("waits", event())
+    second = daemon.call("waits", event())
+    assert first.outcome == second.outcome == pb.OUTCOME_SUSPEND
+    last = daemon.resume("waits", event("otp"), first.suspension.continuation, [OTP])
+    assert last.outcome == ALLOW
+    assert claims(last) == {"count": 1, "asked": True, "later": "2"}
+    assert claims(daemon.resume("waits", event("otp"), second.suspension.continuation, [OTP]))["later"] == "2"
