@@ -44,9 +44,8 @@ class Answer:
             [
                 command
                 for execution in decision.executions
-                if execution.verdict is Verdict.COMPLETED and not execution.earlier
                 for command in execution.commands
-                if command.op in CACHE
+                if command.op in CACHE and execution.verdict is Verdict.COMPLETED and not execution.earlier
             ]
         )
         self._response = runtime_service_pb2.ExecutePostLoginResponse(decision=codec.encode(decision, "", 0, 0))

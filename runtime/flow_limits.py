@@ -54,10 +54,10 @@ def _shared(executions: Iterable[Execution]) -> bool:
     seen: set[str] = set()
     for execution in executions:
         if execution.commands:
-            own = {budget.name for command in execution.commands if (budget := _BUDGETS.get(command.op)) is not None}
+            own = [_BUDGETS[command.op].name for command in execution.commands if command.op in _BUDGETS]
             if not seen.isdisjoint(own):
                 return True
-            seen |= own
+            seen.update(own)
     return False
 
 

@@ -77,7 +77,6 @@ class Fold:
         "access_token_claims",
         "app_metadata",
         "asked",
-        "claims",
         "denied_by",
         "effects",
         "failed",
@@ -104,8 +103,6 @@ class Fold:
         # Did an execution wait for the user?
         self.suspended = False
         self.reasons: list[str] = []
-        # How many claims each action set, for the trace of a denied login.
-        self.claims: dict[tuple[str, str], int] = {}
 
     def add(self, executions: Iterable[Execution]) -> None:
         """Feed executions in flow order. What follows one that ended the flow is ignored: it should not have run."""
@@ -131,10 +128,8 @@ class Fold:
             self.asked.append((action, op, f"{verb}{_REMEMBER[remember]}{extra}"))
         elif op == "id_token.set_custom_claim":
             self.id_token_claims[args["name"]] = args["value"]
-            self.claims[action, op] = self.claims.get((action, op), 0) + 1
         elif op == "access_token.set_custom_claim":
             self.access_token_claims[args["name"]] = args["value"]
-            self.claims[action, op] = self.claims.get((action, op), 0) + 1
         elif op == "user.set_user_metadata":
             self.user_metadata[args["key"]] = args["value"]
         elif op == "user.set_app_metadata":
@@ -195,10 +190,10 @@ class Fold:
             if isinstance(suspension, Failure):
                 return self._refused(executions, suspension)
             return self._waiting(executions, suspension)
-        if self.suspended:
+        if self.suspended or completed:
             _check_resumed(executions, completed)
-        if completed:
-            return self._completed(executions, completed)
+            if completed:
+                return self._completed(executions, completed)
         winner = policy.merge(self.requests, settings.merge) if self.requests else None
         multifactor = mfa.resolve(winner, bool(self.failed), settings, facts)
         required = multifactor is not None and multifactor.provider != "none"
@@ -212,7 +207,7 @@ class Fold:
             self.access_token_claims,
             bool(self.reasons),
             tuple(self.reasons),
-            self._contributions(winner, multifactor, settings),
+            self._contributions(winner, multifactor, settings) if multifactor is not None or self.asked else (),
             executions,
             self.effects,
         )
@@ -224,7 +219,7 @@ class Fold:
         ]
         trace += [
             Contribution(action, op, False, f"{count} dropped, the login is denied")
-            for (action, op), count in self.claims.items()
+            for (action, op), count in _claims(executions).items()
         ]
         return Decision(
             "deny",
@@ -318,13 +313,27 @@ class Fold:
         return tuple(trace)
 
 
+def _claims(executions: Iterable[Execution]) -> dict[tuple[str, str], int]:
+    """Count the claims that each action set before the flow ended."""
+    counts: dict[tuple[str, str], int] = {}
+    for execution in executions:
+        if execution.verdict is Verdict.COMPLETED:
+            for command in execution.commands:
+                if command.op in CLAIMS:
+                    key = execution.action, command.op
+                    counts[key] = counts.get(key, 0) + 1
+        if ends_flow(execution):
+            break
+    return counts
+
+
 def _waits_for(command: Command) -> str:
     if command.op == "redirect.send_user_to":
         return "send the user elsewhere"
     if command.op == "prompt.render":
         return "show a form"
     ask = challenges.read(command)
-    return f"{ask.kind} {' or '.join([factor.type for factor in ask.factors])}"
+    return f"{ask.kind} {' or '.join(dict.fromkeys([factor.type for factor in ask.factors]))}"
 
 
 def _begun(executions: Sequence[Execution]) -> Sequence[Execution]:
