@@ -158,7 +158,7 @@ MODULES: Final[dict[str, frozenset[str]]] = {
         RESERVED_NCS RFC_4122 UUID uuid1 uuid3 uuid4 uuid5
         """
     ),
-    "vestibule_actions": _names("Api Event Factor FactorOptions ProviderOptions"),
+    "vestibule_actions": _names("Api CacheRecord CacheResult Event Factor FactorOptions ProviderOptions"),
 }
 """Every module an action may import, with every name in it. Submodules are listed under their dotted name."""
 

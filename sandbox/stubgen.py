@@ -286,6 +286,8 @@ def _api_reference() -> list[str]:
             f"`{param.name}`: {param.kind.wants}{'; may be left out' if param.default is not surface.REQUIRED else ''}."
             for param in call.params
         ]
+        if call.budget is not None and "value" in call.by_name:
+            does.append(_together(call.budget))
         if call.returns != "Api":
             does.append(f"Returns `{call.returns}`.")
         if call.ends:
@@ -294,6 +296,12 @@ def _api_reference() -> list[str]:
             does.append("Only in `on_continue_post_login`.")
         lines.append(_line(f"`{surface.signature(call).removeprefix(f'api.{group}.')}`", " ".join(does)))
     return lines
+
+
+def _together(budget: surface.Budget) -> str:
+    entries = f"{budget.max_counted} entries" if budget.max_counted is not None else ""
+    size = f"{budget.max_bytes} bytes as JSON" if budget.max_bytes is not None else ""
+    return f"All {budget.name} of a login together: at most {' and '.join(filter(None, (entries, size)))}."
 
 
 def _factor_reference() -> list[str]:

@@ -293,6 +293,7 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
         ("from vestibule_actions import Api, Event\nreturn repr(Api), repr(Event)", ("Api", "Event")),
         ("from vestibule_actions import Factor, FactorOptions\nfactors: list[Factor] = []\nreturn repr(Factor), repr(FactorOptions), factors", ("Factor", "FactorOptions", [])),
         ("from vestibule_actions import ProviderOptions\nreturn repr(ProviderOptions)", "ProviderOptions"),
+        ("from vestibule_actions import CacheRecord, CacheResult\nreturn repr(CacheRecord | None), repr(CacheResult)", ("CacheRecord", "CacheResult")),
     ],
 }  # fmt: skip
 

@@ -215,7 +215,7 @@ def _shown(typename: str, fields: list[str], values: tuple[Any, ...]) -> str:
     return f"{typename}({', '.join(f'{name}={value!r}' for name, value in zip(fields, values, strict=True))})"
 
 
-_AUTHORS_TYPES: Final = ("Api", "Event", "Factor", "FactorOptions", "ProviderOptions")
+_AUTHORS_TYPES: Final = ("Api", "CacheRecord", "CacheResult", "Event", "Factor", "FactorOptions", "ProviderOptions")
 
 
 class Hint:

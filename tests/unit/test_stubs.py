@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import event, language, stubgen, surface
+from sandbox import event, language, reach, stubgen, surface
 from sandbox.alarm import ACTION_FILENAME
 
 GOOD = """\
 from __future__ import annotations
 
-from vestibule_actions import Api, Event
+from vestibule_actions import Api, Event, Factor
 
 
 def on_execute_post_login(event: Event, api: Api) -> None:
@@ -29,6 +29,28 @@ def on_execute_post_login(event: Event, api: Api) -> None:
         print(factor.type, event.get("organization.metadata.plan", "none"))
     if event.request.geoip.country_code != "CH":
         api.session.set_expires_at(1_900_000_000_000).transaction.set_metadata("abroad", True)
+    enrolled: list[Factor] = [{"type": factor.type} for factor in event.user.enrolled_factors or ()]
+    if enrolled:
+        api.authentication.challenge_with_any(enrolled).authentication.challengeWith(
+            {"type": "push", "options": {"otpFallback": False}},
+            additional_factors=[{"type": "phone", "options": {"preferred_method": "sms"}}],
+        )
+    else:
+        api.authentication.enroll_with({"type": "otp"})
+    record = api.cache.get("seen")
+    if record is None and (result := api.cache.set("seen", "yes", ttl=1000)).type == "error":
+        print(result.code == "CacheSizeExceeded", result["code"])
+    elif record:
+        print(record.value.upper(), record.expires_at + 1)
+    token = api.redirect.encode_token(secret=event.secrets["KEY"], payload={"level": 2})
+    api.redirect.send_user_to("https://example.com/terms", query={"session_token": token, "n": 5})
+
+
+def on_continue_post_login(event: Event, api: Api) -> None:
+    if api.redirect.validate_token(secret=event.secrets["KEY"]).get("accepted"):
+        api.authentication.record_method("https://example.com/terms")
+    elif event.prompt and event.prompt.fields:
+        api.access.deny(event.prompt.id)
 """
 
 FAULTS = [
@@ -40,6 +62,14 @@ FAULTS = [
     ('event.user.email.endswith("x")', 'Item "None" of'),
     ('event.user.email = "x"', "read-only"),
     ("api.session.set_metadata('k', 5)", "incompatible type"),
+    ("api.authentication.challenge_with('otp')", "incompatible type"),
+    ("api.authentication.challenge_with({'typ': 'otp'})", 'Missing key "type"'),
+    ("api.authentication.challenge_with({'type': 'phone', 'options': {'preferred_method': 'call'}})", "Incompatible"),
+    ("api.authentication.enroll_with_any({'type': 'otp'})", "incompatible type"),
+    ("api.redirect.send_user_to('https://example.com', query='a=b')", "incompatible type"),
+    ("api.redirect.encode_token(payload={})", 'Missing named argument "secret"'),
+    ("api.cache.set('k', 5)", "incompatible type"),
+    ("api.cache.get('k').value", 'Item "None" of'),
 ]
 
 
@@ -114,6 +144,13 @@ def test_faults_are_found(tmp_path: Path) -> None:
     answer = check(tmp_path, head + lines)
     for number, (line, text) in enumerate(FAULTS, 5):
         assert any(f"action.py:{number}:" in said and text in said for said in answer.splitlines()), (line, answer)
+
+
+def test_every_named_type_can_be_imported() -> None:
+    """An action may import what the stub defines beside the parts of event and api, in the sandbox too."""
+    named = set(re.findall(r"^class (\w+)", stubgen.generate(), re.MULTILINE))
+    parts = {name for name in named if re.match(r"(Api|Event)[A-Z]", name)} | {"View"}
+    assert named - parts == reach.MODULES["vestibule_actions"]
 
 
 def test_an_unknown_kind_is_our_fault() -> None:
