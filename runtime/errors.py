@@ -69,18 +69,24 @@ class UnknownTenant(RequestError):
 
 
 class InvalidContinuation(InvalidRequest):
-    """The continuation is none of ours, or not as we sealed it."""
+    """The continuation is none of ours, or not as we sealed it. `result` is a metric label, from CONTINUATIONS."""
+
+    result = "invalid"
 
     def __init__(self, message: str) -> None:
         super().__init__("continuation", message)
 
 
 class ContinuationError(RequestError):
-    """The continuation is ours, and cannot be used here and now. Not raised itself."""
+    """The continuation is ours, and cannot be used here and now. Not raised itself. `result` as above."""
+
+    result = "other"
 
 
 class ContinuationExpired(ContinuationError):
     """The user came back too late."""
+
+    result = "expired"
 
     def __init__(self, expired_at_ms: int) -> None:
         instant = datetime.fromtimestamp(expired_at_ms / 1000, UTC)
@@ -90,6 +96,8 @@ class ContinuationExpired(ContinuationError):
 class ContinuationMismatch(ContinuationError):
     """The continuation is of another login. `what` says in which respect: tenant, user or transaction."""
 
+    result = "mismatch"
+
     def __init__(self, what: str) -> None:
         self.what = what
         super().__init__(f"the continuation is of another {what}; send it with the {what} of the suspended flow")
@@ -98,12 +106,16 @@ class ContinuationMismatch(ContinuationError):
 class ContinuationUsed(ContinuationError):
     """The continuation was used before, or is being used by another request."""
 
+    result = "used"
+
     def __init__(self) -> None:
         super().__init__("the continuation was used before; each one continues its flow once")
 
 
 class FlowGone(ContinuationError):
     """The suspended flow cannot be continued any more: the catalog does not have it."""
+
+    result = "gone"
 
     def __init__(self, tenant_id: str) -> None:
         self.tenant_id = tenant_id

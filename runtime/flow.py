@@ -153,14 +153,7 @@ class FlowRunner:
         if leg is not None and decision.suspension is not None:
             response += leg.suspended()
         waited_s = 0.0 if ran is None else ran.waited_s
-        self._metrics.login_finished(
-            decision.outcome, wall_us / 1e6, decision.degraded, waited_s, answer.verdicts, wall
-        )
-        if self._login_log.wants(decision.degraded):
-            line = login_line.values(
-                decision, wall, cpu, tenant_id, request_id, decision_id, snapshot.revision, wall_us
-            )
-            self._login_log.write(degraded=decision.degraded, **line)
+        self._decided(answer, tenant_id, request_id, decision_id, snapshot.revision, wall_us, wall, cpu, waited_s)
         return response
 
     async def resume(
@@ -231,16 +224,47 @@ class FlowRunner:
             response += resolution(decision.multifactor, plan.flow.settings, event, gateway, now_ms)
         if decision.suspension is not None:
             response += leg.suspended()
-        verdicts = answer.verdicts[len(before) :]
-        self._metrics.login_finished(
-            decision.outcome, wall_us / 1e6, decision.degraded, ran.waited_s, verdicts, ran.wall_us
+        self._metrics.continuation("continued")
+        self._decided(
+            answer,
+            tenant_id,
+            request_id,
+            decision_id,
+            snapshot.revision,
+            wall_us,
+            wall,
+            cpu,
+            ran.waited_s,
+            len(before),
         )
-        if self._login_log.wants(decision.degraded):
-            line = login_line.values(
-                decision, wall, cpu, tenant_id, request_id, decision_id, snapshot.revision, wall_us
-            )
-            self._login_log.write(degraded=decision.degraded, **line)
         return response
+
+    def _decided(
+        self,
+        answer: Answer,
+        tenant: str,
+        request_id: str,
+        decision_id: str,
+        revision: int,
+        wall_us: int,
+        wall: Sequence[int],
+        cpu: Sequence[int],
+        waited_s: float,
+        before: int = 0,
+    ) -> None:
+        """Count a decided login and write its line; the first executions were counted `before` it was suspended."""
+        decision = answer.decision
+        verdicts = answer.verdicts
+        if before:
+            verdicts, ours = verdicts[before:], wall[before:]
+        else:
+            ours = wall
+        self._metrics.login_finished(decision.outcome, wall_us / 1e6, decision.degraded, waited_s, verdicts, ours)
+        if decision.suspension is not None:
+            self._metrics.suspended(decision.suspension.kind)
+        if self._login_log.wants(decision.degraded):
+            line = login_line.values(decision, wall, cpu, tenant, request_id, decision_id, revision, wall_us)
+            self._login_log.write(degraded=decision.degraded, **line)
 
     async def _pin(self, flow: Flow, snapshot: Snapshot, digest: bytes, deadline: float) -> Plan:
         """Return the plan of the very flow that was suspended, also when another one is deployed by now."""

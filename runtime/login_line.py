@@ -36,9 +36,12 @@ def values(
         "provider": factor.provider if factor is not None else None,
         "origin": factor.origin if factor is not None else None,
         "denied": decision.access.kind if decision.access is not None else None,
+        "suspended": decision.suspension.kind if decision.suspension is not None else None,
         "reasons": list(decision.degraded_reasons),
         "executions": [
             {"action": e.action, "verdict": e.verdict.name.lower(), "wall_us": step_us, "cpu_us": cpu_us}
+            | ({"continued": True} if e.continued else {})
+            | ({"earlier": True} if e.earlier else {})
             for e, step_us, cpu_us in zip(decision.executions, step_wall_us, step_cpu_us, strict=True)
         ],
         "contributions": [

@@ -81,6 +81,12 @@ class ShedReason(StrEnum):
     OTHER = "other"
 
 
+SUSPENSIONS: Final = ("mfa", "redirect", "prompt")
+
+CONTINUATIONS: Final = ("continued", "invalid", "expired", "mismatch", "used", "gone", "other")
+"""What became of continuations that were sent: a decision, or the reason of the error; see runtime/errors.py."""
+
+
 class RpcCounts:
     """What is counted of one method."""
 
@@ -117,7 +123,10 @@ class Metrics:
         self._kills: dict[str, int] = {reason.value: 0 for reason in KillReason}
         self._exits: dict[str, int] = {reason.value: 0 for reason in ExitReason}
         self._sheds: dict[str, int] = {reason.value: 0 for reason in ShedReason}
+        self._suspensions = dict.fromkeys(SUSPENSIONS, 0)
+        self._continuations = dict.fromkeys(CONTINUATIONS, 0)
         self._retries = 0
+        self._tenants_aside = 0
         self._zygote_starts = 0
         self._degraded = 0
         self._workers: Callable[[], Mapping[str, int]] = dict
@@ -158,6 +167,14 @@ class Metrics:
             histogram.counts[bisect_left(BUCKETS, seconds)] += 1
             histogram.total += seconds
 
+    def suspended(self, kind: str) -> None:
+        """Count one login that waits for its user, by what for."""
+        self._suspensions[kind] += 1
+
+    def continuation(self, result: str) -> None:
+        """Count one continuation that was sent, by what became of it: one of CONTINUATIONS."""
+        _count(self._continuations, result)
+
     def worker_spawned(self, seconds: float) -> None:
         """Count the time from asking the zygote to the worker's report that it is locked down."""
         self._spawn.observe(seconds)
@@ -169,6 +186,10 @@ class Metrics:
     def worker_exited(self, reason: str) -> None:
         """Count one worker that is gone, by its ExitReason."""
         _count(self._exits, reason)
+
+    def tenants_aside(self, count: int) -> None:
+        """Note how many tenants are kept in the side lane."""
+        self._tenants_aside = count
 
     def shed(self, reason: str) -> None:
         """Count one refusal for lack of capacity, by its ShedReason."""
@@ -272,6 +293,15 @@ class _Exporter(Collector):
             "Decisions in which an action failed, so that its on_error took part.",
             m._degraded,
         )
+        yield reasons_family(
+            "vestibule_suspensions", "Logins suspended, by what their user is to do.", m._suspensions, "kind"
+        )
+        yield reasons_family(
+            "vestibule_continuations",
+            "Continuations sent, by what became of them: continued, or why not.",
+            m._continuations,
+            "result",
+        )
         yield CounterMetricFamily(
             "vestibule_flow_retries",
             "Flows run again because their worker died through no fault of the action.",
@@ -305,6 +335,11 @@ class _Exporter(Collector):
         for state in WorkerState:
             workers.add_metric((state.value,), census.get(state.value, 0))
         yield workers
+        yield GaugeMetricFamily(
+            "vestibule_tenants_aside",
+            "Tenants kept to half of the processors now, for long executions beyond pool.long_run_share.",
+            m._tenants_aside,
+        )
         yield reasons_family(
             "vestibule_worker_exits",
             "Workers gone: killed by the daemon (see kills), by their filter, crashed, or died in another way.",

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import grpc
 
 from runtime.config import Config
-from runtime.errors import DeadlineExceeded, Draining, TooManyInFlight
+from runtime.errors import ContinuationError, DeadlineExceeded, Draining, InvalidContinuation, TooManyInFlight
 from runtime.log import Log, clip, where
 from runtime.metrics import GRPC_CONTINUE, GRPC_METHOD, Metrics, RpcCounts
 from runtime.rpc import status
@@ -150,6 +150,8 @@ class ActionRuntime:
             self._metrics.shed(error.reason)
         elif isinstance(error, Draining):
             self._metrics.shed("draining")
+        elif isinstance(error, InvalidContinuation | ContinuationError):
+            self._metrics.continuation(error.result)
         if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
             # Not the message: of an error that nobody foresaw, nobody knows what it quotes.
             self._log.error("login.failed", error=type(error).__name__, where=where(error))

@@ -162,6 +162,14 @@ class TestOnce:
             except Refused as error:
                 outcomes.append(error.reason)
         assert sorted(outcomes) == ["CONTINUATION_USED"] * 15 + ["OUTCOME_ALLOW"]
+        assert daemon.metric("vestibule_suspensions_total", kind="mfa") == 1
+        assert daemon.metric("vestibule_continuations_total", result="continued") == 1
+        assert daemon.metric("vestibule_continuations_total", result="used") == 15
+        handled = {"grpc_method": "ContinuePostLogin", "grpc_code": "FAILED_PRECONDITION"}
+        assert daemon.metric("grpc_server_handled_total", **handled) == 15
+        first, last = daemon.events("login.decided")
+        assert (first["suspended"], last["suspended"]) == ("mfa", None)
+        assert [row.get("earlier", False) for row in last["executions"]] == [True, False]
 
     def test_a_leg_without_a_decision_can_be_tried_again(self, serve: Serve) -> None:
         """A caller that goes away before there is a decision has used nothing up."""

@@ -8,6 +8,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from runtime import errors
 from runtime import metrics as m
 from runtime.core.model import Verdict
 from runtime.workers import worker
@@ -98,6 +99,8 @@ def test_recorders_reach_their_series() -> None:
     metrics.worker_exited("died")
     metrics.shed("queue")
     metrics.flow_retried()
+    metrics.suspended("redirect")
+    metrics.continuation("used")
     metrics.zygote_started()
     metrics.watch_workers(lambda: {"idle": 7})
     metrics.layers_active({"seccomp": True, "uid": False})
@@ -119,6 +122,9 @@ def test_recorders_reach_their_series() -> None:
     assert found[("vestibule_worker_exits_total", (("reason", "died"),))] == 1
     assert found[("vestibule_sheds_total", (("reason", "queue"),))] == 1
     assert found[("vestibule_flow_retries_total", ())] == 1
+    assert found[("vestibule_suspensions_total", (("kind", "redirect"),))] == 1
+    assert found[("vestibule_suspensions_total", (("kind", "mfa"),))] == 0
+    assert found[("vestibule_continuations_total", (("result", "used"),))] == 1
     assert found[("vestibule_zygote_starts_total", ())] == 1
     assert found[("vestibule_workers", (("state", "idle"),))] == 7
     assert found[("vestibule_sandbox_layer_active", (("layer", "uid"),))] == 0
@@ -138,6 +144,13 @@ def test_an_unknown_label_counts_as_other() -> None:
     found = samples(metrics)
     assert len(found) == before
     assert found[("vestibule_worker_kills_total", (("reason", "other"),))] == 1
+
+
+def test_every_refusal_of_a_continuation_has_a_series() -> None:
+    """Each error of a continuation counts under a result of its own."""
+    results = {cls.result for cls in (errors.InvalidContinuation, *errors.ContinuationError.__subclasses__())}
+    assert results | {"continued", "other"} == set(m.CONTINUATIONS)
+    assert len(results) == 5
 
 
 def test_kill_reasons_are_the_pools() -> None:
