@@ -14,6 +14,7 @@ from vestibule.v1 import runtime_service_pb2
 from runtime import codec, flow_limits
 from runtime.core.aggregate import CACHE, aggregate
 from runtime.core.model import Verdict
+from sandbox.wire import varint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,12 +65,12 @@ class Answer:
         step_wall_us: Sequence[int],
         step_cpu_us: Sequence[int],
     ) -> bytes:
-        """Return the serialized ExecutePostLoginResponse of one login."""
-        response = self._response
-        response.request_id = request_id
-        message = self._message
-        message.decision_id = decision_id
-        message.catalog_revision = catalog_revision
+        """Return the serialized ExecutePostLoginResponse of one login.
+
+        The ids come behind the rest, which protobuf merges: a message keeps every text that was ever set in it until it
+        is gone itself, and this one is filled in again for as long as the flow is served.
+        """
+        self._message.catalog_revision = catalog_revision
         longest_us = max((wall_us, *step_wall_us, *step_cpu_us))
         if longest_us < 1_000_000 and not self._long:
             # No whole second in it, and none left over from an earlier login.
@@ -83,8 +84,15 @@ class Answer:
             codec.set_duration(self._total, wall_us)
             for duration, us in zip((*self._wall, *self._cpu), (*step_wall_us, *step_cpu_us), strict=False):
                 codec.set_duration(duration, us)
-        data: bytes = response.SerializeToString()
-        return data
+        data: bytes = self._response.SerializeToString()
+        return data + _ids(request_id, decision_id)
+
+
+def _ids(request_id: str, decision_id: str) -> bytes:
+    """Write `request_id` (2) of a response, and `decision_id` (9) of its `decision` (1)."""
+    request, decision = request_id.encode(), decision_id.encode()
+    decision = b"\x4a" + varint(len(decision)) + decision
+    return b"".join((b"\x0a", varint(len(decision)), decision, b"\x12", varint(len(request)), request))
 
 
 class _Entry:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from vestibule.v1 import decision_pb2, event_pb2, runtime_service_pb2
 
 from runtime.answers import Answers
+from runtime.bench.usage import resident_bytes
 from runtime.core.model import Command, Execution, ExecutionError, OnError, Policy, Settings, Verdict
 
 VERIFIED = event_pb2.PostLoginEvent(user=event_pb2.User(email_verified=True)).SerializeToString()
@@ -104,3 +106,14 @@ def read(data: bytes) -> runtime_service_pb2.ExecutePostLoginResponse:
 def factors(answer: Any) -> tuple[str, ...]:
     offered: tuple[str, ...] = answer.decision.multifactor.factors
     return offered
+
+
+def test_a_remembered_answer_does_not_grow_with_every_login_it_is_given_to() -> None:
+    """A hundred thousand fills leave no more behind than one: ids of earlier logins are kept nowhere."""
+    answer = Answers(Settings()).decide(STEPS, 1, [REQUIRE], VERIFIED)
+    response = read(answer.fill("r" * 200, "d" * 32, 7, 40, [30], [20]))
+    assert (response.request_id, response.decision.decision_id) == ("r" * 200, "d" * 32)
+    before = resident_bytes(os.getpid())
+    for _ in range(100_000):
+        answer.fill("r" * 200, "d" * 32, 7, 40, [30], [20])
+    assert resident_bytes(os.getpid()) - before < 8 << 20
