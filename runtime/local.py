@@ -1,34 +1,37 @@
 """The same zygote, pool and flow as the daemon's, without gRPC: for the commands that check and run actions.
 
-Knows how to compose the parts for one command and how a line of input becomes a line of output. Must not know argparse
-or terminals. Called by `runtime.commands`.
+Knows how to compose the parts for one command and how a line of input becomes a line of output. Must not know JSON of
+events, argparse or terminals. Called by `runtime.commands`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
 import hashlib
 import io
 import json
-import os
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import json_format
+from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
 from vestibule.worker.v1 import worker_pb2
 
-from runtime import codec, event_json, log
+from runtime import codec, flow_limits, log
 from runtime.catalog.base import Binding, Flow, Snapshot
 from runtime.config import Config, LogConfig
+from runtime.continuation import leg as legs
+from runtime.continuation import token
+from runtime.continuation.suspensions import Suspensions
 from runtime.core.aggregate import aggregate
 from runtime.core.model import Execution, Settings, Verdict
-from runtime.errors import Fault, InvalidEvent, InvalidRequest, WorkerError
+from runtime.errors import Fault, InvalidRequest, RequestError, WorkerError
 from runtime.flow import FlowRunner
+from runtime.gateway import resolution
+from runtime.line import Line
 from runtime.metrics import Metrics
 from runtime.plan import CONTINUE, Plan
 from runtime.workers import reply
@@ -39,10 +42,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from runtime.catalog.base import Definition
+    from runtime.continuation.leg import Leg
 
-_LINE_KEYS: Final = frozenset({"event", "now", "seed", "secrets", "handler"})
-HANDLERS: Final = ("on_execute_post_login", CONTINUE)
 _QUIET: Final = LogConfig(level="error", sample=0.0)
+# A command has no caller with a deadline; the flow's own budgets hold.
+_PATIENCE_NS: Final = 300_000_000_000
 
 
 class _Fixed:
@@ -122,9 +126,11 @@ class Runner:
         self._timeout_us = config.sandbox.action_timeout_ms * 1000
         # Plans by secrets and handler: a thousand lines mostly share one.
         self._plans: dict[tuple[str, str], Plan] = {}
+        self._suspensions = Suspensions()
+        # Of the flow that the last line suspended.
+        self._suspended: tuple[Plan, bytes] | None = None
 
-    async def executions(self, line: Line) -> list[Execution]:
-        """Run the flow on one line. Raises: WorkerError, CapacityError."""
+    def _plan(self, line: Line) -> Plan:
         key = (json.dumps(line.secrets, sort_keys=True), line.handler)
         plan = self._plans.get(key)
         if plan is None:
@@ -132,19 +138,60 @@ class Runner:
             continuing = len(self._flow.bindings) if line.handler == CONTINUE else 0
             plan = Plan(replace(self._flow, secrets=secrets), self._sources, self._timeout_us, continuing=continuing)
             self._plans[key] = plan
-        deadline_ns = time.monotonic_ns() + 300_000_000_000
-        ran = await self._runner.steps.run(plan, line.event, deadline_ns, line.now_ns, line.seed)
+        return plan
+
+    async def executions(self, line: Line) -> list[Execution]:
+        """Run the flow on one line, whatever it asks for. Raises: WorkerError, CapacityError."""
+        deadline_ns = time.monotonic_ns() + _PATIENCE_NS
+        ran = await self._runner.steps.run(self._plan(line), line.event, deadline_ns, line.now_ns, line.seed)
         return ran.executions
 
     async def decision(self, line: Line) -> dict[str, Any]:
-        """Run the flow and fold it; ProtoJSON as a dictionary."""
+        """Run the flow up to its end or to where it is suspended, and fold it; ProtoJSON as a dictionary.
+
+        A line with `completed` goes on with the flow that the line before it suspended.
+
+        Raises: WorkerError, CapacityError; RequestError: there is nothing to go on with, or not like this.
+        """
         started_ns = time.monotonic_ns()
-        executions = await self.executions(line) if self._flow.bindings else []
-        folded = aggregate(executions, self._flow.settings, lambda: codec.EventReader(line.event))
-        wall_us = (time.monotonic_ns() - started_ns) // 1000
+        whole, plan, leg = self._leg(line)
+        settings = whole.flow.settings
+        ran = await self._runner.steps.run(
+            plan, line.event, started_ns + _PATIENCE_NS, line.now_ns, line.seed, judge=leg.judge, before=leg.before
+        )
+        folded = aggregate(
+            flow_limits.hold([*leg.before, *ran.executions]),
+            settings,
+            lambda: codec.EventReader(line.event),
+            suspension=ran.suspension,
+            completed=leg.completed,
+        )
+        if folded.suspension is not None:
+            self._suspended = whole, leg.token
         decision_id = hashlib.sha256(line.seed + line.event).hexdigest()[:32]
-        answer: dict[str, Any] = json_format.MessageToDict(codec.encode(folded, decision_id, 0, wall_us))
+        message = codec.encode(folded, decision_id, 0, (time.monotonic_ns() - started_ns) // 1000)
+        if line.gateway is not None:
+            now_ms = line.now_ns // 1_000_000
+            more = resolution(folded.multifactor, settings, line.event, line.gateway, now_ms)
+            message.MergeFrom(ExecutePostLoginResponse.FromString(more).decision)
+        answer: dict[str, Any] = json_format.MessageToDict(message)
         return answer
+
+    def _leg(self, line: Line) -> tuple[Plan, Plan, Leg]:
+        """Return the flow of a line, what is run of it, and how that is judged."""
+        suspended, self._suspended = self._suspended, None
+        if line.completed is None:
+            plan = self._plan(line)
+            return plan, plan, self._suspensions.leg(plan.flow, line.event, line.gateway, line.now_ns)
+        if suspended is None:
+            raise InvalidRequest("completed", "goes on with a flow, and the line before this one suspended none")
+        plan, sealed = suspended
+        state = token.unseal(self._suspensions.keys, sealed, line.now_ns // 1_000_000)
+        legs.match(state, plan.flow.tenant, line.event)
+        leg = self._suspensions.leg(plan.flow, line.event, line.gateway, line.now_ns)
+        leg.position, leg.before = state.position, legs.executions(state, plan.flow)
+        leg.completed = legs.completed(state, line.completed)
+        return plan, plan.resumed(state.position, continuing=state.continuing), leg
 
 
 @contextlib.asynccontextmanager
@@ -182,93 +229,6 @@ def _command_config(config: Config | None) -> Config:
     return replace(config, pool=replace(config.pool, blank_workers=1, queue_wait_ms=60_000))
 
 
-class Line:
-    """One line of input: an event, and what makes its executions repeatable."""
-
-    __slots__ = ("event", "handler", "message", "now_ns", "secrets", "seed")
-
-    def __init__(self, text: str, *, secrets_of: str | None) -> None:
-        """Parse a line.
-
-        Args:
-            text: JSON: an event, or an object with `event` and perhaps `now`, `seed`, `secrets`, `handler`.
-            secrets_of: the action that plain `secrets` belong to; None when they are given by action.
-
-        Raises: InvalidEvent, InvalidRequest.
-        """
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise InvalidEvent(f"is not JSON: {error}") from None
-        extra: dict[str, Any] = {}
-        if isinstance(data, dict) and "event" in data:  # no event of Auth0's has such a member
-            extra = data
-            data = data["event"]
-            _no_typo(extra)
-        self.message = event_json.from_json(data)
-        self.event = self.message.SerializeToString()
-        self.now_ns = _now(extra.get("now"))
-        self.seed = _seed(extra.get("seed"))
-        handler = extra.get("handler", HANDLERS[0])
-        if handler not in HANDLERS:
-            raise InvalidRequest("handler", f"must be one of {', '.join(HANDLERS)}; got {handler!r}")
-        self.handler: str = handler
-        secrets = extra.get("secrets")
-        if secrets is None and secrets_of is not None and isinstance(data, dict):
-            secrets = data.get("secrets")
-        self.secrets = _secrets(secrets, secrets_of)
-
-
-def _no_typo(extra: Mapping[str, Any]) -> None:
-    """Let a line carry members of its own, such as an id, but none that was meant to be one of ours."""
-    for key in extra:
-        near = difflib.get_close_matches(key.lower()[:60], _LINE_KEYS, 1, 0.75) if key not in _LINE_KEYS else []
-        if near:
-            raise InvalidRequest(log.clip(key, 60), f"is not a member of a line; did you mean {near[0]}?")
-
-
-def _now(value: Any) -> int:
-    if value is None:
-        return time.time_ns()
-    if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            raise InvalidRequest(
-                "now", f"must be an ISO 8601 instant such as 2026-01-31T12:00:00Z; got {value!r}"
-            ) from None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return int(moment.timestamp() * 1_000_000) * 1000
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e11:
-        raise InvalidRequest("now", "must be an ISO 8601 instant or seconds since the epoch")
-    return int(value * 1_000_000) * 1000
-
-
-def _seed(value: Any) -> bytes:
-    if value is None:
-        return os.urandom(16)
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise InvalidRequest("seed", "must be a number or a string")
-    return hashlib.sha256(str(value).encode("utf-8", "surrogatepass")).digest()[:16]
-
-
-def _secrets(value: Any, secrets_of: str | None) -> dict[str, dict[str, str]]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InvalidRequest("secrets", "must be an object")
-    by_action = value if secrets_of is None else {secrets_of: value}
-    for action, names in by_action.items():
-        if not isinstance(names, dict):
-            raise InvalidRequest("secrets", f"must hold an object of strings for each action; {action!r} is none")
-        for name, secret in names.items():
-            if not isinstance(secret, str):
-                place = name if secrets_of is not None else f"{action}.{name}"
-                raise InvalidRequest(f"secrets.{log.clip(place, 80)}", "must be a string; put it in quotes")
-    return {action: dict(names) for action, names in by_action.items()}
-
-
 def report(execution: Execution) -> dict[str, Any]:
     """Return what `run` prints for one execution."""
     error = execution.error
@@ -280,7 +240,7 @@ def report(execution: Execution) -> dict[str, Any]:
     }
 
 
-def invalid(error: InvalidRequest) -> dict[str, Any]:
+def invalid(error: RequestError) -> dict[str, Any]:
     """Return what `run` prints for a line that is not an event, so that lines of input and output stay in step."""
     fault = {"type": type(error).__name__, "message": str(error), "line": 0}
     return {"verdict": "invalid_input", "commands": [], "output": "", "error": fault}
@@ -303,11 +263,11 @@ async def run_lines(
             continue
         try:
             line = Line(text, secrets_of=action)
-        except InvalidRequest as error:
+            answer = await runner.decision(line) if action is None else {}
+        except RequestError as error:
             yield invalid(error), False
             continue
         if action is None:
-            answer = await runner.decision(line)
             yield answer, not answer.get("degraded", False)
         else:
             (execution,) = await runner.executions(line)

@@ -16,7 +16,8 @@ DESCRIPTION = """\
 Run an action's file, or a tenant's directory, on one event or on each line of a file. A line is an event in Auth0's
 JSON shape, or an object with `event` and perhaps `now`, `seed`, `secrets` and `handler`; members of your own, such as
 an id, are passed over. For an action each line gives {"verdict", "commands", "output", "error"}; for a tenant, the
-decision of the whole flow as ProtoJSON.
+decision of the whole flow as ProtoJSON. A tenant's line may say what the gateway knows, in `gateway`, and goes on with
+the flow that the line before it suspended if it has `completed`, the factors that were presented, such as ["otp"].
 
 How an execution ended is part of the result: the command exits with 0. A line that is no event gives the verdict
 `invalid_input`, and the command exits with 2 when it is through."""

@@ -145,6 +145,68 @@ def test_run_of_a_tenant_prints_the_decision_of_its_flow(tmp_path: Path) -> None
     assert failed["executions"][1]["error"]["line"] == 2
 
 
+SUSPENDS = """
+def on_execute_post_login(event, api):
+    api.authentication.challenge_with({"type": "otp"})
+    api.user.set_user_metadata("challenged", True)
+"""
+REDIRECTS = """
+def on_execute_post_login(event, api):
+    api.redirect.send_user_to("https://example.com/terms", query={"user": event.user.user_id})
+
+def on_continue_post_login(event, api):
+    api.user.set_user_metadata("terms", event.request.body.get("terms"))
+"""
+
+
+def test_run_of_a_tenant_goes_on_with_a_suspended_flow(tmp_path: Path) -> None:
+    """A line with `completed` continues what the line before suspended, as a gateway would, and is held to it."""
+    folder = tmp_path / "acme"
+    (folder / "actions").mkdir(parents=True)
+    (folder / "tenant.yaml").write_text(TENANT)
+    (folder / "actions" / "first.py").write_text(SUSPENDS)
+    (folder / "actions" / "second.py").write_text(REDIRECTS)
+    user = {"user_id": "auth0|1", "enrolledFactors": [{"type": "otp"}]}
+    back = {"event": {"user": user, "request": {"body": {"terms": "accepted"}}}}
+    lines = [
+        {"event": {"user": user}},
+        {"event": {"user": user}, "completed": ["otp"]},
+        {**back, "completed": []},
+        {**back, "completed": []},
+        {"event": {"user": user}},
+        {"event": {"user": user}, "completed": ["phone"]},
+        {"event": {"user": user}},
+        {"event": {"user": {"user_id": "auth0|2"}}, "completed": ["otp"]},
+    ]
+    run = vestibule("run", str(folder), "--events", "-", stdin="".join(json.dumps(line) + "\n" for line in lines))
+    assert run.returncode == 2, run.stderr
+    challenged, redirected, ended, nothing, _, wrong, _, another = results(run)
+    assert challenged["suspension"]["mfa"]["steps"] == [
+        {"kind": "KIND_CHALLENGE", "factors": [{"type": "FACTOR_TYPE_OTP"}]}
+    ]
+    assert redirected["suspension"]["redirect"]["url"] == "https://example.com/terms?user=auth0%7C1"
+    assert ended["outcome"] == "OUTCOME_ALLOW"
+    assert ended["sideEffects"]["userMetadata"] == {"challenged": True, "terms": "accepted"}
+    assert "suspended none" in nothing["error"]["message"]
+    assert "does not satisfy" in wrong["error"]["message"]
+    assert "another user" in another["error"]["message"]
+
+
+def test_run_of_a_tenant_resolves_for_a_gateway(tmp_path: Path) -> None:
+    """A line that says what the gateway knows gets the resolution that the daemon would give."""
+    folder = tmp_path / "acme"
+    (folder / "actions").mkdir(parents=True)
+    (folder / "tenant.yaml").write_text(TENANT.replace("never", "always"))
+    (folder / "actions" / "first.py").write_text("def on_execute_post_login(event, api):\n    pass\n")
+    (folder / "actions" / "second.py").write_text("def on_execute_post_login(event, api):\n    pass\n")
+    line = {"event": {"user": {"user_id": "auth0|1", "enrolledFactors": [{"type": "otp"}]}}}
+    text = json.dumps(line) + "\n" + json.dumps({**line, "gateway": {}}) + "\n"
+    without, resolved = results(vestibule("run", str(folder), "--events", "-", stdin=text))
+    assert "resolution" not in without["multifactor"]
+    assert resolved["multifactor"]["resolution"]["kind"] == "KIND_PROMPT"
+    assert resolved["multifactor"]["resolution"]["challenge"] == ["FACTOR_OTP"]
+
+
 def test_check_lists_every_fault_with_its_place(tmp_path: Path) -> None:
     """Faults are `file:line:col: what, why, what instead`; the exit code is 3."""
     bad = tmp_path / "bad.py"

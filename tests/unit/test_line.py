@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from vestibule.v1 import decision_pb2 as pb
+from vestibule.v1.runtime_service_pb2 import GatewayContext
 
 from runtime.errors import InvalidRequest
-from runtime.local import Line
+from runtime.line import Line
 
 
 def line(data: Any, secrets_of: str | None = "gate") -> Line:
@@ -37,3 +39,28 @@ def test_a_secret_that_is_no_string_is_named() -> None:
         line({"event": {}, "secrets": {"gate": {"KEY": 1}}}, secrets_of=None)
     with pytest.raises(InvalidRequest, match=r"^secrets: .*'gate' is none"):
         line({"event": {}, "secrets": {"gate": "x"}}, secrets_of=None)
+
+
+def test_what_the_gateway_knows_is_read() -> None:
+    """`gateway` is the public message as ProtoJSON; anything else is refused, and absent is not empty."""
+    assert line({"event": {}}).gateway is None
+    assert line({"event": {}, "gateway": {}}).gateway == b""
+    said = line({"event": {}, "gateway": {"mfaGrantAllowed": False}}).gateway
+    assert said is not None
+    assert GatewayContext.FromString(said).HasField("mfa_grant_allowed")
+    for wrong in ([], {"mfaGrantAllowed": "no"}, {"cookie": {}}):
+        with pytest.raises(InvalidRequest, match=r"^gateway: "):
+            line({"event": {}, "gateway": wrong})
+
+
+def test_completed_factors_have_the_names_of_challenges() -> None:
+    """A line that goes on with a suspended flow lists them; an empty list goes on after a page."""
+    assert line({"event": {}}).completed is None
+    assert line({"event": {}, "completed": []}, None).completed == ()
+    wanted = (pb.FACTOR_TYPE_OTP, pb.FACTOR_TYPE_PUSH_NOTIFICATION)
+    assert line({"event": {}, "completed": ["otp", "push-notification"]}, None).completed == wanted
+    for wrong in ("otp", ["sms"], [1], {}):
+        with pytest.raises(InvalidRequest, match=r"^completed: .*otp"):
+            line({"event": {}, "completed": wrong}, None)
+    with pytest.raises(InvalidRequest, match=r"^completed: .*handler on_continue_post_login"):
+        line({"event": {}, "completed": []})
