@@ -15,6 +15,8 @@ from sandbox.pages import Object, Query, Url
 from sandbox.values import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from sandbox.calls import Moment
 
 # Source of limits, protocols and checks: the post-login reference, sections 2.6, 2.7 and 4. It gives no size of a URL,
@@ -47,12 +49,12 @@ def _can_redirect(moment: Moment, _args: dict[str, Any]) -> bool:
     return event.transaction.protocol not in _NO_REDIRECT
 
 
-def _login(moment: Moment, op: str) -> dict[str, str]:
-    """Return what a token says of its login: where it was issued, and to whom."""
+def _login(moment: Moment, op: str, given: Container[str] = ()) -> dict[str, str]:
+    """Return what a token says of its login, beside what is given: where it was issued, and to whom."""
     event = moment.event
     login = {"iss": event.request.hostname, "sub": event.user.user_id}
     for name, member in (("iss", "event.request.hostname"), ("sub", "event.user.user_id")):
-        if not login[name]:
+        if not login[name] and name not in given:
             raise ValueError(f"api.redirect.{op}: the event has no {member}, which is the token's {name}")
     return login
 
@@ -61,7 +63,7 @@ def _encode_token(moment: Moment, args: dict[str, Any]) -> str:
     now_s = moment.clock_ns // 1_000_000_000
     claims: dict[str, Any] = {
         "iat": now_s,
-        **_login(moment, "encode_token"),
+        **_login(moment, "encode_token", args["payload"]),
         "exp": now_s + args.get("expires_in_seconds", _LIFETIME_S),
     }
     if moment.event.request.ip:

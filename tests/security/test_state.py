@@ -51,11 +51,19 @@ def on_execute_post_login(event, api):
             (urllib.parse.urlsplit, ["http://["]), (math.sqrt, [-1]), (decimal.Decimal, ["x"]),
         ]],
     ]
+    cached = [api.cache.get("k"), api.cache.set("k", "v").record, api.cache.get("k"), api.cache.delete("absent")]
+    seen += [
+        [[record and (record.value, record.expires_at) for record in cached[:3]], cached[3].code],
+        api.redirect.encode_token(secret="k" * 32, payload={"iss": "x"}), api.redirect.can_redirect(),
+        told(api.redirect.validate_token), told(api.authentication.record_method, "https://x.example"),
+        told(api.redirect.send_user_to, "https://x.example"), told(api.cache.set, "k" * 65, "v"),
+    ]
     logging.warning("%s", seen)
     print(len("x" * 1_000_000), [None] * 3, "".join(map(str, seen))[:4000])
     api.id_token.set_custom_claim("https://x.example/seen", str(seen))
     api.user.set_app_metadata("seen", len(str(seen)))
     api.multifactor.enable("any", allow_remember_browser=False)
+    api.authentication.challenge_with({"type": "push"}, additional_factors=[{"type": "phone"}, {"type": "phone"}])
 """
 
 
@@ -65,7 +73,7 @@ async def fresh(sat: Desk) -> tuple[bytes, ...]:
     answer = await sat.login(CLEAN, CLEAN_BUDGET_US)
     await sat.leave()
     assert answer.verdict == "COMPLETED", answer.text
-    assert len(answer.report.commands) == 3
+    assert len(answer.report.commands) == 5
     return answer.steps
 
 

@@ -244,12 +244,14 @@ def test_what_cannot_be_signed_raises(call: Any, text: str) -> None:
     ],
 )
 def test_a_token_belongs_to_a_login(message: event_pb2.PostLoginEvent, text: str) -> None:
-    """Without a host or a user a token could be anybody's: neither is one signed nor is one believed."""
+    """Without a host or a user, and none in the payload, no token is signed; and never is one believed."""
     api, _ = begin(message, continuing=True)
     with pytest.raises(ValueError, match=text):
         api.redirect.encode_token(secret=SECRET, payload={})
     with pytest.raises(ValueError, match=text):
         api.redirect.validate_token(secret=SECRET)
+    named = api.redirect.encode_token(secret=SECRET, payload={"iss": "mine", "sub": "yours"})
+    assert (tokens.verify(named, SECRET)["iss"], tokens.verify(named, SECRET)["sub"]) == ("mine", "yours")
 
 
 @pytest.mark.parametrize(
