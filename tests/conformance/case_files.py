@@ -6,8 +6,11 @@ a case is run or compared. Called by `test_conformance`.
 
 from __future__ import annotations
 
+import base64
 import copy
 import hashlib
+import hmac
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -188,14 +191,43 @@ def _overlay(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rendered(value: Any, now: datetime) -> Any:
-    """Replace each `now`, `now-90s` or `now+1h` in an event by that instant, as Auth0 writes it."""
+    """Replace each `now`, `now-90s` or `now+1h` by that instant, as Auth0 writes it, and each `{jwt}` by a token."""
     if isinstance(value, dict):
+        if value.keys() == {"jwt"}:
+            return _token(value["jwt"], now)
         return {name: rendered(member, now) for name, member in value.items()}
     if isinstance(value, list):
         return [rendered(item, now) for item in value]
+    moment = _instant(value, now)
+    return value if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def gateway(given: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return what a gateway knows as ProtoJSON of `vestibule.v1.GatewayContext`; a case has a decision's words."""
+    shown: dict[str, Any] = rendered(dict(given), now)
+    if memory := shown.get("remembered_browser"):
+        memory["provider"] = f"PROVIDER_{memory['provider'].upper().replace('-', '_')}"
+    return shown
+
+
+def _instant(value: Any, now: datetime) -> datetime | None:
     found = _INSTANT.fullmatch(value) if isinstance(value, str) else None
     if found is None:
-        return value
+        return None
     sign, count, unit = found.groups()
-    by = timedelta(**{_UNITS[unit]: int(sign + count)}) if unit else timedelta()
-    return (now + by).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (now + timedelta(**{_UNITS[unit]: int(sign + count)}) if unit else now).astimezone(UTC)
+
+
+def _token(given: Mapping[str, Any], now: datetime) -> str:
+    """Sign claims by HS256, as the page does that a user was sent to; instants are seconds there."""
+    claims = {}
+    for name, value in given["claims"].items():
+        moment = _instant(value, now)
+        claims[name] = value if moment is None else int(moment.timestamp())
+    parts = [_base64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
+    signature = hmac.digest(given["secret"].encode(), ".".join(parts).encode(), "sha256")
+    return ".".join([*parts, _base64url(signature)])
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -108,5 +108,8 @@ def _differs(got: Any, wanted: Any, here: str) -> Iterator[str]:
     elif isinstance(wanted, list) and isinstance(got, list) and len(got) == len(wanted):
         for one, other in zip(got, wanted, strict=True):
             yield from _differs(one, other, here)
+    elif isinstance(wanted, str) and wanted.endswith("*") and isinstance(got, str):
+        if not got.startswith(wanted[:-1]):
+            yield f"{here} is {got!r}, and {wanted!r} is wanted"
     elif got != wanted:
         yield f"{here} is {got!r}, and {wanted!r} is wanted"

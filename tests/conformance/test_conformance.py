@@ -5,7 +5,6 @@ decision that it wants. README.md beside this file says how a case is written.
 """
 
 import asyncio
-import copy
 import dataclasses
 import json
 from collections.abc import Iterator
@@ -15,14 +14,16 @@ from typing import Any
 import pytest
 from google.protobuf import json_format
 from vestibule.v1 import decision_pb2 as pb
-from vestibule.v1.runtime_service_pb2 import ExecutePostLoginRequest, GatewayContext
+from vestibule.v1.runtime_service_pb2 import GatewayContext
 
 from runtime import codec, event_json, local
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import Command, EventFacts, Execution, OnError, Settings, Verdict
+from runtime.line import Line
+from runtime.rpc import client
 from sandbox import surface
 from tests.conformance import case_files, decisions
-from tests.daemon_rig import Daemon, result, served
+from tests.daemon_rig import PATIENCE_S, Daemon, served
 
 TENANTS = case_files.Tenants()
 LOGINS = case_files.logins(TENANTS)
@@ -76,34 +77,41 @@ def test_fold(case: dict[str, Any]) -> None:
 # -- the sandbox -------------------------------------------------------------------------------------------------------
 
 
-async def run_together(cases: list[case_files.Case]) -> dict[str, pb.Decision]:
-    """Run cases of one tenant in one sandbox, and return their decisions by id."""
-    answers = {}
+async def run_together(cases: list[case_files.Case]) -> dict[str, list[pb.Decision]]:
+    """Run cases of one tenant in one sandbox, and return the decision of each leg by the case's id."""
+    answers: dict[str, list[pb.Decision]] = {}
     async with local.open_tenant(cases[0].tenant) as runner:
         for case in cases:
+            answers[case.id] = []
             now = datetime.fromisoformat(case.now or case_files.NOW)
-            (leg,) = case.legs
-            event = case_files.rendered(leg.event, now)
-            line = local.Line(json.dumps({"event": event, "now": now.isoformat(), "seed": 1}), secrets_of=None)
-            answers[case.id] = json_format.ParseDict(await runner.decision(line), pb.Decision())
+            for number, leg in enumerate(case.legs):
+                said: dict[str, Any] = {"event": case_files.rendered(leg.event, now), "now": now.isoformat(), "seed": 1}
+                if leg.gateway is not None:
+                    said["gateway"] = case_files.gateway(leg.gateway, now)
+                if number > 0:
+                    said["completed"] = leg.completed
+                answer = await runner.decision(Line(json.dumps(said), secrets_of=None))
+                decision = json_format.ParseDict(answer, pb.Decision())
+                answers[case.id].append(decision)
+                if decision.outcome != pb.OUTCOME_SUSPEND:
+                    break
     return answers
 
 
 @pytest.fixture(scope="module")
-def sandboxed() -> dict[str, pb.Decision]:
+def sandboxed() -> dict[str, list[pb.Decision]]:
     """Decisions of the sandbox so far: a tenant's cases are all run when the first one is asked for."""
     return {}
 
 
 @pytest.mark.parametrize("case", LOGINS, ids=lambda case: case.id)
-def test_sandbox(case: case_files.Case, sandboxed: dict[str, pb.Decision]) -> None:
+def test_sandbox(case: case_files.Case, sandboxed: dict[str, list[pb.Decision]]) -> None:
     """The flow, run as its author runs it, decides what the case wants."""
     if case.id not in sandboxed:
         sandboxed |= asyncio.run(run_together([other for other in LOGINS if other.tenant is case.tenant]))
-    wanted = copy.deepcopy(case.legs[0].decision)
-    # A resolution is for a gateway, and here is none.
-    (wanted.get("multifactor") or {}).pop("resolution", None)
-    hold(sandboxed[case.id], wanted)
+    for decision, leg in zip(sandboxed[case.id], case.legs, strict=False):
+        hold(decision, leg.decision)
+    assert len(sandboxed[case.id]) == len(case.legs)
 
 
 # -- the service -------------------------------------------------------------------------------------------------------
@@ -117,29 +125,30 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         yield daemon
 
 
-def gateway_of(given: dict[str, Any], now: datetime) -> GatewayContext:
-    """Read what the gateway knows, with words as in a decision."""
-    given = case_files.rendered(given, now)
-    if memory := given.get("remembered_browser"):
-        memory["provider"] = f"PROVIDER_{memory['provider'].upper().replace('-', '_')}"
-    return json_format.ParseDict(given, GatewayContext())
-
-
 # The service's clock is nobody's to set.
 SERVED = [case for case in LOGINS if case.now is None]
 
 
 @pytest.mark.parametrize("case", SERVED, ids=lambda case: case.id)
 def test_service(case: case_files.Case, service: Daemon) -> None:
-    """The flow, asked over gRPC, decides what the case wants."""
-    now = datetime.now(UTC)
-    (leg,) = case.legs
-    request = ExecutePostLoginRequest(
-        tenant_id=case.tenant.flow.tenant, event=event_json.from_json(case_files.rendered(leg.event, now))
-    )
-    if leg.gateway is not None:
-        request.gateway.CopyFrom(gateway_of(leg.gateway, now))
-    hold(result(service.send(request.SerializeToString())), leg.decision)
+    """The flow, asked over gRPC and continued as often as it is suspended, decides what the case wants."""
+    tenant = case.tenant.flow.tenant
+    suspended = pb.Suspension()
+    for number, leg in enumerate(case.legs):
+        now = datetime.now(UTC)
+        event = event_json.from_json(case_files.rendered(leg.event, now))
+        gateway = None
+        if leg.gateway is not None:
+            gateway = json_format.ParseDict(case_files.gateway(leg.gateway, now), GatewayContext())
+        if number == 0:
+            decision = client.execute(service.target, tenant, event, gateway=gateway, timeout_s=PATIENCE_S).decision
+        else:
+            completed = [pb.FactorType.Value(f"FACTOR_TYPE_{name.upper().replace('-', '_')}") for name in leg.completed]
+            decision = client.resume(
+                service.target, tenant, event, suspended.continuation, completed, gateway=gateway, timeout_s=PATIENCE_S
+            ).decision
+        hold(decision, leg.decision)
+        suspended = decision.suspension
 
 
 # -- the files ---------------------------------------------------------------------------------------------------------
