@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from vestibule.v1 import event_pb2
+from vestibule.v1 import decision_pb2, event_pb2
 
 from tests.daemon_rig import ALLOW, DENY, Daemon, served, tenant
 
@@ -28,6 +28,19 @@ HOLDS_THE_INTERPRETER = """\
 def on_execute_post_login(event, api):
     max(range(10 ** 12))
 """
+CACHES = """\
+def on_execute_post_login(event, api):
+    api.cache.set(event.transaction.id, "seen")
+"""
+CACHED = """\
+def on_execute_post_login(event, api):
+    record = api.cache.get(event.transaction.id)
+    api.access.deny(record.value if record else "not seen")
+"""
+SPENDS = """\
+def on_execute_post_login(event, api):
+    api.id_token.set_custom_claim("https://example.com/c", "x" * 60_000)
+"""
 EVENT = event_pb2.PostLoginEvent(
     user=event_pb2.User(user_id="auth0|1"), session=event_pb2.Session(id="s"), transaction=event_pb2.Transaction(id="t")
 )
@@ -42,6 +55,10 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             tenant("alone", READS),
             tenant("fails", WRITES, FAILS, READS),
             tenant("killed", WRITES, HOLDS_THE_INTERPRETER, READS, timeout_ms=300),
+            tenant("cache", CACHES, CACHED),
+            tenant("cache-killed", CACHES, HOLDS_THE_INTERPRETER, CACHED, timeout_ms=300),
+            tenant("spent", SPENDS, SPENDS),
+            tenant("spent-killed", SPENDS, HOLDS_THE_INTERPRETER, SPENDS, timeout_ms=300),
         )
         yield daemon
 
@@ -57,3 +74,20 @@ def test_a_login_begins_with_what_its_event_says(daemon: Daemon) -> None:
     """The control: nothing passes from one login to the next."""
     for _ in range(2):
         assert daemon.call("alone", EVENT).outcome == ALLOW
+
+
+@pytest.mark.parametrize("name", ["cache", "cache-killed"])
+def test_a_later_action_reads_what_an_earlier_one_cached(daemon: Daemon, name: str) -> None:
+    """In the same worker, and in the one that follows a killed one."""
+    event = event_pb2.PostLoginEvent(user=EVENT.user, transaction=event_pb2.Transaction(id=name))
+    assert daemon.call(name, event).access.reason == "seen"
+
+
+@pytest.mark.parametrize("name", ["spent", "spent-killed"])
+def test_a_later_action_cannot_spend_what_an_earlier_one_spent(daemon: Daemon, name: str) -> None:
+    """The call raises and names the limit, in the same worker and in the one that follows a killed one."""
+    first, *_, last = daemon.call(name, EVENT).executions
+    assert (first.verdict, last.verdict) == (decision_pb2.VERDICT_COMPLETED, decision_pb2.VERDICT_RAISED)
+    assert last.error.message.startswith(
+        "api.id_token.set_custom_claim: the custom claims of one login must be at most 102400 bytes as JSON"
+    )
