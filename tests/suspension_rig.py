@@ -63,7 +63,12 @@ SECRET = "k" * 32
 
 def event(*methods: str, **members: Any) -> event_pb2.PostLoginEvent:
     """Make the event of ada's login, after these second factors."""
-    data = {
+    return event_json.from_json(event_data(*methods, **members))
+
+
+def event_data(*methods: str, **members: Any) -> dict[str, Any]:
+    """Make the same as JSON. A member's name has `__` where its path has a dot."""
+    data: dict[str, Any] = {
         "user": {
             "user_id": "auth0|1",
             "email": "ada@example.com",
@@ -78,12 +83,12 @@ def event(*methods: str, **members: Any) -> event_pb2.PostLoginEvent:
         },
     }
     for path, value in members.items():
-        part: dict[str, Any] = data
+        part = data
         *parents, last = path.split("__")
         for name in parents:
             part = part.setdefault(name, {})
         part[last] = value
-    return event_json.from_json(data)
+    return data
 
 
 def all_factors(definition: Definition) -> Definition:

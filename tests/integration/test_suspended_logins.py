@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -11,7 +13,7 @@ from google.protobuf import json_format
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import GatewayContext
 
-from tests.daemon_rig import ALLOW, DENY, Daemon, served, tenant
+from tests.daemon_rig import ALLOW, DENY, Daemon, served, tenant, vestibule
 from tests.suspension_rig import (
     AFTER,
     CHALLENGE,
@@ -26,6 +28,7 @@ from tests.suspension_rig import (
     all_factors,
     claims,
     event,
+    event_data,
     refusal,
     returned,
     suspended,
@@ -185,3 +188,26 @@ class TestWhatResumesWhere:
         assert decision.access.kind == pb.Access.KIND_INTERACTION_REQUIRED
         assert not decision.HasField("suspension")
         assert [row[1] for row in verdicts(decision)] == ["completed", "skipped"]
+
+
+def test_the_command_line_goes_on_with_its_own_answer(daemon: Daemon, name: str, tmp_path: Path) -> None:
+    """`execute` saves an answer, and `execute --continuation` goes on with it: from the file, and from its token."""
+    daemon.publish(tenant(name, CHALLENGE, AFTER))
+    (tmp_path / "login").write_text(json.dumps(event_data()))
+    (tmp_path / "back").write_text(json.dumps(event_data("otp")))
+    gateway = tmp_path / "gateway.json"
+    gateway.write_text('{"mfaGrantAllowed": true}')
+    common = ("--tenant", name, "--target", daemon.target, "--gateway", str(gateway), "--event")
+    for as_token in (False, True):
+        first = vestibule("execute", *common, str(tmp_path / "login"))
+        assert first.returncode == 0, first.stderr
+        answer = tmp_path / "answer.json"
+        answer.write_text(first.stdout)
+        given = json.loads(first.stdout)["suspension"]["continuation"] if as_token else str(answer)
+        back = (*common, str(tmp_path / "back"), "--continuation", given)
+        missing = vestibule("execute", *back)
+        assert (missing.returncode, "field completed: names 0 factors" in missing.stderr) == (1, True)
+        last = vestibule("execute", *back, "--completed", "otp")
+        assert json.loads(last.stdout)["outcome"] == "OUTCOME_ALLOW"
+        again = vestibule("execute", *back, "--completed", "otp")
+        assert (again.returncode, "reason: CONTINUATION_USED" in again.stderr) == (1, True)

@@ -178,6 +178,28 @@ def test_an_event_fault_names_the_member(capsys: pytest.CaptureFixture[str], tmp
     assert capsys.readouterr().err == "vestibule: event.user.email: expected a string, got a number\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--completed", "otp"], "--completed: is for a suspended login; name it by --continuation"),
+        (["--continuation", "AA==", "--completed", "sms"], "--completed: 'sms' is no factor; write otp, "),
+        (["--continuation", "no token!"], "--continuation: is neither the file of an answer nor Base64"),
+        (["--continuation", "{answer}"], "holds no decision that suspends its login"),
+        (["--gateway", "{answer}"], "is not the ProtoJSON of a GatewayContext"),
+    ],
+)
+def test_what_continues_a_login_is_checked_before_it_is_sent(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], told: str
+) -> None:
+    """A mistaken file, factor or token is named, and no daemon is asked."""
+    event, answer = tmp_path / "event.json", tmp_path / "answer.json"
+    event.write_text("{}")
+    answer.write_text('{"outcome": "OUTCOME_ALLOW"}')
+    given = [argument.replace("{answer}", str(answer)) for argument in arguments]
+    assert cli.main(["execute", "--tenant", "a", "--event", str(event), *given]) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """`-` reads standard input."""
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"\xef\xbb\xbfhello")))
