@@ -30,8 +30,16 @@ def _was_executed(_moment: Moment, _args: dict[str, Any]) -> bool:
     return False
 
 
+def _held(moment: Moment, call: str) -> list[str]:
+    event = moment.event
+    if not event.HasField("authorization"):
+        # No answer, which is not the same as no roles.
+        raise ValueError(f"api.roles.{call}: the event does not say which roles the user has: no event.authorization")
+    return list(event.authorization.roles)
+
+
 def _roles(moment: Moment, args: dict[str, Any]) -> dict[str, Any]:
-    names = list(moment.event.authorization.roles)
+    names = _held(moment, "get_user_effective_roles")
     cursor = args.get("from_", "0")
     if not (cursor.isascii() and cursor.isdecimal()):
         raise ValueError("api.roles.get_user_effective_roles: from_ must be the `next` of an earlier answer")
@@ -44,7 +52,7 @@ def _roles(moment: Moment, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def _roles_by_names(moment: Moment, args: dict[str, Any]) -> dict[str, Any]:
-    held = set(moment.event.authorization.roles)
+    held = set(_held(moment, "get_user_effective_roles_by_names"))
     return {"roles": [{"name": name} for name in dict.fromkeys(args["names"]) if name in held]}
 
 
@@ -60,6 +68,7 @@ def _query(op: str, answer: Callable[[Moment, dict[str, Any]], Any], doc: str, r
     return Call(op, Effect.QUERY, params, doc, answer=answer, returns=returns)
 
 
+_BY_NAMES: Final = "ask api.roles.get_user_effective_roles_by_names"
 _GROUPS: Final = "read what the gateway put into event.user.app_metadata"
 _TAKE = Param("take", Whole(1, _PAGE_MAX), OMITTED, keyword_only=True, doc=f"How many at most; {_PAGE} by default.")
 _FROM = Param("from_", Text(64, 1), OMITTED, keyword_only=True, doc="The `next` of the answer before.")
@@ -89,7 +98,7 @@ QUERY_CALLS: Final[tuple[Call, ...]] = (
     ),
     _query(
         "roles.get_user_effective_roles_by_ids",
-        _unknown("roles.get_user_effective_roles_by_ids", "ids of roles", "ask by name"),
+        _unknown("roles.get_user_effective_roles_by_ids", "ids of roles", _BY_NAMES),
         "Always raises: the event names roles, it does not carry their ids.",
         "dict[str, Any]",
         Param("ids", Many(_NAME, _IDS_MAX), doc="Ids of roles."),

@@ -60,7 +60,17 @@ def test_roles_are_those_of_the_event() -> None:
     assert api.roles.get_user_effective_roles_by_names(["r1", "x", "r1", "r0"]) == {
         "roles": [{"name": "r1"}, {"name": "r0"}]
     }
-    assert ask().roles.get_user_effective_roles() == {"roles": []}
+    assert ask(authorization={"roles": []}).roles.get_user_effective_roles() == {"roles": []}
+
+
+def test_roles_that_nobody_told_of_are_no_roles_to_answer() -> None:
+    """Without event.authorization the question raises: an action that asks a role for a factor must not pass."""
+    for call in (
+        lambda api: api.roles.get_user_effective_roles(),
+        lambda api: api.roles.getUserEffectiveRolesByNames(["r"]),
+    ):
+        with pytest.raises(ValueError, match="does not say which roles the user has"):
+            call(ask())
 
 
 @pytest.mark.parametrize(
