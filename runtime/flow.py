@@ -61,6 +61,7 @@ class FlowRunner:
         self._suspensions = suspensions or Suspensions()
         self._cache = TriggerCache()
         self._plans: dict[str, Plan] = {}
+        self._planned = 0
         self._pinned: OrderedDict[tuple[str, bytes], Plan] = OrderedDict()
         self.steps = StepRunner(pool, metrics, config, log)
         self._flow_timeout_us = self.steps.flow_timeout_us
@@ -285,6 +286,10 @@ class FlowRunner:
     def _plan(self, flow: Flow, snapshot: Snapshot) -> Plan:
         plan = self._plans.get(flow.tenant)
         if plan is None or plan.flow is not flow:
+            if snapshot.revision != self._planned:
+                # Those of tenants that are gone or have changed keep sources and secrets.
+                self._planned, flows = snapshot.revision, snapshot.tenants
+                self._plans = {name: kept for name, kept in self._plans.items() if flows.get(name) is kept.flow}
             plan = self._plans[flow.tenant] = Plan(flow, snapshot.sources, self._action_timeout_us)
         return plan
 

@@ -64,7 +64,8 @@ class Plan:
         self.budgets_ns = tuple(budget_us * 1000 for budget_us in budgets_us)
         self.revisions = tuple(binding.revision for binding in bindings)
         self._action_timeout_us = action_timeout_us
-        self._sources = sources
+        # Its own only: a plan outlives the snapshot that it was made of, and must not keep all of that.
+        self._sources = {revision: sources[revision] for revision in self.revisions}
         self._codes: dict[str, bytes] = {} if codes is None else codes
         self._resumed: dict[tuple[int, int], Plan] = {}
         self._steps = [

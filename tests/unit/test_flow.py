@@ -446,3 +446,18 @@ async def test_no_decision_without_tenant_or_time(make: Any) -> None:
         await rig.runner.execute("nobody", "r1", b"", now_s + 2)
     with pytest.raises(DeadlineExceeded):
         await rig.runner.execute("acme", "r1", b"", now_s)
+
+
+async def test_what_is_gone_from_the_catalog_is_let_go(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tenants come and go: plans are kept of those that are served now, and of no source but their own."""
+    rig = await make()
+    for revision in range(1, 20):
+        tenants = {name: Flow(name, Settings()) for name in (f"tenant-{revision}", f"other-{revision}")}
+        snapshot = Snapshot(revision, MappingProxyType(tenants), {})
+        monkeypatch.setattr(rig.catalog, "snapshot", lambda: snapshot)  # noqa: B023
+        for name in tenants:
+            await rig.runner.execute(name, "r1", b"", asyncio.get_running_loop().time() + 2)
+        assert set(rig.runner._plans) == set(tenants)
+    everybodys = rig.catalog.sources | {f"{number:064x}": "another tenant's" for number in range(10, 1000)}
+    plan = Plan(rig.catalog.flow, everybodys, 60_000)
+    assert plan._sources == rig.catalog.sources
