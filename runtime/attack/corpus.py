@@ -32,6 +32,8 @@ class Attack:
     """The weakest outcome that counts as contained."""
     success: str = ""
     """How success would show."""
+    needs: tuple[int, ...] = ()
+    """The Python whose syntax it is written in; an older one has no control of it, and must refuse it all the same."""
     raw: bool = False
     """To be tried as plain Python as well, against the process alone."""
 
@@ -61,6 +63,7 @@ def load(*names: str) -> list[Attack]:
                     row.get("followup"),
                     row["expect"],
                     row["success"],
+                    tuple(row.get("needs", ())),
                     "raw" in row.get("modes", ()),
                 )
             )

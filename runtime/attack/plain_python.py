@@ -1,7 +1,8 @@
 """The control of our own attacks: runs each as plain Python, in a process of its own, and says which of them succeed.
 
 No sandbox: only for entries that do no harm when they succeed, which all of `own_attacks.jsonl` are. Knows no module of
-ours. Run as a program, by `vestibule doctor --attack` and by the tests: a corpus in, JSON `{id: succeeded}` out.
+ours. Run as a program, by `vestibule doctor --attack` and by the tests: where
+our packages are, and a corpus in; JSON `{id: succeeded}` out.
 """
 
 from __future__ import annotations
@@ -59,8 +60,11 @@ def api(calls: list[Any]) -> Thing:
     return Thing(**dict.fromkeys(names, group))
 
 
-def login(source: str) -> str:
-    """Run one action; return the text of everything it asked for and printed, whatever its end."""
+def login(source: str | bytes) -> str:
+    """Run one action; return the text of everything it asked for and printed, whatever its end.
+
+    Bytes are what a framework has that hands a file to the compiler as it is: then a cookie says how they are read.
+    """
     calls: list[Any] = []
     module = types.ModuleType("action")
     try:
@@ -76,17 +80,19 @@ def child(row: dict[str, Any]) -> NoReturn:
     """Try one attack and leave, by all means."""
     signal.alarm(CHILD_S)
     warnings.simplefilter("ignore")
-    shown = login(row["code"])
+    shown = login(row["code"].encode() if row.get("as_bytes") else row["code"])
     if row.get("followup"):
         shown = login(row["followup"])
     os._exit(0 if f"ESCAPED_{row['id']}" in shown else 1)
 
 
 def main(lines: Iterable[str]) -> None:
-    """Try every entry of a corpus."""
+    """Try every entry of a corpus whose syntax this Python has."""
     ended: dict[str, bool] = {}
     for line in lines:
         row = json.loads(line)
+        if tuple(row.get("needs", ())) > sys.version_info[:2]:
+            continue
         pid = os.fork()
         if pid == 0:
             for descriptor in (1, 2):
@@ -101,4 +107,6 @@ def main(lines: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
+    # Some attacks are after our own packages, which are within reach of whoever runs actions in its own process.
+    sys.path += sys.argv[1:]
     main(sys.stdin)

@@ -50,15 +50,16 @@ def test_everything_holds_on_this_host() -> None:
     found = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
     assert found["escapes"] == []
-    assert found["attacks"] == sum(found["stopped_by"].values()) == len(corpus.storable(corpus.load())) >= 600
+    assert found["attacks"] == sum(found["stopped_by"].values()) == len(corpus.storable(corpus.load())) >= 740
     active = {layer["name"] for layer in found["layers"] if layer["active"]}
     wanted = {alone for goal in goals.GOALS for alone in goal.alone if set(alone) <= active}
     attacked = {row["layer"] for row in found["alone"]}
     assert attacked == {alone[-1] for alone in wanted} | {single.LANGUAGE, single.TIME_LIMIT, single.PARENT_DEATH}
     assert attacked - {single.LANGUAGE, single.TIME_LIMIT} == active <= LAYERS
     assert all(row["held"] for row in found["alone"])
-    # Whether that one can be reached at all is up to the processor.
-    assert {row["attempt"] for row in found["alone"] if not row["control"]} <= {"speculate past a store"}
+    # Up to the processor, and to a Python that has the syntax.
+    without = {"speculate past a store", "tstring", "type_parameters"}
+    assert {row["attempt"] for row in found["alone"] if not row["control"]} <= without
     assert len(found["alone"]) > 150
     assert found["kernel"]
     assert {"seccomp", "landlock", "namespaces.net", "uid"} <= {layer["name"] for layer in found["layers"]}
