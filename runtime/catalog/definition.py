@@ -57,6 +57,8 @@ class MfaSection(_Section):
     factors: list[_Factor] | None = None
     merge: Literal["last_call", "strictest"] = "last_call"
     none_lifts_adaptive: bool = False
+    step_up: bool = False
+    exempt_refresh: bool = False
 
 
 class BindingSection(_Section):
@@ -143,13 +145,18 @@ def _settings(document: yaml_file.Document, parsed: TenantFile) -> Settings:
         wide = (part for name in listed for part in (_PHONE if name == "phone" else (name,)))
         factors = tuple(dict.fromkeys(wide))
     offered = FACTORS["any", experience]
-    if policy is not Policy.NEVER and not set(offered) & set(factors):
+    needs, instead = f"policy {policy.value!r}", "set policy to 'never'"
+    if policy is Policy.NEVER:
+        needs, instead = "step_up", "set step_up to false"
+    if (policy is not Policy.NEVER or parsed.mfa.step_up) and not set(offered) & set(factors):
         document.fault(
             ("mfa", "factors"),
-            f"policy {policy.value!r} could never be met: in the {experience.value} experience it needs one of "
-            f"{', '.join(offered)}; add one, or set policy to 'never'",
+            f"{needs} could never be met: in the {experience.value} experience it needs one of "
+            f"{', '.join(offered)}; add one, or {instead}",
         )
-    return Settings(experience, policy, factors, Merge(parsed.mfa.merge), parsed.mfa.none_lifts_adaptive)
+    mfa = parsed.mfa
+    merge = Merge(mfa.merge)
+    return Settings(experience, policy, factors, merge, mfa.none_lifts_adaptive, mfa.step_up, mfa.exempt_refresh)
 
 
 def _bindings(document: yaml_file.Document, raw: Any, actions: frozenset[str]) -> None:

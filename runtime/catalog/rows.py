@@ -9,22 +9,26 @@ import hashlib
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from runtime.catalog.base import Flow
 from runtime.core.model import Experience, Merge, Policy, Settings
 
 
 def settings_text(settings: Settings) -> str:
-    """Write settings."""
-    return json.dumps(
-        {
-            "experience": settings.experience.value,
-            "policy": settings.policy.value,
-            "factors": settings.factors,
-            "merge": settings.merge.value,
-            "none_lifts_adaptive": settings.none_lifts_adaptive,
-        }
-    )
+    """Write settings. Those that came later are written when they are on, so that older fingerprints stay."""
+    members: dict[str, Any] = {
+        "experience": settings.experience.value,
+        "policy": settings.policy.value,
+        "factors": settings.factors,
+        "merge": settings.merge.value,
+        "none_lifts_adaptive": settings.none_lifts_adaptive,
+    }
+    if settings.step_up:
+        members["step_up"] = True
+    if settings.exempt_refresh:
+        members["exempt_refresh"] = True
+    return json.dumps(members)
 
 
 def settings_of(text: str) -> Settings:
@@ -36,6 +40,8 @@ def settings_of(text: str) -> Settings:
         tuple(row["factors"]),
         Merge(row["merge"]),
         bool(row["none_lifts_adaptive"]),
+        bool(row.get("step_up", False)),
+        bool(row.get("exempt_refresh", False)),
     )
 
 

@@ -21,6 +21,7 @@ from runtime.core.model import (
     Facts,
     Multifactor,
     OnError,
+    Policy,
     Settings,
     Suspension,
     Verdict,
@@ -307,7 +308,9 @@ class Fold:
             for at, (action, op, what) in enumerate(self.asked)
         ]
         if origin == "policy":
-            trace.append(Contribution("", f"policy.{settings.policy.value}", True, "require any"))
+            named = multifactor.ignore_remembered_browser or settings.policy is Policy.ALWAYS
+            op = f"policy.{settings.policy.value}" if named else "policy.step_up"
+            trace.append(Contribution("", op, True, "require any"))
         if not multifactor.factors and multifactor.provider != "none":
             trace.append(Contribution("", "mfa.factors", False, "no factor can be offered, the login cannot complete"))
         return tuple(trace)

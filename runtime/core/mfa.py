@@ -85,7 +85,7 @@ def resolve(
     if failed:
         return Multifactor("any", False, None, offer("any", settings, facts), "on_error")
     lifted = winner is not None
-    if policy.required(settings, lifted, facts):
-        ignore = settings.policy is Policy.ADAPTIVE
-        return Multifactor("any", None, None, offer("any", settings, facts), "policy", ignore)
+    by_policy = policy.required(settings, lifted, facts)
+    if by_policy is not None:
+        return Multifactor("any", None, None, offer("any", settings, facts), "policy", by_policy == "adaptive")
     return Multifactor("none") if lifted else None

@@ -134,6 +134,11 @@ class Settings:
     merge: Merge = Merge.LAST_CALL
     # Whether an action's `enable("none")` also lifts the adaptive policy; it always lifts the policy `always`.
     none_lifts_adaptive: bool = False
+    # Whether the application can require a factor too, by the PAPE class in `acr_values`. Otherwise that class only
+    # overrides a remembered browser. Source: mfa semantics, section 11.
+    step_up: bool = False
+    # Whether the policy leaves refresh token exchanges alone. Source: mfa semantics, section 14, row 11.
+    exempt_refresh: bool = False
 
 
 class Facts(Protocol):

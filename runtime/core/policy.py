@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from runtime.core.model import Facts, Merge, Policy, Settings
+from runtime.core.remembered import PAPE_MULTI_FACTOR
 
 
 @dataclass(slots=True)
@@ -63,10 +65,18 @@ def low_confidence(facts: Facts) -> bool:
     return facts.risk_confidence not in ("medium", "high", "neutral")
 
 
-def required(settings: Settings, lifted: bool, facts: Callable[[], Facts]) -> bool:
-    """Tell whether the tenant's policy requires a factor when no action does. `lifted`: an action enabled `none`."""
-    if settings.policy is Policy.NEVER:
-        return False
+def required(
+    settings: Settings, lifted: bool, facts: Callable[[], Facts]
+) -> Literal["always", "adaptive", "step_up"] | None:
+    """Say what of the settings requires a factor when no action does. `lifted`: an action enabled `none`."""
+    if settings.policy is Policy.NEVER and not settings.step_up:
+        return None
+    if settings.exempt_refresh and facts().protocol == "oauth2-refresh-token":
+        return None
+    if settings.policy is Policy.ADAPTIVE and not (lifted and settings.none_lifts_adaptive) and low_confidence(facts()):
+        return "adaptive"
+    if lifted:
+        return None
     if settings.policy is Policy.ALWAYS:
-        return not lifted
-    return not (lifted and settings.none_lifts_adaptive) and low_confidence(facts())
+        return "always"
+    return "step_up" if settings.step_up and PAPE_MULTI_FACTOR in facts().acr_values else None

@@ -1,6 +1,7 @@
 """Properties that hold for every flow, whatever its actions record and however they fail."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +22,7 @@ from runtime.core.model import (
     Settings,
     Verdict,
 )
+from runtime.core.remembered import PAPE_MULTI_FACTOR
 from sandbox import surface
 
 # A busy machine is no reason to fail: only what is decided counts here.
@@ -97,10 +99,13 @@ tenants = st.builds(
     st.lists(st.sampled_from(FACTOR_NAMES), unique=True).map(tuple),
     st.sampled_from(Merge),
     st.booleans(),
+    st.booleans(),
+    st.booleans(),
 )
 events = st.builds(
     EventFacts,
     protocol=st.sampled_from([None, "oidc-basic-profile", "oauth2-password", "oauth2-refresh-token"]),
+    acr_values=st.sampled_from([(), (PAPE_MULTI_FACTOR,)]),
     risk_confidence=st.sampled_from([None, "low", "medium", "high", "neutral"]),
     email_verified=st.booleans(),
 )
@@ -158,7 +163,7 @@ def test_nothing_lowers_a_strictest_decision(
 
     Only an action's `none` may lift the tenant's own policy, so that case starts from what the actions decided.
     """
-    tenant = Settings(tenant.experience, tenant.policy, tenant.factors, Merge.STRICTEST, tenant.none_lifts_adaptive)
+    tenant = replace(tenant, merge=Merge.STRICTEST)
     before = decide(flow, tenant, event)
     if before.multifactor is not None and before.multifactor.origin == "policy":
         none_lifts = [c.args.get("provider") == "none" for e in more for c in e.commands]

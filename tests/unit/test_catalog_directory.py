@@ -54,7 +54,9 @@ class TestAccepted:
             tmp_path,
             text=(
                 "login_experience: classic\n"
-                "mfa: {policy: adaptive, factors: [phone, otp, sms], merge: strictest, none_lifts_adaptive: true}\n"
+                "mfa:\n"
+                "  {policy: adaptive, factors: [phone, otp, sms], merge: strictest, none_lifts_adaptive: true,\n"
+                "   step_up: true, exempt_refresh: true}\n"
                 "flows:\n"
                 "  post_login:\n"
                 "    - {action: geo, on_error: deny, timeout_ms: 250}\n"
@@ -67,7 +69,7 @@ class TestAccepted:
         loaded = only(tmp_path, environ={"TOKEN_VARIABLE": "from env"})
         sha = hashlib.sha256(SOURCE.encode()).hexdigest()
         assert loaded.flow.settings == Settings(
-            Experience.CLASSIC, Policy.ADAPTIVE, ("sms", "voice", "otp"), Merge.STRICTEST, True
+            Experience.CLASSIC, Policy.ADAPTIVE, ("sms", "voice", "otp"), Merge.STRICTEST, True, True, True
         )
         assert loaded.flow.bindings == (
             Binding("geo", sha, OnError.DENY, 250_000),
@@ -165,6 +167,8 @@ REFUSED: list[Any] = [
     ("mfa: {none_lifts_adaptive: yes}\n", "mfa.none_lifts_adaptive: got text 'yes'; want true or false"),
     ("mfa: {policy: always, factors: [recovery-code]}\n", "mfa.factors: policy 'always' could never be met"),
     ("mfa: {policy: adaptive, factors: []}\n", "mfa.factors: policy 'adaptive' could never be met"),
+    ("mfa: {step_up: true, factors: [recovery-code]}\n", "mfa.factors: step_up could never be met"),
+    ("mfa: {step_up: require}\n", "mfa.step_up: got text 'require'; want true or false"),
     ("login_experience: classic\nmfa: {policy: always, factors: [email]}\n", "in the classic experience it needs one"),
     ("flows: {post_logn: []}\n", "flows.post_logn: unknown key; known here are post_login; did you mean 'post_login'?"),
     ("flows: {post_login: geo}\n", "flows.post_login: got text 'geo'; want a list"),

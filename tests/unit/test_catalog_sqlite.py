@@ -49,7 +49,7 @@ def path(tmp_path: Path) -> Path:
 class TestApply:
     def test_what_is_written_is_what_is_read(self, path: Path) -> None:
         """Settings, bindings in order, sources and secrets come back as they were."""
-        settings = Settings(Experience.CLASSIC, Policy.ADAPTIVE, ("sms", "otp"), Merge.STRICTEST, True)
+        settings = Settings(Experience.CLASSIC, Policy.ADAPTIVE, ("sms", "otp"), Merge.STRICTEST, True, True, True)
         first = define("acme", "x = 1\n", "é = '\U0001f600'\n", settings=settings, secret="hush")
         bindings = (replace(first.flow.bindings[0], on_error=OnError.DENY, timeout_us=5000), first.flow.bindings[1])
         first = replace(first, flow=replace(first.flow, bindings=bindings))

@@ -40,6 +40,8 @@ tenants = st.builds(
     subsets,
     st.sampled_from(Merge),
     st.booleans(),
+    st.booleans(),
+    st.booleans(),
 )
 events = st.builds(
     EventFacts,

@@ -3,6 +3,7 @@
 The worked cases of section 14 are data: `tests/conformance/cases/core`.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from runtime.core.model import (
     Settings,
     Verdict,
 )
+from runtime.core.remembered import PAPE_MULTI_FACTOR
 
 EVERY = FACTOR_NAMES
 CLASSIC, NEW = Experience.CLASSIC, Experience.NEW
@@ -218,6 +220,67 @@ def test_section_6_refresh_token_exchange(policy: str, providers: tuple[str, ...
     """A refresh token exchange is decided like any other login; the gateway answers it with mfa_required."""
     settings = Settings(policy=Policy(policy), factors=("otp",))
     assert login(*providers, settings=settings, facts=EventFacts(protocol="oauth2-refresh-token")).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("policy", "providers", "protocol", "outcome"),
+    [
+        pytest.param("always", (), "oauth2-refresh-token", "allow", id="exempt"),
+        pytest.param("always", (), "oidc-basic-profile", "mfa_required", id="other logins are not"),
+        pytest.param("always", (), "oauth2-password", "mfa_required", id="neither is a password grant"),
+        pytest.param("adaptive", (), "oauth2-refresh-token", "allow", id="from every policy"),
+        pytest.param("always", ("any",), "oauth2-refresh-token", "mfa_required", id="not from an action"),
+    ],
+)
+def test_section_14_a_refresh_may_be_exempt(
+    policy: str, providers: tuple[str, ...], protocol: str, outcome: str
+) -> None:
+    """Row 11: the documented setting takes refresh token exchanges, and nothing else, out of the policy."""
+    settings = Settings(policy=Policy(policy), factors=("otp",), step_up=True, exempt_refresh=True)
+    facts = EventFacts(protocol=protocol, risk_confidence="low", acr_values=(PAPE_MULTI_FACTOR,))
+    assert login(*providers, settings=settings, facts=facts).outcome == outcome
+
+
+def test_section_14_a_failed_action_is_not_exempt() -> None:
+    """What `on_error: require_mfa` requires applies to a refresh, whatever the policy does."""
+    failed = Execution("a", "0" * 64, OnError.REQUIRE_MFA, Verdict.RAISED)
+    settings = Settings(policy=Policy.ALWAYS, factors=("otp",), exempt_refresh=True)
+    facts = EventFacts(protocol="oauth2-refresh-token")
+    assert aggregate([failed], settings, lambda: facts).outcome == "mfa_required"
+
+
+@pytest.mark.parametrize(
+    ("step_up", "policy", "providers", "wanted"),
+    [
+        pytest.param(False, "never", (), ("allow", None), id="an override only"),
+        pytest.param(True, "never", (), ("mfa_required", "policy.step_up"), id="a trigger"),
+        pytest.param(True, "never", ("none",), ("allow", "multifactor.enable"), id="that none lifts"),
+        pytest.param(True, "never", ("duo",), ("mfa_required", "multifactor.enable"), id="and an action replaces"),
+        pytest.param(True, "always", (), ("mfa_required", "policy.always"), id="beside the policy always"),
+        pytest.param(True, "adaptive", (), ("mfa_required", "policy.step_up"), id="at high confidence"),
+    ],
+)
+def test_section_11_step_up(
+    step_up: bool, policy: str, providers: tuple[str, ...], wanted: tuple[str, str | None]
+) -> None:
+    """The PAPE class in acr_values requires a factor when the tenant says so; another class never does."""
+    settings = Settings(policy=Policy(policy), factors=("otp",), step_up=step_up)
+    facts = EventFacts(risk_confidence="high", acr_values=("urn:other", PAPE_MULTI_FACTOR))
+    decision = login(*providers, settings=settings, facts=facts)
+    won = [c.op for c in decision.contributions if c.won]
+    assert (decision.outcome, won[0] if won else None) == wanted
+    if wanted[1] == "policy.step_up":
+        assert required(decision) == Multifactor("any", None, None, ("otp",), "policy", False)
+        other = replace(facts, acr_values=("urn:other",))
+        assert login(*providers, settings=settings, facts=other).outcome == "allow"
+
+
+def test_section_11_step_up_at_low_confidence_is_adaptive() -> None:
+    """Of two reasons the stronger one counts: what the adaptive policy asks for no browser's memory satisfies."""
+    settings = Settings(policy=Policy.ADAPTIVE, factors=("otp",), step_up=True)
+    facts = EventFacts(risk_confidence="low", acr_values=(PAPE_MULTI_FACTOR,))
+    assert required(login(settings=settings, facts=facts)).ignore_remembered_browser
+    assert required(login("none", settings=settings, facts=facts)).ignore_remembered_browser
 
 
 @pytest.mark.parametrize("protocol", sorted(mfa.BACK_CHANNEL_PROTOCOLS))

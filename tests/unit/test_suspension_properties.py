@@ -23,6 +23,7 @@ from runtime.core.model import (
     Suspension,
     Verdict,
 )
+from runtime.core.remembered import PAPE_MULTI_FACTOR
 from runtime.core.resolution import Failure, Gateway
 from runtime.core.suspension import OPS, suspends
 from tests.flow_walk import (
@@ -108,10 +109,13 @@ tenants = st.builds(
     st.sampled_from([FACTOR_NAMES, FACTOR_NAMES, ("otp", "sms"), ("push-notification", "voice", "webauthn-roaming")]),
     st.sampled_from(Merge),
     st.booleans(),
+    st.booleans(),
+    st.booleans(),
 )
 browsers = st.builds(
     EventFacts,
     protocol=st.sampled_from([None, "oidc-basic-profile"]),
+    acr_values=st.sampled_from([(), (PAPE_MULTI_FACTOR,)]),
     risk_confidence=st.sampled_from([None, "low", "high"]),
     enrolled=st.sampled_from([("otp", "phone", "webauthn-roaming"), TYPES, ("otp", "phone"), (), None]),
     email_verified=st.booleans(),
