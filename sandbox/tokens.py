@@ -70,7 +70,7 @@ def check(claims: dict[str, Any], now_s: float, wanted: dict[str, str]) -> None:
     if now_s >= expires_s:
         raise TokenError(f"the token expired {now_s - expires_s:.0f} s ago")
     if "nbf" in claims and now_s < (from_s := _instant(claims, "nbf")):
-        raise TokenError(f"the token is valid in {from_s - now_s:.0f} s only")
+        raise TokenError(f"the token is not valid for another {from_s - now_s:.0f} s")
     for name, value in wanted.items():
         found = claims.get(name)
         if found != value:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from hypothesis import given
+from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
 
 from sandbox import execution, language, surface, tokens
@@ -324,7 +326,7 @@ GOOD = jwt(CLAIMS)
         (jwt({**CLAIMS, "exp": True}), "exp must be a number of seconds"),
         (jwt({**CLAIMS, "exp": 10**400}), "exp must be a number of seconds"),
         (jwt(json.dumps(CLAIMS).replace(str(NOW_S + 60), "1e999").encode()), "exp must be a number of seconds"),
-        (jwt({**CLAIMS, "nbf": NOW_S + 10}), "is valid in 10 s only"),
+        (jwt({**CLAIMS, "nbf": NOW_S + 10}), "is not valid for another 10 s"),
         (jwt({**CLAIMS, "nbf": "x"}), "nbf must be a number of seconds"),
         (jwt({**CLAIMS, "iss": "evil.example"}), "iss must be 'login.example.com'; it is 'evil.example'"),
         (jwt({k: v for k, v in CLAIMS.items() if k != "iss"}), "iss must be 'login.example.com'; it is None"),
@@ -341,6 +343,53 @@ def test_a_wrong_token_is_not_believed_and_says_why(token: Any, text: str) -> No
     assert text in str(caught.value)
     assert str(caught.value).startswith("api.redirect.validate_token: ")
     assert len(str(caught.value)) < 400
+
+
+def test_no_character_of_a_token_can_be_another() -> None:
+    """Whichever one is replaced, left out or doubled, the token is not believed, even where base64 has spare bits."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+    damaged = {
+        GOOD[:at] + other + GOOD[at + 1 :]
+        for at in range(len(GOOD))
+        for other in ("", GOOD[at] * 2, alphabet[alphabet.index(GOOD[at]) - 1], alphabet[alphabet.index(GOOD[at]) - 2])
+    } - {GOOD}
+    damaged |= {GOOD[:-1] + other for other in alphabet} - {GOOD}
+    for token in damaged:
+        with pytest.raises(tokens.TokenError):
+            tokens.verify(token, SECRET)
+    assert tokens.verify(GOOD, SECRET) == CLAIMS
+
+
+@given(st.one_of(st.text(max_size=200), st.lists(st.text("ey.AQ-_=", max_size=30), max_size=5).map(".".join)))
+def test_any_text_is_refused_in_words(token: str) -> None:
+    """Whatever comes back in place of a token, the answer is a message and never another exception."""
+    with pytest.raises(tokens.TokenError):
+        tokens.verify(token, SECRET)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=8,
+    ).flatmap(lambda value: st.sampled_from(["exp", "nbf", "iss", "sub", "state", "x"]).map(lambda name: {name: value}))
+)
+def test_any_signed_claim_is_compared_and_never_trusted(changed: dict[str, Any]) -> None:
+    """Whoever has the secret may sign anything: a claim of another type or value is refused, an own one is returned."""
+    ((name, value),) = changed.items()
+    later = type(value) in (int, float) and NOW_S + 0.5 < value < 2**53
+    sooner = type(value) in (int, float) and -(2**53) < value <= NOW_S + 0.5
+    try:
+        strict = bool(json.dumps(changed, allow_nan=False))
+    except ValueError:
+        strict = False
+    right = {"exp": later, "nbf": sooner, "x": True}.get(name, value == CLAIMS.get(name))
+    api, _ = begin(event({"state": STATE, "session_token": jwt({**CLAIMS, **changed})}), continuing=True)
+    if right and strict:
+        assert api.redirect.validate_token(secret=SECRET) == {**CLAIMS, **changed}
+    else:
+        with pytest.raises(ValueError, match=r"^api\.redirect\.validate_token: the token"):
+            api.redirect.validate_token(secret=SECRET)
 
 
 def test_the_state_must_be_there() -> None:
