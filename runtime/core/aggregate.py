@@ -279,7 +279,8 @@ class Fold:
             Contribution(action, op, op in challenges.OPS or at in self.failed, what)
             for at, (action, op, what) in enumerate(self.asked)
         ]
-        trace.append(Contribution("", "mfa.completed", True, f"{', '.join(completed)}, in this login"))
+        action = next((action for action, op, _ in reversed(self.asked) if op in challenges.OPS), "")
+        trace.append(Contribution(action, "mfa.completed", True, f"completed {', '.join(completed)}"))
         return Decision(
             "allow",
             None,

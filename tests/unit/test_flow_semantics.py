@@ -474,7 +474,7 @@ class TestDecision:
             ("b", "multifactor.enable", False),
             ("b", "authentication.challenge_with", True),
             ("c", "multifactor.enable", False),
-            ("", "mfa.completed", True),
+            ("b", "mfa.completed", True),
         ]
         assert "otp" in decision.contributions[-1].summary
 

@@ -1,6 +1,6 @@
 """A suspended decision on the wire: what the gateway is told, all of it and nothing else."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from vestibule.v1 import decision_pb2 as pb
@@ -9,7 +9,17 @@ from vestibule.v1 import runtime_service_pb2
 from runtime import codec
 from runtime.answers import Answers
 from runtime.core.challenges import TYPES, FactorRequest, Ignored, Step
-from runtime.core.model import Command, Execution, OnError, Settings, Suspension, Verdict
+from runtime.core.model import (
+    Command,
+    DenialKind,
+    Execution,
+    OnError,
+    Origin,
+    Outcome,
+    Settings,
+    Suspension,
+    Verdict,
+)
 from runtime.core.resolution import Failure
 
 OTP = {"type": "otp"}
@@ -92,6 +102,20 @@ def test_reports_say_which_handler_ran_and_when() -> None:
     decision = sent(before, recorded)
     assert [(report.continued, report.earlier) for report in decision.executions] == [(False, True), (True, False)]
     assert list(decision.side_effects.recorded_methods) == ["https://m.example"]
+
+
+def test_every_word_of_the_core_is_on_the_wire() -> None:
+    """Outcomes, kinds of denial and origins are those of the public enumerations."""
+    assert set(codec._OUTCOMES) == set(get_args(Outcome))
+    assert set(codec._KINDS) == set(get_args(DenialKind))
+    assert set(codec._ORIGINS) == set(get_args(Origin))
+    for words, enum in (
+        (codec._OUTCOMES, pb.Outcome),
+        (codec._KINDS, pb.Access.Kind),
+        (codec._ORIGINS, pb.Multifactor.Origin),
+        (codec._STEPS, pb.MfaQueue.Kind),
+    ):
+        assert set(words.values()) == set(enum.values()) - {0}
 
 
 def test_every_factor_type_has_a_number() -> None:
