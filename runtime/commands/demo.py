@@ -1,4 +1,4 @@
-"""`vestibule demo`: apply the demo tenants, decide sample logins before the reader's eyes, keep serving.
+"""`vestibule demo`: apply the demo tenants, decide and continue sample logins before the reader's eyes, keep serving.
 
 Knows where the demo lies and how its list of logins looks. Must not know how a login is decided: it is a gateway like
 any other, and asks over gRPC.
@@ -12,23 +12,29 @@ import os
 import sys
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.commands.output import Exit, read_text, say, table
 from runtime.commands.settings import add_settings, loaded
-from runtime.errors import ConfigError, Fault
+from runtime.errors import ConfigError, Fault, NoDecision
 
 if TYPE_CHECKING:
-    from vestibule.v1 import decision_pb2, event_pb2
+    from collections.abc import Callable, Sequence
 
+    from vestibule.v1 import decision_pb2
+
+    from runtime.catalog.base import Definition
+    from runtime.commands.demo_return import Return
     from runtime.config import Config
 
 NAME = "demo"
 HELP = "decide the demo's sample logins, then keep serving"
 DESCRIPTION = """\
 Apply the demo tenants to a store of the demo's own (.run/demo.db), start a daemon, send it each sample login over gRPC,
-print what was decided, and keep serving until Ctrl-C. The daemon's log goes to .run/demo.log.
+print what was decided, go on with those that wait for their user, and keep serving until Ctrl-C. The daemon's log goes
+to .run/demo.log; it seals with a key of the demo's own (.run/continuation.keys) unless a keys file is configured.
 
 With --once the command ends after the last login, with exit code 4 if a decision is not the one the list expects."""
 
@@ -44,6 +50,7 @@ class Login:
     title: str
     outcome: str
     see: str
+    then: tuple[Return, ...] = ()
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +70,9 @@ def run(args: argparse.Namespace) -> int:
         _RUN_DIR.mkdir(exist_ok=True)
         config = replace(config, store=f"sqlite:{_RUN_DIR / 'demo.db'}")
 
+    if given.sources["continuation.keys_file"] == "default":
+        config = replace(config, continuation=replace(config.continuation, keys_file=str(_keys())))
+
     from runtime import local
     from runtime.catalog import directory, sqlite
 
@@ -71,10 +81,22 @@ def run(args: argparse.Namespace) -> int:
     applied = sqlite.apply(config.store.removeprefix("sqlite:"), definitions, prune=True)
     names = ", ".join(definition.flow.tenant for definition in definitions)
     say(f"  {len(definitions)} tenants, catalog revision {applied.revision}: {names}")
-    return _serve(config, logins, once=args.once)
+    return _serve(config, logins, definitions, once=args.once)
 
 
-def _serve(config: Config, logins: list[Login], *, once: bool) -> int:
+def _keys() -> Path:
+    """Return the demo's keys file, with a key of its own when there is none yet."""
+    from runtime.continuation import keys
+
+    _RUN_DIR.mkdir(exist_ok=True)
+    path = _RUN_DIR / "continuation.keys"
+    if not path.exists():
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(keys.text([keys.generate()]))
+    return path
+
+
+def _serve(config: Config, logins: list[Login], definitions: Sequence[Definition], *, once: bool) -> int:
     from runtime import daemon
     from runtime.cli import version
 
@@ -82,7 +104,7 @@ def _serve(config: Config, logins: list[Login], *, once: bool) -> int:
 
     async def walk(target: str, metrics: str) -> bool:
         nonlocal result
-        if not await asyncio.to_thread(_walk, target, logins):
+        if not await asyncio.to_thread(_Walk(target, definitions).all, logins):
             result = Exit.TEST_FAILED
         say()
         if once:
@@ -102,45 +124,125 @@ def _serve(config: Config, logins: list[Login], *, once: bool) -> int:
 def _logins(source: Path) -> list[Login]:
     import yaml
 
+    from runtime.commands.demo_return import Return
+
     path = source / "logins.yaml"
     try:
         rows: list[dict[str, Any]] = yaml.safe_load(read_text(str(path)))["logins"]
         return [
-            Login(row["tenant"], source / "events" / row["event"], row["title"], row["outcome"], row["see"].strip())
+            Login(
+                row["tenant"],
+                source / "events" / row["event"],
+                row["title"],
+                row["outcome"],
+                row["see"].strip(),
+                tuple(
+                    [
+                        Return(
+                            back["outcome"],
+                            back["see"].strip(),
+                            tuple(back.get("completed", ())),
+                            back.get("page"),
+                            back.get("again", ""),
+                        )
+                        for back in row.get("then", ())
+                    ]
+                ),
+            )
             for row in rows
         ]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError([Fault(str(path), f"is not a list of logins ({type(error).__name__})")]) from None
 
 
-def _walk(target: str, logins: list[Login]) -> bool:
-    """Send every login and print what came back; True when each decision is the expected one."""
-    from runtime import event_json
-    from runtime.rpc.client import execute
+class _Walk:
+    """Sends logins as a gateway does, and prints what comes back."""
 
-    right = 0
-    rows = []
-    for number, login in enumerate(logins, 1):
-        event: event_pb2.PostLoginEvent = event_json.loads(read_text(str(login.event_file)))
-        began_s = time.perf_counter()
-        decision = execute(target, login.tenant, event, request_id=f"demo-{number}").decision
-        took_ms = (time.perf_counter() - began_s) * 1000
-        outcome = _outcome(decision)
-        expected = outcome == login.outcome
-        right += expected
-        rows.append((str(number), login.tenant, _headline(decision), f"{took_ms:.1f} ms", login.title))
+    def __init__(self, target: str, definitions: Sequence[Definition]) -> None:
+        self._target = target
+        self._secrets = {definition.flow.tenant: definition.flow.secrets for definition in definitions}
+        self._rows: list[tuple[str, str, str, str, str]] = []
+
+    def all(self, logins: Sequence[Login]) -> bool:
+        """Walk through every login; True when each decision is the expected one."""
+        right = sum(self._login(number, login) for number, login in enumerate(logins, 1))
+        say()
+        for line in table(self._rows, ("", "TENANT", "DECISION", "TIME", "LOGIN")):
+            say(line)
+        say()
+        say(f"{right} of {len(logins)} logins decided as expected")
+        return right == len(logins)
+
+    def _login(self, number: int, login: Login) -> bool:
+        from runtime.commands import demo_return
+
         say()
         say(f"{number:>2}. {login.title}")
+        text = read_text(str(login.event_file))
+        request_id = f"demo-{number}"
+
+        begin = partial(self._begin, login.tenant, text, request_id)
+        decision, right = self._step(str(number), login, login.title, login.outcome, login.see, begin)
+        for back in login.then:
+            if not right:
+                break
+            suspension = decision.suspension
+            text = demo_return.event(text, back, suspension, self._secrets[login.tenant].get(suspension.action, {}))
+            say(f"    -> {back.told()}")
+            resume = partial(self._resume, login.tenant, text, request_id, suspension.continuation, back.completed)
+            decision, right = self._step("", login, f"  {back.told()}", back.outcome, back.see, resume)
+            if back.again:
+                right = _refused(resume, back.again) and right
+        return right
+
+    def _begin(self, tenant: str, event: str, request_id: str) -> decision_pb2.Decision:
+        from runtime import event_json
+        from runtime.rpc import client
+
+        return client.execute(self._target, tenant, event_json.loads(event), request_id=request_id).decision
+
+    def _resume(
+        self, tenant: str, event: str, request_id: str, continuation: bytes, completed: Sequence[str]
+    ) -> decision_pb2.Decision:
+        from runtime import event_json
+        from runtime.codec import FACTOR_TYPES
+        from runtime.rpc import client
+
+        numbers = [FACTOR_TYPES[name] for name in completed]
+        message = event_json.loads(event)
+        return client.resume(self._target, tenant, message, continuation, numbers, request_id=request_id).decision
+
+    def _step(
+        self,
+        number: str,
+        login: Login,
+        title: str,
+        wanted: str,
+        see: str,
+        ask: Callable[[], decision_pb2.Decision],
+    ) -> tuple[decision_pb2.Decision, bool]:
+        began_s = time.perf_counter()
+        decision = ask()
+        took_ms = (time.perf_counter() - began_s) * 1000
+        self._rows.append((number, login.tenant, _headline(decision), f"{took_ms:.1f} ms", title))
         say(f"    {login.tenant:<16} {_headline(decision):<58} {took_ms:7.1f} ms")
         for line in _details(decision):
             say(f"      {line}")
-        say(f"    {login.see}" if expected else f"    NOT WHAT IT SHOULD BE: expected {login.outcome}")
-    say()
-    for line in table(rows, ("", "TENANT", "DECISION", "TIME", "LOGIN")):
-        say(line)
-    say()
-    say(f"{right} of {len(logins)} logins decided as expected")
-    return right == len(logins)
+        right = _outcome(decision) == wanted
+        say(f"    {see}" if right else f"    NOT WHAT IT SHOULD BE: expected {wanted}")
+        return decision, right
+
+
+def _refused(ask: Callable[[], decision_pb2.Decision], reason: str) -> bool:
+    """Send the same continuation a second time; True when it is refused for this reason."""
+    try:
+        ask()
+    except NoDecision as error:
+        if reason in str(error):
+            say(f"    -> the same continuation again: {reason}")
+            return True
+    say(f"    NOT WHAT IT SHOULD BE: the same continuation again was not refused as {reason}")
+    return False
 
 
 def _name(enum: Any, value: int, prefix: str) -> str:
@@ -162,11 +264,28 @@ def _headline(decision: decision_pb2.Decision) -> str:
     if factor.provider not in (pb.PROVIDER_UNSPECIFIED, pb.PROVIDER_NONE):
         words.append(_name(pb.Provider, factor.provider, "PROVIDER_").replace("_", "-"))
         words.append("by " + _name(pb.Multifactor.Origin, factor.origin, "ORIGIN_"))
+    if decision.HasField("suspension"):
+        words.append(_waits_for(decision.suspension))
     if decision.access.reason:
         words.append(f'"{decision.access.reason}"')
     if decision.degraded:
         words.append("(degraded)")
     return " ".join(words)
+
+
+def _waits_for(suspension: decision_pb2.Suspension) -> str:
+    from vestibule.v1 import decision_pb2 as pb
+
+    step = suspension.WhichOneof("step")
+    if step == "redirect":
+        return "redirect to " + suspension.redirect.url.partition("?")[0]
+    if step == "prompt":
+        return f"form {suspension.prompt.id}"
+    screens = [
+        " or ".join([_name(pb.FactorType, f.type, "FACTOR_TYPE_").replace("_", "-") for f in screen.factors])
+        for screen in suspension.mfa.steps
+    ]
+    return ", then ".join(screens)
 
 
 def _details(decision: decision_pb2.Decision) -> list[str]:
@@ -186,7 +305,9 @@ def _details(decision: decision_pb2.Decision) -> list[str]:
         won = "won" if contribution.won else "   "
         lines.append(f"{won} {contribution.action or 'tenant policy'}: {contribution.summary}")
     for report in decision.executions:
-        if report.verdict == pb.VERDICT_SKIPPED:
+        if report.earlier:
+            lines.append(f"    {report.action}: ran before the login waited")
+        elif report.verdict == pb.VERDICT_SKIPPED:
             lines.append(f"    {report.action}: skipped")
         elif report.verdict != pb.VERDICT_COMPLETED:
             wall_ms = report.wall_time.ToMicroseconds() / 1000
