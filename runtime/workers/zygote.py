@@ -36,6 +36,7 @@ _SPAWNS_IN_FLIGHT: Final = 16
 _START_TIMEOUT_S: Final = 30.0
 _CLOSE_TIMEOUT_S: Final = 2.0
 _WRITABLE_TIMEOUT_S: Final = 1.0
+_WRITABLE_WAITS: Final = 10
 # A fork takes 2 ms. Waited for twice: after a pause of the whole machine the first wait is over before it began.
 _ANSWER_TIMEOUT_S: Final = 5.0
 _ANSWER_WAITS: Final = 2
@@ -206,8 +207,7 @@ class Zygote:
                 if done:
                     break
             else:
-                self._silent = f"the zygote did not answer for {_ANSWER_WAITS * _ANSWER_TIMEOUT_S:.0f} s"
-                self._hang_up(self._silent)
+                self._give_up(f"the zygote did not answer for {_ANSWER_WAITS * _ANSWER_TIMEOUT_S:.0f} s")
             return future.result()
         except asyncio.CancelledError:
             # It leaves a cancelled future: the answer finds it and undoes the worker. Unless that came in this very
@@ -244,7 +244,7 @@ class Zygote:
     async def _send(self, request: zygote_pb2.ZygoteRequest, fds: Sequence[int] = ()) -> None:
         data = request.SerializeToString()
         async with self._send_lock:
-            while True:
+            for _ in range(_WRITABLE_WAITS):
                 self._require_alive()
                 assert self._control is not None
                 try:
@@ -255,6 +255,13 @@ class Zygote:
                     raise WorkerStartError(f"the zygote cannot be asked: {error.strerror}") from error
                 else:
                     return
+        self._give_up(f"the zygote took no request for {_WRITABLE_WAITS * _WRITABLE_TIMEOUT_S:.0f} s")
+        raise WorkerStartError(self._silent)
+
+    def _give_up(self, reason: str) -> None:
+        """Let go of a zygote that does not work, although it lives."""
+        self._silent = reason
+        self._hang_up(reason)
 
     async def _writable(self, control: socket.socket) -> None:
         ready = self._loop.create_future()

@@ -184,6 +184,26 @@ def test_a_daemon_that_was_stopped_and_goes_on(tmp_path: Path) -> None:
         assert daemon.metric("vestibule_worker_kills_total", reason="deadline") == 0
 
 
+def test_a_drain_with_everything_stopped(tmp_path: Path) -> None:
+    """Zygote and workers that are stopped, idle and running, do not hold the exit: code 0, and none is left."""
+    with served(tmp_path, "--drain-s", "2", blank=2) as daemon:
+        daemon.tolerated.add("daemon.drain_cut")
+        daemon.publish(tenant("acme", GATE), tenant("loop", LOOP, timeout_ms=20_000))
+        right(daemon)
+        login = daemon.begin("loop")
+        daemon.running_worker()
+        zygote, workers = daemon.tree()
+        for process in (zygote, *workers):
+            assert process.kill(signal.SIGSTOP)
+        began_s = time.monotonic()
+        assert daemon.stop() == 0
+        # The drain's limit, a zygote's time to leave, and a busy machine.
+        assert time.monotonic() - began_s < 2.0 + 2.0 + 10.0
+        until(lambda: not any(process.alive for process in (zygote, *workers)), "none is left")
+        with pytest.raises(Refused):
+            result(login)
+
+
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT], ids=lambda number: number.name)
 def test_a_daemon_that_crashes_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     """Its callers get UNAVAILABLE at once, every process of it ends, and the next daemon on the store is right."""

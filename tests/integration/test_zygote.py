@@ -265,6 +265,36 @@ async def test_cancelled_spawn_leaves_no_worker() -> None:
     assert descriptors() == before
 
 
+async def test_a_full_control_socket_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stopped zygote whose socket takes no more requests is replaced in the end, and told as such; none hangs."""
+    monkeypatch.setattr(client, "_WRITABLE_TIMEOUT_S", 0.05)
+    deaths: list[str] = []
+    zygote = Zygote(hold(), None, deaths.append)
+    await zygote.start()
+    inner = children(zygote.pid)
+    before = descriptors()
+    try:
+        for pid in (*inner, zygote.pid):
+            os.kill(pid, signal.SIGSTOP)
+        nobody = zygote_pb2.ZygoteRequest(kill=zygote_pb2.Kill(id=1 << 30)).SerializeToString()
+        assert zygote._control is not None
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                zygote._control.send(nobody)
+        with pytest.raises(WorkerStartError, match="took no request"):
+            await zygote.spawn()
+        assert not zygote.alive
+        assert descriptors() < before
+        for pid in (*inner, zygote.pid):
+            assert await gone(pid)
+        async with asyncio.timeout(5):
+            await zygote._exited
+        assert len(deaths) == 1
+        assert "took no request" in deaths[0]
+    finally:
+        await zygote.close()
+
+
 async def test_no_descriptor_left_fails_one_spawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the daemon has no descriptor left, the spawn says so, and the next one works."""
     async with cells() as made:
