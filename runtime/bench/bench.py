@@ -33,6 +33,8 @@ class Bench:
     progress: Callable[[str], None]
     logins: int = 100_000
     """Of the soak."""
+    against: Path | None = None
+    """Another checkout, to be compared with."""
 
     def scaled(self, full: int, quick: int) -> int:
         """Choose a number by how much time the user has."""

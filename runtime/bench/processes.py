@@ -40,17 +40,24 @@ def python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
-def environment() -> dict[str, str]:
-    """Return our environment without settings: a benchmark measures what it says, not what the shell has set."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+def environment(checkout: Path | None = None) -> dict[str, str]:
+    """Return our environment without settings: a benchmark measures what it says, not what the shell has set.
+
+    Args:
+        checkout: where our packages are to be imported from, if not from where this process has them.
+    """
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+    if checkout is not None:
+        ours["PYTHONPATH"] = os.pathsep.join((str(checkout), str(checkout / "proto" / "python")))
+    return ours
 
 
 class Child:
     """A process of ours, in a session of its own so that a Ctrl-C is ours to handle."""
 
-    def __init__(self, command: Sequence[str], **pipes: Any) -> None:
+    def __init__(self, command: Sequence[str], checkout: Path | None = None, **pipes: Any) -> None:
         self.process: subprocess.Popen[str] = subprocess.Popen(
-            command, env=environment(), start_new_session=True, text=True, **pipes
+            command, env=environment(checkout), start_new_session=True, text=True, **pipes
         )
 
     @property
@@ -114,7 +121,7 @@ class Echo(Server):
 class Daemon(Server):
     """`vestibule serve` on free ports, metrics on, one login in a hundred logged."""
 
-    def __init__(self, folder: Path, *flags: str) -> None:
+    def __init__(self, folder: Path, *flags: str, checkout: Path | None = None) -> None:
         """Start it on the store in `folder` and wait until it serves. Raises: BenchError."""
         self._log = folder / f"daemon-{time.monotonic_ns()}.log"
         store = f"sqlite:{folder / 'store.db'}"
@@ -123,7 +130,7 @@ class Daemon(Server):
             "--log-format", "json", "--log-sample", "0.01", *flags,
         )  # fmt: skip
         with self._log.open("w") as log:
-            super().__init__(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
+            super().__init__(command, checkout, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
         try:
             started = self._await_start()
         except BaseException:

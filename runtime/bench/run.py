@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from runtime.bench import against as comparison
 from runtime.bench import fairness, limits, machine, overshoot, rates, soak, workers
 from runtime.bench.bench import Bench
 from runtime.bench.loads import generator
@@ -31,9 +32,10 @@ MEASURES: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "isolation": rates.isolation,
     "marginal": rates.marginal,
     "soak": soak.soak,
+    "against": comparison.against,
 }
-ASKED_FOR: Final = frozenset({"soak"})
-"""Measures that take so long that they are made only when they are named."""
+ASKED_FOR: Final = frozenset({"soak", "against"})
+"""Measures that take so long, or need so much, that they are made only when they are named."""
 
 
 def run(
@@ -44,6 +46,7 @@ def run(
     logins: int,
     own_client: bool,
     cpus: int,
+    against: Path | None,
     progress: Callable[[str], None],
 ) -> tuple[dict[str, Any], list[Row], list[Refusal]]:
     """Run measures and return the machine, their rows, and those that gave none. Leaves no process and no file."""
@@ -53,7 +56,7 @@ def run(
         folder = Path(name)
         load = generator(folder, own=own_client)
         found = machine.describe(load.name)
-        bench = Bench(folder, load, quick, tenants, progress, logins)
+        bench = Bench(folder, load, quick, tenants, progress, logins, against)
         for measure in names:
             try:
                 rows.extend(MEASURES[measure](bench))

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from runtime.commands.output import Exit, complain, say, say_json, table
 
@@ -21,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="NAME",
         help="one measure; repeat for several: throughput, latency, cold, spawn, memory, timeouts, overshoot, "
-        "fairness, isolation, marginal, soak",
+        "fairness, isolation, marginal, soak, against",
     )
     parser.add_argument(
         "--timeouts", action="store_true", help="the measures of time-outs: how late after its budget each answer is"
@@ -35,6 +36,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="many logins, one in twenty hostile: is each answered rightly, and what is left of them",
     )
     parser.add_argument("--logins", type=int, metavar="N", help="logins of the soak [100000; quick 10000]")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="DIR",
+        help="compare decisions a second with those of another checkout, such as a git worktree of the commit before",
+    )
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; rougher numbers")
     parser.add_argument("--tenants", type=int, metavar="N", help="warm tenants of the memory measure [2000; quick 100]")
     parser.add_argument("--own-client", action="store_true", help="load with our own client even if h2load is there")
@@ -56,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
         names.append("fairness")
     if args.soak and "soak" not in names:
         names.append("soak")
+    if args.against is not None and "against" not in names:
+        names.append("against")
     names = names or [name for name in benchmark.MEASURES if name not in benchmark.ASKED_FOR]
     unknown = [name for name in names if name not in benchmark.MEASURES]
     tenants = args.tenants if args.tenants is not None else 100 if args.quick else 2000
@@ -78,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
             logins=logins,
             own_client=args.own_client,
             cpus=args.cpus,
+            against=args.against,
             progress=progress,
         )
     finally:
