@@ -190,6 +190,56 @@ class TestWhatResumesWhere:
         assert [row[1] for row in verdicts(decision)] == ["completed", "skipped"]
 
 
+EFFECTS = (
+    "api.id_token.set_custom_claim('https://a.example/x', 'first')\n    api.transaction.set_metadata('n', 1)",
+    "api.user.set_app_metadata('seen', event.transaction.metadata.get('n'))\n    api.access_token.add_scope('read')",
+    "api.id_token.set_custom_claim('https://a.example/x', event.transaction.metadata.get('n'))\n"
+    "    api.transaction.set_metadata('n', 2)\n    api.access_token.remove_scope('read')",
+    "api.user.set_app_metadata('last', event.transaction.metadata.get('n'))\n    api.access_token.add_scope('write')",
+)
+PAUSES = {
+    "challenge": "def on_execute_post_login(event, api):\n    api.authentication.challenge_with({'type': 'otp'})\n",
+    "redirect": (
+        "def on_execute_post_login(event, api):\n    api.redirect.send_user_to('https://a.example/')\n\n"
+        "def on_continue_post_login(event, api):\n    pass\n"
+    ),
+    "form": (
+        "def on_execute_post_login(event, api):\n    api.prompt.render('ap_1')\n\n"
+        "def on_continue_post_login(event, api):\n    pass\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("pause", PAUSES)
+def test_a_flow_in_pieces_does_what_it_does_in_one(daemon: Daemon, pause: str) -> None:
+    """Wherever a flow waits, and if it waits everywhere, its side effects are those of the flow that never waits."""
+    sources = [f"def on_execute_post_login(event, api):\n    {body}\n" for body in EFFECTS]
+    places = [(at,) for at in range(len(sources) + 1)] + [(0, 2, 4)]
+    names = [f"{pause}-{number}" for number in range(len(places))]
+    tenants = [tenant(f"{pause}-whole", *sources)]
+    for split, places_of in zip(names, places, strict=True):
+        pieces = list(sources)
+        for at in sorted(places_of, reverse=True):
+            pieces.insert(at, PAUSES[pause])
+        tenants.append(tenant(split, *pieces))
+    daemon.publish(*tenants)
+    whole = daemon.call(tenants[0].flow.tenant, event())
+    assert whole.outcome == ALLOW
+    assert claims(whole) == {"x": 1}
+    for split, places_of in zip(names, places, strict=True):
+        decision = daemon.call(split, event())
+        waits = 0
+        while decision.outcome == SUSPEND:
+            waits += 1
+            assert not decision.HasField("side_effects")
+            completed = [OTP] if pause == "challenge" else []
+            decision = daemon.resume(split, event("otp"), decision.suspension.continuation, completed)
+        assert decision.outcome == ALLOW
+        assert decision.side_effects == whole.side_effects
+        # A factor that was presented once satisfies the later challenges.
+        assert waits == (1 if pause == "challenge" else len(places_of))
+
+
 def test_the_command_line_goes_on_with_its_own_answer(daemon: Daemon, name: str, tmp_path: Path) -> None:
     """`execute` saves an answer, and `execute --continuation` goes on with it: from the file, and from its token."""
     daemon.publish(tenant(name, CHALLENGE, AFTER))
