@@ -162,6 +162,13 @@ def test_every_template_has_cases() -> None:
         assert len(set(ends)) >= 2, name
 
 
+def test_every_call_of_the_api_has_a_case() -> None:
+    """A call that is added to the surface table comes with a login in which an action makes it."""
+    made = "".join(source for case in LOGINS for source in case.tenant.sources.values())
+    missing = [call.op for call in surface.SURFACE if f"{call.group}.{call.name}(" not in made]
+    assert missing == []
+
+
 def test_there_are_cases() -> None:
     """The runner found its files: an empty folder cannot pass for a green one."""
     assert len(CORE) >= 40
