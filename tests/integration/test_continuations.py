@@ -239,6 +239,29 @@ class TestAnyReplica:
         assert refusal(second, "acme", event("otp"), used, [OTP]).reason == "CONTINUATION_USED"
         assert second.resume("acme", event("otp"), good, [OTP]).outcome == ALLOW
 
+    def test_a_daemon_that_dies_in_the_middle_takes_no_login_along(self, serve: Serve, tmp_path: Path) -> None:
+        """Its claim keeps others out until it lapses, half a minute after the call's deadline; then any goes on."""
+        flags = keys_file(tmp_path)
+        first = serve("--sandbox-action-timeout-ms", "5000", *flags)
+        first.publish(tenant("acme", CHALLENGE, LOOP, timeout_ms=1000))
+        good = suspended(first)
+        call = first.begin_resuming("acme", event("otp"), good, [OTP])
+        first.running_worker()
+        os.kill(first.process.pid, signal.SIGKILL)
+        with pytest.raises(Refused):
+            result(call)
+        first.wait()
+        second = serve(*flags, store=first.path)
+        assert refusal(second, "acme", event("otp"), good, [OTP]).reason == "CONTINUATION_USED"
+        with sqlite3.connect(first.path) as connection:
+            ((until_ms,),) = connection.execute("SELECT claimed_until_ms FROM continuations").fetchall()
+            assert 0 < until_ms / 1000 - time.time() < 37
+            # Instead of waiting for it.
+            connection.execute("UPDATE continuations SET claimed_until_ms = 1")
+        connection.close()
+        decision = second.resume("acme", event("otp"), good, [OTP])
+        assert [row[1] for row in verdicts(decision)] == ["completed", "timed_out"]
+
     def test_keys_rotate(self, serve: Serve, tmp_path: Path) -> None:
         """A new key seals, the old one still opens; without it a token is refused with the id of the missing key."""
         old, new = keys.generate(), keys.generate()
