@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from runtime.core import challenges, effects, mfa, policy
+from runtime.core import challenges, effects, mfa, policy, trace
 from runtime.core.model import (
     Access,
     Command,
@@ -19,9 +19,7 @@ from runtime.core.model import (
     Effects,
     Execution,
     Facts,
-    Multifactor,
     OnError,
-    Policy,
     Settings,
     Suspension,
     Verdict,
@@ -145,7 +143,7 @@ class Fold:
             self.asked.append((action, op, "deny with a code of its own"))
         elif op in challenges.OPS or op in INTERACTIONS:
             self.suspended = True
-            self.asked.append((action, op, _waits_for(command)))
+            self.asked.append((action, op, trace.waits_for(command)))
         elif op not in CACHE:
             self._effect(action, op, args)
 
@@ -198,6 +196,9 @@ class Fold:
         winner = policy.merge(self.requests, settings.merge) if self.requests else None
         multifactor = mfa.resolve(winner, bool(self.failed), settings, facts)
         required = multifactor is not None and multifactor.provider != "none"
+        contributions: tuple[Contribution, ...] = ()
+        if multifactor is not None or self.asked:
+            contributions = trace.of_decided(self.asked, self.failed, winner, multifactor, settings)
         return Decision(
             "mfa_required" if required else "allow",
             multifactor,
@@ -208,20 +209,13 @@ class Fold:
             self.access_token_claims,
             bool(self.reasons),
             tuple(self.reasons),
-            self._contributions(winner, multifactor, settings) if multifactor is not None or self.asked else (),
+            contributions,
             executions,
             self.effects,
         )
 
     def _denied(self, executions: tuple[Execution, ...]) -> Decision:
         # Metadata survives a denial, multifactor and claims do not. Source: MFA semantics, section 14, row 13.
-        trace = [
-            Contribution(action, op, at == self.denied_by, what) for at, (action, op, what) in enumerate(self.asked)
-        ]
-        trace += [
-            Contribution(action, op, False, f"{count} dropped, the login is denied")
-            for (action, op), count in _claims(executions).items()
-        ]
         return Decision(
             "deny",
             None,
@@ -232,7 +226,7 @@ class Fold:
             {},
             bool(self.reasons),
             tuple(self.reasons),
-            tuple(trace),
+            trace.of_denied(self.asked, self.denied_by, _claims(executions)),
             executions,
             effects.of_denied(self.effects),
         )
@@ -248,11 +242,6 @@ class Fold:
     def _waiting(self, executions: tuple[Execution, ...], suspension: Suspension) -> Decision:
         """Nothing is decided before the user is back, so nothing takes effect: the flow's last decision has it all."""
         last = sum(command.op in OPINIONS for command in executions[-1].commands)
-        first = len(self.asked) - last
-        trace = [
-            Contribution(action, op, at >= first and op != "multifactor.enable", what)
-            for at, (action, op, what) in enumerate(self.asked)
-        ]
         return Decision(
             "suspend",
             None,
@@ -263,7 +252,7 @@ class Fold:
             {},
             bool(self.reasons),
             tuple(self.reasons),
-            tuple(trace),
+            trace.of_waiting(self.asked, len(self.asked) - last),
             executions,
             None,
             suspension,
@@ -275,12 +264,6 @@ class Fold:
         It also is what a failed action under `require_mfa` counts as, before or after it: a challenge that really
         happened. Source: reference, 2.3, rule 9, and 3.3.
         """
-        trace = [
-            Contribution(action, op, op in challenges.OPS or at in self.failed, what)
-            for at, (action, op, what) in enumerate(self.asked)
-        ]
-        action = next((action for action, op, _ in reversed(self.asked) if op in challenges.OPS), "")
-        trace.append(Contribution(action, "mfa.completed", True, f"completed {', '.join(completed)}"))
         return Decision(
             "allow",
             None,
@@ -291,30 +274,10 @@ class Fold:
             self.access_token_claims,
             bool(self.reasons),
             tuple(self.reasons),
-            tuple(trace),
+            trace.of_completed(self.asked, self.failed, completed),
             executions,
             self.effects,
         )
-
-    def _contributions(
-        self, winner: policy.Request | None, multifactor: Multifactor | None, settings: Settings
-    ) -> tuple[Contribution, ...]:
-        if multifactor is None:
-            return tuple([Contribution(action, op, False, what) for action, op, what in self.asked])
-        origin = multifactor.origin
-        chosen = winner.position if winner is not None and origin == "action" else -1
-        trace = [
-            # Every failure that requires a factor is honoured whenever there is one, whoever chose the provider.
-            Contribution(action, op, at == chosen or at in self.failed, what)
-            for at, (action, op, what) in enumerate(self.asked)
-        ]
-        if origin == "policy":
-            named = multifactor.ignore_remembered_browser or settings.policy is Policy.ALWAYS
-            op = f"policy.{settings.policy.value}" if named else "policy.step_up"
-            trace.append(Contribution("", op, True, "require any"))
-        if not multifactor.factors and multifactor.provider != "none":
-            trace.append(Contribution("", "mfa.factors", False, "no factor can be offered, the login cannot complete"))
-        return tuple(trace)
 
 
 def _claims(executions: Iterable[Execution]) -> dict[tuple[str, str], int]:
@@ -329,15 +292,6 @@ def _claims(executions: Iterable[Execution]) -> dict[tuple[str, str], int]:
         if ends_flow(execution):
             break
     return counts
-
-
-def _waits_for(command: Command) -> str:
-    if command.op == "redirect.send_user_to":
-        return "send the user elsewhere"
-    if command.op == "prompt.render":
-        return "show a form"
-    ask = challenges.read(command)
-    return f"{ask.kind} {' or '.join(dict.fromkeys([factor.type for factor in ask.factors]))}"
 
 
 def _begun(executions: Sequence[Execution]) -> Sequence[Execution]:
