@@ -57,13 +57,21 @@ FACTOR_TYPES: Final = _numbers(pb.FactorType, "FACTOR_TYPE_", TYPES)
 
 FACTS: Final[dict[str, Callable[[event_pb2.PostLoginEvent], Any]]] = {
     "protocol": lambda e: e.transaction.protocol if e.transaction.HasField("protocol") else None,
-    "prompt": lambda e: tuple(e.transaction.prompt),
+    "prompt": lambda e: _prompt(e),
     "acr_values": lambda e: tuple(e.transaction.acr_values),
     "risk_confidence": lambda e: e.authentication.risk_assessment.confidence or None,
     "enrolled": lambda e: _enrolled(e),
     "email_verified": lambda e: e.user.email_verified,
 }
 """How each member of `Facts` is read from an event."""
+
+
+def _prompt(event: event_pb2.PostLoginEvent) -> tuple[str, ...]:
+    """Return the transaction's instructions and the request's own, since actions may ask for either."""
+    query = event.request.query.fields
+    # A look-up of what is not there would add it.
+    said = query["prompt"].string_value if "prompt" in query else ""
+    return (*event.transaction.prompt, *said.split())
 
 
 def _enrolled(event: event_pb2.PostLoginEvent) -> tuple[str, ...] | None:

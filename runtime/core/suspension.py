@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import unquote_plus, urlencode, urlsplit
+from urllib.parse import unquote_plus, urlencode
 
 from runtime.core import challenges, policy
 from runtime.core.aggregate import DENIALS, INTERACTIONS
@@ -101,6 +101,7 @@ def _with_query(url: str, query: dict[str, Any]) -> str:
     """Set members of a URL's query; same-named ones go, and the others keep their spelling."""
     if not query:
         return url
-    parts = urlsplit(url)
-    kept = [text for text in parts.query.split("&") if text and unquote_plus(text.partition("=")[0]) not in query]
-    return parts._replace(query="&".join([*kept, urlencode(query)])).geturl()
+    rest, hash_sign, fragment = url.partition("#")
+    page, _, text = rest.partition("?")
+    kept = [member for member in text.split("&") if member and unquote_plus(member.partition("=")[0]) not in query]
+    return f"{page}?{'&'.join([*kept, urlencode(query)])}{hash_sign}{fragment}"

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 from vestibule.v1 import decision_pb2 as pb
-from vestibule.v1 import runtime_service_pb2
+from vestibule.v1 import event_pb2, runtime_service_pb2
 
 from runtime import codec
 from runtime.answers import Answers
@@ -123,6 +123,28 @@ def test_every_factor_type_has_a_number() -> None:
     numbers = set(pb.FactorType.values()) - {pb.FACTOR_TYPE_UNSPECIFIED}
     assert set(codec.FACTOR_TYPES) == set(TYPES)
     assert set(codec.FACTOR_TYPES.values()) == numbers
+
+
+@pytest.mark.parametrize(
+    ("transaction", "query", "wanted"),
+    [
+        ((), {}, ()),
+        (("none",), {}, ("none",)),
+        ((), {"prompt": "none"}, ("none",)),
+        (("login",), {"prompt": "consent  none", "state": "x"}, ("login", "consent", "none")),
+        ((), {"prompt": ["none"]}, ()),
+    ],
+)
+def test_a_silent_login_is_one_however_the_event_says_so(
+    transaction: tuple[str, ...], query: dict[str, Any], wanted: tuple[str, ...]
+) -> None:
+    """What `api.redirect.can_redirect` reads of the request counts for the daemon as well."""
+    event = event_pb2.PostLoginEvent()
+    event.transaction.prompt.extend(transaction)
+    event.request.query.update(query)
+    reader = codec.EventReader(event.SerializeToString())
+    assert reader.prompt == wanted
+    assert reader.read == {"prompt"}
 
 
 def test_an_answer_of_a_suspended_flow_is_not_remembered() -> None:

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from runtime.core import challenges
@@ -25,7 +27,8 @@ from runtime.core.model import (
 )
 from runtime.core.remembered import PAPE_MULTI_FACTOR
 from runtime.core.resolution import Failure, Gateway
-from runtime.core.suspension import OPS, suspends
+from runtime.core.suspension import OPS, pending, suspends
+from sandbox import surface
 from tests.flow_walk import (
     GATEWAY,
     REVISION,
@@ -246,6 +249,39 @@ def test_a_challenge_is_met_or_the_login_is_refused(
         if commands:
             assert last.outcome == "allow"
             assert last.multifactor is None
+
+
+url_parts = st.text(st.sampled_from("abc/%41&=;?.~+[]@:"), max_size=12)
+queries = st.dictionaries(
+    st.sampled_from(["a", "A", "b c", "\u00fc", "a[]", "&="]), st.text(max_size=5) | st.booleans()
+)
+
+
+@calm
+@given(url_parts, url_parts, st.none() | st.text(st.sampled_from("ab?#&"), max_size=5), queries)
+def test_a_redirect_has_the_query_of_the_call(
+    path: str, text: str, fragment: str | None, query: dict[str, Any]
+) -> None:
+    """Whatever the table lets an action say: its members are there once, and the rest of the address is as it was."""
+    url = f"https://e.example/{path.replace('?', '')}?{text}" + ("" if fragment is None else f"#{fragment}")
+    try:
+        args = surface.validate("redirect.send_user_to", {"url": url, "query": query})
+    except surface.CommandError:
+        assume(False)
+    said = Execution("a", REVISION, OnError.DENY, Verdict.COMPLETED, (Command("redirect.send_user_to", args),))
+    found = pending([said], (), Settings(), EventFacts(), GATEWAY)
+    assert isinstance(found, Suspension)
+    if not query:
+        assert found.url == url
+        return
+    address, _, after = found.url.partition("#")
+    page, _, members = address.partition("?")
+    assert (page, after) == (url.partition("#")[0].partition("?")[0], fragment or "")
+    pairs = parse_qsl(members, keep_blank_values=True)
+    assert [pair for pair in pairs if pair[0] in query] == list(args["query"].items())
+    assert [pair for pair in pairs if pair[0] not in query] == [
+        pair for pair in parse_qsl(text, keep_blank_values=True) if pair[0] not in query
+    ]
 
 
 ended = st.builds(
