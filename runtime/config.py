@@ -107,6 +107,12 @@ class PoolConfig:
     queue_per_tenant: int = _setting(64, Int(0, 65_536), "Logins of one tenant that may wait for a worker.")
     queue_wait_ms: int = _setting(1000, Int(0, 60_000), "How long a login may wait for a worker.")
     idle_s: float = _setting(300.0, Float(0.1, 604_800), "Idle time after which a tenant's worker is let go.")
+    long_run_share: float = _setting(
+        0.05,
+        Float(0, 1),
+        "Share of all processors that one tenant may spend in executions of more than some milliseconds; beyond it, "
+        "and while others log in, it is kept to one half of the processors. 0: nobody is.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,9 @@ class StepRunner:
         self._grace_ns = sandbox.kill_grace_ms * 1_000_000
         self._output_bytes = sandbox.output_bytes
         self._queue_wait_s = config.pool.queue_wait_ms / 1000
-        self.watchdog = Watchdog(asyncio.get_running_loop(), self._grace_ns, COMPILE_BUDGET_NS, TEARDOWN_BUDGET_NS)
+        self.watchdog = Watchdog(
+            asyncio.get_running_loop(), self._grace_ns, COMPILE_BUDGET_NS, TEARDOWN_BUDGET_NS, pool.runs_long
+        )
         self._orphans: set[asyncio.Task[None]] = set()
         self._nonces: list[int] = []
         self._aftermath = Aftermath(log, sandbox.output_bytes)

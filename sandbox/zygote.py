@@ -138,6 +138,8 @@ class _Zygote:
         self._ids: dict[int, int] = {}  # process id -> worker id
         self._lockdowns: dict[bytes, Lockdown] = {}
         self._fillers: list[object] = []
+        self._cpus = os.sched_getaffinity(0)
+        self._placed = False
         self._wake_fd, self._wake_write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def serve(self) -> NoReturn:
@@ -182,6 +184,8 @@ class _Zygote:
                 self._spawn(request.spawn, fds)
             elif request.HasField("kill"):
                 self._kill(request.kill.id)
+            elif request.HasField("place"):
+                self._place(request.place.id, request.place.cpus)
         except DecodeError:
             # The daemon is trusted: this is a difference of versions, and no worker can come of it.
             os._exit(EXIT_FAILED)
@@ -245,6 +249,8 @@ class _Zygote:
             # A worker that wakes does not push aside the daemon that woke it, which has other logins to send on their
             # way; measured, up to a fifth more decisions with eight in flight, and nothing lost with two.
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+            if self._placed:
+                os.sched_setaffinity(0, self._cpus)
             layers = [*self._layers, *lockdown.take_on(socket_fd, self._pid, size)]
             if self_test:
                 selftest.run(self_test, WORKER_FD)
@@ -259,6 +265,16 @@ class _Zygote:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                 return
+
+    def _place(self, worker_id: int, cpus: Sequence[int]) -> None:
+        pid = next((pid for pid, known in self._ids.items() if known == worker_id), None) if worker_id else 0
+        if pid is None:
+            return
+        # A processor may have gone meanwhile, and the worker too: then it stays where it is.
+        with contextlib.suppress(OSError, ValueError):
+            os.sched_setaffinity(pid, cpus)
+            if pid == 0:
+                self._placed = set(cpus) != self._cpus
 
     def _reap(self) -> None:
         while self._ids:

@@ -6,7 +6,7 @@ import asyncio
 import mmap
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vestibule.worker.v1 import worker_pb2
@@ -82,6 +82,7 @@ class FakeZygote:
         self.failures: list[Exception] = []
         self.started = 0
         self.killed: list[int] = []
+        self.placed: dict[int, tuple[int, ...]] = {}
         self.on_exit: Callable[[int, int], None] = _ignore
 
     def make(self, on_exit: Callable[[int, int], None], on_death: Callable[[str], None]) -> FakeZygote:
@@ -92,6 +93,10 @@ class FakeZygote:
     async def kill(self, worker: FakeSpawned) -> None:
         """Note the kill."""
         self.killed.append(worker.id)
+
+    async def place(self, worker_id: int, cpus: Sequence[int]) -> None:
+        """Note where the worker, or the zygote, is to run."""
+        self.placed[worker_id] = tuple(cpus)
 
     async def close(self) -> None:
         """Nothing to stop."""
@@ -106,7 +111,7 @@ class FakeZygote:
         await asyncio.sleep(0)
         if self.failures:
             raise self.failures.pop(0)
-        spawned = FakeSpawned(len(self.spawned), self.killed)
+        spawned = FakeSpawned(len(self.spawned) + 1, self.killed)
         self.spawned.append(spawned)
         ready = worker_pb2.Ready(layers=[worker_pb2.Layer(name=name, active=True) for name in self.layers])
         spawned.say(ready.SerializeToString())

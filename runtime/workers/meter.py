@@ -34,6 +34,11 @@ class Meter:
         self.read_ns = time.monotonic_ns()
         """When it was read last, by CLOCK_MONOTONIC."""
 
+    @property
+    def seen_s(self) -> float:
+        """Return what its clock stood at when it was read last."""
+        return self._seen_s
+
     def read(self) -> bool:
         """Count what was spent since the last reading; False when the process is gone and took its clock along."""
         now_s = self._now()

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import worker_pb2
@@ -45,6 +45,9 @@ class ForkServer(Protocol):
 
     async def kill(self, worker: SpawnedWorker) -> None:
         """Kill a worker that the daemon itself may not signal."""
+
+    async def place(self, worker_id: int, cpus: Sequence[int]) -> None:
+        """Keep a worker to some of the processors; id 0 means itself, but not what it forks."""
 
     async def close(self) -> None:
         """Stop it and with it every worker."""
@@ -94,7 +97,8 @@ class Nursery:
         self._awaiting_exit: dict[int, Worker] = {}
         # Exits that were reported in the same breath as the fork, before anybody knew the worker.
         self._early_exits: dict[int, int] = {}
-        self._kills: set[asyncio.Task[None]] = set()
+        self._requests: set[asyncio.Task[None]] = set()
+        self._forks_on: Sequence[int] = ()
         self._closed = False
         self.layers: tuple[LayerReport, ...] = ()
 
@@ -159,13 +163,32 @@ class Nursery:
                 if self._zygote is not None:
                     self._log.info("zygote.restarted")
                 self._zygote = zygote
+                if self._forks_on:
+                    await zygote.place(0, self._forks_on)
             return zygote
 
+    def place(self, worker: Worker, cpus: Sequence[int]) -> None:
+        """Keep a worker to some of the processors, from about now on."""
+        if self._zygote is not None:
+            self._request(self._zygote.place(worker.id, cpus))
+
+    def fork_on(self, cpus: Sequence[int]) -> None:
+        """Make workers on some of the processors; once made, they may run on all."""
+        if self._zygote is not None and cpus != self._forks_on:
+            self._request(self._zygote.place(0, cpus))
+        self._forks_on = cpus
+
     def _kill_by_zygote(self, spawned: SpawnedWorker) -> None:
-        if self._zygote is not None and not self._closed:
-            task = asyncio.get_running_loop().create_task(self._zygote.kill(spawned))
-            self._kills.add(task)
-            task.add_done_callback(self._kills.discard)
+        if self._zygote is not None:
+            self._request(self._zygote.kill(spawned))
+
+    def _request(self, request: Coroutine[Any, Any, None]) -> None:
+        if self._closed:
+            request.close()
+            return
+        task = asyncio.get_running_loop().create_task(request)
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
 
     def _check_layers(self, worker: Worker, frame: bytes) -> None:
         try:

@@ -8,12 +8,14 @@ tenant that first leases it and belongs to it until it dies.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import OrderedDict, deque
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, WorkerStartError
 from runtime.metrics import KillReason
+from runtime.workers.lane import Lane
 from runtime.workers.meter import Meter
 from runtime.workers.nursery import Nursery
 from runtime.workers.stock import Stock
@@ -68,6 +70,8 @@ class Pool:
         self._closed = False
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lane = Lane(sorted(os.sched_getaffinity(0)), config.pool.long_run_share)
+        self._forks_aside = False
         self.busy = 0
         self.prime: Callable[[Worker], Awaitable[None]] | None = None
         """Loads a bound worker with its tenant's sources before it is needed; set by the flow runner."""
@@ -186,6 +190,10 @@ class Pool:
     def _lease(self, worker: Worker, slot: _Slot) -> Worker:
         worker.leased = True
         self.busy += 1
+        lane = self._lane
+        lane.arrived(slot.tenant)
+        if lane.held or worker.aside:
+            self._place(worker)
         if self._one_login:
             # Its successor is forked and loaded while this login runs.
             self._loop.call_soon(self._successor, slot.tenant)
@@ -286,6 +294,7 @@ class Pool:
         self._bind(worker, slot)
         worker.leased = True
         self.busy += 1
+        self._place(worker)
         task = self._loop.create_task(self._prime(worker, slot))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -305,6 +314,36 @@ class Pool:
             worker.leased = False
             self.busy -= 1
             self._hand_over(worker)
+
+    # -- the side lane ---------------------------------------------------------------------------------------------
+
+    def runs_long(self, worker: Worker, now_ns: int) -> None:
+        """Count what a worker takes of the processor that has not answered for some milliseconds; see `Lane`."""
+        meter, tenant = worker.meter, worker.tenant
+        if meter is None or tenant is None or not self._lane.open:
+            return
+        first_look = meter.read_ns < worker.sent_ns
+        before_s = meter.seen_s
+        # What the first look finds may be that of many short executions before, which are nobody's concern.
+        if meter.read() and not first_look and self._lane.spent(tenant, meter.seen_s - before_s, now_ns / 1e9):
+            self._log.warning("tenant.set_aside", tenant=tenant, share=self._settings.long_run_share)
+        self._place(worker)
+
+    def _place(self, worker: Worker) -> None:
+        """Send a worker where its tenant is to run now."""
+        aside = self._lane.holds(worker.tenant or "", self._loop.time())
+        if aside != worker.aside:
+            worker.aside = aside
+            self._nursery.place(worker, self._lane.cpus if aside else self._lane.everywhere)
+            self._fork_aside()
+
+    def _fork_aside(self) -> None:
+        """Make workers in the lane as long as it is taken: most of them replace those of its tenants."""
+        held = self._lane.held
+        self._metrics.tenants_aside(held)
+        if bool(held) != self._forks_aside:
+            self._forks_aside = not self._forks_aside
+            self._nursery.fork_on(self._lane.cpus if held else self._lane.everywhere)
 
     # -- room ------------------------------------------------------------------------------------------------------
 
@@ -343,6 +382,8 @@ class Pool:
     def _sweep(self) -> None:
         """Read the meters of those who ran; let go of workers whose tenants have not logged in for a while."""
         self._nursery.read_meters()
+        self._lane.settle(self._loop.time())
+        self._fork_aside()
         before_s = self._loop.time() - self._settings.idle_s
         for worker in list(self._idle):
             if worker.idle_since_s > before_s:

@@ -14,6 +14,7 @@ from sandbox.journal import Phase
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from runtime.workers.worker import Worker
 
@@ -28,12 +29,24 @@ class Watchdog:
     """Looks at every running worker each few milliseconds, and only while one runs; at a limit, once it is due."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, grace_ns: int, compile_budget_ns: int, teardown_budget_ns: int
+        self,
+        loop: asyncio.AbstractEventLoop,
+        grace_ns: int,
+        compile_budget_ns: int,
+        teardown_budget_ns: int,
+        on_long: Callable[[Worker, int], None],
     ) -> None:
+        """Prepare; nothing ticks while nothing runs.
+
+        Args:
+            on_long: called at each tick with a worker whose question is older than a tick, and the time by
+                CLOCK_MONOTONIC. An everyday action takes less than a millisecond.
+        """
         self._loop = loop
         self._grace_ns = grace_ns
         self._compile_ns = compile_budget_ns
         self._teardown_ns = teardown_budget_ns
+        self._on_long = on_long
         self._running: dict[Worker, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -61,6 +74,8 @@ class Watchdog:
                 continue
             if now_ns >= worker.check_at_ns:
                 self._look(worker, now_ns)
+            if now_ns - worker.sent_ns >= _TICK_NS and worker.state is State.RUNNING:
+                self._on_long(worker, now_ns)
             if worker.check_at_ns < next_ns and worker.state is State.RUNNING:
                 next_ns = worker.check_at_ns
         if self._running:

@@ -62,6 +62,7 @@ class Worker:
         "_reader_on",
         "_unsent",
         "_view",
+        "aside",
         "check_at_ns",
         "executions",
         "hard_at_ns",
@@ -119,6 +120,8 @@ class Worker:
         self.kill_reason: KillReason | None = None
         self.last_entry: journal.Entry | None = None
         self.leased = False
+        self.aside = False
+        """It was asked to keep to the side lane."""
         self.meter: Meter | None = None
         """Its processor time, once it is bound to who pays for it."""
         loop.add_reader(self._fd, self._on_readable)

@@ -224,6 +224,11 @@ class Zygote:
             with contextlib.suppress(WorkerStartError):
                 await self._send(zygote_pb2.ZygoteRequest(kill=zygote_pb2.Kill(id=worker.id)))
 
+    async def place(self, worker_id: int, cpus: Sequence[int]) -> None:
+        """Keep a worker to some of the processors; id 0 means the zygote, but none of the workers that it forks."""
+        with contextlib.suppress(WorkerStartError):
+            await self._send(zygote_pb2.ZygoteRequest(place=zygote_pb2.Place(id=worker_id, cpus=cpus)))
+
     async def close(self) -> None:
         """Stop it, and with it every worker; wait until it is gone. Twice is fine."""
         self._closing = True

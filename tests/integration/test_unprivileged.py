@@ -1,11 +1,14 @@
 """The daemon as root, as an ordinary user, and where the host allows no namespaces: held, serving, and gone cleanly."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -126,6 +129,69 @@ def right(daemon: Daemon) -> None:
     for event, outcome in ((ADA, MFA), (BOB, ALLOW)):
         decision = daemon.call("acme", event)
         assert (decision.outcome, decision.degraded) == (outcome, False)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no second half")
+@pytest.mark.parametrize("who", AS)
+def test_a_tenant_that_runs_on_and_on_keeps_to_half_of_the_processors(place: Path, who: str) -> None:
+    """While others log in, and only then: its workers, and the making of new ones, leave half of the processors free;
+    the others' workers are where they were. No privilege is needed for it, nor to undo it."""
+    uid, refused = AS[who]
+    given_to(place, uid)
+    everywhere = sorted(os.sched_getaffinity(0))
+    aside = set(everywhere[(len(everywhere) + 1) // 2 :])
+    with served(place, "--pool-long-run-share", "0.005", launcher=launcher(uid, refused)) as daemon:
+        daemon.publish(tenant("acme", GATE), tenant("loops", LOOP, timeout_ms=1000))
+        with logging_in(daemon):
+            until(lambda: daemon.metric("vestibule_executions_total", verdict="completed") > 0, "acme's first login")
+            call = daemon.begin("loops")
+            running = daemon.running_worker()
+            until(lambda: os.sched_getaffinity(running.pid) == aside, "the loop is set aside")
+            assert daemon.metric("vestibule_tenants_aside") == 1
+            zygote, workers = daemon.tree()
+            until(lambda: os.sched_getaffinity(zygote.pid) == aside, "workers are made aside")
+            running.kill()
+            call.result()
+            # It was killed, so that a blank worker takes its place, and a new one that of the blank one.
+            call = daemon.begin("loops")
+            another = daemon.running_worker(running)
+            until(lambda: os.sched_getaffinity(another.pid) == aside, "its next worker is set aside")
+            until(lambda: {one.pid for one in daemon.workers()} - {one.pid for one in workers}, "a new blank worker")
+            others = [one for one in daemon.workers() if one.pid != another.pid]
+            until(lambda: all(os.sched_getaffinity(one.pid) == set(everywhere) for one in others), "the others stay")
+            call.result()
+        assert [event["tenant"] for event in daemon.events("tenant.set_aside")] == ["loops"]
+        # Nobody else logs in any more, so that nobody is disturbed.
+        until(lambda: roams(daemon, set(everywhere)), "alone, it has every processor")
+        until(lambda: daemon.metric("vestibule_tenants_aside") == 0, "nobody is set aside")
+        until(lambda: os.sched_getaffinity(daemon.tree()[0].pid) == set(everywhere), "workers are made everywhere")
+
+
+@contextlib.contextmanager
+def logging_in(daemon: Daemon) -> Iterator[None]:
+    """Let a quiet tenant log in every few milliseconds meanwhile."""
+    over = threading.Event()
+
+    def log_in() -> None:
+        while not over.wait(0.05):
+            daemon.call("acme")
+
+    with ThreadPoolExecutor(1) as pool:
+        logins = pool.submit(log_in)
+        try:
+            yield
+        finally:
+            over.set()
+        logins.result()
+
+
+def roams(daemon: Daemon, everywhere: set[int]) -> bool:
+    """Let the loop run once more, and say where it may."""
+    call = daemon.begin("loops")
+    running = daemon.running_worker()
+    found = os.sched_getaffinity(running.pid)
+    call.result()
+    return found == everywhere
 
 
 def run(place: Path, who: tuple[int, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -33,7 +35,7 @@ def config(**pool: Any) -> Config:
 async def start(settings: Config, zygote: FakeZygote | None = None) -> Harness:
     zygote = zygote or FakeZygote()
     logger = log.build(LogConfig(level="error"))
-    pool = Pool(settings, zygote.make, Metrics(""), logger)  # type: ignore[arg-type]
+    pool = Pool(settings, zygote.make, Metrics(""), logger)  # type: ignore[arg-type]  # a stand-in for a zygote
     await pool.start()
     await settle()
     return Harness(pool, zygote)
@@ -263,7 +265,7 @@ async def test_a_worker_that_speaks_out_of_turn_is_killed() -> None:
     worker = h.pool.lease_nowait("acme")
     assert worker is not None
     h.pool.release(worker)
-    h.zygote.spawned[worker.id].say(b"hello")
+    next(one for one in h.zygote.spawned if one.id == worker.id).say(b"hello")
     await settle()
     assert worker.state is State.DEAD
     assert worker.kill_reason is KillReason.VIOLATION
@@ -281,4 +283,90 @@ async def test_idle_workers_are_let_go() -> None:
     await asyncio.sleep(0.01)
     h.pool._sweep()
     assert worker.state is State.DEAD
+    await h.pool.close()
+
+
+class Clock:
+    """A meter whose worker spends a tenth of a second of processor time between two looks."""
+
+    read_ns = 0
+    seen_s = 0.0
+
+    def read(self) -> bool:
+        self.read_ns = time.monotonic_ns()
+        self.seen_s += 0.1
+        return True
+
+    def close(self, _since_ns: int) -> None: ...
+
+
+async def test_the_workers_of_a_tenant_that_runs_on_and_on_are_placed_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the tick at which it has spent too much: the running one at once, the others when they are leased or bound;
+    what the first look at an execution finds was spent before it, and does not count. Nobody else is moved."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2, 3})
+    h = await start(config(blank_workers=4, workers_per_tenant=3, long_run_share=0.01))
+    quiet = h.pool.lease_nowait("quiet")
+    runner, idle = h.pool.lease_nowait("busy"), h.pool.lease_nowait("busy")
+    assert quiet is not None
+    assert runner is not None
+    assert idle is not None
+    h.pool.release(idle)
+    runner.meter = Clock()  # type: ignore[assignment]  # a stand-in for a clock
+    runner.sent_ns = time.monotonic_ns()
+    runner.meter.read_ns = runner.sent_ns - 1
+    h.pool.runs_long(runner, time.monotonic_ns())
+    assert not runner.aside
+    h.pool.runs_long(runner, time.monotonic_ns())
+    assert runner.aside
+    await settle()
+    # The zygote makes their successors there too; it goes by the number 0.
+    assert h.zygote.placed == {runner.id: (2, 3), 0: (2, 3)}
+    assert h.pool.lease_nowait("busy") is idle
+    bound = await h.pool.lease("busy", 1)
+    await settle()
+    assert h.zygote.placed == dict.fromkeys((0, runner.id, idle.id, bound.id), (2, 3))
+    h.pool.release(quiet)
+    assert h.pool.lease_nowait("quiet") is quiet
+    assert not quiet.aside
+    await h.pool.close()
+
+
+async def test_a_worker_placed_aside_comes_back_when_its_tenant_has_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked to at its next lease; workers are made everywhere again at the next sweep."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+    h = await start(config(long_run_share=0.01))
+    quiet, runner = h.pool.lease_nowait("quiet"), h.pool.lease_nowait("busy")
+    assert quiet is not None
+    assert runner is not None
+    runner.meter = Clock()  # type: ignore[assignment]  # a stand-in for a clock
+    h.pool.runs_long(runner, time.monotonic_ns())
+    assert runner.aside
+    h.pool.release(runner)
+    now_s = time.monotonic()
+    with monkeypatch.context() as later:
+        later.setattr(h.pool._loop, "time", lambda: now_s + 100)
+        h.pool._sweep()
+    assert h.pool.lease_nowait("busy") is runner
+    assert not runner.aside
+    await settle()
+    assert h.zygote.placed == {runner.id: (0, 1), 0: (0, 1)}
+    await h.pool.close()
+
+
+async def test_a_new_zygote_is_placed_as_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes its first worker where the lane says."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+    h = await start(config(long_run_share=0.01))
+    assert h.pool.lease_nowait("quiet") is not None
+    runner = h.pool.lease_nowait("busy")
+    assert runner is not None
+    runner.meter = Clock()  # type: ignore[assignment]  # a stand-in for a clock
+    h.pool.runs_long(runner, time.monotonic_ns())
+    await settle()
+    h.zygote.placed.clear()
+    h.zygote.alive = False
+    runner.kill(KillReason.DEADLINE)
+    await asyncio.sleep(0.05)
+    assert h.zygote.started == 2
+    assert h.zygote.placed[0] == (1,)
     await h.pool.close()

@@ -66,9 +66,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return now
 
 
-def watching(worker: Any) -> Loop:
+def nobody_cares(_worker: Any, _now_ns: int) -> None: ...
+
+
+def watching(worker: Any, on_long: Callable[[Any, int], None] = nobody_cares) -> Loop:
     loop = Loop()
-    dog = Watchdog(loop, GRACE, 3_000 * MS, 200 * MS)  # type: ignore[arg-type]
+    dog = Watchdog(loop, GRACE, 3_000 * MS, 200 * MS, on_long)  # type: ignore[arg-type]  # a stand-in for a loop
     dog.watch(worker)
     return loop
 
@@ -113,3 +116,16 @@ def test_who_has_finished_its_step_is_not_killed_for_the_loops_delay(clock: list
         clock[0] = one.sent_ns
     assert not worker.killed
     assert control.killed
+
+
+def test_a_worker_is_told_of_at_each_tick_once_its_question_is_a_tick_old(clock: list[int]) -> None:
+    """Who answers within a tick is never told of; who runs on is, again and again, until it is killed."""
+    told: list[int] = []
+    worker = Running(clock[0] - 3 * MS)
+    loop = watching(worker, lambda _worker, now_ns: told.append(now_ns))
+    began_ns = worker.sent_ns
+    while not worker.killed:
+        tick(loop, clock)
+    assert 15 <= len(told) <= 30
+    assert told[0] - began_ns >= 5 * MS
+    assert told == sorted(set(told))

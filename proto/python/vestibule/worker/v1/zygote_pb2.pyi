@@ -8,12 +8,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ZygoteRequest(_message.Message):
-    __slots__ = ("spawn", "kill")
+    __slots__ = ("spawn", "kill", "place")
     SPAWN_FIELD_NUMBER: _ClassVar[int]
     KILL_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
     spawn: Spawn
     kill: Kill
-    def __init__(self, spawn: _Optional[_Union[Spawn, _Mapping]] = ..., kill: _Optional[_Union[Kill, _Mapping]] = ...) -> None: ...
+    place: Place
+    def __init__(self, spawn: _Optional[_Union[Spawn, _Mapping]] = ..., kill: _Optional[_Union[Kill, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ...) -> None: ...
 
 class Spawn(_message.Message):
     __slots__ = ("id", "profile", "self_test")
@@ -40,6 +42,14 @@ class Kill(_message.Message):
     ID_FIELD_NUMBER: _ClassVar[int]
     id: int
     def __init__(self, id: _Optional[int] = ...) -> None: ...
+
+class Place(_message.Message):
+    __slots__ = ("id", "cpus")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CPUS_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    cpus: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, id: _Optional[int] = ..., cpus: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ZygoteReport(_message.Message):
     __slots__ = ("started", "start_failed", "spawned", "spawn_failed", "exited")
