@@ -7,6 +7,7 @@ Called by: the daemon. It runs in threads of its own, so that /livez can say tha
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +24,7 @@ from runtime.log import Log, where
 _CONNECTION_TIMEOUT_S: Final = 5.0
 # Two Prometheus servers, two probes and a person fit four times over; the rest is closed unanswered.
 _MAX_CONNECTIONS: Final = 16
+_ACCEPT_RETRY_S: Final = 0.1
 
 Probe = Callable[[], Sequence[str]]
 """Returns the reasons why not; empty means yes."""
@@ -121,12 +123,24 @@ class _Server(ThreadingHTTPServer):
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
+    def get_request(self) -> Any:
+        """Accept a connection. Without a descriptor for it, it stays there to be accepted: not at once again."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(_ACCEPT_RETRY_S)
+            raise
+
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Start a thread for the connection, or close it when too many are open."""
+        """Start a thread for the connection, or close it when too many are open or no thread can be had."""
         if not self._slots.acquire(blocking=False):
             self.shutdown_request(request)
             return
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:
+            self._slots.release()
+            self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Serve one connection and give its slot back."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _BOOT: Final = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from sandbox.boot import boot; boot(sys.argv[2])"
 )
+_OOM_SCORE_MORE: Final = 500
+_OOM_SCORE_MAX: Final = 1000
 # How a relocated interpreter finds itself; the zygote empties its environment once it runs.
 _KEPT_ENVIRONMENT: Final = ("LD_LIBRARY_PATH", "PYTHONHOME")
 
@@ -76,7 +78,7 @@ def launch(hold: Hold, control_fd: int) -> subprocess.Popen[bytes]:
     environment["PYTHONHASHSEED"] = "0"
     # -s, -P: no user site, no current directory; the path given here is the only one. A session of its own: a
     # Ctrl-C is the daemon's to handle.
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-s", "-P", "-c", _BOOT, json.dumps(import_path(hold.path)), json.dumps(options)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -86,6 +88,19 @@ def launch(hold: Hold, control_fd: int) -> subprocess.Popen[bytes]:
         env=environment,
         start_new_session=True,
     )
+    _die_first(process.pid)
+    return process
+
+
+def _die_first(pid: int) -> None:
+    """Let the kernel take workers when memory is short, the largest first, and not the daemon.
+
+    Every worker inherits it. Source: proc_pid_oom_score_adj(5); nobody needs a privilege to raise it.
+    """
+    file = Path(f"/proc/{pid}/oom_score_adj")
+    # Where it cannot be said, the kernel goes by size alone.
+    with contextlib.suppress(OSError):
+        file.write_text(str(min(int(file.read_text()) + _OOM_SCORE_MORE, _OOM_SCORE_MAX)))
 
 
 def import_path(extra: Sequence[str] = ()) -> list[str]:
