@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Awaitable
 from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -66,14 +67,18 @@ class Suspensions:
         Raises: ContinuationUsed, CatalogError, DeadlineExceeded: there must be no answer.
         """
         left_s = deadline - monotonic()
-        until_ms = now_ms + int(left_s * 1000) + _CLAIM_SLACK_MS
-        if not await _within(left_s, self._store.claim(state.id, state.expires_at_ms, now_ms, until_ms)):
-            raise ContinuationUsed
+        # A claim is told from another of the same continuation by its instant.
+        until_ms = now_ms + int(left_s * 1000) + _CLAIM_SLACK_MS + secrets.randbelow(1000)
         try:
+            if not await _within(left_s, self._store.claim(state.id, state.expires_at_ms, now_ms, until_ms)):
+                raise ContinuationUsed
             yield
             if monotonic() > deadline:
                 raise DeadlineExceeded
-            spent = await _within(_STORE_S, self._store.spend(state.id, until_ms))
+            if not await _within(_STORE_S, self._store.spend(state.id, until_ms)):
+                raise ContinuationUsed
+        except ContinuationUsed:
+            raise
         except asyncio.CancelledError:
             # Whoever cancels waits for nothing.
             task = asyncio.get_running_loop().create_task(self._release(state.id, until_ms))
@@ -84,8 +89,6 @@ class Suspensions:
             # Before the caller hears of it and tries again.
             await self._release(state.id, until_ms)
             raise
-        if not spent:
-            raise ContinuationUsed
 
     async def _release(self, name: bytes, until_ms: int) -> None:
         # A claim that cannot be given back lapses by itself.
