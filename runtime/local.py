@@ -21,7 +21,7 @@ from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
 from vestibule.worker.v1 import worker_pb2
 
 from runtime import codec, flow_limits, log
-from runtime.catalog.base import Binding, Flow, Snapshot
+from runtime.catalog.base import Binding, Definition, Flow, Snapshot
 from runtime.config import Config, LogConfig
 from runtime.continuation import leg as legs
 from runtime.continuation import token
@@ -41,7 +41,6 @@ from runtime.workers.zygote import zygotes
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
-    from runtime.catalog.base import Definition
     from runtime.continuation.leg import Leg
 
 _QUIET: Final = LogConfig(level="error", sample=0.0)
@@ -199,23 +198,26 @@ async def open_action(name: str, source: str, config: Config | None = None) -> A
     """Make a runner for one action's source."""
     revision = hashlib.sha256(source.encode()).hexdigest()
     flow = Flow("local", Settings(), (Binding(name, revision),))
-    async with _open(flow, {revision: source}, config) as runner:
+    async with open_tenants([Definition(flow, {revision: source})], config) as (runner,):
         yield runner
 
 
 @contextlib.asynccontextmanager
 async def open_tenant(definition: Definition, config: Config | None = None) -> AsyncIterator[Runner]:
     """Make a runner for a tenant's whole flow."""
-    async with _open(definition.flow, definition.sources, config) as runner:
+    async with open_tenants([definition], config) as (runner,):
         yield runner
 
 
 @contextlib.asynccontextmanager
-async def _open(flow: Flow, sources: Mapping[str, str], config: Config | None) -> AsyncIterator[Runner]:
+async def open_tenants(definitions: Sequence[Definition], config: Config | None = None) -> AsyncIterator[list[Runner]]:
+    """Make a runner for each tenant's whole flow; each has workers of its own, as in the daemon."""
     config = _command_config(config)
+    flows = {found.flow.tenant: found.flow for found in definitions}
+    sources = {revision: source for found in definitions for revision, source in found.sources.items()}
     async with open_pool(config, Metrics("")) as pool:
-        snapshot = Snapshot(0, MappingProxyType({flow.tenant: flow}), sources)
-        yield Runner(_runner(pool, config, snapshot), flow, sources, config)
+        runner = _runner(pool, config, Snapshot(0, MappingProxyType(flows), sources))
+        yield [Runner(runner, found.flow, found.sources, config) for found in definitions]
 
 
 def _runner(pool: Pool, config: Config, snapshot: Snapshot) -> FlowRunner:
@@ -252,7 +254,7 @@ async def run_lines(
     """Run line after line.
 
     Args:
-        runner: from `open_action` or `open_tenant`.
+        runner: from `open_action` or `open_tenants`.
         lines: JSON texts; blank ones are passed over.
         action: name of the single action; None for a tenant's flow, whose lines answer with the decision.
 

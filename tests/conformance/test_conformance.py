@@ -7,7 +7,7 @@ decision that it wants. README.md beside this file says how a case is written.
 import asyncio
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,38 +77,41 @@ def test_fold(case: dict[str, Any]) -> None:
 # -- the sandbox -------------------------------------------------------------------------------------------------------
 
 
-async def run_together(cases: list[case_files.Case]) -> dict[str, list[pb.Decision]]:
-    """Run cases of one tenant in one sandbox, and return the decision of each leg by the case's id."""
-    answers: dict[str, list[pb.Decision]] = {}
-    async with local.open_tenant(cases[0].tenant) as runner:
-        for case in cases:
-            answers[case.id] = []
-            now = datetime.fromisoformat(case.now or case_files.NOW)
-            for number, leg in enumerate(case.legs):
-                said: dict[str, Any] = {"event": case_files.rendered(leg.event, now), "now": now.isoformat(), "seed": 1}
-                if leg.gateway is not None:
-                    said["gateway"] = case_files.gateway(leg.gateway, now)
-                if number > 0:
-                    said["completed"] = leg.completed
-                answer = await runner.decision(Line(json.dumps(said), secrets_of=None))
-                decision = json_format.ParseDict(answer, pb.Decision())
-                answers[case.id].append(decision)
-                if decision.outcome != pb.OUTCOME_SUSPEND:
-                    break
+async def run_all() -> dict[str, list[pb.Decision]]:
+    """Run every case, each tenant with a worker of its own, and return the decision of each leg by the case's id."""
+    answers = {}
+    tenants = list(TENANTS.by_content.values())
+    async with local.open_tenants(tenants) as opened:
+        runners = {tenant.flow.tenant: runner for tenant, runner in zip(tenants, opened, strict=True)}
+        for case in LOGINS:
+            answers[case.id] = [decision async for decision in legs(case, runners[case.tenant.flow.tenant])]
     return answers
+
+
+async def legs(case: case_files.Case, runner: local.Runner) -> AsyncIterator[pb.Decision]:
+    """Run a case up to its first leg that does not suspend."""
+    now = datetime.fromisoformat(case.now or case_files.NOW)
+    for number, leg in enumerate(case.legs):
+        said: dict[str, Any] = {"event": case_files.rendered(leg.event, now), "now": now.isoformat(), "seed": 1}
+        if leg.gateway is not None:
+            said["gateway"] = case_files.gateway(leg.gateway, now)
+        if number > 0:
+            said["completed"] = leg.completed
+        answer = await runner.decision(Line(json.dumps(said), secrets_of=None))
+        yield (decision := json_format.ParseDict(answer, pb.Decision()))
+        if decision.outcome != pb.OUTCOME_SUSPEND:
+            return
 
 
 @pytest.fixture(scope="module")
 def sandboxed() -> dict[str, list[pb.Decision]]:
-    """Decisions of the sandbox so far: a tenant's cases are all run when the first one is asked for."""
-    return {}
+    """The sandbox's decisions of every case."""
+    return asyncio.run(run_all())
 
 
 @pytest.mark.parametrize("case", LOGINS, ids=lambda case: case.id)
 def test_sandbox(case: case_files.Case, sandboxed: dict[str, list[pb.Decision]]) -> None:
     """The flow, run as its author runs it, decides what the case wants."""
-    if case.id not in sandboxed:
-        sandboxed |= asyncio.run(run_together([other for other in LOGINS if other.tenant is case.tenant]))
     for decision, leg in zip(sandboxed[case.id], case.legs, strict=False):
         hold(decision, leg.decision)
     assert len(sandboxed[case.id]) == len(case.legs)
