@@ -196,7 +196,7 @@ def _struct(target: Struct, value: Mapping[str, Any], here: str, depth: int) -> 
 
 def _value(target: Value, value: Any, here: str, depth: int) -> None:
     if value is None:
-        target.null_value = 0  # type: ignore[assignment]
+        target.null_value = 0  # type: ignore[assignment]  # the only value of its enum
     elif isinstance(value, bool):
         target.bool_value = value
     elif isinstance(value, str):

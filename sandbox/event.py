@@ -131,7 +131,7 @@ class View:
     _empties: Container[str]
 
     # The default hash is the address, which differs between two runs of the same execution.
-    __hash__: ClassVar[None]  # type: ignore[assignment]
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # object's is a method
     # Without these, `in` and `for` would try indexes and fail with a riddle.
     __iter__: ClassVar[None] = None
     __contains__: ClassVar[None] = None

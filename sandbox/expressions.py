@@ -126,9 +126,9 @@ class Expressions(RestrictingNodeTransformer):
         """Refuse a node type."""
         name = type(node).__name__
         at = node if hasattr(node, "lineno") else START
-        if name == "AsyncFunctionDef" and node.name in ENTRIES:  # type: ignore[attr-defined]
-            self._entries[node.name] = node  # type: ignore[attr-defined]
-            self.error(at, refusals.ENTRY_ASYNC.format(name=node.name))  # type: ignore[attr-defined]
+        if name == "AsyncFunctionDef" and node.name in ENTRIES:  # type: ignore[attr-defined]  # it is one, by its name
+            self._entries[node.name] = node  # type: ignore[attr-defined]  # it is one, by its name
+            self.error(at, refusals.ENTRY_ASYNC.format(name=node.name))  # type: ignore[attr-defined]  # it is one, by its name
         else:
             self.error(at, refusals.NODES.get(name) or refusals.UNKNOWN_NODE.format(name=name))
         # What it would have bound is not reported as undefined on top of it.

@@ -19,7 +19,7 @@ class ReadOnly:
     _read_only_: ClassVar[str] = "it is read-only"
 
     # The default hash is the address, which differs between two runs of the same execution.
-    __hash__: ClassVar[None]  # type: ignore[assignment]
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # object's is a method
 
     def __repr__(self) -> str:
         return f"<{self._path_}>"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 # What `string.Formatter` itself is built on; it has no public name that does not read attributes by itself.
-from _string import formatter_field_name_split, formatter_parser  # type: ignore[import-not-found]
+from _string import formatter_field_name_split, formatter_parser  # type: ignore[import-not-found]  # typeshed has no stub of it
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -32,7 +32,7 @@ def safe_str(value: object) -> str:
     """Answer `str(value)` without addresses."""
     kind = type(value)
     if kind is str:
-        return value  # type: ignore[return-value]
+        return value  # type: ignore[return-value]  # what `is` says narrows nothing
     return str(value) if kind in PLAIN else scrub(str(value))
 
 

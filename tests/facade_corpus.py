@@ -5,7 +5,7 @@ through everything within reach. A name that no line mentions fails a test.
 """
 
 # Lines are what an author would write, as long as they have to be.
-# ruff: noqa: E501
+# ruff: noqa: E501  a table: one case a line
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def main() -> None:
     from runtime.workers.launch import Hold
 
     honest = Hold.of
-    Hold.of = lambda config: replace(honest(config), entry=entry, path=(str(ROOT),))  # type: ignore[method-assign]
+    Hold.of = lambda config: replace(honest(config), entry=entry, path=(str(ROOT),))  # type: ignore[method-assign]  # in a process of the test's own
     sys.argv = [module, *sys.argv[4:]]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

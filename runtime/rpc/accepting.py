@@ -18,7 +18,7 @@ from grpc.aio import _server
 _UNKNOWN: Final = ""
 
 
-class _Core(cygrpc.AioServer):  # type: ignore[misc]
+class _Core(cygrpc.AioServer):  # type: ignore[misc]  # the package has no types
     """Takes in calls by method. Its base waits for one call of each method in turn; here each has a task for that."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, options: Sequence[tuple[str, Any]]) -> None:
@@ -51,7 +51,7 @@ class _Core(cygrpc.AioServer):  # type: ignore[misc]
             task.add_done_callback(calls.discard)
 
 
-class Server(_server.Server):  # type: ignore[misc]
+class Server(_server.Server):  # type: ignore[misc]  # the package has no types
     """grpc.aio.server() for registered methods only: an unknown one is UNIMPLEMENTED, whatever it is called."""
 
     def __init__(self, options: Sequence[tuple[str, Any]]) -> None:

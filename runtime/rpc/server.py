@@ -29,7 +29,7 @@ _SERVICES: Final = ("", GRPC_SERVICE)
 _RECEIVE_BYTES: Final = 4 << 20
 
 
-class _Health(health.aio.HealthServicer):  # type: ignore[misc]
+class _Health(health.aio.HealthServicer):  # type: ignore[misc]  # the package has no types
     """The standard health service, whose watches can be ended."""
 
     def __init__(self) -> None:

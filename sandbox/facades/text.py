@@ -20,7 +20,7 @@ from sandbox import guards
 from sandbox.facades.base import Module, exception, module, opened, pick
 from sandbox.facades.context import CURRENT, KEPT
 
-_FORGET: Final[Callable[[], None]] = parse.urlsplit.cache_clear  # type: ignore[attr-defined]
+_FORGET: Final[Callable[[], None]] = parse.urlsplit.cache_clear  # type: ignore[attr-defined]  # typeshed does not say that it is cached
 
 
 def _remembered() -> None:

@@ -143,7 +143,7 @@ def test_clients_that_never_read_their_answer_hold_nothing(daemon: Daemon) -> No
         for at in range(CLIENTS):
             open_ones.enter_context(silent(daemon, frames))
             until(
-                lambda: daemon.metric("vestibule_decisions_total", outcome="mfa_required") == decided + at + 1,  # noqa: B023
+                lambda: daemon.metric("vestibule_decisions_total", outcome="mfa_required") == decided + at + 1,  # noqa: B023  called within this turn of the loop
                 "it is decided",
             )
         for _ in range(10):

@@ -111,7 +111,7 @@ def test_a_zygote_that_crashes_is_replaced(tmp_path: Path, number: signal.Signal
             right(daemon)
             right(daemon, f"new-{at}")
             assert how in daemon.wait_for("zygote.died", after=seen)["reason"]
-            until(lambda: not any(p.alive for p in (zygote, *workers)), "the old processes are gone")  # noqa: B023
+            until(lambda: not any(p.alive for p in (zygote, *workers)), "the old processes are gone")  # noqa: B023  called within this turn of the loop
         until(lambda: daemon.get("/readyz")[0] == 200, "ready again")
         assert daemon.metric("vestibule_zygote_starts_total") == 3
 

@@ -62,7 +62,7 @@ def test_a_process_that_is_gone_is_charged_for_the_time_it_was_asked_for(burner:
 def test_a_worker_without_a_process_id_is_not_metered() -> None:
     """Where /proc does not tell the number, nothing is counted and nothing fails."""
     told: list[float] = []
-    meter = Meter(SimpleNamespace(host_pid=lambda: -1, pidfd=-1), told.append)  # type: ignore[arg-type]
+    meter = Meter(SimpleNamespace(host_pid=lambda: -1, pidfd=-1), told.append)  # type: ignore[arg-type]  # a stand-in for a worker
     assert not meter.read()
     meter.close(1)
     assert told == []

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import uvloop
 from vestibule.worker.v1 import worker_pb2, zygote_pb2
 
 from runtime.errors import WorkerStartError
@@ -373,7 +374,6 @@ async def test_works_from_any_directory(tmp_path: Path, monkeypatch: pytest.Monk
 
 async def test_uvloop() -> None:
     """The client works on uvloop as on asyncio."""
-    uvloop = pytest.importorskip("uvloop")
 
     async def main() -> int:
         async with cells() as made:

@@ -49,7 +49,7 @@ def _body(code: str) -> str:
 def _plain(code: str) -> object:
     """Run without the layer: Python's own builtins and compiler."""
     namespace: dict[str, Any] = {"__builtins__": builtins}
-    exec(compile(_body(code), "<action>", "exec", dont_inherit=True), namespace)  # noqa: S102
+    exec(compile(_body(code), "<action>", "exec", dont_inherit=True), namespace)  # noqa: S102  what is tested, and its control
     return namespace["on_execute_post_login"](Host(), Host())
 
 
@@ -61,9 +61,9 @@ def _guarded(code: str) -> object:
         return rejected
     namespace: dict[str, Any] = {"__builtins__": dict(GUARDED), **guards.GUARDS}
     try:
-        exec(compiled, namespace)  # noqa: S102
+        exec(compiled, namespace)  # noqa: S102  what is tested, and its control
         return namespace["on_execute_post_login"](Host(), Host())
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001  whatever stopped it is the answer
         return error
 
 
@@ -233,14 +233,14 @@ def test_from_import_does_not_reach_sys_modules(monkeypatch: pytest.MonkeyPatch)
     facade = types.SimpleNamespace(__name__="json")
     namespace: dict[str, Any] = {"__builtins__": {"__import__": lambda *args: facade}}
     code = "from json import decoder"
-    exec(compile(code, "<action>", "exec", dont_inherit=True), namespace)  # noqa: S102
+    exec(compile(code, "<action>", "exec", dont_inherit=True), namespace)  # noqa: S102  what is tested, and its control
     assert namespace["decoder"] is json.decoder
 
     monkeypatch.setattr(registry, "MODULES", {"json": guards.Facade("json", {"loads": len})})
     monkeypatch.setattr(guards, "MODULES", registry.MODULES)
     source = "try:\n    from json import decoder\nexcept ImportError:\n    decoder = 'refused'\n"
     namespace = {"__builtins__": dict(GUARDED), **guards.GUARDS}
-    exec(language.compile_action(source + HEAD + "    pass\n"), namespace)  # noqa: S102
+    exec(language.compile_action(source + HEAD + "    pass\n"), namespace)  # noqa: S102  what is tested, and its control
     assert namespace["decoder"] == "refused"
 
 
@@ -249,7 +249,7 @@ def test_generator_left_behind_runs_nothing() -> None:
     log: list[Any] = []
     plain = "def g():\n    try:\n        yield 1\n    finally:\n        event.append('late')\nx = g()\nnext(x)\ndel x"
     namespace: dict[str, Any] = {}
-    exec(compile(_body(plain), "<action>", "exec", dont_inherit=True), namespace)  # noqa: S102
+    exec(compile(_body(plain), "<action>", "exec", dont_inherit=True), namespace)  # noqa: S102  what is tested, and its control
     namespace["on_execute_post_login"](log, None)
     assert log == ["late"]
     assert isinstance(_guarded(plain), language.Rejected)
@@ -257,7 +257,7 @@ def test_generator_left_behind_runs_nothing() -> None:
     log.clear()
     source = HEAD + "    g = (event(x) for x in [1, 2])\n    next(g)\n    del g\n"
     guarded: dict[str, Any] = {"__builtins__": dict(GUARDED), **guards.GUARDS}
-    exec(language.compile_action(source), guarded)  # noqa: S102
+    exec(language.compile_action(source), guarded)  # noqa: S102  what is tested, and its control
     guarded["on_execute_post_login"](log.append, None)
     assert log == [1]
 
@@ -268,11 +268,11 @@ def test_annotations_are_not_evaluated() -> None:
     code = "def f(a: event(1), *b: event(2), c: event(3) = 0, **d: event(4)) -> event(5):\n    x: event(6) = 1\n"
     top = "Y: EVENT(7) = 1\nZ: EVENT(8)\n"
     namespace: dict[str, Any] = {"EVENT": log.append}
-    exec(compile(top + _body(code), "<x>", "exec", dont_inherit=True), namespace)  # noqa: S102
+    exec(compile(top + _body(code), "<x>", "exec", dont_inherit=True), namespace)  # noqa: S102  what is tested, and its control
     namespace["on_execute_post_login"](log.append, None)
     assert sorted(log) == [1, 2, 3, 4, 5, 7, 8]
     log.clear()
     guarded: dict[str, Any] = {"__builtins__": dict(GUARDED), "EVENT": log.append, **guards.GUARDS}
-    exec(language.compile_action(top + _body(code)), guarded)  # noqa: S102
+    exec(language.compile_action(top + _body(code)), guarded)  # noqa: S102  what is tested, and its control
     guarded["on_execute_post_login"](log.append, None)
     assert log == []

@@ -130,7 +130,7 @@ def run_of(generator: FakeGenerator) -> bench.Bench:
 def test_counted_decisions_are_a_number() -> None:
     """Where calls and decisions agree there is a rate, and a cost of each."""
     daemon = FakeServer(scrape(ok=5, mfa=5), scrape(ok=15, mfa=15))
-    burst, cpu_us = run_of(FakeGenerator()).decided(daemon, "t", count=10, in_flight=1, outcome="mfa_required")  # type: ignore[arg-type]
+    burst, cpu_us = run_of(FakeGenerator()).decided(daemon, "t", count=10, in_flight=1, outcome="mfa_required")  # type: ignore[arg-type]  # stand-ins for processes
     assert burst.rate == 10
     assert cpu_us == pytest.approx(100_000)
 
@@ -148,15 +148,15 @@ def test_calls_that_are_no_decisions_are_refused(after: Metrics, told: str) -> N
     """HTTP 200 is not a decision: a call that the daemon refused, or decided otherwise, makes the number untrue."""
     daemon = FakeServer(scrape(ok=5, mfa=5), after)
     with pytest.raises(BenchError, match=told):
-        run_of(FakeGenerator()).decided(daemon, "t", count=10, in_flight=1, outcome="mfa_required")  # type: ignore[arg-type]
+        run_of(FakeGenerator()).decided(daemon, "t", count=10, in_flight=1, outcome="mfa_required")  # type: ignore[arg-type]  # stand-ins for processes
 
 
 def test_an_echo_that_lost_bytes_is_refused() -> None:
     """The echo server's answers are as long as the requests and their framing."""
     echo = FakeServer()
-    assert run_of(FakeGenerator(2 * 105)).echoed(echo, bytes(100), count=2, in_flight=1)  # type: ignore[arg-type]
+    assert run_of(FakeGenerator(2 * 105)).echoed(echo, bytes(100), count=2, in_flight=1)  # type: ignore[arg-type]  # stand-ins for processes
     with pytest.raises(BenchError, match="209 bytes"):
-        run_of(FakeGenerator(209)).echoed(echo, bytes(100), count=2, in_flight=1)  # type: ignore[arg-type]
+        run_of(FakeGenerator(209)).echoed(echo, bytes(100), count=2, in_flight=1)  # type: ignore[arg-type]  # stand-ins for processes
 
 
 def test_the_event_is_as_large_as_promised() -> None:

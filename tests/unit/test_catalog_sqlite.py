@@ -336,7 +336,7 @@ class TestIncremental:
         read = snapshot(path)
         for mapping in (read.tenants, read.sources, read.tenants["a"].secrets, read.tenants["a"].secrets["a0"]):
             with pytest.raises(TypeError):
-                mapping["x"] = "y"  # type: ignore[index]
+                mapping["x"] = "y"  # type: ignore[index]  # what is tested
 
 
 def test_no_secret_in_any_repr(path: Path) -> None:

@@ -11,7 +11,7 @@ from sandbox import lockdown, zygote
 
 def faults(**sources: object) -> str:
     with pytest.raises(ConfigError) as caught:
-        load(**sources)  # type: ignore[arg-type]
+        load(**sources)  # type: ignore[arg-type]  # sources by name
     return str(caught.value)
 
 

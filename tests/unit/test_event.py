@@ -341,7 +341,7 @@ def test_views_are_identical_within_an_execution() -> None:
 def test_an_event_is_freed_without_the_cycle_collector() -> None:
     """Views refer downwards only, so a worker with a frozen collector does not grow."""
 
-    class Holder(dict):  # type: ignore[type-arg]
+    class Holder(dict):  # type: ignore[type-arg]  # of anything
         """A dict that can be watched."""
 
     secrets = Holder()

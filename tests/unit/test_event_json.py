@@ -80,7 +80,7 @@ def test_free_objects_keep_every_kind_of_value() -> None:
 def _plain(struct: object) -> object:
     from google.protobuf import json_format
 
-    return json_format.MessageToDict(struct)  # type: ignore[arg-type]
+    return json_format.MessageToDict(struct)  # type: ignore[arg-type]  # a message of any type
 
 
 @pytest.mark.parametrize(

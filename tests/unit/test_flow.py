@@ -82,7 +82,7 @@ class Rig:
         logger = log.build(LogConfig(level="error"))
         self.catalog = Catalog(on_error)
         self.zygote = FakeZygote()
-        self.pool = Pool(config, self.zygote.make, Metrics(""), logger)  # type: ignore[arg-type]
+        self.pool = Pool(config, self.zygote.make, Metrics(""), logger)  # type: ignore[arg-type]  # a stand-in for a zygote
         self.runner = FlowRunner(self.catalog, self.pool, Metrics(""), config, logger, log.LoginLog(logger, 0.0))
         self.plan = Plan(self.catalog.flow, self.catalog.sources, 60_000)
 
@@ -454,7 +454,7 @@ async def test_what_is_gone_from_the_catalog_is_let_go(make: Any, monkeypatch: p
     for revision in range(1, 20):
         tenants = {name: Flow(name, Settings()) for name in (f"tenant-{revision}", f"other-{revision}")}
         snapshot = Snapshot(revision, MappingProxyType(tenants), {})
-        monkeypatch.setattr(rig.catalog, "snapshot", lambda: snapshot)  # noqa: B023
+        monkeypatch.setattr(rig.catalog, "snapshot", lambda: snapshot)  # noqa: B023  called within this turn of the loop
         for name in tenants:
             await rig.runner.execute(name, "r1", b"", asyncio.get_running_loop().time() + 2)
         assert set(rig.runner._plans) == set(tenants)

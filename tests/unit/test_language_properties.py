@@ -110,7 +110,7 @@ def _program(body: str) -> str:
 
 def _outcome(code: types.CodeType, namespace: dict[str, Any]) -> tuple[list[str], str]:
     log: list[Any] = []
-    exec(code, namespace)  # noqa: S102
+    exec(code, namespace)  # noqa: S102  the comparison is the point
     ended = "returned"
     try:
         namespace["on_execute_post_login"](log, lambda error: type(error).__name__)
@@ -192,7 +192,7 @@ def assert_guarded(source: str) -> None:
             case ast.AugAssign(op=op):
                 assert not isinstance(op, ast.Mod)
             case ast.ExceptHandler(type=kind, body=[ast.Expr(value=first), *_]):
-                assert _is_call(kind, "_exception_type_")  # type: ignore[arg-type]
+                assert _is_call(kind, "_exception_type_")  # type: ignore[arg-type]  # an expression, where it has one
                 assert _is_call(first, "_caught_")
             case ast.Try(finalbody=[ast.Expr(value=first), *_]):
                 assert _is_call(first, "_caught_")

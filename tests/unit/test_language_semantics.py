@@ -43,7 +43,7 @@ def _module(snippet: str) -> str:
 def _call(code: types.CodeType, namespace: dict[str, object]) -> object:
     exec(code, namespace)  # noqa: S102  the comparison is the point
     try:
-        return namespace["on_execute_post_login"]("event", "api")  # type: ignore[operator]
+        return namespace["on_execute_post_login"]("event", "api")  # type: ignore[operator]  # a function, by what was run
     except Exception as error:  # noqa: BLE001  an exception is a result to compare
         return type(error), str(error)
 
@@ -110,9 +110,9 @@ def test_lines_of_errors() -> None:
     """An error in rewritten code stands at the line the author wrote."""
     source = _module("x = {}\n\nfor k in [1]:\n    x['a'][k] += (\n        1)")
     namespace = {"__builtins__": dict(BUILTINS), **guards.GUARDS}
-    exec(language.compile_action(source), namespace)  # noqa: S102
+    exec(language.compile_action(source), namespace)  # noqa: S102  the comparison is the point
     with pytest.raises(KeyError) as caught:
-        namespace["on_execute_post_login"](None, None)  # type: ignore[operator]
+        namespace["on_execute_post_login"](None, None)  # type: ignore[operator]  # a function, by what was run
     frames = traceback.extract_tb(caught.value.__traceback__)
     assert [frame.lineno for frame in frames if frame.filename == "<action>"] == [6]
 

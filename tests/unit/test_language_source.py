@@ -140,7 +140,7 @@ def test_many_faults(unit: str) -> None:
 
 def test_source_is_text() -> None:
     """Bytes are not decoded by guess."""
-    assert "must be text, not bytes" in language.check(b"x")[0].message  # type: ignore[arg-type]
+    assert "must be text, not bytes" in language.check(b"x")[0].message  # type: ignore[arg-type]  # what is tested
 
 
 def test_constant_folding_is_bounded() -> None:
@@ -160,7 +160,7 @@ def test_asserts_are_kept() -> None:
 def _opnames(code: object) -> set[str]:
     import dis
 
-    return {instruction.opname for instruction in dis.get_instructions(code)}  # type: ignore[arg-type]
+    return {instruction.opname for instruction in dis.get_instructions(code)}  # type: ignore[arg-type]  # code, by the test above
 
 
 def test_fault_order_and_text() -> None:

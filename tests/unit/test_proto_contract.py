@@ -497,7 +497,7 @@ def test_enums_agree_with_the_tables() -> None:
 def test_provider_options_are_those_of_the_table() -> None:
     """The message of Duo's options has the members that the call accepts."""
     options = surface.CALLS["multifactor.enable"].by_name["provider_options"].kind
-    assert {field.name for field in decision_pb2.ProviderOptions.DESCRIPTOR.fields} == set(options.members)  # type: ignore[attr-defined]
+    assert {field.name for field in decision_pb2.ProviderOptions.DESCRIPTOR.fields} == set(options.members)  # type: ignore[attr-defined]  # it is a record by its name
 
 
 def test_access_kinds_cover_the_calls_that_deny() -> None:

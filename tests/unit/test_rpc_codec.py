@@ -18,7 +18,7 @@ LIMIT = 1 << 20
 
 def request(**fields: object) -> bytes:
     values = {"tenant_id": "acme", "request_id": "r-1", "event": EVENT} | fields
-    return ExecutePostLoginRequest(**values).SerializeToString()  # type: ignore[arg-type]
+    return ExecutePostLoginRequest(**values).SerializeToString()  # type: ignore[arg-type]  # fields by name
 
 
 def test_the_event_passes_as_the_bytes_it_came_in() -> None:

@@ -264,7 +264,7 @@ def test_subclasses_of_plain_types_are_refused_without_running_their_code() -> N
         __eq__ = __repr__ = __str__ = __len__ = __iter__ = __format__ = __getattribute__ = _boom
         __hash__ = str.__hash__
 
-    class TrapDict(dict):  # type: ignore[type-arg]
+    class TrapDict(dict):  # type: ignore[type-arg]  # of anything
         def items(self) -> Any:
             raise AssertionError("tenant code ran")
 
@@ -286,8 +286,8 @@ def test_bound_values_are_a_snapshot() -> None:
     """What the author changes after the call does not change what was recorded; a tuple becomes a list."""
     value = {"roles": ["a"], "pair": (1, 2)}
     bound = give(CLAIM, "n", value)["value"]
-    value["roles"].append("b")  # type: ignore[attr-defined]
-    value["more"] = 1  # type: ignore[assignment]
+    value["roles"].append("b")  # type: ignore[attr-defined]  # it is a list
+    value["more"] = 1  # type: ignore[assignment]  # it is a dict of anything
     assert bound == {"roles": ["a"], "pair": [1, 2]}
 
 

@@ -205,11 +205,11 @@ def test_answers_are_read_only_and_tell_no_address() -> None:
             with pytest.raises(KeyError):
                 answer[wrong]
         with pytest.raises(AttributeError, match="read-only"):
-            answer.type = "x"  # type: ignore[union-attr]
+            answer.type = "x"
         with pytest.raises(TypeError):
             hash(answer)
         with pytest.raises(TypeError):
-            iter(answer)  # type: ignore[call-overload]
+            iter(answer)  # type: ignore[call-overload]  # what is tested
         assert "0x" not in repr(answer)
     with pytest.raises(AttributeError, match="did you mean 'value'"):
         _ = record.valeu

@@ -23,21 +23,21 @@ class Trap(str):
     """Text whose every method would run the tenant's code."""
 
     __slots__ = ()
-    __eq__ = __hash__ = __len__ = __str__ = __repr__ = __iter__ = __contains__ = __format__ = __bool__ = refuse  # type: ignore[assignment]
+    __eq__ = __hash__ = __len__ = __str__ = __repr__ = __iter__ = __contains__ = __format__ = __bool__ = refuse
 
 
 class IntTrap(int):
     """A number of the same sort."""
 
     __slots__ = ()
-    __eq__ = __hash__ = __le__ = __lt__ = __ge__ = __gt__ = __int__ = __index__ = __repr__ = __bool__ = refuse  # type: ignore[assignment]
+    __eq__ = __hash__ = __le__ = __lt__ = __ge__ = __gt__ = __int__ = __index__ = __repr__ = __bool__ = refuse
 
 
 class ListTrap(list[Any]):
     """A list of the same sort."""
 
     __slots__ = ()
-    __len__ = __iter__ = __getitem__ = __eq__ = __repr__ = __bool__ = refuse  # type: ignore[assignment]
+    __len__ = __iter__ = __getitem__ = __eq__ = __repr__ = __bool__ = refuse
 
 
 CYCLE: list[Any] = []

@@ -21,7 +21,7 @@ def effort(examples: int) -> settings:
         max_examples=examples * FACTOR,
         deadline=None,
         derandomize=FACTOR == 1,
-        database=None if FACTOR == 1 else settings.default.database,  # type: ignore[union-attr]
+        database=None if FACTOR == 1 else settings.default.database,  # type: ignore[union-attr]  # the default has one
         suppress_health_check=list(HealthCheck),
     )
 
