@@ -1,6 +1,6 @@
 """Walks flows as the runner does, without a worker: what each action records is given, and so is what the user does.
 
-Knows the order of a flow with suspensions. Must not know workers, tokens or gRPC. Called by tests of the pure core.
+Knows the order of a flow with suspensions. Must not know workers, keys or gRPC. Called by tests of the pure core.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from vestibule.continuation.v1.suspended_flow_pb2 import EarlierCommand, EarlierExecution, SuspendedFlow
+from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
 
+from runtime.catalog.base import Binding, Flow
+from runtime.continuation import leg as legs
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import (
     Command,
@@ -25,7 +27,6 @@ from runtime.core.model import (
 )
 from runtime.core.resolution import Failure, Gateway
 from runtime.core.suspension import pending, suspends
-from sandbox import surface
 
 NOW_MS = 1_800_000_000_000
 GATEWAY = Gateway(NOW_MS, "auth0|1")
@@ -65,33 +66,15 @@ def kept(executions: list[Execution]) -> list[Execution]:
 
 
 def sealed(executions: list[Execution]) -> list[Execution]:
-    """Reduce executions to what a continuation holds of them, through its bytes."""
-    flow = SuspendedFlow(
-        executions=[
-            EarlierExecution(
-                binding=at,
-                verdict=execution.verdict,
-                commands=[
-                    EarlierCommand(op=command.op, args_json=surface.encode(command.op, command.args))
-                    for command in execution.commands
-                ],
-                continued=execution.continued,
-            )
-            for at, execution in enumerate(executions)
-        ]
+    """Reduce executions to what a continuation holds of them, through its bytes, and read them as it is read."""
+    bindings = tuple(
+        Binding(execution.action, execution.revision, execution.on_error, None)
+        for execution in executions
+        if not execution.continued
     )
-    return [
-        Execution(
-            executions[said.binding].action,
-            executions[said.binding].revision,
-            executions[said.binding].on_error,
-            Verdict(said.verdict),
-            tuple([Command(command.op, surface.decode(command.args_json)) for command in said.commands]),
-            continued=said.continued,
-            earlier=True,
-        )
-        for said in SuspendedFlow.FromString(flow.SerializeToString()).executions
-    ]
+    flow = Flow("acme", Settings(), bindings, {})
+    state = SuspendedFlow(executions=legs._earlier(executions))
+    return list(legs.executions(SuspendedFlow.FromString(state.SerializeToString()), flow))
 
 
 def _given(event: EventFacts) -> EventFacts:

@@ -55,9 +55,13 @@ calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # Most users hold some of the first, and some of the last are left to enrol.
 names = st.sampled_from(["otp", "phone", "webauthn-roaming", "email", "push-notification"])
-several = st.lists(names, min_size=2, max_size=4)
+several = st.lists(names, min_size=2, max_size=4, unique=True)
 challenges_only = st.one_of(st.builds(challenge, names, names), several.map(lambda listed: challenge_any(*listed)))
-enrolments = st.one_of(names.map(enroll), several.map(lambda listed: enroll_any(*listed)))
+enrolable = st.sampled_from(["otp", "phone", "webauthn-roaming", "push-notification", "recovery-code"])
+enrolments = st.one_of(
+    enrolable.map(enroll),
+    st.lists(enrolable, min_size=2, max_size=4, unique=True).map(lambda listed: enroll_any(*listed)),
+)
 factor_commands = st.one_of(challenges_only, challenges_only, challenges_only, enrolments)
 enables = st.builds(
     lambda provider, options: enable(provider, **options),
@@ -77,10 +81,11 @@ effects = st.one_of(
         st.sampled_from(["session.set_expires_at", "refresh_token.set_idle_expires_at"]),
         st.integers(1, 3),
     ),
-    st.sampled_from(["https://m.example", "https://n.example"]).map(
-        lambda url: command("authentication.record_method", provider_url=url)
-    ),
     st.just(command("cache.delete", key="k")),
+)
+# Only whoever is back from a page has passed a method of the tenant's own.
+methods = st.sampled_from(["https://m.example/", "https://n.example/"]).map(
+    lambda url: command("authentication.record_method", provider_url=url)
 )
 pages = st.sampled_from([redirect("https://e.example/?a=1", a="2"), form()])
 # What ends a flow at once is rare here: the rest of it is what these properties are about.
@@ -88,9 +93,11 @@ verdicts = st.sampled_from([*[Verdict.COMPLETED] * 12, Verdict.RAISED, Verdict.T
 on_errors = st.sampled_from([*[OnError.REQUIRE_MFA] * 4, OnError.DENY, OnError.CONTINUE, OnError.CONTINUE])
 
 
-def handlers(harmless: bool = False, factors: bool = True) -> st.SearchStrategy[Ran]:
-    """One handler; it shows a page or asks for factors, never both."""
-    said = [enables, effects] if harmless else [*[enables, effects] * 6, st.builds(deny)]
+def handlers(harmless: bool = False, factors: bool = True, back: bool = False) -> st.SearchStrategy[Ran]:
+    """One handler, `back` of a page or not; it shows a page or asks for factors, never both."""
+    said = [enables, effects, *([methods] if back else [])] * (1 if harmless else 6)
+    if not harmless:
+        said.append(st.builds(deny))
     plain = st.lists(st.one_of(said), max_size=2)
     lists = [plain, st.builds(lambda page, more: [page, *more], pages, plain)]
     if factors:
@@ -101,7 +108,7 @@ def handlers(harmless: bool = False, factors: bool = True) -> st.SearchStrategy[
 
 def flows(harmless: bool = False, factors: bool = True) -> st.SearchStrategy[list[Action]]:
     ran = handlers(harmless, factors)
-    back = st.lists(ran, max_size=2).map(tuple)
+    back = st.lists(handlers(harmless, factors, back=True), max_size=2).map(tuple)
     return st.lists(st.builds(Action, st.sampled_from(["a", "b"]), ran, on_errors, back), min_size=2, max_size=5)
 
 
