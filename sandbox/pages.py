@@ -10,14 +10,17 @@ import re
 from typing import Any, Final
 
 from sandbox.kinds import Scalar
-from sandbox.values import Json, Text, fault, json_bytes, shown
+from sandbox.values import MAX_INT, Json, Text, fault, json_bytes, shown
 
 # Source: RFC 3986, section 2: all that a URI consists of. Whatever is not in it has to be percent-encoded.
 _URL_CHARS: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
 _URL: Final = re.compile(
-    r"https?://(?:[^/?#@\[\]]*@)?(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-._~%!$&'()*+,;=]{1,253})(?::[0-9]{1,5})?(?:[/?#].*)?",
+    r"https?://(?:[^/?#@\[\]]*@)?"
+    r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-._~%!$&'()*+,;=]{1,253})"
+    r"(?::(?P<port>[0-9]{1,5}))?(?:[/?#].*)?",
     re.IGNORECASE,
 )
+_PORT_MAX: Final = 65_535
 
 
 class Url:
@@ -39,9 +42,18 @@ class Url:
             raise ValueError(
                 f"{fault(where, self.wants, value)}; percent-encode what is not ASCII, space and quotes too"
             )
-        if _URL.fullmatch(value) is None:
+        parts = _URL.fullmatch(value)
+        if parts is None or int(parts["port"] or 0) > _PORT_MAX:
             raise ValueError(fault(where, self.wants, value))
         return value
+
+
+def _shown(scalar: Any) -> str:
+    if type(scalar) is bool:
+        return "true" if scalar else "false"
+    if type(scalar) is float and scalar.is_integer() and -MAX_INT <= scalar <= MAX_INT:
+        return str(int(scalar))
+    return str(scalar)
 
 
 class Query:
@@ -68,8 +80,7 @@ class Query:
             if type(name) is not str:
                 raise TypeError(f"{where} must have text for the names of parameters; got {shown(name)}")
             key = self._NAME.check(name, f"{where}: the name of a parameter")
-            scalar = self._value.check(member, f"{where}[{key!r}]")
-            query[key] = ("false", "true")[scalar] if type(scalar) is bool else str(scalar)
+            query[key] = _shown(self._value.check(member, f"{where}[{key!r}]"))
         if (size := json_bytes(query)) > self.max_bytes:
             raise ValueError(f"{where} must be at most {self.max_bytes} bytes as JSON; got {size}")
         return query

@@ -141,7 +141,7 @@ def test_a_method_is_not_recorded_before() -> None:
     [
         "", "example.com", "/path", "//example.com", "ftp://example.com", "javascript:alert(1)", "https://", "https:///x",
         "https://exa mple.com", "https://example.com/\r\nSet-Cookie: a=b", "https://ex\u00e4mple.com", "https://[::1",
-        "https://example.com:port", "https://example.com:123456", "https://a@b@c/", "https://example.com/<x>",
+        "https://example.com:port", "https://example.com:123456", "https://example.com:65536", "https://a@b@c/", "https://example.com/<x>",
         "https://" + "x" * 2049,
     ],
 )  # fmt: skip

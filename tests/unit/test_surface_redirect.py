@@ -68,10 +68,10 @@ CLAIMS = {"iss": HOST, "sub": USER, "exp": NOW_S + 60, "state": STATE, "passed":
         ),
         (
             lambda a: a.redirect.sendUserTo(
-                "https://x.example", {"query": {"t": "\u00e9 &", "n": 5, "f": 1.5, "b": True}}
+                "https://x.example", {"query": {"t": "\u00e9 &", "n": 5, "f": 1.5, "i": 2.0, "b": True}}
             ),
             "redirect.send_user_to",
-            {"url": "https://x.example", "query": {"t": "\u00e9 &", "n": "5", "f": "1.5", "b": "true"}},
+            {"url": "https://x.example", "query": {"t": "\u00e9 &", "n": "5", "f": "1.5", "i": "2", "b": "true"}},
         ),
         (
             lambda a: a.redirect.send_user_to("http://localhost:8080/#x", query={}),
