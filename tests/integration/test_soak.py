@@ -1,10 +1,14 @@
 """Two thousand logins, one in twenty hostile: what `vestibule bench --soak` makes a hundred thousand of."""
 
+import socket
 from pathlib import Path
+
+import pytest
 
 from runtime.bench import soak
 from runtime.bench.bench import Bench
 from runtime.bench.loads import OwnClient
+from runtime.bench.processes import Daemon
 
 LOGINS = 2000
 # Room for what a daemon may still warm up with in so few logins; a leak of a page a login would not fit.
@@ -21,3 +25,31 @@ def test_two_thousand_logins_leave_nothing(tmp_path: Path) -> None:
     assert not any(value > 0 for value in counted.values()), counted
     assert rows["resident memory of the daemon, growth"].value < GROWTH_MIB
     assert rows["resident memory of the zygote, growth"].value < GROWTH_MIB
+
+
+def test_control_a_descriptor_that_stays_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One connection that stays open after the first logins is one descriptor more than before."""
+    make, settled = soak._make, soak._settled
+    kept: list[socket.socket] = []
+
+    def make_and_keep(daemon: Daemon, count: int) -> float:
+        seconds = make(daemon, count)
+        host, port = daemon.target.rsplit(":", 1)
+        kept.append(socket.create_connection((host, int(port)), timeout=20))
+        return seconds
+
+    def settled_and_let_go(daemon: Daemon) -> soak.Held:
+        held = settled(daemon)
+        if len(kept) == 2:
+            # Counted; the daemon's drain would wait for them.
+            for connection in kept:
+                connection.close()
+        return held
+
+    monkeypatch.setattr(soak, "_make", make_and_keep)
+    monkeypatch.setattr(soak, "_settled", settled_and_let_go)
+    monkeypatch.setattr(soak, "_WARM_UP", 400)
+    rows = {row.what: row for row in soak.soak(Bench(tmp_path, OwnClient(), True, 1, lambda _: None, 400))}
+    assert {what for what, row in rows.items() if row.state() == "missed"} == {
+        "descriptors of the daemon, workers' apart, more than before"
+    }
