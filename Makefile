@@ -66,8 +66,7 @@ audit: $(TOOLS)/.installed
 
 sbom: $(TOOLS)/.installed
 	@mkdir -p build
-	$(TOOLS)/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
-	  --of JSON -o build/vestibule.cdx.json $(LOCKS)/run.txt
+	@$(TOOLS)/bin/python deploy/sbom $(TOOLS)/bin/cyclonedx-py pyproject.toml $(LOCKS)/run.txt build/vestibule.cdx.json
 
 clean:
 	rm -rf $(VENV) $(TOOLS) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import importlib.metadata
 import itertools
+import json
 import re
 import subprocess
 import sys
@@ -236,6 +237,42 @@ def test_audit_fails_of_a_vulnerability(tmp_path: Path) -> None:
     result = audit(tmp_path, '{"dependencies": [' + known + "]}")
     assert result.returncode == 1
     assert "restrictedpython 6.0: CVE-2023-37271, fixed by 6.1" in result.stdout
+
+
+def test_bill_of_materials_says_who_needs_what(tmp_path: Path) -> None:
+    """Every package of the lock is reached from the project by its graph, by the lock's own account of who asked."""
+    bill = sbom(tmp_path, [*pins("run.txt")])
+    names = {component["bom-ref"]: component["name"] for component in bill["components"]}
+    graph = {node["ref"]: node.get("dependsOn", []) for node in bill["dependencies"]}
+    assert set(graph) == {*names, "root"}
+    wanted = {str(canonicalize_name(Requirement(line).name)) for line in project()["dependencies"]}
+    assert {names[reference] for reference in graph["root"]} == wanted
+    reached, ahead = set(), ["root"]
+    while ahead:
+        at = ahead.pop()
+        reached.add(at)
+        ahead += [reference for reference in graph[at] if reference not in reached]
+    assert reached == set(graph)
+
+
+def test_bill_of_materials_fails_of_a_package_it_has_not(tmp_path: Path) -> None:
+    """Control: a bill without one of the lock's packages is not written, and the package is named."""
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        sbom(tmp_path, [name for name in pins("run.txt") if name != "protobuf"])
+    assert "protobuf" in caught.value.stderr
+
+
+def sbom(folder: Path, names: list[str]) -> dict[str, Any]:
+    """Run `deploy/sbom` with a stand-in for its generator, which knows these packages and no graph."""
+    components = [{"bom-ref": f"ref-{name}", "name": name} for name in names]
+    bill = {"metadata": {"component": {"bom-ref": "root"}}, "components": components, "dependencies": []}
+    fake, output = folder / "cyclonedx-py", folder / "bill.json"
+    fake.write_text(f"#!{sys.executable}\nprint({json.dumps(json.dumps(bill))})\n", encoding="utf-8")
+    fake.chmod(0o755)
+    command = [sys.executable, str(ROOT / "deploy" / "sbom"), str(fake), "pyproject.toml", str(LOCKS / "run.txt")]
+    subprocess.run([*command, str(output)], capture_output=True, text=True, check=True, timeout=60)
+    made: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
+    return made
 
 
 def audit(folder: Path, answer: str, **environ: str) -> subprocess.CompletedProcess[str]:
