@@ -39,6 +39,23 @@ def _splitting(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+# Where `encoding` stands in each function of urllib.parse that takes one.
+_CODING: Final = {"quote": 2, "quote_plus": 2, "unquote": 1, "unquote_plus": 1, "parse_qs": 3, "parse_qsl": 3}
+
+
+def _coding(function: Callable[..., Any], place: int) -> Callable[..., Any]:
+    """Make the function that takes the codecs of `str.encode` only: others would be imported, or are quadratic."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > place and args[place] is not None:
+            args = (*args[:place], guards.check_codec(args[place]), *args[place + 1 :])
+        elif kwargs.get("encoding") is not None:
+            kwargs["encoding"] = guards.check_codec(kwargs["encoding"])
+        return function(*args, **kwargs)
+
+    return call
+
+
 def urlencode(
     query: Any,
     doseq: bool = False,
@@ -50,7 +67,8 @@ def urlencode(
     """Write pairs as a query string."""
     pairs = list(query.items()) if isinstance(query, dict) else list(query)
     plain = [(_word(key), _words(value) if doseq else _word(value)) for key, value in pairs]
-    return parse.urlencode(plain, doseq, safe, encoding, errors, quote_via)
+    codec = None if encoding is None else guards.check_codec(encoding)
+    return parse.urlencode(plain, doseq, safe, codec, errors, quote_via)
 
 
 def _word(value: Any) -> str | bytes:
@@ -91,6 +109,19 @@ _V6: Final = " ipv4_mapped is_site_local scope_id sixtofour teredo"
 _URL: Final = "count fragment geturl hostname index netloc password path port query scheme username"
 
 
+_HOST_BITS: Final = " has host bits set"
+
+
+def ip_network(address: Any, strict: bool = True) -> Any:
+    """Make a network of an address and a prefix; the library does not say how to take an address that is in it."""
+    try:
+        return ipaddress.ip_network(address, strict)
+    except ValueError as error:
+        if not str(error).endswith(_HOST_BITS):
+            raise
+        raise ValueError(f"{error}: with strict=False it is the network that the address is in") from None
+
+
 def _open_addresses() -> None:
     interface = " hostmask ip netmask network with_hostmask with_netmask with_prefixlen"
     opened(ipaddress.IPv4Address, _ADDRESS)
@@ -127,9 +158,9 @@ def modules() -> list[tuple[str, Module]]:
     for defrag in (parse.DefragResult, parse.DefragResultBytes):
         opened(defrag, "count fragment geturl index url", iterable=True, items=True)
     splitting = {name: _splitting(getattr(parse, name)) for name in ("urldefrag", "urljoin", "urlparse", "urlsplit")}
-    urls = module(
-        "urllib.parse", {**pick(parse, "urllib.parse", "urlencode", *splitting), **splitting, "urlencode": urlencode}
-    )
+    coding = {name: _coding(getattr(parse, name), place) for name, place in _CODING.items()}
+    ours = {**splitting, **coding, "urlencode": urlencode}
+    urls = module("urllib.parse", {**pick(parse, "urllib.parse", *ours), **ours})
     return [
         ("string", module("string", pick(string, "string"))),
         ("html", module("html", {"escape": escape, "unescape": unescape})),
@@ -138,5 +169,5 @@ def modules() -> list[tuple[str, Module]]:
         ("binascii", module("binascii", pick(binascii, "binascii"))),
         ("urllib.parse", urls),
         ("urllib", module("urllib", {"parse": urls})),
-        ("ipaddress", module("ipaddress", pick(ipaddress, "ipaddress"))),
+        ("ipaddress", module("ipaddress", {**pick(ipaddress, "ipaddress", "ip_network"), "ip_network": ip_network})),
     ]
