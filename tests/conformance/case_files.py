@@ -107,8 +107,13 @@ def _gallery() -> dict[str, Definition]:
     return {found.flow.tenant: found for found in directory.load(TEMPLATES)}
 
 
+def of(folder: str) -> list[Path]:
+    """Return the files of one kind of case."""
+    return sorted((CASES / folder).glob("*.yaml"))
+
+
 def _read(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for file in sorted((CASES / folder).glob("*.yaml")):
+    for file in of(folder):
         for case in yaml.safe_load(file.read_text()):
             yield file.stem, case
 

@@ -1,12 +1,13 @@
-"""Runs every case: those of `cases/core` through the fold, the others through the sandbox and through a daemon.
+"""Runs every case: those of `cases/core` through the fold, the others through the sandbox and through daemons.
 
-A case that begins with an event runs twice, in the way of `vestibule run` and over gRPC, and both must lead to the
-decision that it wants. README.md beside this file says how a case is written.
+A case that begins with an event runs in the way of `vestibule run` and over gRPC, and all must lead to the decision
+that it wants. README.md beside this file says how a case is written.
 """
 
 import asyncio
 import dataclasses
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import GatewayContext
 
 from runtime import codec, event_json, local
+from runtime.config import Config
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import Command, EventFacts, Execution, OnError, Settings, Verdict
 from runtime.line import Line
@@ -28,6 +30,8 @@ from tests.daemon_rig import PATIENCE_S, Daemon, served
 TENANTS = case_files.Tenants()
 LOGINS = case_files.logins(TENANTS)
 CORE = case_files.core()
+# No case is about time unless it says so: one that is sets its binding's `timeout_ms`.
+PATIENCE_MS = int(PATIENCE_S * 1000)
 
 
 def hold(decision: pb.Decision, wanted: dict[str, Any]) -> None:
@@ -81,7 +85,9 @@ async def run_all() -> dict[str, list[pb.Decision]]:
     """Run every case, each tenant with a worker of its own, and return the decision of each leg by the case's id."""
     answers = {}
     tenants = list(TENANTS.by_content.values())
-    async with local.open_tenants(tenants) as opened:
+    config = Config()
+    patient = dataclasses.replace(config.sandbox, action_timeout_ms=PATIENCE_MS, flow_timeout_ms=PATIENCE_MS)
+    async with local.open_tenants(tenants, dataclasses.replace(config, sandbox=patient)) as opened:
         runners = {tenant.flow.tenant: runner for tenant, runner in zip(tenants, opened, strict=True)}
         for case in LOGINS:
             answers[case.id] = [decision async for decision in legs(case, runners[case.tenant.flow.tenant])]
@@ -120,10 +126,12 @@ def test_sandbox(case: case_files.Case, sandboxed: dict[str, list[pb.Decision]])
 # -- the service -------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """A daemon that serves the tenants of every case."""
-    with served(tmp_path_factory.mktemp("service")) as daemon:
+@pytest.fixture(scope="module", params=["tenant", "login"])
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon that serves the tenants of every case: with a process for each tenant, and with one for each login."""
+    flags = ["--sandbox-isolation", request.param, "--pool-queue-wait-ms", str(PATIENCE_MS)]
+    flags += ["--sandbox-action-timeout-ms", str(PATIENCE_MS), "--sandbox-flow-timeout-ms", str(PATIENCE_MS)]
+    with served(tmp_path_factory.mktemp("service"), *flags) as daemon:
         daemon.publish(*TENANTS.by_content.values())
         yield daemon
 
@@ -163,6 +171,13 @@ def test_every_template_has_cases() -> None:
         ends = [json.dumps(case.legs[0].decision, sort_keys=True) for case in LOGINS if case.id.startswith(f"{name}: ")]
         assert len(ends) >= 3, name
         assert len(set(ends)) >= 2, name
+
+
+def test_every_documented_example_has_cases() -> None:
+    """The files of `cases/templates` begin with the rows of the reference's table, 1 to 45, that they are of."""
+    heads = [file.read_text().split(" of the post-login examples")[0] for file in case_files.of("templates")]
+    assert all(re.fullmatch(r"# Rows? [0-9]+( and [0-9]+)?", head) for head in heads), heads
+    assert {int(row) for head in heads for row in re.findall("[0-9]+", head)} == set(range(1, 46))
 
 
 def test_every_call_of_the_api_has_a_case() -> None:
