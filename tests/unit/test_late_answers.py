@@ -1,0 +1,85 @@
+"""The answer to a login that its caller has given up: it comes late, and is nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.fakes import FakeSpawned, Question
+from tests.unit.test_flow import COMPLETED, DENY, Rig, make, step, verdicts, whole
+
+__all__ = ["make"]  # the fixture
+
+
+async def abandoned(rig: Rig) -> tuple[FakeSpawned, Question]:
+    """Begin a login, and let its caller leave when its worker has been asked."""
+    task = rig.run()
+    spawned, question = await rig.question()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    return spawned, question
+
+
+async def settled(rig: Rig) -> None:
+    """Wait until nobody has a worker out any more."""
+    while rig.pool.busy:
+        await asyncio.sleep(0.001)
+
+
+async def test_a_late_answer_is_not_the_next_logins(make: Any) -> None:
+    """What a worker says for a login that is over denies nothing in the next one, which it decides afterwards."""
+    rig = await make()
+    spawned, question = await abandoned(rig)
+    rig.answer(spawned, question.nonce, step(COMPLETED, DENY))
+    await settled(rig)
+    task = rig.run()
+    _, again = await rig.question()
+    assert again.nonce != question.nonce
+    rig.answer(spawned, again.nonce, step(), step(), step())
+    executions = await task
+    assert verdicts(executions) == ["COMPLETED"] * 3
+    assert not any(execution.commands for execution in executions)
+    assert len(rig.zygote.spawned) == 1
+
+
+async def test_a_login_meanwhile_does_not_wait_for_it(make: Any) -> None:
+    """A login that comes before the late answer has another worker, and the answer changes nothing of it."""
+    rig = await make()
+    spawned, question = await abandoned(rig)
+    task = rig.run()
+    other, again = await rig.question(1)
+    rig.answer(spawned, question.nonce, step(COMPLETED, DENY))
+    rig.answer(other, again.nonce, step(), step(), step())
+    assert verdicts(await task) == ["COMPLETED"] * 3
+    await settled(rig)
+    assert rig.pool.counts()["idle"] == 2
+
+
+async def test_an_answer_that_comes_twice_is_a_lie(make: Any) -> None:
+    """The old answer said again is of the wrong nonce: nothing of it is believed, and its worker is killed."""
+    rig = await make()
+    spawned, question = await abandoned(rig)
+    rig.answer(spawned, question.nonce, step(COMPLETED, DENY))
+    await settled(rig)
+    task = rig.run()
+    await rig.question()
+    rig.answer(spawned, question.nonce, step(COMPLETED, DENY))
+    executions = await task
+    assert spawned.closed
+    assert verdicts(executions) == ["VIOLATED"] * 3
+    assert not any(execution.commands for execution in executions)
+
+
+async def test_a_late_lie_costs_no_login(make: Any) -> None:
+    """What is said to nobody is not read; whether its worker stays or not, the next login is decided rightly."""
+    rig = await make()
+    spawned, question = await abandoned(rig)
+    spawned.say(whole(question.nonce + 1, step(COMPLETED, ("no.such", "{}"))))
+    await settled(rig)
+    task = rig.run()
+    other, again = await rig.question(1 if spawned.closed else 0)
+    rig.answer(other, again.nonce, step(), step(), step())
+    assert verdicts(await task) == ["COMPLETED"] * 3
