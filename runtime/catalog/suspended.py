@@ -78,6 +78,7 @@ class SqliteSuspendedFlows:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="suspended")
         self._waiting: list[tuple[_Work, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def claim(self, name: bytes, expires_at_ms: int, now_ms: int, until_ms: int) -> bool:
         """Claim a continuation until an instant; False when it is spent, or claimed by another."""
@@ -125,9 +126,12 @@ class SqliteSuspendedFlows:
 
     async def close(self) -> None:
         """Let the thread go; a disk that hangs is not waited for."""
+        self._closed = True
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _write(self, work: _Work) -> asyncio.Future[bool]:
+        if self._closed:
+            raise CatalogError([_ENDED])
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, future))
         if self._writing is None:
@@ -137,25 +141,24 @@ class SqliteSuspendedFlows:
     async def _drain(self) -> None:
         """Write what is waiting, together, until nothing is. Whoever gave up meanwhile has still been served."""
         loop = asyncio.get_running_loop()
+        batch: list[tuple[_Work, asyncio.Future[bool]]] = []
         try:
-            while self._waiting:
+            while self._waiting and not self._closed:
                 batch, self._waiting = self._waiting, []
                 works = [work for work, _ in batch]
                 try:
-                    results: list[bool] = await loop.run_in_executor(self._thread, self._in_transaction, works)
-                except BaseException as error:
-                    # To each of them; only what is not the store's fault is ours to show.
-                    for _, future in batch:
-                        if not future.done():
-                            future.set_exception(error if isinstance(error, CatalogError) else CatalogError([_ENDED]))
-                    if not isinstance(error, CatalogError):
-                        raise
+                    results = await loop.run_in_executor(self._thread, self._in_transaction, works)
+                except CatalogError as error:
+                    _answer(batch, error)
                 else:
                     for (_, future), answer in zip(batch, results, strict=True):
                         if not future.done():
                             future.set_result(answer)
         finally:
+            # Nobody is left waiting when this ends early, by a close or by a fault of ours.
             self._writing = None
+            _answer([*batch, *self._waiting], CatalogError([_ENDED]))
+            self._waiting = []
 
     def _in_transaction(self, works: Sequence[_Work]) -> list[bool]:
         with store.writing(self._path, self._timeout_s) as connection:
@@ -173,6 +176,12 @@ class SqliteSuspendedFlows:
                 kind = type(error).__name__
                 message = f"the store {self._path} holds a superseded flow that this version cannot read ({kind})"
                 raise CatalogError([message]) from error
+
+
+def _answer(batch: Sequence[tuple[_Work, asyncio.Future[bool]]], error: CatalogError) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)
 
 
 def _definition(connection: sqlite3.Connection, tenant: str, digest: bytes, text: str) -> Definition:

@@ -201,6 +201,7 @@ class TestOnce:
         error = refusal(daemon, "acme", event("otp"), good, [OTP])
         assert (error.code, error.reason) == ("UNAVAILABLE", "CATALOG_UNAVAILABLE")
         assert "RetryInfo" in error.details
+        assert suspended(daemon)
         holder.close()
         assert daemon.resume("acme", event("otp"), good, [OTP]).outcome == ALLOW
 

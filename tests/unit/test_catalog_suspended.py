@@ -8,6 +8,7 @@ import hashlib
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,6 +133,38 @@ class TestContinuations:
             await gone.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
         assert not (tmp_path / "none.db").exists()
         await gone.close()
+
+    async def test_what_comes_at_the_same_time_is_written_together(self, path: Path) -> None:
+        """Of a hundred claims at once all are granted, in a handful of transactions."""
+        flows = SqliteSuspendedFlows(path)
+        commits = 0
+        write = flows._in_transaction
+
+        def counted(works: Any) -> list[bool]:
+            nonlocal commits
+            commits += 1
+            return write(works)
+
+        flows._in_transaction = counted  # type: ignore[method-assign]
+        names = [bytes([at]) * 16 for at in range(100)]
+        granted = await asyncio.gather(*(flows.claim(name, EXPIRES_MS, NOW_MS, UNTIL_MS) for name in names))
+        assert all(granted)
+        assert commits <= 2
+        await flows.close()
+
+    async def test_whoever_waits_when_it_is_closed_is_told(self, path: Path) -> None:
+        """Nobody is left waiting: what was being written ends, and the rest is an error."""
+        flows = SqliteSuspendedFlows(path)
+        first = asyncio.create_task(flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS))
+        await asyncio.sleep(0)
+        second = asyncio.create_task(flows.claim(b"m" * 16, EXPIRES_MS, NOW_MS, UNTIL_MS))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await flows.close()
+        ended = await asyncio.gather(first, second, return_exceptions=True)
+        assert all(answer is True or isinstance(answer, CatalogError) for answer in ended)
+        with pytest.raises(CatalogError, match="is being closed"):
+            await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
 
 
 class TestSuperseded:

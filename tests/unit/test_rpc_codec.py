@@ -136,9 +136,11 @@ def test_unknown_fields_are_ignored() -> None:
 def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
     """Hostile bytes give a request within its limits or an error for the caller; nothing else, ever."""
     try:
-        tenant_id, request_id, event = decode(data, 100)
+        (tenant_id, request_id, event, _), _, completed = decode_continuation(data, 100)
+        assert decode(data, 100)[2] == event
     except InvalidRequest:
         return
+    assert all(type(number) is int for number in completed)
     assert 0 < len(tenant_id) <= 64
     assert 0 < len(request_id) <= 128
     assert len(event) <= 100
