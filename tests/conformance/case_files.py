@@ -127,7 +127,7 @@ def settings_of(given: Mapping[str, Any], default: Settings) -> Settings:
 def _case(stem: str, case: dict[str, Any], template: Definition | None, tenants: Tenants) -> Case:
     assert case.keys() <= _KEYS, f"{stem}: {case.keys() - _KEYS}"
     tenant = _tenant(stem, case, template, tenants)
-    event = _overlay(_base(case.get("base", "browser")), case.get("event", {}))
+    event = _overlay(base(case.get("base", "browser")), case.get("event", {}))
     legs = [Leg(event, case.get("gateway"), (), case["decision"])]
     for leg in case.get("then", []):
         assert leg.keys() <= _LEG_KEYS, f"{stem}: {leg.keys() - _LEG_KEYS}"
@@ -176,14 +176,15 @@ def _sha(source: str) -> str:
 
 
 @cache
-def _base(name: str) -> dict[str, Any]:
+def base(name: str) -> dict[str, Any]:
+    """Return an event that cases are laid over."""
     event: dict[str, Any] = yaml.safe_load((HERE / "events" / f"{name}.yaml").read_text())
     return event
 
 
-def _overlay(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def _overlay(under: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Lay members over an event: objects are merged, null removes a member, anything else replaces it."""
-    merged = copy.copy(base)
+    merged = copy.copy(under)
     for name, value in over.items():
         if value is None:
             merged.pop(name, None)

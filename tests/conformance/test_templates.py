@@ -4,17 +4,21 @@ What they decide is in `cases/templates`; here is what all of them have in commo
 """
 
 import ast
+import json
 import os
 import re
 import subprocess
 import sys
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runtime import local
 from runtime.catalog import directory
+from runtime.line import Line
 from sandbox import stubgen
 from tests.conformance import case_files
 
@@ -41,6 +45,39 @@ def test_the_actions_satisfy_a_strict_type_checker(tmp_path: Path) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def events() -> dict[str, dict[str, Any]]:
+    """Return logins by what they lack: nothing, one member of the event or of one of its objects, almost everything."""
+    whole = case_files.rendered(case_files.base("browser"), datetime.fromisoformat(case_files.NOW))
+    found: dict[str, dict[str, Any]] = {"nothing": whole, "everything": {}}
+    for name, value in whole.items():
+        found[name] = {key: kept for key, kept in whole.items() if key != name}
+        for inner in value if isinstance(value, dict) else ():
+            found[f"{name}.{inner}"] = whole | {name: {key: kept for key, kept in value.items() if key != inner}}
+    return found
+
+
+# A token names its issuer and the user, so there is none without them.
+SIGNED = {("mfa-by-redirect", "everything"), ("mfa-by-redirect", "user")}
+
+
+async def test_no_template_fails_for_want_of_a_member() -> None:
+    """Whatever that it reads an event lacks, each template decides: whoever copies one needs no further test for None."""
+    templates = list(case_files.templates().values())
+    failed = set()
+    async with local.open_tenants(templates) as runners:
+        for template, runner in zip(templates, runners, strict=True):
+            text = "".join(template.sources.values())
+            for lack, event in events().items():
+                name = lack.rpartition(".")[2]
+                read = name in text or re.sub("([A-Z])", r"_\1", name).lower() in text
+                if not read and name not in ("nothing", "everything"):
+                    continue
+                line = Line(json.dumps({"event": event, "now": case_files.NOW, "seed": 1}), secrets_of=None)
+                if (await runner.decision(line)).get("degraded"):
+                    failed.add((template.flow.tenant, lack))
+    assert failed == SIGNED
 
 
 def test_any_of_them_fit_into_one_tenant() -> None:
