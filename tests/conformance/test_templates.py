@@ -63,7 +63,7 @@ SIGNED = {("mfa-by-redirect", "everything"), ("mfa-by-redirect", "user")}
 
 
 async def test_no_template_fails_for_want_of_a_member() -> None:
-    """Whatever that it reads an event lacks, each template decides: whoever copies one needs no further test for None."""
+    """Whatever the event lacks, each template decides: whoever copies one needs no further test for None."""
     templates = list(case_files.templates().values())
     failed = set()
     async with local.open_tenants(templates) as runners:
