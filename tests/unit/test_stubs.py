@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import event, language, reach, stubgen, surface
+from sandbox import event, language, reach, reference, stubgen, surface
 from sandbox.alarm import ACTION_FILENAME
 
 GOOD = """\
@@ -91,16 +91,24 @@ def check(tmp_path: Path, source: str) -> str:
 def test_the_committed_stub_is_what_the_tables_say() -> None:
     """Nothing drifts: after a change of the api or the event, `python -m sandbox.stubgen` is run."""
     assert stubgen.STUB.read_text() == stubgen.generate()
-    assert stubgen.REFERENCE.read_text() == stubgen.reference()
+    assert stubgen.REFERENCE.read_text() == reference.generate()
 
 
 def test_every_call_and_every_member_is_in_the_reference() -> None:
     """Each call has a row with its limits, each member of the event's root another."""
-    text = stubgen.reference()
+    text = reference.generate()
     for call in surface.SURFACE:
         assert f"| `{surface.signature(call).removeprefix(f'api.{call.group}.')}` |" in text
     for name in event.Event._exposed_ - {"get"}:
         assert f"`event.{name}`" in text or f", `{name}` |" in text
+
+
+def test_whatever_ends_or_suspends_a_flow_is_in_its_table() -> None:
+    """The reference says of each such call what becomes of later actions."""
+    table = reference.generate().partition("## What becomes of the flow")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    for call in surface.SURFACE:
+        assert sum(f"`{call.op}`" in row for row in rows) == bool(call.ends), call.op
 
 
 GUIDE = (stubgen.STUB.parents[1] / "PORTING.md").read_text()

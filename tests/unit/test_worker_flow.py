@@ -26,9 +26,12 @@ def action(body: str, continues: str = "") -> str:
     return source + (f"def on_continue_post_login(event, api):\n    {continues}\n" if continues else "")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ask() -> Iterator[Ask]:
-    """Ask one worker, which lives in this process, to run sources in order; return the reports of those that ran."""
+    """Ask one worker, which lives in this process, to run sources in order; return the reports of those that ran.
+
+    One for all of these, because compiling collects the garbage of the process, which is much in a test's.
+    """
     ours, theirs = socket.socketpair()
     thresholds, handler = gc.get_threshold(), signal.getsignal(signal.SIGALRM)
     alarm.install()
