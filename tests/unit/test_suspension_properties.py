@@ -349,6 +349,35 @@ def test_a_page_changes_no_decision(flow: list[Action], tenant: Settings, event:
     assert [c for c in last.contributions if c.op not in INTERACTIONS] == list(straight.contributions)
 
 
+def strength(decision: Decision) -> tuple[int, ...]:
+    """Order decisions of logins without a presented factor by how hard they make it to log in."""
+    part = decision.multifactor
+    if decision.outcome != "mfa_required" or part is None:
+        return (2,) if decision.outcome == "deny" else (0,)
+    provider = ["any", "guardian", "google-authenticator", "duo"].index(part.provider)
+    return 1, provider, part.ignore_remembered_browser or part.allow_remember_browser is False
+
+
+@calm
+@given(flows(), st.integers(0, 5), flows(), tenants, events, gateways, st.data())
+def test_nothing_lowers_a_strictest_decision(
+    flow: list[Action],
+    at: int,
+    more: list[Action],
+    tenant: Settings,
+    event: EventFacts,
+    gateway: Gateway,
+    data: st.DataObject,
+) -> None:
+    """Under strictest, actions put in anywhere make the login as hard or harder, unless a factor is presented."""
+    tenant = replace(tenant, merge=Merge.STRICTEST)
+    user = User(data)
+    before = walk(flow, tenant, event, gateway, user)[-1]
+    longer = walk([*flow[:at], *more, *flow[at:]], tenant, event, gateway, user)[-1]
+    if not user.completed:
+        assert strength(longer) >= strength(before)
+
+
 @calm
 @given(flows(), tenants, events, gateways, st.data())
 def test_folding_splits_at_any_execution(
