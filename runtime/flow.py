@@ -101,20 +101,27 @@ class FlowRunner:
             plan = self._plan(flow, snapshot)
         noise = os.urandom(32)
         deadline_ns = int(deadline * 1e9)
-        # The usual login first, in a straight line, because every call costs: a warm worker is free, it answers, and an
-        # earlier login ended with the same reports. Whatever is unusual goes on in `run`, from where it stands.
+        # The usual login first, in a straight line, because every call costs: a warm worker is free, or comes free, it
+        # answers, and an earlier login ended with the same reports. Whatever is unusual goes on in `run`, from where it
+        # stands.
         clock_ns = time.time_ns()
-        budget_us = min(self._flow_timeout_us, (deadline_ns - started_ns) // 1000 - MARGIN_US)
+        left_us = (deadline_ns - started_ns) // 1000 - MARGIN_US
+        budget_us = min(self._flow_timeout_us, left_us)
         if budget_us <= 0:
             raise DeadlineExceeded
         cached = self._cache.of.get(tenant_id)
         records = b"" if cached is None else cached.sent(clock_ns // 1_000_000)
         worker = self._pool.lease_nowait(tenant_id) if plan.bindings else None
+        began_ns, waited_s = started_ns, 0.0
+        if worker is None and plan.bindings:
+            worker = await self.steps.wait(tenant_id, left_us)
+            began_ns = time.monotonic_ns()
+            waited_s = (began_ns - started_ns) / 1e9
         first: Asked | None = None
         answer: Answer | None = None
         if worker is not None:
             first = self.steps.ask(
-                worker, plan, 0, event, budget_us, deadline_ns, clock_ns, noise[:16], started_ns, records
+                worker, plan, 0, event, budget_us, deadline_ns, clock_ns, noise[:16], began_ns, records
             )
             try:
                 data = await first.future
@@ -153,7 +160,8 @@ class FlowRunner:
             response += resolution(decision.multifactor, flow.settings, event, gateway, clock_ns // 1_000_000)
         if leg is not None and decision.suspension is not None:
             response += leg.suspended()
-        waited_s = 0.0 if ran is None else ran.waited_s
+        if ran is not None:
+            waited_s += ran.waited_s
         self._decided(answer, tenant_id, request_id, decision_id, snapshot.revision, wall_us, wall, cpu, waited_s)
         return response
 
@@ -290,6 +298,8 @@ class FlowRunner:
                 # Those of tenants that are gone or have changed keep sources and secrets.
                 self._planned, flows = snapshot.revision, snapshot.tenants
                 self._plans = {name: kept for name, kept in self._plans.items() if flows.get(name) is kept.flow}
+                for key in [key for key in self._pinned if key[0] not in flows]:
+                    del self._pinned[key]
             plan = self._plans[flow.tenant] = Plan(flow, snapshot.sources, self._action_timeout_us)
         return plan
 
