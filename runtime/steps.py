@@ -12,7 +12,7 @@ import os
 import struct
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vestibule.worker.v1 import worker_pb2
 
@@ -29,7 +29,7 @@ from runtime.workers.worker import WorkerKilled
 from sandbox import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from runtime.config import Config
     from runtime.core.model import Execution, Suspension
@@ -205,9 +205,13 @@ class StepRunner:
         worker = self._pool.lease_nowait(tenant)
         if worker is None:
             started_s = time.monotonic()
-            worker = await self._pool.lease(tenant, min(left_s, self._queue_wait_s))
+            worker = await self.wait(tenant, int(left_s * 1e6))
             ran.waited_s += time.monotonic() - started_s
         return worker
+
+    def wait(self, tenant: str, left_us: int) -> Coroutine[Any, Any, Worker]:
+        """Stand in a tenant's queue for a worker. Raises: CapacityError, WorkerStartError."""
+        return self._pool.lease(tenant, min(left_us / 1e6, self._queue_wait_s))
 
     def ask(
         self,
