@@ -28,5 +28,5 @@ def test_a_checkout_is_compared_with_itself() -> None:
     assert done.returncode == 0, done.stderr
     rows = {row["what"]: row for row in json.loads(done.stdout)["rows"]}
     assert rows["decisions, this : the other"]["target"] == {"at_least": 0.95}
-    assert all(row["low"] > 0 for row in rows.values())
-    assert len(rows) == 4
+    assert all(row["value"] > 0 for row in rows.values())
+    assert len(rows) == 5
