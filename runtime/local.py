@@ -20,13 +20,13 @@ from google.protobuf import json_format
 from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
 from vestibule.worker.v1 import worker_pb2
 
-from runtime import codec, flow_limits, log
+from runtime import codec, log
+from runtime.cache import Records
 from runtime.catalog.base import Binding, Definition, Flow, Snapshot
 from runtime.config import Config, LogConfig
 from runtime.continuation import leg as legs
 from runtime.continuation import token
 from runtime.continuation.suspensions import Suspensions
-from runtime.core.aggregate import aggregate
 from runtime.core.model import Execution, Settings, Verdict
 from runtime.errors import Fault, InvalidRequest, RequestError, WorkerError
 from runtime.flow import FlowRunner
@@ -126,8 +126,9 @@ class Runner:
         # Plans by secrets and handler: a thousand lines mostly share one.
         self._plans: dict[tuple[str, str], Plan] = {}
         self._suspensions = Suspensions()
-        # Of the flow that the last line suspended.
-        self._suspended: tuple[Plan, bytes] | None = None
+        # Of the flow that the last line suspended. Its cache goes on with it; every other line begins with an empty
+        # one, so that what a line leads to does not depend on those before it.
+        self._suspended: tuple[Plan, bytes, Records] | None = None
 
     def _plan(self, line: Line) -> Plan:
         key = (json.dumps(line.secrets, sort_keys=True), line.handler)
@@ -153,44 +154,49 @@ class Runner:
         Raises: WorkerError, CapacityError; RequestError: there is nothing to go on with, or not like this.
         """
         started_ns = time.monotonic_ns()
-        whole, plan, leg = self._leg(line)
-        settings = whole.flow.settings
+        now_ms = line.now_ns // 1_000_000
+        whole, plan, leg, records = self._leg(line, now_ms)
         ran = await self._runner.steps.run(
-            plan, line.event, started_ns + _PATIENCE_NS, line.now_ns, line.seed, judge=leg.judge, before=leg.before
+            plan,
+            line.event,
+            started_ns + _PATIENCE_NS,
+            line.now_ns,
+            line.seed,
+            judge=leg.judge,
+            before=leg.before,
+            records=records.sent(now_ms),
         )
-        folded = aggregate(
-            flow_limits.hold([*leg.before, *ran.executions]),
-            settings,
-            lambda: codec.EventReader(line.event),
-            suspension=ran.suspension,
-            completed=leg.completed,
+        executions = [*leg.before, *ran.executions]
+        answer = plan.answers.decide(
+            None, 0, executions, line.event, suspension=ran.suspension, completed=leg.completed
         )
-        if folded.suspension is not None:
-            self._suspended = whole, leg.token
+        decision = answer.decision
+        records.apply(answer.cache, now_ms)
+        if decision.suspension is not None:
+            self._suspended = whole, leg.token, records
         decision_id = hashlib.sha256(line.seed + line.event).hexdigest()[:32]
-        message = codec.encode(folded, decision_id, 0, (time.monotonic_ns() - started_ns) // 1000)
+        message = codec.encode(decision, decision_id, 0, (time.monotonic_ns() - started_ns) // 1000)
         if line.gateway is not None:
-            now_ms = line.now_ns // 1_000_000
-            more = resolution(folded.multifactor, settings, line.event, line.gateway, now_ms)
+            more = resolution(decision.multifactor, whole.flow.settings, line.event, line.gateway, now_ms)
             message.MergeFrom(ExecutePostLoginResponse.FromString(more).decision)
-        answer: dict[str, Any] = json_format.MessageToDict(message)
-        return answer
+        shown: dict[str, Any] = json_format.MessageToDict(message)
+        return shown
 
-    def _leg(self, line: Line) -> tuple[Plan, Plan, Leg]:
-        """Return the flow of a line, what is run of it, and how that is judged."""
+    def _leg(self, line: Line, now_ms: int) -> tuple[Plan, Plan, Leg, Records]:
+        """Return the flow of a line, what is run of it, how that is judged, and the trigger's cache."""
         suspended, self._suspended = self._suspended, None
         if line.completed is None:
             plan = self._plan(line)
-            return plan, plan, self._suspensions.leg(plan.flow, line.event, line.gateway, line.now_ns)
+            return plan, plan, self._suspensions.leg(plan.flow, line.event, line.gateway, line.now_ns), Records()
         if suspended is None:
             raise InvalidRequest("completed", "goes on with a flow, and the line before this one suspended none")
-        plan, sealed = suspended
-        state = token.unseal(self._suspensions.keys, sealed, line.now_ns // 1_000_000)
+        plan, sealed, records = suspended
+        state = token.unseal(self._suspensions.keys, sealed, now_ms)
         legs.match(state, plan.flow.tenant, line.event)
         leg = self._suspensions.leg(plan.flow, line.event, line.gateway, line.now_ns)
         leg.position, leg.before = state.position, legs.executions(state, plan.flow)
         leg.completed = legs.completed(state, line.completed)
-        return plan, plan.resumed(state.position, continuing=state.continuing), leg
+        return plan, plan.resumed(state.position, continuing=state.continuing), leg, records
 
 
 @contextlib.asynccontextmanager
