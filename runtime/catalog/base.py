@@ -88,7 +88,7 @@ class SuspendedFlows(Protocol):
         """Give a claim back: nothing was decided."""
 
     async def find(self, tenant: str, digest: bytes) -> Definition | None:
-        """Return what the tenant's flow was when it had this digest; None when that is not kept."""
+        """Return the tenant's flow of this digest, which it has or had; None when that is not kept."""
 
     async def close(self) -> None:
         """Release the store."""

@@ -32,14 +32,7 @@ _ENDED = "the store is being closed"
 
 def keep(connection: sqlite3.Connection, tenant: str) -> None:
     """Keep a tenant's flow as it is, before it is replaced. In the transaction of an apply."""
-    settings, digest = connection.execute("SELECT settings, digest FROM tenants WHERE tenant = ?", (tenant,)).fetchone()
-    query = "SELECT action, sha256, on_error, timeout_us FROM bindings WHERE tenant = ? ORDER BY position"
-    bindings = connection.execute(query, (tenant,)).fetchall()
-    secrets: dict[str, dict[str, str]] = {}
-    query = "SELECT action, name, value FROM secrets WHERE tenant = ?"
-    for action, name, value in connection.execute(query, (tenant,)):
-        secrets.setdefault(action, {})[name] = value
-    text = json.dumps({"settings": settings, "bindings": bindings, "secrets": secrets})
+    digest, text = _deployed(connection, tenant)
     connection.execute(
         "INSERT INTO superseded VALUES (?, ?, CAST(strftime('%s', 'now') AS INTEGER), ?) "
         "ON CONFLICT (tenant, digest) DO UPDATE SET replaced_at = excluded.replaced_at",
@@ -50,6 +43,19 @@ def keep(connection: sqlite3.Connection, tenant: str) -> None:
         "(SELECT digest FROM superseded WHERE tenant = ? ORDER BY replaced_at DESC LIMIT ?)",
         (tenant, tenant, SUPERSEDED_MAX),
     )
+
+
+def _deployed(connection: sqlite3.Connection, tenant: str) -> tuple[bytes | None, str]:
+    """Read a tenant's flow as it is now: its fingerprint, and the text that `superseded` holds of one."""
+    query = "SELECT settings, digest FROM tenants WHERE tenant = ?"
+    settings, digest = connection.execute(query, (tenant,)).fetchone() or (None, None)
+    query = "SELECT action, sha256, on_error, timeout_us FROM bindings WHERE tenant = ? ORDER BY position"
+    bindings = connection.execute(query, (tenant,)).fetchall()
+    secrets: dict[str, dict[str, str]] = {}
+    query = "SELECT action, name, value FROM secrets WHERE tenant = ?"
+    for action, name, value in connection.execute(query, (tenant,)):
+        secrets.setdefault(action, {})[name] = value
+    return digest, json.dumps({"settings": settings, "bindings": bindings, "secrets": secrets})
 
 
 def forget(connection: sqlite3.Connection, tenant: str) -> None:
@@ -121,7 +127,7 @@ class SqliteSuspendedFlows:
         await self._write(work)
 
     async def find(self, tenant: str, digest: bytes) -> Definition | None:
-        """Return what the tenant's flow was when it had this digest; None when that is not kept."""
+        """Return the tenant's flow of this digest, which it has or had; None when that is not kept."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._find, tenant, digest)
 
     async def close(self) -> None:
@@ -167,9 +173,15 @@ class SqliteSuspendedFlows:
     def _find(self, tenant: str, digest: bytes) -> Definition | None:
         with store.reading(self._path, self._timeout_s) as connection:
             query = "SELECT flow FROM superseded WHERE tenant = ? AND digest = ?"
-            found = connection.execute(query, (tenant, digest)).fetchone()
-            if found is None:
-                return None
+            # In one transaction: between two reads an apply might move it from the one place to the other.
+            with store.transaction(connection, "BEGIN"):
+                found = connection.execute(query, (tenant, digest)).fetchone()
+                if found is None:
+                    # Another replica may have seen the last apply before this one, and suspended the login.
+                    deployed, text = _deployed(connection, tenant)
+                    if deployed != digest:
+                        return None
+                    found = (text,)
             try:
                 return _definition(connection, tenant, digest, found[0])
             except (ValueError, KeyError, TypeError) as error:

@@ -184,6 +184,15 @@ class TestSuperseded:
         assert await flows.find("acme", b"?" * 32) is None
         assert await flows.find("beta", rows.digest(first.flow)) is None
 
+    async def test_what_is_deployed_is_found_too(self, path: Path, flows: SqliteSuspendedFlows) -> None:
+        """A replica that has not seen the last apply yet finds the flow that another one has suspended by then."""
+        newest = define("acme", "two", "t", Policy.ALWAYS)
+        sqlite.apply(path, [newest])
+        found = await flows.find("acme", rows.digest(newest.flow))
+        assert found is not None
+        assert (found.flow, dict(found.sources)) == (newest.flow, dict(newest.sources))
+        assert await flows.find("nobody", rows.digest(newest.flow)) is None
+
     async def test_a_reader_knows_the_digest_of_what_is_deployed(self, path: Path) -> None:
         """A flow of a snapshot carries the digest by which it is found once it is replaced."""
         with store.reading(path, 1.0) as connection:
