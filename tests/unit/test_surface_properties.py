@@ -1,0 +1,136 @@
+"""Any sequence of calls: the daemon believes what the recorder lets pass, in every action of a flow, on any worker."""
+
+import contextlib
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from vestibule.v1 import event_pb2
+
+from sandbox import execution, factors, kinds, pages, surface, surface_cache, values
+from sandbox.api import Recorder, make_api
+from sandbox.event import Event
+from sandbox.live import Command, Flow
+from sandbox.refusals import CONTINUE
+
+NOW_MS = 1_700_000_000_000
+EVENT = event_pb2.PostLoginEvent(
+    user=event_pb2.User(user_id="u"),
+    session=event_pb2.Session(id="s"),
+    transaction=event_pb2.Transaction(protocol="oauth2-refresh-token"),
+    authorization=event_pb2.Authorization(roles=["r"]),
+    request=event_pb2.Request(hostname="login.example.com"),
+)
+
+words = st.text(max_size=8) | st.sampled_from(["k", "v", "https://x.example/", "x" * 300, "x" * 5000, "x" * 40_000])
+instants = st.sampled_from([1, NOW_MS - 1, NOW_MS + 1, NOW_MS + 10**9, 1e300])
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+options = st.fixed_dictionaries(
+    {}, optional={"preferredMethod": st.sampled_from(["sms", "both", "x"]), "otp_fallback": st.booleans()}
+)
+factor = st.fixed_dictionaries(
+    {"type": st.sampled_from([*factors.FACTOR_TYPES, *factors.FACTOR_ALIASES, "sms"])}, optional={"options": options}
+)
+
+
+def given_for(kind: Any) -> st.SearchStrategy[Any]:
+    """Return what an author may give for a kind of argument: mostly right, at times not."""
+    if isinstance(kind, kinds.Nullable):
+        return st.none() | given_for(kind.kind)
+    if isinstance(kind, values.Bool):
+        return st.booleans()
+    if isinstance(kind, values.Choice):
+        return st.sampled_from(kind.choices)
+    if isinstance(kind, (kinds.Millis, surface_cache.Number)):
+        return instants
+    if isinstance(kind, kinds.Whole):
+        return st.integers(0, 100)
+    if isinstance(kind, (kinds.Many, kinds.OneOrMany)):
+        return st.lists(given_for(kind.item), max_size=3)
+    if isinstance(kind, factors.Factor):
+        return factor
+    if isinstance(kind, factors.Factors):
+        return st.lists(factor, max_size=4)
+    if isinstance(kind, pages.Url):
+        return st.sampled_from(["https://x.example/", "http://[::1]:8080/p?a=1#b", "/relative"])
+    if isinstance(kind, (pages.Query, pages.Object, values.Options)):
+        return st.dictionaries(st.sampled_from(["host", "a", "b"]), json, max_size=2)
+    if isinstance(kind, values.Json):
+        return st.sampled_from(["x" * 20_000, "x" * 30_000, None]) | json
+    if isinstance(kind, kinds.Scalar):
+        return st.sampled_from(["x" * 2000, "x" * 8000, True]) | json
+    return words
+
+
+def call_of(call: surface.Call) -> st.SearchStrategy[tuple[surface.Call, dict[str, Any]]]:
+    wanted = {param.name: given_for(param.kind) for param in call.params if param.default is surface.REQUIRED}
+    others = {param.name: given_for(param.kind) for param in call.params if param.default is not surface.REQUIRED}
+    return st.tuples(st.just(call), st.fixed_dictionaries(wanted, optional=others))
+
+
+Asked = tuple[surface.Call, dict[str, Any]]
+
+
+CARRIED = [call for call in surface.SURFACE if call.carried]
+
+
+def flows(some: list[surface.Call]) -> st.SearchStrategy[list[list[Asked]]]:
+    """Few calls, often made: that is where they meet."""
+    few = st.lists(st.sampled_from(some), min_size=1, max_size=2, unique=True)
+    return few.flatmap(
+        lambda chosen: st.lists(
+            st.lists(st.sampled_from(chosen).flatmap(call_of), min_size=1, max_size=8), min_size=2, max_size=4
+        )
+    )
+
+
+calm = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
+
+def record(flow: Flow, asked: list[Asked], handler: str) -> Recorder:
+    """Make the calls, each of which may raise, as an action may that catches everything."""
+    recorder = Recorder(Event(EVENT, {}), flow, NOW_MS * 10**6, handler, (CONTINUE,))
+    api: Any = make_api(recorder)
+    for call, args in asked:
+        with contextlib.suppress(TypeError, ValueError):
+            getattr(getattr(api, call.group), call.name)(**args)
+    return recorder
+
+
+@calm
+@given(flows([*surface.SURFACE]) | flows(CARRIED), st.booleans())
+def test_whatever_is_recorded_is_believed(flow_asked: list[list[Asked]], continuing: bool) -> None:
+    """An honest worker never looks like a liar; arguments arrive as they were recorded, in one form."""
+    flow = Flow()
+    for asked in flow_asked:
+        recorder = record(flow, asked, CONTINUE if continuing else execution.HANDLER)
+        recorder.leave()
+        assert surface.parse_all(recorder.encoded(), continuing) == [args for _, args in recorder.commands]
+        ops = [op for op, _ in recorder.commands]
+        assert set(ops) <= surface.RECORDED
+        assert (execution._end(ops) is not execution.End.COMPLETED) is any(surface.CALLS[op].ends for op in ops)
+        continuing = False
+
+
+@calm
+@given(flows(CARRIED), st.integers(1, 3))
+def test_another_worker_goes_on_as_this_one_would(flow_asked: list[list[Asked]], at: int) -> None:
+    """Wherever a flow changes its worker, later actions record the same and are refused the same."""
+    here, there = Flow(), Flow()
+    before: list[Command] = []
+    for number, asked in enumerate(flow_asked):
+        if number == at:
+            there = Flow()
+            for op, args in before:
+                if (call := surface.CALLS[op]).carried:
+                    there.replay(call, (op, args))
+        one, other = record(here, asked, execution.HANDLER), record(there, asked, execution.HANDLER)
+        one.leave()
+        other.leave()
+        before += one.commands
+        assert one.commands == other.commands
+        assert dict(one.records) == dict(other.records)
