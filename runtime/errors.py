@@ -7,6 +7,10 @@ verdict, a value). Called by: everything in `runtime`. Messages carry ids and nu
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
+
+# The last instant that has a name: 9999-12-31.
+_LAST_MS: Final = 253_402_214_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class ContinuationExpired(ContinuationError):
     result = "expired"
 
     def __init__(self, expired_at_ms: int) -> None:
-        instant = datetime.fromtimestamp(expired_at_ms / 1000, UTC)
+        instant = datetime.fromtimestamp(min(max(expired_at_ms, 0), _LAST_MS) / 1000, UTC)
         super().__init__(f"the continuation expired at {instant:%Y-%m-%dT%H:%M:%SZ}; begin the login again")
 
 

@@ -157,7 +157,9 @@ def completed(state: SuspendedFlow, numbers: Sequence[int]) -> tuple[str, ...]:
         state: the suspended flow.
         numbers: what satisfied each step, as the caller says.
 
-    Raises: InvalidRequest: a step that is waited for is not satisfied, and none is ever skipped.
+    Raises:
+        InvalidRequest: a step that is waited for is not satisfied, and none is ever skipped.
+        FlowGone: another version of Vestibule sealed what this one does not know.
     """
     awaited = [tuple(step.factors) for step in state.awaited]
     if not awaited and numbers:
@@ -168,6 +170,9 @@ def completed(state: SuspendedFlow, numbers: Sequence[int]) -> tuple[str, ...]:
             f"names {len(numbers)} factors and the flow waits for {len(awaited)} steps; send the one that satisfied "
             "each, in order, or refuse the login",
         )
+    known = [*state.completed, *(number for wanted in awaited for number in wanted)]
+    if not all(number in _TYPE_NAMES for number in known):
+        raise FlowGone(state.tenant_id)
     names = [_TYPE_NAMES[number] for number in state.completed]
     for at, (number, wanted) in enumerate(zip(numbers, awaited, strict=True)):
         if number not in wanted:
@@ -199,6 +204,8 @@ def executions(state: SuspendedFlow, flow: Flow) -> tuple[Execution, ...]:
 
 
 def _execution(part: EarlierExecution, flow: Flow) -> Execution:
+    if part.binding < 0:
+        raise IndexError(part.binding)
     binding = flow.bindings[part.binding]
     pairs = [(command.op, command.args_json) for command in part.commands]
     checked = surface.parse_all(pairs, part.continued)

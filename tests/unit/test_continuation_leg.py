@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from vestibule.continuation.v1.suspended_flow_pb2 import AwaitedStep, EarlierCommand, EarlierExecution, SuspendedFlow
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1 import event_pb2
 from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
 
+from runtime import codec
 from runtime.catalog.base import Binding, Flow
 from runtime.continuation import keys, leg, token
 from runtime.continuation.leg import Leg
-from runtime.core.model import Command, Execution, ExecutionError, OnError, Settings, Suspension, Verdict
+from runtime.core.model import Command, Execution, ExecutionError, OnError, Refused, Settings, Suspension, Verdict
 from runtime.core.resolution import Failure
 from runtime.errors import ContinuationMismatch, FlowGone, InvalidRequest
 
@@ -97,7 +102,7 @@ class TestSuspend:
     def test_what_cannot_be_done_is_a_failure(self) -> None:
         """Without a page a redirect is a failure, and nothing is sealed."""
         part = begin(data=event(id="t-1", prompt=["none"], protocol="oidc-basic-profile"))
-        assert part.judge([execution(0, REDIRECT)]) is Failure.INTERACTION_REQUIRED
+        assert part.judge([execution(0, REDIRECT)]) == Refused(Failure.INTERACTION_REQUIRED)
         assert part.token == b""
 
     def test_a_state_too_large_fails_its_execution(self) -> None:
@@ -233,3 +238,50 @@ class TestResume:
                 setattr(state.executions[0].commands[0], name, value)
         with pytest.raises(FlowGone, match="begin the login again"):
             leg.executions(state, FLOW)
+
+
+numbers = st.integers(-2, 9)
+states = st.builds(
+    SuspendedFlow,
+    tenant_id=st.just("acme"),
+    position=st.integers(-2, 5),
+    continuing=st.booleans(),
+    executions=st.lists(
+        st.builds(
+            EarlierExecution,
+            binding=st.integers(-4, 4),
+            verdict=st.integers(-1, 10),
+            commands=st.lists(
+                st.builds(
+                    EarlierCommand,
+                    op=st.sampled_from(
+                        ["access.deny", "authentication.challenge_with", "multifactor.enable", "x.y", ""]
+                    ),
+                    args_json=st.sampled_from(
+                        ['{"factor":{"type":"otp"}}', '{"provider":"any"}', "{}", "[", "null", "1e9"]
+                    ),
+                ),
+                max_size=3,
+            ),
+            continued=st.booleans(),
+            error_type=st.sampled_from(["", "ValueError"]),
+        ),
+        max_size=4,
+    ),
+    completed=st.lists(numbers, max_size=3),
+    awaited=st.lists(st.builds(AwaitedStep, factors=st.lists(numbers, max_size=3)), max_size=3),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(states, st.lists(numbers, max_size=3))
+def test_whatever_another_version_sealed_is_taken_or_gone(state: SuspendedFlow, said: list[int]) -> None:
+    """A state that opens is authentic and may still be of another version: it is taken, or refused in our own words."""
+    with contextlib.suppress(InvalidRequest, FlowGone):
+        assert all(name in codec.FACTOR_TYPES for name in leg.completed(state, said))
+    try:
+        found = leg.executions(state, FLOW)
+    except FlowGone:
+        return
+    assert all(execution.earlier and execution.action in ("one", "two", "three") for execution in found)
+    assert 0 <= state.position <= len(FLOW.bindings)
