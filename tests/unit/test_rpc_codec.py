@@ -48,6 +48,19 @@ def test_an_envelope_is_the_request_on_the_wire() -> None:
     assert {f.name: f.number for f in ExecutePostLoginRequest.DESCRIPTOR.fields}.items() <= private.items()
 
 
+def test_a_message_that_comes_in_pieces_is_joined() -> None:
+    """An event or a gateway in pieces is what protobuf makes of them, not the last piece."""
+    first = ExecutePostLoginRequest(tenant_id="acme", event=EVENT, gateway={"actor": True})
+    second = ExecutePostLoginRequest(event={"request": {"ip": "192.0.2.1"}}, gateway={"webauthn": False})
+    data = first.SerializeToString() + second.SerializeToString()
+    whole = ExecutePostLoginRequest.FromString(data)
+    _, _, event, gateway = decode(data, LIMIT)
+    assert PostLoginEvent.FromString(event) == whole.event
+    assert whole.event.user.user_id
+    assert whole.event.request.ip
+    assert gateway == whole.gateway.SerializeToString()
+
+
 def test_a_continuation_comes_with_its_factors() -> None:
     """ContinuePostLogin's own members are read beside what every login has; nothing of them is judged here."""
     sent = ContinuePostLoginRequest(
