@@ -40,7 +40,7 @@ def decode(
     try:
         envelope = ExecuteEnvelope.FromString(data)
         if envelope.ByteSize() != len(data):
-            # Protobuf joins an event that comes in pieces, and of bytes takes the last: what it dropped is missing here.
+            # Protobuf joins an event that comes in pieces, of bytes it takes the last: what it dropped is missing here.
             # Nobody sends one so, but actions must see what every other reader of the request sees.
             envelope = ExecuteEnvelope.FromString(public.FromString(data).SerializeToString())
     except DecodeError:
