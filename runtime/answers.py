@@ -19,8 +19,7 @@ from sandbox.wire import varint
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runtime.core.model import Decision, Execution, Settings, Suspension
-    from runtime.core.resolution import Failure
+    from runtime.core.model import Decision, Execution, Refused, Settings, Suspension
 
 # Of one flow. A tenant whose logins all end differently pays the ordinary price, and no other tenant does.
 _KEYS_MAX: Final = 16
@@ -140,7 +139,7 @@ class Answers:
         executions: Sequence[Execution],
         event: bytes,
         *,
-        suspension: Suspension | Failure | None = None,
+        suspension: Suspension | Refused | None = None,
         completed: tuple[str, ...] = (),
     ) -> Answer:
         """Return the answer to a login. One of a flow that is or was suspended is never remembered.

@@ -19,7 +19,7 @@ from vestibule.worker.v1 import worker_pb2
 from runtime import loss, replay
 from runtime.aftermath import Aftermath, End
 from runtime.core.aggregate import ends_flow
-from runtime.core.resolution import Failure
+from runtime.core.model import Refused
 from runtime.core.suspension import suspends
 from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, WorkerError, WorkerLost
 from runtime.metrics import KillReason
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from runtime.workers.pool import Pool
     from runtime.workers.worker import Worker
 
-    Judge = Callable[[list[Execution]], Suspension | Failure | None]
+    Judge = Callable[[list[Execution]], Suspension | Refused | None]
 
 COMPILE_BUDGET_NS: Final = 3_200_000_000
 """A little above the worker's own, which gives the better message."""
@@ -66,7 +66,7 @@ class Ran:
         self.count = 0
         self.wall_us: Sequence[int] = ()
         self.cpu_us: Sequence[int] = ()
-        self.suspension: Suspension | Failure | None = None
+        self.suspension: Suspension | Refused | None = None
 
 
 @dataclass(slots=True)
@@ -192,7 +192,7 @@ class StepRunner:
             if judge is not None and len(done) > had and suspends(done[-1]):
                 ran.suspension = judge(done)
                 if ran.suspension is not None:
-                    if isinstance(ran.suspension, Failure):
+                    if isinstance(ran.suspension, Refused):
                         loss.skip(done, bindings)
                     break
             if done and ends_flow(done[-1]):

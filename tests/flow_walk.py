@@ -21,11 +21,12 @@ from runtime.core.model import (
     EventFacts,
     Execution,
     OnError,
+    Refused,
     Settings,
     Suspension,
     Verdict,
 )
-from runtime.core.resolution import Failure, Gateway
+from runtime.core.resolution import Gateway
 from runtime.core.suspension import pending, suspends
 
 NOW_MS = 1_800_000_000_000
@@ -110,7 +111,7 @@ def walk(
             )
         )
         waiting = pending(done, completed, settings, event, gateway) if suspends(done[-1]) else None
-        ended = ends_flow(done[-1]) or isinstance(waiting, Failure)
+        ended = ends_flow(done[-1]) or isinstance(waiting, Refused)
         if ended:
             done += [Execution(a.name, REVISION, a.on_error, Verdict.SKIPPED) for a in flow[at + 1 :]]
         if ended or waiting is not None:

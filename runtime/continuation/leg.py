@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from runtime.catalog.base import Flow
     from runtime.continuation.keys import Keyring
-    from runtime.core.resolution import Failure
+    from runtime.core.model import Refused
 
 _TYPE_NAMES: Final = {number: name for name, number in FACTOR_TYPES.items()}
 
@@ -52,7 +52,7 @@ class Leg:
     token: bytes = b""
     expires_at_ms: int = 0
 
-    def judge(self, done: list[Execution]) -> Suspension | Failure | None:
+    def judge(self, done: list[Execution]) -> Suspension | Refused | None:
         """Say what the user is to do after the last execution of this leg; None lets the flow go on.
 
         A suspension is sealed then and there. One that cannot be sealed whole has failed: its execution is replaced by

@@ -20,6 +20,7 @@ from runtime.core.model import (
     Execution,
     Facts,
     OnError,
+    Refused,
     Settings,
     Suspension,
     Verdict,
@@ -179,14 +180,14 @@ class Fold:
         executions: tuple[Execution, ...],
         settings: Settings,
         facts: Callable[[], Facts],
-        suspension: Suspension | Failure | None = None,
+        suspension: Suspension | Refused | None = None,
         completed: tuple[str, ...] = (),
     ) -> Decision:
         """Apply the tenant's settings to what was asked for: deny, then suspend, then multifactor, then policy."""
         if self.access is not None:
             return self._denied(executions)
         if suspension is not None:
-            if isinstance(suspension, Failure):
+            if isinstance(suspension, Refused):
                 return self._refused(executions, suspension)
             return self._waiting(executions, suspension)
         if self.suspended or completed:
@@ -231,12 +232,13 @@ class Fold:
             effects.of_denied(self.effects),
         )
 
-    def _refused(self, executions: tuple[Execution, ...], failure: Failure) -> Decision:
+    def _refused(self, executions: tuple[Execution, ...], refused: Refused) -> Decision:
         """What the last execution needs of the user cannot be done. Nobody gets in because of that."""
+        failure = refused.failure
         kind: DenialKind = "interaction_required" if failure is Failure.INTERACTION_REQUIRED else "mfa_failed"
         op, reason = _REFUSALS[kind]
         self.access, self.denied_by = Access(reason, kind, failure.value), len(self.asked)
-        self.asked.append((_begun(executions)[-1].action, op, f"deny, {failure.value}"))
+        self.asked.append((_begun(executions)[-1].action, op, trace.why(refused)))
         return self._denied(executions)
 
     def _waiting(self, executions: tuple[Execution, ...], suspension: Suspension) -> Decision:
@@ -326,7 +328,7 @@ def aggregate(
     settings: Settings,
     facts: Callable[[], Facts],
     *,
-    suspension: Suspension | Failure | None = None,
+    suspension: Suspension | Refused | None = None,
     completed: tuple[str, ...] = (),
 ) -> Decision:
     """Decide one login from the executions of its flow, in flow order.

@@ -11,7 +11,8 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from runtime.core.challenges import Step
+    from runtime.core.challenges import Ignored, Step
+    from runtime.core.resolution import Failure
 
 Origin = Literal["action", "policy", "on_error"]
 Outcome = Literal["allow", "mfa_required", "deny", "suspend"]
@@ -233,6 +234,14 @@ class Suspension:
     prompt_id: str = ""
     fields: dict[str, Any] | None = field(default=None, repr=False)
     vars: dict[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why an action cannot have of the user what it asks for. `ignored`: factors that were named and do not count."""
+
+    failure: Failure
+    ignored: tuple[tuple[str, Ignored], ...] = ()
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus, urlencode
 
 from runtime.core import challenges, policy
 from runtime.core.aggregate import DENIALS, INTERACTIONS
-from runtime.core.model import Command, Execution, Facts, OnError, Settings, Suspension, Verdict
+from runtime.core.model import Command, Execution, Facts, OnError, Refused, Settings, Suspension, Verdict
 from runtime.core.resolution import Failure, Gateway, back_channel
 
 OPS = frozenset(challenges.OPS) | INTERACTIONS
@@ -36,7 +36,7 @@ def pending(
     settings: Settings,
     facts: Facts,
     gateway: Gateway,
-) -> Suspension | Failure | None:
+) -> Suspension | Refused | None:
     """Say what the user is to do now that the last execution suspends.
 
     Args:
@@ -47,8 +47,8 @@ def pending(
         gateway: what it can do.
 
     Returns:
-        A suspension. None when everything was satisfied before: the flow goes on with the next binding. A failure when
-        it cannot be done: the login is refused, it is never taken for satisfied.
+        A suspension. None when everything was satisfied before: the flow goes on with the next binding. Refused when it
+        cannot be done: so is the login then, it is never taken for satisfied.
 
     Raises: ValueError for commands that cannot stand together, which whoever validated them let pass.
     """
@@ -63,7 +63,7 @@ def pending(
     used = sum(command.op in challenges.OPS for command in _effective(executions[:-1]))
     plan = challenges.plan(asks, completed, used, settings, facts, gateway)
     if plan.failure is not None:
-        return plan.failure
+        return Refused(plan.failure, plan.ignored)
     if not plan.steps:
         return None
     hidden = _hides_remember_browser(executions, settings)
@@ -88,9 +88,9 @@ def _hides_remember_browser(executions: Sequence[Execution], settings: Settings)
     return challenges.hides_remember_browser(requests, settings.merge)
 
 
-def _page(action: str, command: Command, facts: Facts) -> Suspension | Failure:
+def _page(action: str, command: Command, facts: Facts) -> Suspension | Refused:
     if back_channel(facts.protocol) or "none" in facts.prompt:
-        return Failure.INTERACTION_REQUIRED
+        return Refused(Failure.INTERACTION_REQUIRED)
     args = command.args
     if command.op == "redirect.send_user_to":
         return Suspension("redirect", action, url=_with_query(args["url"], args.get("query") or {}))

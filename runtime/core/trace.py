@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from runtime.core import challenges, policy
-from runtime.core.model import Command, Contribution, Multifactor, Policy, Settings
+from runtime.core.model import Command, Contribution, Multifactor, Policy, Refused, Settings
 
 Opinion = tuple[str, str, str]
 """Action, operation, summary."""
@@ -23,6 +23,12 @@ def waits_for(command: Command) -> str:
         return "show a form"
     ask = challenges.read(command)
     return f"{ask.kind} {' or '.join(dict.fromkeys([factor.type for factor in ask.factors]))}"
+
+
+def why(refused: Refused) -> str:
+    """Summarize why a challenge, an enrolment or a page cannot be shown."""
+    ignored = dict.fromkeys([f"{name} {reason.value}" for name, reason in refused.ignored])
+    return f"deny, {refused.failure.value}{': ' if ignored else ''}{', '.join(ignored)}"
 
 
 def of_denied(

@@ -20,6 +20,7 @@ from runtime.core.model import (
     Multifactor,
     OnError,
     Policy,
+    Refused,
     Settings,
     Suspension,
     Verdict,
@@ -418,11 +419,24 @@ class TestDecision:
         decision = walk([action("a", metadata("k", 1), claim("n", 1), redirect(), back=[[deny()]])], EVERY, EVENT)[-1]
         assert (decision.user_metadata, decision.id_token_claims) == ({"k": 1}, {})
 
+    def test_factors_that_do_not_count_are_in_the_trace(self) -> None:
+        """2.3: each ignored factor is a warning to log, also when nothing is left of the command."""
+        tenant = replace(EVERY, factors=("otp", "email", "webauthn-roaming"))
+        event = replace(EVENT, email_verified=False)
+        flow = [action("a", challenge("webauthn-roaming", "push-notification", "email"))]
+        decision = walk(flow, tenant, event)[-1]
+        assert decision.contributions[-1] == Contribution(
+            "a",
+            "mfa.failed",
+            True,
+            "deny, no_usable_factor: webauthn-roaming not_enrolled, push-notification disabled, email not_enrolled",
+        )
+
     @pytest.mark.parametrize("failure", list(Failure))
     def test_what_cannot_be_done_refuses_the_login(self, failure: Failure) -> None:
         """The kind says whom it concerns and the code why; the reason names nothing of the tenant's inside."""
         executions = (ran(metadata("k", 1), claim("n", 1), challenge("otp")), ran(verdict=Verdict.SKIPPED))
-        decision = aggregate(executions, ALWAYS, lambda: EVENT, suspension=failure)
+        decision = aggregate(executions, ALWAYS, lambda: EVENT, suspension=Refused(failure))
         assert decision.outcome == "deny"
         assert decision.access is not None
         silent = failure is Failure.INTERACTION_REQUIRED
@@ -439,7 +453,7 @@ class TestDecision:
 
     def test_a_denial_of_the_same_action_beats_both(self) -> None:
         """Order of the MFA semantics, section 4: deny, then suspend."""
-        for given in (self.WAITING, Failure.NO_USABLE_FACTOR):
+        for given in (self.WAITING, Refused(Failure.NO_USABLE_FACTOR)):
             decision = aggregate([ran(challenge("otp"), deny())], EVERY, lambda: EVENT, suspension=given)
             assert decision.access == Access("no", "denied")
             assert decision.suspension is None

@@ -16,6 +16,7 @@ from runtime.core.model import (
     OnError,
     Origin,
     Outcome,
+    Refused,
     Settings,
     Suspension,
     Verdict,
@@ -88,7 +89,7 @@ def test_a_form(given: dict[str, Any] | None, present: bool) -> None:
 @pytest.mark.parametrize("failure", list(Failure))
 def test_what_cannot_be_done_is_a_denial(failure: Failure) -> None:
     """Each failure has a kind and a code on the wire."""
-    decision = sent(CHALLENGE, suspension=failure)
+    decision = sent(CHALLENGE, suspension=Refused(failure))
     silent = failure is Failure.INTERACTION_REQUIRED
     kind = pb.Access.KIND_INTERACTION_REQUIRED if silent else pb.Access.KIND_MFA_FAILED
     assert (decision.outcome, decision.access.kind, decision.access.code) == (pb.OUTCOME_DENY, kind, failure.value)
@@ -152,7 +153,7 @@ def test_an_answer_of_a_suspended_flow_is_not_remembered() -> None:
     answers = Answers(Settings())
     waiting = Suspension("mfa", "a", (Step("challenge", (FactorRequest("otp"),), False),))
     answers.decide(b"s", 1, [CHALLENGE], b"", suspension=waiting)
-    answers.decide(b"s", 1, [CHALLENGE], b"", suspension=Failure.NO_USABLE_FACTOR)
+    answers.decide(b"s", 1, [CHALLENGE], b"", suspension=Refused(Failure.NO_USABLE_FACTOR))
     answers.decide(b"s", 1, [CHALLENGE], b"", completed=("otp",))
     before = execution(("redirect.send_user_to", {"url": "https://example.com"}), earlier=True)
     answers.decide(b"s", 1, [before, execution(continued=True)], b"")

@@ -21,6 +21,7 @@ from runtime.core.model import (
     Merge,
     OnError,
     Policy,
+    Refused,
     Settings,
     Suspension,
     Verdict,
@@ -328,7 +329,7 @@ def test_what_cannot_be_done_is_always_a_denial(
     executions: list[Execution], tenant: Settings, event: EventFacts, failure: Failure
 ) -> None:
     """A failure of a suspension refuses the login, whatever else was asked for, with exactly one cause."""
-    decision = aggregate(executions, tenant, partial(replace, event), suspension=failure)
+    decision = aggregate(executions, tenant, partial(replace, event), suspension=Refused(failure))
     assert decision.outcome == "deny"
     assert len([c for c in decision.contributions if c.won]) == 1
     assert (decision.multifactor, decision.id_token_claims, decision.access_token_claims) == (None, {}, {})
