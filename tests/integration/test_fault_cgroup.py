@@ -170,3 +170,17 @@ def test_a_host_without_memory_left(tmp_path: Path) -> None:
         right(daemon)
         right(daemon, "new")
         assert daemon.metric("vestibule_zygote_starts_total") == 1
+
+
+def test_workers_go_before_the_daemon_when_memory_is_short(tmp_path: Path) -> None:
+    """Zygote and workers are marked as the first that the kernel takes, the daemon is left as it was started."""
+
+    def adjustment(pid: int | str) -> int:
+        return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+    with served(tmp_path) as daemon:
+        zygote, workers = daemon.tree()
+        ours = adjustment("self")
+        assert adjustment(daemon.process.pid) == ours
+        assert workers
+        assert {adjustment(process.pid) for process in (zygote, *workers)} == {min(ours + 500, 1000)}
