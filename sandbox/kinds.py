@@ -100,6 +100,24 @@ class Bytes:
         return text
 
 
+class Secret:
+    """Text that no message shows any part of: messages reach reports and logs."""
+
+    __slots__ = ("_text", "wants")
+
+    def __init__(self, max_chars: int) -> None:
+        self._text = Text(max_chars, 1)
+        self.wants = self._text.wants
+
+    def check(self, value: Any, where: str) -> str:
+        """See `Kind.check`."""
+        if type(value) is not str:
+            raise TypeError(f"{where} must be {self.wants}; got an object of type {type(value).__name__}")
+        if not 1 <= len(value) <= self._text.max_chars:
+            raise ValueError(f"{where} must be {self.wants}; got {len(value)} characters")
+        return self._text.check(value, where)
+
+
 class Whole:
     """A whole number within bounds."""
 

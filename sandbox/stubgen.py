@@ -58,6 +58,7 @@ _STRINGS: Final = (
     kinds.Scope,
     kinds.Key,
     kinds.Bytes,
+    kinds.Secret,
     pages.Url,
     surface_cache.Measured,
 )

@@ -27,6 +27,7 @@ from sandbox.calls import (
     bind,
     signature,
 )
+from sandbox.kinds import Secret
 from sandbox.surface_authentication import AUTHENTICATION_CALLS
 from sandbox.surface_cache import CACHE_CALLS
 from sandbox.surface_queries import QUERY_CALLS
@@ -95,7 +96,7 @@ _DUO_OPTIONS = Options(
     {
         "host": Text(255, 1),
         "ikey": Text(256, 1),
-        "skey": Text(4096, 1),  # as long as a secret may be
+        "skey": Secret(4096),  # as long as a secret may be
         "username": Text(256, 1),
     },
     nullable=frozenset({"username"}),  # usually a profile member, which the user may not have

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox import tokens
 from sandbox.calls import OMITTED, Call, Effect, Param
-from sandbox.kinds import Whole
+from sandbox.kinds import Secret, Whole
 from sandbox.pages import Object, Query, Url
 from sandbox.values import Text
 
@@ -31,7 +31,7 @@ _LIFETIME_MAX_S: Final = 24 * 3600
 _PARAMETER: Final = "session_token"
 _THEN: Final = "The flow waits after this action and goes on in its on_continue_post_login"
 
-_SECRET: Final = Text(4096, 1)  # as long as a secret of an action may be
+_SECRET: Final = Secret(4096)  # as long as a secret of an action may be
 
 
 def _needs_continuation(moment: Moment) -> str:
