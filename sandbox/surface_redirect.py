@@ -88,7 +88,7 @@ def _validate_token(moment: Moment, args: dict[str, Any]) -> dict[str, Any]:
     wanted = _login(moment, "validate_token")
     try:
         claims = tokens.verify(_parameter(moment, args.get("token_parameter_name", _PARAMETER)), args["secret"])
-        tokens.check(claims, moment.clock_ns / 1e9, {**wanted, "state": _parameter(moment, "state")})
+        tokens.check(claims, moment.clock_ns / 1e9, wanted, _parameter(moment, "state"))
     except tokens.TokenError as error:
         raise ValueError(f"api.redirect.validate_token: {error}") from None
     return claims

@@ -56,13 +56,15 @@ def verify(token: str, secret: str) -> dict[str, Any]:
     return _members(parts[2], "payload")
 
 
-def check(claims: dict[str, Any], now_s: float, wanted: dict[str, str]) -> None:
+def check(claims: dict[str, Any], now_s: float, wanted: dict[str, str], state: str) -> None:
     """Compare what a token says with the login that it comes back to.
 
     Args:
         claims: of a verified token.
         now_s: seconds since the epoch.
         wanted: claims that must be there, and be this text.
+        state: of the request that brought the token back; the token must have it too. No message shows it: it is what
+            goes on with the login.
 
     Raises: TokenError: it has expired, is not valid yet, or belongs to another login.
     """
@@ -75,6 +77,8 @@ def check(claims: dict[str, Any], now_s: float, wanted: dict[str, str]) -> None:
         found = claims.get(name)
         if found != value:
             raise TokenError(f"the token's {name} must be {shown(value)}; it is {shown(found)}")
+    if claims.get("state") != state:
+        raise TokenError("the token's state is not that of the request")
 
 
 def _instant(claims: dict[str, Any], name: str) -> float:
