@@ -111,7 +111,7 @@ def claims(decision: pb.Decision) -> dict[str, Any]:
     return {name.rpartition("/")[2]: value for name, value in found.items()}
 
 
-def signed(claims: dict[str, Any]) -> str:
+def signed(claims: dict[str, Any], secret: str = SECRET) -> str:
     """Sign a token as a page elsewhere does, with any JWT library: HS256."""
 
     def part(data: bytes) -> str:
@@ -119,7 +119,7 @@ def signed(claims: dict[str, Any]) -> str:
 
     head = part(b'{"alg":"HS256","typ":"JWT"}')
     text = f"{head}.{part(json.dumps(claims).encode())}"
-    return f"{text}.{part(hmac.digest(SECRET.encode(), text.encode(), hashlib.sha256))}"
+    return f"{text}.{part(hmac.digest(secret.encode(), text.encode(), hashlib.sha256))}"
 
 
 def returned(**extra: Any) -> event_pb2.PostLoginEvent:

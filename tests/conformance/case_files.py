@@ -6,11 +6,8 @@ a case is run or compared. Called by `test_conformance`.
 
 from __future__ import annotations
 
-import base64
 import copy
 import hashlib
-import hmac
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,6 +21,7 @@ import yaml
 from runtime.catalog import directory
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.core.model import Experience, Merge, OnError, Policy, Settings
+from tests.suspension_rig import signed
 
 HERE = Path(__file__).parent
 CASES = HERE / "cases"
@@ -225,15 +223,9 @@ def _instant(value: Any, now: datetime) -> datetime | None:
 
 
 def _token(given: Mapping[str, Any], now: datetime) -> str:
-    """Sign claims by HS256, as the page does that a user was sent to; instants are seconds there."""
+    """Sign claims as the page does that a user was sent to; instants are seconds there."""
     claims = {}
     for name, value in given["claims"].items():
         moment = _instant(value, now)
         claims[name] = value if moment is None else int(moment.timestamp())
-    parts = [_base64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
-    signature = hmac.digest(given["secret"].encode(), ".".join(parts).encode(), "sha256")
-    return ".".join([*parts, _base64url(signature)])
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return signed(claims, given["secret"])

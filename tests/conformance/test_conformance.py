@@ -5,6 +5,7 @@ that it wants. README.md beside this file says how a case is written.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import re
@@ -18,6 +19,7 @@ from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import GatewayContext
 
 from runtime import codec, event_json, local
+from runtime.catalog import sqlite
 from runtime.config import Config
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import Command, EventFacts, Execution, OnError, Settings, Verdict
@@ -26,6 +28,7 @@ from runtime.rpc import client
 from sandbox import surface
 from tests.conformance import case_files, decisions
 from tests.daemon_rig import PATIENCE_S, Daemon, served
+from tests.suspension_rig import keys_file
 
 TENANTS = case_files.Tenants()
 LOGINS = case_files.logins(TENANTS)
@@ -126,14 +129,18 @@ def test_sandbox(case: case_files.Case, sandboxed: dict[str, list[pb.Decision]])
 # -- the service -------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=["tenant", "login"])
-def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """A daemon that serves the tenants of every case: with a process for each tenant, and with one for each login."""
-    flags = ["--sandbox-isolation", request.param, "--pool-queue-wait-ms", str(PATIENCE_MS)]
+ISOLATIONS = ("tenant", "login")
+
+
+@pytest.fixture(scope="module")
+def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Daemon]]:
+    """Daemons that serve the tenants of every case from one store: a process for each tenant, or for each login."""
+    root = tmp_path_factory.mktemp("service")
+    flags = [*keys_file(root), "--pool-queue-wait-ms", str(PATIENCE_MS)]
     flags += ["--sandbox-action-timeout-ms", str(PATIENCE_MS), "--sandbox-flow-timeout-ms", str(PATIENCE_MS)]
-    with served(tmp_path_factory.mktemp("service"), *flags) as daemon:
-        daemon.publish(*TENANTS.by_content.values())
-        yield daemon
+    sqlite.apply(root / "flows.db", TENANTS.by_content.values())
+    with contextlib.ExitStack() as daemons:
+        yield [daemons.enter_context(served(root, *flags, "--sandbox-isolation", kind)) for kind in ISOLATIONS]
 
 
 # The service's clock is nobody's to set.
@@ -141,22 +148,24 @@ SERVED = [case for case in LOGINS if case.now is None]
 
 
 @pytest.mark.parametrize("case", SERVED, ids=lambda case: case.id)
-def test_service(case: case_files.Case, service: Daemon) -> None:
-    """The flow, asked over gRPC and continued as often as it is suspended, decides what the case wants."""
+@pytest.mark.parametrize("first", range(len(ISOLATIONS)), ids=ISOLATIONS)
+def test_service(case: case_files.Case, first: int, replicas: list[Daemon]) -> None:
+    """The flow, asked over gRPC and continued by the other replica whenever it is suspended, decides what is wanted."""
     tenant = case.tenant.flow.tenant
     suspended = pb.Suspension()
     for number, leg in enumerate(case.legs):
+        target = replicas[(first + number) % len(replicas)].target
         now = datetime.now(UTC)
         event = event_json.from_json(case_files.rendered(leg.event, now))
         gateway = None
         if leg.gateway is not None:
             gateway = json_format.ParseDict(case_files.gateway(leg.gateway, now), GatewayContext())
         if number == 0:
-            decision = client.execute(service.target, tenant, event, gateway=gateway, timeout_s=PATIENCE_S).decision
+            decision = client.execute(target, tenant, event, gateway=gateway, timeout_s=PATIENCE_S).decision
         else:
             completed = [pb.FactorType.Value(f"FACTOR_TYPE_{name.upper().replace('-', '_')}") for name in leg.completed]
             decision = client.resume(
-                service.target, tenant, event, suspended.continuation, completed, gateway=gateway, timeout_s=PATIENCE_S
+                target, tenant, event, suspended.continuation, completed, gateway=gateway, timeout_s=PATIENCE_S
             ).decision
         hold(decision, leg.decision)
         suspended = decision.suspension

@@ -192,6 +192,33 @@ def test_run_of_a_tenant_goes_on_with_a_suspended_flow(tmp_path: Path) -> None:
     assert "another user" in another["error"]["message"]
 
 
+CACHES = """
+def on_execute_post_login(event, api):
+    record = api.cache.get("seen")
+    api.user.set_user_metadata("before", record.value if record else None)
+    api.cache.set("seen", event.user.user_id)
+    api.authentication.challenge_with({"type": "otp"})
+"""
+READS = """
+def on_execute_post_login(event, api):
+    api.user.set_user_metadata("after", api.cache.get("seen").value)
+"""
+
+
+def test_run_of_a_tenant_keeps_the_cache_for_one_login(tmp_path: Path) -> None:
+    """What is cached is there when the flow goes on, and not in the next line's login, which repeats."""
+    folder = tmp_path / "acme"
+    (folder / "actions").mkdir(parents=True)
+    (folder / "tenant.yaml").write_text(TENANT)
+    (folder / "actions" / "first.py").write_text(CACHES)
+    (folder / "actions" / "second.py").write_text(READS)
+    line = {"event": {"user": {"user_id": "auth0|1", "enrolledFactors": [{"type": "otp"}]}}}
+    lines = [line, {**line, "completed": ["otp"]}] * 2
+    run = vestibule("run", str(folder), "--events", "-", stdin="".join(json.dumps(line) + "\n" for line in lines))
+    for ended in results(run)[1::2]:
+        assert ended["sideEffects"]["userMetadata"] == {"before": None, "after": "auth0|1"}
+
+
 def test_run_of_a_tenant_resolves_for_a_gateway(tmp_path: Path) -> None:
     """A line that says what the gateway knows gets the resolution that the daemon would give."""
     folder = tmp_path / "acme"
