@@ -304,7 +304,7 @@ async def test_the_workers_of_a_tenant_that_runs_on_and_on_are_placed_aside(monk
     """From the tick at which it has spent too much: the running one at once, the others when they are leased or bound;
     what the first look at an execution finds was spent before it, and does not count. Nobody else is moved."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2, 3})
-    h = await start(config(blank_workers=4, workers_per_tenant=3, long_run_share=0.01))
+    h = await start(config(blank_workers=4, workers_per_tenant=3, long_run_share=0.001))
     quiet = h.pool.lease_nowait("quiet")
     runner, idle = h.pool.lease_nowait("busy"), h.pool.lease_nowait("busy")
     assert quiet is not None
@@ -334,7 +334,7 @@ async def test_the_workers_of_a_tenant_that_runs_on_and_on_are_placed_aside(monk
 async def test_a_worker_placed_aside_comes_back_when_its_tenant_has_paid(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked to at its next lease; workers are made everywhere again at the next sweep."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
-    h = await start(config(long_run_share=0.01))
+    h = await start(config(long_run_share=0.001))
     quiet, runner = h.pool.lease_nowait("quiet"), h.pool.lease_nowait("busy")
     assert quiet is not None
     assert runner is not None
@@ -356,7 +356,7 @@ async def test_a_worker_placed_aside_comes_back_when_its_tenant_has_paid(monkeyp
 async def test_a_new_zygote_is_placed_as_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """It makes its first worker where the lane says."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
-    h = await start(config(long_run_share=0.01))
+    h = await start(config(long_run_share=0.001))
     assert h.pool.lease_nowait("quiet") is not None
     runner = h.pool.lease_nowait("busy")
     assert runner is not None
