@@ -145,7 +145,7 @@ class TestContinuations:
             commits += 1
             return write(works)
 
-        flows._in_transaction = counted  # type: ignore[method-assign]
+        flows._in_transaction = counted  # type: ignore[method-assign]  # counted on its way
         names = [bytes([at]) * 16 for at in range(100)]
         granted = await asyncio.gather(*(flows.claim(name, EXPIRES_MS, NOW_MS, UNTIL_MS) for name in names))
         assert all(granted)

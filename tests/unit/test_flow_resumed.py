@@ -90,7 +90,7 @@ class Rig:
         self.catalog = Catalog()
         self.store = Deployed()
         self.zygote = FakeZygote()
-        self.pool = Pool(config, self.zygote.make, Metrics(""), logger)  # type: ignore[arg-type]
+        self.pool = Pool(config, self.zygote.make, Metrics(""), logger)  # type: ignore[arg-type]  # a stand-in for a zygote
         self.runner = FlowRunner(
             self.catalog,
             self.pool,
