@@ -90,6 +90,10 @@ class Answer:
 def _ids(request_id: str, decision_id: str) -> bytes:
     """Write `request_id` (2) of a response, and `decision_id` (9) of its `decision` (1)."""
     request, decision = request_id.encode(), decision_id.encode()
+    size = len(decision)
+    if size < 126 and len(request) < 128:
+        # The usual ids: each length is one byte.
+        return b"\x0a%c\x4a%c%b\x12%c%b" % (size + 2, size, decision, len(request), request)
     decision = b"\x4a" + varint(len(decision)) + decision
     return b"".join((b"\x0a", varint(len(decision)), decision, b"\x12", varint(len(request)), request))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pytest
 from vestibule.v1 import decision_pb2, event_pb2, runtime_service_pb2
 
 from runtime.answers import Answers
@@ -106,6 +107,17 @@ def read(data: bytes) -> runtime_service_pb2.ExecutePostLoginResponse:
 def factors(answer: Any) -> tuple[str, ...]:
     offered: tuple[str, ...] = answer.decision.multifactor.factors
     return offered
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 128, 200, 20_000])
+@pytest.mark.parametrize("letter", ["r", "\u00e9"])
+def test_ids_of_any_length_are_read_back(size: int, letter: str) -> None:
+    """They are written by hand, with lengths of one byte and of more."""
+    answer = Answers(Settings()).decide(STEPS, 1, [REQUIRE], VERIFIED)
+    for request_id, decision_id in ((letter * size, "d" * 32), ("r", letter * size)):
+        response = read(answer.fill(request_id, decision_id, 7, 40, [30], [20]))
+        assert (response.request_id, response.decision.decision_id) == (request_id, decision_id)
+        assert response.decision.catalog_revision == 7
 
 
 def test_a_remembered_answer_does_not_grow_with_every_login_it_is_given_to() -> None:
