@@ -1,5 +1,6 @@
 """The fixture that starts real daemons and holds each to what must be true when it has ended."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,3 +20,16 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             return daemons.enter_context(served(tmp_path, *flags, **options))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One daemon for a whole module, whose tests have tenants of their own and leave it as it was."""
+    with served(tmp_path_factory.mktemp("daemon")) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """Name a tenant for one test."""
+    return re.sub("[^a-z0-9]+", "-", request.node.name.lower())[:60].strip("-")

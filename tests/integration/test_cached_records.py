@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from vestibule.v1 import decision_pb2 as pb
 
-from tests.daemon_rig import ALLOW, DENY, Daemon, served, tenant
+from tests.daemon_rig import ALLOW, DENY, Daemon, tenant
 from tests.suspension_rig import CHALLENGE, OTP, claims, event
 
 COUNT = """\
@@ -24,13 +21,6 @@ def on_execute_post_login(event, api):
 """
 WRITE_AND_RAISE = 'def on_execute_post_login(event, api):\n    api.cache.set("logins", "99")\n    raise ValueError\n'
 WRITE_AND_DENY = 'def on_execute_post_login(event, api):\n    api.cache.set("logins", "7")\n    api.access.deny("no")\n'
-
-
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """One daemon for all of them: each test has a tenant of its own."""
-    with served(tmp_path_factory.mktemp("daemon")) as daemon:
-        yield daemon
 
 
 def test_a_record_is_there_for_the_next_login(daemon: Daemon) -> None:

@@ -15,7 +15,7 @@ from vestibule.v1 import decision_pb2 as pb
 
 from runtime.catalog import sqlite
 from runtime.continuation import keys, token
-from tests.daemon_rig import ALLOW, LOOP, MFA, Refused, Serve, result, tenant, until
+from tests.daemon_rig import ALLOW, LOOP, MFA, Daemon, Refused, Serve, result, tenant, until
 from tests.suspension_rig import (
     AFTER,
     CHALLENGE,
@@ -33,11 +33,10 @@ from tests.suspension_rig import (
 
 
 class TestRefusals:
-    def test_what_is_none_of_ours_is_told(self, serve: Serve) -> None:
+    def test_what_is_none_of_ours_is_told(self, daemon: Daemon, name: str) -> None:
         """Absent, cut, changed, foreign and oversized tokens are INVALID_ARGUMENT by field, and no flow runs."""
-        daemon = serve()
-        daemon.publish(tenant("acme", CHALLENGE, AFTER))
-        good = suspended(daemon)
+        daemon.publish(tenant(name, CHALLENGE, AFTER))
+        good = suspended(daemon, name)
         changed = bytearray(good)
         changed[len(good) // 2] ^= 1
         foreign = good[:1] + b"\0\0\0\0" + good[5:]
@@ -50,42 +49,40 @@ class TestRefusals:
             good + bytes(token.MAX_BYTES): "are no continuation",
         }
         for sent, told in cases.items():
-            error = refusal(daemon, "acme", event("otp"), sent, [OTP])
+            error = refusal(daemon, name, event("otp"), sent, [OTP])
             assert (error.code, error.reason) == ("INVALID_ARGUMENT", "CONTINUATION_INVALID")
             (violation,) = error.details["BadRequest"].field_violations
             assert violation.field == "continuation"
             assert told in violation.description
-        assert daemon.resume("acme", event("otp"), good, [OTP]).outcome == ALLOW
+        assert daemon.resume(name, event("otp"), good, [OTP]).outcome == ALLOW
 
-    def test_another_login_cannot_use_it(self, serve: Serve) -> None:
+    def test_another_login_cannot_use_it(self, daemon: Daemon, name: str) -> None:
         """Another tenant, user or transaction is told which it is; the login itself can still go on."""
-        daemon = serve()
-        daemon.publish(tenant("acme", CHALLENGE), tenant("beta", CHALLENGE))
-        good = suspended(daemon)
+        daemon.publish(tenant(name, CHALLENGE), tenant("beta", CHALLENGE))
+        good = suspended(daemon, name)
         cases: dict[str, tuple[str, Any]] = {
             "tenant": ("beta", event("otp")),
-            "user": ("acme", event("otp", user__user_id="auth0|2")),
-            "transaction": ("acme", event("otp", transaction__id="t-2")),
+            "user": (name, event("otp", user__user_id="auth0|2")),
+            "transaction": (name, event("otp", transaction__id="t-2")),
         }
         for what, (name, sent) in cases.items():
             error = refusal(daemon, name, sent, good, [OTP])
             assert (error.code, error.reason) == ("FAILED_PRECONDITION", "CONTINUATION_MISMATCH")
             assert error.details["ErrorInfo"].metadata == {"mismatch": what}
             assert f"of another {what}" in error.message
-        assert daemon.resume("acme", event("otp"), good, [OTP]).outcome == ALLOW
+        assert daemon.resume(name, event("otp"), good, [OTP]).outcome == ALLOW
 
-    def test_a_factor_cannot_be_left_out_or_replaced(self, serve: Serve) -> None:
+    def test_a_factor_cannot_be_left_out_or_replaced(self, daemon: Daemon, name: str) -> None:
         """Too few, too many and other factors are refused by field; the continuation is not used up by that."""
-        daemon = serve()
-        daemon.publish(tenant("acme", CHALLENGE), tenant("forms", PROMPT))
-        good = suspended(daemon)
+        daemon.publish(tenant(name, CHALLENGE), tenant("forms", PROMPT))
+        good = suspended(daemon, name)
         for numbers, field in (([], "completed"), ([OTP, OTP], "completed"), ([PHONE], "completed[0]")):
-            error = refusal(daemon, "acme", event("otp"), good, numbers)
+            error = refusal(daemon, name, event("otp"), good, numbers)
             assert (error.code, error.reason) == ("INVALID_ARGUMENT", "INVALID_REQUEST")
             assert error.details["BadRequest"].field_violations[0].field == field
         form = suspended(daemon, "forms")
         assert "send none" in refusal(daemon, "forms", event(), form, [OTP]).message
-        assert daemon.resume("acme", event("otp"), good, [OTP]).outcome == ALLOW
+        assert daemon.resume(name, event("otp"), good, [OTP]).outcome == ALLOW
 
     def test_it_expires(self, serve: Serve) -> None:
         """After its lifetime a continuation is refused, with the instant at which it expired."""
@@ -107,29 +104,27 @@ class TestRefusals:
         error = refusal(daemon, "acme", event("otp"), good, [OTP])
         assert (error.code, error.reason) == ("NOT_FOUND", "UNKNOWN_TENANT")
 
-    def test_a_flow_that_is_not_kept_is_gone(self, serve: Serve) -> None:
+    def test_a_flow_that_is_not_kept_is_gone(self, daemon: Daemon, name: str) -> None:
         """When the store has lost what was deployed before, the login says so and does not run another flow."""
-        daemon = serve()
-        daemon.publish(tenant("acme", CHALLENGE, PLAIN.format("old")))
-        good = suspended(daemon)
-        daemon.publish(tenant("acme", CHALLENGE, PLAIN.format("new")))
+        daemon.publish(tenant(name, CHALLENGE, PLAIN.format("old")))
+        good = suspended(daemon, name)
+        daemon.publish(tenant(name, CHALLENGE, PLAIN.format("new")))
         with sqlite3.connect(daemon.path) as connection:
             connection.execute("DELETE FROM superseded")
         connection.close()
-        error = refusal(daemon, "acme", event("otp"), good, [OTP])
+        error = refusal(daemon, name, event("otp"), good, [OTP])
         assert (error.code, error.reason) == ("FAILED_PRECONDITION", "FLOW_GONE")
-        assert error.details["ErrorInfo"].metadata == {"tenant_id": "acme"}
+        assert error.details["ErrorInfo"].metadata == {"tenant_id": name}
 
-    def test_a_state_too_large_is_a_failed_action(self, serve: Serve) -> None:
+    def test_a_state_too_large_is_a_failed_action(self, daemon: Daemon, name: str) -> None:
         """What does not fit into a token is not cut: the action failed, and its on_error decides."""
         big = (
             "def on_execute_post_login(event, api):\n"
             "    api.id_token.set_custom_claim('https://a.example/big', 'x' * 70000)\n"
             "    api.authentication.challenge_with({'type': 'otp'})\n"
         )
-        daemon = serve()
-        daemon.publish(tenant("acme", big, PLAIN.format("next")))
-        decision = daemon.call("acme", event())
+        daemon.publish(tenant(name, big, PLAIN.format("next")))
+        decision = daemon.call(name, event())
         assert decision.outcome == MFA
         assert decision.degraded
         assert [row[1] for row in verdicts(decision)] == ["exhausted", "completed"]
@@ -138,16 +133,15 @@ class TestRefusals:
 
 
 class TestOnce:
-    def test_a_replay_is_refused(self, serve: Serve) -> None:
+    def test_a_replay_is_refused(self, daemon: Daemon, name: str) -> None:
         """A continuation that led to a decision leads to no other one, and every suspension of a flow is its own."""
-        daemon = serve()
-        daemon.publish(tenant("acme", CHALLENGE, PROMPT))
-        first = suspended(daemon)
-        second = daemon.resume("acme", event("otp"), first, [OTP]).suspension.continuation
+        daemon.publish(tenant(name, CHALLENGE, PROMPT))
+        first = suspended(daemon, name)
+        second = daemon.resume(name, event("otp"), first, [OTP]).suspension.continuation
         for _ in range(2):
-            error = refusal(daemon, "acme", event("otp"), first, [OTP])
+            error = refusal(daemon, name, event("otp"), first, [OTP])
             assert (error.code, error.reason) == ("FAILED_PRECONDITION", "CONTINUATION_USED")
-        assert daemon.resume("acme", event("otp", prompt={"id": "ap_1", "fields": {"phone": "1"}}), second).outcome
+        assert daemon.resume(name, event("otp", prompt={"id": "ap_1", "fields": {"phone": "1"}}), second).outcome
 
     def test_of_concurrent_uses_one_wins(self, serve: Serve) -> None:
         """Sixteen calls at once: one decision, and fifteen that are told."""
@@ -171,18 +165,17 @@ class TestOnce:
         assert (first["suspended"], last["suspended"]) == ("mfa", None)
         assert [row.get("earlier", False) for row in last["executions"]] == [True, False]
 
-    def test_a_leg_without_a_decision_can_be_tried_again(self, serve: Serve) -> None:
+    def test_a_leg_without_a_decision_can_be_tried_again(self, daemon: Daemon, name: str) -> None:
         """A caller that goes away before there is a decision has used nothing up."""
-        daemon = serve("--sandbox-action-timeout-ms", "5000")
-        daemon.publish(tenant("acme", CHALLENGE, LOOP, timeout_ms=1000))
-        good = suspended(daemon)
-        call = daemon.begin_resuming("acme", event("otp"), good, [OTP])
+        daemon.publish(tenant(name, CHALLENGE, LOOP, timeout_ms=1000))
+        good = suspended(daemon, name)
+        call = daemon.begin_resuming(name, event("otp"), good, [OTP])
         daemon.running_worker()
         call.cancel()
 
         def again() -> pb.Decision | str:
             try:
-                return daemon.resume("acme", event("otp"), good, [OTP])
+                return daemon.resume(name, event("otp"), good, [OTP])
             except Refused as error:
                 # The claim is given back when the daemon has heard of it.
                 return "" if error.reason == "CONTINUATION_USED" else error.reason
@@ -288,16 +281,15 @@ class TestAnyReplica:
 
 
 class TestPinned:
-    def test_a_redeploy_does_not_change_a_login(self, serve: Serve) -> None:
+    def test_a_redeploy_does_not_change_a_login(self, daemon: Daemon, name: str) -> None:
         """A suspended login goes on with the flow it began with: sources, secrets, settings; a new one with the new."""
         old = PLAIN.format("k").replace('"k")', 'event.secrets["K"])')
-        daemon = serve()
-        daemon.publish(tenant("acme", CHALLENGE, old, secrets={"K": "then"}))
-        good = suspended(daemon)
-        daemon.publish(tenant("acme", CHALLENGE, PLAIN.format("other"), secrets={"K": "now"}))
-        daemon.publish(tenant("acme", CHALLENGE, PLAIN.format("third"), secrets={"K": "now"}))
-        assert claims(daemon.resume("acme", event("otp"), good, [OTP])) == {"asked": True, "k": "then"}
-        assert claims(daemon.resume("acme", event("otp"), suspended(daemon), [OTP])) == {
+        daemon.publish(tenant(name, CHALLENGE, old, secrets={"K": "then"}))
+        good = suspended(daemon, name)
+        daemon.publish(tenant(name, CHALLENGE, PLAIN.format("other"), secrets={"K": "now"}))
+        daemon.publish(tenant(name, CHALLENGE, PLAIN.format("third"), secrets={"K": "now"}))
+        assert claims(daemon.resume(name, event("otp"), good, [OTP])) == {"asked": True, "k": "then"}
+        assert claims(daemon.resume(name, event("otp"), suspended(daemon, name), [OTP])) == {
             "asked": True,
             "third": "third",
         }
@@ -334,12 +326,11 @@ class TestFailures:
         assert claims(decision) == {"asked": True, "seen": "yes"}
         assert daemon.metric("vestibule_flow_retries_total") == 1
 
-    def test_a_continue_handler_that_fails_follows_on_error(self, serve: Serve) -> None:
+    def test_a_continue_handler_that_fails_follows_on_error(self, daemon: Daemon, name: str) -> None:
         """A raise after the user is back never weakens the login, and the report says which part failed."""
         source = PROMPT.replace("api.user.set_user_metadata", "api.nothing.of_the_kind")
-        daemon = serve()
-        daemon.publish(tenant("acme", source))
-        decision = daemon.resume("acme", event(prompt={"id": "ap_1", "fields": {"phone": "1"}}), suspended(daemon))
+        daemon.publish(tenant(name, source))
+        decision = daemon.resume(name, event(prompt={"id": "ap_1", "fields": {"phone": "1"}}), suspended(daemon, name))
         assert decision.outcome == MFA
         assert verdicts(decision) == [("a0", "completed", False, True), ("a0", "raised", True, False)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,7 +12,7 @@ from google.protobuf import json_format
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import GatewayContext
 
-from tests.daemon_rig import ALLOW, DENY, Daemon, served, tenant, vestibule
+from tests.daemon_rig import ALLOW, DENY, Daemon, tenant, vestibule
 from tests.suspension_rig import (
     AFTER,
     CHALLENGE,
@@ -34,19 +33,6 @@ from tests.suspension_rig import (
     suspended,
     verdicts,
 )
-
-
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """One daemon for all of them: each test has a tenant of its own."""
-    with served(tmp_path_factory.mktemp("daemon")) as daemon:
-        yield daemon
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    """Name a tenant for one test."""
-    return str(request.node.name).replace("_", "-")[:64]
 
 
 class TestWhatResumesWhere:
