@@ -103,6 +103,19 @@ def _die_first(pid: int) -> None:
         file.write_text(str(min(int(file.read_text()) + _OOM_SCORE_MORE, _OOM_SCORE_MAX)))
 
 
+def is_runnable(pid: int) -> bool:
+    """Say whether a zygote runs or only waits for a processor, by its outermost process: that, or the one inside it."""
+    inside = []
+    with contextlib.suppress(OSError):
+        inside = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for each in (str(pid), *inside):
+        with contextlib.suppress(OSError):
+            # The name before it may hold anything.
+            if Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()[0] == "R":
+                return True
+    return False
+
+
 def import_path(extra: Sequence[str] = ()) -> list[str]:
     """Return absolute directories only: where the daemon imports from, and where our own packages are."""
     roots = []

@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import zygote_pb2
 
 from runtime.errors import WorkerStartError
-from runtime.workers.launch import Hold, describe_end, launch, make_journal
+from runtime.workers.launch import Hold, describe_end, is_runnable, launch, make_journal
 from runtime.workers.spawned import SpawnedWorker
 
 if TYPE_CHECKING:
@@ -37,9 +37,11 @@ _START_TIMEOUT_S: Final = 30.0
 _CLOSE_TIMEOUT_S: Final = 2.0
 _WRITABLE_TIMEOUT_S: Final = 1.0
 _WRITABLE_WAITS: Final = 10
-# A fork takes 2 ms. Waited for twice: after a pause of the whole machine the first wait is over before it began.
+# A fork takes 2 ms. Waited for twice: after a pause of the machine the first wait is over before it began. And longer
+# while all that it lacks is a processor, which another zygote would lack too.
 _ANSWER_TIMEOUT_S: Final = 5.0
 _ANSWER_WAITS: Final = 2
+_ANSWER_WAITS_MAX: Final = 12
 # How long a zygote that closed its socket has to leave by itself, and so to say how.
 _LINGER_S: Final = 0.2
 
@@ -202,16 +204,18 @@ class Zygote:
     async def _answer(self, future: asyncio.Future[SpawnedWorker]) -> SpawnedWorker:
         """Wait for a worker; a zygote that stays silent is given up, because nobody would ever get one again."""
         try:
-            for _ in range(_ANSWER_WAITS):
+            for waits in range(1, _ANSWER_WAITS_MAX + 1):
                 done, _ = await asyncio.wait((future,), timeout=_ANSWER_TIMEOUT_S)
                 if done:
                     break
-            else:
-                self._give_up(f"the zygote did not answer for {_ANSWER_WAITS * _ANSWER_TIMEOUT_S:.0f} s")
+                # After a pause the timer comes first: an answer that is here already counts.
+                self._read_control()
+                starved = waits < _ANSWER_WAITS_MAX and is_runnable(self.pid)
+                if waits >= _ANSWER_WAITS and not future.done() and not starved:
+                    self._give_up(f"the zygote did not answer for {waits * _ANSWER_TIMEOUT_S:.0f} s")
             return future.result()
         except asyncio.CancelledError:
-            # It leaves a cancelled future: the answer finds it and undoes the worker. Unless that came in this very
-            # turn: then nobody else knows of the worker.
+            # The answer finds a cancelled future and undoes the worker; unless it came in this very turn.
             if not future.cancel() and future.exception() is None:
                 future.result().undo()
             raise
@@ -270,7 +274,7 @@ class Zygote:
 
     async def _writable(self, control: socket.socket) -> None:
         ready = self._loop.create_future()
-        self._loop.add_writer(control.fileno(), _resolve, ready)
+        self._loop.add_writer(control.fileno(), lambda: ready.done() or ready.set_result(None))
         try:
             # No event comes for a socket that is closed meanwhile.
             async with asyncio.timeout(_WRITABLE_TIMEOUT_S):
@@ -389,8 +393,3 @@ def zygotes(config: Config) -> Callable[[Callable[[int, int], None], Callable[[s
     """Return a maker of zygotes for a configuration; it takes `on_exit` and `on_death`."""
     hold = Hold.of(config)
     return lambda on_exit, on_death: Zygote(hold, on_exit, on_death)
-
-
-def _resolve(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

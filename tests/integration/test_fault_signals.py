@@ -160,8 +160,8 @@ def test_a_daemon_that_was_stopped_and_goes_on(tmp_path: Path) -> None:
     """A login in flight gets its right answer once the daemon goes on, though every budget has passed meanwhile: its
     worker was in time. A caller that cannot wait gets DEADLINE_EXCEEDED. Nothing is killed for the pause.
     """
-    with served(tmp_path, "--sandbox-flow-timeout-ms", "2500", "--sandbox-action-timeout-ms", "2500") as daemon:
-        daemon.publish(tenant("acme", GATE), tenant("slow", SLOW.replace("15_", "5_"), timeout_ms=2500))
+    with served(tmp_path, "--sandbox-flow-timeout-ms", "6000", "--sandbox-action-timeout-ms", "6000") as daemon:
+        daemon.publish(tenant("acme", GATE), tenant("slow", SLOW.replace("15_", "5_"), timeout_ms=6000))
         right(daemon)
         right(daemon, "slow")
         login = daemon.begin("slow", timeout_s=PATIENCE_S)
@@ -173,7 +173,7 @@ def test_a_daemon_that_was_stopped_and_goes_on(tmp_path: Path) -> None:
                 daemon.call("acme", timeout_s=0.5)
             assert refused.value.code == "DEADLINE_EXCEEDED"
             # Beyond what the flow had, with every grace.
-            time.sleep(max(0.0, stopped_s + 4.0 - time.monotonic()))
+            time.sleep(max(0.0, stopped_s + 7.5 - time.monotonic()))
         finally:
             daemon.process.send_signal(signal.SIGCONT)
         decision = result(login)

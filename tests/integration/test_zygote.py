@@ -22,7 +22,7 @@ from vestibule.worker.v1 import worker_pb2, zygote_pb2
 
 from runtime.errors import WorkerStartError
 from runtime.workers import zygote as client
-from runtime.workers.launch import describe_end, import_path, make_journal
+from runtime.workers.launch import describe_end, import_path, is_runnable, make_journal
 from runtime.workers.zygote import Zygote
 from sandbox import (
     kernel,
@@ -294,6 +294,53 @@ async def test_a_full_control_socket_is_given_up(monkeypatch: pytest.MonkeyPatch
         assert "took no request" in deaths[0]
     finally:
         await zygote.close()
+
+
+async def test_a_zygote_that_only_lacks_a_processor_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that is full it is waited for beyond the time after which a silent one is replaced."""
+    monkeypatch.setattr(client, "_ANSWER_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(client, "is_runnable", lambda _pid: True)
+    monkeypatch.setattr(client, "_ANSWER_WAITS_MAX", 1000)
+    async with cells() as made:
+        stopped = [made.zygote.pid, *children(made.zygote.pid)]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        spawn = asyncio.create_task(made.zygote.spawn())
+        await asyncio.sleep(0.5)
+        assert not spawn.done()
+        assert made.zygote.alive
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+        (await spawn).undo()
+
+
+async def test_who_lacks_a_processor_is_told_from_who_is_stopped() -> None:
+    """A process that computes is runnable, one that sleeps or is stopped is not."""
+    code = "import sys, time\nprint(flush=True)\nsys.stdin.readline()\nwhile True: pass"
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+
+    async def becomes(runnable: bool) -> bool:
+        for _ in range(500):
+            if is_runnable(child.pid) is runnable:
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
+    try:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        await child.stdout.readline()
+        assert await becomes(False)
+        child.stdin.write(b"\n")
+        assert await becomes(True)
+        child.send_signal(signal.SIGSTOP)
+        assert await becomes(False)
+    finally:
+        child.kill()
+        await child.wait()
+    assert not is_runnable(child.pid)
 
 
 async def test_no_descriptor_left_fails_one_spawn(monkeypatch: pytest.MonkeyPatch) -> None:
