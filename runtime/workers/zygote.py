@@ -42,8 +42,7 @@ _WRITABLE_WAITS: Final = 10
 _ANSWER_TIMEOUT_S: Final = 5.0
 _ANSWER_WAITS: Final = 2
 _ANSWER_WAITS_MAX: Final = 12
-# How long a zygote that closed its socket has to leave by itself, and so to say how.
-_LINGER_S: Final = 0.2
+_LINGER_S: Final = 0.2  # for a zygote that closed its socket to leave by itself, and so to say how
 
 
 @dataclass(slots=True, eq=False)
@@ -274,7 +273,7 @@ class Zygote:
 
     async def _writable(self, control: socket.socket) -> None:
         ready = self._loop.create_future()
-        self._loop.add_writer(control.fileno(), lambda: ready.done() or ready.set_result(None))
+        self._loop.add_writer(control.fileno(), _resolve, ready)
         try:
             # No event comes for a socket that is closed meanwhile.
             async with asyncio.timeout(_WRITABLE_TIMEOUT_S):
@@ -393,3 +392,8 @@ def zygotes(config: Config) -> Callable[[Callable[[int, int], None], Callable[[s
     """Return a maker of zygotes for a configuration; it takes `on_exit` and `on_death`."""
     hold = Hold.of(config)
     return lambda on_exit, on_death: Zygote(hold, on_exit, on_death)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
