@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from runtime.workers.nursery import LayerReport, MakeZygote
 
 _SWEEP_S: Final = 5.0
+# A look at a meter costs two system calls. On a full machine every execution is long, and hundreds run.
+_LOOK_NS: Final = 20_000_000
 # Each compiled revision stays in the worker; a process that has seen so many has outlived several releases.
 _REVISIONS_MAX: Final = 200
 
@@ -323,6 +325,8 @@ class Pool:
         if meter is None or tenant is None or not self._lane.open:
             return
         first_look = meter.read_ns < worker.sent_ns
+        if not first_look and now_ns - meter.read_ns < _LOOK_NS <= now_ns - worker.sent_ns:
+            return
         before_s = meter.seen_s
         # What the first look finds may be that of many short executions before, which are nobody's concern.
         if meter.read() and not first_look and self._lane.spent(tenant, meter.seen_s - before_s, now_ns / 1e9):

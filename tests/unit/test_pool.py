@@ -370,3 +370,24 @@ async def test_a_new_zygote_is_placed_as_the_one_before(monkeypatch: pytest.Monk
     assert h.zygote.started == 2
     assert h.zygote.placed[0] == (1,)
     await h.pool.close()
+
+
+async def test_a_worker_that_runs_on_is_looked_at_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At each tick at first, then every 20 ms: on a full machine hundreds run on, and each look costs system calls."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+    h = await start(config())
+    worker = h.pool.lease_nowait("busy")
+    assert worker is not None
+    meter = worker.meter = Clock()  # type: ignore[assignment]
+    looks = []
+    worker.sent_ns = 1_000_000_000
+    for tick in range(1, 61):
+        now_ns = worker.sent_ns + tick * 5_000_000
+        monkeypatch.setattr(time, "monotonic_ns", lambda now_ns=now_ns: now_ns)
+        before_s = meter.seen_s
+        h.pool.runs_long(worker, now_ns)
+        if meter.seen_s != before_s:
+            looks.append(tick * 5)
+    assert looks[:5] == [5, 10, 15, 35, 55]
+    assert len(looks) <= 18
+    await h.pool.close()
