@@ -80,6 +80,16 @@ async def test_no_template_fails_for_want_of_a_member() -> None:
     assert failed == SIGNED
 
 
+async def test_the_logins_beside_a_template_go_through_it() -> None:
+    """What README.md shows: challenged, challenged again, let in."""
+    folder = GALLERY / "challenge-by-context"
+    (found,) = directory.load(folder)
+    lines = (folder / "logins.jsonl").read_text().splitlines()
+    async with local.open_tenant(found) as runner:
+        outcomes = [answer["outcome"] async for answer, _ in local.run_lines(runner, lines, action=None)]
+    assert outcomes == ["OUTCOME_SUSPEND", "OUTCOME_SUSPEND", "OUTCOME_ALLOW"]
+
+
 def test_any_of_them_fit_into_one_tenant() -> None:
     """No two actions have the same name."""
     assert [name for name, count in Counter(path.stem for path in SOURCES).items() if count > 1] == []
