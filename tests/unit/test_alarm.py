@@ -35,6 +35,7 @@ def _run(body: str) -> str:
     exec(language.compile_action(ENTRY + body, alarm.ACTION_FILENAME), namespace)  # noqa: S102  what is tested
     guards.reset()
     now_ns = time.monotonic_ns()
+    used_s = time.thread_time()
     try:
         try:
             alarm.start(now_ns + _BUDGET_NS, now_ns)
@@ -42,7 +43,8 @@ def _run(body: str) -> str:
         finally:
             alarm.stop()
     except guards.Interrupted:
-        taken_s = (time.monotonic_ns() - now_ns) / 1e9
+        # On a processor: what others take of a busy machine is no fault of the alarm.
+        taken_s = time.thread_time() - used_s
         return "in time" if taken_s < 10 * _BUDGET_NS / 1e9 else f"after {taken_s:.1f} s"
     return "swallowed"
 
