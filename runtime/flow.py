@@ -17,7 +17,7 @@ from runtime.cache import TriggerCache
 from runtime.continuation import leg as legs
 from runtime.continuation import token
 from runtime.continuation.suspensions import SPEND_S, Suspensions
-from runtime.errors import DeadlineExceeded, FlowGone, UnknownTenant, WorkerError
+from runtime.errors import DeadlineExceeded, FlowGone, UnknownTenant, WorkerError, WorkerLost
 from runtime.gateway import resolution
 from runtime.plan import Plan
 from runtime.steps import MARGIN_US, StepRunner
@@ -319,3 +319,6 @@ class FlowRunner:
             raise
         if fresh and answer.codes:
             plan.keep(answer.codes)
+        elif fresh and answer.retire:
+            # It gave up compiling, which the next worker need not.
+            raise WorkerLost(f"worker {worker.id} could not load its flow")

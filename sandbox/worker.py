@@ -141,7 +141,7 @@ class _Prepared:
 class _Worker:
     """State that outlives a login: compiled revisions, and nothing a tenant can reach."""
 
-    __slots__ = ("_codes", "_fd", "_flows", "_logins", "_reply_max", "_rss_base_kib", "_view")
+    __slots__ = ("_codes", "_fd", "_flows", "_gave_up", "_logins", "_reply_max", "_rss_base_kib", "_view")
 
     def __init__(self, fd: int, view: memoryview) -> None:
         self._fd = fd
@@ -149,6 +149,9 @@ class _Worker:
         self._reply_max = len(view) - journal.REPORTS_AT - _TAIL_BYTES
         self._codes: dict[bytes, CodeType | tuple[language.Fault, ...]] = {}
         self._flows: dict[bytes, list[_Prepared]] = {}
+        # Compiling was given up, perhaps because the machine was full for a moment. That is not this source's last
+        # word, and must not be said of it for as long as this process lives.
+        self._gave_up = False
         self._logins = 0
         self._rss_base_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         # The collector runs when a flow is torn down; only a huge execution needs it before.
@@ -175,7 +178,7 @@ class _Worker:
             request.check_only,
         )
         length = 0
-        retire = False
+        retire = self._gave_up
         flow = live.Flow()
         if request.earlier or request.cache:
             _go_on(flow, request)
@@ -302,8 +305,10 @@ class _Worker:
         except language.Rejected as rejected:
             code = tuple(rejected.faults)
         except interrupts.Interrupted:
+            self._gave_up = True
             code = (language.Fault(1, 1, f"compiling took longer than {COMPILE_BUDGET_NS / 1e9:.0f} s: simplify it"),)
         except MemoryError:
+            self._gave_up = True
             code = (language.Fault(1, 1, "compiling used up the memory limit: simplify the action"),)
         interrupts.reset()
         alarm.disarm()

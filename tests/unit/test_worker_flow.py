@@ -12,7 +12,7 @@ import pytest
 from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox import alarm, execution, wire, worker
+from sandbox import alarm, execution, interrupts, language, wire, worker
 
 NOW_MS = 1_700_000_000_000
 BUDGET_US = 10_000_000
@@ -166,3 +166,28 @@ def test_a_command_that_no_step_leaves_behind_is_a_broken_daemons(
     with pytest.raises(SystemExit) as caught:
         ask(SILENT, earlier=[worker_pb2.Command(op=op, args_json=json.dumps(args.get(op, {})))])
     assert caught.value.code == worker.EXIT_PROTOCOL
+
+
+@pytest.mark.parametrize("why", ["time", "memory"])
+def test_a_source_that_was_not_compiled_in_time_is_compiled_again(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """Time and memory may lack for a moment: the worker says that it is to be replaced, so that the next one tries."""
+    replies: list[bool] = []
+
+    def reply(*args: Any) -> bytes:
+        replies.append(args[4])
+        return flow_reply(*args)
+
+    def exhausted(*_args: Any) -> NoReturn:
+        raise MemoryError if why == "memory" else interrupts.Interrupted
+
+    flow_reply = wire.flow_reply
+    monkeypatch.setattr(wire, "flow_reply", reply)
+    ask(action(f"print('{why}, the control')"))
+    monkeypatch.setattr(language, "compile_action", exhausted)
+    (report,) = ask(action(f"print('{why}')"))
+    assert report.verdict == execution.REJECTED
+    assert replies[-1]
+    if why == "time":
+        assert replies == [False, True]
