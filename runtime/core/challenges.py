@@ -33,9 +33,10 @@ TYPES: Final = (
 _PHONE: Final = ("sms", "voice")
 # No enrolment of email exists: a verified address is one.
 _NOT_ENROLABLE: Final = frozenset({"email"})
-# They lean on a factor that stands alone, so they are never the first one. Source: MFA semantics, sections 2, 9 and 10.
-_NEVER_FIRST: Final = frozenset({"webauthn-platform", "recovery-code"})
 _STANDS_ALONE: Final = INDEPENDENT | {"phone"}
+# They are never the first factor, and lean on one of these. Source: MFA semantics, sections 2, 9 and 10. Biometrics
+# need another active enrolment, which an address is in the documented express configuration.
+_LEANS_ON: Final = {"webauthn-platform": _STANDS_ALONE | {"email"}, "recovery-code": _STANDS_ALONE}
 
 OPS: Final[dict[str, tuple[Literal["challenge", "enroll"], bool]]] = {
     "authentication.challenge_with": ("challenge", False),
@@ -259,12 +260,11 @@ def _enrolable(ask: Ask, settings: Settings, held: tuple[str, ...], servable: fr
     """Sort out what can be enrolled. `held`: enrolled, or presented or enrolled in this flow."""
     usable: list[FactorRequest] = []
     ignored: list[tuple[str, Ignored]] = []
-    first = _STANDS_ALONE.isdisjoint(held)
     for asked in _once(ask.factors):
         factor = _enabled(asked, settings)
         if factor is None:
             ignored.append((asked.type, Ignored.DISABLED))
-        elif factor.type in _NOT_ENROLABLE or (factor.type in _NEVER_FIRST and first):
+        elif factor.type in _NOT_ENROLABLE or not _can_lean(factor.type, held):
             ignored.append((factor.type, Ignored.NOT_ENROLABLE))
         elif not _servable(factor, servable):
             ignored.append((factor.type, Ignored.NOT_SERVABLE))
@@ -273,3 +273,8 @@ def _enrolable(ask: Ask, settings: Settings, held: tuple[str, ...], servable: fr
         else:
             usable.append(factor)
     return tuple(usable), tuple(ignored)
+
+
+def _can_lean(name: str, held: tuple[str, ...]) -> bool:
+    leans_on = _LEANS_ON.get(name)
+    return leans_on is None or not leans_on.isdisjoint(held)

@@ -264,23 +264,25 @@ def test_section_8_a_queue_counts_what_is_before(asks: list[Ask], given: dict[st
 
 
 DEPENDENT: list[Any] = [
-    pytest.param((), (), False, id="nothing held"),
-    pytest.param((), ("email",), False, id="an address is no factor to lean on"),
-    pytest.param((), ("recovery-code",), False, id="neither is a code"),
-    pytest.param(("email",), ("email",), False, id="although enrolled"),
-    pytest.param((), ("phone",), True, id="enrolled in this flow, the event not refreshed"),
-    pytest.param(("otp",), ("email",), True, id="held, with another one presented"),
-    pytest.param(None, ("otp",), True, id="enrolments unknown, one presented"),
-    pytest.param(None, ("email",), False, id="enrolments unknown, an address presented"),
+    pytest.param("webauthn-platform", (), (), False, id="nothing held"),
+    pytest.param("webauthn-platform", (), ("recovery-code",), False, id="a code is no factor to lean on"),
+    pytest.param("webauthn-platform", (), ("email",), True, id="an address presented is"),
+    pytest.param("webauthn-platform", (), ("phone",), True, id="enrolled in this flow, the event not refreshed"),
+    pytest.param("webauthn-platform", ("otp",), ("email",), True, id="held, with another one presented"),
+    pytest.param("webauthn-platform", None, ("otp",), True, id="enrolments unknown, one presented"),
+    pytest.param("webauthn-platform", None, ("email",), True, id="enrolments unknown, an address presented"),
+    pytest.param("recovery-code", (), ("email",), False, id="no code beside an address alone"),
+    pytest.param("recovery-code", ("email",), ("email",), False, id="although enrolled"),
+    pytest.param("recovery-code", ("otp",), ("email",), True, id="a code beside a factor that stands alone"),
 ]
 
 
-@pytest.mark.parametrize(("enrolled", "completed", "can"), DEPENDENT)
-def test_section_2_dependent_factors_need_one_that_stands_alone(
-    enrolled: tuple[str, ...] | None, completed: tuple[str, ...], can: bool
+@pytest.mark.parametrize(("name", "enrolled", "completed", "can"), DEPENDENT)
+def test_sections_9_and_10_dependent_factors_lean_on_another(
+    name: str, enrolled: tuple[str, ...] | None, completed: tuple[str, ...], can: bool
 ) -> None:
-    """Device biometrics are enrolled beside a factor that is independent; an address and a code are not."""
-    answer = plan(enroll("webauthn-platform"), completed=completed, facts=replace(FACTS, enrolled=enrolled))
+    """Codes are enrolled beside a factor that is independent; biometrics also beside an address that was presented."""
+    answer = plan(enroll(name), completed=completed, facts=replace(FACTS, enrolled=enrolled))
     assert answer.failure is (None if can else Failure.NO_USABLE_FACTOR)
     assert bool(answer.steps) is can
 
