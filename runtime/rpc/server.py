@@ -29,27 +29,46 @@ _SERVICES: Final = ("", GRPC_SERVICE)
 _RECEIVE_BYTES: Final = 4 << 20
 
 
-class _Health(health.aio.HealthServicer):  # type: ignore[misc]  # the package has no types
-    """The standard health service, whose watches can be ended."""
+class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # the package has no types
+    """The standard health service. Every service is what the daemon is.
+
+    The package's own writes to a client while it holds the lock that a change of state needs: one client that reads
+    nothing would keep every other in the dark, and the daemon from stopping.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
-        self._watches: set[asyncio.Task[None]] = set()
+        self._draining = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    def _state(self, service: str) -> health_pb2.HealthCheckResponse:
+        if service not in _SERVICES:
+            return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVICE_UNKNOWN)
+        draining = self._draining.is_set()
+        status = health_pb2.HealthCheckResponse.NOT_SERVING if draining else health_pb2.HealthCheckResponse.SERVING
+        return health_pb2.HealthCheckResponse(status=status)
+
+    async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> health_pb2.HealthCheckResponse:
+        """Answer with a service's state."""
+        if request.service not in _SERVICES:
+            await context.abort(grpc.StatusCode.NOT_FOUND)
+        return self._state(request.service)
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:
         """Stream changes of a service's state until the client or we have enough."""
-        watch = asyncio.ensure_future(super().Watch(request, context))
-        self._watches.add(watch)
-        try:
-            await asyncio.wait({watch})
-        finally:
-            watch.cancel()
-            self._watches.discard(watch)
+        state = self._state(request.service)
+        await context.write(state)
+        await self._draining.wait()
+        if (now := self._state(request.service)) != state:
+            await context.write(now)
+        await self._ended.wait()
+
+    def drain(self) -> None:
+        """Say NOT_SERVING from now on."""
+        self._draining.set()
 
     def end_watches(self) -> None:
-        """End every watch; its client has been told NOT_SERVING."""
-        for watch in tuple(self._watches):
-            watch.cancel()
+        """End every watch whose client has been told; one that reads nothing ends with the server."""
+        self._ended.set()
 
 
 class Server:
@@ -72,8 +91,6 @@ class Server:
             self.port = self._server.add_insecure_port(self._address)
         except RuntimeError:
             raise _refusal(self._address, "it cannot be bound") from None
-        for service in _SERVICES:
-            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
 
     @property
@@ -91,7 +108,7 @@ class Server:
         Call it once: grpc.aio 1.85 crashes the process when a server is stopped while it stops.
         """
         self._runtime.draining = True
-        await self._health.enter_graceful_shutdown()
+        self._health.drain()
         stopping = asyncio.ensure_future(self._server.stop(drain_s))
         given_up = 0
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from vestibule.v1 import runtime_service_pb2
 
 from tests.daemon_rig import (
@@ -166,6 +167,35 @@ def test_a_client_that_never_reads_does_not_hold_the_drain(tmp_path: Path) -> No
             daemon.process.send_signal(signal.SIGTERM)
             assert daemon.wait() == 0
             assert time.monotonic() - began_s < 2.0 + 10.0
+
+
+def test_a_health_watch_that_is_never_read_holds_neither_other_watches_nor_the_drain(tmp_path: Path) -> None:
+    """A load balancer still hears of the daemon's state at once, also that it drains, and the exit code is 0."""
+
+    def watch(channel: grpc.Channel) -> Iterator[health_pb2.HealthCheckResponse]:
+        stream: Iterator[health_pb2.HealthCheckResponse] = health_pb2_grpc.HealthStub(channel).Watch(
+            health_pb2.HealthCheckRequest(), timeout=PATIENCE_S
+        )
+        return stream
+
+    def call(target: str) -> None:
+        with grpc.insecure_channel(target) as channel:
+            next(watch(channel))
+
+    with served(tmp_path, "--drain-s", "2") as daemon:
+        said = http2.record(daemon.target, call)
+        frames = [frame for frame in said if frame.kind in (http2.HEADERS, http2.DATA)]
+        assert frames
+        with silent(daemon, frames) as sock, grpc.insecure_channel(daemon.target) as channel:
+            heard = b""
+            while not any(frame.kind == http2.HEADERS for frame in http2.frames(heard)[0]):
+                heard += sock.recv(1 << 16)
+            other = watch(channel)
+            assert next(other).status == health_pb2.HealthCheckResponse.SERVING
+            daemon.process.send_signal(signal.SIGTERM)
+            assert next(other).status == health_pb2.HealthCheckResponse.NOT_SERVING
+            assert list(other) == []
+            assert daemon.wait() == 0
 
 
 def test_clients_that_leave_at_any_moment(daemon: Daemon) -> None:
