@@ -84,7 +84,8 @@ def test_a_second_signal_goes_at_once_and_leaves_no_process(serve: Serve) -> Non
     began_s = time.monotonic()
     daemon.process.send_signal(signal.SIGTERM)
     assert daemon.wait() == 128 + signal.SIGTERM
-    assert time.monotonic() - began_s < 5
+    # Before its loop ends, or the drain.
+    assert time.monotonic() - began_s < 15
     with pytest.raises(Refused):
         result(login)
     until(lambda: not daemon.family(), "no process left", 10.0)

@@ -389,7 +389,7 @@ async def test_draining_finishes_what_is_in_flight() -> None:
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
         running = asyncio.create_task(it.call())
         await until(lambda: it.metrics.logins_in_flight == 1)
-        stopping = asyncio.create_task(it.stop(5.0))
+        stopping = asyncio.create_task(it.stop(60.0))
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
         assert not stopping.done()
         async with grpc.aio.insecure_channel(f"127.0.0.1:{it.server.port}") as late:
@@ -406,7 +406,7 @@ async def test_draining_finishes_what_is_in_flight() -> None:
         assert (await running).decision.outcome == OUTCOME_ALLOW
         assert await stopping == 0
         # An open health watch does not hold the drain to its end.
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < 30.0
 
 
 async def test_draining_ends() -> None:
