@@ -317,10 +317,16 @@ class StepRunner:
         task.add_done_callback(self._orphans.discard)
 
     async def _finish(self, worker: Worker, future: asyncio.Future[bytes]) -> None:
+        retire = False
         with contextlib.suppress(WorkerError):
-            await future
+            data = await future
+            try:
+                # Nobody waits for it, but whether it lies, or has grown, concerns the next login that it is given.
+                retire = reply.parse(data, worker.nonce, len(worker.step_budgets_ns)).retire
+            except ProtocolViolation:
+                worker.kill(KillReason.VIOLATION)
         self.watchdog.unwatch(worker)
-        self._pool.release(worker)
+        self._pool.release(worker, retire=retire)
 
     async def check(self, worker: Worker, flow: bytes, count: int, *, return_code: bool = False) -> reply.Reply:
         """Let a worker compile the steps of serialized FlowSteps and run none of them.

@@ -73,13 +73,24 @@ async def test_an_answer_that_comes_twice_is_a_lie(make: Any) -> None:
     assert not any(execution.commands for execution in executions)
 
 
-async def test_a_late_lie_costs_no_login(make: Any) -> None:
-    """What is said to nobody is not read; whether its worker stays or not, the next login is decided rightly."""
+async def test_a_late_lie_costs_its_worker_and_no_login(make: Any) -> None:
+    """A worker that lies to nobody is killed all the same, and the next login has a fresh one."""
     rig = await make()
     spawned, question = await abandoned(rig)
     spawned.say(whole(question.nonce + 1, step(COMPLETED, ("no.such", "{}"))))
     await settled(rig)
     task = rig.run()
-    other, again = await rig.question(1 if spawned.closed else 0)
+    other, again = await rig.question(1)
+    assert spawned.closed
     rig.answer(other, again.nonce, step(), step(), step())
     assert verdicts(await task) == ["COMPLETED"] * 3
+
+
+async def test_a_worker_that_has_enough_goes_after_its_late_answer(make: Any) -> None:
+    """One that ran out of memory for a caller who had left is not given to the next."""
+    rig = await make()
+    spawned, question = await abandoned(rig)
+    spawned.say(whole(question.nonce, step(), step(), step(), retire=True))
+    await settled(rig)
+    assert spawned.closed
+    assert spawned.id in rig.zygote.killed
