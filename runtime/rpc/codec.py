@@ -18,8 +18,8 @@ from runtime.errors import InvalidEvent, InvalidRequest
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
 _REQUEST_ID_CHARS: Final = 128
 
-# What a message may hold besides its event before gRPC itself refuses it: a continuation, and then a name, an id, some
-# unknown fields.
+# What a message may hold besides its event: a continuation, and then a name, an id, some unknown fields. gRPC itself
+# refuses what is far larger.
 ENVELOPE_BYTES: Final = MAX_BYTES + 64 * 1024
 
 Login = tuple[str, str, bytes, bytes | None]
@@ -42,14 +42,16 @@ def decode(
         if envelope.ByteSize() != len(data):
             # Protobuf joins an event that comes in pieces, of bytes it takes the last: what it dropped is missing here.
             # Nobody sends one so, but actions must see what every other reader of the request sees.
+            _bound(len(data) - max_event_bytes)
             envelope = ExecuteEnvelope.FromString(public.FromString(data).SerializeToString())
     except DecodeError:
         raise InvalidRequest(
             "request", f"is not a serialized {public.DESCRIPTOR.full_name}; check the client's proto files"
         ) from None
+    event: bytes = envelope.event
+    _bound(len(data) - len(event))
     tenant_id: str = envelope.tenant_id
     request_id: str = envelope.request_id
-    event: bytes = envelope.event
     if not _TENANT(tenant_id):
         raise InvalidRequest("tenant_id", _tenant_fault(tenant_id))
     if not request_id:
@@ -95,6 +97,14 @@ def decode_continuation(data: bytes, max_event_bytes: int) -> tuple[Login, bytes
     login = decode(data, max_event_bytes, ContinuePostLoginRequest)
     envelope = ExecuteEnvelope.FromString(data)
     return login, envelope.continuation, list(envelope.completed)
+
+
+def _bound(size: int) -> None:
+    """Refuse a request that holds so much besides its event; what it is made of can take long to read."""
+    if size > ENVELOPE_BYTES:
+        raise InvalidRequest(
+            "request", f"holds {size} bytes besides its event; {ENVELOPE_BYTES} are allowed: send what the API names"
+        )
 
 
 def _tenant_fault(tenant_id: str) -> str:

@@ -137,6 +137,32 @@ def test_an_event_over_the_limit_is_refused_with_numbers() -> None:
         decode(request(), size - 1)
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        ContinuePostLoginRequest(completed=[1] * 200_000),
+        ContinuePostLoginRequest(continuation=bytes(200_000)),
+        ContinuePostLoginRequest(request_id="r" * 200_000),
+    ],
+    ids=["factors", "continuation", "request id"],
+)
+def test_a_request_whose_weight_is_not_its_event_is_not_read_on(more: ContinuePostLoginRequest) -> None:
+    """A million factors would hold up every other login for as long as it takes to look at them."""
+    sent = ContinuePostLoginRequest(tenant_id="acme", event=EVENT)
+    decode_continuation(sent.SerializeToString(), LIMIT)
+    sent.MergeFrom(more)
+    with pytest.raises(InvalidRequest, match="bytes besides its event") as caught:
+        decode_continuation(sent.SerializeToString(), LIMIT)
+    assert caught.value.field == "request"
+
+
+def test_an_event_in_pieces_is_joined_up_to_the_limit_only() -> None:
+    """What no event could hold is refused before it is made one, which takes many times as long as to read one."""
+    pieces = request(event=PostLoginEvent(authentication={"methods": [{}] * LIMIT})) + request()
+    with pytest.raises(InvalidRequest, match="bytes besides its event"):
+        decode(pieces, LIMIT)
+
+
 def test_unknown_fields_are_ignored() -> None:
     """A newer caller is understood."""
     newer = EVENT.SerializeToString() + b"\xf8\x3f\x01"
