@@ -124,7 +124,7 @@ def _metadata(op: str, name: str, budget: Budget) -> Call:
             Param("key", Text(256, 1), aliases=("name",), doc="Name of the member."),
             Param("value", Json(METADATA_BYTES), doc="Any JSON data; None deletes the member."),
         ),
-        f"Set a member of the user's {name} when the flow ends, even when the login is refused.",
+        f"Set a member of the user's {name} when the flow ends, even when the login is refused; None deletes it.",
         budget=budget,
     )
 
@@ -134,7 +134,11 @@ SURFACE: Final[tuple[Call, ...]] = (
         "multifactor.enable",
         Effect.REQUIRE_FACTOR,
         (
-            Param("provider", Choice(PROVIDERS), doc="Who verifies the factor; `none` asks for no challenge."),
+            Param(
+                "provider",
+                Choice(PROVIDERS),
+                doc="Who verifies the factor; `none` asks for no challenge. New actions say `any` or `duo`.",
+            ),
             Param(
                 "allow_remember_browser",
                 Bool(),
@@ -150,7 +154,8 @@ SURFACE: Final[tuple[Call, ...]] = (
                 doc="For `duo`: host, ikey, skey and username; what is left out comes from the tenant's settings.",
             ),
         ),
-        "Require a second factor before the login completes, after all actions have run.",
+        "Require a second factor before the login completes, after all actions have run; `none` asks for none."
+        " `guardian` and `google-authenticator` are there for ported actions: new ones say `any`.",
         rule=_duo_only,
     ),
     Call(
@@ -159,7 +164,7 @@ SURFACE: Final[tuple[Call, ...]] = (
         (
             Param("reason", Text(REASON_CHARS), doc="Reaches the application, and may reach the user."),
             # A sample of Auth0's passes a code and a message; its reference has one parameter.
-            Param("detail", Text(REASON_CHARS), OMITTED, doc="Kept in the record of the decision."),
+            Param("detail", Text(REASON_CHARS), OMITTED, doc="Accepted for ported actions; reaches nobody."),
         ),
         "Refuse the login. The action runs to its end; later actions do not run.",
         ends="deny",

@@ -61,7 +61,7 @@ SAML_CALLS: Final[tuple[Call, ...]] = (
                 doc="Text, a number, a truth value or a list of them; None removes the attribute.",
             ),
         ),
-        "Set an attribute of the SAML assertion.",
+        "Set an attribute of the SAML assertion; None removes it.",
         budget=Budget("SAML attributes", _ATTRIBUTES_BYTES, counted="attribute", max_counted=_ATTRIBUTES_MAX),
     ),
     *(

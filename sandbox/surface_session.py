@@ -78,7 +78,7 @@ def _kept(group: str, thing: str) -> tuple[Call, ...]:
             f"{group}.set_metadata",
             effect,
             (key, Param("value", _VALUE, doc="Text; None deletes the member.")),
-            f"Set a member of the {thing}'s metadata, which `event.{group}.metadata` shows at once.",
+            f"Set a member of the {thing}'s metadata, which `event.{group}.metadata` shows at once; None deletes it.",
             budget=budget,
             needs=needs,
             live=True,

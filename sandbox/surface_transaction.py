@@ -25,7 +25,7 @@ TRANSACTION_CALLS: Final[tuple[Call, ...]] = (
             Param("key", Text(_KEY_CHARS, 1), aliases=("name",), doc="Name of the member."),
             Param("value", Nullable(Scalar(_VALUE_BYTES)), doc="Text, a number or a truth value; None deletes it."),
         ),
-        "Set a member of `event.transaction.metadata`, for this action at once and for the later ones.",
+        "Set a member of `event.transaction.metadata`, for this action at once and for later ones; None deletes it.",
         budget=Budget("transaction metadata", TRANSACTION_BYTES, counted="key"),
         live=True,
     ),

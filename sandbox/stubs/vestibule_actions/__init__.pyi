@@ -1057,9 +1057,9 @@ class ApiMultifactor:
     """`api.multifactor`."""
 
     def enable(self, provider: Literal["any", "guardian", "google-authenticator", "duo", "none"], *, allow_remember_browser: bool | None = None, provider_options: ProviderOptions | None = None) -> Api:
-        """Require a second factor before the login completes, after all actions have run.
+        """Require a second factor before the login completes, after all actions have run; `none` asks for none. `guardian` and `google-authenticator` are there for ported actions: new ones say `any`.
 
-        provider: Who verifies the factor; `none` asks for no challenge.
+        provider: Who verifies the factor; `none` asks for no challenge. New actions say `any` or `duo`.
         allow_remember_browser: May the browser be remembered, so that the next login needs no challenge?
         provider_options: For `duo`: host, ikey, skey and username; what is left out comes from the tenant's settings.
 
@@ -1072,7 +1072,7 @@ class ApiAccess:
         """Refuse the login. The action runs to its end; later actions do not run.
 
         reason: Reaches the application, and may reach the user.
-        detail: Kept in the record of the decision.
+        detail: Accepted for ported actions; reaches nobody.
 
         Since 1.0."""
 
@@ -1091,7 +1091,7 @@ class ApiUser:
     """`api.user`."""
 
     def set_user_metadata(self, key: str, value: Any) -> Api:
-        """Set a member of the user's user_metadata when the flow ends, even when the login is refused.
+        """Set a member of the user's user_metadata when the flow ends, even when the login is refused; None deletes it.
 
         key: Name of the member.
         value: Any JSON data; None deletes the member.
@@ -1099,7 +1099,7 @@ class ApiUser:
         Since 1.0."""
     setUserMetadata = set_user_metadata
     def set_app_metadata(self, key: str, value: Any) -> Api:
-        """Set a member of the user's app_metadata when the flow ends, even when the login is refused.
+        """Set a member of the user's app_metadata when the flow ends, even when the login is refused; None deletes it.
 
         key: Name of the member.
         value: Any JSON data; None deletes the member.
@@ -1218,7 +1218,7 @@ class ApiSession:
         Since 1.0."""
     setIdleExpiresAt = set_idle_expires_at
     def set_metadata(self, key: str, value: str | None) -> Api:
-        """Set a member of the session's metadata, which `event.session.metadata` shows at once.
+        """Set a member of the session's metadata, which `event.session.metadata` shows at once; None deletes it.
 
         key: Name of the member.
         value: Text; None deletes the member.
@@ -1269,7 +1269,7 @@ class ApiRefreshToken:
         Since 1.0."""
     setIdleExpiresAt = set_idle_expires_at
     def set_metadata(self, key: str, value: str | None) -> Api:
-        """Set a member of the refresh token's metadata, which `event.refresh_token.metadata` shows at once.
+        """Set a member of the refresh token's metadata, which `event.refresh_token.metadata` shows at once; None deletes it.
 
         key: Name of the member.
         value: Text; None deletes the member.
@@ -1293,7 +1293,7 @@ class ApiTransaction:
     """`api.transaction`."""
 
     def set_metadata(self, key: str, value: str | float | bool | None) -> Api:
-        """Set a member of `event.transaction.metadata`, for this action at once and for the later ones.
+        """Set a member of `event.transaction.metadata`, for this action at once and for later ones; None deletes it.
 
         key: Name of the member.
         value: Text, a number or a truth value; None deletes it.
@@ -1376,7 +1376,7 @@ class ApiSamlResponse:
     """`api.saml_response`."""
 
     def set_attribute(self, attribute: str, value: str | float | bool | list[Any] | tuple[str | float | bool, ...] | None) -> Api:
-        """Set an attribute of the SAML assertion.
+        """Set an attribute of the SAML assertion; None removes it.
 
         attribute: Name of the attribute.
         value: Text, a number, a truth value or a list of them; None removes the attribute.
