@@ -1,5 +1,6 @@
 """SIGSEGV and SIGSTOP of a worker, the zygote and the daemon itself: the answer, its bound, and the next login."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from tests.daemon_rig import (
     until,
 )
 from tests.faulty_daemon import launcher
+from tests.security.cells import require
 
 # Long enough to be hit while it runs, and then right.
 SLOW = """\
@@ -114,6 +116,23 @@ def test_a_zygote_that_crashes_is_replaced(tmp_path: Path, number: signal.Signal
             until(lambda: not any(p.alive for p in (zygote, *workers)), "the old processes are gone")  # noqa: B023  called within this turn of the loop
         until(lambda: daemon.get("/readyz")[0] == 200, "ready again")
         assert daemon.metric("vestibule_zygote_starts_total") == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV], ids=lambda number: number.name)
+def test_the_outer_process_of_a_zygote_that_dies(daemon: Daemon, number: signal.Signals) -> None:
+    """Where a zygote has a process that only holds its namespace, that one's end is the zygote's: replaced, told."""
+    right(daemon)
+    seen = len(daemon.lines)
+    login = daemon.begin("slow")
+    daemon.running_worker()
+    zygote, workers = daemon.tree()
+    require(zygote.parent != daemon.process.pid, "the zygote has no namespace of its own here")
+    os.kill(zygote.parent, number)
+    decision = result(login)
+    assert (decision.outcome, decision.degraded) == (MFA, False)
+    right(daemon)
+    assert number.name in daemon.wait_for("zygote.died", after=seen)["reason"]
+    until(lambda: not any(process.alive for process in (zygote, *workers)), "the old processes are gone")
 
 
 def test_a_zygote_that_stays_stopped_is_replaced(daemon: Daemon) -> None:
