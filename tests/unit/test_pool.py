@@ -378,7 +378,7 @@ async def test_a_worker_that_runs_on_is_looked_at_now_and_then(monkeypatch: pyte
     h = await start(config())
     worker = h.pool.lease_nowait("busy")
     assert worker is not None
-    meter = worker.meter = Clock()  # type: ignore[assignment]
+    meter = worker.meter = Clock()  # type: ignore[assignment]  # a stand-in for a clock
     looks = []
     worker.sent_ns = 1_000_000_000
     for tick in range(1, 61):
