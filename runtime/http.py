@@ -4,6 +4,7 @@ Knows: HTTP, and the two questions it may ask the daemon. Must not know: gRPC, w
 Called by: the daemon. It runs in threads of its own, so that /livez can say that the event loop is stuck.
 """
 
+import contextlib
 import socket
 import sys
 import threading
@@ -22,8 +23,10 @@ from runtime.log import Log, where
 
 # A scrape is one small request; a connection that does not come to the point in this time is not a scraper.
 _CONNECTION_TIMEOUT_S: Final = 5.0
-# Two Prometheus servers, two probes and a person fit four times over; the rest is closed unanswered.
+# Two Prometheus servers, two probes and a person fit four times over; for one more, the oldest goes.
 _MAX_CONNECTIONS: Final = 16
+# How long the oldest may take to be gone.
+_GONE_S: Final = 0.2
 _ACCEPT_RETRY_S: Final = 0.1
 
 Probe = Callable[[], Sequence[str]]
@@ -115,6 +118,9 @@ class _Server(ThreadingHTTPServer):
         self.ready = ready
         self.log = log
         self._slots = threading.BoundedSemaphore(_MAX_CONNECTIONS)
+        self._lock = threading.Lock()
+        # Those that are open, the oldest first.
+        self._open: dict[socket.socket, None] = {}
         super().__init__((host, port), _Handler)
 
     def server_bind(self) -> None:
@@ -132,22 +138,41 @@ class _Server(ThreadingHTTPServer):
             raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Start a thread for the connection, or close it when too many are open or no thread can be had."""
+        """Start a thread for the connection, or close it when no room can be made or no thread can be had."""
         if not self._slots.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+            self._hang_up_on_the_oldest()
+            if not self._slots.acquire(timeout=_GONE_S):
+                self.shutdown_request(request)
+                return
+        with self._lock:
+            self._open[request] = None
         try:
             super().process_request(request, client_address)
         except RuntimeError:
-            self._slots.release()
+            self._gone(request)
             self.shutdown_request(request)
+
+    def _hang_up_on_the_oldest(self) -> None:
+        """Whoever sends a byte now and then would keep its place for ever, and sixteen of them every probe out."""
+        with self._lock:
+            oldest = next(iter(self._open), None)
+            if oldest is not None:
+                # Its thread is the one that closes it: it hears of this wherever it waits.
+                with contextlib.suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
+                del self._open[oldest]
+
+    def _gone(self, request: socket.socket) -> None:
+        with self._lock:
+            self._open.pop(request, None)
+        self._slots.release()
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Serve one connection and give its slot back."""
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._slots.release()
+            self._gone(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing about a client that went away or dawdled; anything else is a fault of ours."""

@@ -1,5 +1,6 @@
 """The operators' port over a real socket."""
 
+import contextlib
 import http.client
 import io
 import json
@@ -114,14 +115,33 @@ def test_a_silent_connection_holds_nobody_up(rig: Rig) -> None:
         assert rig.ask("/livez")[0].status == 200
 
 
+def test_clients_that_send_a_byte_now_and_then_keep_no_probe_out(rig: Rig) -> None:
+    """Each byte buys a connection time; as many as may be open still leave /livez answered, time and again."""
+    slow = [socket.create_connection(("127.0.0.1", rig.http.port), timeout=5) for _ in range(16)]
+    try:
+        for each in slow:
+            each.sendall(b"GET /livez HTTP/1.0\r\nX: ")
+        for _ in range(3):
+            assert rig.ask("/livez")[0].status == 200
+            for at, each in enumerate(slow):
+                with contextlib.suppress(ConnectionError):
+                    each.sendall(b"x")
+                    continue
+                each.close()
+                slow[at] = socket.create_connection(("127.0.0.1", rig.http.port), timeout=5)
+    finally:
+        for each in slow:
+            each.close()
+
+
 def test_connections_are_bounded(rig: Rig) -> None:
-    """Over sixteen open connections the next is closed at once, and a slot that frees serves again."""
+    """Over sixteen open connections the oldest ones are closed, and a slot that frees serves again."""
     held = [socket.create_connection(("127.0.0.1", rig.http.port), timeout=5) for _ in range(20)]
     try:
         give_up = time.monotonic() + 5
         while len(closed := select.select(held, [], [], 0.05)[0]) < 4:
             assert time.monotonic() < give_up
-        assert len(closed) == 4
+        assert closed == held[:4]
     finally:
         for each in held:
             each.close()
