@@ -276,8 +276,8 @@ ROWS: list[Any] = [
 @pytest.mark.parametrize(("flow", "given", "wanted"), ROWS)
 def test_a_flow_goes_as_the_reference_says(flow: list[Action], given: dict[str, Any], wanted: list[str]) -> None:
     """Each part of the flow is answered as its row says."""
-    settings, event = given.pop("settings", EVERY), given.pop("event", EVENT)
-    assert outline(walk(flow, settings, event, **given)) == wanted
+    more = {"settings": EVERY, "event": EVENT, **given}
+    assert outline(walk(flow, more.pop("settings"), more.pop("event"), **more)) == wanted
 
 
 class TestSuspends:

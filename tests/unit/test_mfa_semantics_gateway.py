@@ -356,10 +356,21 @@ def test_section_11_pape_overrides_the_memory(multifactor: Multifactor) -> None:
     assert control.kind is Kind.SATISFIED_BY_REMEMBERED_BROWSER
 
 
-def test_section_11_amr() -> None:
-    """A challenge in a browser is told in the token, one through the MFA API is not."""
-    assert resolve(enable("any")).records_amr
-    assert not resolve(enable("any"), PASSWORD).records_amr
+@pytest.mark.parametrize(
+    ("facts", "memory", "told"),
+    [
+        pytest.param(BROWSER, None, True, id="a challenge in a browser"),
+        pytest.param(replace(BROWSER, enrolled=()), None, True, id="an enrolment in a browser"),
+        pytest.param(BROWSER, MEMORY, False, id="a remembered browser"),
+        pytest.param(PASSWORD, None, False, id="7 password grant, through the MFA API"),
+        pytest.param(REFRESH, None, False, id="6 refresh"),
+        pytest.param(EXCHANGE, None, False, id="7 token exchange"),
+        pytest.param(replace(BROWSER, prompt=("none",)), None, False, id="12 silent"),
+    ],
+)
+def test_section_11_amr(facts: EventFacts, memory: RememberedBrowser | None, told: bool) -> None:
+    """A factor that is presented in a browser is told in the token; one through the MFA API, or none, is not."""
+    assert resolve(REMEMBERED, facts, remembered_browser=memory).records_amr is told
 
 
 BACK_CHANNEL: list[Any] = [
