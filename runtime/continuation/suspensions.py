@@ -32,6 +32,8 @@ SPEND_S: Final = 0.025
 """Time that a login which goes on leaves before its deadline, to have its continuation used up."""
 # A decision that was reached in time is given if the store answers at all.
 _STORE_S: Final = 1.5
+# Giving back goes on behind whoever waits for it; together with the above it is over before a login counts as lost.
+_RELEASE_S: Final = 0.4
 
 
 class Suspensions:
@@ -69,9 +71,11 @@ class Suspensions:
         left_s = deadline - monotonic()
         # A claim is told from another of the same continuation by its instant.
         until_ms = now_ms + int(left_s * 1000) + _CLAIM_SLACK_MS + secrets.randbelow(1000)
+        claimed = False
         try:
             if not await _within(left_s, self._store.claim(state.id, state.expires_at_ms, now_ms, until_ms)):
                 raise ContinuationUsed
+            claimed = True
             yield
             if monotonic() > deadline:
                 raise DeadlineExceeded
@@ -85,15 +89,16 @@ class Suspensions:
             self._releasing.add(task)
             task.add_done_callback(self._releasing.discard)
             raise
-        except Exception:
-            # Before the caller hears of it and tries again.
-            await self._release(state.id, until_ms)
+        except Exception as error:
+            # Before the caller hears of it and tries again. A store that failed to claim has nothing to give back.
+            if claimed or not isinstance(error, CatalogError):
+                await self._release(state.id, until_ms)
             raise
 
     async def _release(self, name: bytes, until_ms: int) -> None:
         # A claim that cannot be given back lapses by itself.
         with contextlib.suppress(CatalogError, DeadlineExceeded):
-            await _within(_STORE_S, self._store.release(name, until_ms))
+            await _within(_RELEASE_S, self._store.release(name, until_ms))
 
 
 async def _within(seconds: float, work: Awaitable[T]) -> T:

@@ -13,6 +13,7 @@ from runtime.continuation import suspensions as module
 from runtime.continuation.process import ProcessSuspendedFlows
 from runtime.continuation.suspensions import Suspensions
 from runtime.errors import CatalogError, ContinuationUsed, DeadlineExceeded, WorkerLost
+from runtime.rpc import services
 
 NOW_MS = 1_800_000_000_000
 STATE = SuspendedFlow(id=b"n" * 16, expires_at_ms=NOW_MS + 900_000)
@@ -25,6 +26,7 @@ class Store(ProcessSuspendedFlows):
         super().__init__()
         self.hang: set[str] = set()
         self.broken: set[str] = set()
+        self.releases = 0
 
     async def _pass(self, step: str) -> None:
         if step in self.broken:
@@ -40,6 +42,11 @@ class Store(ProcessSuspendedFlows):
     async def spend(self, *args: Any) -> bool:
         await self._pass("spend")
         return await super().spend(*args)
+
+    async def release(self, *args: Any) -> None:
+        self.releases += 1
+        await self._pass("release")
+        await super().release(*args)
 
 
 @pytest.fixture
@@ -147,3 +154,29 @@ async def test_a_decision_after_the_deadline_is_none(suspensions: Suspensions, m
             monkeypatch.setattr(module, "monotonic", lambda: last + 0.001)
     monkeypatch.undo()
     assert await usable(suspensions)
+
+
+def test_a_store_that_hangs_does_not_lose_the_login() -> None:
+    """Waiting to use a continuation up and to give it back takes less than after what a login counts as lost."""
+    assert module._STORE_S + module._RELEASE_S < services._LOST_S
+
+
+async def test_a_store_that_cannot_claim_is_not_asked_again(suspensions: Suspensions, store: Store) -> None:
+    """A locked store is waited for once: nothing was claimed, so nothing is given back."""
+    store.broken.add("claim")
+    with pytest.raises(CatalogError):
+        async with suspensions.claimed(STATE, NOW_MS, deadline()):
+            raise AssertionError("never entered")
+    assert store.releases == 0
+
+
+async def test_a_release_that_hangs_is_not_waited_for(
+    suspensions: Suspensions, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller hears of the error though the store does not answer any more."""
+    monkeypatch.setattr(module, "_RELEASE_S", 0.01)
+    store.hang.add("release")
+    with pytest.raises(WorkerLost):
+        async with suspensions.claimed(STATE, NOW_MS, deadline()):
+            raise WorkerLost("gone")
+    assert store.releases == 1
