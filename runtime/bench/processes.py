@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from runtime.bench.usage import cpu_s
+from runtime.bench.usage import cpu_s, family
 from runtime.config import ENV_PREFIX
 from runtime.errors import ClientError
 
@@ -99,6 +99,11 @@ class Server(Child):
     def cpu_s(self) -> float:
         """Return the processor time of it and its descendants so far."""
         return cpu_s(self.pid)
+
+    def below_cpu_s(self) -> float:
+        """Return the processor time of its descendants so far: of a daemon, the zygote's and the workers'."""
+        found = family(self.pid)
+        return sum(stat.cpu_s for pid, stat in found.items() if pid != self.pid)
 
 
 class Echo(Server):

@@ -5,7 +5,7 @@ Knows how to put echo and daemon side by side. Must not know how a load is made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from runtime.bench import subjects
@@ -115,6 +115,7 @@ def marginal(bench: Bench) -> Iterator[Row]:
     subjects.store(bench.folder, [subjects.definition(f"flow-{n}", sources) for n, sources in flows.items()])
     rounds = bench.scaled(3, 1)
     costs: dict[int, list[float]] = {n: [] for n in flows}
+    below: dict[int, list[float]] = {n: [] for n in flows}
     with Daemon(bench.folder) as daemon:
         counts = {}
         for n in flows:
@@ -123,10 +124,22 @@ def marginal(bench: Bench) -> Iterator[Row]:
         for number in range(rounds):
             bench.progress(f"marginal: round {number + 1} of {rounds}")
             for n, count in counts.items():
+                before_s = daemon.below_cpu_s()
                 _, cpu_us = bench.decided(daemon, f"flow-{n}", count=count, in_flight=_STANDARD_IN_FLIGHT)
                 costs[n].append(cpu_us)
+                below[n].append((daemon.below_cpu_s() - before_s) / count * 1e6)
     for n, values in costs.items():
         what = f"CPU of a decision, {n} action{'s' if n > 1 else ''}"
         yield Row.of("marginal", what, spread(values), "us")
-    slopes = [slope([(float(n), values[number]) for n, values in costs.items()]) for number in range(rounds)]
-    yield Row.of("marginal", "CPU of one more action", spread(slopes), "us", note="slope through the flows above")
+
+    def slopes(of: dict[int, list[float]], some: Sequence[int] = _ACTIONS) -> list[float]:
+        return [slope([(float(n), of[n][number]) for n in some]) for number in range(rounds)]
+
+    note = "slope through the flows above"
+    yield Row.of("marginal", "CPU of one more action", spread(slopes(costs)), "us", note=note)
+    yield Row.of(
+        "marginal", "CPU of one more action, its worker's alone", spread(slopes(below)), "us", at_most(25), note
+    )
+    bent = ratios(slopes(costs, _ACTIONS[2:]), slopes(costs, _ACTIONS[:3]))
+    note = f"slope of {_ACTIONS[2]} to {_ACTIONS[3]} actions, and of {_ACTIONS[0]} to {_ACTIONS[2]}"
+    yield Row.of("marginal", "one more of many : one more of few", bent, "x", note=note)
