@@ -54,7 +54,11 @@ class Factor:
     def check(self, value: Any, where: str) -> dict[str, Any]:
         """See `Kind.check`."""
         if type(value) is not dict:
-            hint = f"; write {{'type': {value!r}}}" if type(value) is str and value in FACTOR_TYPES else ""
+            hint = ""
+            if type(value) is str:
+                hint = f"; write {{'type': {value!r}}}" if value in FACTOR_TYPES else ""
+            elif type(value).__name__ == "EnrolledFactor":
+                hint = "; write {'type': factor.type} for a factor of event.user.enrolled_factors"
             raise TypeError(f"{where} must be a dict such as {{'type': 'otp'}}; got {shown(value)}{hint}")
         wanted: Any = None
         options: Any = None

@@ -12,6 +12,7 @@ from sandbox import reach
 ENTRY = "on_execute_post_login"
 CONTINUE = "on_continue_post_login"
 ENTRIES = frozenset({ENTRY, CONTINUE})
+JAVASCRIPT_ENTRIES = {"onExecutePostLogin": ENTRY, "onContinuePostLogin": CONTINUE}
 
 _ASYNC = "an action runs from start to end without waiting"
 _CLASS = (
@@ -166,6 +167,7 @@ PRIVATE_IMPORT = "{name!r} cannot be imported, because names with a leading unde
 ENTRY_MISSING = (
     f"the action defines no `{ENTRY}`, so it would decide nothing: write `def {ENTRY}(event, api):` at the top level"
 )
+ENTRY_JAVASCRIPT = "`{name}` is never called, because that is its name in JavaScript: write `def {python}(event, api):`"
 ENTRY_TWICE = "`{name}` is defined more than once, so it is unclear which one decides: keep one"
 ENTRY_NESTED = (
     "`{name}` must be defined at the top level, outside of any `if`, `try`, loop or function, because it has to be "

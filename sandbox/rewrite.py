@@ -195,6 +195,10 @@ class Policy(Expressions):
             self._check_entry(node)
         else:
             self._bind(node, node.name)
+            python = refusals.JAVASCRIPT_ENTRIES.get(node.name)
+            if python is not None and node in self._top:
+                self.error(node, refusals.ENTRY_JAVASCRIPT.format(name=node.name, python=python))
+                self._entries.setdefault(python, node)  # not reported as missing on top of it
         for decorator in node.decorator_list:
             self.error(decorator, refusals.DECORATOR.format(name=node.name))
         for parameter in getattr(node, "type_params", ()):
@@ -223,7 +227,7 @@ class Policy(Expressions):
         args = node.args
         if node not in self._top:
             self.error(node, refusals.ENTRY_NESTED.format(name=name))
-        elif name in self._entries:
+        elif name in self._entries and self._entries[name].name == name:
             self.error(node, refusals.ENTRY_TWICE.format(name=name))
         self._entries[name] = node
         self._bound.add(name)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from vestibule.v1.event_pb2 import PostLoginEvent, User
 
 from sandbox import language, surface
+from sandbox.event import Event
 
 
 def _faults(body: str) -> str:
@@ -31,3 +33,11 @@ def test_a_builtin_out_of_reach_lists_those_within() -> None:
     message = _faults("print(BytesWarning)")
     assert "which is abs, all, any" in message
     assert "zip" in message
+
+
+def test_an_enrolled_factor_is_no_factor_to_ask_for() -> None:
+    """Auth0 takes the user's own list; here the author is told how to make factors of it."""
+    user = User(enrolled_factors=[User.EnrolledFactor(type="otp")])
+    (enrolled,) = Event(PostLoginEvent(user=user), {}).user.enrolled_factors
+    with pytest.raises(TypeError, match=r"write \{'type': factor.type\}"):
+        surface.bind(surface.CALLS["authentication.challenge_with_any"], ([enrolled],), {})

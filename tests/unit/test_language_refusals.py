@@ -114,6 +114,15 @@ ENTRIES = {
     "missing": ("x = 1", ["defines no `on_execute_post_login`"]),
     "empty": ("", ["defines no `on_execute_post_login`"]),
     "misspelt": ("def on_execute_postlogin(event, api):\n    pass", ["defines no"]),
+    "JavaScript's name": (
+        "def onExecutePostLogin(event, api):\n    pass",
+        ["`onExecutePostLogin` is never called", "write `def on_execute_post_login(event, api):`"],
+    ),
+    "JavaScript's name beside ours": ("def onExecutePostLogin(event, api):\n    pass\n" + ENTRY, ["is never called"]),
+    "JavaScript's name of the other": (
+        ENTRY + "def onContinuePostLogin(event, api):\n    pass",
+        ["`onContinuePostLogin` is never called", "write `def on_continue_post_login(event, api):`"],
+    ),
     "async": ("async def on_execute_post_login(event, api):\n    pass", ["plain `def`"]),
     "one parameter": ("def on_execute_post_login(event):\n    pass", ["exactly two"]),
     "three parameters": ("def on_execute_post_login(event, api, x):\n    pass", ["exactly two"]),
@@ -152,6 +161,15 @@ def test_entry_refused(source: str, words: list[str]) -> None:
     """The entry point is one plain function of two parameters at the top level that nothing binds again."""
     messages = [fault.message for fault in language.check(source)]
     assert any(all(word in message for word in words) for message in messages), messages
+
+
+def test_a_function_with_a_javascript_name_is_one_fault() -> None:
+    """It is refused at its place and once: neither as missing nor as defined twice on top of it."""
+    function = "def onExecutePostLogin(event, api):\n    pass\n"
+    for source in (function, function + ENTRY, ENTRY + function):
+        (fault,) = language.check(source)
+        assert fault.line == (3 if source.startswith(ENTRY) else 1)
+    assert any("defines no" in fault.message for fault in language.check("onExecutePostLogin = print"))
 
 
 @pytest.mark.parametrize(
