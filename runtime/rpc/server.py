@@ -27,6 +27,8 @@ _REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
 _SERVICES: Final = ("", GRPC_SERVICE)
 # gRPC's own default.
 _RECEIVE_BYTES: Final = 4 << 20
+# Health watches and reflection are streams too.
+_STREAMS_MIN: Final = 64
 
 
 class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # the package has no types
@@ -143,6 +145,9 @@ def _options(config: Config) -> list[tuple[str, int]]:
         # gRPC's own RESOURCE_EXHAUSTED reads as if the daemon were busy.
         ("grpc.max_receive_message_length", max(config.limits.event_bytes + ENVELOPE_BYTES, _RECEIVE_BYTES)),
         ("grpc.max_metadata_size", 16 * 1024),
+        # A call that is not whole yet takes 16 KiB and more, and a connection may hold any number of them. Above our
+        # own limit as well: a caller that would have to wait is told so, and its client's queue says nothing.
+        ("grpc.max_concurrent_streams", 2 * max(config.limits.max_in_flight, _STREAMS_MIN)),
         # A gateway keeps its connection for days: find out when it is gone, and let it find out about us.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),

@@ -169,6 +169,26 @@ def test_a_client_that_never_reads_does_not_hold_the_drain(tmp_path: Path) -> No
             assert time.monotonic() - began_s < 2.0 + 10.0
 
 
+def test_one_connection_cannot_hold_any_number_of_calls(daemon: Daemon) -> None:
+    """Calls that never become whole are refused beyond twice what may be in flight; others are served all the while."""
+    (head,) = (frame for frame in call_frames(daemon) if frame.kind == http2.HEADERS)
+    allowed = 128
+    refused: list[Frame] = []
+    with connect(daemon) as sock:
+        sock.sendall(http2.PREFACE + Frame(http2.SETTINGS, 0, 0, b"").encode())
+        heard = sock.recv(1 << 16)
+        sock.sendall(Frame(http2.SETTINGS, 1, 0, b"").encode())
+        for at in range(allowed + 40):
+            sock.sendall(head.on(2 * at + 1).encode())
+        while len(refused) < 40:
+            heard += sock.recv(1 << 16)
+            refused = [frame for frame in http2.frames(heard)[0] if frame.kind == http2.RST_STREAM]
+        right(daemon)
+        free(daemon)
+    assert {frame.stream for frame in refused} == {2 * at + 1 for at in range(allowed, allowed + 40)}
+    right(daemon)
+
+
 def test_a_health_watch_that_is_never_read_holds_neither_other_watches_nor_the_drain(tmp_path: Path) -> None:
     """A load balancer still hears of the daemon's state at once, also that it drains, and the exit code is 0."""
 
