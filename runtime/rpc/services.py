@@ -82,6 +82,7 @@ class ActionRuntime:
         metrics = self._metrics
         counts.started += 1
         code = "OK"
+        tenant_id = request_id = ""
         task: asyncio.Task[Any] | None = None
         try:
             if self.draining:
@@ -121,9 +122,9 @@ class ActionRuntime:
                 raise
             task.uncancel()
             self._log.error("login.lost", tenant=tenant_id, request_id=request_id)
-            code, answer = self._answer(DeadlineExceeded())
+            code, answer = self._answer(DeadlineExceeded(), tenant_id, request_id)
         except Exception as error:  # noqa: BLE001 - a process edge: whatever it is, the caller gets a status
-            code, answer = self._answer(error)
+            code, answer = self._answer(error, tenant_id, request_id)
         finally:
             if task is not None:
                 metrics.logins_in_flight -= 1
@@ -142,8 +143,8 @@ class ActionRuntime:
                 self._lost.add(task)
                 task.cancel()
 
-    def _answer(self, error: Exception) -> tuple[str, Any]:
-        """Count and log an error; return its code's name and the status for the caller."""
+    def _answer(self, error: Exception, tenant_id: str, request_id: str) -> tuple[str, Any]:
+        """Count and log an error; return its code's name and the status for the caller. The ids are empty if unread."""
         code, reason, answer = status.to_status(error)
         # The pool counts what it sheds itself.
         if isinstance(error, TooManyInFlight):
@@ -152,11 +153,12 @@ class ActionRuntime:
             self._metrics.shed("draining")
         elif isinstance(error, InvalidContinuation | ContinuationError):
             self._metrics.continuation(error.result)
+        log, ids = self._log, {"tenant": tenant_id, "request_id": request_id}
         if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
             # Not the message: of an error that nobody foresaw, nobody knows what it quotes.
-            self._log.error("login.failed", error=type(error).__name__, where=where(error))
+            log.error("login.failed", error=type(error).__name__, where=where(error), **ids)
         elif code is grpc.StatusCode.UNAVAILABLE:
-            self._log.error("login.failed", reason=reason, error=clip(str(error)))
+            log.error("login.failed", reason=reason, error=clip(str(error)), **ids)
         else:
-            self._log.debug("login.refused", reason=reason, error=clip(str(error)))
+            log.debug("login.refused", reason=reason, error=clip(str(error)), **ids)
         return code.name, answer

@@ -285,7 +285,7 @@ async def test_errors_become_statuses(
 
 
 async def test_an_unforeseen_error_is_logged_by_its_place() -> None:
-    """What nobody foresaw is an error line with the place where it happened."""
+    """What nobody foresaw is an error line with the place where it happened, and whose login it was."""
 
     async def fail(*_: object) -> bytes:
         return str({}["hunter2"]).encode()
@@ -294,6 +294,8 @@ async def test_an_unforeseen_error_is_logged_by_its_place() -> None:
         await it.refused()
         (line,) = it.lines("login.failed")
         assert (line["level"], line["error"]) == ("error", "KeyError")
+        assert line["tenant"] == "acme"
+        assert len(line["request_id"]) > 0
         assert any("test_rpc.py" in place for place in line["where"])
 
 
