@@ -167,8 +167,8 @@ def completed(state: SuspendedFlow, numbers: Sequence[int]) -> tuple[str, ...]:
     if len(numbers) != len(awaited):
         raise InvalidRequest(
             "completed",
-            f"names {len(numbers)} factors and the flow waits for {len(awaited)} steps; send the one that satisfied "
-            "each, in order, or refuse the login",
+            f"has {len(numbers)}, and the flow waits for {len(awaited)}; send the factor that satisfied each step, "
+            "in order, or refuse the login",
         )
     known = [*state.completed, *(number for wanted in awaited for number in wanted)]
     if not all(number in _TYPE_NAMES for number in known):

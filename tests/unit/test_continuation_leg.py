@@ -181,8 +181,8 @@ class TestResume:
     @pytest.mark.parametrize(
         ("numbers", "field", "told"),
         [
-            ([], "completed", "names 0 factors and the flow waits for 1 steps"),
-            ([1, 1], "completed", "names 2 factors and the flow waits for 1 steps"),
+            ([], "completed", "has 0, and the flow waits for 1; send the factor that"),
+            ([1, 1], "completed", "has 2, and the flow waits for 1; send the factor that"),
             ([5], "completed[0]", "phone does not satisfy this step; it wants otp"),
             ([0], "completed[0]", "factor type 0 does not satisfy"),
             ([77], "completed[0]", "factor type 77 does not satisfy"),
