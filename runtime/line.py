@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LINE_KEYS: Final = frozenset({"event", "now", "seed", "secrets", "handler", "gateway", "completed"})
+_NOW_END_S: Final = 9_000_000_000
+"""In the year 2255: nanoseconds since the epoch have 63 bits."""
 HANDLERS: Final = ("on_execute_post_login", CONTINUE)
 
 
@@ -90,9 +92,9 @@ def _now(value: Any) -> int:
             ) from None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return int(moment.timestamp() * 1_000_000) * 1000
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e11:
-        raise InvalidRequest("now", "must be an ISO 8601 instant or seconds since the epoch")
+        value = moment.timestamp()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _NOW_END_S:
+        raise InvalidRequest("now", "must be an ISO 8601 instant or seconds since the epoch, from 1970 to 2255")
     return int(value * 1_000_000) * 1000
 
 
@@ -141,4 +143,8 @@ def _secrets(value: Any, secrets_of: str | None) -> dict[str, dict[str, str]]:
             if not isinstance(secret, str):
                 place = name if secrets_of is not None else f"{action}.{name}"
                 raise InvalidRequest(f"secrets.{log.clip(place, 80)}", "must be a string; put it in quotes")
+            try:
+                f"{name}{secret}".encode()
+            except UnicodeEncodeError:
+                raise InvalidRequest("secrets", "hold half of a surrogate pair, which is not text") from None
     return {action: dict(names) for action, names in by_action.items()}

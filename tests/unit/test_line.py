@@ -41,6 +41,25 @@ def test_a_secret_that_is_no_string_is_named() -> None:
         line({"event": {}, "secrets": {"gate": "x"}}, secrets_of=None)
 
 
+@pytest.mark.parametrize(
+    "now",
+    ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1969-12-31T23:59:59Z", 9_000_000_000, 1e10, -1, True],
+)
+def test_an_instant_that_no_clock_shows_is_refused(now: object) -> None:
+    """One line of many must not end them all: what a worker cannot be told is no instant."""
+    with pytest.raises(InvalidRequest, match=r"^now: "):
+        line({"event": {}, "now": now})
+    assert line({"event": {}, "now": "1970-01-01T00:00:00Z"}).now_ns == 0
+    assert line({"event": {}, "now": 8_999_999_999}).now_ns < 1 << 63
+
+
+@pytest.mark.parametrize("secrets", [{"KEY": "\ud800"}, {"\udfff": "x"}])
+def test_a_secret_that_is_no_text_is_refused(secrets: dict[str, str]) -> None:
+    """Half of a surrogate pair cannot be sent to a worker; it ends its line and no other."""
+    with pytest.raises(InvalidRequest, match=r"^secrets: .*surrogate"):
+        line({"event": {}, "secrets": secrets})
+
+
 def test_what_the_gateway_knows_is_read() -> None:
     """`gateway` is the public message as ProtoJSON; anything else is refused, and absent is not empty."""
     assert line({"event": {}}).gateway is None
