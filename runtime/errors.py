@@ -69,7 +69,7 @@ class UnknownTenant(RequestError):
 
     def __init__(self, tenant_id: str) -> None:
         self.tenant_id = tenant_id
-        super().__init__(f"tenant {tenant_id!r} is not in the catalog")
+        super().__init__(f"tenant {tenant_id!r} is not in the catalog; check the id, or apply the tenant's directory")
 
 
 class InvalidContinuation(InvalidRequest):
