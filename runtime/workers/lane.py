@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # In seconds of a tenant's share: how far it may run ahead, so that a slow login now and then does not count; how much
-# of its past is held against it at most. With the default share and two processors, 1 and 2 s of processor time.
-_AHEAD_S: Final = 10.0
+# of its past is held against it at most. With the default share and two processors, 0.5 and 2 s of processor time.
+_AHEAD_S: Final = 5.0
 _DEBT_MAX_S: Final = 20.0
 # A tenant has the machine to itself when nobody else has logged in for one to two times so long.
 _ALONE_S: Final = 1.0

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from runtime.workers.nursery import LayerReport, MakeZygote
 
 _SWEEP_S: Final = 5.0
-# A look at a meter costs two system calls. On a full machine every execution is long, and hundreds run.
+# A look costs two system calls, and on a full machine hundreds of executions are long.
 _LOOK_NS: Final = 20_000_000
 # Each compiled revision stays in the worker; a process that has seen so many has outlived several releases.
 _REVISIONS_MAX: Final = 200
@@ -107,8 +107,8 @@ class Pool:
 
     def counts(self) -> dict[str, int]:
         """Workers by state, for the gauge."""
-        stock = self._stock
-        return {"blank": len(stock.blanks), "idle": len(self._idle), "busy": self.busy, "starting": stock.spawning}
+        blank, starting = len(self._stock.blanks), self._stock.spawning
+        return {"blank": blank, "idle": len(self._idle), "busy": self.busy, "starting": starting}
 
     @property
     def zygote_alive(self) -> bool:
@@ -192,9 +192,8 @@ class Pool:
     def _lease(self, worker: Worker, slot: _Slot) -> Worker:
         worker.leased = True
         self.busy += 1
-        lane = self._lane
-        lane.arrived(slot.tenant)
-        if lane.held or worker.aside:
+        self._lane.arrived(slot.tenant)
+        if self._lane.held or worker.aside:
             self._place(worker)
         if self._one_login:
             # Its successor is forked and loaded while this login runs.
@@ -317,21 +316,26 @@ class Pool:
             self.busy -= 1
             self._hand_over(worker)
 
-    # -- the side lane ---------------------------------------------------------------------------------------------
+    # -- the side lane, and room -----------------------------------------------------------------------------------
 
     def runs_long(self, worker: Worker, now_ns: int) -> None:
         """Count what a worker takes of the processor that has not answered for some milliseconds; see `Lane`."""
+        meter = worker.meter
+        if meter is None or not self._lane.open:
+            return
+        soon = worker.looked_s >= 0 and now_ns - meter.read_ns < _LOOK_NS <= now_ns - worker.sent_ns
+        if not soon and meter.read():
+            self._charge(worker)
+            worker.looked_s = meter.seen_s
+            self._place(worker)
+
+    def _charge(self, worker: Worker) -> None:
+        """Count what a worker spent since it was last found to run long; before, it was short executions, perhaps."""
         meter, tenant = worker.meter, worker.tenant
-        if meter is None or tenant is None or not self._lane.open:
+        if meter is None or tenant is None or worker.looked_s < 0:
             return
-        first_look = meter.read_ns < worker.sent_ns
-        if not first_look and now_ns - meter.read_ns < _LOOK_NS <= now_ns - worker.sent_ns:
-            return
-        before_s = meter.seen_s
-        # What the first look finds may be that of many short executions before, which are nobody's concern.
-        if meter.read() and not first_look and self._lane.spent(tenant, meter.seen_s - before_s, now_ns / 1e9):
+        if self._lane.spent(tenant, meter.seen_s - worker.looked_s, self._loop.time()):
             self._log.warning("tenant.set_aside", tenant=tenant, share=self._settings.long_run_share)
-        self._place(worker)
 
     def _place(self, worker: Worker) -> None:
         """Send a worker where its tenant is to run now."""
@@ -349,16 +353,13 @@ class Pool:
             self._forks_aside = not self._forks_aside
             self._nursery.fork_on(self._lane.cpus if held else self._lane.everywhere)
 
-    # -- room ------------------------------------------------------------------------------------------------------
-
     def _demand(self) -> int:
         """Count the blank workers that tenants wait for already."""
         return len(self._wanting) + len(self._expecting)
 
     def _make_room(self) -> None:
         while self._idle and self._stock.full and self._stock.coming < len(self._wanting):
-            worker = next(iter(self._idle))
-            worker.kill(KillReason.EVICTED)
+            next(iter(self._idle)).kill(KillReason.EVICTED)
 
     # -- death -----------------------------------------------------------------------------------------------------
 
@@ -369,6 +370,7 @@ class Pool:
         if worker.leased:
             worker.leased = False
             self.busy -= 1
+        self._charge(worker)
         if worker.tenant is None:
             if worker in self._stock.blanks:
                 self._stock.blanks.remove(worker)

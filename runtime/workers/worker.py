@@ -71,6 +71,7 @@ class Worker:
         "kill_reason",
         "last_entry",
         "leased",
+        "looked_s",
         "meter",
         "nonce",
         "plan",
@@ -122,6 +123,8 @@ class Worker:
         self.leased = False
         self.aside = False
         """It was asked to keep to the side lane."""
+        self.looked_s = -1.0
+        """What its meter stood at when it was last found to run long; negative: not since its last question."""
         self.meter: Meter | None = None
         """Its processor time, once it is bound to who pays for it."""
         loop.add_reader(self._fd, self._on_readable)
@@ -299,5 +302,6 @@ class Worker:
         self.nonce = nonce
         self.step_budgets_ns = step_budgets_ns
         self.sent_ns = now_ns
+        self.looked_s = -1.0
         self.check_at_ns = now_ns + first_look_ns
         self.hard_at_ns = now_ns + hard_ns

@@ -24,9 +24,9 @@ def test_the_lane_is_the_second_half_of_the_processors() -> None:
 
 
 def test_who_runs_on_and_on_is_kept_in_the_lane() -> None:
-    """Ten seconds' worth of its share may be spent ahead, and no more; nobody else is held."""
+    """Five seconds' worth of its share may be spent ahead, and no more; nobody else is held."""
     it = lane()
-    it.spent("busy", 10 * RATE - 0.01, 100.0)
+    it.spent("busy", 5 * RATE - 0.01, 100.0)
     assert not it.holds("busy", 100.0)
     it.spent("busy", 0.02, 100.0)
     assert it.holds("busy", 100.0)

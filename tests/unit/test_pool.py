@@ -313,7 +313,6 @@ async def test_the_workers_of_a_tenant_that_runs_on_and_on_are_placed_aside(monk
     h.pool.release(idle)
     runner.meter = Clock()  # type: ignore[assignment]  # a stand-in for a clock
     runner.sent_ns = time.monotonic_ns()
-    runner.meter.read_ns = runner.sent_ns - 1
     h.pool.runs_long(runner, time.monotonic_ns())
     assert not runner.aside
     h.pool.runs_long(runner, time.monotonic_ns())
@@ -339,6 +338,7 @@ async def test_a_worker_placed_aside_comes_back_when_its_tenant_has_paid(monkeyp
     assert quiet is not None
     assert runner is not None
     runner.meter = Clock()  # type: ignore[assignment]  # a stand-in for a clock
+    runner.looked_s = 0.0
     h.pool.runs_long(runner, time.monotonic_ns())
     assert runner.aside
     h.pool.release(runner)
@@ -361,6 +361,7 @@ async def test_a_new_zygote_is_placed_as_the_one_before(monkeypatch: pytest.Monk
     runner = h.pool.lease_nowait("busy")
     assert runner is not None
     runner.meter = Clock()  # type: ignore[assignment]  # a stand-in for a clock
+    runner.looked_s = 0.0
     h.pool.runs_long(runner, time.monotonic_ns())
     await settle()
     h.zygote.placed.clear()
@@ -390,4 +391,21 @@ async def test_a_worker_that_runs_on_is_looked_at_now_and_then(monkeypatch: pyte
             looks.append(tick * 5)
     assert looks[:5] == [5, 10, 15, 35, 55]
     assert len(looks) <= 18
+    await h.pool.close()
+
+
+async def test_what_a_long_execution_spent_at_its_end_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who fills its memory soon enough is found to run long once and is killed: what it spent meanwhile is not lost."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+    h = await start(config(long_run_share=0.001))
+    assert h.pool.lease_nowait("quiet") is not None
+    worker = h.pool.lease_nowait("eats")
+    assert worker is not None
+    worker.meter = Clock()  # type: ignore[assignment]  # a stand-in for a clock
+    h.pool.runs_long(worker, time.monotonic_ns())
+    assert not worker.aside
+    h.pool.release(worker, retire=True)
+    following = await h.pool.lease("eats", 1)
+    assert following is not worker
+    assert following.aside
     await h.pool.close()
