@@ -57,7 +57,8 @@ class Daemon:
         path = config.store.removeprefix("sqlite:")
         self._catalog = SqliteCatalog(path, on_change=lambda event, fields: self._catalog_changed(event, fields))
         self._pool = Pool(config, zygotes(config), self._metrics, log)
-        self._suspensions = _suspensions(config, path, log)
+        self._keyring = _keyring(config)
+        self._suspensions = Suspensions(self._keyring, config.continuation.lifetime_s, SqliteSuspendedFlows(path))
         self._server: _Server | None = None
         self._on_started = on_started
 
@@ -121,6 +122,14 @@ class Daemon:
         self._see_catalog()
         self._not_ready = ()
         snapshot = self._catalog.snapshot()
+        if not self._config.continuation.keys_file:
+            # Not before: a start that is refused has one line to say.
+            self._log.warning(
+                "continuation.key_made",
+                key_id=self._keyring.sealing_id.hex(),
+                remedy="logins suspended by this process end with it, and no replica can continue them: "
+                "set continuation.keys_file",
+            )
         self._log.info(
             "daemon.started",
             version=self._version,
@@ -214,19 +223,10 @@ async def _run(config: Config, version: str, log: Log, on_started: OnStarted | N
     await Daemon(config, version, log, on_started).run()
 
 
-def _suspensions(config: Config, path: str, log: Log) -> Suspensions:
+def _keyring(config: Config) -> keys.Keyring:
     """Read the keys, once: to rotate them, replicas are started again. Raises: ConfigError."""
-    if config.continuation.keys_file:
-        ring = keys.Keyring(keys.read(Path(config.continuation.keys_file)))
-    else:
-        ring = keys.Keyring([keys.generate()])
-        log.warning(
-            "continuation.key_made",
-            key_id=ring.sealing_id.hex(),
-            remedy="logins suspended by this process end with it, and no replica can continue them: "
-            "set continuation.keys_file",
-        )
-    return Suspensions(ring, config.continuation.lifetime_s, SqliteSuspendedFlows(path))
+    path = config.continuation.keys_file
+    return keys.Keyring(keys.read(Path(path)) if path else [keys.generate()])
 
 
 def _bound(address: str, port: int) -> str:
