@@ -1,12 +1,13 @@
 """What to tell an author whose name does not exist: the nearest name, or the Python for a JavaScript habit.
 
-Knows names only. Must not see values. Called by `guards` and `registry` when something is missing at run time, and by
-`expressions` when it is missing already in the source.
+Knows names and the looks of JavaScript. Must not see values. Called by `guards` and `registry` when something is
+missing at run time, by `expressions` when it is missing already in the source, by `language` when that is no Python.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 _NAME_CHARS = 100
@@ -74,6 +75,45 @@ _JAVASCRIPT_NAMES = {
     "true": "write True",
     "undefined": "write None",
 }
+
+
+# What a line of JavaScript looks like as a whole, and what stands where Python's parser stops in it. The first counts.
+_JAVASCRIPT_LINES = (
+    (re.compile(r"\s*(?:module\.)?exports\b"), "`def on_execute_post_login(event, api):`"),
+    (re.compile(r"\s*(?:const|let|var)\s+\w"), "`name = value`"),
+    (re.compile(r"\s*(?:async\s+)?function\b"), "`def name(...):`"),
+    (re.compile(r"\s*switch\s*\("), "`if`, `elif` and `else`"),
+)
+_JAVASCRIPT_SYMBOLS = {
+    "===": "`==`",
+    "!==": "`!=`",
+    "&&": "`and`",
+    "||": "`or`",
+    "??": "`x if x is not None else y`",
+    "?.": "`x.y if x else None`, or `event.get('x.y')`",
+    "?": "`a if x else b`",
+    "++": "`x += 1`",
+    "//": "`#` begins a comment",
+    "/*": "`#` begins a comment",
+    "!": "`not x`",
+}
+_JAVASCRIPT_REST = (
+    (re.compile(r".*=>"), "`lambda x: ...`, or a function"),
+    (re.compile(r".*\)\s*\{\s*\Z"), "a colon, and what belongs to it indented"),
+)
+
+
+def syntax(line: str, column: int) -> str:
+    """Answer what to add to the parser's words about a line, by its column from 1: Python for what is JavaScript."""
+    line = line[: column + _NAME_CHARS]
+    near = line[max(column - 4, 0) : column + 2]
+    for python in (
+        *(python for pattern, python in _JAVASCRIPT_LINES if pattern.match(line)),
+        *(python for symbol, python in _JAVASCRIPT_SYMBOLS.items() if symbol in near),
+        *(python for pattern, python in _JAVASCRIPT_REST if pattern.match(line, max(column - 4, 0))),
+    ):
+        return f"; in Python: {python}"
+    return ""
 
 
 def define(name: str, known: Iterable[str], modules: Iterable[str]) -> str:

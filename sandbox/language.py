@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
-from sandbox import guards, refusals
+from sandbox import guards, hints, refusals
 from sandbox.nodes import MAX_HINTS
 from sandbox.rewrite import Policy
 
@@ -136,6 +136,8 @@ def _parser_fault(error: Exception, filename: str) -> Fault:
         if error.msg.startswith("Exceeds the limit"):
             limit = sys.get_int_max_str_digits()
             message = f"an integer of more than {limit} digits is not available: compute it, or use text"
+        else:
+            message += hints.syntax(error.text or "", error.offset or 1)
         return Fault(max(error.lineno or 1, 1), max(error.offset or 1, 1), message, filename)
     return Fault(1, 1, refusals.TOO_COMPLEX, filename)
 

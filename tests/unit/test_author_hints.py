@@ -41,3 +41,37 @@ def test_an_enrolled_factor_is_no_factor_to_ask_for() -> None:
     (enrolled,) = Event(PostLoginEvent(user=user), {}).user.enrolled_factors
     with pytest.raises(TypeError, match=r"write \{'type': factor.type\}"):
         surface.bind(surface.CALLS["authentication.challenge_with_any"], ([enrolled],), {})
+
+
+@pytest.mark.parametrize(
+    ("line", "python"),
+    [
+        ("exports.onExecutePostLogin = async (event, api) => {", "`def on_execute_post_login(event, api):`"),
+        ("const x = 1", "`name = value`"),
+        ("function f(a) {", "`def name(...):`"),
+        ("switch (x) {", "`if`, `elif` and `else`"),
+        ("if event.user.email === 'x': pass", "`==`"),
+        ("if event.user.email !== 'x': pass", "`!=`"),
+        ("if (a && b): pass", "`and`"),
+        ("x = a || b", "`or`"),
+        ("x = a ?? b", "is not None else"),
+        ("let = event.user?.email", "event.get("),
+        ("x = a ? b : c", "`a if x else b`"),
+        ("x = methods.some((m) => m.name)", "lambda"),
+        ("i++", "`x += 1`"),
+        ("// a comment", "`#` begins a comment"),
+        ("if !x: pass", "`not x`"),
+        ("if (x) {", "a colon"),
+    ],
+)
+def test_a_line_of_javascript_shows_its_python(line: str, python: str) -> None:
+    """Whoever pastes a snippet is told what to write, at the place where the parser stopped."""
+    (fault,) = language.check(f"{line}\n")
+    assert fault.line == 1
+    assert python in fault.message.partition("; in Python: ")[2]
+
+
+@pytest.mark.parametrize("line", ["x = = 1", "x = (1", "x = {", "x = 1 +", "return a b", "def f()", "'a && b' c d e f"])
+def test_other_faults_of_syntax_are_left_to_the_parser(line: str) -> None:
+    """Its own words are enough where nothing looks like JavaScript."""
+    assert "in Python" not in _faults(line)
