@@ -192,7 +192,8 @@ class OperatorsPort:
         except OSError as error:
             reason = error.strerror or str(error)
             message = (
-                f"metrics_listen: cannot listen on {address}: {reason.lower()}; choose another with --metrics-listen"
+                f"metrics_listen: cannot listen on {address}: {reason.lower()}; choose another with --metrics-listen "
+                "or VESTIBULE_METRICS_LISTEN"
             )
             raise StartError(message) from None
         self._thread = threading.Thread(

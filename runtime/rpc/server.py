@@ -173,4 +173,5 @@ def _check_free(address: str) -> None:
 
 
 def _refusal(address: str, reason: str) -> StartError:
-    return StartError(f"listen: cannot listen on {address}: {reason}; choose another address with --listen")
+    remedy = "choose another address with --listen or VESTIBULE_LISTEN"
+    return StartError(f"listen: cannot listen on {address}: {reason}; {remedy}")

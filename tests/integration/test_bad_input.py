@@ -223,7 +223,7 @@ def test_serve_on_ports_in_use(daemon: Daemon, tmp_path: Path) -> None:
     http_port = ("--listen", "127.0.0.1:0", "--metrics-listen", daemon.http.removeprefix("http://"))
     line = one_line("serve", *store, *http_port, code=1)
     assert "address already in use" in line
-    assert "--metrics-listen" in line
+    assert "--metrics-listen or VESTIBULE_METRICS_LISTEN" in line
 
 
 def test_configuration_faults_are_listed_together(tmp_path: Path) -> None:

@@ -483,7 +483,7 @@ async def test_an_address_that_is_not_ours_is_one_clear_line(address: str) -> No
     server = Server(
         Flows(), dataclasses.replace(Config(), listen=address), Metrics("t"), build(LogConfig(), io.StringIO())
     )
-    with pytest.raises(StartError, match="choose another address with --listen"):
+    with pytest.raises(StartError, match="choose another address with --listen or VESTIBULE_LISTEN"):
         await server.start()
     await server.stop(0)
 
