@@ -74,6 +74,8 @@ def _fault(command: Command) -> str:
     limits = []
     if budget.max_bytes is not None:
         limits.append(f"{budget.max_bytes} bytes as JSON")
+    if budget.max_items is not None:
+        limits.append(f"{budget.max_items} items in lists and dicts")
     if budget.max_counted is not None:
         limits.append(f"{budget.max_counted} entries")
     if budget.max_calls is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Protocol
 
-from sandbox.values import Kind, camel, json_bytes, nearest, shown
+from sandbox.values import Kind, camel, json_bytes, json_items, nearest, shown
 
 if TYPE_CHECKING:
     from vestibule.v1.event_pb2 import PostLoginEvent
@@ -87,12 +87,14 @@ class Param:
 class Budget:
     """A ceiling on what the commands of one login say together.
 
-    `max_bytes` is of compact JSON in UTF-8. When `counted` names an argument, the commands set, delete (no value) or
-    clear (no such argument) the entries of a mapping, and it is the mapping they leave that counts.
+    `max_bytes` is of compact JSON in UTF-8, `max_items` of the members of every dict and list in it. When `counted`
+    names an argument, the commands set, delete (no value) or clear (no such argument) the entries of a mapping, and it
+    is the mapping they leave that counts.
     """
 
     name: str
     max_bytes: int | None = None
+    max_items: int | None = None
     counted: str = ""
     max_counted: int | None = None
     max_calls: int | None = None
@@ -264,10 +266,11 @@ class Leaving:
 class Spending:
     """What a login has spent of its budgets."""
 
-    __slots__ = ("_calls", "_entries", "_spent")
+    __slots__ = ("_calls", "_entries", "_items", "_spent")
 
     def __init__(self) -> None:
         self._spent: dict[str, int] = {}
+        self._items: dict[str, int] = {}
         self._calls: dict[str, int] = {}
         self._entries: dict[str, dict[str, int]] = {}
 
@@ -276,6 +279,8 @@ class Spending:
         copy = Spending()
         if self._spent:
             copy._spent = dict(self._spent)
+        if self._items:
+            copy._items = dict(self._items)
         if self._calls:
             copy._calls = dict(self._calls)
         if self._entries:
@@ -298,6 +303,13 @@ class Spending:
             total = self._spent.get(budget.name, 0) + sum(json_bytes(value) for value in args.values())
             if total > budget.max_bytes:
                 return _too_long(budget, total)
+            if budget.max_items is not None:
+                items = self._items.get(budget.name, 0) + sum(map(json_items, args.values()))
+                if items > budget.max_items:
+                    most = f"at most {budget.max_items} items"
+                    return f"the {budget.name} of one login must hold {most}; this makes {items}"
+                if items:
+                    self._items[budget.name] = items
             self._spent[budget.name] = total
         return ""
 

@@ -123,7 +123,8 @@ def _flow_reference() -> list[str]:
 def _together(budget: surface.Budget) -> str:
     entries = f"{budget.max_counted} entries" if budget.max_counted is not None else ""
     size = f"{budget.max_bytes} bytes as JSON" if budget.max_bytes is not None else ""
-    return f"All {budget.name} of a login together: at most {' and '.join(filter(None, (entries, size)))}."
+    items = f"{budget.max_items} items in lists and dicts" if budget.max_items is not None else ""
+    return f"All {budget.name} of a login together: at most {' and '.join(filter(None, (entries, size, items)))}."
 
 
 def _factor_reference() -> list[str]:

@@ -40,6 +40,7 @@ from sandbox.values import Bool, Choice, ClaimName, Json, Options, Text, camel, 
 __all__ = [
     "CALLS",
     "CLAIMS_BYTES",
+    "ITEMS_MAX",
     "MAX_COMMANDS",
     "METADATA_BYTES",
     "OMITTED",
@@ -74,6 +75,9 @@ MAX_COMMANDS: Final = 100
 
 CLAIMS_BYTES: Final = 100 * 1024
 METADATA_BYTES: Final = 32 * 1024
+ITEMS_MAX: Final = 3000
+"""Of all claims of a login, and of each sort of metadata. The reference counts bytes only; but the daemon reads an item
+in a microsecond or two, and every other login waits meanwhile."""
 _MAX_ARGS_CHARS: Final = 8 * CLAIMS_BYTES
 """Of one command's JSON text: ASCII escapes make a byte of UTF-8 at most six characters."""
 
@@ -88,9 +92,9 @@ def _duo_only(args: dict[str, Any]) -> str:
     return ""
 
 
-_CLAIMS = Budget("custom claims", CLAIMS_BYTES)
-_USER_METADATA = Budget("user_metadata", METADATA_BYTES)
-_APP_METADATA = Budget("app_metadata", METADATA_BYTES)
+_CLAIMS = Budget("custom claims", CLAIMS_BYTES, ITEMS_MAX)
+_USER_METADATA = Budget("user_metadata", METADATA_BYTES, ITEMS_MAX)
+_APP_METADATA = Budget("app_metadata", METADATA_BYTES, ITEMS_MAX)
 
 _DUO_OPTIONS = Options(
     {

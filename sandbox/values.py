@@ -279,6 +279,14 @@ class Json:
         check_text(value, where)
 
 
+def json_items(value: Any) -> int:
+    """Count the members of every dict and list in checked data."""
+    kind = type(value)
+    if kind is not dict and kind is not list:
+        return 0
+    return len(value) + sum([json_items(member) for member in (value.values() if kind is dict else value)])
+
+
 def json_bytes(value: Any) -> int:
     """Count the bytes of checked data as compact JSON in UTF-8: that is what limits in bytes mean here."""
     return len(json_text(value).encode())

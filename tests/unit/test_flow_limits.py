@@ -24,6 +24,11 @@ def claim(size: int, name: str = "https://example.com/c", op: str = "id_token.se
     return Command(op, {"name": name, "value": "x" * size})
 
 
+def lists(count: int) -> Iterator[Command]:
+    for number in range(count):
+        yield Command("id_token.set_custom_claim", {"name": f"https://example.com/{number}", "value": [0] * 1000})
+
+
 def metadata(size: int, op: str = "user.set_user_metadata") -> Command:
     return Command(op, {"key": "k", "value": "x" * size})
 
@@ -48,6 +53,7 @@ DONE, SPENT = Verdict.COMPLETED, Verdict.EXHAUSTED
     ("first", "second", "name"),
     [
         ([claim(60 * KIB)], [claim(60 * KIB, op="access_token.set_custom_claim")], "custom claims"),
+        ([*lists(2)], [*lists(2)], "custom claims"),
         ([metadata(20 * KIB)], [metadata(20 * KIB)], "user_metadata"),
         ([metadata(20 * KIB, "user.set_app_metadata")], [metadata(20 * KIB, "user.set_app_metadata")], "app_metadata"),
         (
@@ -58,7 +64,7 @@ DONE, SPENT = Verdict.COMPLETED, Verdict.EXHAUSTED
         ([*attributes(0, 60)], [*attributes(60, 60)], "SAML attributes"),
         ([*attributes(0, 5, 1500)], [*attributes(5, 5, 1500)], "SAML attributes"),
     ],
-    ids=["claims", "user metadata", "app metadata", "transaction", "SAML count", "SAML bytes"],
+    ids=["claims", "items of claims", "user metadata", "app metadata", "transaction", "SAML count", "SAML bytes"],
 )
 def test_what_two_actions_exceed_together(first: list[Command], second: list[Command], name: str) -> None:
     """The action that goes too far is exhausted and says why; each of the two alone is not."""
