@@ -242,7 +242,7 @@ def test_the_command_line_goes_on_with_its_own_answer(daemon: Daemon, name: str,
         given = json.loads(first.stdout)["suspension"]["continuation"] if as_token else str(answer)
         back = (*common, str(tmp_path / "back"), "--continuation", given)
         missing = vestibule("execute", *back)
-        assert (missing.returncode, "field completed: names 0 factors" in missing.stderr) == (1, True)
+        assert (missing.returncode, "field completed: has 0, and the flow waits for 1" in missing.stderr) == (1, True)
         last = vestibule("execute", *back, "--completed", "otp")
         assert json.loads(last.stdout)["outcome"] == "OUTCOME_ALLOW"
         again = vestibule("execute", *back, "--completed", "otp")
