@@ -19,7 +19,7 @@ from vestibule.v1.runtime_service_pb2 import GatewayContext
 
 from runtime import codec, event_json, log
 from runtime.errors import InvalidEvent, InvalidRequest
-from runtime.plan import CONTINUE
+from sandbox.surface import CONTINUE, ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _LINE_KEYS: Final = frozenset({"event", "now", "seed", "secrets", "handler", "gateway", "completed"})
 _NOW_END_S: Final = 9_000_000_000
 """In the year 2255: nanoseconds since the epoch have 63 bits."""
-HANDLERS: Final = ("on_execute_post_login", CONTINUE)
+HANDLERS: Final = (ENTRY, CONTINUE)
 
 
 class Line:

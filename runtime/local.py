@@ -33,10 +33,11 @@ from runtime.flow import FlowRunner
 from runtime.gateway import resolution
 from runtime.line import Line
 from runtime.metrics import Metrics
-from runtime.plan import CONTINUE, Plan
+from runtime.plan import Plan
 from runtime.workers import reply
 from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes
+from sandbox.surface import CONTINUE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence

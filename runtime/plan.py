@@ -6,21 +6,18 @@ steps of a flow are the same for every login, so their bytes are serialized once
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.answers import Answers
 from runtime.core.model import OnError
+from sandbox.surface import CONTINUE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runtime.catalog.base import Flow
-
-
-CONTINUE: Final = "on_continue_post_login"
-"""The function of an action that goes on when the user is back from a redirect or a form."""
 
 
 class Plan:

@@ -13,7 +13,6 @@ from sandbox import surface
 from sandbox.interrupts import LimitExceeded
 from sandbox.live import Command, Draft, Flow
 from sandbox.readonly import ReadOnly
-from sandbox.refusals import CONTINUE
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -88,7 +87,7 @@ class Recorder:
         bound = surface.bind(call, args, kwargs)
         if not self._open:
             raise RuntimeError(f"api.{call.op}: the action has ended")
-        if call.continue_only and self._handler != CONTINUE:
+        if call.continue_only and self._handler != surface.CONTINUE:
             raise ValueError(f"api.{call.op}: {_NOT_CONTINUING}")
         if call.needs is not None and (fault := call.needs(self)):
             raise ValueError(f"api.{call.op}: {fault}")
@@ -121,14 +120,14 @@ class Recorder:
             TypeError, ValueError: as `surface.bind`, or it cannot be answered here.
         """
         bound = surface.bind(call, args, kwargs)
-        if call.continue_only and self._handler != CONTINUE:
+        if call.continue_only and self._handler != surface.CONTINUE:
             raise ValueError(f"api.{call.op}: {_NOT_CONTINUING}")
         return call.answer(self, bound) if call.answer is not None else None
 
     @property
     def continues(self) -> bool:
         """See `surface.Moment`."""
-        return CONTINUE in self._defined
+        return surface.CONTINUE in self._defined
 
     @property
     def records(self) -> Mapping[str, tuple[str, int]]:

@@ -18,7 +18,7 @@ from sandbox import alarm, api, environment, event, interrupts, live, surface, t
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-HANDLER: Final = "on_execute_post_login"
+HANDLER: Final = surface.ENTRY
 
 COMPLETED: Final = int(decision_pb2.VERDICT_COMPLETED)
 RAISED: Final = int(decision_pb2.VERDICT_RAISED)

@@ -33,7 +33,8 @@ from sandbox.nodes import (
     is_pattern,
     unpack_spec,
 )
-from sandbox.refusals import ENTRIES, ENTRY
+from sandbox.refusals import ENTRIES
+from sandbox.surface import ENTRY
 
 _CONVERSIONS = {ord("s"): "_str_", ord("r"): "_repr_", ord("a"): "_ascii_"}
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import builtins
 
 from sandbox import reach
+from sandbox.surface import CONTINUE, ENTRY
 
-ENTRY = "on_execute_post_login"
-CONTINUE = "on_continue_post_login"
 ENTRIES = frozenset({ENTRY, CONTINUE})
 JAVASCRIPT_ENTRIES = {"onExecutePostLogin": ENTRY, "onContinuePostLogin": CONTINUE}
 

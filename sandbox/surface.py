@@ -40,6 +40,8 @@ from sandbox.values import Bool, Choice, ClaimName, Json, Options, Text, camel, 
 __all__ = [
     "CALLS",
     "CLAIMS_BYTES",
+    "CONTINUE",
+    "ENTRY",
     "ITEMS_MAX",
     "MAX_COMMANDS",
     "METADATA_BYTES",
@@ -69,6 +71,10 @@ __all__ = [
 ]
 
 PROVIDERS: Final = ("any", "guardian", "google-authenticator", "duo", "none")
+
+ENTRY: Final = "on_execute_post_login"
+CONTINUE: Final = "on_continue_post_login"
+"""The functions of an action that we call: in each login, and when the user is back from a page or a form."""
 
 MAX_COMMANDS: Final = 100
 """Per execution. Auth0 has such a cap and does not publish it (`MaxSideEffectsExceeded`)."""

@@ -12,7 +12,7 @@ from runtime.core.resolution import MFA_API_FACTORS
 from sandbox import interrupts, surface
 from sandbox.api import Recorder, make_api
 from sandbox.event import Event
-from sandbox.refusals import CONTINUE
+from sandbox.surface import CONTINUE
 
 Ask = Callable[[Any], Any]
 

@@ -13,7 +13,7 @@ from vestibule.v1 import event_pb2
 from sandbox import tokens
 from sandbox.api import Recorder, make_api
 from sandbox.event import Event
-from sandbox.refusals import CONTINUE
+from sandbox.surface import CONTINUE
 
 NOW_S = 1_700_000_000
 EVENT = event_pb2.PostLoginEvent(

@@ -11,7 +11,7 @@ from sandbox.alarm import ACTION_FILENAME, disarm, install, time
 from sandbox.api import Recorder, make_api
 from sandbox.event import Event
 from sandbox.live import Flow
-from sandbox.refusals import CONTINUE
+from sandbox.surface import CONTINUE
 
 OTP = {"type": "otp"}
 SMS = {"type": "phone", "options": {"preferred_method": "sms"}}

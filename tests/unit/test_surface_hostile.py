@@ -11,7 +11,7 @@ from sandbox.event import Event
 from sandbox.factors import Factor, Factors
 from sandbox.kinds import Many, Millis, Nullable, OneOrMany, Scalar, Whole
 from sandbox.pages import Object, Query, Url
-from sandbox.refusals import CONTINUE
+from sandbox.surface import CONTINUE
 from sandbox.values import Bool, Choice, Json, Options
 
 

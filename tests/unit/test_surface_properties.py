@@ -11,7 +11,7 @@ from sandbox import execution, factors, kinds, pages, surface, surface_cache, va
 from sandbox.api import Recorder, make_api
 from sandbox.event import Event
 from sandbox.live import Command, Flow
-from sandbox.refusals import CONTINUE
+from sandbox.surface import CONTINUE
 
 NOW_MS = 1_700_000_000_000
 EVENT = event_pb2.PostLoginEvent(

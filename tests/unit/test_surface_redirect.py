@@ -16,7 +16,7 @@ from sandbox.alarm import ACTION_FILENAME, disarm, install, time
 from sandbox.api import Recorder, make_api
 from sandbox.event import Event
 from sandbox.live import Flow
-from sandbox.refusals import CONTINUE
+from sandbox.surface import CONTINUE
 
 NOW_S = 1_700_000_000
 SECRET = "a secret of thirty-two characters, at least"
