@@ -89,12 +89,17 @@ class EventReader:
         self._message: event_pb2.PostLoginEvent | None = None
         self.read: set[str] = set()
 
-    def get(self, name: str) -> Any:
-        """Read one member."""
+    @property
+    def message(self) -> event_pb2.PostLoginEvent:
+        """The event, parsed."""
         if self._message is None:
             self._message = event_pb2.PostLoginEvent.FromString(self._event)
+        return self._message
+
+    def get(self, name: str) -> Any:
+        """Read one member."""
         self.read.add(name)
-        return FACTS[name](self._message)
+        return FACTS[name](self.message)
 
     @property
     def protocol(self) -> str | None:

@@ -10,10 +10,12 @@ import asyncio
 import os
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from runtime import login_line
 from runtime.cache import TriggerCache
+from runtime.codec import EventReader
 from runtime.continuation import leg as legs
 from runtime.continuation import token
 from runtime.continuation.suspensions import SPEND_S, Suspensions
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from runtime.catalog.base import Catalog, Flow, Snapshot
     from runtime.config import Config
     from runtime.continuation.leg import Leg
+    from runtime.core.model import Settings
     from runtime.log import Log, LoginLog
     from runtime.metrics import Metrics
     from runtime.steps import Asked, Ran
@@ -38,6 +41,20 @@ if TYPE_CHECKING:
 
 # Flows of earlier deployments that suspended logins go on with.
 _PINNED_MAX: Final = 16
+
+
+@dataclass(slots=True)
+class _Login:
+    """What a login is answered, counted and logged by, besides its decision."""
+
+    tenant: str
+    request_id: str
+    event: bytes
+    gateway: bytes | None
+    revision: int
+    started_ns: int
+    clock_ns: int
+    decision_id: str
 
 
 class FlowRunner:
@@ -144,26 +161,16 @@ class FlowRunner:
         ran: Ran | None = None
         leg: Leg | None = None
         if answer is None:
-            leg = self._suspensions.leg(flow, event, gateway, clock_ns)
+            leg = self._suspensions.leg(flow, EventReader(event), gateway, clock_ns)
             ran = await self.steps.run(
                 plan, event, deadline_ns, clock_ns, noise[:16], first, leg.judge, records=records
             )
             answer = plan.answers.decide(ran.steps, ran.count, ran.executions, event, suspension=ran.suspension)
             wall, cpu = ran.wall_us, ran.cpu_us
-        if answer.cache:
-            self._cache.apply(tenant_id, answer.cache, clock_ns // 1_000_000)
-        wall_us = (time.monotonic_ns() - started_ns) // 1000
-        decision_id = noise[16:].hex()
-        response = answer.fill(request_id, decision_id, snapshot.revision, wall_us, wall, cpu)
-        decision = answer.decision
-        if gateway is not None:
-            response += resolution(decision.multifactor, flow.settings, event, gateway, clock_ns // 1_000_000)
-        if leg is not None and decision.suspension is not None:
-            response += leg.suspended()
         if ran is not None:
             waited_s += ran.waited_s
-        self._decided(answer, tenant_id, request_id, decision_id, snapshot.revision, wall_us, wall, cpu, waited_s)
-        return response
+        login = _Login(tenant_id, request_id, event, gateway, snapshot.revision, started_ns, clock_ns, noise[16:].hex())
+        return self._answered(login, answer, flow.settings, leg, wall, cpu, waited_s)
 
     async def resume(
         self,
@@ -198,11 +205,12 @@ class FlowRunner:
         if flow is None:
             raise UnknownTenant(tenant_id)
         state = token.unseal(self._suspensions.keys, continuation, now_ms)
-        legs.match(state, tenant_id, event)
+        reader = EventReader(event)
+        legs.match(state, tenant_id, reader)
         names = legs.completed(state, completed)
         plan = await self._pin(flow, snapshot, state.flow_digest, deadline)
         before = legs.executions(state, plan.flow)
-        leg = self._suspensions.leg(plan.flow, event, gateway, clock_ns)
+        leg = self._suspensions.leg(plan.flow, reader, gateway, clock_ns)
         leg.position, leg.before, leg.completed = state.position, before, names
         rest = plan.resumed(state.position, continuing=state.continuing)
         cached = self._cache.of.get(tenant_id)
@@ -221,59 +229,51 @@ class FlowRunner:
             answer = rest.answers.decide(
                 None, 0, [*before, *ran.executions], event, suspension=ran.suspension, completed=names
             )
-        if answer.cache:
-            self._cache.apply(tenant_id, answer.cache, now_ms)
         none = (0,) * len(before)
         wall, cpu = (*none, *ran.wall_us), (*none, *ran.cpu_us)
-        wall_us = (time.monotonic_ns() - started_ns) // 1000
-        decision_id = noise[16:].hex()
-        response = answer.fill(request_id, decision_id, snapshot.revision, wall_us, wall, cpu)
-        decision = answer.decision
-        if gateway is not None:
-            response += resolution(decision.multifactor, plan.flow.settings, event, gateway, now_ms)
-        if decision.suspension is not None:
-            response += leg.suspended()
+        login = _Login(tenant_id, request_id, event, gateway, snapshot.revision, started_ns, clock_ns, noise[16:].hex())
+        response = self._answered(login, answer, plan.flow.settings, leg, wall, cpu, ran.waited_s)
         self._metrics.continuation("continued")
-        self._decided(
-            answer,
-            tenant_id,
-            request_id,
-            decision_id,
-            snapshot.revision,
-            wall_us,
-            wall,
-            cpu,
-            ran.waited_s,
-            len(before),
-        )
         return response
 
-    def _decided(
+    def _answered(
         self,
+        login: _Login,
         answer: Answer,
-        tenant: str,
-        request_id: str,
-        decision_id: str,
-        revision: int,
-        wall_us: int,
+        settings: Settings,
+        leg: Leg | None,
         wall: Sequence[int],
         cpu: Sequence[int],
         waited_s: float,
-        before: int = 0,
-    ) -> None:
-        """Count a decided login and write its line; the first executions were counted `before` it was suspended."""
+    ) -> bytes:
+        """Return the response to a decided login; count it, write its line and keep what it wrote to the cache.
+
+        `leg` is None when the answer was remembered: nothing is suspended then. `wall` and `cpu`, in microseconds,
+        begin with those of the legs before, which were counted then.
+        """
         decision = answer.decision
-        verdicts = answer.verdicts
-        if before:
-            verdicts, ours = verdicts[before:], wall[before:]
-        else:
-            ours = wall
+        now_ms = login.clock_ns // 1_000_000
+        if answer.cache:
+            self._cache.apply(login.tenant, answer.cache, now_ms)
+        wall_us = (time.monotonic_ns() - login.started_ns) // 1000
+        response = answer.fill(login.request_id, login.decision_id, login.revision, wall_us, wall, cpu)
+        if login.gateway is not None:
+            event = EventReader(login.event) if leg is None else leg.event
+            response += resolution(decision.multifactor, settings, event, login.gateway, now_ms)
+        verdicts, ours = answer.verdicts, wall
+        if leg is not None:
+            if decision.suspension is not None:
+                response += leg.suspended()
+                self._metrics.suspended(decision.suspension.kind)
+            if leg.before:
+                verdicts, ours = verdicts[len(leg.before) :], wall[len(leg.before) :]
         self._metrics.login_finished(decision.outcome, wall_us / 1e6, decision.degraded, waited_s, verdicts, ours)
-        if decision.suspension is not None:
-            self._metrics.suspended(decision.suspension.kind)
         if self._login_log.wants(decision.degraded):
-            line = login_line.values(decision, wall, cpu, tenant, request_id, decision_id, revision, wall_us)
+            line = login_line.values(
+                decision, wall, cpu, login.tenant, login.request_id, login.decision_id, login.revision, wall_us
+            )
             self._login_log.write(degraded=decision.degraded, **line)
+        return response
 
     async def _pin(self, flow: Flow, snapshot: Snapshot, digest: bytes, deadline: float) -> Plan:
         """Return the plan of the very flow that was suspended, also when another one is deployed by now."""

@@ -9,10 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from vestibule.v1 import decision_pb2 as pb
-from vestibule.v1 import event_pb2
 from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse, GatewayContext
 
-from runtime.codec import EventReader
 from runtime.core.model import FACTOR_NAMES, PROVIDERS
 from runtime.core.remembered import RememberedBrowser, RememberMode
 from runtime.core.resolution import Failure, Gateway, Kind, resolve
@@ -20,6 +18,7 @@ from runtime.core.resolution import Failure, Gateway, Kind, resolve
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
+    from runtime.codec import EventReader
     from runtime.core.model import Multifactor, Settings
     from runtime.core.resolution import Resolution
 
@@ -40,7 +39,9 @@ _FACTORS: Final = {name: _number(pb.Factor, "FACTOR_", name) for name in FACTOR_
 _PROVIDERS: Final = {_number(pb.Provider, "PROVIDER_", name): name for name in PROVIDERS}
 
 
-def resolution(multifactor: Multifactor | None, settings: Settings, event: bytes, gateway: bytes, now_ms: int) -> bytes:
+def resolution(
+    multifactor: Multifactor | None, settings: Settings, event: EventReader, gateway: bytes, now_ms: int
+) -> bytes:
     """Return bytes to append to a serialized ExecutePostLoginResponse; empty when no factor is required.
 
     Protobuf merges a message that appears twice, so the answer itself may be one that was remembered: a resolution
@@ -49,13 +50,13 @@ def resolution(multifactor: Multifactor | None, settings: Settings, event: bytes
     Args:
         multifactor: the decision's.
         settings: the tenant's.
-        event: a serialized PostLoginEvent that was parsed before.
+        event: of a PostLoginEvent that was parsed before.
         gateway: a serialized GatewayContext that was parsed before.
         now_ms: since the epoch.
     """
     if multifactor is None or multifactor.provider == "none":
         return b""
-    answer = resolve(multifactor, settings, EventReader(event), side(event, gateway, now_ms))
+    answer = resolve(multifactor, settings, event, side(event, gateway, now_ms))
     if answer is None:
         return b""
     response = ExecutePostLoginResponse()
@@ -64,9 +65,9 @@ def resolution(multifactor: Multifactor | None, settings: Settings, event: bytes
     return data
 
 
-def side(event: bytes, gateway: bytes | None, now_ms: int) -> Gateway:
+def side(event: EventReader, gateway: bytes | None, now_ms: int) -> Gateway:
     """Read the gateway's side of a login. Without a GatewayContext, what only the gateway knows is unknown."""
-    message = event_pb2.PostLoginEvent.FromString(event)
+    message = event.message
     context = GatewayContext.FromString(gateway or b"")
     memory = None
     if context.HasField("remembered_browser"):

@@ -178,7 +178,7 @@ class Runner:
         decision_id = hashlib.sha256(line.seed + line.event).hexdigest()[:32]
         message = codec.encode(decision, decision_id, 0, (time.monotonic_ns() - started_ns) // 1000)
         if line.gateway is not None:
-            more = resolution(decision.multifactor, whole.flow.settings, line.event, line.gateway, now_ms)
+            more = resolution(decision.multifactor, whole.flow.settings, leg.event, line.gateway, now_ms)
             message.MergeFrom(ExecutePostLoginResponse.FromString(more).decision)
         shown: dict[str, Any] = json_format.MessageToDict(message)
         return shown
@@ -186,15 +186,16 @@ class Runner:
     def _leg(self, line: Line, now_ms: int) -> tuple[Plan, Plan, Leg, Records]:
         """Return the flow of a line, what is run of it, how that is judged, and the trigger's cache."""
         suspended, self._suspended = self._suspended, None
+        event = codec.EventReader(line.event)
         if line.completed is None:
             plan = self._plan(line)
-            return plan, plan, self._suspensions.leg(plan.flow, line.event, line.gateway, line.now_ns), Records()
+            return plan, plan, self._suspensions.leg(plan.flow, event, line.gateway, line.now_ns), Records()
         if suspended is None:
             raise InvalidRequest("completed", "goes on with a flow, and the line before this one suspended none")
         plan, sealed, records = suspended
         state = token.unseal(self._suspensions.keys, sealed, now_ms)
-        legs.match(state, plan.flow.tenant, line.event)
-        leg = self._suspensions.leg(plan.flow, line.event, line.gateway, line.now_ns)
+        legs.match(state, plan.flow.tenant, event)
+        leg = self._suspensions.leg(plan.flow, event, line.gateway, line.now_ns)
         leg.position, leg.before = state.position, legs.executions(state, plan.flow)
         leg.completed = legs.completed(state, line.completed)
         return plan, plan.resumed(state.position, continuing=state.continuing), leg, records

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from vestibule.continuation.v1.suspended_flow_pb2 import AwaitedStep, EarlierCommand, EarlierExecution, SuspendedFlow
-from vestibule.v1 import event_pb2
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse
 
 from runtime import codec, flow_limits, loss
@@ -43,7 +42,7 @@ class Leg:
     keys: Keyring
     lifetime_ms: int
     flow: Flow
-    event: bytes
+    event: codec.EventReader
     gateway: bytes | None
     now_ms: int
     position: int = 0
@@ -63,9 +62,8 @@ class Leg:
             # With what the others asked for it was too much.
             done[-1] = executions[-1]
             return None
-        facts = codec.EventReader(self.event)
         gateway = side(self.event, self.gateway, self.now_ms)
-        found = pending(executions, self.completed, self.flow.settings, facts, gateway)
+        found = pending(executions, self.completed, self.flow.settings, self.event, gateway)
         if isinstance(found, Suspension):
             try:
                 self.token = self._seal(executions, found, self.position + len(done))
@@ -84,7 +82,7 @@ class Leg:
         return found
 
     def _seal(self, executions: Sequence[Execution], suspension: Suspension, position: int) -> bytes:
-        event = event_pb2.PostLoginEvent.FromString(self.event)
+        event = self.event.message
         self.expires_at_ms = self.now_ms + self.lifetime_ms
         state = SuspendedFlow(
             tenant_id=self.flow.tenant,
@@ -138,11 +136,11 @@ def _earlier(executions: Sequence[Execution]) -> list[EarlierExecution]:
     return kept
 
 
-def match(state: SuspendedFlow, tenant: str, event: bytes) -> None:
+def match(state: SuspendedFlow, tenant: str, event: codec.EventReader) -> None:
     """Hold a continuation to the login that it is of. Raises: ContinuationMismatch."""
     if state.tenant_id != tenant:
         raise ContinuationMismatch("tenant")
-    message = event_pb2.PostLoginEvent.FromString(event)
+    message = event.message
     if state.user_id != message.user.user_id:
         raise ContinuationMismatch("user")
     transaction = message.transaction.id if message.transaction.HasField("id") else None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
 
     from runtime.catalog.base import Definition, Flow, SuspendedFlows
+    from runtime.codec import EventReader
     from runtime.continuation.keys import Keyring
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class Suspensions:
         await asyncio.gather(*self._releasing, return_exceptions=True)
         await self._store.close()
 
-    def leg(self, flow: Flow, event: bytes, gateway: bytes | None, clock_ns: int) -> Leg:
+    def leg(self, flow: Flow, event: EventReader, gateway: bytes | None, clock_ns: int) -> Leg:
         """Begin a leg of a login."""
         return Leg(self.keys, self._lifetime_ms, flow, event, gateway, clock_ns // 1_000_000)
 

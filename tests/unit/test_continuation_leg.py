@@ -17,6 +17,7 @@ from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
 
 from runtime import codec
 from runtime.catalog.base import Binding, Flow
+from runtime.codec import EventReader
 from runtime.continuation import keys, leg, token
 from runtime.continuation.leg import Leg
 from runtime.core.model import Command, Execution, ExecutionError, OnError, Refused, Settings, Suspension, Verdict
@@ -52,7 +53,7 @@ def execution(at: int, *commands: Command, verdict: Verdict = Verdict.COMPLETED,
 
 
 def begin(flow: Flow = FLOW, data: bytes = EVENT, gateway: bytes | None = None, **members: Any) -> Leg:
-    return Leg(RING, 900_000, flow, data, gateway, NOW_MS, **members)
+    return Leg(RING, 900_000, flow, EventReader(data), gateway, NOW_MS, **members)
 
 
 def state_of(part: Leg) -> Any:
@@ -158,7 +159,7 @@ class TestResume:
         part = begin()
         part.judge([execution(0, OTP)])
         state = state_of(part)
-        leg.match(state, "acme", EVENT)
+        leg.match(state, "acme", EventReader(EVENT))
         other = event_pb2.PostLoginEvent.FromString(EVENT)
         other.user.user_id = "auth0|2"
         wrong = {
@@ -168,15 +169,15 @@ class TestResume:
         }
         for what, (tenant, data) in wrong.items():
             with pytest.raises(ContinuationMismatch) as caught:
-                leg.match(state, tenant, data)
+                leg.match(state, tenant, EventReader(data))
             assert caught.value.what == what
         with pytest.raises(ContinuationMismatch, match="another transaction"):
-            leg.match(state, "acme", event())
+            leg.match(state, "acme", EventReader(event()))
         bare = begin(data=event())
         bare.judge([execution(0, OTP)])
-        leg.match(state_of(bare), "acme", event())
+        leg.match(state_of(bare), "acme", EventReader(event()))
         with pytest.raises(ContinuationMismatch, match="another transaction"):
-            leg.match(state_of(bare), "acme", EVENT)
+            leg.match(state_of(bare), "acme", EventReader(EVENT))
 
     @pytest.mark.parametrize(
         ("numbers", "field", "told"),

@@ -10,6 +10,7 @@ from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse, GatewayCo
 
 from runtime import gateway
 from runtime.answers import Answers
+from runtime.codec import EventReader
 from runtime.core.model import Command, Execution, Multifactor, OnError, Settings, Verdict
 from runtime.core.resolution import Failure
 
@@ -34,7 +35,9 @@ MEMORY = GatewayContext(
 def resolved(
     context: GatewayContext, event: PostLoginEvent = BROWSER, multifactor: Multifactor = REQUIRED
 ) -> pb.Resolution:
-    data = gateway.resolution(multifactor, TENANT, event.SerializeToString(), context.SerializeToString(), NOW_MS)
+    data = gateway.resolution(
+        multifactor, TENANT, EventReader(event.SerializeToString()), context.SerializeToString(), NOW_MS
+    )
     return ExecutePostLoginResponse.FromString(data).decision.multifactor.resolution
 
 
@@ -48,7 +51,7 @@ def on(protocol: str) -> PostLoginEvent:
 @pytest.mark.parametrize("multifactor", [None, Multifactor("none")])
 def test_nothing_required_is_nothing_appended(multifactor: Multifactor | None) -> None:
     """An answer without a required factor stays as it is."""
-    assert gateway.resolution(multifactor, TENANT, b"", b"", NOW_MS) == b""
+    assert gateway.resolution(multifactor, TENANT, EventReader(b""), b"", NOW_MS) == b""
 
 
 def test_a_prompt() -> None:
@@ -131,7 +134,7 @@ def test_a_remembered_answer_gets_each_login_its_own_resolution() -> None:
         data = answer.fill("r", "d", 1, 5, (1,), (1,))
         if context is not None:
             required = answer.decision.multifactor
-            data += gateway.resolution(required, TENANT, event, context.SerializeToString(), NOW_MS)
+            data += gateway.resolution(required, TENANT, EventReader(event), context.SerializeToString(), NOW_MS)
         decision = ExecutePostLoginResponse.FromString(data).decision
         assert list(decision.multifactor.factors) == [pb.FACTOR_OTP, pb.FACTOR_SMS]
         assert decision.decision_id == "d"
@@ -156,11 +159,14 @@ def test_the_gateway_says_whether_actions_may_challenge(said: bool | None) -> No
     context = GatewayContext()
     if said is not None:
         context.customize_mfa = said
-    assert gateway.side(BROWSER.SerializeToString(), context.SerializeToString(), NOW_MS).customize_mfa is said
+    assert (
+        gateway.side(EventReader(BROWSER.SerializeToString()), context.SerializeToString(), NOW_MS).customize_mfa
+        is said
+    )
 
 
 def test_a_request_without_a_context_leaves_it_unknown() -> None:
     """The gateway's side is then what the event says."""
-    side = gateway.side(BROWSER.SerializeToString(), None, NOW_MS)
+    side = gateway.side(EventReader(BROWSER.SerializeToString()), None, NOW_MS)
     assert (side.customize_mfa, side.mfa_grant_allowed, side.remembered_browser) == (None, None, None)
     assert (side.user_id, side.has_email, side.webauthn) == ("auth0|1", True, True)
