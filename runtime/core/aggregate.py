@@ -19,6 +19,7 @@ from runtime.core.model import (
     Effects,
     Execution,
     Facts,
+    Multifactor,
     OnError,
     Refused,
     Settings,
@@ -193,13 +194,24 @@ class Fold:
         if self.suspended or completed:
             _check_resumed(executions, completed)
             if completed:
-                return self._completed(executions, completed)
+                # A factor was presented or enrolled in this login, as an action asked: that overrides enable and the
+                # policy. It also is what a failed action under `require_mfa` counts as, before or after it: a challenge
+                # that really happened. Source: reference, 2.3, rule 9, and 3.3.
+                return self._granted(executions, None, trace.of_completed(self.asked, self.failed, completed))
         winner = policy.merge(self.requests, settings.merge) if self.requests else None
         multifactor = mfa.resolve(winner, bool(self.failed), settings, facts)
-        required = multifactor is not None and multifactor.provider != "none"
         contributions: tuple[Contribution, ...] = ()
         if multifactor is not None or self.asked:
             contributions = trace.of_decided(self.asked, self.failed, winner, multifactor, settings)
+        return self._granted(executions, multifactor, contributions)
+
+    def _granted(
+        self,
+        executions: tuple[Execution, ...],
+        multifactor: Multifactor | None,
+        contributions: tuple[Contribution, ...],
+    ) -> Decision:
+        required = multifactor is not None and multifactor.provider != "none"
         return Decision(
             "mfa_required" if required else "allow",
             multifactor,
@@ -258,27 +270,6 @@ class Fold:
             executions,
             None,
             suspension,
-        )
-
-    def _completed(self, executions: tuple[Execution, ...], completed: tuple[str, ...]) -> Decision:
-        """A factor was presented or enrolled in this login, as an action asked: that overrides enable and the policy.
-
-        It also is what a failed action under `require_mfa` counts as, before or after it: a challenge that really
-        happened. Source: reference, 2.3, rule 9, and 3.3.
-        """
-        return Decision(
-            "allow",
-            None,
-            None,
-            self.user_metadata,
-            self.app_metadata,
-            self.id_token_claims,
-            self.access_token_claims,
-            bool(self.reasons),
-            tuple(self.reasons),
-            trace.of_completed(self.asked, self.failed, completed),
-            executions,
-            self.effects,
         )
 
 

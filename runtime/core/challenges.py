@@ -7,9 +7,10 @@ post-login reference, 2.3.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final, Literal
 
 from runtime.core import policy
@@ -150,13 +151,13 @@ def plan(
         if ask.kind == "challenge":
             if _satisfied(ask, completed, steps):
                 continue
-            usable, dropped = _challengeable(ask, settings, facts, servable)
+            usable, dropped = _sorted(ask, settings, partial(_not_challengeable, facts=facts, servable=servable))
         else:
             # A screen earlier in this queue will have been completed by then.
             if not completed and not steps and facts.enrolled != ():
                 return Plan(failure=Failure.CHALLENGE_FIRST, ignored=tuple(ignored))
             held = (*(facts.enrolled or ()), *completed, *_certain(steps))
-            usable, dropped = _enrolable(ask, settings, held, servable)
+            usable, dropped = _sorted(ask, settings, partial(_not_enrolable, held=held, servable=servable))
         ignored += dropped
         if not usable:
             return Plan(failure=Failure.NO_USABLE_FACTOR, ignored=tuple(ignored))
@@ -229,24 +230,29 @@ def _once(factors: Iterable[FactorRequest]) -> list[FactorRequest]:
 _Sorted = tuple[tuple[FactorRequest, ...], tuple[tuple[str, Ignored], ...]]
 
 
-def _servable(factor: FactorRequest, servable: frozenset[str]) -> bool:
-    return factor.type == "phone" or factor.type in servable
+def _servable(name: str, servable: frozenset[str]) -> bool:
+    return name == "phone" or name in servable
 
 
-def _challengeable(ask: Ask, settings: Settings, facts: Facts, servable: frozenset[str]) -> _Sorted:
+def _sorted(ask: Ask, settings: Settings, why_not: Callable[[str], Ignored | None]) -> _Sorted:
+    """Sort the factors of a command into those that count and those that do not; a tenant's toggles come first."""
     usable: list[FactorRequest] = []
     ignored: list[tuple[str, Ignored]] = []
     for asked in _once(ask.factors):
         factor = _enabled(asked, settings)
         if factor is None:
             ignored.append((asked.type, Ignored.DISABLED))
-        elif not _servable(factor, servable):
-            ignored.append((factor.type, Ignored.NOT_SERVABLE))
-        elif not _has(factor.type, facts):
-            ignored.append((factor.type, Ignored.NOT_ENROLLED))
+        elif (reason := why_not(factor.type)) is not None:
+            ignored.append((factor.type, reason))
         else:
             usable.append(factor)
     return tuple(usable), tuple(ignored)
+
+
+def _not_challengeable(name: str, facts: Facts, servable: frozenset[str]) -> Ignored | None:
+    if not _servable(name, servable):
+        return Ignored.NOT_SERVABLE
+    return None if _has(name, facts) else Ignored.NOT_ENROLLED
 
 
 def _has(name: str, facts: Facts) -> bool:
@@ -256,23 +262,13 @@ def _has(name: str, facts: Facts) -> bool:
     return facts.enrolled is None or is_enrolled(name, facts.enrolled)
 
 
-def _enrolable(ask: Ask, settings: Settings, held: tuple[str, ...], servable: frozenset[str]) -> _Sorted:
-    """Sort out what can be enrolled. `held`: enrolled, or presented or enrolled in this flow."""
-    usable: list[FactorRequest] = []
-    ignored: list[tuple[str, Ignored]] = []
-    for asked in _once(ask.factors):
-        factor = _enabled(asked, settings)
-        if factor is None:
-            ignored.append((asked.type, Ignored.DISABLED))
-        elif factor.type in _NOT_ENROLABLE or not _can_lean(factor.type, held):
-            ignored.append((factor.type, Ignored.NOT_ENROLABLE))
-        elif not _servable(factor, servable):
-            ignored.append((factor.type, Ignored.NOT_SERVABLE))
-        elif is_enrolled(factor.type, held):
-            ignored.append((factor.type, Ignored.ALREADY_ENROLLED))
-        else:
-            usable.append(factor)
-    return tuple(usable), tuple(ignored)
+def _not_enrolable(name: str, held: tuple[str, ...], servable: frozenset[str]) -> Ignored | None:
+    """Say why a factor cannot be enrolled. `held`: enrolled, or presented or enrolled in this flow."""
+    if name in _NOT_ENROLABLE or not _can_lean(name, held):
+        return Ignored.NOT_ENROLABLE
+    if not _servable(name, servable):
+        return Ignored.NOT_SERVABLE
+    return Ignored.ALREADY_ENROLLED if is_enrolled(name, held) else None
 
 
 def _can_lean(name: str, held: tuple[str, ...]) -> bool:
