@@ -63,10 +63,6 @@ class TenantCpu(Collector):
         for tenant in others[: len(others) // 2 + 1]:
             del self._used[tenant]
 
-    def total_s(self, tenant: str) -> float:
-        """Return what the series of a tenant stands at."""
-        return self._named.get(tenant, 0.0)
-
     def collect(self) -> Iterable[Metric]:
         """Yield the family. The dictionary is replaced, never resized, so another thread can walk it."""
         family = CounterMetricFamily(
