@@ -46,6 +46,15 @@ def on_execute_post_login(event, api):
     if event.user.email == "ada@example.com":
         api.multifactor.enable("any")
 """
+SLOW = """\
+def on_execute_post_login(event, api):
+    total = 0
+    for i in range(15_000_000):
+        total += i
+    if event.user.email == "ada@example.com":
+        api.multifactor.enable("any")
+"""
+"""As GATE, and long enough to be hit while it runs."""
 HOARD = """\
 def on_execute_post_login(event, api):
     hoard = []
@@ -468,3 +477,10 @@ def result(call: grpc.Future) -> decision_pb2.Decision:
     except grpc.RpcError as error:
         raise Refused(error) from None
     return response.decision
+
+
+def right(daemon: Daemon, name: str = "acme") -> None:
+    """Hold a tenant's logins to be decided rightly, and not degraded."""
+    for event, outcome in ((ADA, MFA), (BOB, ALLOW)):
+        decision = daemon.call(name, event)
+        assert (decision.outcome, decision.degraded) == (outcome, False), decision

@@ -5,7 +5,7 @@ Knows the order of a flow with suspensions. Must not know workers, keys or gRPC.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -50,6 +50,18 @@ class Action:
     ran: Ran
     on_error: OnError = OnError.REQUIRE_MFA
     back: tuple[Ran, ...] = ()
+
+
+def action(
+    name: str, *commands: Command, back: Iterable[Iterable[Command]] = (), on_error: OnError = OnError.REQUIRE_MFA
+) -> Action:
+    """Return an action; `back`: what its continue handler records each time."""
+    return Action(name, Ran(commands), on_error, tuple([Ran(tuple(said)) for said in back]))
+
+
+def fails(name: str, on_error: OnError = OnError.REQUIRE_MFA, verdict: Verdict = Verdict.RAISED) -> Action:
+    """Return an action that fails."""
+    return Action(name, Ran((), verdict), on_error)
 
 
 Pick = Callable[[Suspension], Sequence[str]]

@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.daemon_rig import (
-    ADA,
-    ALLOW,
-    BOB,
     GATE,
     MFA,
     PATIENCE_S,
     Daemon,
     Refused,
+    right,
     served,
     tenant,
     until,
@@ -89,13 +87,6 @@ def grouped(controller: str, limit: str, legacy_limit: str) -> Iterator[Group]:
         group.relent()
         until(lambda: not (group.path / "cgroup.procs").read_text(), "the group is empty")
         group.remove()
-
-
-def right(daemon: Daemon, name: str = "acme") -> None:
-    """A tenant's logins are decided rightly, and not degraded."""
-    for event, outcome in ((ADA, MFA), (BOB, ALLOW)):
-        decision = daemon.call(name, event)
-        assert (decision.outcome, decision.degraded) == (outcome, False), decision
 
 
 def answer(daemon: Daemon, name: str) -> str:

@@ -18,8 +18,6 @@ from vestibule.v1 import runtime_service_pb2
 
 from tests.daemon_rig import (
     ADA,
-    ALLOW,
-    BOB,
     GATE,
     LOOP,
     METHOD,
@@ -27,6 +25,7 @@ from tests.daemon_rig import (
     PATIENCE_S,
     Daemon,
     result,
+    right,
     served,
     tenant,
     until,
@@ -47,13 +46,6 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
         daemon.publish(tenant("acme", GATE), tenant("slow", LOOP, timeout_ms=300), *(tenant(n, GATE) for n in NAMES))
         right(daemon)
         yield daemon
-
-
-def right(daemon: Daemon, name: str = "acme") -> None:
-    """A tenant's logins are decided rightly, and not degraded."""
-    for event, outcome in ((ADA, MFA), (BOB, ALLOW)):
-        decision = daemon.call(name, event)
-        assert (decision.outcome, decision.degraded) == (outcome, False), decision
 
 
 def call_frames(daemon: Daemon) -> list[Frame]:

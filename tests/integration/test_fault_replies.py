@@ -11,7 +11,7 @@ from vestibule.v1 import decision_pb2
 
 from runtime.bench.usage import resident_bytes
 from runtime.core.model import OnError
-from tests.daemon_rig import ADA, ALLOW, BOB, DENY, GATE, MFA, Daemon, result, served, tenant, until
+from tests.daemon_rig import ALLOW, BOB, DENY, GATE, MFA, Daemon, result, right, served, tenant, until
 from tests.faulty_daemon import launcher
 
 BUDGET_MS = 400
@@ -50,13 +50,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             *(tenant(f"{kind}-denies", source(kind), on_error=OnError.DENY) for kind in FAULTS),
         )
         yield daemon
-
-
-def right(daemon: Daemon, name: str = "acme") -> None:
-    """A tenant's logins are decided rightly, and not degraded."""
-    for event, outcome in ((ADA, MFA), (BOB, ALLOW)):
-        decision = daemon.call(name, event)
-        assert (decision.outcome, decision.degraded) == (outcome, False), decision
 
 
 def settled(daemon: Daemon) -> tuple[int, int]:

@@ -20,15 +20,13 @@ from vestibule.v1 import event_pb2
 from runtime.bench.usage import family
 from tests import faulty_worker
 from tests.daemon_rig import (
-    ADA,
-    ALLOW,
-    BOB,
     GATE,
     MFA,
     PATIENCE_S,
     Daemon,
     Process,
     Refused,
+    right,
     served,
     tenant,
     until,
@@ -51,13 +49,6 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
         until(lambda: daemon.metric("vestibule_workers", state="blank") == 1, "a blank worker")
         yield daemon
         assert daemon.stop() == 0
-
-
-def right(daemon: Daemon, name: str = "acme") -> None:
-    """A tenant's logins are decided rightly, and not degraded."""
-    for event, outcome in ((ADA, MFA), (BOB, ALLOW)):
-        decision = daemon.call(name, event)
-        assert (decision.outcome, decision.degraded) == (outcome, False), decision
 
 
 @contextmanager

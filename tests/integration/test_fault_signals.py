@@ -11,33 +11,23 @@ from vestibule.v1 import decision_pb2
 
 from runtime.core.model import OnError
 from tests.daemon_rig import (
-    ADA,
-    ALLOW,
     BOB,
     DENY,
     GATE,
     LOOP,
     MFA,
     PATIENCE_S,
+    SLOW,
     Daemon,
     Refused,
     result,
+    right,
     served,
     tenant,
     until,
 )
 from tests.faulty_daemon import launcher
 from tests.security.cells import require
-
-# Long enough to be hit while it runs, and then right.
-SLOW = """\
-def on_execute_post_login(event, api):
-    total = 0
-    for i in range(15_000_000):
-        total += i
-    if event.user.email == "ada@example.com":
-        api.multifactor.enable("any")
-"""
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +42,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             *(tenant(f"new-{at}", GATE) for at in range(40)),
         )
         yield daemon
-
-
-def right(daemon: Daemon, name: str = "acme") -> None:
-    """A tenant's logins are decided rightly, and not degraded."""
-    for event, outcome in ((ADA, MFA), (BOB, ALLOW)):
-        decision = daemon.call(name, event)
-        assert (decision.outcome, decision.degraded) == (outcome, False), decision
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS], ids=lambda number: number.name)

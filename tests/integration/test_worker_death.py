@@ -20,24 +20,17 @@ from tests.daemon_rig import (
     LOOP,
     MFA,
     PATIENCE_S,
+    SLOW,
     Daemon,
     Process,
     Refused,
     result,
+    right,
     served,
     tenant,
     until,
 )
 
-# Long enough to be hit while it runs, and then right.
-SLOW = """\
-def on_execute_post_login(event, api):
-    total = 0
-    for i in range(15_000_000):
-        total += i
-    if event.user.email == "ada@example.com":
-        api.multifactor.enable("any")
-"""
 HOLDS_THE_INTERPRETER = """\
 def on_execute_post_login(event, api):
     max(range(10 ** 12))
@@ -58,13 +51,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             *(tenant(f"new-{at}", GATE) for at in range(20)),
         )
         yield daemon
-
-
-def right(daemon: Daemon, name: str = "acme") -> None:
-    """A tenant's logins are decided rightly, and not degraded."""
-    for event, outcome in ((ADA, MFA), (BOB, ALLOW)):
-        decision = daemon.call(name, event)
-        assert (decision.outcome, decision.degraded) == (outcome, False), decision
 
 
 def test_idle_workers_that_are_killed_are_replaced(daemon: Daemon) -> None:

@@ -33,6 +33,7 @@ from tests.flow_walk import (
     REVISION,
     Action,
     Ran,
+    action,
     challenge,
     challenge_any,
     claim,
@@ -41,6 +42,7 @@ from tests.flow_walk import (
     enable,
     enroll,
     enroll_any,
+    fails,
     form,
     metadata,
     outline,
@@ -53,15 +55,6 @@ ALWAYS = replace(EVERY, policy=Policy.ALWAYS)
 EVENT = EventFacts("oidc-basic-profile", enrolled=("otp", "phone"), email_verified=True)
 NOBODY = replace(EVENT, enrolled=())
 FAILED = [verdict for verdict in Verdict if verdict is not Verdict.COMPLETED]
-
-
-def action(name: str, *commands: Any, back: Any = (), on_error: OnError = OnError.REQUIRE_MFA) -> Action:
-    """An action and, in `back`, what its continue handler records each time."""
-    return Action(name, Ran(commands), on_error, tuple(Ran(tuple(said)) for said in back))
-
-
-def fails(name: str, on_error: OnError = OnError.REQUIRE_MFA, verdict: Verdict = Verdict.RAISED) -> Action:
-    return Action(name, Ran((), verdict), on_error)
 
 
 def ran(*commands: Any, verdict: Verdict = Verdict.COMPLETED) -> Execution:

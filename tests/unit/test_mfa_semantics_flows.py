@@ -25,12 +25,14 @@ from tests.flow_walk import (
     GATEWAY,
     Action,
     Ran,
+    action,
     challenge,
     challenge_any,
     deny,
     enable,
     enroll,
     enroll_any,
+    fails,
     metadata,
     outline,
     redirect,
@@ -50,15 +52,6 @@ PASSWORD = replace(BROWSER, protocol="oauth2-password")
 EXCHANGE = replace(BROWSER, protocol="oauth2-token-exchange")
 
 
-def action(name: str, *commands: Any, back: Any = ()) -> Action:
-    """An action and, in `back`, what its continue handler records each time."""
-    return Action(name, Ran(commands), back=tuple(Ran(tuple(said)) for said in back))
-
-
-def raises(name: str, on_error: OnError = OnError.REQUIRE_MFA) -> Action:
-    return Action(name, Ran((), Verdict.RAISED), on_error)
-
-
 def answers(
     flow: list[Action], settings: Settings = EVERY, event: EventFacts = BROWSER, **given: Any
 ) -> list[Decision]:
@@ -67,8 +60,8 @@ def answers(
 
 # Section 4: from the first that holds to the last that does not.
 ORDER: list[Any] = [
-    pytest.param([raises("a", OnError.DENY), action("b", deny("x"))], EVERY, ["on_error"], id="1 error before deny"),
-    pytest.param([action("a", deny("x")), raises("b", OnError.DENY)], EVERY, ["denied"], id="2 deny before an error"),
+    pytest.param([fails("a", OnError.DENY), action("b", deny("x"))], EVERY, ["on_error"], id="1 error before deny"),
+    pytest.param([action("a", deny("x")), fails("b", OnError.DENY)], EVERY, ["denied"], id="2 deny before an error"),
     pytest.param([action("a", deny("x"), redirect(), enable())], ALWAYS, ["denied"], id="2 deny before suspend"),
     pytest.param(
         [action("a", redirect()), action("b", challenge("otp"))], EVERY, ["redirect", "mfa", "allow"], id="3, then 4"
@@ -281,19 +274,19 @@ WORKED: list[Any] = [
         id="row 14: the next action",
     ),
     pytest.param(
-        [action("a", challenge("otp")), raises("b", OnError.CONTINUE)],
+        [action("a", challenge("otp")), fails("b", OnError.CONTINUE)],
         {},
         ["mfa", "allow"],
         id="exception after a challenge, continue",
     ),
     pytest.param(
-        [action("a", challenge("otp")), raises("b")],
+        [action("a", challenge("otp")), fails("b")],
         {},
         ["mfa", "allow"],
         id="exception after a challenge, require_mfa: it was presented",
     ),
     pytest.param(
-        [action("a", challenge("otp")), raises("b", OnError.DENY)],
+        [action("a", challenge("otp")), fails("b", OnError.DENY)],
         {},
         ["mfa", "on_error"],
         id="exception after a challenge, deny",
