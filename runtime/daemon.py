@@ -238,7 +238,10 @@ def _raise_file_limit(config: Config, log: Log) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):  # ValueError is what Python makes of EPERM
+            wanted = soft
     needed = config.pool.max_workers * _FILES_PER_WORKER + config.limits.max_in_flight
     if wanted < needed:
         log.warning(
