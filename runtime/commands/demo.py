@@ -21,7 +21,7 @@ from runtime.commands.settings import add_settings, loaded
 from runtime.errors import ConfigError, Fault, NoDecision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from vestibule.v1 import decision_pb2
 
@@ -36,7 +36,8 @@ Apply the demo tenants to a store of the demo's own (.run/demo.db), start a daem
 print what was decided, go on with those that wait for their user, and keep serving until Ctrl-C. The daemon's log goes
 to .run/demo.log; it seals with a key of the demo's own (.run/continuation.keys) unless a keys file is configured.
 
-With --once the command ends after the last login, with exit code 4 if a decision is not the one the list expects."""
+With --once the command ends after the last login, with exit code 4 if a decision, or how an action ended, is not what
+the list expects."""
 
 _RUN_DIR: Final = Path(".run")
 
@@ -50,6 +51,8 @@ class Login:
     title: str
     outcome: str
     see: str
+    verdicts: Mapping[str, str]
+    """By action, of executions that neither complete nor are skipped."""
     then: tuple[Return, ...] = ()
 
 
@@ -136,6 +139,7 @@ def _logins(source: Path) -> list[Login]:
                 row["title"],
                 row["outcome"],
                 row["see"].strip(),
+                dict(row.get("verdicts", {})),
                 tuple(
                     [
                         Return(
@@ -230,6 +234,10 @@ class _Walk:
             say(f"      {line}")
         right = _outcome(decision) == wanted
         say(f"    {see}" if right else f"    NOT WHAT IT SHOULD BE: expected {wanted}")
+        if _failures(decision) != login.verdicts:
+            right = False
+            expected = ", ".join(f"{action} {verdict}" for action, verdict in login.verdicts.items())
+            say(f"    NOT WHAT IT SHOULD BE: expected {expected or 'no action to fail'}")
         return decision, right
 
 
@@ -254,6 +262,17 @@ def _outcome(decision: decision_pb2.Decision) -> str:
     from vestibule.v1 import decision_pb2 as pb
 
     return _name(pb.Outcome, decision.outcome, "OUTCOME_")
+
+
+def _failures(decision: decision_pb2.Decision) -> dict[str, str]:
+    """Return the verdicts of the actions that did not do what they were written for."""
+    from vestibule.v1 import decision_pb2 as pb
+
+    return {
+        report.action: _name(pb.Verdict, report.verdict, "VERDICT_")
+        for report in decision.executions
+        if report.verdict not in (pb.VERDICT_COMPLETED, pb.VERDICT_SKIPPED)
+    }
 
 
 def _headline(decision: decision_pb2.Decision) -> str:
