@@ -177,7 +177,7 @@ class CatalogError(FaultsError):
 
 
 class CatalogUnavailable(CatalogError):
-    """The store cannot be read, and there is no snapshot to go on with."""
+    """The store cannot be read or written as it is, whatever the definitions are."""
 
 
 class WorkerError(VestibuleError):

@@ -134,7 +134,7 @@ class _Image:
 
 
 def read(connection: sqlite3.Connection, image: _Image | None, path: Path) -> _Image | None:
-    """Bring an image up to date, in one read transaction; None when nothing changed. Raises: CatalogError.
+    """Bring an image up to date, in one read transaction; None when nothing changed. Raises: CatalogUnavailable.
 
     Only tenants that changed since the image are read, unless the file is not the one the image came from.
     """
@@ -152,7 +152,9 @@ def read(connection: sqlite3.Connection, image: _Image | None, path: Path) -> _I
             return _update(connection, image, since, revision, apply_id)
     except (ValueError, KeyError, TypeError) as error:
         kind = type(error).__name__
-        raise CatalogError([f"the store {path} holds a row that this version cannot read ({kind}: {error})"]) from error
+        raise CatalogUnavailable(
+            [f"the store {path} holds a row that this version cannot read ({kind}: {error})"]
+        ) from error
 
 
 def _update(connection: sqlite3.Connection, image: _Image | None, since: int, revision: int, apply_id: bytes) -> _Image:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from runtime.errors import CatalogError, CatalogUnavailable
+from runtime.errors import CatalogUnavailable
 
 # "VEST": says that the file is ours, so that another program's database is never migrated.
 APPLICATION_ID = 0x56455354
@@ -87,24 +87,26 @@ def explain(error: sqlite3.Error, path: Path) -> str:
 
 @contextlib.contextmanager
 def errors_of(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system raise inside into CatalogError."""
+    """Turn what SQLite and the file system raise inside into CatalogUnavailable."""
     try:
         yield
     except sqlite3.Error as error:
-        raise CatalogError([explain(error, path)]) from error
+        raise CatalogUnavailable([explain(error, path)]) from error
     except OSError as error:
         why = os.strerror(error.errno or 0).lower()
-        raise CatalogError([f"the store {path} cannot be used: {why}; check the path, its owner and mode"]) from error
+        raise CatalogUnavailable(
+            [f"the store {path} cannot be used: {why}; check the path, its owner and mode"]
+        ) from error
 
 
 def connect(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
     """Open an existing file in autocommit mode; the caller closes it. `mode` is `rw`, `ro` or `immutable`.
 
-    Raises: CatalogError for what is no file; otherwise as SQLite does.
+    Raises: CatalogUnavailable for what is no file; otherwise as SQLite does.
     """
     if path.exists() and not path.is_file():
         # SQLite would wait for ever on a named pipe, and calls a directory a disk error.
-        raise CatalogError([f"the store {path} is not a plain file; name another, or move it away"])
+        raise CatalogUnavailable([f"the store {path} is not a plain file; name another, or move it away"])
     query = "mode=ro&immutable=1" if mode == "immutable" else f"mode={mode}"
     # Encoded by hand: a `?` or `#` in a file name must not become part of the query.
     uri = f"file:{quote(str(path.absolute()))}?{query}"
@@ -136,12 +138,12 @@ def transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
 
 
 def version_of(connection: sqlite3.Connection, path: Path) -> int:
-    """Read the schema version; 0 for a file that holds nothing yet. Raises: CatalogError for a file not ours."""
+    """Read the schema version; 0 for a file that holds nothing yet. Raises: CatalogUnavailable for a file not ours."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application_id == APPLICATION_ID:
         if version > SCHEMA_VERSION:
-            raise CatalogError(
+            raise CatalogUnavailable(
                 [
                     f"the store {path} was written by a newer Vestibule (schema {version}, this one knows "
                     f"{SCHEMA_VERSION}); upgrade this one"
@@ -150,12 +152,12 @@ def version_of(connection: sqlite3.Connection, path: Path) -> int:
         return int(version)
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application_id or version or tables:
-        raise CatalogError([f"the store {path} is another program's database; name another file"])
+        raise CatalogUnavailable([f"the store {path} is another program's database; name another file"])
     return 0
 
 
 def prepare(path: Path, timeout_s: float) -> None:
-    """Make sure that the file exists, readable by its owner only, with the newest schema. Raises: CatalogError."""
+    """Make sure that the file exists, for its owner only, with the newest schema. Raises: CatalogUnavailable."""
     # The log lies beside the real file, whatever links lead to it.
     real = path.resolve()
     with errors_of(path):
@@ -211,7 +213,7 @@ def _alone_in(directory: Path, timeout_s: float) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > give_up_s:
-                    raise CatalogError(
+                    raise CatalogUnavailable(
                         [f"the directory {directory} is locked by another process; try again when it is done"]
                     ) from None
                 time.sleep(0.01)
@@ -225,7 +227,7 @@ def reading(path: Path, timeout_s: float) -> Iterator[sqlite3.Connection]:
     """Open the file for a block that reads it once.
 
     A connection is not kept between reads: the file may be deleted or replaced at any moment, and closing a connection
-    to the old one could remove the log of the new one. Read-only connections never do. Raises: CatalogError.
+    to the old one could remove the log of the new one. Read-only connections never do. Raises: CatalogUnavailable.
     """
     with errors_of(path):
         if not path.exists():
@@ -240,14 +242,14 @@ def reading(path: Path, timeout_s: float) -> Iterator[sqlite3.Connection]:
         with contextlib.closing(connection):
             yield connection
             if not locked and (_has_log(path) or _stamp(path) != before):
-                raise CatalogError(
+                raise CatalogUnavailable(
                     [f"the store {path} was written while it could not be locked; it will be read again"]
                 )
 
 
 @contextlib.contextmanager
 def writing(path: Path, timeout_s: float) -> Iterator[sqlite3.Connection]:
-    """Open an existing file for a block that writes it in one transaction. Raises: CatalogError."""
+    """Open an existing file for a block that writes it in one transaction. Raises: CatalogUnavailable."""
     with errors_of(path):
         if not path.exists():
             raise CatalogUnavailable([f"the store {path} is gone; apply again, or put it back"])

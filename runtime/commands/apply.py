@@ -3,15 +3,17 @@
 import argparse
 import os
 
-from runtime.commands.output import Exit, plural, say, say_json
+from runtime.commands.output import Exit, fault_json, plural, say, say_json
 from runtime.commands.settings import add_settings, loaded
+from runtime.errors import CatalogError
 
 NAME = "apply"
 HELP = "put a directory of tenants into the store"
 DESCRIPTION = """\
 Read every TENANT/tenant.yaml and TENANT/actions/NAME.py of a directory, or of one tenant's own directory, compile each
 action in a sandboxed worker, and put them into the store in one transaction. A directory with any fault is refused
-whole, with every fault listed (exit 3). Running daemons see the change within two seconds."""
+whole, with every fault listed (exit 3); so is a store that cannot be written (exit 1). Running daemons see the change
+within two seconds."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,11 +30,17 @@ def run(args: argparse.Namespace) -> int:
     from runtime import local
     from runtime.catalog import directory, sqlite
 
-    definitions = directory.load(args.directory, local.run_sync_check, os.environ)
+    try:
+        definitions = directory.load(args.directory, local.run_sync_check, os.environ)
+    except CatalogError as error:
+        if not args.json:
+            raise
+        say_json({"ok": False, "faults": [fault_json(fault) for fault in error.faults]})
+        return Exit.CHECK_FAILED
     result = sqlite.apply(config.store.removeprefix("sqlite:"), definitions, prune=args.prune)
     if args.json:
         lists = {name: list(getattr(result, name)) for name in ("created", "changed", "unchanged", "pruned")}
-        say_json({"revision": result.revision, "store": config.store, **lists})
+        say_json({"ok": True, "revision": result.revision, "store": config.store, **lists})
         return Exit.OK
     for name in ("created", "changed", "pruned"):
         for tenant in getattr(result, name):

@@ -112,7 +112,7 @@ def test_a_full_disk_stops_an_apply_and_no_login(serve: Serve, tmp_path: Path) -
         directory = write_directory(tmp_path, "acme", NEW + "#" * 50_000)
         junk = fill(disk)
         failed = vestibule("apply", str(directory), "--store", f"sqlite:{daemon.path}")
-        assert failed.returncode == 3
+        assert failed.returncode == 1
         assert str(daemon.path) in failed.stderr
         assert "full" in failed.stderr
         assert failed.stderr.count("\n") == 1
@@ -152,7 +152,7 @@ def test_a_read_only_disk(serve: Serve, tmp_path: Path) -> None:
         daemon = serve(store=store)
         assert says(daemon) == "old"
         failed = vestibule("apply", str(directory), "--store", f"sqlite:{store}")
-        assert failed.returncode == 3
+        assert failed.returncode == 1
         assert "read-only" in failed.stderr
         assert failed.stderr.count("\n") == 1
         assert says(daemon) == "old"
@@ -208,7 +208,7 @@ def test_a_locked_store_stops_an_apply_and_no_login(serve: Serve, tmp_path: Path
         assert "locked" in daemon.wait_for("catalog.failed")["reason"]
         assert says(daemon) == says(daemon, "cold") == "old"
         failed = vestibule("apply", str(directory), "--store", f"sqlite:{daemon.path}")
-        assert failed.returncode == 3
+        assert failed.returncode == 1
         assert "locked" in failed.stderr
         assert failed.stderr.count("\n") == 1
         assert daemon.get("/readyz")[0] == 200
