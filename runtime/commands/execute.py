@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import binascii
+import contextlib
 import json
 import os
 import re
@@ -62,7 +63,12 @@ def run(args: argparse.Namespace) -> int:
     target = args.target or os.environ.get("VESTIBULE_TARGET") or DEFAULT_TARGET
     if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", target):
         raise ConfigError(
-            [Fault("--target", f"{target!r} is not an address; write host:port, such as {DEFAULT_TARGET}")]
+            [
+                Fault(
+                    "--target" if args.target else "environment VESTIBULE_TARGET",
+                    f"{target!r} is not an address; write host:port, such as {DEFAULT_TARGET}",
+                )
+            ]
         )
     if args.completed and not args.continuation:
         raise ConfigError([Fault("--completed", "is for a suspended login; name it by --continuation")])
@@ -120,7 +126,8 @@ def _completed(given: str) -> list[FactorType]:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 3600:
-        raise argparse.ArgumentTypeError("write seconds from 0 to 3600")
-    return value
+    with contextlib.suppress(ValueError):
+        value = float(text)
+        if 0 < value <= 3600:
+            return value
+    raise argparse.ArgumentTypeError(f"{text[:40]!r} is no time to wait; write seconds, more than 0 and at most 3600")

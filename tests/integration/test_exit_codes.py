@@ -58,6 +58,8 @@ def test_1_is_a_store_that_cannot_be_used(tmp_path: Path, place: str) -> None:
         ("run", "{action}", "--event", "{event}", "--events", "{event}"),
         ("run", "{action}"),
         ("execute", "--tenant", "acme", "--event", "{action}"),
+        ("execute", "--tenant", "acme", "--event", "{event}", "--timeout", "soon"),
+        ("execute", "--tenant", "acme", "--event", "{event}", "--timeout", "0"),
         ("apply", "{action}", "--store", "postgres:x"),
         ("serve", "--listen", "nowhere"),
         ("doctor", "--sandbox-required-layers", "walls"),
@@ -75,6 +77,7 @@ def test_2_is_a_command_that_makes_no_sense(tmp_path: Path, event: str, argument
     assert failed.stdout == ""
     assert failed.stderr.startswith("vestibule")
     assert "Traceback" not in failed.stderr
+    assert "_seconds" not in failed.stderr
 
 
 def test_3_is_a_failed_check(tmp_path: Path, event: str) -> None:

@@ -210,11 +210,14 @@ def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_target_that_is_no_address_is_refused(
     target: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The target is host:port; anything else is told before it is tried."""
-    monkeypatch.setenv("VESTIBULE_TARGET", target or "localhost")
+    """The target is host:port; anything else is told before it is tried, by the name of where it was given."""
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"{}")))
+    if target:
+        assert cli.main(["execute", "--tenant", "a", "--event", "-", "--target", target]) == 2
+        assert "vestibule: --target: " in capsys.readouterr().err
+    monkeypatch.setenv("VESTIBULE_TARGET", target or "localhost")
     assert cli.main(["execute", "--tenant", "a", "--event", "-"]) == 2
-    assert "--target" in capsys.readouterr().err
+    assert "vestibule: environment VESTIBULE_TARGET: " in capsys.readouterr().err
 
 
 def test_counts_read_well() -> None:
