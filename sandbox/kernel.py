@@ -2,15 +2,20 @@
 
 Knows system call names, constants and structures. Must not know what they are used for here. Called by the modules of
 the lock-down and by the zygote, always before a tenant byte: a locked worker can make none of these calls.
+
+What a child calls is ready before the fork, down to the last argument (`Call`), and is made in one loop (`make`): each
+function, name and object that Python touches on its way costs the child a page of its own.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
 import platform
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 MACHINE: Final = platform.machine()
 
@@ -71,6 +76,53 @@ _unshare: Final = _libc.unshare
 _mount: Final = _libc.mount
 _mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
 _umount2: Final = _libc.umount2
+
+
+Call = tuple[Any, tuple[ctypes.c_ulong, ...]]
+"""A function of libc and its arguments. What the arguments point to is the caller's to keep."""
+
+
+class SchedParam(ctypes.Structure):
+    """The struct sched_param."""
+
+    _fields_ = (("priority", ctypes.c_int),)
+
+
+class Rlimit(ctypes.Structure):
+    """The struct rlimit of 64-bit machines."""
+
+    _fields_ = (("soft", ctypes.c_uint64), ("hard", ctypes.c_uint64))
+
+
+def call(name: str, *args: int | ctypes.c_ulong | ctypes.Array[ctypes.c_char] | ctypes.Structure) -> Call:
+    """Make a call of libc ready; integers go as unsigned longs, structures and buffers by their address."""
+    return _untyped(name), tuple(_word(arg) for arg in args)
+
+
+@functools.cache
+def _untyped(name: str) -> Any:
+    # Indexing gives a function of its own, without the argument types of those above, which are checked at each call.
+    return _libc[name]
+
+
+def _word(arg: int | ctypes.c_ulong | ctypes.Array[ctypes.c_char] | ctypes.Structure) -> ctypes.c_ulong:
+    if isinstance(arg, ctypes.c_ulong):
+        return arg
+    return _constant(arg if isinstance(arg, int) else ctypes.addressof(arg))
+
+
+@functools.cache
+def _constant(value: int) -> ctypes.c_ulong:
+    return ctypes.c_ulong(value)
+
+
+def make(calls: Sequence[Call]) -> list[int]:
+    """Make calls in order, whatever becomes of each; return the results, the negated errno of those that failed."""
+    results = []
+    for function, args in calls:
+        result = function(*args)
+        results.append(-ctypes.get_errno() if result == -1 else result)
+    return results
 
 
 def _failed() -> OSError:

@@ -1,7 +1,7 @@
 """Landlock with no rule at all: every right the running kernel can handle, handled and therefore refused.
 
-Knows landlock(7). Must not know workers. Called by `sandbox.lockdown`: the rights are asked for once in the zygote,
-the ruleset is made and entered in each child, so that every worker is a domain of its own.
+Knows landlock(7). Must not know workers. Called by `sandbox.lockdown`: the ruleset is made once in the zygote, and
+entered by each child, which makes every worker a domain of its own.
 """
 
 from __future__ import annotations
@@ -52,31 +52,29 @@ def _handled(field: str) -> int:
 
 
 class Ruleset:
-    """What the running kernel can refuse."""
+    """What the running kernel can refuse.
 
-    __slots__ = ("_attributes", "abi", "detail")
+    `enter` restricts the calling process, for good. It needs no_new_privs, or CAP_SYS_ADMIN.
+    """
+
+    __slots__ = ("_fd", "abi", "detail", "enter")
 
     def __init__(self) -> None:
-        """Ask the kernel for its rights.
+        """Ask the kernel for its rights, and make the ruleset.
 
         Raises: OSError where there is no Landlock.
         """
         self.abi = abi()
-        self._attributes = _Attributes(_handled("fs"), _handled("net"), _handled("scoped"))
-        parts = [f"{self._attributes.fs.bit_count()} file rights"]
-        if self._attributes.net:
+        attributes = _Attributes(_handled("fs"), _handled("net"), _handled("scoped"))
+        parts = [f"{attributes.fs.bit_count()} file rights"]
+        if attributes.net:
             parts.append("TCP")
-        if self._attributes.scoped:
+        if attributes.scoped:
             parts.append("signals and abstract sockets")
         self.detail = f"ABI {self.abi}: no {', no '.join(parts)}"
+        self._fd = _create(attributes)
+        self.enter = kernel.call("syscall", kernel.SYS_LANDLOCK_RESTRICT_SELF, self._fd, 0)
 
-    def enter(self) -> None:
-        """Restrict the calling process, for good. Needs no_new_privs, or CAP_SYS_ADMIN.
-
-        Raises: OSError.
-        """
-        fd = _create(self._attributes)
-        try:
-            kernel.syscall(kernel.SYS_LANDLOCK_RESTRICT_SELF, fd, 0)
-        finally:
-            os.close(fd)
+    def close(self) -> None:
+        """Let go of the ruleset; nobody can enter it any more."""
+        os.close(self._fd)

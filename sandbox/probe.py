@@ -31,8 +31,6 @@ import time
 import traceback
 from typing import Any, NoReturn
 
-from vestibule.worker.v1 import worker_pb2
-
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
 LENGTH = struct.Struct(">I")
@@ -53,12 +51,9 @@ def raw(number: int, *args: int) -> int:
     return result
 
 
-def serve(sock_fd: int, view: memoryview, layers: Any) -> NoReturn:
+def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
     """Report, then run what is sent; the value of `result` is the answer."""
-    ready = worker_pb2.Ready(
-        layers=[worker_pb2.Layer(name=layer.name, active=layer.active, detail=layer.detail) for layer in layers]
-    )
-    send(sock_fd, ready.SerializeToString())
+    send(sock_fd, ready)
     while True:
         source = receive(sock_fd).decode()
         scope: dict[str, Any] = {

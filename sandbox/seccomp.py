@@ -1,7 +1,7 @@
 """The system call filter: the table of `sandbox.syscalls` as a BPF program, and its installation.
 
 Knows BPF and seccomp(2). Must not know why a call is allowed. Called by `sandbox.lockdown`: the program is built once
-in the zygote, so that a forked child makes one system call.
+in the zygote, so that a forked child makes one system call, which is ready.
 """
 
 from __future__ import annotations
@@ -119,9 +119,12 @@ class _Program(ctypes.Structure):
 
 
 class Filter:
-    """A program ready to be installed."""
+    """A program ready to be installed.
 
-    __slots__ = ("_bytes", "_number", "_program", "detail")
+    `install` puts the calling process under it, for good. It needs no_new_privs, or CAP_SYS_ADMIN.
+    """
+
+    __slots__ = ("_bytes", "_program", "detail", "install")
 
     def __init__(self, machine: str) -> None:
         """Build the program for `machine`.
@@ -134,11 +137,4 @@ class Filter:
         self._bytes = ctypes.create_string_buffer(code, len(code))
         self._program = _Program(len(code) // INSTRUCTION_BYTES, ctypes.addressof(self._bytes))
         self.detail = f"{len(ALLOWED)} calls allowed, {len(REFUSED)} answered with EPERM, any other kills"
-        self._number = kernel.SYS_SECCOMP[machine]
-
-    def install(self) -> None:
-        """Put the calling process under the filter, for good. Needs no_new_privs, or CAP_SYS_ADMIN.
-
-        Raises: OSError.
-        """
-        kernel.syscall(self._number, SECCOMP_SET_MODE_FILTER, 0, self._program)
+        self.install = kernel.call("syscall", kernel.SYS_SECCOMP[machine], SECCOMP_SET_MODE_FILTER, 0, self._program)

@@ -26,8 +26,6 @@ from sandbox import alarm, environment, execution, interrupts, journal, language
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sandbox.lockdown import Layer
-
 _LENGTH: Final = struct.Struct(">I")
 _READ_BYTES: Final = 32 * 1024
 REQUEST_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -69,18 +67,15 @@ def prepare() -> None:
     gc.unfreeze()
 
 
-def serve(sock_fd: int, view: memoryview, layers: Sequence[Layer]) -> NoReturn:
+def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
     """Say what holds this process, then answer questions until the socket closes.
 
     Args:
         sock_fd: this worker's end of the socketpair, blocking; the only descriptor there is.
         view: the shared journal.
-        layers: the report of the lock-down.
+        ready: a Ready message, the report of the lock-down.
     """
-    ready = worker_pb2.Ready(
-        layers=[worker_pb2.Layer(name=layer.name, active=layer.active, detail=layer.detail) for layer in layers]
-    )
-    _write(sock_fd, ready.SerializeToString())
+    _write(sock_fd, ready)
     worker = _Worker(sock_fd, view)
     while True:
         try:

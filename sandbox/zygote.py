@@ -46,8 +46,8 @@ class Entry(Protocol):
     def prepare(self) -> None:
         """Do once, before any fork, what a worker could not do after its lock-down."""
 
-    def serve(self, sock_fd: int, view: memoryview, layers: Sequence[Layer]) -> NoReturn:
-        """Serve the socket; `view` is the journal."""
+    def serve(self, sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
+        """Send the Ready message, and serve the socket; `view` is the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class _Zygote:
         self._layers = tuple(layers)
         self._pid = os.getpid()
         self._ids: dict[int, int] = {}  # process id -> worker id
-        self._lockdowns: dict[bytes, Lockdown] = {}
+        self._lockdowns: dict[bytes, tuple[Lockdown, bytes]] = {}
         self._fillers: list[object] = []
         self._cpus = os.sched_getaffinity(0)
         self._placed = False
@@ -149,11 +149,7 @@ class _Zygote:
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(self._wake_fd, select.POLLIN)
-        started = zygote_pb2.Started(
-            layers=[
-                worker_pb2.Layer(name=layer.name, active=layer.active, detail=layer.detail) for layer in self._layers
-            ]
-        )
+        started = zygote_pb2.Started(layers=_messages(self._layers))
         # Everything up to here is shared with every worker; the collector must not touch, and so copy, its pages.
         gc.collect()
         self._fillers = compact.fill()
@@ -198,13 +194,13 @@ class _Zygote:
             if len(fds) != _FDS_PER_SPAWN:
                 # Our own descriptor limit cuts the list.
                 raise OSError(0, f"{len(fds)} descriptors came with the request, not {_FDS_PER_SPAWN}")
-            lockdown = self._lockdown(spawn.profile)
+            lockdown, ready = self._lockdown(spawn.profile)
             journal = mmap.mmap(fds[1], 0)
             # With the journal already in it: that is not the tenant's to pay for.
-            size = OwnSize.parse(os.pread(self._statm_fd, 256, 0))
+            lockdown.aim(fds[0], OwnSize.parse(os.pread(self._statm_fd, 256, 0)))
             pid = os.fork()
             if pid == 0:
-                self._become_worker(spawn.self_test, lockdown, fds[0], journal, size)
+                self._become_worker(spawn.self_test, lockdown, ready, journal)
             journal.close()
         except (OSError, ValueError) as error:
             number = error.errno if isinstance(error, OSError) else None
@@ -225,19 +221,22 @@ class _Zygote:
         finally:
             os.close(pidfd)
 
-    def _lockdown(self, profile: zygote_pb2.SpawnProfile) -> Lockdown:
+    def _lockdown(self, profile: zygote_pb2.SpawnProfile) -> tuple[Lockdown, bytes]:
+        """Return the lock-down of a profile, and the Ready message of a worker that could take on all of it."""
         key = profile.SerializeToString(deterministic=True)
-        lockdown = self._lockdowns.get(key)
-        if lockdown is None:
+        prepared = self._lockdowns.get(key)
+        if prepared is None:
             if len(self._lockdowns) >= _PROFILES_MAX:
+                for lockdown, _ in self._lockdowns.values():
+                    lockdown.close()
                 self._lockdowns.clear()
             lockdown = Lockdown(Profile(profile.memory_bytes, profile.cpu_s, frozenset(profile.omit)))
-            self._lockdowns[key] = lockdown
-        return lockdown
+            lockdown.rehearse()
+            prepared = lockdown, _ready([*self._layers, *lockdown.layers])
+            self._lockdowns[key] = prepared
+        return prepared
 
-    def _become_worker(
-        self, self_test: str, lockdown: Lockdown, socket_fd: int, journal: mmap.mmap, size: OwnSize
-    ) -> NoReturn:
+    def _become_worker(self, self_test: str, lockdown: Lockdown, ready: bytes, journal: mmap.mmap) -> NoReturn:
         """Run in the child, to its end."""
         global _journal
         try:
@@ -245,16 +244,14 @@ class _Zygote:
             signal.set_wakeup_fd(-1)
             # The object has a duplicate of the descriptor, which the lock-down closes: it must never close it itself.
             _journal = journal
-            kernel.set_name("vst-worker")
-            # A worker that wakes does not push aside the daemon that woke it, which has other logins to send on their
-            # way; measured, up to a fifth more decisions with eight in flight, and nothing lost with two.
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
             if self._placed:
                 os.sched_setaffinity(0, self._cpus)
-            layers = [*self._layers, *lockdown.take_on(socket_fd, self._pid, size)]
+            layers = lockdown.take_on()
             if self_test:
                 selftest.run(self_test, WORKER_FD)
-            self._entry.serve(WORKER_FD, memoryview(journal), layers)
+            if layers is not lockdown.layers:
+                ready = _ready([*self._layers, *layers])
+            self._entry.serve(WORKER_FD, memoryview(journal), ready)
         except BaseException:  # noqa: BLE001  process edge: no traceback, no interpreter shutdown, no way back into the zygote's loop
             os._exit(EXIT_FAILED)
 
@@ -298,6 +295,16 @@ class _Zygote:
                 self._control.send(data)
         except (BrokenPipeError, ConnectionResetError):
             os._exit(0)
+
+
+def _messages(layers: Sequence[Layer]) -> list[worker_pb2.Layer]:
+    return [worker_pb2.Layer(name=layer.name, active=layer.active, detail=layer.detail) for layer in layers]
+
+
+def _ready(layers: Sequence[Layer]) -> bytes:
+    """Return the message in which a worker says what holds it."""
+    data: bytes = worker_pb2.Ready(layers=_messages(layers)).SerializeToString()
+    return data
 
 
 _journal: mmap.mmap | None = None

@@ -13,11 +13,10 @@ import resource
 import signal
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NoReturn
 
 from sandbox import worker
-from sandbox.layers import Layer
 
 _LENGTH = struct.Struct(">I")
 _MARK = b"# reply: "
@@ -127,7 +126,7 @@ KINDS: dict[bytes, Callable[[int, bytes], None]] = {
 }
 
 
-def serve(sock_fd: int, view: memoryview, layers: Sequence[Layer]) -> NoReturn:
+def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
     """Serve as a worker does, with a way of sending that the tenant's source chooses."""
     honest_read, honest_write = worker._read, worker._write
     kind = b""
@@ -144,4 +143,4 @@ def serve(sock_fd: int, view: memoryview, layers: Sequence[Layer]) -> NoReturn:
         KINDS.get(kind, honest_write)(fd, payload)
 
     worker._read, worker._write = read, write
-    worker.serve(sock_fd, view, layers)
+    worker.serve(sock_fd, view, ready)

@@ -26,6 +26,7 @@ CALLS = {
     "seccomp": kernel.SYS_SECCOMP,
     "prlimit64": {"x86_64": 302, "aarch64": 261},
     "prctl": {"x86_64": 157, "aarch64": 167},
+    "sched_setscheduler": {"x86_64": 144, "aarch64": 119},
 }
 USES = {
     "setrlimit": ("prlimit64", 2, None),

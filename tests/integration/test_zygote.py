@@ -588,6 +588,24 @@ def test_kernel_without_landlock() -> None:
     assert "Function not implemented" in layers["landlock"].detail
 
 
+def test_a_layer_refused_to_the_worker_is_reported() -> None:
+    """What the kernel offers to the zygote and then refuses to a worker is said by that worker, with the reason."""
+    with forked_zygote(lambda: refuse(446, error=errno.EACCES)) as control:
+        layers, answers = spawn_once(control)
+    assert answers == CONTAINED
+    assert not layers["landlock"].active
+    assert layers["landlock"].detail == "the host refuses it: Permission denied"
+    assert all(layers[name].active for name in ALWAYS if name != "landlock"), layers
+
+
+def test_a_class_of_scheduling_that_is_refused_costs_no_worker() -> None:
+    """The kernel refuses it to a daemon at the lowest priority; every layer holds all the same."""
+    with forked_zygote(lambda: refuse(kernel.number_of(CALLS["sched_setscheduler"]))) as control:
+        layers, answers = spawn_once(control)
+    assert answers == CONTAINED
+    assert all(layers[name].active for name in ALWAYS), layers
+
+
 def test_failing_fork_fails_one_spawn() -> None:
     """When the user has no process left, that spawn says so; the zygote lives, and the next one works."""
     if os.geteuid() != 0:
