@@ -6,7 +6,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.security.cells import require
 NOBODY = 65534
 WHO = {"as started": os.geteuid(), "ordinary user": NOBODY if os.geteuid() == 0 else os.geteuid()}
 # What the host refuses -> the layer that cannot be had without it.
-REFUSED = {"landlock": "landlock", "seccomp": "seccomp", "no_new_privs": "no_new_privs"}
+REFUSED = {"landlock": "landlock", "seccomp": "seccomp", "no_new_privs": "no_new_privs", "setrlimit": "rlimits"}
 
 
 @pytest.fixture
@@ -33,10 +33,12 @@ def place() -> Iterator[Path]:
         yield path
 
 
-def run(place: Path, uid: int, refused: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(
+    place: Path, uid: int, refused: str, *arguments: str, before: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, as a user whose kernel refuses something."""
     done = subprocess.run(
-        [sys.executable, str(Path(run_as.__file__)), str(uid), refused, "-m", "runtime.cli", *arguments],
+        [*before, sys.executable, str(Path(run_as.__file__)), str(uid), refused, "-m", "runtime.cli", *arguments],
         capture_output=True,
         text=True,
         timeout=60,
@@ -66,6 +68,16 @@ def test_a_default_layer_that_is_missing_is_named(place: Path, refused: str, who
     layers = {row["name"]: row for row in json.loads(told.stdout)["layers"]}
     assert [name for name, row in layers.items() if row["required"] and not row["active"]] == [layer]
     assert layers[layer]["remedy"]
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_a_hard_limit_below_what_a_worker_is_given_is_told(place: Path, who: str) -> None:
+    """Whoever starts the daemon with less processor time than its workers get is told that it is their limits."""
+    ports = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+    before = ("sh", "-c", 'ulimit -t 60 && exec "$@"', "sh")
+    failed = run(place, WHO[who], "", "serve", "--store", f"sqlite:{place / 'x.db'}", *ports, before=before)
+    assert failed.returncode == 1
+    assert "required layers are not active on this host: rlimits (" in failed.stderr, failed.stderr
 
 
 @pytest.mark.parametrize("who", WHO)
