@@ -88,7 +88,9 @@ class SandboxConfig:
     )
     output_bytes: int = _setting(8192, Bytes(0, 1 << 20), "Printed and logged text kept of one execution.")
     reply_bytes: int = _setting(
-        524_288, Bytes(4096, 16 << 20), "Largest answer of a worker; a larger one is a violation."
+        524_288,
+        Bytes(4096, 16 << 20),
+        "Largest answer of a worker. An action that asks for more is exhausted; a worker that sends more is killed.",
     )
     max_executions: int = _setting(10_000, Int(1, 1_000_000_000), "Flows after which a worker is replaced.")
     required_layers: tuple[str, ...] = _setting(
