@@ -45,6 +45,11 @@ class FakeSpawned:
         """Note the kill instead of sending a signal."""
         self._killed.append(self.id)
 
+    def undo(self) -> None:
+        """Be killed and closed by who does not want it any more."""
+        self.kill()
+        self.close()
+
     def host_pid(self) -> int:
         """Say that there is no process."""
         return -1

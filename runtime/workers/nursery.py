@@ -132,6 +132,10 @@ class Nursery:
         started_s = time.monotonic()
         zygote = await self._live_zygote()
         spawned = await zygote.spawn()
+        if not zygote.alive:
+            # Its last report: the worker dies with it, and no exit of it will ever be reported.
+            spawned.undo()
+            raise WorkerStartError("the zygote died as soon as it had forked")
         worker = Worker(loop, spawned, self._reply_bytes, self._died, self._kill_by_zygote)
         self._alive.add(worker)
         self._awaiting_exit[worker.id] = worker
@@ -150,6 +154,10 @@ class Nursery:
             worker.kill(KillReason.START)
             raise WorkerStartError(f"a worker died before it was ready ({describe_exit(code)})") from error
         self._check_layers(worker, frame)
+        if worker.state is State.DEAD:
+            # Its frame and its end came in one turn of the loop: nobody would ever hear of its death again.
+            code = await worker.exit_code()
+            raise WorkerStartError(f"a worker died as soon as it was ready ({describe_exit(code)})")
         self._metrics.worker_spawned(time.monotonic() - started_s)
         return worker
 

@@ -112,7 +112,6 @@ class Stock:
         try:
             worker = await self._nursery.spawn()
         except WorkerError as error:
-            self.spawning -= 1
             self._failures += 1
             self.last_error = error
             delay_s = min(_RESPAWN_DELAY_S * 2 ** min(self._failures, 8), _RESPAWN_DELAY_MAX_S)
@@ -120,10 +119,8 @@ class Stock:
             if self._timer is None and not self._closed:
                 self._timer = self._loop.call_later(delay_s, self._refill_again)
             return
-        except asyncio.CancelledError:
+        finally:
             self.spawning -= 1
-            raise
-        self.spawning -= 1
         self._failures = 0
         self.last_error = None
         if self._closed:

@@ -16,7 +16,7 @@ from runtime.errors import PoolExhausted, QueueFull, WorkerStartError
 from runtime.metrics import KillReason, Metrics
 from runtime.workers.pool import Pool
 from runtime.workers.worker import State
-from tests.fakes import FakeZygote
+from tests.fakes import FakeSpawned, FakeZygote
 
 
 class Harness:
@@ -256,6 +256,53 @@ async def test_a_dead_zygote_is_started_again() -> None:
     worker = await h.pool.lease("acme", 5)
     assert worker.tenant == "acme"
     assert h.zygote.started == 2
+    await h.pool.close()
+
+
+class DyingZygote(FakeZygote):
+    """Its next worker says that it is ready and is gone, both in one turn of the loop; or the zygote itself is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.next_dies = False
+        self.dies_next = False
+
+    async def spawn(self) -> FakeSpawned:
+        spawned = await super().spawn()
+        if self.next_dies:
+            self.next_dies = False
+            spawned.peer.close()
+            # The report comes before the loop looks at the worker's own socket.
+            asyncio.get_running_loop().call_soon(self.on_exit, spawned.id, -9)
+        if self.dies_next:
+            self.dies_next = self.alive = False
+        return spawned
+
+
+async def test_a_worker_that_dies_as_it_gets_ready_keeps_no_place_of_its_tenant() -> None:
+    """It was taken for a live one, counted for its tenant for ever, and whoever waited for that place waited on."""
+    zygote = DyingZygote()
+    h = await start(config(blank_workers=0, workers_per_tenant=1), zygote)
+    assert h.pool.lease_nowait("first") is not None
+    zygote.next_dies = True
+    for _ in range(2):
+        worker = await h.pool.lease("acme", 5)
+        assert worker.state is State.IDLE
+        h.pool.release(worker, retire=True)
+        await settle()
+    await h.pool.close()
+
+
+async def test_the_last_fork_of_a_zygote_is_not_used() -> None:
+    """A worker that was reported in the breath in which its zygote died dies too, and its exit is never reported."""
+    zygote = DyingZygote()
+    h = await start(config(blank_workers=0), zygote)
+    assert h.pool.lease_nowait("first") is not None
+    zygote.dies_next = True
+    worker = await h.pool.lease("acme", 5)
+    assert worker.id == 3
+    assert zygote.spawned[1].closed
+    assert zygote.started == 2
     await h.pool.close()
 
 

@@ -1,0 +1,393 @@
+"""The pool under any sequence of logins and faults: nobody waits for nothing, and every count is what is there.
+
+Workers are sockets, the clock is the test's own, and each fork and each load of a successor ends when and how the test
+says. Several things may happen before the event loop turns, which is where a wake-up would get lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from unittest import mock
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from runtime import log
+from runtime.config import Config, LogConfig
+from runtime.errors import PoolExhausted, QueueFull, WorkerLost, WorkerStartError
+from runtime.metrics import KillReason, Metrics
+from runtime.workers.pool import Pool
+from runtime.workers.worker import State, Worker
+from tests.fakes import FakeSpawned
+from tests.pool_rig import Loop, Process, Zygote
+
+TENANTS = ("acme", "bank", "club")
+WAIT_S = 4.0
+IDLE_S = 60.0
+LOG = log.build(LogConfig(level="error"), io.StringIO())
+
+
+class Clock:
+    """The meter of a worker that runs on and on: two seconds of processor time between two looks."""
+
+    read_ns = 0
+    seen_s = 0.0
+
+    def read(self) -> bool:
+        self.read_ns = time.monotonic_ns()
+        self.seen_s += 2.0
+        return True
+
+    def close(self, _since_ns: int) -> None: ...
+
+
+@dataclass(eq=False)
+class Login:
+    """One that waits for a worker, and then has one until the test releases it."""
+
+    tenant: str
+    task: asyncio.Future[Worker]
+
+    @property
+    def worker(self) -> Worker | None:
+        done = self.task.done() and not self.task.cancelled() and self.task.exception() is None
+        return self.task.result() if done else None
+
+
+class World(RuleBasedStateMachine):
+    """A pool, its zygotes, and everything that happens to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = Loop()
+        self.zygotes: list[Zygote] = []
+        self.logins: list[Login] = []
+        self.loads: dict[asyncio.Future[None], Worker] = {}
+        self.used: set[Worker] = set()
+        self.owners: dict[Worker, str] = {}
+        self.settled = False
+
+    @initialize(
+        isolation=st.sampled_from(["tenant", "login"]),
+        blank_workers=st.integers(0, 2),
+        workers_per_tenant=st.integers(1, 3),
+        max_workers=st.integers(1, 6),
+        queue=st.integers(1, 3),
+    )
+    def start(self, isolation: str, blank_workers: int, workers_per_tenant: int, max_workers: int, queue: int) -> None:
+        base = Config()
+        config = replace(
+            base,
+            sandbox=replace(base.sandbox, isolation=isolation),
+            pool=replace(
+                base.pool,
+                blank_workers=blank_workers,
+                workers_per_tenant=workers_per_tenant,
+                max_workers=max_workers,
+                queue_per_tenant=queue,
+                idle_s=IDLE_S,
+                long_run_share=0.25,
+            ),
+        )
+        self.config = config
+        with mock.patch.object(os, "sched_getaffinity", return_value={0, 1, 2, 3}):
+            self.pool = Pool(config, self._zygote, Metrics(""), LOG)
+        self.pool.prime = self._load
+        starting = self.loop.create_task(self.pool.start())
+        self.loop.settle()
+        self.zygotes[0].fork(self.zygotes[0].forks[0]).say_ready()
+        self.loop.settle()
+        assert starting.done()
+        self.settled = True
+
+    def _zygote(self, on_exit: Callable[[int, int], None], on_death: Callable[[str], None]) -> Zygote:
+        self.zygotes.append(Zygote(self.loop, on_exit, on_death))
+        return self.zygotes[-1]
+
+    async def _load(self, worker: Worker) -> None:
+        """Load a successor until the test says that it is loaded, or its process dies."""
+        load: asyncio.Future[None] = self.loop.create_future()
+        self.loads[load] = worker
+        try:
+            await load
+        finally:
+            del self.loads[load]
+
+    def _after(self, turn: bool) -> None:
+        self.settled = False
+        if turn:
+            self.turn()
+
+    # -- what callers do -------------------------------------------------------------------------------------------
+
+    @rule(tenant=st.sampled_from(TENANTS), turn=st.booleans())
+    def login(self, tenant: str, turn: bool) -> None:
+        self.logins.append(Login(tenant, self.loop.create_task(self.pool.lease(tenant, WAIT_S))))
+        self._after(turn)
+
+    @rule(tenant=st.sampled_from(TENANTS), turn=st.booleans())
+    def login_in_passing(self, tenant: str, turn: bool) -> None:
+        """Take what is there at once, or nothing."""
+        worker = self.pool.lease_nowait(tenant)
+        if worker is not None:
+            given: asyncio.Future[Worker] = self.loop.create_future()
+            given.set_result(worker)
+            self.logins.append(Login(tenant, given))
+        self._after(turn)
+
+    @precondition(lambda self: self.logins)
+    @rule(data=st.data(), turn=st.booleans())
+    def leave(self, data: st.DataObject, turn: bool) -> None:
+        """Stop waiting, perhaps in the very turn in which a worker was handed over."""
+        waiting = [login for login in self.logins if not login.task.done()]
+        if waiting:
+            login = data.draw(st.sampled_from(waiting))
+            login.task.cancel()
+            self.logins.remove(login)
+        self._after(turn)
+
+    @precondition(lambda self: any(login.worker for login in self.logins))
+    @rule(data=st.data(), retire=st.booleans(), turn=st.booleans())
+    def release(self, data: st.DataObject, retire: bool, turn: bool) -> None:
+        login = data.draw(st.sampled_from([login for login in self.logins if login.worker]))
+        self._release(login, retire=retire)
+        self._after(turn)
+
+    def _release(self, login: Login, *, retire: bool = False) -> None:
+        worker = login.worker
+        assert worker is not None
+        worker.executions += 1
+        self.pool.release(worker, retire=retire)
+        if retire or self.config.sandbox.isolation == "login":
+            assert worker.state is State.DEAD
+        self.logins.remove(login)
+
+    @precondition(lambda self: any(login.worker for login in self.logins))
+    @rule(data=st.data(), turn=st.booleans())
+    def run_too_long(self, data: st.DataObject, turn: bool) -> None:
+        """Be killed at the deadline: the worker is dead, and its login releases nothing, or too late."""
+        login = data.draw(st.sampled_from([login for login in self.logins if login.worker]))
+        assert login.worker is not None
+        login.worker.kill(KillReason.DEADLINE)
+        self._release(login)
+        self._after(turn)
+
+    @precondition(lambda self: any(login.worker for login in self.logins))
+    @rule(data=st.data(), turn=st.booleans())
+    def run_on_and_on(self, data: st.DataObject, turn: bool) -> None:
+        """Spend processor time that counts against the tenant, until it is kept to the lane."""
+        login = data.draw(st.sampled_from([login for login in self.logins if login.worker]))
+        assert login.worker is not None
+        if login.worker.state is not State.DEAD:
+            login.worker.meter = Clock()  # type: ignore[assignment]  # a stand-in for a clock
+            for _ in range(3):
+                self.pool.runs_long(login.worker, time.monotonic_ns())
+        self._after(turn)
+
+    # -- what the machine does -------------------------------------------------------------------------------------
+
+    def _forks(self) -> list[tuple[Zygote, asyncio.Future[FakeSpawned]]]:
+        return [(zygote, fork) for zygote in self.zygotes for fork in zygote.forks]
+
+    @precondition(lambda self: self._forks())
+    @rule(data=st.data(), ready=st.booleans(), turn=st.booleans())
+    def fork(self, data: st.DataObject, ready: bool, turn: bool) -> None:
+        zygote, fork = data.draw(st.sampled_from(self._forks()))
+        process = zygote.fork(fork)
+        if ready:
+            process.say_ready()
+        self._after(turn)
+
+    @precondition(lambda self: self._forks())
+    @rule(data=st.data(), turn=st.booleans())
+    def fork_fails(self, data: st.DataObject, turn: bool) -> None:
+        zygote, fork = data.draw(st.sampled_from(self._forks()))
+        zygote.fail(fork, "out of pids")
+        self._after(turn)
+
+    def _processes(self, *, ready: bool | None = None) -> list[Process]:
+        found = [process for zygote in self.zygotes for process in zygote.processes.values()]
+        return [process for process in found if ready is None or process.ready is ready]
+
+    @precondition(lambda self: self._processes(ready=False))
+    @rule(data=st.data(), turn=st.booleans())
+    def get_ready(self, data: st.DataObject, turn: bool) -> None:
+        data.draw(st.sampled_from(self._processes(ready=False))).say_ready()
+        self._after(turn)
+
+    @precondition(lambda self: self._processes())
+    @rule(data=st.data(), turn=st.booleans())
+    def die(self, data: st.DataObject, turn: bool) -> None:
+        """Any worker: one that starts, is blank, is idle, is loaded or runs."""
+        process = data.draw(st.sampled_from(self._processes()))
+        process.die()
+        self._after(turn)
+
+    @precondition(lambda self: self.loads)
+    @rule(data=st.data(), fails=st.booleans(), turn=st.booleans())
+    def load(self, data: st.DataObject, fails: bool, turn: bool) -> None:
+        """Finish loading a successor."""
+        loads = [load for load in self.loads if not load.done()]
+        if loads:
+            load = data.draw(st.sampled_from(loads))
+            if fails:
+                load.set_exception(WorkerLost("it could not load its flow"))
+            else:
+                load.set_result(None)
+        self._after(turn)
+
+    @rule(cannot_start=st.integers(0, 2), turn=st.booleans())
+    def lose_the_zygote(self, cannot_start: int, turn: bool) -> None:
+        zygote = self.zygotes[-1]
+        if zygote.alive:
+            self.loop.start_failures = cannot_start
+            zygote.die()
+        self._after(turn)
+
+    @rule(seconds=st.sampled_from([0.01, 0.1, 0.5, 2.0, 6.0, IDLE_S]))
+    def wait(self, seconds: float) -> None:
+        self.loop.now_s += seconds
+        self.turn()
+
+    @rule()
+    def turn(self) -> None:
+        self.loop.settle()
+        for load, worker in self.loads.items():
+            if worker.state is State.DEAD and not load.done():
+                load.set_exception(WorkerLost("it died as it was loaded"))
+        self.loop.settle()
+        self.settled = True
+        for login in list(self.logins):
+            worker = login.worker
+            if worker is not None:
+                self._got(login, worker)
+            elif login.task.done():
+                error = login.task.exception()
+                assert isinstance(error, PoolExhausted | QueueFull | WorkerStartError), error
+                self.logins.remove(login)
+
+    def _got(self, login: Login, worker: Worker) -> None:
+        assert self.owners.setdefault(worker, login.tenant) == login.tenant, "a worker served two tenants"
+        if self.config.sandbox.isolation == "login":
+            others = [other for other in self.logins if other is not login]
+            assert worker not in [other.worker for other in others]
+
+    # -- what must hold --------------------------------------------------------------------------------------------
+
+    @invariant()
+    def nobody_waits_for_nothing(self) -> None:
+        if not self.settled:
+            return
+        pool, stock = self.pool, self.pool._stock
+        assert self.loop.faults == []
+        waiting = Counter(login.tenant for login in self.logins if not login.task.done())
+        assert {name: len(slot.waiters) for name, slot in pool._slots.items() if slot.waiters} == waiting
+        for slot in pool._slots.values():
+            assert slot.wanting == (slot in pool._wanting)
+            if slot.waiters:
+                assert not slot.idle
+                # Otherwise each of its workers is with a login or being loaded, and its end is the next one's turn.
+                assert slot.wanting or slot.workers >= self.config.pool.workers_per_tenant
+        if pool._wanting or pool._expecting:
+            assert not stock.blanks
+            assert stock.spawning or stock._timer is not None or stock.full
+        if pool._wanting and stock.full and not stock.coming:
+            assert not pool._idle
+
+    @invariant()
+    def every_count_is_what_is_there(self) -> None:
+        if not self.settled:
+            return
+        pool, stock = self.pool, self.pool._stock
+        alive = pool._nursery._alive
+        bound = Counter(worker.tenant for worker in alive if worker.tenant is not None)
+        assert {name: slot.workers for name, slot in pool._slots.items() if slot.workers} == bound
+        held = [login.worker for login in self.logins if login.worker and login.worker.state is not State.DEAD]
+        leased = [worker for worker in alive if worker.leased]
+        assert pool.busy == len(leased)
+        assert set(leased) == {*held, *self.loads.values()}
+        assert len(leased) == len(held) + len(self.loads)
+        idle = {worker for worker in alive if worker.tenant is not None and not worker.leased}
+        assert set(pool._idle) == idle == {worker for slot in pool._slots.values() for worker in slot.idle}
+        starting = {worker for worker in alive if worker.state is State.STARTING}
+        assert set(stock.blanks) == {worker for worker in alive if worker.tenant is None} - starting
+        assert len(alive) + stock.spawning - len(starting) <= self.config.pool.max_workers
+        assert all(slot.workers <= self.config.pool.workers_per_tenant for slot in pool._slots.values())
+        loading = {worker.tenant for worker in self.loads.values()} | {slot.tenant for slot in pool._expecting}
+        assert {slot.tenant for slot in pool._slots.values() if slot.expecting} == loading
+        assert set(pool._nursery._awaiting_exit.values()) == alive
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        try:
+            if hasattr(self, "pool"):
+                self._calm_down()
+                self._log_in_once_more()
+                self._close()
+        finally:
+            self.loop.close()
+
+    def _pass(self, seconds: float = 0.1) -> None:
+        """Let everything on its way arrive, and time pass."""
+        for zygote, fork in self._forks():
+            zygote.fork(fork)
+        for process in self._processes(ready=False):
+            process.say_ready()
+        for load in self.loads:
+            if not load.done():
+                load.set_result(None)
+        self.wait(seconds)
+
+    def _calm_down(self) -> None:
+        """From here on nothing fails any more: everybody who waits gets a worker, and gives it back."""
+        self.loop.start_failures = 0
+        self.turn()
+        for _ in range(60):
+            for login in [login for login in self.logins if login.worker]:
+                self._release(login)
+            self._pass()
+        assert self.logins == []
+        self._check()
+        assert self.pool.busy == 0
+        assert not self.pool._wanting
+
+    def _check(self) -> None:
+        self.nobody_waits_for_nothing()
+        self.every_count_is_what_is_there()
+
+    def _log_in_once_more(self) -> None:
+        for tenant in TENANTS:
+            self.login(tenant, turn=True)
+            for _ in range(5):
+                self._pass()
+            assert self.logins, "the login got no worker"
+            assert self.logins[-1].worker is not None
+            self._release(self.logins[-1])
+            self.turn()
+            self._check()
+        # What nobody uses goes, and with it whatever was remembered of a tenant.
+        for _ in range(4 * len(TENANTS)):
+            self._pass(IDLE_S)
+        self._check()
+        assert self.pool._slots == {}
+
+    def _close(self) -> None:
+        closing = self.loop.create_task(self.pool.close())
+        self.loop.settle()
+        assert closing.done()
+        assert not self.pool._nursery._alive
+        assert self.loop.faults == []
+
+
+TestPool = World.TestCase
+TestPool.settings = settings(
+    max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+)
