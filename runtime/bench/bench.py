@@ -33,6 +33,8 @@ class Bench:
     progress: Callable[[str], None]
     logins: int = 100_000
     """Of the soak."""
+    isolation: str = "tenant"
+    """Of the soak: what a worker is used for, `sandbox.isolation`."""
     against: Path | None = None
     """Another checkout, to be compared with."""
 

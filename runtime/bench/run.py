@@ -44,6 +44,7 @@ def run(
     quick: bool,
     tenants: int,
     logins: int,
+    isolation: str,
     own_client: bool,
     cpus: int,
     against: Path | None,
@@ -56,7 +57,7 @@ def run(
         folder = Path(name)
         load = generator(folder, own=own_client)
         found = machine.describe(load.name)
-        bench = Bench(folder, load, quick, tenants, progress, logins, against)
+        bench = Bench(folder, load, quick, tenants, progress, logins, isolation, against)
         for measure in names:
             try:
                 rows.extend(MEASURES[measure](bench))

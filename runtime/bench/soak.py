@@ -1,4 +1,4 @@
-"""Many logins, one in twenty of them hostile: is each answered rightly, and what is left of them in the end?
+"""Many logins, some hostile, some suspended and continued: is each answered rightly, and what is left in the end?
 
 Knows what an action can do to its process, what it must be answered with, and what a daemon holds by /proc. Must not
 know how the daemon cleans up. Called by the benchmark's run and by the test that makes a small one.
@@ -6,6 +6,7 @@ know how the daemon cleans up. Called by the benchmark's run and by the test tha
 
 from __future__ import annotations
 
+import base64
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 _MIB: Final = 1 << 20
 _QUIET: Final = tuple(f"quiet-{number}" for number in range(20))
+_SUSPENDED: Final = tuple(f"suspended-{number}" for number in range(5))
+# Of so many logins one is hostile, and two are suspended and continued.
 _HOSTILE_EACH: Final = 20
+_SUSPENDED_PLACES: Final = frozenset({6, 13})
 _BUDGET_US: Final = 20_000
 # A quiet login is right on a busy machine too; only the hostile ones are to meet their limits.
 _QUIET_BUDGET_US: Final = 10_000_000
@@ -74,9 +78,13 @@ class Held:
 def soak(bench: Bench) -> Iterator[Row]:
     """Make the logins in rounds, hold every answer to what it must be, and compare what is held before and after."""
     definitions = [subjects.definition(name, subjects.FLOW, _QUIET_BUDGET_US) for name in _QUIET]
+    definitions += [subjects.definition(name, subjects.SUSPENDED, _QUIET_BUDGET_US) for name in _SUSPENDED]
     definitions += [subjects.definition(name, [source], _BUDGET_US, OnError.DENY) for name, source in HOSTILE.items()]
     subjects.store(bench.folder, definitions)
-    flags = ("--pool-queue-wait-ms", "30000", "--sandbox-flow-timeout-ms", "60000", "--sandbox-memory-bytes", "32MiB")
+    flags = (
+        "--sandbox-isolation", bench.isolation, "--pool-queue-wait-ms", "30000", "--sandbox-flow-timeout-ms", "60000",
+        "--sandbox-memory-bytes", "32MiB",
+    )  # fmt: skip
     done, seconds = 0, 0.0
     with Daemon(bench.folder, *flags) as daemon:
         _make(daemon, _WARM_UP)
@@ -91,7 +99,10 @@ def soak(bench: Bench) -> Iterator[Row]:
         family = usage.family(daemon.pid)
     left = _left(family)
     kills = counts.total("vestibule_worker_kills_total")
-    note = f"one in {_HOSTILE_EACH} hostile, of {len(HOSTILE)} kinds; {kills:,.0f} workers were killed"
+    note = (
+        f"isolation {bench.isolation}; of {_HOSTILE_EACH}, one hostile, of {len(HOSTILE)} kinds, and "
+        f"{len(_SUSPENDED_PLACES)} suspended and continued; {kills:,.0f} workers were killed"
+    )
     yield Row("soak", "logins, each answered rightly", done, note=note)
     yield Row("soak", "logins a second", done / seconds, "/s", note=f"own client, {_IN_FLIGHT} in flight")
     yield Row("soak", "zygotes lost", counts.total("vestibule_zygote_starts_total") - 1, target=at_most(0))
@@ -124,42 +135,56 @@ def _compared(points: list[tuple[int, Held]]) -> Iterator[Row]:
 
 def _make(daemon: Daemon, count: int) -> float:
     """Make so many logins; return the seconds. Raises: BenchError unless each was answered as it must be."""
-    requests, wanted = _cycle()
+    requests, wanted, continued = _cycle()
     before = daemon.metrics().total("vestibule_decisions_degraded_total")
     answers = call(
-        daemon.target, requests, count=count, wanted=wanted, in_flight=_IN_FLIGHT, connections=4, longest_s=_LONGEST_S
+        daemon.target,
+        requests,
+        count=count,
+        wanted=wanted,
+        continued=[base64.b64encode(rest).decode() for rest in continued],
+        in_flight=_IN_FLIGHT,
+        connections=4,
+        longest_s=_LONGEST_S,
     )
     degraded = daemon.metrics().total("vestibule_decisions_degraded_total") - before
     hostile = sum(wanted[at % len(wanted)] == "deny" for at in range(count))
+    suspended = sum(bool(continued[at % len(wanted)]) for at in range(count))
     verdicts = Counter(answers.verdicts)
     completed = verdicts.pop("completed", 0)
     if (
         answers.codes != {"OK": count}
         or answers.wrong
         or degraded != hostile
-        or completed != len(subjects.FLOW) * (count - hostile)
+        # The action that suspends a login runs once more to go on with it.
+        or completed != len(subjects.FLOW) * (count - hostile) + suspended
         or verdicts.total() != hostile
         or not verdicts.keys() <= _FAILURES
     ):
         raise BenchError(
-            f"of {count} logins, {hostile} hostile, {answers.wrong} were answered wrongly, {degraded:.0f} degraded: "
-            f"{answers.codes}, {answers.outcomes}, {answers.verdicts}"
+            f"of {count} logins, {hostile} hostile, {suspended} suspended, {answers.wrong} were answered wrongly, "
+            f"{degraded:.0f} degraded: {answers.codes}, {answers.outcomes}, {answers.verdicts}"
         )
     return answers.seconds
 
 
-def _cycle() -> tuple[list[bytes], list[str]]:
-    """Return the requests that are sent in turn, and what the decision of each must be."""
-    requests, wanted = [], []
+def _cycle() -> tuple[list[bytes], list[str], list[bytes]]:
+    """Return the requests that are sent in turn, what each must end in, and what goes on with it if it is suspended."""
+    requests, wanted, continued = [], [], []
     for turn, name in enumerate(HOSTILE):
         for place in range(_HOSTILE_EACH - 1):
             required = (turn + place) % 2 == 0
-            tenant = _QUIET[(turn * (_HOSTILE_EACH - 1) + place) % len(_QUIET)]
-            requests.append(subjects.request(tenant, sensitive=required))
+            suspended = place in _SUSPENDED_PLACES
+            tenants = _SUSPENDED if suspended else _QUIET
+            tenant = tenants[(turn * (_HOSTILE_EACH - 1) + place) % len(tenants)]
+            request = subjects.request(tenant, sensitive=required)
+            requests.append(request)
             wanted.append("mfa_required" if required else "allow")
+            continued.append(subjects.continuing(request) if suspended else b"")
         requests.append(subjects.request(name))
         wanted.append("deny")
-    return requests, wanted
+        continued.append(b"")
+    return requests, wanted, continued
 
 
 def _settled(daemon: Daemon) -> Held:

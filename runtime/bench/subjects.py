@@ -49,6 +49,19 @@ def on_execute_post_login(event, api):
         api.id_token.set_custom_claim("https://example.com/department", department)
 '''
 FLOW: Final = (UNVERIFIED, MFA, CLAIMS)
+RETURN: Final = '''\
+"""Send users to a page elsewhere, and go on when they are back."""
+
+
+def on_execute_post_login(event, api):
+    api.redirect.send_user_to("https://example.com/terms")
+
+
+def on_continue_post_login(event, api):
+    api.user.set_app_metadata("terms", "accepted")
+'''
+SUSPENDED: Final = (UNVERIFIED, MFA, RETURN)
+"""A flow whose last action suspends it; continued, it has four executions."""
 
 BUDGET_US: Final = 100_000
 # Each needs another hand to stop it: bytecode, which the signal handler interrupts; arithmetic, which looks for signals
@@ -98,6 +111,15 @@ def request(tenant: str, *, sensitive: bool = True) -> bytes:
         message.event.client.client_id = "newsletter"
         message.event.user.ClearField("user_metadata")
     return message.SerializeToString()
+
+
+def continuing(request: bytes) -> bytes:
+    """Serialize what goes on with the suspended login of a request, all but its continuation."""
+    first = runtime_service_pb2.ExecutePostLoginRequest.FromString(request)
+    rest = runtime_service_pb2.ContinuePostLoginRequest(
+        tenant_id=first.tenant_id, request_id=first.request_id, event=first.event
+    )
+    return rest.SerializeToString()
 
 
 def definition(

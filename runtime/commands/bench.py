@@ -33,9 +33,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--soak",
         action="store_true",
-        help="many logins, one in twenty hostile: is each answered rightly, and what is left of them",
+        help="many logins, one in twenty hostile, two suspended and continued: is each answered rightly, and what is "
+        "left of them",
     )
     parser.add_argument("--logins", type=int, metavar="N", help="logins of the soak [100000; quick 10000]")
+    parser.add_argument(
+        "--isolation",
+        choices=("tenant", "login"),
+        default="tenant",
+        help="of the soak's daemon: what a worker is used for, sandbox.isolation [tenant]",
+    )
     parser.add_argument(
         "--against",
         type=Path,
@@ -85,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
             quick=args.quick,
             tenants=tenants,
             logins=logins,
+            isolation=args.isolation,
             own_client=args.own_client,
             cpus=args.cpus,
             against=args.against,

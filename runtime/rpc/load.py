@@ -17,9 +17,9 @@ from typing import Any
 import grpc
 import uvloop
 from vestibule.v1 import decision_pb2
-from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
+from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginResponse
 
-from runtime.metrics import GRPC_METHOD, GRPC_SERVICE
+from runtime.metrics import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,9 @@ class Plan:
     """Read every answer as a decision; False for an echo."""
     wanted: list[str] = field(default_factory=list)
     """The outcome that each request must have, or nothing to take what comes."""
+    continued: list[str] = field(default_factory=list)
+    """For each request what goes on with it, in base64 and without the continuation, or nothing: its login is then
+    suspended, and the outcome is that of its second part."""
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ class Generator:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._requests = [base64.b64decode(text) for text in plan.requests]
+        self._continued = [base64.b64decode(text) for text in plan.continued] or [b""] * len(self._requests)
         self._next = 0
         self._started_s = 0.0
         self._measured_s = 0.0
@@ -101,6 +105,7 @@ class Generator:
     async def _stream(self, channel: grpc.aio.Channel) -> None:
         plan = self._plan
         call = channel.unary_unary(f"/{GRPC_SERVICE}/{GRPC_METHOD}")
+        go_on = channel.unary_unary(f"/{GRPC_SERVICE}/{GRPC_CONTINUE}")
         while (index := self._next) < plan.count:
             self._next += 1
             now_s = time.perf_counter()
@@ -114,6 +119,10 @@ class Generator:
                 return
             try:
                 answer = await call(self._requests[index % len(self._requests)], timeout=plan.timeout_s)
+                rest = self._continued[index % len(self._requests)]
+                if rest:
+                    # One that is not suspended has nothing to continue: an INVALID_ARGUMENT in the report.
+                    answer = await go_on(rest + _continuation(answer), timeout=plan.timeout_s)
             except grpc.aio.AioRpcError as error:
                 code, answer = error.code().name, b""
             else:
@@ -136,6 +145,12 @@ class Generator:
             for execution in decision.executions:
                 verdict = decision_pb2.Verdict.Name(execution.verdict)
                 self._report.verdicts[verdict.removeprefix("VERDICT_").lower()] += 1
+
+
+def _continuation(answer: bytes) -> bytes:
+    """Return the continuation of a suspended login as the part of a request it is: protobuf merges what follows."""
+    suspension = ExecutePostLoginResponse.FromString(answer).decision.suspension
+    return ContinuePostLoginRequest(continuation=suspension.continuation).SerializeToString()
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The soak's arithmetic: what it calls a leak, growth or a wrong answer; that one in twenty logins is hostile."""
+"""The soak's arithmetic: what it calls a leak, growth or a wrong answer; who of twenty logins is what."""
 
 from dataclasses import replace
 from typing import Any
@@ -41,13 +41,21 @@ def test_growth_is_the_slope_of_the_second_half(kib_a_round: int, state: str) ->
     assert rows["resident memory of the zygote, growth for 10,000 logins"].state() == "ok"
 
 
-def test_one_login_in_twenty_is_hostile() -> None:
+def test_one_login_in_twenty_is_hostile_and_two_are_suspended() -> None:
     """Each kind has its turn, and is to be denied by on_error; the others are required and allowed in equal parts."""
-    requests, wanted = soak._cycle()
-    assert len(requests) == len(wanted) == 20 * len(soak.HOSTILE)
+    requests, wanted, continued = soak._cycle()
+    assert len(requests) == len(wanted) == len(continued) == 20 * len(soak.HOSTILE)
     tenants = [runtime_service_pb2.ExecutePostLoginRequest.FromString(data).tenant_id for data in requests]
     assert [tenant for tenant, outcome in zip(tenants, wanted, strict=True) if outcome == "deny"] == list(soak.HOSTILE)
     assert abs(wanted.count("allow") - wanted.count("mfa_required")) <= len(soak.HOSTILE)
+    suspended = [tenant for tenant, rest in zip(tenants, continued, strict=True) if rest]
+    assert len(suspended) == 2 * len(soak.HOSTILE)
+    assert set(suspended) == set(soak._SUSPENDED)
+    for request, rest in zip(requests, continued, strict=True):
+        if rest:
+            first = runtime_service_pb2.ExecutePostLoginRequest.FromString(request)
+            second = runtime_service_pb2.ContinuePostLoginRequest.FromString(rest)
+            assert (second.tenant_id, second.event) == (first.tenant_id, first.event)
 
 
 class FakeDaemon:
@@ -63,12 +71,14 @@ class FakeDaemon:
         return Metrics(f"vestibule_decisions_degraded_total {self._degraded.pop(0)}\n")
 
 
+# Of 40 logins two are hostile; the action that suspends one of the four others runs twice.
+COMPLETED = 3 * 38 + 4
 RIGHT = Answers(
     seconds=1.0,
     latencies_us=(),
     codes={"OK": 40},
     outcomes={"allow": 19, "mfa_required": 19, "deny": 2},
-    verdicts={"completed": 3 * 38, "timed_out": 2},
+    verdicts={"completed": COMPLETED, "timed_out": 2},
     wrong=0,
 )
 
@@ -80,8 +90,8 @@ RIGHT = Answers(
         (RIGHT, 3, False),
         (replace(RIGHT, wrong=1), 2, False),
         (replace(RIGHT, codes={"OK": 39, "UNAVAILABLE": 1}), 2, False),
-        (replace(RIGHT, verdicts={"completed": 3 * 38, "timed_out": 1, "violated": 1}), 2, False),
-        (replace(RIGHT, verdicts={"completed": 3 * 38 - 1, "timed_out": 3}), 2, False),
+        (replace(RIGHT, verdicts={"completed": COMPLETED, "timed_out": 1, "violated": 1}), 2, False),
+        (replace(RIGHT, verdicts={"completed": COMPLETED - 1, "timed_out": 3}), 2, False),
     ],
     ids=["right", "one degraded too many", "wrong outcome", "no decision", "violated", "a quiet one timed out"],
 )
@@ -94,7 +104,7 @@ def test_a_wrong_answer_gives_no_number(
     if right:
         assert soak._make(daemon, 40) == 1.0
     else:
-        with pytest.raises(BenchError, match="of 40 logins, 2 hostile"):
+        with pytest.raises(BenchError, match="of 40 logins, 2 hostile, 4 suspended"):
             soak._make(daemon, 40)
 
 
@@ -108,3 +118,12 @@ def test_our_client_tells_wrong_answers_by_their_request() -> None:
         generator._answers.append((index, answer))
     generator._read_answers()
     assert generator._report.wrong == 2
+
+
+def test_our_client_goes_on_with_a_suspended_login() -> None:
+    """What goes on with it ends with the continuation that the first answer holds; protobuf merges the two."""
+    decision = decision_pb2.Decision(suspension=decision_pb2.Suspension(continuation=b"token"))
+    answer = runtime_service_pb2.ExecutePostLoginResponse(decision=decision).SerializeToString()
+    rest = runtime_service_pb2.ContinuePostLoginRequest(tenant_id="acme").SerializeToString()
+    merged = runtime_service_pb2.ContinuePostLoginRequest.FromString(rest + load._continuation(answer))
+    assert (merged.tenant_id, merged.continuation) == ("acme", b"token")
