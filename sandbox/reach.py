@@ -281,7 +281,7 @@ def explain_module(name: str) -> str:
     if near:
         return f"module '{shown}' is not available (did you mean '{near[0]}'?)"
     listed = ", ".join(sorted(module for module in MODULES if not module.startswith("_")))
-    return f"module '{shown}' is not available; actions can import: {listed}"
+    return f"module '{shown}' is not available, because only what was reviewed is; actions can import: {listed}"
 
 
 def explain_member(module: str, name: str) -> str:

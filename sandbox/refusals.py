@@ -156,11 +156,16 @@ EVENT_WRITE = (
     "api.user.set_user_metadata(name, value)"
 )
 API_WRITE = "`{name}` cannot be changed, because it records calls: call its functions, api.multifactor.enable('any')"
-STARRED_TARGET = "a starred target with targets inside is not available: star a plain name and unpack it afterwards"
+STARRED_TARGET = (
+    "a starred target with targets inside is not available, because it would be unpacked without a guard: star a plain "
+    "name and unpack it afterwards"
+)
 
 STAR_IMPORT = "`import *` is not available, because it binds names nobody can check: import the names you use"
 RELATIVE_IMPORT = "relative imports are not available, because an action is a single module: import by full name"
-FUTURE_IMPORT = "only `from __future__ import annotations` is available: leave {name!r} out"
+FUTURE_IMPORT = (
+    "{name!r} is not available, because `annotations` is all that an action can need of `__future__`: leave it out"
+)
 PRIVATE_IMPORT = "{name!r} cannot be imported, because names with a leading underscore are private: use public names"
 
 ENTRY_MISSING = (

@@ -47,7 +47,7 @@ STATEMENTS = {
     "private module": ("import _thread", 3, 1, ["'_thread'", "private"]),
     "private submodule": ("import json._x", 3, 1, ["'_x'"]),
     "private member": ("from json import _default_decoder as d", 3, 18, ["'_default_decoder'"]),
-    "future": ("from __future__ import division", 3, 24, ["annotations", "'division'"]),
+    "future": ("from __future__ import division", 3, 24, ["'division'", "because `annotations` is all", "leave it out"]),
     "dunder name": ("x = __builtins__", 3, 5, ["'__builtins__'", "another name"]),
     "dunder import": ("__import__('os')", 3, 1, ["'__import__'"]),
     "file": ("x = __file__", 3, 5, ["`__file__`", "into the source"]),
@@ -82,7 +82,7 @@ STATEMENTS = {
     "attribute deleted": ("x = 1\ndel x.y", 4, 5, ["`del`", "None"]),
     "matrix product": ("x = 1\nx @ x", 4, 1, ["`@`"]),
     "matrix product in place": ("x = 1\nx @= x", 4, 1, ["`@`"]),
-    "star around a pattern": ("a, *(b, c) = x = [1]", 3, 4, ["starred target"]),
+    "star around a pattern": ("a, *(b, c) = x = [1]", 3, 4, ["starred target", "because", "without a guard", "unpack it afterwards"]),
     "eval": ("eval('1')", 3, 1, ["'eval'", "write the code"]),
     "exec as a value": ("x = [exec]", 3, 6, ["'exec'"]),
     "open": ("open('/etc/passwd')", 3, 1, ["'open'", "event.secrets"]),
@@ -228,6 +228,10 @@ def test_imports_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert language.check(ENTRY + "import json\nfrom json import loads as l") == []
     assert "did you mean 'json'" in language.check(ENTRY + "import jsn")[0].message
     assert "'os.path' is not available" in language.check(ENTRY + "import os.path as p")[0].message
+    unknown = language.check(ENTRY + "import xyzzy")[0].message
+    assert unknown.startswith(
+        "module 'xyzzy' is not available, because only what was reviewed is; actions can import: base64, "
+    )
     assert "Did you mean 'loads'" in language.check(ENTRY + "def f():\n    from json import load")[0].message
     assert language.check(ENTRY + "try:\n    import os\nexcept ImportError:\n    os = None") == []
 
