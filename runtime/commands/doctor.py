@@ -19,7 +19,8 @@ DESCRIPTION = """\
 Start a worker exactly as the daemon does, print what its lock-down reports, and let others try to break out. A required
 layer that is not active is why `vestibule serve` would refuse to start; it exits with 3. With --attack every layer that
 this host has is attacked by itself, all others left off, beside a control with none; and the shipped corpus of hostile
-actions is run against the whole sandbox. Whatever did not hold exits with 3."""
+actions is run against the whole sandbox. Whatever did not hold exits with 3; an attempt that could not be made shows
+nothing, and exits with 1."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +41,10 @@ def run(args: argparse.Namespace) -> int:
         say_json(report, indent=2)
     else:
         _print(report)
-    escaped = [attempt["name"] for attempt in report["attempts"] if not attempt["contained"]]
+    untried = [attempt for attempt in report["attempts"] if not attempt["tried"]]
+    for attempt in untried:
+        complain(f"vestibule: could not be tried: {attempt['name']} ({attempt['detail']})")
+    escaped = [attempt["name"] for attempt in report["attempts"] if attempt["tried"] and not attempt["contained"]]
     if escaped:
         complain(f"vestibule: a locked-down worker could: {', '.join(escaped)}")
     if report["missing"]:
@@ -50,7 +54,9 @@ def run(args: argparse.Namespace) -> int:
         complain(f"vestibule: {row['layer']} by itself does not hold: {row['attempt']} ({row['detail']})")
     for escape in report.get("escapes", ()):
         complain(f"vestibule: attack {escape}")
-    return Exit.CHECK_FAILED if escaped or report["missing"] or broken or report.get("escapes") else Exit.OK
+    if escaped or report["missing"] or broken or report.get("escapes"):
+        return Exit.CHECK_FAILED
+    return Exit.UNEXPECTED if untried else Exit.OK
 
 
 def _print(report: dict[str, Any]) -> None:
@@ -62,17 +68,20 @@ def _print(report: dict[str, Any]) -> None:
     for line in table(rows, ("LAYER", "STATE", "REQUIRED", "DETAIL")):
         say(line)
     say("")
-    tried = [
-        (attempt["name"], "contained" if attempt["contained"] else "NOT contained", attempt["detail"])
-        for attempt in report["attempts"]
-    ]
-    for line in table(tried, ("ATTEMPT", "RESULT", "DETAIL")):
+    attempts = [(attempt["name"], _result(attempt), attempt["detail"]) for attempt in report["attempts"]]
+    for line in table(attempts, ("ATTEMPT", "RESULT", "DETAIL")):
         say(line)
     if "attacks" in report:
         _print_attack(report)
     for layer in report["layers"]:
         if layer["remedy"]:
             say(f"\n{layer['name']} is not active. It needs: {layer['remedy']}.")
+
+
+def _result(attempt: dict[str, Any]) -> str:
+    if not attempt["tried"]:
+        return "could not be tried"
+    return "contained" if attempt["contained"] else "NOT contained"
 
 
 def _print_attack(report: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ ATTEMPTS: Final = (
     "signal its parent",
 )
 """Names in `sandbox.selftest`, which a test compares with these."""
+_EXIT_BROKE_OUT: Final = 42
 _EXIT_REFUSED: Final = 43
 _BUDGET_S: Final = 10.0
 _FRAME_BYTES_MAX: Final = 64 * 1024
@@ -76,7 +77,10 @@ class AttemptSurvey:
     """One attempt to break out of a worker; `detail` says what became of it."""
 
     name: str
+    tried: bool
+    """False: the worker ended before it could tell, so that nothing is known of what it could do."""
     contained: bool
+    """It was tried and failed."""
     detail: str
 
 
@@ -130,10 +134,13 @@ async def survey(config: Config, hold: Hold | None = None) -> Survey:
 
 def _judge(name: str, code: int) -> AttemptSurvey:
     if code == -signal.SIGSYS:
-        return AttemptSurvey(name, True, "killed by the system call filter")
+        return AttemptSurvey(name, True, True, "killed by the system call filter")
     if code == _EXIT_REFUSED:
-        return AttemptSurvey(name, True, "refused by the kernel")
-    return AttemptSurvey(name, False, "it succeeded" if code >= 0 else f"it ended with signal {-code}")
+        return AttemptSurvey(name, True, True, "refused by the kernel")
+    if code == _EXIT_BROKE_OUT:
+        return AttemptSurvey(name, True, False, "it succeeded")
+    ended = f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
+    return AttemptSurvey(name, False, False, f"its worker {ended}")
 
 
 async def _ready(worker: SpawnedWorker) -> worker_pb2.Ready:

@@ -25,7 +25,7 @@ async def test_attempts_succeed_without_layers() -> None:
     """Control: with every layer off each attempt succeeds, and the survey says so."""
     found = await survey.survey(Config(), hold(LAYERS))
     assert found.layers == ()
-    assert not any(attempt.contained for attempt in found.attempts)
+    assert all(attempt.tried and not attempt.contained for attempt in found.attempts)
 
 
 async def test_worker_that_cannot_start_is_an_error() -> None:
