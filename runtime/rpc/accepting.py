@@ -15,6 +15,8 @@ import grpc
 from grpc._cython import cygrpc
 from grpc.aio import _server
 
+from runtime.rpc.unary import Handler, UnaryCalls
+
 _UNKNOWN: Final = ""
 
 
@@ -25,11 +27,24 @@ class _Core(cygrpc.AioServer):  # type: ignore[misc]  # the package has no types
         super().__init__(loop, None, (), (), options, None)
         self._loop_of_calls = loop
         self._known: dict[str, grpc.RpcMethodHandler] = {}
+        self._direct: dict[str, Handler] = {}
+        self._unary = UnaryCalls(loop)
         self._calls: set[asyncio.Task[None]] = set()
 
     def add_registered_method_handlers(self, handlers: Mapping[str, grpc.RpcMethodHandler]) -> None:
         super().add_registered_method_handlers(handlers)
         self._known.update(handlers)
+
+    def add_unary(self, handlers: Mapping[str, Handler]) -> None:
+        """Answer these methods without what grpc.aio does for any kind of call."""
+        self.add_registered_method_handlers(
+            {name: grpc.unary_unary_rpc_method_handler(handler) for name, handler in handlers.items()}
+        )
+        self._direct.update(handlers)
+
+    async def shutdown(self, grace: float | None) -> None:
+        await super().shutdown(grace)
+        self._unary.stop()
 
     def _make_request_call_future(self, method: bytes | None) -> asyncio.Task[None]:
         """Called by the base's loop, for each registered method and for None: what it waits for never gives it a call.
@@ -42,8 +57,12 @@ class _Core(cygrpc.AioServer):  # type: ignore[misc]  # the package has no types
         loop, calls = self._loop_of_calls, self._calls
         name = _UNKNOWN if method is None else method.decode()
         resolver = cygrpc._MethodResolver([], self._known)
+        direct = self._direct.get(name)
         while True:
             state = await (self._request_call() if method is None else self._request_registered_call(method))
+            if direct is not None:
+                self._unary.answer(direct, state)
+                continue
             handling = cygrpc._handle_rpc(name, resolver, (), state, loop, False)
             task = loop.create_task(cygrpc._schedule_rpc_coro(handling, state, loop, name))
             # The loop itself holds no task.
@@ -57,6 +76,10 @@ class Server(_server.Server):  # type: ignore[misc]  # the package has no types
     def __init__(self, options: Sequence[tuple[str, Any]]) -> None:
         self._loop = cygrpc.get_working_loop()
         self._server = _Core(self._loop, tuple(options))
+
+    def add_unary(self, service: str, handlers: Mapping[str, Handler]) -> None:
+        """Register unary methods by name, on the shortest way."""
+        self._server.add_unary({f"/{service}/{method}": handler for method, handler in handlers.items()})
 
     @property
     def running(self) -> bool:

@@ -81,7 +81,7 @@ class Server:
         self._runtime = ActionRuntime(flows, config, metrics, log)
         self._health = _Health()
         self._server = accepting.Server(_options(config))
-        self._server.add_registered_method_handlers(GRPC_SERVICE, self._runtime.methods())
+        self._server.add_unary(GRPC_SERVICE, self._runtime.methods())
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._add_reflection()
         self.port = 0

@@ -18,6 +18,7 @@ from runtime.log import Log, clip, where
 from runtime.metrics import GRPC_CONTINUE, GRPC_METHOD, Metrics, RpcCounts
 from runtime.rpc import status
 from runtime.rpc.codec import decode, decode_continuation
+from runtime.rpc.unary import Handler
 
 # A flow answers by its deadline. One that has not this long after it is lost, by a fault of ours; it is given up.
 _LOST_S: Final = 2.0
@@ -60,12 +61,9 @@ class ActionRuntime:
         self._lost: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.get_running_loop()
 
-    def methods(self) -> dict[str, Any]:
-        """Return what the server registers, by name."""
-        return {
-            method: grpc.unary_unary_rpc_method_handler(partial(self._handle, self._metrics.rpc[method]))
-            for method in (GRPC_METHOD, GRPC_CONTINUE)
-        }
+    def methods(self) -> dict[str, Handler]:
+        """Return what answers each method, by its name."""
+        return {method: partial(self._handle, self._metrics.rpc[method]) for method in (GRPC_METHOD, GRPC_CONTINUE)}
 
     @property
     def in_flight(self) -> int:
