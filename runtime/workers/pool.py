@@ -386,7 +386,7 @@ class Pool:
         self._stock.refill()
 
     def _sweep(self) -> None:
-        """Read the meters of those who ran; let go of workers whose tenants have not logged in for a while."""
+        """Read the meters of those who ran; let go of blank workers too many, and of those idle for a while."""
         self._nursery.read_meters()
         self._lane.settle(self._loop.time())
         self._fork_aside()
@@ -395,4 +395,5 @@ class Pool:
             if worker.idle_since_s > before_s:
                 break
             worker.kill(KillReason.RECYCLED)
+        self._stock.trim()
         self._sweep_timer = self._loop.call_later(_SWEEP_S, self._sweep)

@@ -97,12 +97,20 @@ class Stock:
         """Spawn what is missing, unless it is seen to later already."""
         if self._closed or self._timer is not None:
             return
-        target = self._settings.blank_workers + self._demand()
-        while self.spawning < _SPAWNS_AT_ONCE and self.coming < target and not self.full:
+        while self.spawning < _SPAWNS_AT_ONCE and self.coming < self._target and not self.full:
             self.spawning += 1
             task = self._loop.create_task(self._spawn())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def trim(self) -> None:
+        """Let go of those that were made for tenants that then got a worker of their own back."""
+        while self.blanks and self.coming > self._target:
+            self.blanks[0].kill(KillReason.RECYCLED)
+
+    @property
+    def _target(self) -> int:
+        return self._settings.blank_workers + self._demand()
 
     def _refill_again(self) -> None:
         self._timer = None

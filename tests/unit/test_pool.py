@@ -228,6 +228,32 @@ async def test_a_successor_comes_although_no_blank_worker_is_left() -> None:
     await h.pool.close()
 
 
+async def test_blank_workers_that_nobody_needs_any_more_are_let_go() -> None:
+    """A login that waits has one made, but gets the successor that is loaded by then: the next sweep lets go of one."""
+    base = config(blank_workers=1)
+    h = await start(base)
+    loading = asyncio.Event()
+
+    async def prime(_worker: Any) -> None:
+        await loading.wait()
+
+    h.pool.prime = prime
+    first = h.pool.lease_nowait("acme")
+    assert first is not None
+    await settle()
+    h.pool.release(first, retire=True)
+    waiting = asyncio.create_task(h.pool.lease("acme", 5.0))
+    await asyncio.sleep(0)
+    loading.set()
+    assert (await waiting).tenant == "acme"
+    await settle()
+    assert h.pool.counts()["blank"] == 2
+    h.pool._sweep()
+    await settle()
+    assert h.pool.counts() == {"blank": 1, "idle": 0, "busy": 1, "starting": 0}
+    await h.pool.close()
+
+
 async def test_a_missing_required_layer_refuses_to_start() -> None:
     """The error names each required layer that is not active."""
     with pytest.raises(WorkerStartError, match=r"landlock.*seccomp|seccomp.*landlock"):

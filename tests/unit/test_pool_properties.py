@@ -384,6 +384,7 @@ class World(RuleBasedStateMachine):
             self._pass(IDLE_S)
         self.every_count_is_what_is_there()
         assert self.pool._slots == {}
+        assert len(self.pool._stock.blanks) == min(self.config.pool.blank_workers, self.config.pool.max_workers)
 
     def _close(self) -> None:
         closing = self.loop.create_task(self.pool.close())
