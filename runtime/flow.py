@@ -136,7 +136,14 @@ class FlowRunner:
             waited_s = (began_ns - started_ns) / 1e9
         first: Asked | None = None
         answer: Answer | None = None
-        if worker is not None:
+        if worker is not None and worker.plan is not plan and not worker.revisions and not plan.compiled:
+            first = await self.steps.compile(worker, plan, budget_us, deadline_ns)
+            began_ns = time.monotonic_ns()
+            budget_us = min(budget_us, (deadline_ns - began_ns) // 1000 - MARGIN_US)
+            if first is None and budget_us <= 0:
+                self._pool.release(worker)
+                raise DeadlineExceeded
+        if worker is not None and first is None:
             first = self.steps.ask(
                 worker, plan, 0, event, budget_us, deadline_ns, clock_ns, noise[:16], began_ns, records
             )

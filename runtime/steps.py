@@ -246,6 +246,53 @@ class StepRunner:
         question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps, rest)
         return Asked(worker, nonce, start, worker.ask(question))
 
+    async def compile(self, worker: Worker, plan: Plan, budget_us: int, deadline_ns: int) -> Asked | None:
+        """Let a worker that has seen no event compile a flow, and keep the code for the workers that come after it.
+
+        Returns: None, or the question that the worker failed over, for `run` to settle.
+        """
+        steps, _ = plan.steps(0, worker.revisions)
+        hard_ns = min(budget_us * 1000 + 2 * self._grace_ns + COMPILE_BUDGET_NS, deadline_ns - time.monotonic_ns())
+        asked = self._ask_for_code(worker, steps, plan.budgets_ns, min(START_NS, hard_ns), hard_ns, return_code=True)
+        try:
+            answer = await self._checked(asked, len(plan.bindings))
+        except asyncio.CancelledError:
+            self.watchdog.watch(worker)
+            self.abandon(worker)
+            raise
+        except WorkerError as error:
+            entry = error.entry if isinstance(error, WorkerKilled) else worker.last_entry
+            # What it notes of a step that it compiled is no execution. Who asks this worker again finds it dead.
+            return None if entry is not None and entry.reports else asked
+        if answer.codes:
+            plan.keep(answer.codes)
+        return None
+
+    def _ask_for_code(
+        self,
+        worker: Worker,
+        steps: bytes,
+        budgets_ns: tuple[int, ...],
+        first_look_ns: int,
+        hard_ns: int,
+        *,
+        return_code: bool,
+    ) -> Asked:
+        """Send a leased worker steps to compile, none to run."""
+        nonce = self._next_nonce()
+        question = worker_pb2.RunFlow(
+            nonce=nonce, check_only=True, budget_us=1, flow=steps, return_code=return_code
+        ).SerializeToString()
+        worker.started(nonce, budgets_ns, time.monotonic_ns(), first_look_ns, hard_ns)
+        self.watchdog.watch(worker)
+        return Asked(worker, nonce, 0, worker.ask(question))
+
+    async def _checked(self, asked: Asked, count: int) -> reply.Reply:
+        try:
+            return reply.parse(await asked.future, asked.nonce, count)
+        finally:
+            self.watchdog.unwatch(asked.worker)
+
     def _next_nonce(self) -> int:
         """Return a number that no worker can foretell; the kernel is asked once for many."""
         if not self._nonces:
@@ -333,14 +380,6 @@ class StepRunner:
 
         Raises: WorkerError: the worker did not survive it, or lies.
         """
-        nonce = self._next_nonce()
-        question = worker_pb2.RunFlow(
-            nonce=nonce, check_only=True, budget_us=1, flow=flow, return_code=return_code
-        ).SerializeToString()
         limit_ns = COMPILE_BUDGET_NS * max(count, 1)
-        worker.started(nonce, (), time.monotonic_ns(), COMPILE_BUDGET_NS, limit_ns)
-        self.watchdog.watch(worker)
-        try:
-            return reply.parse(await worker.ask(question), nonce, count)
-        finally:
-            self.watchdog.unwatch(worker)
+        asked = self._ask_for_code(worker, flow, (), COMPILE_BUDGET_NS, limit_ns, return_code=return_code)
+        return await self._checked(asked, count)

@@ -136,7 +136,7 @@ class _Prepared:
 class _Worker:
     """State that outlives a login: compiled revisions, and nothing a tenant can reach."""
 
-    __slots__ = ("_codes", "_fd", "_flows", "_gave_up", "_logins", "_reply_max", "_rss_base_kib", "_view")
+    __slots__ = ("_codes", "_fd", "_flows", "_hand_over", "_logins", "_reply_max", "_rss_base_kib", "_view")
 
     def __init__(self, fd: int, view: memoryview) -> None:
         self._fd = fd
@@ -144,9 +144,10 @@ class _Worker:
         self._reply_max = len(view) - journal.REPORTS_AT - _TAIL_BYTES
         self._codes: dict[bytes, CodeType | tuple[language.Fault, ...]] = {}
         self._flows: dict[bytes, list[_Prepared]] = {}
-        # Compiling was given up, perhaps because the machine was full for a moment. That is not this source's last
-        # word, and must not be said of it for as long as this process lives.
-        self._gave_up = False
+        # Another process will serve the next logins better. Compiling was given up here, perhaps because the machine
+        # was full for a moment: not this source's last word, and not to be said of it for as long as this process
+        # lives. Or it was done here for others, who load the code and stay 0.45 MiB smaller (measured on CPython 3.11).
+        self._hand_over = False
         self._logins = 0
         self._rss_base_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         # The collector runs when a flow is torn down; only a huge execution needs it before.
@@ -173,7 +174,7 @@ class _Worker:
             request.check_only,
         )
         length = 0
-        retire = self._gave_up
+        retire = self._hand_over
         flow = live.Flow()
         if request.earlier or request.cache:
             _go_on(flow, request)
@@ -244,7 +245,9 @@ class _Worker:
             retire = self._outworn()
         answer = wire.flow_reply(nonce, walls_us, cpus_us, reports, retire)
         if check_only and request.return_code:
-            answer += wire.codes(self._marshalled(steps, self._reply_max - len(answer)))
+            codes = self._marshalled(steps, self._reply_max - len(answer))
+            answer += wire.codes(codes)
+            self._hand_over = self._hand_over or bool(codes)
         _write(self._fd, answer)
 
     def _marshalled(self, steps: Sequence[_Prepared], room: int) -> list[bytes]:
@@ -300,10 +303,10 @@ class _Worker:
         except language.Rejected as rejected:
             code = tuple(rejected.faults)
         except interrupts.Interrupted:
-            self._gave_up = True
+            self._hand_over = True
             code = (language.Fault(1, 1, f"compiling took longer than {COMPILE_BUDGET_NS / 1e9:.0f} s: simplify it"),)
         except MemoryError:
-            self._gave_up = True
+            self._hand_over = True
             code = (language.Fault(1, 1, "compiling used up the memory limit: simplify the action"),)
         interrupts.reset()
         alarm.disarm()

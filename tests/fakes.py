@@ -61,7 +61,7 @@ class FakeSpawned:
         self.peer.close()
         self.journal.close()
 
-    async def hear(self) -> Question:
+    async def read(self) -> worker_pb2.RunFlow:
         """Read one question."""
         data = b""
         while len(data) < 4 or len(data) < 4 + LENGTH.unpack_from(data)[0]:
@@ -69,7 +69,17 @@ class FakeSpawned:
                 data += self.peer.recv(1 << 20, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 await asyncio.sleep(0.001)
-        request = worker_pb2.RunFlow.FromString(data[4:])
+        return worker_pb2.RunFlow.FromString(data[4:])
+
+    async def asked(self) -> worker_pb2.RunFlow:
+        """Read one question about a login; those that ask for code only are answered with none."""
+        while (request := await self.read()).return_code:
+            self.say(worker_pb2.FlowReply(nonce=request.nonce).SerializeToString())
+        return request
+
+    async def hear(self) -> Question:
+        """Read one question about a login."""
+        request = await self.asked()
         return Question(request.nonce, list(worker_pb2.FlowSteps.FromString(request.flow).steps))
 
     def say(self, payload: bytes) -> None:

@@ -1,8 +1,8 @@
 """The entry of a zygote that can be made to crash and whose workers send faulty replies where an action says so.
 
 Not a test module. It is `sandbox.worker` but for two things. A source with the line `# reply: KIND` makes its worker
-send every reply the way that KIND names. And signals to the zygote make it crash, run out of memory, or run out of
-processes, address space or descriptors until another one gives them back: nobody else may limit it from outside.
+send every reply to a login the way that KIND names. And signals to the zygote make it crash, run out of memory, or run
+out of processes, address space or descriptors until another one gives them back: nobody else may limit it from outside.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import struct
 import time
 from collections.abc import Callable
 from typing import NoReturn
+
+from vestibule.worker.v1 import worker_pb2
 
 from sandbox import worker
 
@@ -129,14 +131,16 @@ KINDS: dict[bytes, Callable[[int, bytes], None]] = {
 def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
     """Serve as a worker does, with a way of sending that the tenant's source chooses."""
     honest_read, honest_write = worker._read, worker._write
-    kind = b""
+    kind, chosen = b"", b""
 
     def read(fd: int) -> bytes:
-        nonlocal kind
+        nonlocal kind, chosen
         frame = honest_read(fd)
         _, found, rest = frame.partition(_MARK)
         if found:
-            kind = rest.partition(b"\n")[0]
+            chosen = rest.partition(b"\n")[0]
+        # Code is asked for before the first login, whose reply it is about.
+        kind = b"" if worker_pb2.RunFlow.FromString(frame).return_code else chosen
         return frame
 
     def write(fd: int, payload: bytes) -> None:

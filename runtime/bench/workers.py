@@ -6,6 +6,7 @@ Knows the pool's metrics and /proc. Must not know the worker's protocol. Called 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -27,6 +28,8 @@ _MIB: Final = 1 << 20
 # Slow enough that the blank workers that a tenant took are there again before the next tenant comes.
 _COLD_PACE_S: Final = 0.025
 _SAMPLED_WORKERS: Final = 200
+_SETTLE_S: Final = 0.1
+_SETTLE_LOOKS: Final = 50
 # A warm worker is promised to stay below 2 MiB; with this much for each, no host is filled by a benchmark.
 _RESERVED_BYTES: Final = 4 * _MIB
 
@@ -103,7 +106,7 @@ def memory(bench: Bench) -> Iterator[Row]:
         before_bytes = meminfo_bytes("MemAvailable")
         bench.progress(f"memory: {count} tenants log in")
         _decided(call(daemon.target, requests, count=count, in_flight=4, longest_s=80), count)
-        idle = daemon.metrics().total("vestibule_workers", state="idle")
+        idle = _idle(daemon, count)
         spawned = daemon.metrics().total("vestibule_worker_spawn_duration_seconds_count")
         bench.progress(f"memory: {count} tenants log in again")
         again = _decided(call(daemon.target, requests, count=count, in_flight=2, longest_s=80), count)
@@ -128,6 +131,17 @@ def memory(bench: Bench) -> Iterator[Row]:
     yield Row("memory", "descriptors of the daemon", descriptors)
     yield Row("memory", "warm login among them, p50", percentile(again.latencies_us, 50) / 1000, "ms")
     yield Row("memory", "warm login among them, p99", percentile(again.latencies_us, 99) / 1000, "ms")
+
+
+def _idle(daemon: Daemon, count: int) -> float:
+    """Wait until the workers that compiled have been replaced by those that stay; return how many there are."""
+    for _ in range(_SETTLE_LOOKS):
+        idle = daemon.metrics().total("vestibule_workers", state="idle")
+        # And then the blank workers that they took are made again.
+        time.sleep(_SETTLE_S)
+        if idle >= count:
+            break
+    return idle
 
 
 def _private(daemon: Daemon) -> list[int]:

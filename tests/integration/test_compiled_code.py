@@ -63,13 +63,13 @@ class Catalog:
 
 
 class Stack:
-    """Pool and flow runner over real workers, each used for one login."""
+    """Pool and flow runner over real workers, each used for one login unless `isolation` says otherwise."""
 
-    def __init__(self, *sources: str) -> None:
+    def __init__(self, *sources: str, isolation: str = "login") -> None:
         base = Config()
         config = replace(
             base,
-            sandbox=replace(base.sandbox, isolation="login"),
+            sandbox=replace(base.sandbox, isolation=isolation),
             pool=replace(base.pool, blank_workers=2, queue_wait_ms=5000),
         )
         logger = log.build(LogConfig(level="error", format="json"))
@@ -126,6 +126,26 @@ async def test_loaded_code_decides_as_compiled_code_does(stacks: list[Stack]) ->
     assert news
     sent = worker_pb2.FlowSteps.FromString(steps).steps
     assert all(step.HasField("code") and not step.HasField("source") for step in sent)
+
+
+async def test_who_compiled_serves_one_login(stacks: list[Stack]) -> None:
+    """The first worker of a flow gives its code before its login; one that loads the code serves all later logins."""
+    stack = Stack(GOOD, isolation="tenant")
+    stacks.append(stack)
+    await stack.pool.start()
+    first = await stack.login()
+    assert stack.runner._plans[TENANT].compiled
+    workers = stack.pool._slots[TENANT]
+    for _ in range(200):
+        if workers.idle:
+            break
+        await asyncio.sleep(0.01)
+    (second,) = workers.idle
+    assert second.executions == 0
+    for _ in range(3):
+        assert await stack.login() == first
+    assert list(workers.idle) == [second]
+    assert second.executions == 3
 
 
 async def test_a_refused_source_is_never_given_as_code(stacks: list[Stack]) -> None:

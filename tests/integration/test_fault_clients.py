@@ -27,6 +27,7 @@ from tests.daemon_rig import (
     result,
     right,
     served,
+    settled,
     tenant,
     until,
 )
@@ -103,7 +104,7 @@ def test_clients_that_stop_half_way_hold_nothing(daemon: Daemon, share: float) -
     (last,) = (at for at, frame in enumerate(frames) if frame.kind == http2.DATA and frame.payload)
     said = http2.PREFACE + b"".join(frame.encode() for frame in frames[: last + 1])
     right(daemon)
-    until(lambda: daemon.metric("vestibule_workers", state="blank") == 1, "a blank worker")
+    settled(daemon)
     before = own(daemon)
     with contextlib.ExitStack() as open_ones:
         for _ in range(CLIENTS):
@@ -129,7 +130,7 @@ def test_clients_that_never_read_their_answer_hold_nothing(daemon: Daemon) -> No
     """Their logins are decided and their workers free; others are served; once they leave, nothing is left of them."""
     frames = [frame for frame in call_frames(daemon) if frame.kind != http2.SETTINGS]
     right(daemon)
-    until(lambda: daemon.metric("vestibule_workers", state="blank") == 1, "a blank worker")
+    settled(daemon)
     before = own(daemon)
     decided = daemon.metric("vestibule_decisions_total", outcome="mfa_required")
     with contextlib.ExitStack() as open_ones:

@@ -33,7 +33,8 @@ FAULTS = {
 
 def source(kind: str) -> str:
     """Return an action whose worker replies in this way."""
-    return f"# reply: {kind}\n{GATE}"
+    # In a text, which is in the code too that later workers load.
+    return f'KIND = """\n# reply: {kind}\n"""\n{GATE}'
 
 
 @pytest.fixture(scope="module")

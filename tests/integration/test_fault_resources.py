@@ -28,6 +28,7 @@ from tests.daemon_rig import (
     Refused,
     right,
     served,
+    settled,
     tenant,
     until,
 )
@@ -46,7 +47,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     with served(tmp_path, *flags, blank=1, launcher=launcher("tests.faulty_worker")) as daemon:
         daemon.publish(tenant("acme", GATE), *(tenant(name, GATE) for name in NAMES))
         right(daemon)
-        until(lambda: daemon.metric("vestibule_workers", state="blank") == 1, "a blank worker")
+        settled(daemon)
         yield daemon
         assert daemon.stop() == 0
 

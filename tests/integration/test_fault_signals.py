@@ -23,6 +23,7 @@ from tests.daemon_rig import (
     result,
     right,
     served,
+    settled,
     tenant,
     until,
 )
@@ -141,7 +142,7 @@ def test_a_stopped_zygote_does_not_hold_a_short_login(tmp_path: Path) -> None:
     with served(tmp_path, "--pool-queue-wait-ms", "300", blank=1) as daemon:
         daemon.publish(tenant("acme", GATE), *(tenant(f"new-{at}", GATE) for at in range(4)))
         right(daemon)
-        until(lambda: daemon.metric("vestibule_workers", state="blank") == 1, "a blank worker")
+        settled(daemon)
         zygote, _ = daemon.tree()
         assert zygote.kill(signal.SIGSTOP)
         assert daemon.call("new-0").outcome == MFA

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -27,7 +26,7 @@ from runtime.flow import FlowRunner
 from runtime.metrics import Metrics
 from runtime.workers.pool import Pool
 from sandbox import journal
-from tests.fakes import LENGTH, FakeSpawned, FakeZygote
+from tests.fakes import FakeSpawned, FakeZygote
 
 NAMES = ("one", "two", "three")
 OTP = pb.FACTOR_TYPE_OTP
@@ -110,13 +109,7 @@ class Rig:
         while len(self.zygote.spawned) <= worker:
             await asyncio.sleep(0.001)
         spawned = self.zygote.spawned[worker]
-        data = b""
-        while len(data) < 4 or len(data) < 4 + LENGTH.unpack_from(data)[0]:
-            try:
-                data += spawned.peer.recv(1 << 20, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                await asyncio.sleep(0.001)
-        asked = worker_pb2.RunFlow.FromString(data[4:])
+        asked = await spawned.asked()
         return spawned, asked, list(worker_pb2.FlowSteps.FromString(asked.flow).steps)
 
     def answer(self, spawned: FakeSpawned, asked: worker_pb2.RunFlow, *commands: list[tuple[str, str]]) -> None:
