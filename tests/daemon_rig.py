@@ -479,14 +479,14 @@ def result(call: grpc.Future) -> decision_pb2.Decision:
     return response.decision
 
 
-def settled(daemon: Daemon) -> None:
-    """Wait until one worker is blank and nobody is on the way: who compiled is replaced, which may take a blank one."""
+def settled(daemon: Daemon, blank: int = 1) -> None:
+    """Wait until so many are blank and nobody is on the way: who compiled is replaced, which may take a blank one."""
 
     def quiet() -> bool:
         states = ("blank", "busy", "starting")
-        return [daemon.metric("vestibule_workers", state=state) for state in states] == [1, 0, 0]
+        return [daemon.metric("vestibule_workers", state=state) for state in states] == [blank, 0, 0]
 
-    until(quiet, "a blank worker, and nobody on the way")
+    until(quiet, "blank workers, and nobody on the way")
 
 
 def right(daemon: Daemon, name: str = "acme") -> None:
