@@ -70,6 +70,15 @@ class _Core(cygrpc.AioServer):  # type: ignore[misc]  # the package has no types
             task.add_done_callback(calls.discard)
 
 
+def concurrent_streams(limit: int) -> list[tuple[str, int]]:
+    """Return the options that let a connection have `limit` calls open at a time.
+
+    A call that was answered counts for gRPC's core until this process has let go of it. Without room for as many of
+    those again, a caller that keeps to the limit and begins its next calls at once gets UNAVAILABLE for them.
+    """
+    return [("grpc.max_concurrent_streams", limit), ("grpc.http2.max_deallocating_streams", limit)]
+
+
 class Server(_server.Server):  # type: ignore[misc]  # the package has no types
     """grpc.aio.server() for registered methods only: an unknown one is UNIMPLEMENTED, whatever it is called."""
 

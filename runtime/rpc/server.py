@@ -147,7 +147,7 @@ def _options(config: Config) -> list[tuple[str, int]]:
         ("grpc.max_metadata_size", 16 * 1024),
         # A call that is not whole yet takes 16 KiB and more, and a connection may hold any number of them. Above our
         # own limit as well: a caller that would have to wait is told so, and its client's queue says nothing.
-        ("grpc.max_concurrent_streams", 2 * max(config.limits.max_in_flight, _STREAMS_MIN)),
+        *accepting.concurrent_streams(2 * max(config.limits.max_in_flight, _STREAMS_MIN)),
         # A gateway keeps its connection for days: find out when it is gone, and let it find out about us.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),

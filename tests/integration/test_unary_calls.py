@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -17,8 +19,9 @@ PATH = "/test.Service/Method"
 class Rig:
     """A server with one method, a channel to it, and what went wrong in the loop."""
 
-    def __init__(self, server: accepting.Server, channel: grpc.aio.Channel) -> None:
+    def __init__(self, server: accepting.Server, port: int, channel: grpc.aio.Channel) -> None:
         self.server = server
+        self.port = port
         self.channel = channel
         self.failed: list[BaseException | None] = []
 
@@ -38,13 +41,13 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def rig(handler: Handler) -> AsyncIterator[Rig]:
-    server = accepting.Server([("grpc.so_reuseport", 0)])
+async def rig(handler: Handler, options: Sequence[tuple[str, int]] = ()) -> AsyncIterator[Rig]:
+    server = accepting.Server([("grpc.so_reuseport", 0), *options])
     server.add_unary("test.Service", {"Method": handler})
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        it = Rig(server, channel)
+        it = Rig(server, port, channel)
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: it.failed.append(context.get("exception")))
         try:
@@ -153,6 +156,40 @@ async def test_an_abort_is_the_answer() -> None:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await it.call(request)
             assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.NOT_FOUND, "no such thing")
+        await it.settle()
+        assert not it.failed
+
+
+@pytest.mark.parametrize("room", [True, False])
+async def test_a_caller_that_keeps_to_the_limit_is_never_refused(room: bool) -> None:
+    """Calls begun before the server has let go of those it has answered are taken in; the control: not without room."""
+    limit = 20
+    begun: list[bytes] = []
+    go, arrived = asyncio.Event(), threading.Event()
+
+    async def handler(request: bytes, _context: Any) -> bytes:
+        begun.append(request)
+        if len(begun) == limit:
+            go.set()
+            # Comes after the answers: they are on their way while the loop stands still.
+            asyncio.get_running_loop().call_soon(arrived.wait, 30)
+        await go.wait()
+        return request
+
+    def two_waves(port: int) -> list[grpc.StatusCode]:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            method = channel.unary_unary(PATH)
+            first = [method.future(b"first") for _ in range(limit)]
+            assert [call.result(30) for call in first] == [b"first"] * limit
+            second = [method.future(b"second") for _ in range(limit)]
+            time.sleep(0.5)
+            arrived.set()
+            return [call.code() for call in second]
+
+    async with rig(handler, accepting.concurrent_streams(limit)[: 2 if room else 1]) as it:
+        codes = await asyncio.to_thread(two_waves, it.port)
+        assert (set(codes) == {grpc.StatusCode.OK}) is room, codes
+        assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
         await it.settle()
         assert not it.failed
 

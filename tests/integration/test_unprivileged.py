@@ -18,14 +18,10 @@ from runtime.catalog import sqlite
 from runtime.core.model import OnError
 from tests import run_as
 from tests.daemon_rig import (
-    ADA,
-    ALLOW,
-    BOB,
     DENY,
     GATE,
     HOARD,
     LOOP,
-    MFA,
     Daemon,
     Process,
     clean_environment,
@@ -124,13 +120,6 @@ def test_a_daemon_serves(place: Path, who: str) -> None:
         until(lambda: daemon.metric("vestibule_zygote_starts_total") == 2, "the second zygote")
         assert daemon.stop() == 0
         assert not daemon.family()
-
-
-def right(daemon: Daemon) -> None:
-    """Another tenant's logins are decided rightly."""
-    for event, outcome in ((ADA, MFA), (BOB, ALLOW)):
-        decision = daemon.call("acme", event)
-        assert (decision.outcome, decision.degraded) == (outcome, False)
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no second half")
