@@ -489,6 +489,31 @@ def settled(daemon: Daemon, blank: int = 1) -> None:
     until(quiet, "blank workers, and nobody on the way")
 
 
+def beyond_workers(daemon: Daemon, blank: int = 2) -> tuple[int, int]:
+    """Wait until nothing is on its way, and count the daemon's descriptors beyond three for each worker, and its
+    processes beyond them.
+
+    Counted one after the other, these were true at one time only if they are the same a little later.
+    """
+    daemon.wait_in_flight(0)
+
+    def count() -> tuple[tuple[int, ...], int, int] | None:
+        states = ("blank", "idle", "busy", "starting")
+        free, idle, *on_the_way = (int(daemon.metric("vestibule_workers", state=state)) for state in states)
+        pids = tuple(sorted(worker.pid for worker in daemon.workers()))
+        if free < blank or any(on_the_way) or len(pids) != free + idle:
+            return None
+        return pids, daemon.descriptors() - 3 * len(pids), len(daemon.family()) - len(pids)
+
+    def still() -> tuple[int, int] | None:
+        found = count()
+        time.sleep(0.05)
+        return found[1:] if found is not None and count() == found else None
+
+    counted: tuple[int, int] = until(still, "nothing is on its way, and each process is a worker the daemon knows")
+    return counted
+
+
 def right(daemon: Daemon, name: str = "acme") -> None:
     """Hold a tenant's logins to be decided rightly, and not degraded."""
     for event, outcome in ((ADA, MFA), (BOB, ALLOW)):

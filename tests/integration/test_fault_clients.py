@@ -24,10 +24,10 @@ from tests.daemon_rig import (
     MFA,
     PATIENCE_S,
     Daemon,
+    beyond_workers,
     result,
     right,
     served,
-    settled,
     tenant,
     until,
 )
@@ -104,8 +104,7 @@ def test_clients_that_stop_half_way_hold_nothing(daemon: Daemon, share: float) -
     (last,) = (at for at, frame in enumerate(frames) if frame.kind == http2.DATA and frame.payload)
     said = http2.PREFACE + b"".join(frame.encode() for frame in frames[: last + 1])
     right(daemon)
-    settled(daemon)
-    before = own(daemon)
+    before, _ = beyond_workers(daemon, blank=1)
     with contextlib.ExitStack() as open_ones:
         for _ in range(CLIENTS):
             open_ones.enter_context(connect(daemon)).sendall(said[: int(len(said) * share)])
@@ -113,7 +112,7 @@ def test_clients_that_stop_half_way_hold_nothing(daemon: Daemon, share: float) -
         for _ in range(10):
             right(daemon)
         free(daemon)
-    until(lambda: own(daemon) <= before, "their descriptors are gone")
+    until(lambda: beyond_workers(daemon, blank=1)[0] <= before, "their descriptors are gone")
     right(daemon)
 
 
@@ -130,8 +129,7 @@ def test_clients_that_never_read_their_answer_hold_nothing(daemon: Daemon) -> No
     """Their logins are decided and their workers free; others are served; once they leave, nothing is left of them."""
     frames = [frame for frame in call_frames(daemon) if frame.kind != http2.SETTINGS]
     right(daemon)
-    settled(daemon)
-    before = own(daemon)
+    before, _ = beyond_workers(daemon, blank=1)
     decided = daemon.metric("vestibule_decisions_total", outcome="mfa_required")
     with contextlib.ExitStack() as open_ones:
         for at in range(CLIENTS):
@@ -144,7 +142,7 @@ def test_clients_that_never_read_their_answer_hold_nothing(daemon: Daemon) -> No
             right(daemon)
         free(daemon)
         assert daemon.metric("vestibule_sheds_total", reason="in_flight") == 0
-    until(lambda: own(daemon) <= before, "their descriptors are gone")
+    until(lambda: beyond_workers(daemon, blank=1)[0] <= before, "their descriptors are gone")
     right(daemon)
 
 

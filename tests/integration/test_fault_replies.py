@@ -11,7 +11,7 @@ from vestibule.v1 import decision_pb2
 
 from runtime.bench.usage import resident_bytes
 from runtime.core.model import OnError
-from tests.daemon_rig import ALLOW, BOB, DENY, GATE, MFA, Daemon, result, right, served, tenant, until
+from tests.daemon_rig import ALLOW, BOB, DENY, GATE, MFA, Daemon, beyond_workers, result, right, served, tenant, until
 from tests.faulty_daemon import launcher
 
 BUDGET_MS = 400
@@ -53,16 +53,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         yield daemon
 
 
-def settled(daemon: Daemon) -> tuple[int, int]:
-    """Wait until nothing is on its way, and count descriptors beyond three for each worker, and other processes."""
-    daemon.wait_in_flight(0)
-    until(lambda: daemon.metric("vestibule_workers", state="blank") >= 2, "blank workers")
-    until(lambda: daemon.metric("vestibule_workers", state="starting") == 0, "no worker is starting")
-    count = int(sum(daemon.metric("vestibule_workers", state=state) for state in ("blank", "idle")))
-    until(lambda: len(daemon.workers()) == count, "every process is a worker that the daemon knows")
-    return daemon.descriptors() - 3 * count, len(daemon.family()) - count
-
-
 def test_a_reply_byte_by_byte_is_a_reply(daemon: Daemon) -> None:
     """An answer in single bytes is the same answer."""
     died = daemon.metric("vestibule_worker_exits_total", reason="died")
@@ -81,7 +71,7 @@ def test_a_faulty_reply_is_a_degraded_decision(daemon: Daemon, kind: str, suffix
     its journal holds the report.
     """
     right(daemon)
-    baseline = settled(daemon)
+    baseline = beyond_workers(daemon)
     killed = {kind: daemon.metric("vestibule_worker_kills_total", reason=kind) for kind in ("deadline", "violation")}
     began_s = time.monotonic()
     login = daemon.begin(kind + suffix, BOB)
@@ -99,7 +89,7 @@ def test_a_faulty_reply_is_a_degraded_decision(daemon: Daemon, kind: str, suffix
             lambda: daemon.metric("vestibule_worker_kills_total", reason=reason) == killed[reason] + 1, "it is killed"
         )
     right(daemon)
-    until(lambda: settled(daemon) == baseline, "nothing is left of it")
+    until(lambda: beyond_workers(daemon) == baseline, "nothing is left of it")
 
 
 def test_a_reply_of_64_mib_is_not_read(daemon: Daemon) -> None:

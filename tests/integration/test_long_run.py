@@ -26,9 +26,9 @@ from tests.daemon_rig import (
     Daemon,
     Refused,
     Serve,
+    beyond_workers,
     served,
     tenant,
-    until,
 )
 
 SERVICE = "vestibule.v1.ActionRuntimeService"
@@ -160,19 +160,9 @@ def test_three_hundred_logins_leave_nothing_behind(serve: Serve) -> None:
         *(tenant(name, source, timeout_ms=60, on_error=OnError.DENY) for name, source in hostile.items()),
     )
 
-    def settled() -> tuple[int, int]:
-        """Wait until nothing is on its way, and count: descriptors beyond three for each worker, and processes."""
-        daemon.wait_in_flight(0)
-        until(lambda: daemon.metric("vestibule_workers", state="blank") == 2, "the blank workers are back")
-        until(lambda: daemon.metric("vestibule_workers", state="starting") == 0, "no worker is starting")
-        until(lambda: daemon.metric("vestibule_workers", state="busy") == 0, "no worker is busy")
-        count = int(sum(daemon.metric("vestibule_workers", state=state) for state in ("blank", "idle")))
-        until(lambda: len(daemon.workers()) == count, "every process is a worker that the daemon knows")
-        return daemon.descriptors() - 3 * count, len(daemon.family()) - count
-
     for name in (*names, *hostile):
         daemon.call(name)
-    warm = settled()
+    warm = beyond_workers(daemon)
 
     def login(at: int) -> None:
         if at % 3:
@@ -185,7 +175,7 @@ def test_three_hundred_logins_leave_nothing_behind(serve: Serve) -> None:
 
     with ThreadPoolExecutor(8) as callers:
         list(callers.map(login, range(300)))
-    assert settled() == warm
+    assert beyond_workers(daemon) == warm
     assert daemon.metric("vestibule_decisions_degraded_total") == 100 + len(hostile)
     assert daemon.metric("grpc_server_handled_total", grpc_code="OK") == 300 + len(names) + len(hostile)
     assert daemon.metric("vestibule_zygote_starts_total") == 1
