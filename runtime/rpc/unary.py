@@ -51,7 +51,6 @@ class UnaryCalls:
         call = _Call(state)
         task = call.task = self._loop.create_task(self._answer(handler, call))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
         self._unheard.add(call)
         if self._look is None:
             self._look = self._loop.call_later(_LOOK_S, self._listen)
@@ -95,6 +94,9 @@ class UnaryCalls:
             return
         finally:
             self._unheard.discard(call)
+            # Not by a callback, which takes a turn of the loop.
+            assert call.task is not None
+            self._tasks.discard(call.task)
 
     async def _abort(self, context: Any) -> None:
         try:
