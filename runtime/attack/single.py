@@ -22,6 +22,7 @@ from runtime.attack import corpus, plain_python
 from runtime.attack.cells import ANSWER_TIMEOUT_S, LAYERS, Cell, Cells, Outcome, cells, only
 from runtime.attack.desk import desk
 from runtime.attack.goals import CPU_S, GOALS, LANDLOCK, Goal, Layers
+from runtime.loss import CRASH_SIGNALS
 from runtime.workers.launch import import_path
 
 LANGUAGE: Final = "language"
@@ -31,6 +32,7 @@ _KINDS: Final = ("net", "ipc", "uts", "cgroup", "user", "pid")
 # How long to look whether what should live on does so.
 _LOOK_S: Final = 0.2
 _PLAIN_PYTHON_S: Final = 120.0
+_NO_ANSWER: Final = f"no answer within {ANSWER_TIMEOUT_S:.0f} s"
 
 _ENDLESS: Final = "signal.pthread_sigmask(signal.SIG_SETMASK, range(1, 65))\nwhile True: pass"
 
@@ -90,6 +92,13 @@ def reached(goal: Goal, outcome: Outcome) -> bool:
     return outcome.exit_code == 0 if goal.by_exit else outcome.succeeded
 
 
+def refused(goal: Goal, outcome: Outcome) -> bool:
+    """Was it stopped? One that crashed or did not answer met something that is no layer: it shows nothing."""
+    if reached(goal, outcome) or outcome.error == _NO_ANSWER:
+        return False
+    return outcome.exit_code is None or -outcome.exit_code not in CRASH_SIGNALS
+
+
 def told(outcome: Outcome) -> str:
     """Say how an attempt ended."""
     if outcome.filtered:
@@ -142,7 +151,7 @@ async def _tried(made: Cells, goal: Goal, host: Mapping[str, str]) -> Outcome:
     try:
         return await made.probe(text(goal, host))
     except TimeoutError:
-        return Outcome(error=f"no answer within {ANSWER_TIMEOUT_S:.0f} s")
+        return Outcome(error=_NO_ANSWER)
 
 
 async def _layer(layers: Layers, goals: list[Goal], host: Mapping[str, str], control: Mapping[str, bool]) -> list[Row]:
@@ -152,7 +161,7 @@ async def _layer(layers: Layers, goals: list[Goal], host: Mapping[str, str], con
             goals = [goal for goal in goals if not lacks(cell, layers, goal)]
         for goal in goals:
             outcome = await _tried(made, goal, host)
-            rows.append(Row(layers[-1], goal.name, not reached(goal, outcome), told(outcome), control[goal.name]))
+            rows.append(Row(layers[-1], goal.name, refused(goal, outcome), told(outcome), control[goal.name]))
     return rows
 
 

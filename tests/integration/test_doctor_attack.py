@@ -107,6 +107,13 @@ async def test_a_layer_that_lets_an_attack_through_is_reported() -> None:
     assert (row.layer, row.held, row.control, row.detail) == ("parent_death", False, True, "it succeeded")
 
 
+async def test_a_crash_is_no_refusal() -> None:
+    """Control: an attacker that dies of something else shows nothing of the layer, and the row does not say it held."""
+    goal = goals.Goal("crash", "os.kill(os.getpid(), signal.SIGSEGV)", (("parent_death",),))
+    (row,) = await single._layer(("parent_death",), [goal], {}, {"crash": True})
+    assert (row.held, row.detail) == (False, "killed by SIGSEGV")
+
+
 def test_attacks_are_told_apart() -> None:
     """Every attack has an identity of its own, and the families are many."""
     attacks = corpus.load()
