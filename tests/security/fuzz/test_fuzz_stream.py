@@ -13,7 +13,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
-from tests.daemon_rig import ADA, ALLOW, BOB, METHOD, MFA, PATIENCE_S, Daemon, beyond_workers, served, tenant, until
+from tests.daemon_rig import (
+    ADA,
+    ALLOW,
+    BOB,
+    GATE,
+    METHOD,
+    MFA,
+    PATIENCE_S,
+    Daemon,
+    beyond_workers,
+    right,
+    served,
+    tenant,
+    until,
+)
 from tests.security.fuzz import http2
 from tests.security.fuzz.damage import Edit, damaged, edits, pieces
 from tests.security.fuzz.effort import effort, seeds
@@ -59,7 +73,10 @@ class Port:
         assert (response.decision.outcome, response.request_id) == (MFA, "r")
 
     def hurt(self, chunks: list[bytes]) -> None:
-        """Say something to it: what it answers holds nothing of the tenant's, and the next logins are right."""
+        """Say something to it: what it answers holds nothing of the tenant's, and the next logins are right.
+
+        Another tenant's at once, its own when it is known to have left.
+        """
         said = http2.say(self.daemon.target, chunks)
         for private in (SECRET, MARK, "Traceback", "/runtime/"):
             assert private.encode() not in said
@@ -68,6 +85,9 @@ class Port:
             outcome = runtime_service_pb2.ExecutePostLoginResponse.FromString(answer).decision.outcome
             # The event may have been damaged into another user's; it never becomes no decision at all.
             assert outcome != decision_pb2.OUTCOME_UNSPECIFIED
+        right(self.daemon, "other")
+        # Until then, what it began and did not wait for may fill its tenant's queue.
+        self.daemon.wait_in_flight(0)
         self.decide()
 
     def check(self) -> None:
@@ -81,7 +101,7 @@ class Port:
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
     """One daemon for all, so that what one example leaves behind the next ones meet."""
     with served(tmp_path_factory.mktemp("daemon")) as daemon:
-        daemon.publish(tenant("acme", SOURCE, secrets={"KEY": SECRET}))
+        daemon.publish(tenant("acme", SOURCE, secrets={"KEY": SECRET}), tenant("other", GATE))
         made = Port(daemon)
         yield made
         made.check()
