@@ -54,6 +54,8 @@ def test_control_a_descriptor_that_stays_is_counted(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(soak, "_settled", settled_and_let_go)
     monkeypatch.setattr(soak, "_WARM_UP", 400)
     rows = {row.what: row for row in soak.soak(Bench(tmp_path, OwnClient(), True, 1, lambda _: None, 400))}
-    assert {what for what, row in rows.items() if row.state() == "missed"} == {
+    missed = {what for what, row in rows.items() if row.state() == "missed"}
+    # After so short a warm-up gRPC may still add a thread to its pool.
+    assert missed - {"threads of the daemon, more than before"} == {
         "descriptors of the daemon, workers' apart, more than before"
     }
