@@ -20,6 +20,7 @@ from tests.daemon_rig import (
     SLOW,
     Daemon,
     Refused,
+    beyond_workers,
     result,
     right,
     served,
@@ -49,7 +50,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 def test_idle_workers_that_crash_are_replaced(daemon: Daemon, number: signal.Signals) -> None:
     """After every idle worker crashed, the next login is right, and each crash is counted as one."""
     right(daemon)
-    until(lambda: daemon.metric("vestibule_workers", state="blank") >= 2, "blank workers")
+    beyond_workers(daemon)
     before = daemon.metric("vestibule_worker_exits_total", reason="crashed")
     crashed = sum(worker.kill(number) for worker in daemon.workers())
     assert crashed >= 3
@@ -193,6 +194,7 @@ def test_a_drain_with_everything_stopped(tmp_path: Path) -> None:
         daemon.tolerated.add("daemon.drain_cut")
         daemon.publish(tenant("acme", GATE), tenant("loop", LOOP, timeout_ms=20_000))
         right(daemon)
+        settled(daemon, blank=2)
         login = daemon.begin("loop")
         daemon.running_worker()
         zygote, workers = daemon.tree()

@@ -103,6 +103,7 @@ def test_a_daemon_serves(place: Path, who: str) -> None:
             tenant("acme", GATE), *(tenant(name, source, on_error=OnError.DENY) for name, source in hostile.items())
         )
         right(daemon)
+        settled(daemon)
         zygote, workers = daemon.tree()
         assert {uid_of(process) for process in (zygote, *workers)} == {NOBODY if os.geteuid() == 0 else uid}
         verdicts = []
