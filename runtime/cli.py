@@ -82,17 +82,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return Exit.OK
     except errors.VestibuleError as error:
         if debug:
-            traceback.print_exc()
+            _trace()
         return _foreseen(error)
     except Exception as error:  # noqa: BLE001 - the outermost edge: one line for the user, whatever it is
         if debug:
-            traceback.print_exc()
+            _trace()
         complain(
             f"vestibule: unexpected {type(error).__name__}: this is a fault of ours; please report it, "
             "with what `vestibule --debug` shows"
         )
         return Exit.UNEXPECTED
     return code
+
+
+def _trace() -> None:
+    for line in traceback.format_exc().split("\n"):
+        complain(line)
 
 
 def _foreseen(error: errors.VestibuleError) -> int:
@@ -103,7 +108,8 @@ def _foreseen(error: errors.VestibuleError) -> int:
         if len(error.faults) > 1:
             complain(f"vestibule: {plural(len(error.faults), 'fault')}; nothing was done")
     else:
-        complain(f"vestibule: {error}")
+        for line in f"vestibule: {error}".split("\n"):
+            complain(line)
     if isinstance(error, errors.ConfigError | errors.RequestError):
         return Exit.USAGE
     if isinstance(error, errors.CatalogError) and not isinstance(error, errors.CatalogUnavailable):

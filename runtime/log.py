@@ -16,6 +16,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from runtime.config import LogConfig
+from runtime.printable import printable
 
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -43,9 +44,7 @@ def clip(text: str, limit: int = 200) -> str:
     """Return tenant or caller text fit for one log field: one line, capped, nothing a terminal would obey."""
     if len(text) > limit:
         text = text[: limit - 1] + "…"
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return printable(text)
 
 
 def build(config: LogConfig, stream: TextIO | None = None) -> Log:
@@ -57,6 +56,7 @@ def build(config: LogConfig, stream: TextIO | None = None) -> Log:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
     if console:
+        processors.append(_harmless)
         processors.append(structlog.dev.ConsoleRenderer(colors=out.isatty(), timestamp_key="time", pad_event_to=20))
     else:
         processors += [_event_first, structlog.processors.JSONRenderer(ensure_ascii=True)]
@@ -70,6 +70,11 @@ def build(config: LogConfig, stream: TextIO | None = None) -> Log:
             cache_logger_on_first_use=True,
         ),
     )
+
+
+def _harmless(_logger: WrappedLogger, _method: str, values: EventDict) -> EventDict:
+    """Escape what a terminal would obey; JSON escapes it by itself."""
+    return {key: printable(value) if isinstance(value, str) else value for key, value in values.items()}
 
 
 def _event_first(_logger: WrappedLogger, _method: str, values: EventDict) -> EventDict:

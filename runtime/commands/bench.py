@@ -1,10 +1,9 @@
 """`vestibule bench`: measure this machine against what is promised, as ratios to a bare echo server."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from runtime.commands.output import Exit, complain, say, say_json, table
+from runtime.commands.output import Exit, complain, progress, say, say_json, table
 
 NAME = "bench"
 HELP = "measure throughput, latency, cold starts, memory and time-outs on this machine"
@@ -81,11 +80,6 @@ def run(args: argparse.Namespace) -> int:
         complain(f"vestibule bench: {what}; try `vestibule bench --help`")
         return Exit.USAGE
 
-    def progress(text: str) -> None:
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r\033[K{text}")
-            sys.stderr.flush()
-
     try:
         found, rows, refusals = benchmark.run(
             names,
@@ -103,7 +97,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         say_json(report.as_json(found, rows, refusals), indent=2)
     else:
-        say(machine.sentence(found) + "\n")
+        for line in machine.sentence(found).split("\n"):
+            say(line)
+        say()
         for line in table([report.cells(row) for row in rows], report.HEAD):
             say(line)
         for refusal in refusals:

@@ -48,8 +48,10 @@ def _reference(as_json: bool) -> None:
         ]
         say_json(entries, indent=2)
         return
-    say("Flags win over the environment, the environment over the file, the file over the defaults.\n")
+    say("Flags win over the environment, the environment over the file, the file over the defaults.")
+    say()
     for setting in SETTINGS:
         say(f"{setting.key} = {setting.kind.text(setting.default)}")
         say(f"    {setting.doc}")
-        say(f"    {setting.kind.name}; {setting.flag}; {setting.env}\n")
+        say(f"    {setting.kind.name}; {setting.flag}; {setting.env}")
+        say()

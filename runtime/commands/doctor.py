@@ -4,12 +4,11 @@ import argparse
 import asyncio
 import os
 import platform
-import sys
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from runtime.commands.output import Exit, complain, say, say_json, table
+from runtime.commands.output import Exit, complain, progress, say, say_json, table
 from runtime.commands.settings import add_settings, loaded
 from runtime.config import Config
 
@@ -36,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     report = asyncio.run(_report(config))
     if args.attack:
         report |= asyncio.run(_attack(config, report))
-        _progress("")
+        progress("")
     if args.json:
         say_json(report, indent=2)
     else:
@@ -60,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(report: dict[str, Any]) -> None:
-    say(f"kernel {report['kernel']}, python {report['python']}, {report['machine']}, uid {report['uid']}\n")
+    say(f"kernel {report['kernel']}, python {report['python']}, {report['machine']}, uid {report['uid']}")
+    say()
     rows = [
         (layer["name"], "active" if layer["active"] else "-", "required" if layer["required"] else "", layer["detail"])
         for layer in report["layers"]
@@ -75,7 +75,8 @@ def _print(report: dict[str, Any]) -> None:
         _print_attack(report)
     for layer in report["layers"]:
         if layer["remedy"]:
-            say(f"\n{layer['name']} is not active. It needs: {layer['remedy']}.")
+            say()
+            say(f"{layer['name']} is not active. It needs: {layer['remedy']}.")
 
 
 def _result(attempt: dict[str, Any]) -> str:
@@ -85,7 +86,9 @@ def _result(attempt: dict[str, Any]) -> str:
 
 
 def _print_attack(report: dict[str, Any]) -> None:
-    say("\nEach layer by itself, every other one left off; the control is the same attack with no layer at all:\n")
+    say()
+    say("Each layer by itself, every other one left off; the control is the same attack with no layer at all:")
+    say()
     by_layer: dict[str, list[dict[str, Any]]] = {}
     for row in report["alone"]:
         by_layer.setdefault(row["layer"], []).append(row)
@@ -102,10 +105,13 @@ def _print_attack(report: dict[str, Any]) -> None:
     for line in table(rows, ("LAYER", "HELD", "SUCCEED WITHOUT IT", "DETAIL")):
         say(line)
     if not report["attacks"]:
-        say("\nThe hostile actions were not run: with a required layer missing the daemon starts no worker.")
+        say()
+        say("The hostile actions were not run: with a required layer missing the daemon starts no worker.")
         return
     held = report["attacks"] - len(report["escapes"])
-    say(f"\n{held} of {report['attacks']} hostile actions were contained by the whole stack. Who stopped them:\n")
+    say()
+    say(f"{held} of {report['attacks']} hostile actions were contained by the whole stack. Who stopped them:")
+    say()
     for line in table([(by, str(count)) for by, count in report["stopped_by"].items()], ("STOPPED BY", "ATTACKS")):
         say(line)
 
@@ -132,17 +138,11 @@ async def _attack(config: Config, report: dict[str, Any]) -> dict[str, Any]:
     from runtime.attack import assault, corpus, single
 
     active = {layer["name"] for layer in report["layers"] if layer["active"]}
-    rows = [asdict(row) for row in await single.attack(active, _progress)]
+    rows = [asdict(row) for row in await single.attack(active, progress)]
     if report["missing"]:
         # The daemon would not start a worker here, so there is no stack to attack; the exit code says so already.
         return {"alone": rows, "attacks": 0, "stopped_by": {}, "escapes": []}
-    found = await assault.attack(config, corpus.storable(corpus.load()), _progress)
+    found = await assault.attack(config, corpus.storable(corpus.load()), progress)
     ended = Counter(found.ended.values()).most_common()
     stopped_by = {assault.STOPPED_BY.get(verdict, verdict): count for verdict, count in ended}
     return {"alone": rows, "attacks": found.attacks, "stopped_by": stopped_by, "escapes": found.escapes}
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{text}")
-        sys.stderr.flush()

@@ -11,7 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from runtime.commands.output import Exit, read_input, read_text, say
+from runtime.commands.output import Exit, read_input, read_text, say_json
 from runtime.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         response = client.resume(target, args.tenant, event, token, completed, **options)
     else:
         response = client.execute(target, args.tenant, event, **options)
-    say(json_format.MessageToJson(response.decision, indent=None if args.json else 2, ensure_ascii=False))
+    say_json(json_format.MessageToDict(response.decision), indent=None if args.json else 2)
     return Exit.OK
 
 

@@ -1,6 +1,7 @@
 """How commands speak: exit codes, messages, tables, reading what the user named.
 
-Knows terminals and files of the user. Must not know what a command does. Called by every command and by cli.py.
+Knows terminals and files of the user. Must not know what a command does. The one place where a command writes: text
+of tenants, callers and files never reaches a terminal raw.
 """
 
 import json
@@ -9,10 +10,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from runtime.config import Loaded, load
 from runtime.errors import ConfigError, Fault
+from runtime.printable import printable, printable_json
 
 _MAX_INPUT_BYTES: Final = 64 << 20
 
@@ -29,18 +31,40 @@ class Exit(IntEnum):
 
 
 def say(text: str = "") -> None:
-    """Print a result."""
-    sys.stdout.write(text + "\n")
+    """Print one line of a result: a line feed in it is escaped like every other control."""
+    _write(sys.stdout, printable(text))
 
 
 def complain(text: str) -> None:
-    """Print what is wrong, to standard error."""
-    sys.stderr.write(text + "\n")
+    """Print one line that says what is wrong, to standard error."""
+    _write(sys.stderr, printable(text))
 
 
 def say_json(value: Any, *, indent: int | None = None) -> None:
     """Print one JSON value: a line, or indented for a reader."""
-    say(json.dumps(value, indent=indent, ensure_ascii=False, separators=None if indent else (",", ":")))
+    # A terminal that is not UTF-8 gets ASCII, or what it cannot show would end the command.
+    ascii_only = not _is_utf8(sys.stdout)
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only, separators=None if indent else (",", ":"))
+    _write(sys.stdout, printable_json(text))
+
+
+def progress(text: str) -> None:
+    """Show on standard error what is being done, over what was shown before; nothing when it is no terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{printable(text)}")
+        sys.stderr.flush()
+
+
+def _write(stream: TextIO, line: str) -> None:
+    try:
+        stream.write(line + "\n")
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> Iterable[str]:

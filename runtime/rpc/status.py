@@ -13,6 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from runtime import errors
+from runtime.printable import printable
 
 DOMAIN: Final = "vestibule"
 
@@ -117,4 +118,5 @@ def explain(error: grpc.RpcError) -> str:
             lines += [f"  field {violation.field}: {violation.description}" for violation in bad.field_violations]
         elif detail.Unpack(retry):
             lines.append(f"  try again in {retry.retry_delay.ToNanoseconds() / 1e9:g} s")
-    return "\n".join(lines)
+    # Each is one line, whatever a daemon that is not ours might answer.
+    return "\n".join([printable(line) for line in lines])

@@ -46,9 +46,9 @@ def test_console_is_for_people() -> None:
 @pytest.mark.parametrize("text", ["a\nb", "\x1b[31mred", "\u202eevil", "\ud800", "a\0b", "x\u2028y", "tab\there"])
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_foreign_text_cannot_break_a_line(text: str, form: str) -> None:
-    """Clipped text holds nothing that ends a line, moves a cursor or turns the reading direction."""
+    """Text, clipped or not, holds nothing that ends a line, moves a cursor or turns the reading direction."""
     stream = io.StringIO()
-    build(LogConfig(format=form), stream).warning("action.rejected", error=clip(text))
+    build(LogConfig(format=form), stream).warning("action.rejected", error=clip(text), reason=text)
     output = stream.getvalue()
     assert output.count("\n") == 1
     assert all(character.isprintable() for character in output.rstrip("\n"))
