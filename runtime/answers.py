@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from vestibule.v1 import runtime_service_pb2
+from vestibule.v1 import decision_pb2 as pb
 
 from runtime import codec, flow_limits
 from runtime.core.aggregate import CACHE, aggregate
@@ -27,15 +27,31 @@ _FACTS_MAX: Final = 16
 _KEY_BYTES_MAX: Final = 4096
 _FACTS_CHARS_MAX: Final = 512
 
+Sealed = tuple[bytes, int]
+"""A continuation, and when it expires: milliseconds since the epoch."""
+
 
 class Answer:
     """A decision and its message, ready to be filled in. `cache`: what its executions wrote to the trigger's cache.
 
-    The message is an ExecutePostLoginResponse and a ContinuePostLoginResponse alike; a suspension's continuation is not
-    in it.
+    The message is an ExecutePostLoginResponse and a ContinuePostLoginResponse alike.
     """
 
-    __slots__ = ("_cpu", "_long", "_message", "_response", "_total", "_wall", "cache", "decision", "verdicts")
+    __slots__ = (
+        "_cpu",
+        "_fixed",
+        "_last",
+        "_long",
+        "_middle",
+        "_multifactor",
+        "_outcome",
+        "_reports",
+        "_total",
+        "_wall",
+        "cache",
+        "decision",
+        "verdicts",
+    )
 
     def __init__(self, decision: Decision) -> None:
         self.decision = decision
@@ -48,11 +64,23 @@ class Answer:
                 if command.op in CACHE and execution.verdict is Verdict.COMPLETED and not execution.earlier
             ]
         )
-        self._response = runtime_service_pb2.ExecutePostLoginResponse(decision=codec.encode(decision, "", 0, 0))
-        self._message = self._response.decision
-        self._total = self._message.wall_time
-        self._wall = [report.wall_time for report in self._message.executions]
-        self._cpu = [report.cpu_time for report in self._message.executions]
+        message = codec.encode(decision, "", 0, 0)
+        # What is the same for every login is serialized once. The rest is put between in the order of the field
+        # numbers, so that each field stands once: many readers take the last of two, where protobuf's own merge them.
+        self._outcome = pb.Decision(outcome=message.outcome).SerializeToString()
+        required = message.HasField("multifactor")
+        self._multifactor = message.multifactor.SerializeToString(deterministic=True) if required else b""
+        self._reports = pb.Decision(executions=message.executions)
+        self._last = pb.Decision(
+            wall_time=message.wall_time, suspension=message.suspension if message.HasField("suspension") else None
+        )
+        for name in ("outcome", "multifactor", "executions", "wall_time", "suspension"):
+            message.ClearField(name)
+        self._middle = message.SerializeToString(deterministic=True)
+        self._fixed = self._outcome + (_member(b"\x12", self._multifactor) if required else b"") + self._middle
+        self._total = self._last.wall_time
+        self._wall = [report.wall_time for report in self._reports.executions]
+        self._cpu = [report.cpu_time for report in self._reports.executions]
         self._long = False
 
     def fill(
@@ -63,39 +91,60 @@ class Answer:
         wall_us: int,
         step_wall_us: Sequence[int],
         step_cpu_us: Sequence[int],
+        *,
+        resolution: pb.Resolution | None = None,
+        sealed: Sealed | None = None,
     ) -> bytes:
-        """Return the serialized ExecutePostLoginResponse of one login.
+        """Return the serialized ExecutePostLoginResponse of one login, as protobuf would write it.
 
-        The ids come behind the rest, which protobuf merges: a message keeps every text that was ever set in it until it
-        is gone itself, and this one is filled in again for as long as the flow is served.
+        The ids are written by hand: a message keeps every text that was ever set in it until it is gone itself, and
+        these ones are filled in again for as long as the flow is served.
+
+        Args:
+            resolution: what the gateway does about the decision's second factor; of this login only.
+            sealed: the continuation of a suspension, which is never remembered.
         """
-        self._message.catalog_revision = catalog_revision
+        last, total = self._last, self._total
+        last.catalog_revision = catalog_revision
         longest_us = max((wall_us, *step_wall_us, *step_cpu_us))
         if longest_us < 1_000_000 and not self._long:
             # No whole second in it, and none left over from an earlier login.
-            self._total.nanos = wall_us * 1000
+            total.nanos = wall_us * 1000
             for duration, us in zip(self._wall, step_wall_us, strict=False):
                 duration.nanos = us * 1000
             for duration, us in zip(self._cpu, step_cpu_us, strict=False):
                 duration.nanos = us * 1000
         else:
             self._long = True
-            codec.set_duration(self._total, wall_us)
+            codec.set_duration(total, wall_us)
             for duration, us in zip((*self._wall, *self._cpu), (*step_wall_us, *step_cpu_us), strict=False):
                 codec.set_duration(duration, us)
-        data: bytes = self._response.SerializeToString()
-        return data + _ids(request_id, decision_id)
+        if sealed is not None:
+            last.suspension.continuation, expires_at_ms = sealed
+            last.suspension.expires_at.FromMilliseconds(expires_at_ms)
+        fixed = self._fixed
+        if resolution is not None and self.decision.multifactor is not None:
+            fixed = self._resolved(resolution)
+        reports, rest = self._reports.SerializeToString(), last.SerializeToString()
+        decision, request = decision_id.encode(), request_id.encode()
+        size = len(fixed) + len(reports) + len(decision) + len(rest) + 2
+        if 0x80 <= size < 0x4000 and 0 < len(decision) < 0x80 and 0 < len(request) < 0x80:
+            # The usual lengths, in one step.
+            return b"\x0a%c%c%b%b\x4a%c%b%b\x12%c%b" % (
+                size & 0x7F | 0x80, size >> 7, fixed, reports, len(decision), decision, rest, len(request), request,
+            )  # fmt: skip
+        message = b"".join((fixed, reports, _member(b"\x4a", decision) if decision else b"", rest))
+        return _member(b"\x0a", message) + (_member(b"\x12", request) if request else b"")
+
+    def _resolved(self, resolution: pb.Resolution) -> bytes:
+        """Write what is fixed with `resolution` (7) as the last field of `multifactor` (2)."""
+        multifactor = self._multifactor + _member(b"\x3a", resolution.SerializeToString())
+        return b"".join((self._outcome, _member(b"\x12", multifactor), self._middle))
 
 
-def _ids(request_id: str, decision_id: str) -> bytes:
-    """Write `request_id` (2) of a response, and `decision_id` (9) of its `decision` (1)."""
-    request, decision = request_id.encode(), decision_id.encode()
-    size = len(decision)
-    if size < 126 and len(request) < 128:
-        # The usual ids: each length is one byte.
-        return b"\x0a%c\x4a%c%b\x12%c%b" % (size + 2, size, decision, len(request), request)
-    decision = b"\x4a" + varint(len(decision)) + decision
-    return b"".join((b"\x0a", varint(len(decision)), decision, b"\x12", varint(len(request)), request))
+def _member(tag: bytes, data: bytes) -> bytes:
+    """Write a text or a message with its tag and length."""
+    return b"".join((tag, varint(len(data)), data))
 
 
 class _Entry:

@@ -28,7 +28,9 @@ from sandbox import wire
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runtime.answers import Answer
+    from vestibule.v1 import decision_pb2 as pb
+
+    from runtime.answers import Answer, Sealed
     from runtime.catalog.base import Catalog, Flow, Snapshot
     from runtime.config import Config
     from runtime.continuation.leg import Leg
@@ -262,18 +264,21 @@ class FlowRunner:
         now_ms = login.clock_ns // 1_000_000
         if answer.cache:
             self._cache.apply(login.tenant, answer.cache, now_ms)
-        wall_us = (time.monotonic_ns() - login.started_ns) // 1000
-        response = answer.fill(login.request_id, login.decision_id, login.revision, wall_us, wall, cpu)
+        found: pb.Resolution | None = None
         if login.gateway is not None:
             event = EventReader(login.event) if leg is None else leg.event
-            response += resolution(decision.multifactor, settings, event, login.gateway, now_ms)
+            found = resolution(decision.multifactor, settings, event, login.gateway, now_ms)
+        sealed: Sealed | None = None
+        if leg is not None and decision.suspension is not None:
+            sealed = leg.token, leg.expires_at_ms
+            self._metrics.suspended(decision.suspension.kind)
+        wall_us = (time.monotonic_ns() - login.started_ns) // 1000
+        response = answer.fill(
+            login.request_id, login.decision_id, login.revision, wall_us, wall, cpu, resolution=found, sealed=sealed
+        )
         verdicts, ours = answer.verdicts, wall
-        if leg is not None:
-            if decision.suspension is not None:
-                response += leg.suspended()
-                self._metrics.suspended(decision.suspension.kind)
-            if leg.before:
-                verdicts, ours = verdicts[len(leg.before) :], wall[len(leg.before) :]
+        if leg is not None and leg.before:
+            verdicts, ours = verdicts[len(leg.before) :], wall[len(leg.before) :]
         self._metrics.login_finished(decision.outcome, wall_us / 1e6, decision.degraded, waited_s, verdicts, ours)
         if self._login_log.wants(decision.degraded):
             line = login_line.values(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from vestibule.v1 import decision_pb2 as pb
-from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse, GatewayContext
+from vestibule.v1.runtime_service_pb2 import GatewayContext
 
 from runtime.core.model import FACTOR_NAMES, PROVIDERS
 from runtime.core.remembered import RememberedBrowser, RememberMode
@@ -41,11 +41,10 @@ _PROVIDERS: Final = {_number(pb.Provider, "PROVIDER_", name): name for name in P
 
 def resolution(
     multifactor: Multifactor | None, settings: Settings, event: EventReader, gateway: bytes, now_ms: int
-) -> bytes:
-    """Return bytes to append to a serialized ExecutePostLoginResponse; empty when no factor is required.
+) -> pb.Resolution | None:
+    """Return what the gateway does about a required factor; None when none is required.
 
-    Protobuf merges a message that appears twice, so the answer itself may be one that was remembered: a resolution
-    depends on the time and on this login, and must not be.
+    It depends on the time and on this login, so it is no part of an answer that is remembered.
 
     Args:
         multifactor: the decision's.
@@ -55,14 +54,13 @@ def resolution(
         now_ms: since the epoch.
     """
     if multifactor is None or multifactor.provider == "none":
-        return b""
+        return None
     answer = resolve(multifactor, settings, event, side(event, gateway, now_ms))
     if answer is None:
-        return b""
-    response = ExecutePostLoginResponse()
-    _write(response.decision.multifactor.resolution, answer)
-    data: bytes = response.SerializeToString()
-    return data
+        return None
+    message = pb.Resolution()
+    _write(message, answer)
+    return message
 
 
 def side(event: EventReader, gateway: bytes | None, now_ms: int) -> Gateway:

@@ -17,7 +17,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import json_format
-from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
 from vestibule.worker.v1 import worker_pb2
 
 from runtime import codec, log
@@ -178,8 +177,9 @@ class Runner:
         decision_id = hashlib.sha256(line.seed + line.event).hexdigest()[:32]
         message = codec.encode(decision, decision_id, 0, (time.monotonic_ns() - started_ns) // 1000)
         if line.gateway is not None:
-            more = resolution(decision.multifactor, whole.flow.settings, leg.event, line.gateway, now_ms)
-            message.MergeFrom(ExecutePostLoginResponse.FromString(more).decision)
+            found = resolution(decision.multifactor, whole.flow.settings, leg.event, line.gateway, now_ms)
+            if found is not None:
+                message.multifactor.resolution.CopyFrom(found)
         shown: dict[str, Any] = json_format.MessageToDict(message)
         return shown
 

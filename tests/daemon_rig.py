@@ -23,7 +23,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from prometheus_client.parser import text_string_to_metric_families
 from vestibule.v1 import decision_pb2, event_pb2, runtime_service_pb2
@@ -31,6 +31,7 @@ from vestibule.v1 import decision_pb2, event_pb2, runtime_service_pb2
 from runtime.catalog import sqlite
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.core.model import OnError, Policy, Settings
+from tests import strict_reader
 
 METHOD = "/vestibule.v1.ActionRuntimeService/ExecutePostLogin"
 CONTINUE = "/vestibule.v1.ActionRuntimeService/ContinuePostLogin"
@@ -66,8 +67,9 @@ def on_execute_post_login(event, api):
     while True:
         pass
 """
-ADA = event_pb2.PostLoginEvent(user=event_pb2.User(user_id="auth0|1", email="ada@example.com"))
-BOB = event_pb2.PostLoginEvent(user=event_pb2.User(user_id="auth0|2", email="bob@example.com"))
+CLIENT = event_pb2.Client(client_id="app")
+ADA = event_pb2.PostLoginEvent(client=CLIENT, user=event_pb2.User(user_id="auth0|1", email="ada@example.com"))
+BOB = event_pb2.PostLoginEvent(client=CLIENT, user=event_pb2.User(user_id="auth0|2", email="bob@example.com"))
 
 # What the daemon must never have to say in a test that does not provoke it.
 _OUR_FAULTS = frozenset({"task.failed", "library.complained", "login.lost", "http.failed", "daemon.drain_cut"})
@@ -140,6 +142,9 @@ class Refused(Exception):
     def __init__(self, error: grpc.RpcError) -> None:
         self.code: str = error.code().name
         self.message: str = error.details() or ""
+        for key, value in error.trailing_metadata() or ():
+            if key == "grpc-status-details-bin":
+                strict_reader.read(value, status_pb2.Status)
         status = rpc_status.from_call(error)
         self.details: dict[str, Any] = {}
         for packed in status.details if status is not None else ():
@@ -289,7 +294,9 @@ class Daemon:
     def send(self, data: bytes, timeout_s: float | None = PATIENCE_S) -> grpc.Future:
         """Begin a call with these very bytes."""
         assert self._channel is not None
-        method = self._channel.unary_unary(METHOD, None, runtime_service_pb2.ExecutePostLoginResponse.FromString)
+        method = self._channel.unary_unary(
+            METHOD, None, strict_reader.reader(runtime_service_pb2.ExecutePostLoginResponse)
+        )
         return method.future(data, timeout=timeout_s)
 
     def begin(
@@ -323,7 +330,9 @@ class Daemon:
         request = runtime_service_pb2.ContinuePostLoginRequest(
             tenant_id=name, event=event, continuation=continuation, completed=completed, gateway=gateway
         )
-        method = self._channel.unary_unary(CONTINUE, None, runtime_service_pb2.ContinuePostLoginResponse.FromString)
+        method = self._channel.unary_unary(
+            CONTINUE, None, strict_reader.reader(runtime_service_pb2.ContinuePostLoginResponse)
+        )
         return method.future(request.SerializeToString(), timeout=timeout_s)
 
     def resume(self, *args: Any, **kwargs: Any) -> decision_pb2.Decision:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from vestibule.continuation.v1.suspended_flow_pb2 import AwaitedStep, EarlierCommand, EarlierExecution, SuspendedFlow
-from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse
 
 from runtime import codec, flow_limits, loss
 from runtime.codec import FACTOR_TYPES
@@ -103,15 +102,6 @@ class Leg:
         if event.transaction.HasField("id"):
             state.transaction_id = event.transaction.id
         return token.seal(self.keys, state)
-
-    def suspended(self) -> bytes:
-        """Return bytes to append to the serialized answer of a login that this leg suspended."""
-        response = ContinuePostLoginResponse()
-        suspension = response.decision.suspension
-        suspension.continuation = self.token
-        suspension.expires_at.FromMilliseconds(self.expires_at_ms)
-        data: bytes = response.SerializeToString()
-        return data
 
 
 def _earlier(executions: Sequence[Execution]) -> list[EarlierExecution]:

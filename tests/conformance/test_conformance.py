@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from google.protobuf.message import Message
 from vestibule.v1 import decision_pb2 as pb
-from vestibule.v1.runtime_service_pb2 import GatewayContext
+from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse, ExecutePostLoginResponse, GatewayContext
 
 from runtime import codec, event_json, local
 from runtime.catalog import sqlite
@@ -26,6 +27,7 @@ from runtime.core.model import Command, EventFacts, Execution, OnError, Settings
 from runtime.line import Line
 from runtime.rpc import client
 from sandbox import surface
+from tests import strict_reader
 from tests.conformance import case_files, decisions
 from tests.daemon_rig import PATIENCE_S, Daemon, served
 from tests.suspension_rig import keys_file
@@ -130,6 +132,20 @@ def test_sandbox(case: case_files.Case, sandboxed: dict[str, list[pb.Decision]])
 
 
 ISOLATIONS = ("tenant", "login")
+
+
+class Strictly:
+    """Stands for the message class by which the client reads an answer."""
+
+    def __init__(self, kind: type[Message]) -> None:
+        self.FromString = strict_reader.reader(kind)
+
+
+@pytest.fixture(autouse=True)
+def every_answer_is_read_strictly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers of every kind pass here: in each of them, at any depth, a field stands once."""
+    for kind in (ExecutePostLoginResponse, ContinuePostLoginResponse):
+        monkeypatch.setattr(client, kind.DESCRIPTOR.name, Strictly(kind))
 
 
 @pytest.fixture(scope="module")

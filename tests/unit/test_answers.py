@@ -11,6 +11,7 @@ from vestibule.v1 import decision_pb2, event_pb2, runtime_service_pb2
 from runtime.answers import Answers
 from runtime.bench.usage import resident_bytes
 from runtime.core.model import Command, Execution, ExecutionError, OnError, Policy, Settings, Verdict
+from tests import strict_reader
 
 VERIFIED = event_pb2.PostLoginEvent(user=event_pb2.User(email_verified=True)).SerializeToString()
 UNVERIFIED = event_pb2.PostLoginEvent(user=event_pb2.User(email_verified=False)).SerializeToString()
@@ -101,7 +102,7 @@ def test_an_answer_is_filled_in_for_each_login() -> None:
 
 
 def read(data: bytes) -> runtime_service_pb2.ExecutePostLoginResponse:
-    return runtime_service_pb2.ExecutePostLoginResponse.FromString(data)
+    return strict_reader.read(data, runtime_service_pb2.ExecutePostLoginResponse)
 
 
 def factors(answer: Any) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from vestibule.continuation.v1.suspended_flow_pb2 import AwaitedStep, EarlierCommand, EarlierExecution, SuspendedFlow
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1 import event_pb2
-from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
 
 from runtime import codec
 from runtime.catalog.base import Binding, Flow
@@ -131,17 +130,6 @@ class TestSuspend:
         assert part.judge(done) is None
         assert done[1].verdict is Verdict.EXHAUSTED
         assert part.token == b""
-
-    def test_what_the_gateway_is_told_is_merged(self) -> None:
-        """The continuation and its expiry reach the answer as bytes to append."""
-        part = begin()
-        part.judge([execution(0, OTP)])
-        answer = ExecutePostLoginResponse(request_id="r")
-        answer.decision.suspension.action = "one"
-        merged = ExecutePostLoginResponse.FromString(answer.SerializeToString() + part.suspended())
-        assert merged.decision.suspension.action == "one"
-        assert merged.decision.suspension.continuation == part.token
-        assert merged.decision.suspension.expires_at.ToMilliseconds() == NOW_MS + 900_000
 
 
 class TestResume:

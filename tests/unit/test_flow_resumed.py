@@ -26,6 +26,7 @@ from runtime.flow import FlowRunner
 from runtime.metrics import Metrics
 from runtime.workers.pool import Pool
 from sandbox import journal
+from tests import strict_reader
 from tests.fakes import FakeSpawned, FakeZygote
 
 NAMES = ("one", "two", "three")
@@ -142,7 +143,7 @@ class Rig:
 
 
 def read(data: bytes) -> pb.Decision:
-    return ContinuePostLoginResponse.FromString(data).decision
+    return strict_reader.read(data, ContinuePostLoginResponse).decision
 
 
 def verdicts(decision: pb.Decision) -> list[tuple[str, str, bool]]:

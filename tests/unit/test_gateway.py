@@ -13,6 +13,7 @@ from runtime.answers import Answers
 from runtime.codec import EventReader
 from runtime.core.model import Command, Execution, Multifactor, OnError, Settings, Verdict
 from runtime.core.resolution import Failure
+from tests import strict_reader
 
 NOW_MS = 1_800_000_000_000
 TENANT = Settings(factors=("otp", "sms"))
@@ -35,10 +36,10 @@ MEMORY = GatewayContext(
 def resolved(
     context: GatewayContext, event: PostLoginEvent = BROWSER, multifactor: Multifactor = REQUIRED
 ) -> pb.Resolution:
-    data = gateway.resolution(
+    found = gateway.resolution(
         multifactor, TENANT, EventReader(event.SerializeToString()), context.SerializeToString(), NOW_MS
     )
-    return ExecutePostLoginResponse.FromString(data).decision.multifactor.resolution
+    return found or pb.Resolution()
 
 
 def on(protocol: str) -> PostLoginEvent:
@@ -49,9 +50,9 @@ def on(protocol: str) -> PostLoginEvent:
 
 
 @pytest.mark.parametrize("multifactor", [None, Multifactor("none")])
-def test_nothing_required_is_nothing_appended(multifactor: Multifactor | None) -> None:
+def test_nothing_required_is_no_resolution(multifactor: Multifactor | None) -> None:
     """An answer without a required factor stays as it is."""
-    assert gateway.resolution(multifactor, TENANT, EventReader(b""), b"", NOW_MS) == b""
+    assert gateway.resolution(multifactor, TENANT, EventReader(b""), b"", NOW_MS) is None
 
 
 def test_a_prompt() -> None:
@@ -123,7 +124,7 @@ def test_every_failure_of_a_requirement_is_in_the_contract() -> None:
 
 
 def test_a_remembered_answer_gets_each_login_its_own_resolution() -> None:
-    """Appending merges into the decision, and leaves nothing behind in the answer that is used again."""
+    """It stands inside the second factor, once, and leaves nothing behind in the answer that is used again."""
     answers = Answers(TENANT)
     enable = Command("multifactor.enable", {"provider": "any", "allow_remember_browser": True})
     execution = Execution("a", "0" * 64, OnError.REQUIRE_MFA, Verdict.COMPLETED, (enable,))
@@ -131,11 +132,12 @@ def test_a_remembered_answer_gets_each_login_its_own_resolution() -> None:
     kinds = []
     for context in (MEMORY, GatewayContext(), None):
         answer = answers.decide(b"steps", 1, [execution], event)
-        data = answer.fill("r", "d", 1, 5, (1,), (1,))
+        found = None
         if context is not None:
             required = answer.decision.multifactor
-            data += gateway.resolution(required, TENANT, EventReader(event), context.SerializeToString(), NOW_MS)
-        decision = ExecutePostLoginResponse.FromString(data).decision
+            found = gateway.resolution(required, TENANT, EventReader(event), context.SerializeToString(), NOW_MS)
+        data = answer.fill("r", "d", 1, 5, (1,), (1,), resolution=found)
+        decision = strict_reader.read(data, ExecutePostLoginResponse).decision
         assert list(decision.multifactor.factors) == [pb.FACTOR_OTP, pb.FACTOR_SMS]
         assert decision.decision_id == "d"
         kinds.append(decision.multifactor.resolution.kind)
