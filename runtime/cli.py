@@ -14,7 +14,7 @@ from importlib import metadata
 from typing import NoReturn
 
 from runtime import errors
-from runtime.commands.output import Exit, complain, plural
+from runtime.commands.output import Exit, Unwritable, complain, flush, plural
 
 COMMANDS = ("serve", "apply", "execute", "check", "run", "doctor", "check_config", "bench", "demo")
 
@@ -63,6 +63,37 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    _open_missing_streams()
+    try:
+        return _run(argv)
+    finally:
+        _give_up_output()
+
+
+def _open_missing_streams() -> None:
+    """Give a process that was started without standard streams empty ones, before a store takes their numbers."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is this one.
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the life of the process
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the life of the process
+
+
+def _give_up_output() -> None:
+    """Drop what cannot be written: at its end the interpreter would try again, fail, and exit with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _run(argv: Sequence[str] | None) -> int:
     debug = False
     try:
         args = build_parser().parse_args(argv)
@@ -71,15 +102,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             build_parser().print_help(sys.stderr)
             return Exit.USAGE
         code: int = args.run(args)
-        sys.stdout.flush()
+        flush()
     except SystemExit as exit_:  # argparse: help, version, usage
         return exit_.code if isinstance(exit_.code, int) else Exit.UNEXPECTED
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has enough. Nothing more may be written, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output has enough.
         return Exit.OK
+    except Unwritable as error:
+        complain(f"vestibule: the result cannot be written: {error}")
+        return Exit.UNEXPECTED
     except errors.VestibuleError as error:
         if debug:
             _trace()

@@ -27,7 +27,8 @@ from runtime.continuation import keys
 from runtime.continuation.suspensions import Suspensions
 from runtime.flow import FlowRunner
 from runtime.http import OperatorsPort
-from runtime.log import Log, LoginLog, build, clip, forward_libraries, where
+from runtime.log import Log, Logger, LoginLog, build, clip, forward_libraries, where
+from runtime.log_writer import LogWriter
 from runtime.metrics import Metrics
 from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes
@@ -38,6 +39,8 @@ _STUCK_S: Final = 10.0
 # More would only make the kernel's table larger. A worker takes three descriptors.
 _MAX_FILES: Final = 1 << 20
 _FILES_PER_WORKER: Final = 3
+# What the log may take of an exit that must not wait.
+_LAST_LINES_S: Final = 0.2
 
 OnStarted = Callable[[str, str], Awaitable[bool]]
 """Called with the gRPC and the HTTP address once the daemon serves; it stops when the answer is False."""
@@ -46,14 +49,19 @@ OnStarted = Callable[[str, str], Awaitable[bool]]
 class Daemon:
     """One daemon in one event loop. Construct it inside the loop."""
 
-    def __init__(self, config: Config, version: str, log: Log, on_started: OnStarted | None = None) -> None:
+    def __init__(
+        self, config: Config, version: str, log: Logger, out: LogWriter, on_started: OnStarted | None = None
+    ) -> None:
         self._config = config
         self._version = version
         self._log = log
+        self._out = out
+        self._lines_lost = 0
         self._stop = asyncio.Event()
         self._beat_s = time.monotonic()
         self._not_ready: tuple[str, ...] = ("starting",)
         self._metrics = Metrics(version)
+        self._metrics.watch_log(lambda: out.lost)
         path = config.store.removeprefix("sqlite:")
         self._catalog = SqliteCatalog(path, on_change=lambda event, fields: self._catalog_changed(event, fields))
         self._pool = Pool(config, zygotes(config), self._metrics, log)
@@ -155,7 +163,8 @@ class Daemon:
 
     def _signalled(self, number: int) -> None:
         if self._stop.is_set():
-            # The second one: whoever sends it does not want to wait. Workers die with us.
+            # The second one: its sender does not want to wait. Workers die with us.
+            self._out.close(_LAST_LINES_S)
             os._exit(128 + number)
         self._stop.set()
 
@@ -166,7 +175,16 @@ class Daemon:
             self._see_catalog()
             if self._server is not None:
                 self._server.give_up_lost()
+            self._log.report_suppressed()
+            self._see_lost_lines()
             await asyncio.sleep(_BEAT_S)
+
+    def _see_lost_lines(self) -> None:
+        """Say how many lines were lost, once there is room for a line again."""
+        lost = self._out.lost
+        if lost > self._lines_lost and self._out.has_room:
+            self._log.warning("log.lines_dropped", lines=lost - self._lines_lost)
+            self._lines_lost = lost
 
     def _see_catalog(self) -> None:
         self._metrics.catalog_seen(
@@ -209,18 +227,21 @@ class _Server(Protocol):
 
 
 def serve(config: Config, version: str, *, stream: TextIO | None = None, on_started: OnStarted | None = None) -> None:
-    """Run a daemon until it is told to stop. `stream` takes the log, standard error otherwise."""
-    log = build(config.log, stream)
+    """Run a daemon until a signal stops it. `stream` takes the log, standard error otherwise."""
+    out = LogWriter.to(stream if stream is not None else sys.stderr)
+    log = build(config.log, out)
     undo = forward_libraries(log)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(config, version, log, on_started))
+            runner.run(_run(config, version, log, out, on_started))
     finally:
         undo()
+        log.report_suppressed(everything=True)
+        out.close()
 
 
-async def _run(config: Config, version: str, log: Log, on_started: OnStarted | None) -> None:
-    await Daemon(config, version, log, on_started).run()
+async def _run(config: Config, version: str, log: Logger, out: LogWriter, on_started: OnStarted | None) -> None:
+    await Daemon(config, version, log, out, on_started).run()
 
 
 def _keyring(config: Config) -> keys.Keyring:

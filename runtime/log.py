@@ -1,24 +1,31 @@
 """All logging: how a line is rendered, which lines are sampled, how foreign text is made harmless.
 
-Knows: structlog, the log configuration. Must not know: what the events mean. Called by: the daemon builds one log and
-passes it on; nobody configures logging globally. An event is a literal `noun.past_verb`, its values are keys; never
-event content, source or secrets, and text of a tenant only through `clip`.
+Knows: structlog, the log configuration. Must not know: what the events mean, or how a line reaches its reader. Nothing
+is configured globally. An event is a literal `noun.past_verb`, its values are keys; never event content, source or
+secrets, and text of a tenant only through `clip`.
 """
 
 import logging
 import random
-import sys
+import re
 import traceback
 from collections.abc import Callable
-from typing import Any, Final, Protocol, TextIO, cast
+from typing import Any, Final, Protocol
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from runtime.config import LogConfig
 from runtime.printable import printable
+from runtime.throttle import Throttle
 
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+# Errors of one event and cause that are written in a minute; the others are counted. A client that found a way to cause
+# an error fills no disk with it, and hides no other error either.
+_ERRORS_A_MINUTE: Final = 20
+_CAUSES: Final = 200
+_NAME: Final = re.compile(r"[A-Za-z_][\w.]{0,60}")
+_COMPLAINT: Final = "library.complained"
 
 
 class Log(Protocol):
@@ -47,9 +54,78 @@ def clip(text: str, limit: int = 200) -> str:
     return printable(text)
 
 
-def build(config: LogConfig, stream: TextIO | None = None) -> Log:
-    """Return a log on `stream` (standard error). No global state is touched."""
-    out = stream if stream is not None else sys.stderr
+class Output(Protocol):
+    """Where lines go. Neither call waits or raises."""
+
+    def write(self, text: str, /) -> Any:
+        """Take one line with its end."""
+
+    def isatty(self) -> bool:
+        """Is it a terminal?"""
+
+
+class _Gate:
+    """What decides whether a line is written at all: one for a logger and all that it binds."""
+
+    __slots__ = ("errors", "level")
+
+    def __init__(self, level: str) -> None:
+        self.level = _LEVELS[level]
+        self.errors: Throttle[tuple[str, str]] = Throttle(_ERRORS_A_MINUTE, _CAUSES)
+
+
+class Logger:
+    """The log of a process. Its level can change at any time; equal errors beyond some a minute are only counted."""
+
+    __slots__ = ("_bound", "_gate")
+
+    def __init__(self, bound: Any, gate: _Gate) -> None:
+        self._bound = bound
+        self._gate = gate
+
+    def debug(self, event: str, **values: Any) -> None:
+        """See Log."""
+        if self._gate.level <= 10:
+            self._bound.debug(event, **values)
+
+    def info(self, event: str, **values: Any) -> None:
+        """See Log."""
+        if self._gate.level <= 20:
+            self._bound.info(event, **values)
+
+    def warning(self, event: str, **values: Any) -> None:
+        """See Log."""
+        if self._gate.level <= 30 and (event != _COMPLAINT or self._passes(event, values)):
+            self._bound.warning(event, **values)
+
+    def error(self, event: str, **values: Any) -> None:
+        """See Log."""
+        if self._passes(event, values):
+            self._bound.error(event, **values)
+
+    def bind(self, **values: Any) -> "Logger":
+        """See Log."""
+        return Logger(self._bound.bind(**values), self._gate)
+
+    def set_level(self, level: str) -> None:
+        """Write lines of this level and above from now on, here and in every log that was bound from this one."""
+        self._gate.level = _LEVELS[level]
+
+    def report_suppressed(self, *, everything: bool = False) -> None:
+        """Write what was counted instead of written, a line for each cause and minute. Call it about every second."""
+        for cause, count in self._gate.errors.due(everything=everything):
+            event, error = cause or ("others", "")
+            self._bound.error("log.suppressed", of=event, error=error, lines=count)
+
+    def _passes(self, event: str, values: dict[str, Any]) -> bool:
+        # A name only: a text may be another one each time.
+        names = (values.get("reason"), values.get("error"), values.get("logger"))
+        cause = next((name for name in names if isinstance(name, str) and _NAME.fullmatch(name)), "")
+        return self._gate.errors.passes((event, cause))
+
+
+def build(config: LogConfig, out: Output) -> Logger:
+    """Return a log whose lines go to `out`. No global state is touched."""
     console = config.format == "console" or (config.format == "auto" and out.isatty())
     processors: list[Processor] = [
         structlog.processors.add_log_level,
@@ -60,16 +136,15 @@ def build(config: LogConfig, stream: TextIO | None = None) -> Log:
         processors.append(structlog.dev.ConsoleRenderer(colors=out.isatty(), timestamp_key="time", pad_event_to=20))
     else:
         processors += [_event_first, structlog.processors.JSONRenderer(ensure_ascii=True)]
-    return cast(
-        "Log",
-        structlog.wrap_logger(
-            _Writer(out),
-            processors=processors,
-            wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[config.level]),
-            context_class=dict,
-            cache_logger_on_first_use=True,
-        ),
+    bound = structlog.wrap_logger(
+        _Lines(out),
+        processors=processors,
+        # The gate is ours, for it can be moved.
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS["debug"]),
+        context_class=dict,
+        cache_logger_on_first_use=True,
     )
+    return Logger(bound, _Gate(config.level))
 
 
 def _harmless(_logger: WrappedLogger, _method: str, values: EventDict) -> EventDict:
@@ -82,21 +157,16 @@ def _event_first(_logger: WrappedLogger, _method: str, values: EventDict) -> Eve
     return {"time": values.pop("time"), "level": values.pop("level"), "event": values.pop("event"), **values}
 
 
-class _Writer:
-    """Writes whole lines. A stream that is gone or full takes no login with it: the line is lost, and counted."""
+class _Lines:
+    """Ends each message, and hands it on."""
 
-    __slots__ = ("_stream", "lost")
+    __slots__ = ("_out",)
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self.lost = 0
+    def __init__(self, out: Output) -> None:
+        self._out = out
 
     def msg(self, message: str) -> None:
-        try:
-            self._stream.write(message + "\n")
-            self._stream.flush()
-        except (OSError, ValueError):
-            self.lost += 1
+        self._out.write(message + "\n")
 
     debug = info = warning = error = critical = exception = fatal = msg
 
@@ -155,7 +225,7 @@ class _Forwarder(logging.Handler):
             say = self._log.debug
         else:
             say = self._log.error if record.levelno >= logging.ERROR else self._log.warning
-        say("library.complained", **values)
+        say(_COMPLAINT, **values)
 
 
 def forward_libraries(log: Log) -> Callable[[], None]:

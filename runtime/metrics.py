@@ -130,6 +130,7 @@ class Metrics:
         self._zygote_starts = 0
         self._degraded = 0
         self._workers: Callable[[], Mapping[str, int]] = dict
+        self._log_lines_lost: Callable[[], int] = int
         self._layers: dict[str, bool] = {}
         self._catalog_revision = 0
         self._catalog_success_s = 0.0
@@ -206,6 +207,10 @@ class Metrics:
     def watch_workers(self, census: Callable[[], Mapping[str, int]]) -> None:
         """Read worker counts by WorkerState from `census` at each scrape. It is called from the HTTP thread."""
         self._workers = census
+
+    def watch_log(self, lost: Callable[[], int]) -> None:
+        """Read at each scrape how many log lines were lost. It is called from the HTTP thread."""
+        self._log_lines_lost = lost
 
     def layers_active(self, layers: Mapping[str, bool]) -> None:
         """Note which layers hold a worker on this host."""
@@ -378,6 +383,11 @@ class _Exporter(Collector):
             "vestibule_catalog_healthy",
             "1 if the store can be read; 0: the last good catalog keeps deciding.",
             float(m._catalog_healthy),
+        )
+        yield CounterMetricFamily(
+            "vestibule_log_lines_dropped",
+            "Log lines lost because their reader was too slow, or because they could not be written.",
+            m._log_lines_lost(),
         )
         info = GaugeMetricFamily("vestibule_build_info", "1, labelled with the version that runs.", labels=("version",))
         info.add_metric((m._version,), 1)

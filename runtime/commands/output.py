@@ -4,10 +4,11 @@ Knows terminals and files of the user. Must not know what a command does. The on
 of tenants, callers and files never reaches a terminal raw.
 """
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -30,14 +31,25 @@ class Exit(IntEnum):
     UNREACHABLE = 5
 
 
+class Unwritable(Exception):
+    """Standard output takes no more, and not because its reader has left."""
+
+
 def say(text: str = "") -> None:
-    """Print one line of a result: a line feed in it is escaped like every other control."""
+    """Print one line of a result: a line feed in it is escaped like every other control. Raises: Unwritable."""
     _write(sys.stdout, printable(text))
 
 
+def flush() -> None:
+    """Hand on what was printed. Raises: Unwritable."""
+    with _writing():
+        sys.stdout.flush()
+
+
 def complain(text: str) -> None:
-    """Print one line that says what is wrong, to standard error."""
-    _write(sys.stderr, printable(text))
+    """Print one line that says what is wrong, to standard error. Where that fails, the exit code alone tells it."""
+    with contextlib.suppress(Unwritable, BrokenPipeError):
+        _write(sys.stderr, printable(text))
 
 
 def say_json(value: Any, *, indent: int | None = None) -> None:
@@ -56,11 +68,22 @@ def progress(text: str) -> None:
 
 
 def _write(stream: TextIO, line: str) -> None:
+    with _writing():
+        try:
+            stream.write(line + "\n")
+        except UnicodeEncodeError:
+            encoding = stream.encoding or "ascii"
+            stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
     try:
-        stream.write(line + "\n")
-    except UnicodeEncodeError:
-        encoding = stream.encoding or "ascii"
-        stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unwritable((error.strerror or str(error)).lower()) from None
 
 
 def _is_utf8(stream: TextIO) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import time
 from dataclasses import replace
 from types import MappingProxyType
@@ -72,7 +73,7 @@ class Stack:
             sandbox=replace(base.sandbox, isolation=isolation),
             pool=replace(base.pool, blank_workers=2, queue_wait_ms=5000),
         )
-        logger = log.build(LogConfig(level="error", format="json"))
+        logger = log.build(LogConfig(level="error", format="json"), io.StringIO())
         self.pool = Pool(config, zygotes(config), Metrics(""), logger)
         self.runner = FlowRunner(Catalog(*sources), self.pool, Metrics(""), config, logger, log.LoginLog(logger, 0.0))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
 import time
 from dataclasses import replace
@@ -79,7 +80,7 @@ class Rig:
             sandbox=replace(config.sandbox, action_timeout_ms=60, flow_timeout_ms=200, kill_grace_ms=10),
             pool=replace(config.pool, blank_workers=0),
         )
-        logger = log.build(LogConfig(level="error"))
+        logger = log.build(LogConfig(level="error"), io.StringIO())
         self.catalog = Catalog(on_error)
         self.zygote = FakeZygote()
         self.pool = Pool(config, self.zygote.make, Metrics(""), logger)  # type: ignore[arg-type]  # a stand-in for a zygote

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -86,7 +87,7 @@ class Rig:
             sandbox=replace(config.sandbox, action_timeout_ms=500, flow_timeout_ms=2000),
             pool=replace(config.pool, blank_workers=0),
         )
-        logger = log.build(LogConfig(level="error"))
+        logger = log.build(LogConfig(level="error"), io.StringIO())
         self.catalog = Catalog()
         self.store = Deployed()
         self.zygote = FakeZygote()

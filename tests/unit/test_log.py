@@ -89,18 +89,43 @@ def test_a_degraded_login_is_a_warning() -> None:
     ]
 
 
-def test_a_stream_that_is_gone_takes_nothing_with_it() -> None:
-    """Logging to a closed or full stream loses the line, not the login."""
+def test_a_level_can_change_while_the_log_is_used() -> None:
+    """Another level is in effect at once, in what was bound before as well."""
+    stream = io.StringIO()
+    log = build(LogConfig(level="error"), stream)
+    bound = log.bind(pid=7)
+    bound.info("worker.spawned")
+    log.set_level("debug")
+    bound.debug("worker.ready")
+    log.set_level("warning")
+    bound.info("worker.exited")
+    assert [(line["event"], line["pid"]) for line in written(stream)] == [("worker.ready", 7)]
 
-    class Full(io.StringIO):
-        def write(self, _: str, /) -> int:
-            raise OSError(28, "No space left on device")
 
-    build(LogConfig(), Full()).error("daemon.failed")
-    closed = io.StringIO()
-    log = build(LogConfig(), closed)
-    closed.close()
-    log.error("daemon.failed")
+def test_equal_errors_are_counted_beyond_some_a_minute() -> None:
+    """A thousand errors of one cause are twenty lines and a count; another cause has its own lines."""
+    stream = io.StringIO()
+    log = build(LogConfig(), stream)
+    for at in range(1000):
+        log.error("login.failed", reason="WORKER_UNAVAILABLE", error=f"worker {at} is gone")
+    log.error("login.failed", error="KeyError")
+    log.report_suppressed()
+    lines = written(stream)
+    assert [line.get("reason") for line in lines] == ["WORKER_UNAVAILABLE"] * 20 + [None]
+    log.report_suppressed(everything=True)
+    last = written(stream)[21:]
+    assert [(line["event"], line["of"], line["error"], line["lines"]) for line in last] == [
+        ("log.suppressed", "login.failed", "WORKER_UNAVAILABLE", 980)
+    ]
+
+
+def test_decided_logins_are_never_suppressed() -> None:
+    """The limit is for errors: each degraded login has its warning."""
+    stream = io.StringIO()
+    log = LoginLog(build(LogConfig(), stream), 1.0)
+    for _ in range(100):
+        log.write(degraded=True, tenant="b")
+    assert len(written(stream)) == 100
 
 
 def test_where_quotes_no_value() -> None:
@@ -129,6 +154,19 @@ def test_what_any_client_can_make_a_library_say_is_no_error() -> None:
             undo()
     assert quiet.getvalue() == ""
     assert [line["event"] for line in written(talkative)] == ["library.complained"]
+
+
+def test_no_client_makes_a_library_fill_the_log() -> None:
+    """Whatever else a client finds that a library complains about, it is some lines a minute."""
+    stream = io.StringIO()
+    undo = forward_libraries(build(LogConfig(), stream))
+    try:
+        for _ in range(100):
+            logging.getLogger("grpc._cython.cygrpc").warning("a client did this")
+            logging.getLogger("asyncio").error("a client did that")
+    finally:
+        undo()
+    assert len(written(stream)) == 40
 
 
 def test_libraries_are_heard() -> None:

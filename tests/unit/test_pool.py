@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import time
 from dataclasses import replace
@@ -34,7 +35,7 @@ def config(**pool: Any) -> Config:
 
 async def start(settings: Config, zygote: FakeZygote | None = None) -> Harness:
     zygote = zygote or FakeZygote()
-    logger = log.build(LogConfig(level="error"))
+    logger = log.build(LogConfig(level="error"), io.StringIO())
     pool = Pool(settings, zygote.make, Metrics(""), logger)  # type: ignore[arg-type]  # a stand-in for a zygote
     await pool.start()
     await settle()
