@@ -84,7 +84,8 @@ class Cage:
             try:
                 kernel.unshare(flag)
             except OSError as error:
-                self._found[name] = (False, f"the host refuses it: {error.strerror}")
+                # What was refused to root says more than what is refused to whom it has become since.
+                self._found.setdefault(name, (False, f"the host refuses it: {error.strerror}"))
                 continue
             self._found[name] = (True, detail)
             if name == MOUNT:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 Layers = tuple[str, ...]
-"""Layers that hold together; the last one is what the others are needed for."""
+"""Layers that hold together; the last one is what the others are needed for. Root does not need a user namespace."""
 
 FILTER: Final[Layers] = ("no_new_privs", "seccomp")
 LANDLOCK: Final[Layers] = ("no_new_privs", "landlock")

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -28,6 +28,7 @@ from runtime.workers.launch import import_path
 LANGUAGE: Final = "language"
 TIME_LIMIT: Final = "time limit"
 PARENT_DEATH: Final = "parent_death"
+_WAY: Final = "namespaces.user"
 _KINDS: Final = ("net", "ipc", "uts", "cgroup", "user", "pid")
 # How long to look whether what should live on does so.
 _LOOK_S: Final = 0.2
@@ -77,9 +78,22 @@ async def held_by(layers: Iterable[str]) -> AsyncIterator[Cells]:
         yield made
 
 
+def means(layers: Sequence[str]) -> frozenset[str]:
+    """Return those of the layers that may be missing: a user namespace, where it is only the way to another one.
+
+    Root needs none, and a host may forbid it to root too: in a chroot, for example.
+    """
+    return frozenset({_WAY}) - {layers[-1]}
+
+
+def stand(layers: Layers, active: Collection[str]) -> bool:
+    """Can these layers hold on a host that has the active ones?"""
+    return set(layers) - means(layers) <= set(active)
+
+
 def lacks(cell: Cell, layers: Layers, goal: Goal | None = None) -> bool:
     """Does this host not have one of the layers, or too old a Landlock for a goal?"""
-    if not all(name in cell.layers and cell.layers[name].active for name in layers):
+    if not stand(layers, {name for name, layer in cell.layers.items() if layer.active}):
         return True
     if goal is None or layers != LANDLOCK:
         return False
@@ -127,7 +141,7 @@ async def attack(active: Collection[str], progress: Callable[[str], None]) -> li
             progress("controls, without any layer")
             control = {goal.name: reached(goal, await _tried(free, goal, host)) for goal in goals}
         for layers in dict.fromkeys(layers for goal in goals for layers in goal.alone):
-            if not set(layers) <= set(active):
+            if not stand(layers, active):
                 continue
             progress(f"{layers[-1]} by itself")
             rows += await _layer(layers, [goal for goal in goals if layers in goal.alone], host, control)

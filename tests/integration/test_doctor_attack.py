@@ -54,7 +54,7 @@ def test_everything_holds_on_this_host() -> None:
     assert found["attacks"] == sum(found["stopped_by"].values()) == len(corpus.storable(corpus.load())) >= 740
     active = {layer["name"] for layer in found["layers"] if layer["active"]}
     tried = [goal for goal in goals.GOALS if not goal.as_root or os.geteuid() == 0]
-    wanted = {alone for goal in tried for alone in goal.alone if set(alone) <= active}
+    wanted = {alone for goal in tried for alone in goal.alone if single.stand(alone, active)}
     attacked = {row["layer"] for row in found["alone"]}
     assert attacked == {alone[-1] for alone in wanted} | {single.LANGUAGE, single.TIME_LIMIT, single.PARENT_DEATH}
     # Of the uid there is nothing to take from whoever has none to spare.
@@ -112,6 +112,14 @@ async def test_a_crash_is_no_refusal() -> None:
     goal = goals.Goal("crash", "os.kill(os.getpid(), signal.SIGSEGV)", (("parent_death",),))
     (row,) = await single._layer(("parent_death",), [goal], {}, {"crash": True})
     assert (row.held, row.detail) == (False, "killed by SIGSEGV")
+
+
+def test_a_user_namespace_that_is_only_a_way_may_be_missing() -> None:
+    """Root makes the other namespaces without one, as in a chroot: they are attacked; without its own layer none is."""
+    assert single.stand(goals.NET, {"namespaces.net"})
+    assert not single.stand(goals.NET, {"namespaces.user"})
+    assert not single.stand(("namespaces.user",), {"namespaces.net"})
+    assert not single.stand(goals.FILTER, {"seccomp"})
 
 
 def test_attacks_are_told_apart() -> None:

@@ -19,7 +19,7 @@ from tests.daemon_rig import (
     tenant,
     until,
 )
-from tests.security.cells import require
+from tests.host import require
 
 ROOT = Path("/sys/fs/cgroup")
 QUEUE_WAIT_MS = 1000
@@ -51,7 +51,7 @@ class Group:
         except OSError as error:
             with contextlib.suppress(OSError):
                 self.path.rmdir()
-            require(False, f"a control group cannot be made here: {error}")
+            require(False, f"control groups: none can be made here: {error}")
         self._parent = parent
 
     def take(self, pid: int) -> None:

@@ -29,7 +29,7 @@ from tests.daemon_rig import (
     until,
 )
 from tests.faulty_daemon import launcher
-from tests.security.cells import require
+from tests.host import require
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_the_outer_process_of_a_zygote_that_dies(daemon: Daemon, number: signal.
     login = daemon.begin("slow")
     daemon.running_worker()
     zygote, workers = daemon.tree()
-    require(zygote.parent != daemon.process.pid, "the zygote has no namespace of its own here")
+    require(zygote.parent != daemon.process.pid, "namespaces.pid: the zygote has none of its own here")
     os.kill(zygote.parent, number)
     decision = result(login)
     assert (decision.outcome, decision.degraded) == (MFA, False)

@@ -16,7 +16,7 @@ from runtime import daemon
 from runtime.config import Config
 from tests import run_as
 from tests.daemon_rig import clean_environment
-from tests.security.cells import require
+from tests.host import require
 
 NOBODY = 65534
 WHO = {"as started": os.geteuid(), "ordinary user": NOBODY if os.geteuid() == 0 else os.geteuid()}
@@ -46,7 +46,7 @@ def run(
         env=clean_environment(),
         check=False,
     )
-    require(done.returncode != run_as.NOT_POSSIBLE, done.stderr.strip())
+    require(done.returncode != run_as.NOT_POSSIBLE, f"another user: {done.stderr.strip()}")
     return done
 
 

@@ -29,7 +29,7 @@ from tests.daemon_rig import (
     vestibule,
     write_directory,
 )
-from tests.security.cells import require
+from tests.host import require
 
 OLD = 'def on_execute_post_login(event, api):\n    api.multifactor.enable("any")\n    print("old")\n'
 NEW = OLD.replace("old", "new")
@@ -45,7 +45,7 @@ def small_disk(path: Path, size: str) -> Iterator[Path]:
         text=True,
         check=False,
     )
-    require(mounted.returncode == 0, f"a file system cannot be mounted here: {mounted.stderr.strip()}")
+    require(mounted.returncode == 0, f"mounts: a file system cannot be mounted here: {mounted.stderr.strip()}")
     try:
         yield path
     finally:
@@ -66,7 +66,7 @@ def read_only(path: Path) -> Iterator[None]:
         mounted = subprocess.run(
             ["mount", "-o", options, str(path), str(path)], capture_output=True, text=True, check=False
         )
-        require(mounted.returncode == 0, f"a file system cannot be mounted here: {mounted.stderr.strip()}")
+        require(mounted.returncode == 0, f"mounts: a file system cannot be mounted here: {mounted.stderr.strip()}")
     try:
         yield
     finally:

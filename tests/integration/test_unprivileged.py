@@ -31,7 +31,7 @@ from tests.daemon_rig import (
     tenant,
     until,
 )
-from tests.security.cells import require
+from tests.host import require
 
 NOBODY = 65534
 REQUIRED = {"seccomp", "landlock", "rlimits", "no_new_privs"}
@@ -58,7 +58,7 @@ def launcher(uid: int, refused: str) -> tuple[str, ...]:
         env=clean_environment(),
         check=False,
     )
-    require(probe.returncode != run_as.NOT_POSSIBLE, probe.stderr.strip())
+    require(probe.returncode != run_as.NOT_POSSIBLE, f"another user: {probe.stderr.strip()}")
     assert probe.returncode == 0, probe.stderr
     return prefix
 
@@ -98,7 +98,7 @@ def test_a_daemon_serves(place: Path, who: str) -> None:
         if refused:
             assert not namespaces
         else:
-            require(bool(namespaces), "no namespace can be had here")
+            require(bool(namespaces), "namespaces.user: the host refuses every namespace")
         daemon.publish(
             tenant("acme", GATE), *(tenant(name, source, on_error=OnError.DENY) for name, source in hostile.items())
         )
@@ -243,7 +243,7 @@ def test_an_ordinary_users_store_that_may_not_be_written_is_served(place: Path) 
 def test_a_store_that_may_not_be_read_is_one_line(place: Path) -> None:
     """A store of another user, not readable, stops the start with one line that names it."""
     if os.geteuid() != 0:
-        pytest.skip("only root can make a file that is somebody else's")
+        pytest.skip("root: only root can make a file of another user")
     store = place / "flows.db"
     sqlite.apply(store, [tenant("acme", GATE)])
     store.chmod(0o600)

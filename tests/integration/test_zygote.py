@@ -29,8 +29,9 @@ from sandbox import (
     probe,  # noqa: F401  imported before a fork becomes a user who cannot read it
 )
 from sandbox import zygote as sandbox_zygote
+from tests.host import require
 from tests.run_as import CALLS, refuse
-from tests.security.cells import LAYERS, LENGTH, cells, hold, require
+from tests.security.cells import LAYERS, LENGTH, cells, hold
 
 NO_PID_NAMESPACE = {name for name in LAYERS if name.startswith("namespaces.")}
 
@@ -540,7 +541,7 @@ def test_ordinary_user() -> None:
         layers, answers = spawn_once(control)
     assert answers == CONTAINED
     assert all(layers[name].active for name in (*ALWAYS, "uid", "environment")), layers
-    require(layers["namespaces.user"].active, layers["namespaces.user"].detail)
+    require(layers["namespaces.user"].active, f"namespaces.user: {layers['namespaces.user'].detail}")
     assert all(layers[f"namespaces.{name}"].active for name in ("net", "mount", "ipc", "uts", "cgroup", "pid")), layers
 
 
@@ -572,7 +573,7 @@ def test_host_that_refuses_mounts() -> None:
     with forked_zygote(before) as control:
         layers, answers = spawn_once(control)
     assert answers == CONTAINED
-    require(layers["namespaces.user"].active, layers["namespaces.user"].detail)
+    require(layers["namespaces.user"].active, f"namespaces.user: {layers['namespaces.user'].detail}")
     assert not layers["namespaces.mount"].active
     assert "empty root: Permission denied" in layers["namespaces.mount"].detail
     assert layers["namespaces.net"].active
@@ -609,7 +610,7 @@ def test_a_class_of_scheduling_that_is_refused_costs_no_worker() -> None:
 def test_failing_fork_fails_one_spawn() -> None:
     """When the user has no process left, that spawn says so; the zygote lives, and the next one works."""
     if os.geteuid() != 0:
-        pytest.skip("needs to start as root, to be a user without other processes")
+        pytest.skip("root: needs to be a user without other processes")
 
     def before() -> None:
         become_ordinary(54322)

@@ -12,7 +12,7 @@ def mapped(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/maps").read_text()
     except PermissionError:
-        pytest.skip("only root may look into a process that is not dumpable")
+        pytest.skip("root: only root may look into a process that is not dumpable")
 
 
 def threads(process: Process) -> int:

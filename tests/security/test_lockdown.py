@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
+from runtime.attack import single
 from sandbox import landlock, lockdown, selftest
 from tests.security.cells import LAYERS, REFUSALS, SPECULATION, Cells, Outcome, cells, only, require
 
@@ -42,7 +43,8 @@ async def held_by(get: Get, layers: Iterable[str], source: str) -> Outcome:
     layers = tuple(layers)
     async with (await get(only(*layers))).cell() as cell:
         for name in layers:
-            require(cell.layers[name].active, f"{name}: {cell.layers[name].detail}")
+            if name not in single.means(layers):
+                require(cell.layers[name].active, f"{name}: {cell.layers[name].detail}")
         return await cell.run(source)
 
 
@@ -51,9 +53,9 @@ def has_landlock(abi: int) -> None:
     try:
         known = landlock.abi()
     except OSError as error:
-        require(False, f"no Landlock: {error.strerror}")
+        require(False, f"landlock: {error.strerror}")
     else:
-        require(known >= abi, f"Landlock ABI {known}, {abi} is needed")
+        require(known >= abi, f"landlock version: ABI {known}, {abi} is needed")
 
 
 async def contained_and_alive(get: Get, source: str) -> Outcome:
@@ -327,7 +329,7 @@ async def test_not_dumpable(get: Get) -> None:
 async def test_unprivileged_uid(get: Get) -> None:
     """A daemon that is root has workers that are not, and cannot become it again."""
     if os.geteuid() != 0:
-        pytest.skip("needs to start as root")
+        pytest.skip("root: needs to start as it")
     source = "result = [*os.getresuid(), *os.getresgid(), *os.getgroups()]"
     assert (await held_by(get, ("uid",), source)).value == [65534] * 6
     assert (await (await get(LAYERS)).probe(source)).value[:3] == [0, 0, 0]
@@ -342,7 +344,7 @@ async def test_namespace(get: Get, name: str) -> None:
     source = f"result = os.readlink('/proc/self/ns/{file}')"
     ours = os.readlink(f"/proc/self/ns/{name}")
     assert (await (await get(LAYERS)).probe(source)).value == ours
-    held = await held_by(get, {"namespaces.user", f"namespaces.{name}"}, source)
+    held = await held_by(get, ("namespaces.user", f"namespaces.{name}"), source)
     assert held.value != ours
     assert held.succeeded
 

@@ -43,11 +43,11 @@ def host() -> Iterator[dict[str, str]]:
 async def test_goal(zygotes: dict[frozenset[str], Cells], host: dict[str, str], goal: Goal) -> None:
     """Reached without layers; not reached under all of them, nor under each set that is said to be enough."""
     if goal.as_root and os.geteuid() != 0:
-        pytest.skip("nobody but root could get there")
+        pytest.skip("root: nobody else could get there")
     source = single.text(goal, host)
     control = await zygotes[LAYERS].probe(source)
     if goal.alone[-1] == ("speculation",) and not single.reached(goal, control):
-        pytest.skip("the processor offers no switch")
+        pytest.skip("speculation: the processor offers no switch")
     assert single.reached(goal, control), control
     held = await zygotes[frozenset()].probe(source)
     assert not single.reached(goal, held), held
@@ -61,7 +61,7 @@ async def test_goal(zygotes: dict[frozenset[str], Cells], host: dict[str, str], 
         assert not single.reached(goal, outcome), (alone, outcome)
         if alone == FILTER:
             assert outcome.filtered or outcome.error is not None or outcome.exit_code not in (None, 0), outcome
-    require(tried > 0, "this host has none of the layers that are said to hold it alone")
+    require(tried > 0, f"{goal.alone[-1][-1]}: and no other layer of this host holds it alone")
 
 
 async def test_every_layer_has_goals_of_its_own() -> None:
@@ -123,7 +123,7 @@ async def test_memory_of_another_worker(
 async def test_memory_of_another_worker_that_is_not_dumpable() -> None:
     """Were the reader's filter gone, a locked neighbour would still not be read by another of its user."""
     if os.geteuid() != 0:
-        pytest.skip("needs to start as root, to make two workers of one unprivileged user")
+        pytest.skip("root: needs two workers of one unprivileged user")
     async with cells(only("uid")) as open_ones, cells(only("uid", "not_dumpable")) as closed_ones:
         # The kernel makes whoever changes its user not dumpable too: the control undoes both.
         control = await steal(open_ones, "assert libc.prctl(4, 1, 0, 0, 0) == 0\n", open_ones)

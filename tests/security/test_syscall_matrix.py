@@ -55,10 +55,10 @@ def numbers_to_try() -> list[int]:
 
 async def test_every_system_call_does_what_the_table_says() -> None:
     """In a worker under all layers each number is allowed, refused with EPERM, or deadly, as declared."""
-    require(kernel.MACHINE in AUDIT_ARCH, f"no system call table for {kernel.MACHINE}")
+    require(kernel.MACHINE in AUDIT_ARCH, f"seccomp: no system call table for {kernel.MACHINE}")
     async with cells() as made:
         async with made.cell() as cell:
-            require(cell.layers["seccomp"].active, cell.layers["seccomp"].detail)
+            require(cell.layers["seccomp"].active, f"seccomp: {cell.layers['seccomp'].detail}")
         outcomes = await try_all(made, numbers_to_try())
     wrong = {number: outcome for number, outcome in outcomes.items() if not agrees(number, outcome)}
     assert wrong == {}

@@ -18,7 +18,7 @@ NONE = ("CORE", "FSIZE", "NPROC", "MSGQUEUE", "MEMLOCK", "RTPRIO", "NICE")
 async def test_limits_are_in_force() -> None:
     """No core, file, process, queue, locked page or priority; one descriptor; an end to time, memory and stack."""
     async with cells(only("rlimits")) as made, made.cell() as cell:
-        require(cell.layers["rlimits"].active, cell.layers["rlimits"].detail)
+        require(cell.layers["rlimits"].active, f"rlimits: {cell.layers['rlimits'].detail}")
         found = (await cell.run(READ)).value
     async with cells(LAYERS) as made:
         control = (await made.probe(READ)).value

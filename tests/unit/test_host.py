@@ -1,0 +1,60 @@
+"""What a run says of a host that lacks something: each feature once, and no skip without a meaning."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from runtime.config import LAYERS
+from sandbox import lockdown
+from tests import host
+
+TESTS = Path(__file__).parents[1]
+# A layer that needs nothing of the kernel is there on every host.
+EVERYWHERE = {"environment", lockdown.PARENT_DEATH, lockdown.DESCRIPTORS, lockdown.NOT_DUMPABLE}
+
+
+def test_each_feature_is_named_once_with_its_number_and_meaning() -> None:
+    """Skips of one feature are one line, whatever the host said of each; other skips are told by their own words."""
+    said = list(
+        host.summary(
+            [
+                "Skipped: namespaces.mount: the host refuses an empty root: Invalid argument",
+                "Skipped: namespaces.mount: the host refuses it: Operation not permitted",
+                "Skipped: there is no C compiler",
+            ]
+        )
+    )
+    assert said == [
+        f"namespaces.mount: 2 tests skipped: {host.MEANING['namespaces.mount']}",
+        "1 test skipped: there is no C compiler",
+    ]
+
+
+def test_every_layer_has_a_meaning() -> None:
+    """A layer that a host may lack is one that the summary can explain."""
+    assert set(LAYERS) - EVERYWHERE <= host.MEANING.keys()
+
+
+def test_every_feature_that_a_test_requires_has_a_meaning() -> None:
+    """What stands before the colon of a literal reason is a feature of the table."""
+    reasons = [
+        found[1]
+        for path in TESTS.rglob("test_*.py")
+        for found in re.finditer(r'\brequire\([^\n]*, f?"([^"{:]+):', path.read_text(encoding="utf-8"))
+    ]
+    assert len(reasons) > 10
+    assert set(reasons) <= host.MEANING.keys()
+
+
+def test_a_missing_feature_is_a_skip_and_in_ci_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """VESTIBULE_REQUIRE_KERNEL turns the skip into a failure that names the feature; what is there is neither."""
+    monkeypatch.delenv("VESTIBULE_REQUIRE_KERNEL", raising=False)
+    host.require(True, "seccomp: never said")
+    with pytest.raises(pytest.skip.Exception, match="seccomp: too old"):
+        host.require(False, "seccomp: too old")
+    monkeypatch.setenv("VESTIBULE_REQUIRE_KERNEL", "1")
+    with pytest.raises(pytest.fail.Exception, match="required of this host: seccomp: too old"):
+        host.require(False, "seccomp: too old")
