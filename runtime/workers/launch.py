@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -61,8 +62,10 @@ class Hold:
         return cls(sandbox.memory_bytes, journal.size_for(sandbox.reply_bytes), sandbox.uid)
 
 
-def launch(hold: Hold, control_fd: int) -> subprocess.Popen[bytes]:
-    """Start the process; it inherits `control_fd` and no other descriptor. Its stderr is a pipe.
+def launch(hold: Hold, control_fd: int) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the process; it inherits `control_fd` and no other descriptor.
+
+    Returns: the process, and the end of its stderr that the caller reads and closes.
 
     Raises: OSError.
     """
@@ -78,18 +81,30 @@ def launch(hold: Hold, control_fd: int) -> subprocess.Popen[bytes]:
     environment["PYTHONHASHSEED"] = "0"
     # -s, -P: no user site, no current directory; the path given here is the only one. A session of its own: a
     # Ctrl-C is the daemon's to handle.
-    process = subprocess.Popen(
-        [sys.executable, "-s", "-P", "-c", _BOOT, json.dumps(import_path(hold.path)), json.dumps(options)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        pass_fds=(control_fd,),
-        cwd="/",
-        env=environment,
-        start_new_session=True,
-    )
+    command = [sys.executable, "-s", "-P", "-c", _BOOT, json.dumps(import_path(hold.path)), json.dumps(options)]
+    # Opened here and not by subprocess: before Python 3.11.4 it keeps the null device when there is no descriptor left
+    # for the pipe.
+    with ExitStack() as held:
+        null = os.open(os.devnull, os.O_RDWR)
+        held.callback(os.close, null)
+        stderr, theirs = os.pipe()
+        held.callback(os.close, theirs)
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=null,
+                stdout=null,
+                stderr=theirs,
+                pass_fds=(control_fd,),
+                cwd="/",
+                env=environment,
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(stderr)
+            raise
     _die_first(process.pid)
-    return process
+    return process, stderr
 
 
 def _die_first(pid: int) -> None:

@@ -141,7 +141,7 @@ class Zygote:
             raise WorkerStartError(f"no socket for the zygote: {error.strerror}") from error
         with theirs:
             try:
-                self._process = launch(self._hold, theirs.fileno())
+                self._process, self._stderr_fd = launch(self._hold, theirs.fileno())
             except OSError as error:
                 ours.close()
                 raise WorkerStartError(f"the zygote cannot be executed: {error}") from error
@@ -149,14 +149,13 @@ class Zygote:
                 self._pidfd = os.pidfd_open(self._process.pid)
             except OSError as error:
                 ours.close()
+                os.close(self._stderr_fd)
                 with self._process as process:
                     process.kill()
                 self._process = None
                 raise WorkerStartError(f"no descriptor for the zygote: {error.strerror}") from error
         ours.setblocking(False)
         self._control = ours
-        assert self._process.stderr is not None
-        self._stderr_fd = self._process.stderr.fileno()
         os.set_blocking(self._stderr_fd, False)
         self._loop.add_reader(ours.fileno(), self._read_control)
         self._loop.add_reader(self._stderr_fd, self._read_stderr)
@@ -376,8 +375,7 @@ class Zygote:
         self._read_control()
         self._read_stderr()
         self._loop.remove_reader(self._stderr_fd)
-        assert self._process.stderr is not None
-        self._process.stderr.close()
+        os.close(self._stderr_fd)
         reason = self._silent or describe_end(code, self._stderr)
         self._hang_up(reason)
         starting = not self._started.done()

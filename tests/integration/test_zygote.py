@@ -22,7 +22,7 @@ from vestibule.worker.v1 import worker_pb2, zygote_pb2
 
 from runtime.errors import WorkerStartError
 from runtime.workers import zygote as client
-from runtime.workers.launch import describe_end, import_path, is_runnable, make_journal
+from runtime.workers.launch import describe_end, import_path, is_runnable, launch, make_journal
 from runtime.workers.zygote import Zygote
 from sandbox import (
     kernel,
@@ -371,6 +371,32 @@ async def test_no_descriptor_left_for_a_zygote_leaves_no_process(monkeypatch: py
         await Zygote(hold()).start()
     assert children(os.getpid()) == mine
     assert descriptors() == before
+
+
+def test_whichever_descriptor_a_zygote_lacks_none_is_kept() -> None:
+    """Where the n-th descriptor that is needed cannot be had, it is not executed, and those before it are closed."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        before, (soft, hard) = descriptors(), resource.getrlimit(resource.RLIMIT_NOFILE)
+        most, refused = os.dup(ours.fileno()), 0
+        os.close(most)
+        while True:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            try:
+                process, stderr = launch(hold(), theirs.fileno())
+            except OSError:
+                refused += 1
+            else:
+                break
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            assert descriptors() == before
+            most += 1
+        # The null device, and two ends of two pipes.
+        assert refused >= 5
+        with process:
+            process.kill()
+        os.close(stderr)
 
 
 async def test_missing_module_is_one_line() -> None:
