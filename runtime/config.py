@@ -5,13 +5,13 @@ Must not know: what a setting does. Called by: the commands, once, at their star
 """
 
 import difflib
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from runtime.config_environment import ENV_PREFIX, is_injected
 from runtime.config_kinds import (
     Address,
     Bytes,
@@ -29,16 +29,8 @@ from runtime.errors import ConfigError, Fault
 
 T = TypeVar("T")
 
-ENV_PREFIX = "VESTIBULE_"
-
 MAX_LIFETIME_S = 86_400
 """No suspended login lives longer; the store keeps what was deployed before for as long."""
-
-# Variables with our prefix that are not settings: two of the command line, those of a test run, and what Kubernetes
-# puts into every container of a namespace that has a Service called `vestibule`.
-_NOT_SETTINGS = re.compile(
-    r"VESTIBULE_(CONFIG|TARGET|TEST_\w+|SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)"
-)
 
 # What a worker can be held by, as its report names it. A test compares this with the sandbox's own list.
 LAYERS = (
@@ -212,6 +204,8 @@ class Loaded:
 
     config: Config
     sources: Mapping[str, str]
+    ignored: tuple[Fault, ...] = ()
+    """Variables with our prefix that nothing reads: misspelt, or of another version."""
 
     def value(self, key: str) -> Any:
         """Return the effective value of a setting."""
@@ -223,9 +217,11 @@ def load(
 ) -> Loaded:
     """Read file, environment and flags (by key, unset ones absent or None) into one configuration.
 
-    Raises: ConfigError, with every fault of every source.
+    Raises: ConfigError, with every fault of every source. A variable that is no setting is none: a platform may put
+    anything there, and that must not stop a daemon; see `Loaded.ignored`.
     """
     faults: list[Fault] = []
+    ignored: list[Fault] = []
     values: dict[str, Any] = {setting.key: setting.default for setting in SETTINGS}
     sources: dict[str, str] = {setting.key: "default" for setting in SETTINGS}
 
@@ -241,11 +237,10 @@ def load(
     if file is not None:
         _take_file(file, take, faults)
     for name, raw in sorted((env or {}).items()):
-        if name.startswith(ENV_PREFIX) and not _NOT_SETTINGS.fullmatch(name):
-            if name in _BY_ENV:
-                take(_BY_ENV[name], raw, f"environment {name}")
-            else:
-                faults.append(Fault(f"environment {name}", "is not a setting" + _nearest(name, _BY_ENV)))
+        if name in _BY_ENV:
+            take(_BY_ENV[name], raw, f"environment {name}")
+        elif name.startswith(ENV_PREFIX) and not is_injected(name, env or {}):
+            ignored.append(Fault(f"environment {name}", "is not a setting" + _nearest(name, _BY_ENV)))
     for key, given in (flags or {}).items():
         if given is not None:
             take(_BY_KEY[key], given, f"flag {_BY_KEY[key].flag}")
@@ -254,8 +249,8 @@ def load(
     if not faults:
         faults += _contradictions(config, sources)
     if faults:
-        raise ConfigError(faults)
-    return Loaded(config, sources)
+        raise ConfigError([*faults, *ignored])
+    return Loaded(config, sources, tuple(ignored))
 
 
 def _take_file(path: Path, take: Callable[[Setting, object, str], None], faults: list[Fault]) -> None:

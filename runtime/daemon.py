@@ -13,7 +13,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
@@ -25,6 +25,7 @@ from runtime.catalog.suspended import SqliteSuspendedFlows
 from runtime.config import Config
 from runtime.continuation import keys
 from runtime.continuation.suspensions import Suspensions
+from runtime.errors import Fault
 from runtime.flow import FlowRunner
 from runtime.http import OperatorsPort
 from runtime.log import Log, Logger, LoginLog, build, clip, forward_libraries, where
@@ -226,10 +227,22 @@ class _Server(Protocol):
     async def stop(self, drain_s: float) -> int: ...
 
 
-def serve(config: Config, version: str, *, stream: TextIO | None = None, on_started: OnStarted | None = None) -> None:
-    """Run a daemon until a signal stops it. `stream` takes the log, standard error otherwise."""
+def serve(
+    config: Config,
+    version: str,
+    *,
+    stream: TextIO | None = None,
+    on_started: OnStarted | None = None,
+    ignored: Sequence[Fault] = (),
+) -> None:
+    """Run a daemon until a signal stops it. `stream` takes the log, standard error otherwise.
+
+    `ignored` is what the configuration has beside its settings; it is logged.
+    """
     out = LogWriter.to(stream if stream is not None else sys.stderr)
     log = build(config.log, out)
+    for fault in ignored:
+        log.warning("config.ignored", where=clip(fault.where), problem=clip(fault.message))
     undo = forward_libraries(log)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -219,7 +219,13 @@ class Daemon:
     """A served daemon on ports of its own, with its own store unless one is given."""
 
     def __init__(
-        self, root: Path, *flags: str, store: Path | None = None, launcher: Sequence[str] = (), blank: int = 1
+        self,
+        root: Path,
+        *flags: str,
+        store: Path | None = None,
+        launcher: Sequence[str] = (),
+        blank: int = 1,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.path = store or root / "flows.db"
         command = [sys.executable, *launcher, "-m", "runtime.cli", "serve", "--store", f"sqlite:{self.path}"]
@@ -232,7 +238,11 @@ class Daemon:
         self._ended = False
         self._sessions: set[int] = set()
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=clean_environment()
+            command,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean_environment() | dict(environment or {}),
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self
 from prometheus_client.parser import text_string_to_metric_families
 
 from runtime.bench.usage import cpu_s, family
-from runtime.config import ENV_PREFIX
+from runtime.config_environment import ENV_PREFIX
 from runtime.errors import ClientError
 
 if TYPE_CHECKING:

@@ -6,12 +6,14 @@ from pathlib import Path
 from runtime.commands.output import Exit, say, say_json, table
 from runtime.commands.settings import add_settings, loaded
 from runtime.config import SETTINGS
+from runtime.errors import ConfigError
 
 NAME = "check-config"
 HELP = "check the configuration and print what is in effect"
 DESCRIPTION = """\
 Read file, environment and flags exactly as `vestibule serve` does, and the file of keys. Print the effective
-configuration and where each value came from, or every fault with its source and its remedy; faults exit with 2."""
+configuration and where each value came from, or every fault with its source and its remedy; faults exit with 2. A
+variable VESTIBULE_* that is no setting is a fault here; `serve` warns of it and starts."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +28,9 @@ def run(args: argparse.Namespace) -> int:
     if args.reference:
         _reference(args.json)
         return Exit.OK
-    found = loaded(args)
+    found = loaded(args, warn=False)
+    if found.ignored:
+        raise ConfigError(found.ignored)
     if found.config.continuation.keys_file:
         from runtime.continuation import keys
 

@@ -21,9 +21,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve."""
-    config = loaded(args).config
+    found = loaded(args, warn=False)
     from runtime import daemon
     from runtime.cli import version
 
-    daemon.serve(config, version())
+    daemon.serve(found.config, version(), ignored=found.ignored)
     return Exit.OK

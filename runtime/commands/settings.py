@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Iterable
 from typing import Any
 
-from runtime.commands.output import load_config
+from runtime.commands.output import complain, load_config
 from runtime.config import SETTINGS, Loaded
 from runtime.config_kinds import Float, Int, Kind
 
@@ -51,7 +51,13 @@ def _metavar(key: str, kind: Kind[Any]) -> str:
     return last.upper()
 
 
-def loaded(args: argparse.Namespace) -> Loaded:
-    """Read file, environment and the flags that were given. Raises: ConfigError."""
+def loaded(args: argparse.Namespace, *, warn: bool = True) -> Loaded:
+    """Read file, environment and the flags that were given; warn of variables that nothing reads. Raises: ConfigError.
+
+    A command that says so in another way asks not to `warn`.
+    """
     flags = {setting.key: getattr(args, setting.key, None) for setting in SETTINGS}
-    return load_config(args.config, flags)
+    found = load_config(args.config, flags)
+    for fault in found.ignored if warn else ():
+        complain(f"vestibule: warning: {fault}")
+    return found

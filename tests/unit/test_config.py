@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from runtime.config import LAYERS, SETTINGS, Config, load
+from runtime.config_environment import is_injected
 from runtime.errors import ConfigError
 from sandbox import lockdown, zygote
 
@@ -57,22 +58,80 @@ def test_every_fault_of_every_source_is_reported_at_once(tmp_path: Path) -> None
     assert len(text.splitlines()) == 6
 
 
-def test_a_misspelt_variable_is_a_fault() -> None:
-    """A variable that would be ignored is refused: an ignored one could quietly weaken the sandbox."""
-    text = faults(env={"VESTIBULE_SANDBOX_ISOLATON": "login"})
-    assert text == "environment VESTIBULE_SANDBOX_ISOLATON: is not a setting; did you mean VESTIBULE_SANDBOX_ISOLATION?"
+def test_a_misspelt_variable_is_ignored_and_said_so() -> None:
+    """A variable that nothing reads stops no daemon; what it may have meant is told."""
+    found = load(env={"VESTIBULE_SANDBOX_ISOLATON": "login", "VESTIBULE_LOG_SAMPLE": "0.5"})
+    assert found.config.sandbox.isolation == "tenant"
+    assert found.config.log.sample == 0.5
+    assert [str(fault) for fault in found.ignored] == [
+        "environment VESTIBULE_SANDBOX_ISOLATON: is not a setting; did you mean VESTIBULE_SANDBOX_ISOLATION?"
+    ]
 
 
-def test_what_kubernetes_injects_is_let_through() -> None:
-    """A Service called `vestibule` puts variables with our prefix into every container."""
-    env = {
-        "VESTIBULE_SERVICE_HOST": "10.0.0.1",
-        "VESTIBULE_SERVICE_PORT_GRPC": "50051",
-        "VESTIBULE_PORT": "tcp://10.0.0.1:50051",
-        "VESTIBULE_PORT_50051_TCP_ADDR": "10.0.0.1",
-        "VESTIBULE_TARGET": "x:1",
-    }
-    assert load(env=env).config == Config()
+def test_a_misspelt_variable_is_named_beside_faults() -> None:
+    """When something else stops the start, the ignored variable is listed with it."""
+    text = faults(env={"VESTIBULE_SANDBOX_ISOLATON": "login", "VESTIBULE_LOG_LEVEL": "loud"})
+    assert "VESTIBULE_LOG_LEVEL" in text
+    assert "VESTIBULE_SANDBOX_ISOLATON" in text
+
+
+INJECTED = {
+    # Services called vestibule, vestibule-db and vestibule-log-level, and one with two named ports of two protocols.
+    "VESTIBULE_SERVICE_HOST": "10.0.0.1",
+    "VESTIBULE_SERVICE_PORT": "50051",
+    "VESTIBULE_SERVICE_PORT_GRPC": "50051",
+    "VESTIBULE_PORT": "tcp://10.0.0.1:50051",
+    "VESTIBULE_PORT_50051_TCP": "tcp://10.0.0.1:50051",
+    "VESTIBULE_PORT_50051_TCP_PROTO": "tcp",
+    "VESTIBULE_PORT_50051_TCP_PORT": "50051",
+    "VESTIBULE_PORT_50051_TCP_ADDR": "10.0.0.1",
+    "VESTIBULE_DB_SERVICE_HOST": "10.0.0.2",
+    "VESTIBULE_DB_SERVICE_PORT_HTTP_METRICS": "9464",
+    "VESTIBULE_DB_PORT": "udp://10.0.0.2:53",
+    "VESTIBULE_DB_PORT_53_UDP_ADDR": "10.0.0.2",
+    "VESTIBULE_DB_PORT_36412_SCTP": "sctp://10.0.0.2:36412",
+    "VESTIBULE_LOG_LEVEL_SERVICE_HOST": "fd00::1",
+    "VESTIBULE_LOG_LEVEL_PORT": "tcp://[fd00::1]:80",
+    # A link of Docker with a range of ports.
+    "VESTIBULE_CACHE_NAME": "/gateway/vestibule_cache",
+    "VESTIBULE_CACHE_ENV_PATH": "/usr/bin",
+    "VESTIBULE_CACHE_PORT_6379_TCP_START": "tcp://172.17.0.5:6379",
+    "VESTIBULE_CACHE_PORT_6379_TCP_PORT_END": "6380",
+    # Ours.
+    "VESTIBULE_TARGET": "x:1",
+    "VESTIBULE_REQUIRE_KERNEL": "1",
+    "VESTIBULE_TEST_SOMETHING": "1",
+}
+
+
+def test_what_a_cluster_injects_is_let_through() -> None:
+    """Services and links whose names begin with ours put variables into every container: none is told of."""
+    found = load(env=INJECTED)
+    assert found.config == Config()
+    assert found.ignored == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("VESTIBULE_PORT", "50051"),
+        ("VESTIBULE_METRICS_PORT", "9464"),
+        ("VESTIBULE_SERVICE_HOSTS", "a"),
+        ("VESTIBULE_STORE_NAME", "flows"),
+        ("VESTIBULE_ENV_MODE", "production"),
+        ("VESTIBULE_LISTEN_PORT_TCP", "1"),
+    ],
+)
+def test_what_only_looks_like_it_is_told(name: str, value: str) -> None:
+    """A variable that a person may have written as a setting is not let through in silence."""
+    assert [fault.where for fault in load(env={name: value}).ignored] == [f"environment {name}"]
+
+
+@pytest.mark.parametrize("value", ["tcp://10.0.0.1:80", "/web/db", "x"])
+def test_no_setting_looks_like_an_injected_variable(value: str) -> None:
+    """No cluster can set, by the name of a Service, what a setting is."""
+    environ = {setting.env: value for setting in SETTINGS}
+    assert [name for name in environ if is_injected(name, environ)] == []
 
 
 @pytest.mark.parametrize(
