@@ -175,7 +175,7 @@ class Daemon:
             self._beat_s = time.monotonic()
             self._see_catalog()
             if self._server is not None:
-                self._server.give_up_lost()
+                self._server.look_after_calls()
             self._log.report_suppressed()
             self._see_lost_lines()
             await asyncio.sleep(_BEAT_S)
@@ -223,7 +223,7 @@ class _Server(Protocol):
 
     @property
     def running(self) -> bool: ...
-    def give_up_lost(self) -> None: ...
+    def look_after_calls(self) -> None: ...
     async def stop(self, drain_s: float) -> int: ...
 
 

@@ -100,9 +100,10 @@ class Server:
         """Does it take in calls?"""
         return self._server.running
 
-    def give_up_lost(self) -> None:
-        """See ActionRuntime: to be called every second or so."""
+    def look_after_calls(self) -> None:
+        """Give up lost logins, and write what was counted of refused ones. To be called every second or so."""
         self._runtime.give_up_lost()
+        self._runtime.report()
 
     async def stop(self, drain_s: float) -> int:
         """Report NOT_SERVING, take no new login, let those in flight finish. Returns how many are given up.
@@ -120,6 +121,7 @@ class Server:
         # gRPC waits for every open stream: a load balancer that watches our health would hold the drain to its end.
         self._health.end_watches()
         await stopping
+        self._runtime.report(everything=True)
         return given_up
 
     def _add_reflection(self) -> None:

@@ -18,6 +18,7 @@ from runtime.log import Log, clip, where
 from runtime.metrics import GRPC_CONTINUE, GRPC_METHOD, Metrics, RpcCounts
 from runtime.rpc import status
 from runtime.rpc.codec import decode, decode_continuation
+from runtime.rpc.refusals import Refusals
 from runtime.rpc.unary import Handler
 
 # A flow answers by its deadline. One that has not this long after it is lost, by a fault of ours; it is given up.
@@ -57,6 +58,7 @@ class ActionRuntime:
         self._max_in_flight = config.limits.max_in_flight
         self._max_event_bytes = config.limits.event_bytes
         self._longest_s = (config.sandbox.flow_timeout_ms + config.pool.queue_wait_ms) / 1000
+        self._refusals = Refusals(log)
         self._running: dict[asyncio.Task[Any], float] = {}
         self._lost: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.get_running_loop()
@@ -119,7 +121,7 @@ class ActionRuntime:
                 code = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
                 raise
             task.uncancel()
-            self._log.error("login.lost", tenant=tenant_id, request_id=request_id)
+            self._log.error("login.lost", tenant=clip(tenant_id), request_id=clip(request_id))
             code, answer = self._answer(DeadlineExceeded(), tenant_id, request_id)
         except Exception as error:  # noqa: BLE001 - a process edge: whatever it is, the caller gets a status
             code, answer = self._answer(error, tenant_id, request_id)
@@ -132,6 +134,10 @@ class ActionRuntime:
             counts.handled(code, monotonic() - began)
         await status.abort(context, answer)
         raise AssertionError("abort does not return")
+
+    def report(self, *, everything: bool = False) -> None:
+        """Write what was counted of refused logins; see Refusals."""
+        self._refusals.report(everything=everything)
 
     def give_up_lost(self) -> None:
         """Cancel logins far past their deadline. Called every second or so: a timer for each login would cost 4 us."""
@@ -151,12 +157,12 @@ class ActionRuntime:
             self._metrics.shed("draining")
         elif isinstance(error, InvalidContinuation | ContinuationError):
             self._metrics.continuation(error.result)
-        log, ids = self._log, {"tenant": tenant_id, "request_id": request_id}
+        log, ids = self._log, {"tenant": clip(tenant_id), "request_id": clip(request_id)}
         if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
             # Not the message: of an error that nobody foresaw, nobody knows what it quotes.
             log.error("login.failed", error=type(error).__name__, where=where(error), **ids)
-        elif code is grpc.StatusCode.UNAVAILABLE:
+        elif code is grpc.StatusCode.UNAVAILABLE and not isinstance(error, Draining):
             log.error("login.failed", reason=reason, error=clip(str(error)), **ids)
         else:
-            log.debug("login.refused", reason=reason, error=clip(str(error)), **ids)
+            self._refusals.refused(tenant_id, reason, code.name, request_id, str(error))
         return code.name, answer

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon_rig import GATE, Daemon, right, served, tenant, vestibule
+from tests.daemon_rig import GATE, Daemon, Refused, result, right, served, tenant, vestibule
 
 # What Kubernetes puts into a container beside Services called vestibule and vestibule-listen, and a misspelt setting.
 CLUSTER = {
@@ -45,3 +45,23 @@ def test_check_config_refuses_what_nothing_reads(tmp_path: Path) -> None:
     assert "VESTIBULE_LOG_SAMPEL: is not a setting; did you mean VESTIBULE_LOG_SAMPLE?" in refused.stderr
     warned = vestibule("apply", str(tmp_path), "--store", f"sqlite:{tmp_path / 'x.db'}", environment=MISSPELT)
     assert "vestibule: warning: environment VESTIBULE_LOG_SAMPEL: is not a setting" in warned.stderr
+
+
+def test_refused_logins_are_visible_at_info(tmp_path: Path) -> None:
+    """NOT_FOUND and INVALID_ARGUMENT have a line at once, hostile names escaped; the end writes the other counts."""
+    with served(tmp_path) as daemon:
+        for _ in range(30):
+            with pytest.raises(Refused):
+                daemon.call("nobody-here")
+        with pytest.raises(Refused):
+            result(daemon.send(b"\xff\xff"))
+        with pytest.raises(Refused):
+            daemon.call("x\x1b[2J\u202e")
+        first = daemon.wait_for("login.refused", reason="UNKNOWN_TENANT", tenant="nobody-here")
+        assert (first["level"], first["count"], first["code"]) == ("info", 1, "NOT_FOUND")
+        assert daemon.stop() == 0
+        refused = daemon.events("login.refused")
+    assert sum(line["count"] for line in refused if line["tenant"] == "nobody-here") == 30
+    assert len(refused) <= 4
+    assert sum(line["count"] for line in refused) == 32
+    assert "\x1b" not in "".join(str(line) for line in refused)

@@ -365,11 +365,11 @@ async def test_a_flow_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyP
     async with rig(forever, config) as it:
         call = asyncio.create_task(it.refused(timeout=None))
         await until(lambda: it.metrics.logins_in_flight == 1)
-        it.server.give_up_lost()
+        it.server.look_after_calls()
         await asyncio.sleep(0.02)
         assert not call.done()
         await asyncio.sleep(0.15)
-        it.server.give_up_lost()
+        it.server.look_after_calls()
         refusal = await call
         assert (refusal.code, refusal.info.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED")
         assert it.flows.cancelled == 1

@@ -1,0 +1,50 @@
+"""Writes which logins were refused and why: for each tenant and reason a line at once, then one a minute with a count.
+
+Knows names of tenants as callers gave them, which may be made up. Must not know how a login is decided.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from runtime.log import Log, clip
+from runtime.throttle import Throttle
+
+# Of each reason, so that names made up by one caller crowd out no line of another reason.
+TENANTS_A_REASON: Final = 50
+_NAME_CHARS: Final = 64
+
+
+class Refusals:
+    """Counts refused logins. Belongs to one event loop."""
+
+    def __init__(self, log: Log, clock: Callable[[], float] = time.monotonic) -> None:
+        self._log = log
+        self._clock = clock
+        self._reasons: dict[str, Throttle[str]] = {}
+
+    def refused(self, tenant: str, reason: str, code: str, request_id: str, error: str) -> None:
+        """Note one refused login. All but `reason` and `code` may be the caller's text; empty if it was not read."""
+        throttle = self._reasons.get(reason)
+        if throttle is None:
+            throttle = self._reasons[reason] = Throttle(1, TENANTS_A_REASON, self._clock)
+        name = clip(tenant, _NAME_CHARS)
+        if throttle.passes(name):
+            self._log.info(
+                "login.refused",
+                tenant=name,
+                reason=reason,
+                count=1,
+                code=code,
+                request_id=clip(request_id, 128),
+                error=clip(error),
+            )
+
+    def report(self, *, everything: bool = False) -> None:
+        """Write the counts of each tenant and reason whose minute is over, or all. Call it about every second."""
+        for reason, throttle in self._reasons.items():
+            for name, count in throttle.due(everything=everything):
+                if name is None:
+                    self._log.info("login.refused", tenant=None, other_tenants=True, reason=reason, count=count)
+                else:
+                    self._log.info("login.refused", tenant=name, reason=reason, count=count)
