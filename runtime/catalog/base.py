@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from runtime.core.model import OnError, Settings
 
+TENANT_NAME = r"[a-z0-9][a-z0-9-]{0,63}"
+
 NO_SECRETS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
 

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runtime.catalog import yaml_file
+from runtime.catalog.base import TENANT_NAME
+from runtime.catalog.secret_values import MAX_VALUE_CHARS, Secrets, Unresolved
 from runtime.core.mfa import FACTORS
 from runtime.core.model import Experience, Merge, Policy, Settings
 
-TENANT_NAME = r"[a-z0-9][a-z0-9-]{0,63}"
 ACTION_NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
 
 # Limits. Source: post-login reference, section 4.
 MAX_BINDINGS = 20
 MAX_SECRETS = 30
 MAX_SECRET_NAME_CHARS = 128
-MAX_SECRET_VALUE_CHARS = 4096
+MAX_SECRET_VALUE_CHARS = MAX_VALUE_CHARS
 MAX_TIMEOUT_MS = 20_000
 
 # `phone` is the reference's word for both ways to use a phone number.
@@ -75,12 +77,6 @@ class FlowsSection(_Section):
     post_login: Annotated[list[BindingSection], Field(max_length=MAX_BINDINGS)] = Field(default_factory=list)
 
 
-class EnvReference(_Section):
-    """A secret that is read from the environment of `vestibule apply`."""
-
-    env: Annotated[str, Field(min_length=1)]
-
-
 class TenantFile(_Section):
     """The whole of `tenant.yaml`. Secret values are read apart, so that no message can quote one."""
 
@@ -89,24 +85,27 @@ class TenantFile(_Section):
     mfa: MfaSection = MfaSection()
     flows: FlowsSection = FlowsSection()
     secrets: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
+    unused: list[_ActionName] = Field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Tenant:
-    """A tenant file read without fault. `secrets` holds the values, whatever they came from."""
+    """A tenant file read without fault. `secrets` holds the values, whatever they came from.
+
+    `unbound` are the actions that no flow binds and that are not listed as unused.
+    """
 
     name: str
     settings: Settings
     bindings: list[BindingSection]
+    unbound: list[str]
     secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
 
 
-def read(
-    document: yaml_file.Document, folder: str, actions: frozenset[str], environ: Mapping[str, str]
-) -> Tenant | None:
+def read(document: yaml_file.Document, folder: str, actions: frozenset[str], references: Secrets) -> Tenant | None:
     """Check a document against the schema; None, with faults in the document, when anything is wrong.
 
-    `actions` are the names of the action files that exist, `environ` answers `{env: NAME}` secrets.
+    `actions` are the names of the action files that exist, `references` answers `{env: NAME}` and `{file: NAME}`.
     """
     if () in document.broken:
         return None
@@ -120,12 +119,15 @@ def read(
     name = _at(raw, "tenant")
     if isinstance(name, str) and re.fullmatch(TENANT_NAME, name) and name != folder:
         document.fault(("tenant",), f"got {name!r} in folder {folder!r}; want the name of its folder")
-    _bindings(document, _at(_at(raw, "flows"), "post_login"), actions)
-    secrets = _secrets(document, _at(raw, "secrets"), actions, environ)
+    bound = _bindings(document, _at(_at(raw, "flows"), "post_login"), actions)
+    unused = _unused(document, _at(raw, "unused"), actions, bound)
+    values = partial(_value, document, folder, references)
+    secrets = _secrets(document, _at(raw, "secrets"), actions, values)
     if parsed is None:
         return None
     settings = _settings(document, parsed)
-    return None if document.faults else Tenant(parsed.tenant, settings, parsed.flows.post_login, secrets)
+    unbound = sorted(actions - bound.keys() - unused)
+    return None if document.faults else Tenant(parsed.tenant, settings, parsed.flows.post_login, unbound, secrets)
 
 
 def _at(value: Any, key: str) -> Any:
@@ -159,7 +161,8 @@ def _settings(document: yaml_file.Document, parsed: TenantFile) -> Settings:
     return Settings(experience, policy, factors, merge, mfa.none_lifts_adaptive, mfa.step_up, mfa.exempt_refresh)
 
 
-def _bindings(document: yaml_file.Document, raw: Any, actions: frozenset[str]) -> None:
+def _bindings(document: yaml_file.Document, raw: Any, actions: frozenset[str]) -> dict[str, int]:
+    """Return where each action is bound first."""
     first: dict[str, int] = {}
     for at, entry in enumerate(raw if isinstance(raw, list) else ()):
         action = _at(entry, "action")
@@ -173,10 +176,33 @@ def _bindings(document: yaml_file.Document, raw: Any, actions: frozenset[str]) -
         if action not in actions:
             hint = _nearest(action, sorted(actions))
             document.fault(path, f"there is no file actions/{action}.py; add it or correct the name{hint}")
+    return first
+
+
+def _unused(document: yaml_file.Document, raw: Any, actions: frozenset[str], bound: Mapping[str, int]) -> set[str]:
+    """Read the names of actions that are not bound on purpose."""
+    listed: set[str] = set()
+    for at, action in enumerate(raw if isinstance(raw, list) else ()):
+        if not isinstance(action, str) or not re.fullmatch(ACTION_NAME, action):
+            continue
+        path = ("unused", at)
+        if action in listed:
+            document.fault(path, f"{action!r} is listed twice; keep one")
+        elif action not in actions:
+            hint = _nearest(action, sorted(actions))
+            document.fault(path, f"there is no file actions/{action}.py; correct the name or remove it{hint}")
+        elif action in bound:
+            place = yaml_file.dotted(("flows", "post_login", bound[action]))
+            document.fault(path, f"{action!r} is bound at {place}; remove it here or there")
+        listed.add(action)
+    return listed
 
 
 def _secrets(
-    document: yaml_file.Document, raw: Any, actions: frozenset[str], environ: Mapping[str, str]
+    document: yaml_file.Document,
+    raw: Any,
+    actions: frozenset[str],
+    value_of: Callable[[yaml_file.Path, dict[str, Any]], str | None],
 ) -> dict[str, dict[str, str]]:
     """Read secrets without ever quoting a value."""
     secrets: dict[str, dict[str, str]] = {}
@@ -193,14 +219,18 @@ def _secrets(
             document.fault(path, f"has {len(named)} secrets; an action may have {MAX_SECRETS}")
         values = secrets.setdefault(action, {})
         for name, given in named.items():
-            value = _secret(document, (*path, name), name, given, environ)
+            value = _secret(document, (*path, name), name, given, value_of)
             if value is not None:
                 values[name] = value
     return secrets
 
 
 def _secret(
-    document: yaml_file.Document, path: yaml_file.Path, name: str, given: Any, environ: Mapping[str, str]
+    document: yaml_file.Document,
+    path: yaml_file.Path,
+    name: str,
+    given: Any,
+    value_of: Callable[[yaml_file.Path, dict[str, Any]], str | None],
 ) -> str | None:
     if path in document.broken:
         return None
@@ -209,12 +239,8 @@ def _secret(
         return None
     value = given
     if isinstance(given, dict):
-        if list(given) != ["env"] or not isinstance(given["env"], str) or not given["env"]:
-            document.fault(path, "got a mapping; want text in quotes, or exactly {env: NAME_OF_A_VARIABLE}")
-            return None
-        value = environ.get(given["env"])
+        value = value_of(path, given)
         if value is None:
-            document.fault(path, f"the environment variable {given['env']} is not set; set it and apply again")
             return None
     if not isinstance(value, str):
         document.fault(path, f"got {_kind(value)}; want text: put it in quotes")
@@ -226,6 +252,21 @@ def _secret(
         document.fault(path, "holds a NUL or a character that is not Unicode text; encode it, for example as base64")
         return None
     return value
+
+
+def _value(
+    document: yaml_file.Document, tenant: str, references: Secrets, path: yaml_file.Path, given: dict[str, Any]
+) -> str | None:
+    """Return what `{env: NAME}` or `{file: NAME}` stands for."""
+    kind = next(iter(given), "")
+    if len(given) != 1 or kind not in ("env", "file") or not isinstance(given[kind], str):
+        document.fault(path, "got a mapping; want text in quotes, or exactly {env: NAME} or {file: NAME}")
+        return None
+    try:
+        return references.env(tenant, given["env"]) if kind == "env" else references.file(tenant, given["file"])
+    except Unresolved as error:
+        document.fault(path, str(error))
+        return None
 
 
 def _explain(document: yaml_file.Document, error: ValidationError) -> None:
@@ -246,7 +287,7 @@ def _explain(document: yaml_file.Document, error: ValidationError) -> None:
             hint = _nearest(given, known) if isinstance(given, str) else ""
             document.fault(path, f"got {_shown(path, given)}; want one of {', '.join(known)}{hint}")
         elif kind == "string_pattern_mismatch":
-            want = "lower-case letters, digits and hyphens" + (", underscores too" if path[0] == "flows" else "")
+            want = "lower-case letters, digits and hyphens" + ("" if path[0] == "tenant" else ", underscores too")
             document.fault(path, f"got {_shown(path, given)}; want 1 to 64 {want}, a letter or digit first")
         elif kind == "too_long":
             document.fault(path, f"has {context['actual_length']} entries; at most {context['max_length']} are allowed")

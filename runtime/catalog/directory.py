@@ -1,7 +1,7 @@
 """Read a directory of tenants: `TENANT/tenant.yaml` beside `TENANT/actions/NAME.py`.
 
 It knows files and folders. It must not run or parse an action's source: a sandboxed worker does that, through the
-`check` it is given. Called by the commands `apply` and `run`; the daemon never reads a directory.
+`check` it is given. The daemon never reads a directory.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.catalog import definition, yaml_file
-from runtime.catalog.base import Binding, Definition, Flow
+from runtime.catalog.base import TENANT_NAME, Binding, Definition, Flow
+from runtime.catalog.beneath import Folder, NotAFile, Outside
+from runtime.catalog.secret_values import Secrets
 from runtime.core.model import OnError
 from runtime.errors import CatalogError, Fault
 
@@ -29,98 +32,138 @@ MAX_TENANT_FILE_BYTES = 16 * 1024 * 1024
 Check = Callable[[Sequence[tuple[str, str]]], Sequence[Fault]]
 
 
-def load(
-    directory: str | os.PathLike[str], check: Check | None = None, environ: Mapping[str, str] | None = None
-) -> list[Definition]:
-    """Read every tenant of a directory, or the one tenant whose directory it is; ordered by name.
+@dataclass(frozen=True, slots=True)
+class Tenants:
+    """What a directory holds. `warnings` are no faults; `single`: it is one tenant's own folder."""
+
+    definitions: list[Definition]
+    warnings: list[Fault]
+    single: bool
+
+
+def load(directory: str | os.PathLike[str], check: Check | None = None, secrets: Secrets | None = None) -> Tenants:
+    """Read every tenant of a directory, or the one tenant whose folder it is; ordered by name.
 
     Plain files and hidden entries beside the tenants are left alone; every other folder must be a tenant. Action files
-    that no binding names are drafts: they are checked like the others and not part of the definition.
-    `environ` answers `{env: NAME}` secrets. Raises: CatalogError with every fault of the whole directory.
+    that no binding names are checked like the others and not part of the definition. Nothing outside a tenant's own
+    folder is read for it. `secrets` answers references; without it none may be used.
+    Raises: CatalogError with every fault of the whole directory.
     """
     shown = Path(directory)
+    found = Tenants([], [], single=False)
     faults: list[Fault] = []
-    try:
-        root = shown.resolve(strict=True)
-        folders = [root] if (root / "tenant.yaml").is_file() else _folders(root)
-    except (OSError, RuntimeError) as error:
-        raise CatalogError([Fault(str(shown), f"cannot be read: {_why(error)}")]) from error
-    if not folders:
-        raise CatalogError([Fault(str(shown), "holds no tenant; want folders with a tenant.yaml")])
-    definitions: list[Definition] = []
     sources: list[tuple[str, str]] = []
-    for folder in folders:
-        label = shown if folder == root else shown / folder.name
-        reader = _Reader(folder, label, root, faults, sources)
-        found = reader.tenant(environ or {})
-        if found is not None:
-            definitions.append(found)
+    try:
+        real = Path(os.path.realpath(shown, strict=True))
+        with Folder(real) as root:
+            found = Tenants([], [], single="tenant.yaml" in root.names())
+            names = [real.name] if found.single else _tenants(root, shown, faults)
+            for name in names:
+                label = shown if found.single else shown / name
+                with Folder("." if found.single else name, root) as folder:
+                    _Reader(folder, name, label, faults, sources).tenant(secrets or Secrets(), found)
+    except OSError as error:
+        raise CatalogError([Fault(str(shown), f"cannot be read: {_why(error)}")]) from error
+    if not names and not faults:
+        raise CatalogError([Fault(str(shown), "holds no tenant; want folders with a tenant.yaml")])
     if check is not None and sources:
         faults.extend(check(sources))
     if faults:
         raise CatalogError(faults)
-    return definitions
+    return found
 
 
-def _folders(root: Path) -> list[Path]:
-    entries = [root / name for name in sorted(os.listdir(root)) if not name.startswith(".") and name != "__pycache__"]
-    return [entry for entry in entries if entry.is_dir()]
+def action_source(path: str | os.PathLike[str]) -> str | None:
+    """Return the source of one action of a tenant's folder, by the same rules; None for a file that lies in none.
+
+    Raises: CatalogError.
+    """
+    shown = Path(path)
+    label = shown.parent.parent
+    if shown.parent.name != "actions" or not os.path.lexists(label / "tenant.yaml"):
+        return None
+    faults: list[Fault] = []
+    try:
+        with Folder(label) as folder:
+            source = _Reader(folder, label.name, label, faults, []).text(f"actions/{shown.name}", MAX_SOURCE_BYTES)
+    except OSError as error:
+        raise CatalogError([Fault(str(shown), f"cannot be read: {_why(error)}")]) from error
+    if source is None:
+        raise CatalogError(faults)
+    return source
 
 
-def _why(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.errno is not None:
-        return "is not a directory" if error.errno == errno.ENOTDIR else os.strerror(error.errno).lower()
-    return "a loop of symbolic links" if isinstance(error, RuntimeError) else str(error)
+def _tenants(root: Folder, shown: Path, faults: list[Fault]) -> list[str]:
+    """Name the folders of a directory. A link is none: it would bring in what lies elsewhere."""
+    names = []
+    for name in root.names():
+        if name.startswith(".") or name == "__pycache__":
+            continue
+        kind = root.status(name, follow=False).st_mode
+        if stat.S_ISDIR(kind):
+            names.append(name)
+        elif stat.S_ISLNK(kind) and not _leads_to_a_file(root, name):
+            faults.append(Fault(str(shown / name), "is a symbolic link; copy the tenant's folder in"))
+    return names
+
+
+def _leads_to_a_file(root: Folder, name: str) -> bool:
+    try:
+        return stat.S_ISREG(root.status(name, follow=True).st_mode)
+    except OSError:
+        return False
+
+
+def _why(error: OSError) -> str:
+    if error.errno is None:
+        return str(error)
+    return "is not a directory" if error.errno == errno.ENOTDIR else os.strerror(error.errno).lower()
 
 
 class _Reader:
     """Reads one tenant's folder; appends to the faults and sources of the whole directory."""
 
     def __init__(
-        self, folder: Path, label: Path, root: Path, faults: list[Fault], sources: list[tuple[str, str]]
+        self, folder: Folder, name: str, label: Path, faults: list[Fault], sources: list[tuple[str, str]]
     ) -> None:
         self._folder = folder
+        self._name = name
         self._label = label
-        self._root = root
         self._faults = faults
         self._sources = sources
 
-    def tenant(self, environ: Mapping[str, str]) -> Definition | None:
+    def tenant(self, secrets: Secrets, found: Tenants) -> None:
+        """Add the tenant to what was found, unless it has faults."""
         before = len(self._faults)
-        if not re.fullmatch(definition.TENANT_NAME, self._folder.name):
+        if not re.fullmatch(TENANT_NAME, self._name):
             self._fault(
                 "", "not a tenant's name; want 1 to 64 lower-case letters, digits and hyphens, a letter or digit first"
             )
         actions, sources = self._actions()
-        text = self._text("tenant.yaml", MAX_TENANT_FILE_BYTES)
+        text = self.text("tenant.yaml", MAX_TENANT_FILE_BYTES)
         if text is None:
-            return None
+            return
         document = yaml_file.parse(str(self._label / "tenant.yaml"), text)
-        tenant = definition.read(document, self._folder.name, actions, environ)
+        tenant = definition.read(document, self._name, actions, secrets)
         self._faults.extend(document.ordered())
         if tenant is None or len(self._faults) > before:
-            return None
-        bindings = []
-        bound: dict[str, str] = {}
-        for section in tenant.bindings:
-            source = sources[section.action]
-            revision = hashlib.sha256(source.encode()).hexdigest()
-            bound[revision] = source
-            timeout_us = None if section.timeout_ms is None else section.timeout_ms * 1000
-            bindings.append(Binding(section.action, revision, OnError(section.on_error), timeout_us))
-        names = {binding.action for binding in bindings}
-        secrets = {action: dict(named) for action, named in tenant.secrets.items() if action in names and named}
-        return Definition(Flow(tenant.name, tenant.settings, tuple(bindings), secrets), bound)
+            return
+        for name in tenant.unbound:
+            message = (
+                f"no flow binds this action, so no login runs it; bind it, or list it in tenant.yaml: unused: [{name}]"
+            )
+            found.warnings.append(Fault(str(self._label / "actions" / f"{name}.py"), message))
+        found.definitions.append(_defined(tenant, sources))
 
     def _actions(self) -> tuple[frozenset[str], dict[str, str]]:
         """Read the action files: the names of all that exist, and the sources of those that can be read."""
-        folder = self._folder / "actions"
-        if not folder.exists():
-            return frozenset(), {}
-        if self._escapes("actions"):
-            return frozenset(), {}
         try:
-            files = sorted(name for name in os.listdir(folder) if name.endswith(".py"))
+            files = [name for name in self._folder.names("actions") if name.endswith(".py")]
+        except FileNotFoundError:
+            return self._without_actions()
+        except Outside as error:
+            self._fault("actions", _leaves("actions", error))
+            return frozenset(), {}
         except OSError as error:
             self._fault("actions", f"cannot be read: {_why(error)}")
             return frozenset(), {}
@@ -138,23 +181,29 @@ class _Reader:
                 )
                 continue
             names.add(name)
-            source = self._text(f"actions/{file}", MAX_SOURCE_BYTES)
+            source = self.text(f"actions/{file}", MAX_SOURCE_BYTES)
             if source is not None:
                 sources[name] = source
                 self._sources.append((str(self._label / "actions" / file), source))
         return frozenset(names), sources
 
-    def _text(self, name: str, limit: int) -> str | None:
-        """Read a file as UTF-8 text without NUL, or note why it cannot be."""
-        if self._escapes(name):
-            return None
-        path = self._folder / name
+    def _without_actions(self) -> tuple[frozenset[str], dict[str, str]]:
         try:
-            # O_NONBLOCK: a named pipe in place of a file must not hold us.
-            with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    return self._refuse(name, "is not a plain file")
-                data = file.read(limit + 1)
+            self._folder.status("actions", follow=False)
+        except FileNotFoundError:
+            pass
+        else:
+            self._fault("actions", "is a link to nothing; remove it or add the folder")
+        return frozenset(), {}
+
+    def text(self, name: str, limit: int) -> str | None:
+        """Read a file as UTF-8 text without NUL, or note why it cannot be."""
+        try:
+            data, _ = self._folder.read(name, limit)
+        except Outside as error:
+            return self._refuse(name, _leaves(name, error))
+        except NotAFile:
+            return self._refuse(name, "is not a plain file")
         except FileNotFoundError:
             if name == "tenant.yaml":
                 return self._refuse(name, "is missing; add it, or move the folder out of the directory")
@@ -174,21 +223,28 @@ class _Reader:
             return self._refuse(f"{name}:{line}", "holds a NUL character; remove it")
         return text
 
-    def _escapes(self, name: str) -> bool:
-        """Tell, with a fault, whether a path leads out of the directory through a symbolic link."""
-        try:
-            real = (self._folder / name).resolve()
-        except (OSError, RuntimeError) as error:
-            self._fault(name, f"cannot be read: {_why(error)}")
-            return True
-        if real.is_relative_to(self._root):
-            return False
-        self._fault(name, "is a symbolic link out of the directory; copy the file in")
-        return True
-
     def _refuse(self, name: str, message: str) -> str | None:
         self._fault(name, message)
         return None
 
     def _fault(self, name: str, message: str) -> None:
         self._faults.append(Fault(str(self._label / name) if name else str(self._label), message))
+
+
+def _leaves(name: str, error: Outside) -> str:
+    by = "" if error.link == name else f" (by {error.link})"
+    return f"is a symbolic link out of the tenant's folder{by}; copy what it leads to into the folder"
+
+
+def _defined(tenant: definition.Tenant, sources: dict[str, str]) -> Definition:
+    bindings = []
+    bound: dict[str, str] = {}
+    for section in tenant.bindings:
+        source = sources[section.action]
+        revision = hashlib.sha256(source.encode()).hexdigest()
+        bound[revision] = source
+        timeout_us = None if section.timeout_ms is None else section.timeout_ms * 1000
+        bindings.append(Binding(section.action, revision, OnError(section.on_error), timeout_us))
+    names = {binding.action for binding in bindings}
+    secrets = {action: dict(named) for action, named in tenant.secrets.items() if action in names and named}
+    return Definition(Flow(tenant.name, tenant.settings, tuple(bindings), secrets), bound)

@@ -11,15 +11,16 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from runtime.catalog import rows, store, suspended
 from runtime.catalog.base import EMPTY, Binding, Definition, Flow, OnChange, Snapshot
+from runtime.catalog.comparison import ApplyResult, by_tenant, compare
 from runtime.core.model import OnError, Settings
 from runtime.errors import CatalogError, CatalogUnavailable
 
@@ -27,69 +28,53 @@ from runtime.errors import CatalogError, CatalogUnavailable
 APPLY_TIMEOUT_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyResult:
-    """What an apply did, by tenant name, ordered. `revision` is the catalog's afterwards."""
-
-    revision: int
-    created: tuple[str, ...]
-    changed: tuple[str, ...]
-    unchanged: tuple[str, ...]
-    pruned: tuple[str, ...]
-
-
 def apply(
     path: str | os.PathLike[str],
     definitions: Iterable[Definition],
     *,
     prune: bool = False,
+    agreed: Collection[str] | None = None,
     timeout_s: float = APPLY_TIMEOUT_S,
 ) -> ApplyResult:
     """Create or replace the given tenants in one transaction; with `prune`, remove every other one.
 
     The catalog's revision goes up by one when anything changes, and stays when nothing does. Creates the file when it
-    is missing. Raises: CatalogError, and then nothing was changed.
+    is missing. With `agreed`, no tenants but those may be removed. Raises: CatalogError, and then nothing was changed.
     """
     file = Path(path)
-    wanted: dict[str, Definition] = {}
-    for definition in definitions:
-        if wanted.setdefault(definition.flow.tenant, definition) is not definition:
-            raise CatalogError([f"tenant {definition.flow.tenant!r} is given twice"])
+    wanted = by_tenant(definitions)
     store.prepare(file, timeout_s)
     with (
         store.errors_of(file),
         contextlib.closing(store.connect(file, "rw", timeout_s)) as connection,
         store.transaction(connection, "BEGIN IMMEDIATE"),
     ):
-        return _write(connection, wanted, prune)
+        result = compare(connection, wanted, prune)
+        others = set() if agreed is None else set(result.pruned) - set(agreed)
+        if others:
+            message = f"the store {file} has changed: {', '.join(sorted(others))} would be removed too; apply again"
+            raise CatalogError([message])
+        return _write(connection, wanted, result)
 
 
-def _write(connection: sqlite3.Connection, wanted: Mapping[str, Definition], prune: bool) -> ApplyResult:
-    found = connection.execute("SELECT tenant, digest FROM tenants WHERE settings IS NOT NULL")
-    present: dict[str, bytes] = dict(found.fetchall())
-    digests = {tenant: rows.digest(definition.flow) for tenant, definition in wanted.items()}
-    created = tuple(sorted(wanted.keys() - present.keys()))
-    changed = tuple(sorted(t for t in wanted.keys() & present.keys() if digests[t] != present[t]))
-    pruned = tuple(sorted(present.keys() - wanted.keys())) if prune else ()
-    unchanged = tuple(sorted((wanted.keys() & present.keys()) - set(changed)))
-    (revision,) = connection.execute("SELECT coalesce(max(revision), 0) FROM applies").fetchone()
-    if created or changed or pruned:
+def _write(connection: sqlite3.Connection, wanted: Mapping[str, Definition], result: ApplyResult) -> ApplyResult:
+    revision = result.revision
+    if result.created or result.changed or result.pruned:
         revision += 1
         connection.execute(
             "INSERT INTO applies VALUES (?, randomblob(16), CAST(strftime('%s', 'now') AS INTEGER))", (revision,)
         )
-        for tenant in changed:
+        for tenant in (*result.changed, *result.pruned):
             suspended.keep(connection, tenant)
-        for tenant in (*created, *changed):
-            _replace(connection, wanted[tenant], digests[tenant], revision)
-        for tenant in pruned:
+        for tenant in (*result.created, *result.changed):
+            _replace(connection, wanted[tenant], rows.digest(wanted[tenant].flow), revision)
+        for tenant in result.pruned:
             _clear(connection, tenant)
-            suspended.forget(connection, tenant)
             connection.execute(
                 "UPDATE tenants SET settings = NULL, digest = NULL, changed_in = ? WHERE tenant = ?", (revision, tenant)
             )
     suspended.prune(connection)
-    return ApplyResult(revision, created, changed, unchanged, pruned)
+    return replace(result, revision=revision)
 
 
 def _clear(connection: sqlite3.Connection, tenant: str) -> None:

@@ -31,8 +31,8 @@ _ENDED = "the store is being closed"
 
 
 def keep(connection: sqlite3.Connection, tenant: str) -> None:
-    """Keep a tenant's flow as it is, before it is replaced. In the transaction of an apply."""
-    digest, text = _deployed(connection, tenant)
+    """Keep a tenant's flow as it is, before it is replaced or removed. In the transaction of an apply."""
+    digest, text = deployed(connection, tenant)
     connection.execute(
         "INSERT INTO superseded VALUES (?, ?, CAST(strftime('%s', 'now') AS INTEGER), ?) "
         "ON CONFLICT (tenant, digest) DO UPDATE SET replaced_at = excluded.replaced_at",
@@ -45,7 +45,7 @@ def keep(connection: sqlite3.Connection, tenant: str) -> None:
     )
 
 
-def _deployed(connection: sqlite3.Connection, tenant: str) -> tuple[bytes | None, str]:
+def deployed(connection: sqlite3.Connection, tenant: str) -> tuple[bytes | None, str]:
     """Read a tenant's flow as it is now: its fingerprint, and the text that `superseded` holds of one."""
     query = "SELECT settings, digest FROM tenants WHERE tenant = ?"
     settings, digest = connection.execute(query, (tenant,)).fetchone() or (None, None)
@@ -56,11 +56,6 @@ def _deployed(connection: sqlite3.Connection, tenant: str) -> tuple[bytes | None
     for action, name, value in connection.execute(query, (tenant,)):
         secrets.setdefault(action, {})[name] = value
     return digest, json.dumps({"settings": settings, "bindings": bindings, "secrets": secrets})
-
-
-def forget(connection: sqlite3.Connection, tenant: str) -> None:
-    """Keep nothing of a tenant that is removed: its suspended logins end with it."""
-    connection.execute("DELETE FROM superseded WHERE tenant = ?", (tenant,))
 
 
 def prune(connection: sqlite3.Connection) -> None:
@@ -178,12 +173,12 @@ class SqliteSuspendedFlows:
                 found = connection.execute(query, (tenant, digest)).fetchone()
                 if found is None:
                     # Another replica may have seen the last apply before this one, and suspended the login.
-                    deployed, text = _deployed(connection, tenant)
-                    if deployed != digest:
+                    current, text = deployed(connection, tenant)
+                    if current != digest:
                         return None
                     found = (text,)
             try:
-                return _definition(connection, tenant, digest, found[0])
+                return definition_of(connection, tenant, digest, found[0])
             except (ValueError, KeyError, TypeError) as error:
                 kind = type(error).__name__
                 message = f"the store {self._path} holds a superseded flow that this version cannot read ({kind})"
@@ -196,7 +191,8 @@ def _answer(batch: Sequence[tuple[_Work, asyncio.Future[bool]]], error: CatalogE
             future.set_exception(error)
 
 
-def _definition(connection: sqlite3.Connection, tenant: str, digest: bytes, text: str) -> Definition:
+def definition_of(connection: sqlite3.Connection, tenant: str, digest: bytes, text: str) -> Definition:
+    """Return a flow from its text, with its sources. Raises: ValueError, KeyError, TypeError: it cannot be read."""
     row = json.loads(text)
     bindings = tuple([Binding(action, sha, OnError(on_error), us) for action, sha, on_error, us in row["bindings"]])
     sources = {}

@@ -1,17 +1,17 @@
 """`vestibule check`: is this source an action? The answer an author, an editor or a pipeline wants."""
 
 import argparse
-import os
 from pathlib import Path
 
-from runtime.commands.output import Exit, complain, fault_json, plural, read_text, say, say_json
+from runtime.commands.output import Exit, complain, fault_json, plural, read_text, say, say_json, warn
 from runtime.errors import CatalogError, Fault
 
 NAME = "check"
 HELP = "check actions, or whole tenants, without a daemon"
 DESCRIPTION = """\
 Compile actions in a locked-down worker and list every fault as file:line:column, what is wrong, why, and what to write
-instead. A directory is checked as `vestibule apply` would, tenant.yaml included. Faults exit with 3."""
+instead. A directory is checked as `vestibule apply` would, tenant.yaml included; secrets that come from outside need no
+value here. Faults exit with 3; an action that no flow binds is a warning."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,25 +24,37 @@ def run(args: argparse.Namespace) -> int:
     """Check and report."""
     from runtime import local
     from runtime.catalog import directory
+    from runtime.catalog.secret_values import Secrets
 
     faults: list[Fault] = []
+    warnings: list[Fault] = []
     sources: list[tuple[str, str]] = []
     tenants = 0
     for name in args.files:
         if Path(name).is_dir():
             try:
-                tenants += len(directory.load(name, local.run_sync_check, os.environ))
+                found = directory.load(name, local.run_sync_check, Secrets(placeholders=True))
             except CatalogError as error:
                 faults += error.faults
+            else:
+                tenants += len(found.definitions)
+                warnings += found.warnings
         else:
-            sources.append((name, read_text(name)))
+            try:
+                source = directory.action_source(name)
+            except CatalogError as error:
+                faults += error.faults
+            else:
+                sources.append((name, read_text(name) if source is None else source))
     if sources:
         faults += local.run_sync_check(sources)
     if args.json:
-        say_json({"ok": not faults, "faults": [fault_json(fault) for fault in faults]}, indent=2)
+        lists = {"faults": faults, "warnings": warnings}
+        say_json({"ok": not faults, **{name: [fault_json(fault) for fault in lists[name]] for name in lists}}, indent=2)
     else:
         for fault in faults:
             say(str(fault))
+        warn(warnings)
         if faults:
             complain(f"vestibule: {plural(len(faults), 'fault')}")
         else:

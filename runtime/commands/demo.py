@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime.commands.output import Exit, read_text, say, table
+from runtime.commands.output import Exit, read_text, say, table, warn
+from runtime.commands.secret_flags import add_secret_flags, secrets_of
 from runtime.commands.settings import add_settings, loaded
 from runtime.errors import ConfigError, Fault, NoDecision
 
@@ -60,6 +61,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--from", dest="source", metavar="DIR", help="directory of the demo [deploy/demo]")
     parser.add_argument("--once", action="store_true", help="end after the last login")
+    add_secret_flags(parser)
     add_settings(parser)
 
 
@@ -69,7 +71,9 @@ def run(args: argparse.Namespace) -> int:
     source = Path(args.source) if args.source else Path(__file__).resolve().parents[2] / "deploy" / "demo"
     logins = _logins(source)
     config = given.config
-    if given.sources["store"] == "default":
+    # Another store may hold tenants that are not the demo's: those stay.
+    own_store = given.sources["store"] == "default"
+    if own_store:
         _RUN_DIR.mkdir(exist_ok=True)
         config = replace(config, store=f"sqlite:{_RUN_DIR / 'demo.db'}")
 
@@ -80,8 +84,10 @@ def run(args: argparse.Namespace) -> int:
     from runtime.catalog import directory, sqlite
 
     say(f"applying the tenants of {_shown(source / 'tenants')} to {config.store}")
-    definitions = directory.load(source / "tenants", local.run_sync_check, os.environ)
-    applied = sqlite.apply(config.store.removeprefix("sqlite:"), definitions, prune=True)
+    found = directory.load(source / "tenants", local.run_sync_check, secrets_of(args))
+    warn(found.warnings)
+    definitions = found.definitions
+    applied = sqlite.apply(config.store.removeprefix("sqlite:"), definitions, prune=own_store)
     names = ", ".join(definition.flow.tenant for definition in definitions)
     say(f"  {len(definitions)} tenants, catalog revision {applied.revision}: {names}")
     return _serve(config, logins, definitions, once=args.once)

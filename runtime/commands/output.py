@@ -52,12 +52,31 @@ def complain(text: str) -> None:
         _write(sys.stderr, printable(text))
 
 
+def warn(warnings: Iterable[Fault]) -> None:
+    """Print what is worth a look and stops nothing."""
+    for warning in warnings:
+        complain(f"vestibule: warning: {warning}")
+
+
 def say_json(value: Any, *, indent: int | None = None) -> None:
     """Print one JSON value: a line, or indented for a reader."""
     # A terminal that is not UTF-8 gets ASCII, or what it cannot show would end the command.
     ascii_only = not _is_utf8(sys.stdout)
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only, separators=None if indent else (",", ":"))
     _write(sys.stdout, printable_json(text))
+
+
+def agrees(question: str) -> bool:
+    """Ask whoever sits at the terminal; anything but yes is no."""
+    sys.stdout.flush()
+    sys.stderr.write(f"{printable(question)} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def at_terminal() -> bool:
+    """Tell whether somebody can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def progress(text: str) -> None:

@@ -2,12 +2,13 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from runtime.commands.output import Exit, read_text, say_json
+from runtime.catalog.secret_values import Secrets
+from runtime.commands.output import Exit, read_text, say_json, warn
+from runtime.commands.secret_flags import add_secret_flags, secrets_of
 from runtime.errors import ConfigError, Fault
 
 NAME = "run"
@@ -18,6 +19,7 @@ JSON shape, or an object with `event` and perhaps `now`, `seed`, `secrets` and `
 an id, are passed over. For an action each line gives {"verdict", "commands", "output", "error"}; for a tenant, the
 decision of the whole flow as ProtoJSON. A tenant's line may say what the gateway knows, in `gateway`, and goes on with
 the flow that the line before it suspended if it has `completed`, the factors that were presented, such as ["otp"].
+A tenant's {env: NAME} and {file: NAME} secrets read as `placeholder-of-NAME` unless a flag gives them their value.
 
 How an execution ended is part of the result: the command exits with 0. A line that is no event gives the verdict
 `invalid_input`, and the command exits with 2 when it is through."""
@@ -30,6 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--event", metavar="FILE.json", help="one event; - reads standard input")
     source.add_argument("--events", metavar="FILE.jsonl", help="an event on each line; - reads standard input")
     parser.add_argument("--json", action="store_true", help="one line for each result, on a terminal too")
+    add_secret_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError([Fault(args.event, "is empty; write the event as a JSON object")])
     lines: Iterable[str] = [text] if args.event else _lines(text)
     pretty = args.event is not None and sys.stdout.isatty() and not args.json
-    return asyncio.run(_run(args.what, lines, 2 if pretty else None))
+    secrets = secrets_of(args, placeholders=True)
+    return asyncio.run(_run(args.what, secrets, lines, 2 if pretty else None))
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -47,19 +51,22 @@ def _lines(text: str) -> Iterator[str]:
     return iter(text.split("\n"))
 
 
-async def _run(what: str, lines: Iterable[str], indent: int | None) -> int:
+async def _run(what: str, secrets: Secrets, lines: Iterable[str], indent: int | None) -> int:
     from runtime import local
     from runtime.catalog import directory
 
     path = Path(what)
     if path.is_dir():
-        definitions = directory.load(path, None, os.environ)
-        if len(definitions) != 1:
-            raise ConfigError([Fault(what, f"holds {len(definitions)} tenants; name the directory of one of them")])
-        action, opening = None, local.open_tenant(definitions[0])
+        found = directory.load(path, None, secrets)
+        if len(found.definitions) != 1:
+            message = f"holds {len(found.definitions)} tenants; name the directory of one of them"
+            raise ConfigError([Fault(what, message)])
+        warn(found.warnings)
+        action, opening = None, local.open_tenant(found.definitions[0])
     else:
         action = path.stem
-        opening = local.open_action(action, read_text(what))
+        source = directory.action_source(path)
+        opening = local.open_action(action, read_text(what) if source is None else source)
     invalid = False
     async with opening as runner:
         async for answer, _ in local.run_lines(runner, lines, action=action):

@@ -102,7 +102,7 @@ def templates() -> dict[str, Definition]:
 
 @cache
 def _gallery() -> dict[str, Definition]:
-    return {found.flow.tenant: found for found in directory.load(TEMPLATES)}
+    return {found.flow.tenant: found for found in directory.load(TEMPLATES).definitions}
 
 
 def of(folder: str) -> list[Path]:

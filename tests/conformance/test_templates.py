@@ -29,7 +29,8 @@ SOURCES = sorted(GALLERY.glob("*/actions/*.py"))
 def test_the_gallery_can_be_applied() -> None:
     """Every tenant file is valid, and every action compiles in a locked-down worker."""
     found = directory.load(GALLERY, local.run_sync_check)
-    assert len(found) >= 30
+    assert len(found.definitions) >= 30
+    assert found.warnings == []
 
 
 def test_the_actions_satisfy_a_strict_type_checker(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ async def test_no_template_fails_for_want_of_a_member() -> None:
 async def test_the_logins_beside_a_template_go_through_it() -> None:
     """What README.md shows: challenged, challenged again, let in."""
     folder = GALLERY / "challenge-by-context"
-    (found,) = directory.load(folder)
+    (found,) = directory.load(folder).definitions
     lines = (folder / "logins.jsonl").read_text().splitlines()
     async with local.open_tenant(found) as runner:
         outcomes = [answer["outcome"] async for answer, _ in local.run_lines(runner, lines, action=None)]

@@ -7,8 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime.catalog import definition, yaml_file
+from runtime.catalog.secret_values import Secrets
 from runtime.errors import Fault
 
+SECRETS = Secrets({"D": "d"}, frozenset({("acme", "D")}))
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 GOOD = (
@@ -42,7 +44,7 @@ values = st.recursive(
 
 def read(text: str) -> tuple[definition.Tenant | None, list[Fault]]:
     document = yaml_file.parse("f", text)
-    tenant = definition.read(document, "acme", frozenset({"geo"}), {"D": "d"})
+    tenant = definition.read(document, "acme", frozenset({"geo"}), SECRETS)
     return tenant, document.ordered()
 
 

@@ -200,13 +200,22 @@ class TestSuperseded:
         assert image is not None
         assert image.snapshot.tenants["acme"].digest == rows.digest(define("acme", "one").flow)
 
-    async def test_a_removed_tenant_leaves_nothing(self, path: Path, flows: SqliteSuspendedFlows) -> None:
-        """Removing a tenant removes its superseded flows and their secrets."""
-        digest = rows.digest(define("acme", "one").flow)
-        sqlite.apply(path, [define("acme", "two", "hush")])
+    async def test_a_removed_tenant_is_kept_as_long_as_a_replaced_one(
+        self, path: Path, flows: SqliteSuspendedFlows
+    ) -> None:
+        """What was replaced before and what was removed are found for the same time, and are gone after it."""
+        first, last = define("acme", "one"), define("acme", "two", "hush")
+        sqlite.apply(path, [last])
         sqlite.apply(path, [define("beta", "one")], prune=True)
-        assert await flows.find("acme", digest) is None
+        for definition in (first, last):
+            found = await flows.find("acme", rows.digest(definition.flow))
+            assert found is not None
+            assert (found.flow, dict(found.sources)) == (definition.flow, dict(definition.sources))
+        alter(path, "UPDATE superseded SET replaced_at = replaced_at - ?", MAX_LIFETIME_S + 3700)
+        sqlite.apply(path, [define("beta", "one")])
+        assert await flows.find("acme", rows.digest(last.flow)) is None
         assert alter(path, "SELECT count(*) FROM superseded") == [(0,)]
+        assert alter(path, "SELECT count(*) FROM secrets WHERE value = 'hush'") == [(0,)]
 
     async def test_what_no_continuation_can_ask_for_is_pruned(self, path: Path, flows: SqliteSuspendedFlows) -> None:
         """A superseded flow goes with the first apply after the longest life of a continuation, and not before."""

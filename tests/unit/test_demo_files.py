@@ -26,7 +26,7 @@ ACTIONS = sorted((DEMO / "tenants").glob("*/actions/*.py"))
 
 @pytest.fixture(scope="module")
 def tenants() -> dict[str, Definition]:
-    return {found.flow.tenant: found for found in directory.load(DEMO / "tenants")}
+    return {found.flow.tenant: found for found in directory.load(DEMO / "tenants").definitions}
 
 
 def run(source: str, event: Event, recorder: Recorder) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.catalog import definition, yaml_file
+from runtime.catalog.secret_values import Secrets
 from runtime.errors import Fault
 from tests.security.fuzz.damage import Edit, damaged, edits
 from tests.security.fuzz.effort import effort, seeds
@@ -18,7 +19,7 @@ GOOD = (
     "flows:\n  post_login:\n    - {action: geo, on_error: deny, timeout_ms: 100}\n"
     "secrets:\n  geo: {A: b, C: {env: D}}\n"
 )
-ENVIRON = {"D": "d", "PATH": "of the daemon"}
+SECRETS = Secrets({"D": "d", "PATH": "of the daemon"}, frozenset({("acme", "D")}))
 
 # What makes YAML dangerous: tags, anchors, aliases, merge keys, many documents, other numbers, other line ends.
 TOKENS = (
@@ -29,13 +30,14 @@ TOKENS = (
     "\ufeff", "\x85", "0o7", "0x_f", "1e999", "-.inf", ".nan", "12:30:45", "2024-01-01", "~", "tenant: bank\n",
     "[" * 70,
     "{env: PATH}", "{env: [D]}", "a: " * 3, "timeout_ms: 1_000", "!!binary aGk=", "\t", "\0", "../../etc/passwd",
+    "{file: ../x}", "{file: D}", "unused: [geo]",
 )  # fmt: skip
 
 
 def holds(text: str) -> definition.Tenant | None:
     """Read a tenant's file: a tenant of plain data, or faults that say where, in words that can be printed."""
     document = yaml_file.parse("f", text)
-    tenant = definition.read(document, "acme", frozenset({"geo"}), ENVIRON)
+    tenant = definition.read(document, "acme", frozenset({"geo"}), SECRETS)
     faults: list[Fault] = document.ordered()
     assert (tenant is None) is bool(faults)
     for fault in faults:
@@ -45,6 +47,7 @@ def holds(text: str) -> definition.Tenant | None:
     if tenant is not None:
         assert all(type(v) is str for secrets in tenant.secrets.values() for v in secrets.values())
         assert set(tenant.secrets) <= {"geo"}
+        assert "of the daemon" not in str(tenant.secrets)
     return tenant
 
 
