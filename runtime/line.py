@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf import json_format
 from vestibule.v1.runtime_service_pb2 import GatewayContext
 
-from runtime import codec, event_json, log
+from runtime import codec, event_json, event_rules, log
 from runtime.errors import InvalidEvent, InvalidRequest
 from sandbox.surface import CONTINUE, ENTRY
 
@@ -35,13 +35,14 @@ class Line:
 
     __slots__ = ("completed", "event", "gateway", "handler", "message", "now_ns", "secrets", "seed")
 
-    def __init__(self, text: str, *, secrets_of: str | None) -> None:
+    def __init__(self, text: str, *, secrets_of: str | None, tenant: str | None = None) -> None:
         """Parse a line.
 
         Args:
             text: JSON: an event, or an object with `event` and perhaps `now`, `seed`, `secrets`, `handler`, `gateway`,
                 `completed`.
             secrets_of: the action that plain `secrets` belong to; None when they are given by action.
+            tenant: whose flow is run; None for an action by itself.
 
         Raises: InvalidEvent, InvalidRequest.
         """
@@ -55,7 +56,6 @@ class Line:
             data = data["event"]
             _no_typo(extra)
         self.message = event_json.from_json(data)
-        self.event = self.message.SerializeToString()
         self.now_ns = _now(extra.get("now"))
         self.seed = _seed(extra.get("seed"))
         handler = extra.get("handler", HANDLERS[0])
@@ -70,6 +70,8 @@ class Line:
         if secrets is None and secrets_of is not None and isinstance(data, dict):
             secrets = data.get("secrets")
         self.secrets = _secrets(secrets, secrets_of)
+        event_rules.hold(self.message, tenant)
+        self.event = self.message.SerializeToString()
 
 
 def _no_typo(extra: Mapping[str, Any]) -> None:

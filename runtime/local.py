@@ -130,6 +130,11 @@ class Runner:
         # one, so that what a line leads to does not depend on those before it.
         self._suspended: tuple[Plan, bytes, Records] | None = None
 
+    @property
+    def tenant(self) -> str:
+        """Whose flow it runs."""
+        return self._flow.tenant
+
     def _plan(self, line: Line) -> Plan:
         key = (json.dumps(line.secrets, sort_keys=True), line.handler)
         plan = self._plans.get(key)
@@ -272,7 +277,7 @@ async def run_lines(
         if not text.strip():
             continue
         try:
-            line = Line(text, secrets_of=action)
+            line = Line(text, secrets_of=action, tenant=runner.tenant if action is None else None)
             answer = await runner.decision(line) if action is None else {}
         except RequestError as error:
             yield invalid(error), False

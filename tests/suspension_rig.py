@@ -75,6 +75,7 @@ def event_data(*methods: str, **members: Any) -> dict[str, Any]:
             "email_verified": True,
             "enrolledFactors": [{"type": "otp"}, {"type": "phone"}],
         },
+        "client": {"client_id": "app"},
         "transaction": {"id": "t-1", "protocol": "oidc-basic-profile", "metadata": {}},
         "request": {"hostname": "login.a.example", "ip": "192.0.2.7", "query": {}, "body": {}},
         "authentication": {

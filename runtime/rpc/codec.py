@@ -12,15 +12,19 @@ from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginRequest, GatewayContext
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
 
+from runtime import event_rules
 from runtime.continuation.token import MAX_BYTES
 from runtime.errors import InvalidEvent, InvalidRequest
 
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
 _REQUEST_ID_CHARS: Final = 128
 
-# What a message may hold besides its event: a continuation, and then a name, an id, some unknown fields. gRPC itself
-# refuses what is far larger.
+# What a message may hold besides its event: a continuation, and then a name, an id, some unknown fields.
 ENVELOPE_BYTES: Final = MAX_BYTES + 64 * 1024
+# Of a request that is too large. A gateway writes six, and the event is the third.
+_FIELDS_LOOKED_AT: Final = 16
+_EVENT_TAG: Final = 0x1A
+_LENGTH_DELIMITED: Final = 2
 
 Login = tuple[str, str, bytes, bytes | None]
 
@@ -37,6 +41,8 @@ def decode(
     data: bytes from a caller; hostile. The event is checked by parsing it here, so that no worker is asked to.
     Raises: InvalidRequest, InvalidEvent.
     """
+    if len(data) > max_event_bytes + ENVELOPE_BYTES:
+        raise _too_large(data, max_event_bytes)
     try:
         envelope = ExecuteEnvelope.FromString(data)
         if envelope.ByteSize() != len(data):
@@ -63,19 +69,19 @@ def decode(
             f"send at most {_REQUEST_ID_CHARS} printable ones, or none to have one chosen",
         )
     if len(event) > max_event_bytes:
-        raise InvalidEvent(
-            f"{len(event)} bytes are more than the {max_event_bytes} allowed; send less metadata, query or body"
-        )
+        raise _event_too_large(len(event), max_event_bytes)
     if not event and not public.FromString(data).HasField("event"):
         # Absent is a fault of the gateway, and a flow that sees only absent members might not require a factor.
         raise InvalidEvent("is absent; send the post-login event that is to be decided")
     try:
-        PostLoginEvent.FromString(event)
+        message = PostLoginEvent.FromString(event)
     except DecodeError:
         raise InvalidEvent(
             "is not a serialized vestibule.v1.PostLoginEvent; check the client's proto files, that text is UTF-8, "
             "and that metadata is nested at most 30 deep"
         ) from None
+    if event_rules.hold(message, tenant_id):
+        event = message.SerializeToString()
     gateway: bytes | None = None
     if envelope.HasField("gateway"):
         gateway = envelope.gateway
@@ -102,9 +108,46 @@ def decode_continuation(data: bytes, max_event_bytes: int) -> tuple[Login, bytes
 def _bound(size: int) -> None:
     """Refuse a request that holds so much besides its event; what it is made of can take long to read."""
     if size > ENVELOPE_BYTES:
-        raise InvalidRequest(
-            "request", f"holds {size} bytes besides its event; {ENVELOPE_BYTES} are allowed: send what the API names"
-        )
+        raise _envelope_too_large(size)
+
+
+def _envelope_too_large(size: int) -> InvalidRequest:
+    return InvalidRequest(
+        "request", f"holds {size} bytes besides its event; {ENVELOPE_BYTES} are allowed: send what the API names"
+    )
+
+
+def _event_too_large(size: int, allowed: int) -> InvalidEvent:
+    return InvalidEvent(f"{size} bytes are more than the {allowed} allowed; send less metadata, query or body")
+
+
+def _too_large(data: bytes, max_event_bytes: int) -> InvalidRequest:
+    """Say what makes a request too large, from the lengths of its first fields: nothing of it is decoded or copied."""
+    at, event = 0, 0
+    for _ in range(_FIELDS_LOOKED_AT):
+        if at + 2 > len(data):
+            break
+        size, end = _length(data, at + 1)
+        if data[at] == _EVENT_TAG:
+            event += size
+        elif data[at] & 7 != _LENGTH_DELIMITED or data[at] >= 0x80:
+            break
+        at = end + size
+    if event > max_event_bytes:
+        return _event_too_large(event, max_event_bytes)
+    return _envelope_too_large(len(data) - event)
+
+
+def _length(data: bytes, at: int) -> tuple[int, int]:
+    """Read a length of up to five bytes; return it, and the place behind it."""
+    size = 0
+    for shift in range(0, 35, 7):
+        byte = data[at] if at < len(data) else 0
+        at += 1
+        size |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            break
+    return size, at
 
 
 def _tenant_fault(tenant_id: str) -> str:

@@ -25,8 +25,9 @@ from runtime.rpc.services import ActionRuntime, FlowRunner
 
 _REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
 _SERVICES: Final = ("", GRPC_SERVICE)
-# gRPC's own default.
-_RECEIVE_BYTES: Final = 4 << 20
+# Far above what is decided: gRPC's own refusal has another status and no details. No limit at all would let one message
+# take 4 GiB.
+_RECEIVE_BYTES: Final = 128 << 20
 # Health watches and reflection are streams too.
 _STREAMS_MIN: Final = 64
 

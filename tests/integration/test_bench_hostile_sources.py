@@ -17,6 +17,7 @@ SOURCES = {
         for tenant, source in (("loops", fairness.LOOPS), ("eats", fairness.EATS), ("broken", fairness.BROKEN))
     },
 }
+EVENT = '{"user": {"user_id": "a"}, "client": {"client_id": "app"}}'
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -25,5 +26,5 @@ async def test_a_bad_action_ends_as_its_measure_says(name: str) -> None:
     source, wanted = SOURCES[name]
     config = replace(Config(), sandbox=replace(Config().sandbox, action_timeout_ms=400))
     async with local.open_action("bad", source, config) as runner:
-        (execution,) = await runner.executions(local.Line('{"user": {"user_id": "a"}}', secrets_of="bad"))
+        (execution,) = await runner.executions(local.Line(EVENT, secrets_of="bad"))
     assert execution.verdict.name.lower() in wanted, execution.error

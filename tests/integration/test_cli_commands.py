@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+CLIENT = {"client": {"client_id": "app"}}
 ACTION = """\
 def on_execute_post_login(event, api):
     print("hello", event.user.user_id)
@@ -54,8 +55,8 @@ def tenant(tmp_path: Path) -> Path:
 def test_run_prints_a_line_for_each_event(action: Path) -> None:
     """An action gives verdict, commands, output and error for each line, in order, blank lines passed over."""
     lines = [
-        {"user": {"user_id": "a", "user_metadata": {"use_mfa": True}}},
-        {"event": {"user": {"user_id": "b"}}, "now": "2026-01-31T12:00:00Z", "seed": 1},
+        CLIENT | {"user": {"user_id": "a", "user_metadata": {"use_mfa": True}}},
+        {"event": CLIENT | {"user": {"user_id": "b"}}, "now": "2026-01-31T12:00:00Z", "seed": 1},
     ]
     text = "\n\n".join(json.dumps(line) for line in lines) + "\n"
     result = vestibule("run", str(action), "--events", "-", stdin=text)
@@ -72,7 +73,13 @@ def test_run_prints_a_line_for_each_event(action: Path) -> None:
 
 def test_run_goes_on_after_a_line_that_is_no_event(action: Path) -> None:
     """Lines of input and output stay in step; the exit code says that something was wrong with the input."""
-    result = vestibule("run", str(action), "--events", "-", stdin='{"user": 3}\n{"user": {"user_id": "b"}}\n')
+    result = vestibule(
+        "run",
+        str(action),
+        "--events",
+        "-",
+        stdin='{"user": 3}\n{"user": {"user_id": "b"}, "client": {"client_id": "app"}}\n',
+    )
     assert result.returncode == 2
     first, second = map(json.loads, result.stdout.splitlines())
     assert first["verdict"] == "invalid_input"
@@ -83,7 +90,7 @@ def test_run_goes_on_after_a_line_that_is_no_event(action: Path) -> None:
 def test_run_decides_with_a_tenants_whole_flow(tenant: Path, tmp_path: Path) -> None:
     """A tenant's directory gives the decision as ProtoJSON."""
     event = tmp_path / "event.json"
-    event.write_text(json.dumps({"user": {"user_id": "a", "user_metadata": {"use_mfa": True}}}))
+    event.write_text(json.dumps(CLIENT | {"user": {"user_id": "a", "user_metadata": {"use_mfa": True}}}))
     result = vestibule("run", str(tenant), "--event", str(event))
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["outcome"] == "OUTCOME_MFA_REQUIRED"
@@ -93,7 +100,7 @@ def test_how_an_action_ends_is_a_result(tmp_path: Path) -> None:
     """An action that raises is reported with its line, and the command exits with 0."""
     file = tmp_path / "bad.py"
     file.write_text("def on_execute_post_login(event, api):\n    return {}['x']\n")
-    result = vestibule("run", str(file), "--event", "-", stdin="{}")
+    result = vestibule("run", str(file), "--event", "-", stdin=json.dumps(CLIENT | {"user": {"user_id": "a"}}))
     assert result.returncode == 0
     answer = json.loads(result.stdout)
     assert (answer["verdict"], answer["error"]["type"], answer["error"]["line"]) == ("raised", "KeyError", 2)
@@ -147,7 +154,7 @@ def test_doctor_reports_layers() -> None:
 
 def test_a_closed_pipe_is_no_error(action: Path) -> None:
     """`vestibule … | head -1` ends quietly."""
-    events = '{"user": {"user_id": "a"}}\n' * 2000
+    events = '{"user": {"user_id": "a"}, "client": {"client_id": "app"}}\n' * 2000
     code = f"{sys.executable} -m runtime.cli run {action} --events - | head -c 1 >/dev/null"
     result = subprocess.run(["sh", "-c", code], input=events, capture_output=True, text=True, timeout=60, check=False)
     assert result.stderr == ""

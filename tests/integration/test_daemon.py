@@ -11,7 +11,7 @@ from tests.daemon_rig import GATE, Daemon, Serve, vestibule, write_directory
 def execute(daemon: Daemon, email: str, *flags: str) -> tuple[int, str, str]:
     """Send a login with the command."""
     event = daemon.path.parent / "event.json"
-    event.write_text(json.dumps({"user": {"user_id": "u", "email": email}}))
+    event.write_text(json.dumps({"client": {"client_id": "app"}, "user": {"user_id": "u", "email": email}}))
     done = vestibule("execute", "--tenant", "acme", "--event", str(event), "--target", daemon.target, *flags)
     return done.returncode, done.stdout, done.stderr
 

@@ -16,7 +16,7 @@ BAD = "import os\nclass A: pass\n" + GATE
 def event(tmp_path: Path) -> str:
     """A login in Auth0's JSON."""
     path = tmp_path / "event.json"
-    path.write_text('{"user": {"user_id": "u", "email": "ada@example.com"}}')
+    path.write_text('{"client": {"client_id": "app"}, "user": {"user_id": "u", "email": "ada@example.com"}}')
     return str(path)
 
 

@@ -20,6 +20,7 @@ from vestibule.v1 import event_pb2
 from runtime.bench.usage import family
 from tests import faulty_worker
 from tests.daemon_rig import (
+    CLIENT,
     GATE,
     MFA,
     PATIENCE_S,
@@ -172,7 +173,7 @@ def test_a_zygote_that_dies_when_there_is_no_descriptor(daemon: Daemon) -> None:
 def test_a_question_that_does_not_fit_into_the_socket(daemon: Daemon) -> None:
     """A stopped worker whose socket is full is given up like any stopped one, and another one is asked the whole."""
     large = event_pb2.PostLoginEvent(
-        user=event_pb2.User(user_id="auth0|1", email="ada@example.com", name="x" * 1_000_000)
+        client=CLIENT, user=event_pb2.User(user_id="auth0|1", email="ada@example.com", name="x" * 1_000_000)
     )
     before = daemon.metric("vestibule_worker_kills_total", reason="deadline")
     stopped = [worker for worker in daemon.workers() if worker.kill(signal.SIGSTOP)]

@@ -36,6 +36,7 @@ def test_a_remembered_answer_is_resolved_for_each_login(serve: Serve) -> None:
 
     event = PostLoginEvent()
     event.user.user_id = "auth0|1"
+    event.client.client_id = "app"
     event.user.enrolled_factors.add(type="otp")
     event.transaction.protocol = "oidc-basic-profile"
     contexts = [None, remembered("auth0|1"), GatewayContext(), remembered("auth0|2"), remembered("auth0|1"), None]

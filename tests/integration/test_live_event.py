@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from vestibule.v1 import decision_pb2, event_pb2
 
-from tests.daemon_rig import ALLOW, DENY, Daemon, served, tenant
+from tests.daemon_rig import ALLOW, CLIENT, DENY, Daemon, served, tenant
 
 WRITES = """\
 def on_execute_post_login(event, api):
@@ -42,7 +42,10 @@ def on_execute_post_login(event, api):
     api.id_token.set_custom_claim("https://example.com/c", "x" * 60_000)
 """
 EVENT = event_pb2.PostLoginEvent(
-    user=event_pb2.User(user_id="auth0|1"), session=event_pb2.Session(id="s"), transaction=event_pb2.Transaction(id="t")
+    client=CLIENT,
+    user=event_pb2.User(user_id="auth0|1"),
+    session=event_pb2.Session(id="s"),
+    transaction=event_pb2.Transaction(id="t"),
 )
 
 
@@ -79,7 +82,7 @@ def test_a_login_begins_with_what_its_event_says(daemon: Daemon) -> None:
 @pytest.mark.parametrize("name", ["cache", "cache-killed"])
 def test_a_later_action_reads_what_an_earlier_one_cached(daemon: Daemon, name: str) -> None:
     """In the same worker, and in the one that follows a killed one."""
-    event = event_pb2.PostLoginEvent(user=EVENT.user, transaction=event_pb2.Transaction(id=name))
+    event = event_pb2.PostLoginEvent(client=CLIENT, user=EVENT.user, transaction=event_pb2.Transaction(id=name))
     assert daemon.call(name, event).access.reason == "seen"
 
 

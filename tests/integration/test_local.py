@@ -16,6 +16,7 @@ from sandbox.worker import EXIT_MEMORY
 if TYPE_CHECKING:
     from pathlib import Path
 
+EVENT: dict[str, Any] = {"user": {"user_id": "u"}, "client": {"client_id": "app"}}
 ACTION = """
 import random
 from datetime import datetime, timezone
@@ -64,7 +65,7 @@ def action(tmp_path: Path) -> str:
 
 def test_run_prints_one_line_for_each_event(action: str) -> None:
     """Arguments are printed by their Python names as the author gave them, and omitted ones are absent."""
-    event = {"user": {"user_id": "u", "user_metadata": {"use_mfa": True}}}
+    event = EVENT | {"user": {"user_id": "u", "user_metadata": {"use_mfa": True}}}
     run = vestibule("run", action, "--events", "-", stdin=f"{json.dumps(event)}\n\n{json.dumps({'event': event})}\n")
     assert run.returncode == 0, run.stderr
     first, second = results(run)
@@ -78,7 +79,7 @@ def test_run_prints_one_line_for_each_event(action: str) -> None:
 
 def test_run_is_repeatable_with_clock_and_seed(action: str) -> None:
     """The same event, clock and seed give the same bytes; another seed gives others."""
-    line = {"event": {}, "now": "2026-01-31T12:00:00Z", "seed": 7}
+    line = {"event": EVENT, "now": "2026-01-31T12:00:00Z", "seed": 7}
     text = "".join(json.dumps(row) + "\n" for row in (line, line, {**line, "seed": 8}))
     first, second, third = results(vestibule("run", action, "--events", "-", stdin=text))
     assert first == second
@@ -88,7 +89,7 @@ def test_run_is_repeatable_with_clock_and_seed(action: str) -> None:
 
 def test_run_gives_secrets_to_the_action(action: str) -> None:
     """`secrets` of a line reach the action and do not stay for the next line."""
-    text = json.dumps({"event": {}, "secrets": {"CODE": "s3cret"}}) + "\n" + json.dumps({"event": {}}) + "\n"
+    text = json.dumps({"event": EVENT, "secrets": {"CODE": "s3cret"}}) + "\n" + json.dumps({"event": EVENT}) + "\n"
     with_secret, without = results(vestibule("run", action, "--events", "-", stdin=text))
     assert with_secret["commands"] == [{"op": "access.deny", "args": {"reason": "s3cret"}}]
     assert without["commands"] == []
@@ -96,11 +97,19 @@ def test_run_gives_secrets_to_the_action(action: str) -> None:
 
 def test_run_keeps_lines_in_step_when_one_is_bad(action: str) -> None:
     """A line that is no event answers with what is wrong with it; the others are run, and the exit code says so."""
-    run = vestibule("run", action, "--events", "-", stdin='{}\n{oops\n{"user": {"email": 5}}\n{}\n')
+    good = json.dumps(EVENT)
+    run = vestibule("run", action, "--events", "-", stdin=f'{good}\n{{oops\n{{"user": {{"email": 5}}}}\n{good}\n{{}}\n')
     assert run.returncode == 2
     rows = results(run)
-    assert [row["verdict"] for row in rows] == ["completed", "invalid_input", "invalid_input", "completed"]
+    assert [row["verdict"] for row in rows] == [
+        "completed",
+        "invalid_input",
+        "invalid_input",
+        "completed",
+        "invalid_input",
+    ]
     assert "email" in rows[2]["error"]["message"]
+    assert rows[4]["error"]["message"] == "event.user.user_id: is absent; send the id of the user who logs in"
 
 
 FAILURES = {
@@ -117,7 +126,7 @@ def test_run_names_what_went_wrong_and_where(tmp_path: Path, verdict: str) -> No
     body, kind, line = FAILURES[verdict]
     path = tmp_path / "bad.py"
     path.write_text(f"def on_execute_post_login(event, api):\n{body}")
-    (row,) = results(vestibule("run", str(path), "--events", "-", stdin="{}\n"))
+    (row,) = results(vestibule("run", str(path), "--events", "-", stdin=json.dumps(EVENT)))
     assert row["verdict"] == verdict
     assert row["error"]["type"] == kind
     assert row["error"]["message"]
@@ -132,8 +141,11 @@ def test_run_of_a_tenant_prints_the_decision_of_its_flow(tmp_path: Path) -> None
     (folder / "tenant.yaml").write_text(TENANT)
     (folder / "actions" / "first.py").write_text(ACTION)
     (folder / "actions" / "second.py").write_text("def on_execute_post_login(event, api):\n    event.nope\n")
-    line = {"event": {"user": {"user_metadata": {"use_mfa": True}}}, "secrets": {"first": {"CODE": "no"}}}
-    text = json.dumps(line) + "\n" + json.dumps({"event": {}}) + "\n"
+    line = {
+        "event": EVENT | {"user": {"user_id": "u", "user_metadata": {"use_mfa": True}}},
+        "secrets": {"first": {"CODE": "no"}},
+    }
+    text = json.dumps(line) + "\n" + json.dumps({"event": EVENT}) + "\n"
     run = vestibule("run", str(folder), "--events", "-", stdin=text)
     assert run.returncode == 0, run.stderr
     denied, failed = results(run)
@@ -167,16 +179,16 @@ def test_run_of_a_tenant_goes_on_with_a_suspended_flow(tmp_path: Path) -> None:
     (folder / "actions" / "first.py").write_text(SUSPENDS)
     (folder / "actions" / "second.py").write_text(REDIRECTS)
     user = {"user_id": "auth0|1", "enrolledFactors": [{"type": "otp"}]}
-    back = {"event": {"user": user, "request": {"body": {"terms": "accepted"}}}}
+    back = {"event": EVENT | {"user": user, "request": {"body": {"terms": "accepted"}}}}
     lines = [
-        {"event": {"user": user}},
-        {"event": {"user": user}, "completed": ["otp"]},
+        {"event": EVENT | {"user": user}},
+        {"event": EVENT | {"user": user}, "completed": ["otp"]},
         {**back, "completed": []},
         {**back, "completed": []},
-        {"event": {"user": user}},
-        {"event": {"user": user}, "completed": ["phone"]},
-        {"event": {"user": user}},
-        {"event": {"user": {"user_id": "auth0|2"}}, "completed": ["otp"]},
+        {"event": EVENT | {"user": user}},
+        {"event": EVENT | {"user": user}, "completed": ["phone"]},
+        {"event": EVENT | {"user": user}},
+        {"event": EVENT | {"user": {"user_id": "auth0|2"}}, "completed": ["otp"]},
     ]
     run = vestibule("run", str(folder), "--events", "-", stdin="".join(json.dumps(line) + "\n" for line in lines))
     assert run.returncode == 2, run.stderr
@@ -212,7 +224,7 @@ def test_run_of_a_tenant_keeps_the_cache_for_one_login(tmp_path: Path) -> None:
     (folder / "tenant.yaml").write_text(TENANT)
     (folder / "actions" / "first.py").write_text(CACHES)
     (folder / "actions" / "second.py").write_text(READS)
-    line = {"event": {"user": {"user_id": "auth0|1", "enrolledFactors": [{"type": "otp"}]}}}
+    line = {"event": EVENT | {"user": {"user_id": "auth0|1", "enrolledFactors": [{"type": "otp"}]}}}
     lines = [line, {**line, "completed": ["otp"]}] * 2
     run = vestibule("run", str(folder), "--events", "-", stdin="".join(json.dumps(line) + "\n" for line in lines))
     for ended in results(run)[1::2]:
@@ -226,7 +238,7 @@ def test_run_of_a_tenant_resolves_for_a_gateway(tmp_path: Path) -> None:
     (folder / "tenant.yaml").write_text(TENANT.replace("never", "always"))
     (folder / "actions" / "first.py").write_text("def on_execute_post_login(event, api):\n    pass\n")
     (folder / "actions" / "second.py").write_text("def on_execute_post_login(event, api):\n    pass\n")
-    line = {"event": {"user": {"user_id": "auth0|1", "enrolledFactors": [{"type": "otp"}]}}}
+    line = {"event": EVENT | {"user": {"user_id": "auth0|1", "enrolledFactors": [{"type": "otp"}]}}}
     text = json.dumps(line) + "\n" + json.dumps({**line, "gateway": {}}) + "\n"
     without, resolved = results(vestibule("run", str(folder), "--events", "-", stdin=text))
     assert "resolution" not in without["multifactor"]

@@ -37,7 +37,12 @@ def test_a_thousand_lines_in_one_go(tmp_path: Path, kind: str) -> None:
     subject = tenant if kind == "tenant" else tenant / "actions" / "a0.py"
     wanted = [bool(number % 3) for number in range(LINES)]
     lines: list[dict[str, object]] = [
-        {"event": {"user": {"user_id": f"u{number}", "email": "ada@example.com" if asks else "bob@example.com"}}}
+        {
+            "event": {
+                "client": {"client_id": "app"},
+                "user": {"user_id": f"u{number}", "email": "ada@example.com" if asks else "bob@example.com"},
+            }
+        }
         for number, asks in enumerate(wanted)
     ]
     _, one_s = run(subject, lines[:1])

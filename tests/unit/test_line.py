@@ -10,6 +10,8 @@ from vestibule.v1.runtime_service_pb2 import GatewayContext
 from runtime.errors import InvalidRequest
 from runtime.line import Line
 
+EVENT: dict[str, Any] = {"user": {"user_id": "auth0|1"}, "client": {"client_id": "app"}}
+
 
 def line(data: Any, secrets_of: str | None = "gate") -> Line:
     return Line(json.dumps(data), secrets_of=secrets_of)
@@ -17,9 +19,8 @@ def line(data: Any, secrets_of: str | None = "gate") -> Line:
 
 def test_members_of_your_own_are_passed_over() -> None:
     """A pipeline's own id beside `event` changes nothing: the event is still the member, not the whole line."""
-    event = {"user": {"user_id": "auth0|1"}}
-    assert line({"event": event, "id": 7}).message.user.user_id == "auth0|1"
-    assert line({"event": event, "id": 7}).event == line(event).event
+    assert line({"event": EVENT, "id": 7}).message.user.user_id == "auth0|1"
+    assert line({"event": EVENT, "id": 7}).event == line(EVENT).event
 
 
 @pytest.mark.parametrize(
@@ -28,17 +29,17 @@ def test_members_of_your_own_are_passed_over() -> None:
 def test_a_misspelt_member_is_refused(typo: str, meant: str) -> None:
     """What was meant to be one of ours is named, with the one that was meant."""
     with pytest.raises(InvalidRequest, match=f"^{typo}: .*did you mean {meant}"):
-        line({"event": {}, typo: 1})
+        line({"event": EVENT, typo: 1})
 
 
 def test_a_secret_that_is_no_string_is_named() -> None:
     """The place of the fault is the secret's name; with the action's where secrets are given by action."""
     with pytest.raises(InvalidRequest, match=r"^secrets\.KEY: must be a string"):
-        line({"event": {}, "secrets": {"KEY": 1}})
+        line({"event": EVENT, "secrets": {"KEY": 1}})
     with pytest.raises(InvalidRequest, match=r"^secrets\.gate\.KEY: must be a string"):
-        line({"event": {}, "secrets": {"gate": {"KEY": 1}}}, secrets_of=None)
+        line({"event": EVENT, "secrets": {"gate": {"KEY": 1}}}, secrets_of=None)
     with pytest.raises(InvalidRequest, match=r"^secrets: .*'gate' is none"):
-        line({"event": {}, "secrets": {"gate": "x"}}, secrets_of=None)
+        line({"event": EVENT, "secrets": {"gate": "x"}}, secrets_of=None)
 
 
 @pytest.mark.parametrize(
@@ -48,38 +49,38 @@ def test_a_secret_that_is_no_string_is_named() -> None:
 def test_an_instant_that_no_clock_shows_is_refused(now: object) -> None:
     """One line of many must not end them all: what a worker cannot be told is no instant."""
     with pytest.raises(InvalidRequest, match=r"^now: "):
-        line({"event": {}, "now": now})
-    assert line({"event": {}, "now": "1970-01-01T00:00:00Z"}).now_ns == 0
-    assert line({"event": {}, "now": 8_999_999_999}).now_ns < 1 << 63
+        line({"event": EVENT, "now": now})
+    assert line({"event": EVENT, "now": "1970-01-01T00:00:00Z"}).now_ns == 0
+    assert line({"event": EVENT, "now": 8_999_999_999}).now_ns < 1 << 63
 
 
 @pytest.mark.parametrize("secrets", [{"KEY": "\ud800"}, {"\udfff": "x"}])
 def test_a_secret_that_is_no_text_is_refused(secrets: dict[str, str]) -> None:
     """Half of a surrogate pair cannot be sent to a worker; it ends its line and no other."""
     with pytest.raises(InvalidRequest, match=r"^secrets: .*surrogate"):
-        line({"event": {}, "secrets": secrets})
+        line({"event": EVENT, "secrets": secrets})
 
 
 def test_what_the_gateway_knows_is_read() -> None:
     """`gateway` is the public message as ProtoJSON; anything else is refused, and absent is not empty."""
-    assert line({"event": {}}).gateway is None
-    assert line({"event": {}, "gateway": {}}).gateway == b""
-    said = line({"event": {}, "gateway": {"mfaGrantAllowed": False}}).gateway
+    assert line({"event": EVENT}).gateway is None
+    assert line({"event": EVENT, "gateway": {}}).gateway == b""
+    said = line({"event": EVENT, "gateway": {"mfaGrantAllowed": False}}).gateway
     assert said is not None
     assert GatewayContext.FromString(said).HasField("mfa_grant_allowed")
     for wrong in ([], {"mfaGrantAllowed": "no"}, {"cookie": {}}):
         with pytest.raises(InvalidRequest, match=r"^gateway: "):
-            line({"event": {}, "gateway": wrong})
+            line({"event": EVENT, "gateway": wrong})
 
 
 def test_completed_factors_have_the_names_of_challenges() -> None:
     """A line that goes on with a suspended flow lists them; an empty list goes on after a page."""
-    assert line({"event": {}}).completed is None
-    assert line({"event": {}, "completed": []}, None).completed == ()
+    assert line({"event": EVENT}).completed is None
+    assert line({"event": EVENT, "completed": []}, None).completed == ()
     wanted = (pb.FACTOR_TYPE_OTP, pb.FACTOR_TYPE_PUSH_NOTIFICATION)
-    assert line({"event": {}, "completed": ["otp", "push-notification"]}, None).completed == wanted
+    assert line({"event": EVENT, "completed": ["otp", "push-notification"]}, None).completed == wanted
     for wrong in ("otp", ["sms"], [1], {}):
         with pytest.raises(InvalidRequest, match=r"^completed: .*otp"):
-            line({"event": {}, "completed": wrong}, None)
+            line({"event": EVENT, "completed": wrong}, None)
     with pytest.raises(InvalidRequest, match=r"^completed: .*handler on_continue_post_login"):
-        line({"event": {}, "completed": []})
+        line({"event": EVENT, "completed": []})

@@ -13,6 +13,7 @@ from runtime.rpc.codec import ENVELOPE_BYTES, decode, decode_continuation
 
 EVENT = PostLoginEvent()
 EVENT.user.user_id = "auth0|1"
+EVENT.client.client_id = "app"
 LIMIT = 1 << 20
 
 
@@ -122,11 +123,12 @@ def test_a_malformed_request_is_refused(data: bytes) -> None:
         decode(data, LIMIT)
 
 
-def test_an_absent_event_is_refused_and_an_empty_one_is_not() -> None:
-    """An absent event is a gateway's fault; one without members was meant."""
-    with pytest.raises(InvalidEvent, match="is absent"):
+def test_an_absent_event_is_refused_as_such_and_an_empty_one_by_its_members() -> None:
+    """Both are a gateway's fault; each is told which."""
+    with pytest.raises(InvalidEvent, match=r"^event: is absent"):
         decode(ExecutePostLoginRequest(tenant_id="acme").SerializeToString(), LIMIT)
-    assert decode(request(event=PostLoginEvent()), LIMIT)[2] == b""
+    with pytest.raises(InvalidEvent, match=r"^event\.user\.user_id: is absent"):
+        decode(request(event=PostLoginEvent()), LIMIT)
 
 
 def test_an_event_over_the_limit_is_refused_with_numbers() -> None:
@@ -156,18 +158,48 @@ def test_a_request_whose_weight_is_not_its_event_is_not_read_on(more: ContinuePo
     assert caught.value.field == "request"
 
 
+@pytest.mark.parametrize(
+    ("more", "pieces"), [(1, 1), (ENVELOPE_BYTES + 1, 1), (5 << 20, 1), (40 << 20, 1), (5 << 20, 3), (40 << 20, 3)]
+)
+def test_a_request_of_any_size_is_refused_in_the_same_words(more: int, pieces: int) -> None:
+    """What is far too large is told by its lengths alone, as what is a little too large is when it is decoded."""
+    parts = [PostLoginEvent(user={"name": "x" * ((LIMIT + more) // pieces)}) for _ in range(pieces)]
+    parts[-1].MergeFrom(EVENT)
+    data = b"".join(ExecutePostLoginRequest(tenant_id="acme", event=part).SerializeToString() for part in parts)
+    with pytest.raises(InvalidEvent, match="bytes are more than the 1048576 allowed; send less metadata"):
+        decode(data, LIMIT)
+
+
+def test_a_large_request_without_an_event_is_the_requests_fault() -> None:
+    """So is one of which nothing can be read, and one with more fields than any gateway writes."""
+    for data in (
+        ExecutePostLoginRequest(request_id="r" * (2 << 20)).SerializeToString(),
+        b"\xff" * (2 << 20),
+        b"\x0a\x00" * (1 << 20),
+        b"\x08\x01" * (1 << 20) + request(),
+    ):
+        with pytest.raises(InvalidRequest, match="bytes besides its event") as caught:
+            decode(data, LIMIT)
+        assert caught.value.field == "request"
+
+
 def test_an_event_in_pieces_is_joined_up_to_the_limit_only() -> None:
     """What no event could hold is refused before it is made one, which takes many times as long as to read one."""
     pieces = request(event=PostLoginEvent(authentication={"methods": [{}] * LIMIT})) + request()
-    with pytest.raises(InvalidRequest, match="bytes besides its event"):
+    with pytest.raises(InvalidRequest, match="2097176 bytes are more than the 1048576 allowed"):
         decode(pieces, LIMIT)
 
 
 def test_unknown_fields_are_ignored() -> None:
-    """A newer caller is understood."""
+    """A newer caller is understood, and an address that is rewritten loses none of it."""
     newer = EVENT.SerializeToString() + b"\xf8\x3f\x01"
     data = ExecuteEnvelope(tenant_id="acme", request_id="r", event=newer).SerializeToString() + b"\xf8\x3f\x01"
     assert decode(data, LIMIT)[2] == newer
+    mapped = PostLoginEvent.FromString(newer)
+    mapped.request.ip = "::ffff:192.0.2.1"
+    plain = PostLoginEvent.FromString(newer)
+    plain.request.ip = "192.0.2.1"
+    assert decode(request(event=mapped), LIMIT)[2] == plain.SerializeToString()
 
 
 @settings(deadline=None)
@@ -195,4 +227,4 @@ def test_any_fields_are_decoded_or_refused(tenant_id: str, request_id: str, even
         assert decode(data, 100)[0] == tenant_id
     except InvalidRequest as error:
         field = error.field
-    assert field in ("", "tenant_id", "request_id", "event", "request")
+    assert field in ("", "tenant_id", "request_id", "event", "event.user.user_id", "event.client.client_id", "request")
