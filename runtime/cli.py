@@ -7,6 +7,7 @@ no traceback ever reaches a user who did not ask for it with --debug.
 import argparse
 import importlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -64,6 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     _open_missing_streams()
+    if "serve" in (sys.argv[1:] if argv is None else argv):
+        # One that comes before the daemon can act on it must not end it. No child inherits a handler.
+        signal.signal(signal.SIGHUP, lambda *_: None)
     try:
         return _run(argv)
     finally:

@@ -120,6 +120,34 @@ class LimitsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class GrpcConfig:
+    """How long clients keep their connections."""
+
+    max_connection_age_s: float = _setting(
+        1800.0,
+        Float(0, 604_800),
+        "Age at which a connection is closed in good order, give or take a tenth, so that gateways find new replicas. "
+        "0: never.",
+    )
+    max_connection_age_grace_s: float = _setting(
+        30.0,
+        Float(1, 3600),
+        "How long calls of a connection that has reached its age may take; health watches end then.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DrainConfig:
+    """What comes before the drain."""
+
+    delay_s: float = _setting(
+        1.0,
+        Float(0, 600),
+        "How long after SIGTERM new logins are still decided, while health and /readyz say that no more should come.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ContinuationConfig:
     """How suspended logins are kept by the gateway."""
 
@@ -152,10 +180,12 @@ class Config:
     listen: str = _setting("127.0.0.1:50051", Address(), "gRPC address.")
     metrics_listen: str = _setting("127.0.0.1:9464", Address(), "HTTP address of /metrics, /livez and /readyz.")
     store: str = _setting("sqlite:vestibule.db", Store(), "Where the tenants' flows are.")
-    drain_s: float = _setting(10.0, Float(0, 3600), "How long logins in flight may take after SIGTERM.")
+    drain_s: float = _setting(10.0, Float(0, 3600), "How long logins in flight may take once draining begins.")
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
     pool: PoolConfig = field(default_factory=PoolConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
+    grpc: GrpcConfig = field(default_factory=GrpcConfig)
+    drain: DrainConfig = field(default_factory=DrainConfig)
     continuation: ContinuationConfig = field(default_factory=ContinuationConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
@@ -299,6 +329,8 @@ def _build(values: Mapping[str, Any]) -> Config:
         sandbox=SandboxConfig(**groups["sandbox"]),
         pool=PoolConfig(**groups["pool"]),
         limits=LimitsConfig(**groups["limits"]),
+        grpc=GrpcConfig(**groups["grpc"]),
+        drain=DrainConfig(**groups["drain"]),
         continuation=ContinuationConfig(**groups["continuation"]),
         log=LogConfig(**groups["log"]),
         **plain,
@@ -321,6 +353,10 @@ def _contradictions(config: Config, sources: Mapping[str, str]) -> list[Fault]:
         "pool.blank_workers", "pool.max_workers", "blank workers count as workers: lower the first or raise the second"
     )
     at_most("pool.workers_per_tenant", "pool.max_workers", "lower the first or raise the second")
+    longest_s = (config.sandbox.flow_timeout_ms + config.pool.queue_wait_ms) / 1000
+    if config.grpc.max_connection_age_s and config.grpc.max_connection_age_grace_s < longest_s:
+        label = f"grpc.max_connection_age_grace_s ({sources['grpc.max_connection_age_grace_s']})"
+        faults.append(Fault(label, f"a login may take {longest_s:g} s and would be cut off; raise it to that at least"))
     if config.listen == config.metrics_listen and split_address(config.listen)[1] != 0:
         where = f"metrics_listen ({sources['metrics_listen']})"
         faults.append(Fault(where, f"{config.listen} is also the gRPC address; choose another port"))

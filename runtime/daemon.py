@@ -7,6 +7,7 @@ first, which drains; the operators' port last, so that a probe and a scrape see 
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import resource
@@ -31,6 +32,7 @@ from runtime.http import OperatorsPort
 from runtime.log import Log, Logger, LoginLog, build, clip, forward_libraries, where
 from runtime.log_writer import LogWriter
 from runtime.metrics import Metrics
+from runtime.reload import Read, Reload
 from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes
 
@@ -51,12 +53,21 @@ class Daemon:
     """One daemon in one event loop. Construct it inside the loop."""
 
     def __init__(
-        self, config: Config, version: str, log: Logger, out: LogWriter, on_started: OnStarted | None = None
+        self,
+        config: Config,
+        version: str,
+        log: Logger,
+        out: LogWriter,
+        on_started: OnStarted | None = None,
+        read_again: Read | None = None,
     ) -> None:
         self._config = config
         self._version = version
         self._log = log
         self._out = out
+        self._read_again = read_again
+        self._loop = asyncio.get_running_loop()
+        self._delay_s = 0.0
         self._lines_lost = 0
         self._stop = asyncio.Event()
         self._beat_s = time.monotonic()
@@ -73,10 +84,11 @@ class Daemon:
 
     async def run(self) -> None:
         """Serve until a signal. Raises: StartError, WorkerStartError, CatalogUnavailable, before anything is served."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         loop.set_exception_handler(self._task_failed)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
+        reload = self._reload_on_hangup()
         _raise_file_limit(self._config, self._log)
         async with AsyncExitStack() as parts:
             http = OperatorsPort(
@@ -113,6 +125,10 @@ class Daemon:
             await server.start()
             self._server = server
             self._started(server.port, http.port)
+            if reload is not None:
+                # Not before: what came during the start is done now.
+                reloading = asyncio.create_task(reload.run(), name="reload")
+                parts.callback(reloading.cancel)
             try:
                 if self._on_started is not None:
                     listen = _bound(self._config.listen, server.port)
@@ -154,8 +170,27 @@ class Daemon:
             layers_missing=[layer.name for layer in self._pool.layers if not layer.active],
         )
 
+    def _reload_on_hangup(self) -> Reload | None:
+        """Let SIGHUP reload, from now until the process ends: the loop's own handlers go before it does."""
+        if self._read_again is None:
+            return None
+        reload = Reload(self._read_again, self._config, self._log, self._suspensions, self._catalog.poll_now)
+
+        def hung_up(*_: object) -> None:
+            # The loop is closed: nothing is left to reload.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(reload.ask)
+
+        signal.signal(signal.SIGHUP, hung_up)
+        return reload
+
     async def _drain(self, server: "_Server") -> None:
         self._not_ready = ("draining",)
+        server.announce_end()
+        if self._delay_s:
+            # A caller that learns of endpoints by health or readiness still sends logins here until it has heard.
+            self._log.info("daemon.ending", delay_s=self._delay_s)
+            await asyncio.sleep(self._delay_s)
         in_flight = self._metrics.logins_in_flight
         self._log.info("daemon.draining", in_flight=in_flight, drain_s=self._config.drain_s)
         given_up = await server.stop(self._config.drain_s)
@@ -167,6 +202,8 @@ class Daemon:
             # The second one: its sender does not want to wait. Workers die with us.
             self._out.close(_LAST_LINES_S)
             os._exit(128 + number)
+        # With SIGINT a person at the terminal waits for the end.
+        self._delay_s = self._config.drain.delay_s if number == signal.SIGTERM else 0.0
         self._stop.set()
 
     async def _beat(self) -> None:
@@ -223,6 +260,7 @@ class _Server(Protocol):
 
     @property
     def running(self) -> bool: ...
+    def announce_end(self) -> None: ...
     def look_after_calls(self) -> None: ...
     async def stop(self, drain_s: float) -> int: ...
 
@@ -234,10 +272,12 @@ def serve(
     stream: TextIO | None = None,
     on_started: OnStarted | None = None,
     ignored: Sequence[Fault] = (),
+    read_again: Read | None = None,
 ) -> None:
     """Run a daemon until a signal stops it. `stream` takes the log, standard error otherwise.
 
-    `ignored` is what the configuration has beside its settings; it is logged.
+    `ignored` is what the configuration has beside its settings; it is logged. SIGHUP calls `read_again` for what can
+    be reloaded; without it SIGHUP is left alone.
     """
     out = LogWriter.to(stream if stream is not None else sys.stderr)
     log = build(config.log, out)
@@ -246,19 +286,20 @@ def serve(
     undo = forward_libraries(log)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(config, version, log, out, on_started))
+            runner.run(_run(config, version, log, out, on_started, read_again))
     finally:
         undo()
         log.report_suppressed(everything=True)
         out.close()
 
 
-async def _run(config: Config, version: str, log: Logger, out: LogWriter, on_started: OnStarted | None) -> None:
-    await Daemon(config, version, log, out, on_started).run()
+async def _run(*parts: Any) -> None:
+    # Inside the loop, as its constructor wants.
+    await Daemon(*parts).run()
 
 
 def _keyring(config: Config) -> keys.Keyring:
-    """Read the keys, once: to rotate them, replicas are started again. Raises: ConfigError."""
+    """Read the keys of the start. Raises: ConfigError."""
     path = config.continuation.keys_file
     return keys.Keyring(keys.read(Path(path)) if path else [keys.generate()])
 

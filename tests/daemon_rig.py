@@ -230,7 +230,8 @@ class Daemon:
         self.path = store or root / "flows.db"
         command = [sys.executable, *launcher, "-m", "runtime.cli", "serve", "--store", f"sqlite:{self.path}"]
         command += ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-format", "json"]
-        command += ["--pool-blank-workers", str(blank), *flags]
+        # Before the flags of a test, which may say otherwise.
+        command += ["--pool-blank-workers", str(blank), "--drain-delay-s", "0", *flags]
         self.lines: list[dict[str, Any]] = []
         self.stray: list[str] = []
         self.tolerated: set[str] = set()

@@ -221,6 +221,7 @@ class SqliteCatalog:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="catalog")
         self._task: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
+        self._woken = asyncio.Event()
         self._reason = "not started"
         # When the store was last read, seconds since the epoch, for a metric.
         self.last_success_s = 0.0
@@ -251,9 +252,14 @@ class SqliteCatalog:
             raise CatalogUnavailable(error.faults) from error
         self._task = asyncio.create_task(self._follow(), name="catalog")
 
+    def poll_now(self) -> None:
+        """Look at the store at once."""
+        self._woken.set()
+
     async def close(self) -> None:
         """Stop following; waits for a read in progress, but not for a disk that hangs."""
         self._closing.set()
+        self._woken.set()
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=2 * self._timeout_s)
             self._task.cancel()
@@ -292,7 +298,9 @@ class SqliteCatalog:
     async def _follow(self) -> None:
         while not self._closing.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self._poll_s)
+                await asyncio.wait_for(self._woken.wait(), self._poll_s)
+            self._woken.clear()
+            if self._closing.is_set():
                 return
             try:
                 await self._refresh(self._poll)

@@ -16,6 +16,8 @@ _GROUPS = {
     "sandbox": "sandbox: what holds one execution",
     "pool": "pool: how many workers, and who waits",
     "limits": "limits: what a caller may ask",
+    "grpc": "grpc: connections of clients",
+    "drain": "drain: before the daemon ends",
     "continuation": "continuation: suspended logins",
     "log": "log",
 }

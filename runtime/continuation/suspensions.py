@@ -48,6 +48,10 @@ class Suspensions:
         self._store = store or ProcessSuspendedFlows()
         self._releasing: set[asyncio.Task[None]] = set()
 
+    def use(self, keyring: Keyring) -> None:
+        """Seal and open with other keys from now on; logins that run meanwhile keep those they began with."""
+        self.keys = keyring
+
     async def close(self) -> None:
         """Give back the last claims and release the store."""
         await asyncio.gather(*self._releasing, return_exceptions=True)

@@ -30,6 +30,10 @@ _SERVICES: Final = ("", GRPC_SERVICE)
 _RECEIVE_BYTES: Final = 128 << 20
 # Health watches and reflection are streams too.
 _STREAMS_MIN: Final = 64
+# gRPC closes the connections of clients that ping more often. Clients of Go and C ping every ten seconds at most.
+_PING_INTERVAL_MS: Final = 5_000
+# What gRPC takes for no limit.
+_NEVER_MS: Final = (1 << 31) - 1
 
 
 class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # the package has no types
@@ -55,6 +59,10 @@ class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # the pack
         if request.service not in _SERVICES:
             await context.abort(grpc.StatusCode.NOT_FOUND)
         return self._state(request.service)
+
+    async def List(self, request: health_pb2.HealthListRequest, context: Any) -> health_pb2.HealthListResponse:
+        """Answer with the state of every service."""
+        return health_pb2.HealthListResponse(statuses={service: self._state(service) for service in _SERVICES})
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:
         """Stream changes of a service's state until the client or we have enough."""
@@ -106,6 +114,10 @@ class Server:
         self._runtime.give_up_lost()
         self._runtime.report()
 
+    def announce_end(self) -> None:
+        """Report NOT_SERVING from now on; calls are served as before."""
+        self._health.drain()
+
     async def stop(self, drain_s: float) -> int:
         """Report NOT_SERVING, take no new login, let those in flight finish. Returns how many are given up.
 
@@ -141,6 +153,7 @@ class Server:
 
 
 def _options(config: Config) -> list[tuple[str, int]]:
+    grpc_ = config.grpc
     return [
         # Off, or a second daemon on the same port would start and silently take half of the logins.
         ("grpc.so_reuseport", 0),
@@ -151,10 +164,15 @@ def _options(config: Config) -> list[tuple[str, int]]:
         # A call that is not whole yet takes 16 KiB and more, and a connection may hold any number of them. Above our
         # own limit as well: a caller that would have to wait is told so, and its client's queue says nothing.
         *accepting.concurrent_streams(2 * max(config.limits.max_in_flight, _STREAMS_MIN)),
-        # A gateway keeps its connection for days: find out when it is gone, and let it find out about us.
+        # A gateway keeps its connection for days: find out when it is gone, and let it find out about us, by pings with
+        # a call or without. Left alone gRPC permits one in five minutes, and closes connections that ping more often.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
-        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", _PING_INTERVAL_MS),
+        # The core adds or takes off a tenth by itself, so that they do not all come back at once.
+        ("grpc.max_connection_age_ms", int(grpc_.max_connection_age_s * 1000) or _NEVER_MS),
+        ("grpc.max_connection_age_grace_ms", int(grpc_.max_connection_age_grace_s * 1000)),
     ]
 
 

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import base64
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.daemon_rig import GATE, Daemon, Refused, result, right, served, tenant, vestibule
+from runtime.continuation import keys
+from tests.daemon_rig import (
+    GATE,
+    MFA,
+    Daemon,
+    Refused,
+    Serve,
+    clean_environment,
+    result,
+    right,
+    served,
+    tenant,
+    until,
+    vestibule,
+)
 
 # What Kubernetes puts into a container beside Services called vestibule and vestibule-listen, and a misspelt setting.
 CLUSTER = {
@@ -65,3 +86,191 @@ def test_refused_logins_are_visible_at_info(tmp_path: Path) -> None:
     assert len(refused) <= 4
     assert sum(line["count"] for line in refused) == 32
     assert "\x1b" not in "".join(str(line) for line in refused)
+
+
+def hang_up(daemon: Daemon, level: str | None = None) -> dict[str, object]:
+    """Send SIGHUP and return the line that ends the reload."""
+    before = len(daemon.lines)
+    daemon.process.send_signal(signal.SIGHUP)
+    return daemon.wait_for("config.reloaded", after=before)
+
+
+def write_keys(file: Path, *made: bytes) -> None:
+    """Write a keys file as an operator does: another file in its place."""
+    new = file.with_suffix(".new")
+    new.write_text(keys.text(made))
+    new.chmod(0o600)
+    new.replace(file)
+
+
+def test_a_hangup_reloads_what_can_be_and_keeps_the_rest(serve: Serve, tmp_path: Path) -> None:
+    """SIGHUP rotates the sealing key, changes the level and says what needs a restart.
+
+    Bad keys and bad settings are errors with every fault; the keys and the level in effect stay, and logins go through.
+    """
+    old, new = keys.generate(), keys.generate()
+    sealing = keys.key_id(new).hex()
+    file, settings = tmp_path / "keys", tmp_path / "vestibule.toml"
+    write_keys(file, old)
+    settings.write_text('[log]\nlevel = "info"\n')
+    daemon = serve("--config", str(settings), "--continuation-keys-file", str(file))
+    daemon.publish(tenant("acme", GATE))
+    write_keys(file, new, old)
+    settings.write_text('[log]\nlevel = "debug"\n[pool]\nidle_s = 7\n')
+    reloaded = hang_up(daemon)
+    assert (reloaded["sealing_key_id"], reloaded["log_level"]) == (sealing, "debug")
+    assert daemon.events("config.restart_needed")[0]["settings"] == ["pool.idle_s"]
+    right(daemon)
+
+    for content in (b"", b"not a key\n", base64.b64encode(b"short") + b"\n"):
+        file.write_bytes(content)
+        assert hang_up(daemon)["sealing_key_id"] == sealing
+    file.unlink()
+    settings.write_text('[log]\nlevel = "loud"\n')
+    assert hang_up(daemon)["sealing_key_id"] == sealing
+    failed = daemon.events("continuation.keys_failed")
+    assert [line["level"] for line in failed] == ["error"] * 4
+    assert all(str(file) in line["faults"][0] for line in failed)
+    (refused,) = daemon.events("config.reload_failed")
+    assert "is not a choice" in refused["faults"][0]
+    right(daemon)
+
+    write_keys(file, new)
+    settings.write_text('[log]\nlevel = "warning"\n')
+    daemon.process.send_signal(signal.SIGHUP)
+
+    def quiet() -> bool:
+        decided = len(daemon.events("login.decided"))
+        right(daemon)
+        time.sleep(0.05)
+        return len(daemon.events("login.decided")) == decided
+
+    until(quiet, "no line of level info")
+
+
+def test_no_hangup_ends_a_daemon_while_it_starts_drains_or_ends(tmp_path: Path) -> None:
+    """SIGHUP every few milliseconds, from its first line to its last: it starts, drains, and exits with 0.
+
+    The keys file is broken from the moment it was read first.
+    """
+    file, store = tmp_path / "keys", tmp_path / "flows.db"
+    write_keys(file, keys.generate())
+    command = [sys.executable, "-c", RELAY, str(file), "-m", "serve", "--store", f"sqlite:{store}"]
+    command += ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--continuation-keys-file", str(file)]
+    command += ["--drain-delay-s", "0.3", "--log-format", "json"]
+    daemon = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=clean_environment())
+    lines = []
+    with daemon:
+        assert daemon.stderr is not None
+        for line in daemon.stderr:
+            lines.append(line)
+            if "daemon.started" in line:
+                daemon.terminate()
+        assert daemon.wait(timeout=30) == 0, lines
+    assert any("continuation.keys_failed" in line for line in lines)
+    assert "daemon.stopped" in "".join(lines)
+
+
+# Runs the command line in a process to which another one sends SIGHUP all the time from here on.
+RELAY = """\
+import os, runpy, signal, sys, threading, time
+from pathlib import Path
+file = Path(sys.argv[1])
+sys.argv = ["vestibule", *sys.argv[3:]]
+parent = os.getpid()
+signal.signal(signal.SIGHUP, lambda *_: None)
+if os.fork() == 0:
+    os.close(2)
+    while os.getppid() == parent:
+        os.kill(parent, signal.SIGHUP)
+        time.sleep(0.003)
+    os._exit(0)
+from runtime.continuation import keys
+read = keys.read
+def once(path):
+    found = read(path)
+    path.write_text("broken")
+    return found
+keys.read = lambda path: once(path) if path.read_text() != "broken" else read(path)
+from runtime import cli
+sys.exit(cli.main())
+"""
+
+
+def test_a_hangup_ends_a_process_that_does_not_listen() -> None:
+    """The control: the same signal ends a command that is no daemon."""
+    waiting = subprocess.Popen(
+        [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"], stdout=subprocess.PIPE
+    )
+    assert waiting.stdout is not None
+    waiting.stdout.readline()
+    waiting.send_signal(signal.SIGHUP)
+    assert waiting.wait(timeout=30) == -signal.SIGHUP
+    waiting.stdout.close()
+
+
+def test_a_terminated_daemon_serves_on_until_others_have_heard(serve: Serve) -> None:
+    """For drain.delay_s after SIGTERM health and /readyz say no, and logins of new connections are still decided."""
+    daemon = serve("--drain-delay-s", "600")
+    daemon.publish(tenant("acme", GATE))
+    with grpc.insecure_channel(daemon.target) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=30)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        daemon.process.send_signal(signal.SIGTERM)
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert daemon.get("/readyz") == (503, "draining\n")
+    assert daemon.wait_for("daemon.ending")["delay_s"] == 600
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    with grpc.insecure_channel(daemon.target, options) as another:
+        health = health_pb2_grpc.HealthStub(another).Check(health_pb2.HealthCheckRequest(), timeout=30)
+        assert health.status == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert daemon.call("acme").outcome == MFA
+    # The second one does not wait.
+    daemon.process.send_signal(signal.SIGTERM)
+    assert daemon.wait() == 128 + signal.SIGTERM
+
+
+def test_the_delay_ends_in_a_drain(serve: Serve) -> None:
+    """After the delay a terminated daemon drains and exits with 0; Ctrl-C has no delay."""
+    daemon = serve("--drain-delay-s", "0.2")
+    assert daemon.stop() == 0
+    assert [line["event"] for line in daemon.lines if line["event"].startswith("daemon.")] == [
+        "daemon.started",
+        "daemon.ending",
+        "daemon.draining",
+        "daemon.stopped",
+    ]
+    interrupted = serve("--drain-delay-s", "600")
+    interrupted.process.send_signal(signal.SIGINT)
+    assert interrupted.wait() == 0
+
+
+def test_health_lists_every_service(daemon: Daemon) -> None:
+    """`List` of the standard health service has what `Check` knows, each with its state."""
+    with grpc.insecure_channel(daemon.target) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        listed = health.List(health_pb2.HealthListRequest(), timeout=30).statuses
+        assert set(listed) == {"", "vestibule.v1.ActionRuntimeService"}
+        for service, found in listed.items():
+            assert found.status == health_pb2.HealthCheckResponse.SERVING
+            assert health.Check(health_pb2.HealthCheckRequest(service=service), timeout=30) == found
+
+
+def test_a_connection_that_reaches_its_age_loses_no_login(serve: Serve) -> None:
+    """Connections end in good order and the client makes others: every login of some seconds is decided."""
+    daemon = serve("--grpc-max-connection-age-s", "0.5")
+    daemon.publish(tenant("acme", GATE))
+    began_s = time.monotonic()
+    seen: set[str] = set()
+    while time.monotonic() - began_s < 3:
+        assert daemon.call("acme").outcome == MFA
+        seen |= connections(daemon)
+    assert len(seen) > 2
+
+
+def connections(daemon: Daemon) -> set[str]:
+    """Return the remote ports that are connected to the daemon's gRPC port now."""
+    port = f":{int(daemon.target.rpartition(':')[2]):04X}"
+    tables = [Path("/proc/net", name).read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
+    rows = [row.split() for table in tables for row in table]
+    return {row[2] for row in rows if row[1].endswith(port) and row[3] == "01"}

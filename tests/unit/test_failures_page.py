@@ -34,7 +34,7 @@ def test_every_metric_is_there() -> None:
             assert metric[3] in set(REASONS[metric[1].removeprefix("vestibule_")]), name
 
 
-@pytest.mark.parametrize("noun", ["worker", "zygote", "daemon", "catalog", "login", "log"])
+@pytest.mark.parametrize("noun", ["worker", "zygote", "daemon", "catalog", "login", "log", "config", "continuation"])
 def test_every_log_event_is_there(noun: str) -> None:
     """Each event is a literal in our code."""
     events = {name for name in CODE if re.fullmatch(rf"{noun}\.[a-z_]+", name)}
@@ -47,6 +47,7 @@ def test_every_setting_is_there() -> None:
     """Each setting can be set."""
     keys = {setting.key for setting in SETTINGS}
     events = {"log.suppressed", "log.lines_dropped"}
-    named = {name for name in CODE if re.fullmatch(r"(sandbox|pool|limits|log)\.[a-z_]+|drain_s", name)} - events
+    groups = r"(sandbox|pool|limits|log|grpc|drain)\.[a-z_]+|drain_s"
+    named = {name for name in CODE if re.fullmatch(groups, name)} - events
     assert len(named) > 5
     assert named <= keys

@@ -1,0 +1,106 @@
+"""What SIGHUP does: read again what can change while the daemon serves, and keep what is in effect where that fails.
+
+Knows the log's level, the keys of continuations and whom to ask for the catalog. Must not know how they are used.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from runtime.config import SETTINGS, Config, Loaded
+from runtime.continuation import keys
+from runtime.continuation.suspensions import Suspensions
+from runtime.errors import ConfigError
+from runtime.log import Logger, clip
+
+T = TypeVar("T")
+
+Read = Callable[[], Loaded]
+"""Reads the configuration as the start did. Raises: ConfigError."""
+
+_RELOADABLE = frozenset({"log.level", "continuation.keys_file"})
+
+
+class Reload:
+    """Reloads when it is asked to, one after the other. Belongs to one event loop."""
+
+    def __init__(
+        self, read: Read, config: Config, log: Logger, suspensions: Suspensions, poll_catalog: Callable[[], None]
+    ) -> None:
+        self._read = read
+        self._started = Loaded(config, {})
+        self._keys_file = config.continuation.keys_file
+        self._log = log
+        self._suspensions = suspensions
+        self._poll_catalog = poll_catalog
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        """Reload soon; asking again before it began changes nothing."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Reload whenever it is asked for, for ever."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            await self._reload()
+
+    async def _reload(self) -> None:
+        self._poll_catalog()
+        level = None
+        try:
+            found = await _in_thread(self._read)
+        except ConfigError as error:
+            self._failed("config.reload_failed", error, "the settings that are in effect stay")
+        else:
+            level = found.config.log.level
+            self._log.set_level(level)
+            # Without a file the keys of this process stay: others could open nothing that it sealed.
+            self._keys_file = found.config.continuation.keys_file or self._keys_file
+            self._tell_ignored(found)
+        if self._keys_file:
+            path = Path(self._keys_file)
+            try:
+                keyring = keys.Keyring(await _in_thread(lambda: keys.read(path)))
+            except ConfigError as error:
+                self._failed("continuation.keys_failed", error, "the keys that are in effect stay")
+            else:
+                self._suspensions.use(keyring)
+        self._log.info("config.reloaded", log_level=level, sealing_key_id=self._suspensions.keys.sealing_id.hex())
+
+    def _tell_ignored(self, found: Loaded) -> None:
+        keys_ = [
+            s.key for s in SETTINGS if s.key not in _RELOADABLE and found.value(s.key) != self._started.value(s.key)
+        ]
+        if keys_:
+            self._log.warning("config.restart_needed", settings=keys_, remedy="restart to put these into effect")
+
+    def _failed(self, event: str, error: ConfigError, remedy: str) -> None:
+        self._log.error(event, faults=[clip(str(fault), 300) for fault in error.faults[:20]], remedy=remedy)
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Run work that may hang on a disk, without holding up the loop or, as an executor's thread would, its end."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def tell(settle: Callable[[], None]) -> None:
+        # The loop has ended meanwhile: there is no one to tell.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(lambda: None if future.done() else settle())
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - the edge of a thread: it is raised where it is waited for
+            failure = error
+            tell(lambda: future.set_exception(failure))
+        else:
+            tell(lambda: future.set_result(result))
+
+    threading.Thread(target=run, name="reload", daemon=True).start()
+    return await future

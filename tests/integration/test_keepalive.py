@@ -1,0 +1,101 @@
+"""Which keepalive pings of idle clients are permitted, held against a client that speaks HTTP/2 by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from runtime.config import Config
+from runtime.log import build
+from runtime.metrics import Metrics
+from runtime.rpc import server
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS, PING, GOAWAY = 4, 6, 7
+ACK = 1
+PINGS = 8
+
+
+def frame(kind: int, flags: int = 0, payload: bytes = b"") -> bytes:
+    """Write a frame of the connection itself. Source: RFC 9113, section 4.1."""
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, 0) + payload
+
+
+class NoFlows:
+    """Decides nothing: no call is made here."""
+
+    async def execute(self, *_: Any) -> bytes:
+        raise NotImplementedError
+
+    async def resume(self, *_: Any) -> bytes:
+        raise NotImplementedError
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[int]:
+    """Serve, and give the port."""
+    config = replace(Config(), listen="127.0.0.1:0")
+    serving = server.Server(NoFlows(), config, Metrics("test"), build(config.log, io.StringIO()))
+    await serving.start()
+    try:
+        yield serving.port
+    finally:
+        await serving.stop(0)
+
+
+async def ping(port: int, every_s: float) -> bytes | None:
+    """Ping some times on an idle connection; return why the server closed it, None when it answered every ping."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(PREFACE + frame(SETTINGS))
+        answered = 0
+        while answered < PINGS:
+            head = await asyncio.wait_for(reader.readexactly(9), 30)
+            payload = await reader.readexactly(int.from_bytes(head[:3], "big"))
+            kind, flags = head[3], head[4]
+            if kind == GOAWAY:
+                return payload[8:]
+            if kind == SETTINGS and not flags & ACK:
+                writer.write(frame(SETTINGS, ACK))
+                writer.write(frame(PING, payload=b"keep it!"))
+            if kind == PING and flags & ACK:
+                answered += 1
+                await asyncio.sleep(every_s)
+                writer.write(frame(PING, payload=b"keep it!"))
+        return None
+    finally:
+        writer.close()
+
+
+async def test_pings_that_keep_to_the_interval_are_permitted_without_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle client may ping for ever, at the interval that is permitted; here all is fifty times as fast."""
+    assert server._PING_INTERVAL_MS <= 15_000
+    monkeypatch.setattr(server, "_PING_INTERVAL_MS", server._PING_INTERVAL_MS // 50)
+    async with serving() as port:
+        # A client's twenty seconds.
+        assert await ping(port, 20 / 50) is None
+
+
+async def test_pings_beyond_the_interval_are_not() -> None:
+    """The control: who pings all the time is sent away, in words."""
+    async with serving() as port:
+        assert await ping(port, 0.0) == b"too_many_pings"
+
+
+async def test_grpc_left_alone_permits_no_such_pings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: without our options the very pings of the first test end the connection."""
+    ours = server._options
+    monkeypatch.setattr(
+        server,
+        "_options",
+        lambda config: [(name, value) for name, value in ours(config) if "ping" not in name and "permit" not in name],
+    )
+    async with serving() as port:
+        assert await ping(port, 20 / 50) == b"too_many_pings"
