@@ -16,6 +16,8 @@ import unicodedata  # noqa: F401  the error handler `namereplace` imports it, wh
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from sandbox import keys
+
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -202,5 +204,13 @@ def _decode(data: bytes, /, encoding: str = "utf-8", errors: str = "strict") -> 
     return data.decode(check_codec(encoding), errors)
 
 
-CHECKED_METHODS: dict[type, dict[str, Callable[..., Any]]] = {str: {"encode": _encode}, bytes: {"decode": _decode}}
+CHECKED_METHODS: dict[type, dict[str, Callable[..., Any]]] = {
+    str: {"encode": _encode},
+    bytes: {"decode": _decode},
+    **keys.METHODS,
+}
 """Methods replaced by a checked function of the same signature, receiver first."""
+
+for _kind, _checked in CHECKED_METHODS.items():
+    # The guard reads what is listed without a look at what is checked.
+    INSTANCE_NAMES[_kind] -= _checked.keys()

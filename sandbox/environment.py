@@ -12,34 +12,16 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
-from sandbox import builtin_types, guards, reach, registry
+from sandbox import guards, keys, reach, registry
 from sandbox.facades import crypto, data, logs, numbers, pattern_syntax, patterns, text, times
 from sandbox.facades.base import Module
 from sandbox.facades.context import CURRENT, Output
+from sandbox.stand_in import STAND_INS, StandIn, stand_in
 
 __all__ = ["BUILTINS", "MODULES", "Output", "begin", "end", "preload"]
-
-
-class _StandIn(type):
-    """A builtin class that must not be called as it is: called through a check, the class itself for `isinstance`."""
-
-    _real_: type
-    _make_: Callable[..., Any]
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        return cls._make_(*args, **kwargs)
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, cls._real_)
-
-    def __subclasscheck__(cls, subclass: type) -> bool:
-        return subclass is cls or issubclass(subclass, cls._real_)
-
-    def __repr__(cls) -> str:
-        return repr(cls._real_)
 
 
 def _checked_error(real: Any, text: type[str] | type[bytes]) -> type:
@@ -52,19 +34,9 @@ def _checked_error(real: Any, text: type[str] | type[bytes]) -> type:
             raise ValueError(f"{real.__name__}: start and end must name a part of the {text.__name__}")
         return real(encoding, source, start, end, reason)
 
-    cls = _StandIn(real.__name__, (UnicodeError,), {"__slots__": (), "_real_": real, "_make_": staticmethod(make)})
+    cls = StandIn(real.__name__, (UnicodeError,), {"__slots__": (), "_real_": real, "_make_": staticmethod(make)})
     registry.CAUGHT[cls] = real
-    return cls
-
-
-def _stand_in(real: type, make: Callable[..., Any]) -> type:
-    checked = builtin_types.CHECKED_METHODS[real]
-    plain = builtin_types.INSTANCE_NAMES[real] | builtin_types.CLASS_NAMES[real]
-    body = {name: getattr(real, name) for name in plain} | {
-        name: staticmethod(function) for name, function in checked.items()
-    }
-    cls = _StandIn(real.__name__, (), {"__slots__": (), "_real_": real, "_make_": staticmethod(make), **body})
-    guards.expose_class(cls, frozenset(body))
+    STAND_INS[real] = cls
     return cls
 
 
@@ -85,11 +57,13 @@ def _make_bytes(source: Any = b"", encoding: Any = None, errors: Any = None) -> 
     return source.encode(guards.check_codec(encoding or "utf-8"), "strict" if errors is None else errors)
 
 
-_STR: Final = _stand_in(str, _make_str)
-_BYTES: Final = _stand_in(bytes, _make_bytes)
+_STR: Final = stand_in(str, _make_str)
+_BYTES: Final = stand_in(bytes, _make_bytes)
 _DECODE_ERROR: Final = _checked_error(UnicodeDecodeError, bytes)
 _ENCODE_ERROR: Final = _checked_error(UnicodeEncodeError, str)
-_STAND_INS: Final = {str: _STR, bytes: _BYTES, UnicodeDecodeError: _DECODE_ERROR, UnicodeEncodeError: _ENCODE_ERROR}
+_SET: Final = stand_in(set, keys.make_set)
+_FROZENSET: Final = stand_in(frozenset, keys.make_frozenset)
+_DICT: Final = stand_in(dict, keys.make_dict, fromkeys=keys.FROMKEYS[dict])
 
 
 def _iter(value: Any, *sentinel: Any) -> Iterator[Any]:
@@ -137,13 +111,16 @@ def _import(name: str, *rest: object) -> None:
 # leaves out) go past the iteration guard: it only refuses types whose items an action cannot use, and nothing within
 # reach yields, when walked, an object that is not within reach. `tests/security/test_reach.py` walks it all.
 _PLAIN: Final = (
-    "abs all any bin bool callable chr dict divmod enumerate filter float frozenset hex int isinstance issubclass len"
-    " list map max min next oct ord range reversed set sorted sum tuple zip"
+    "abs all any bin bool callable chr divmod enumerate filter float hex int isinstance issubclass len list map max min"
+    " next oct ord range reversed sorted sum tuple zip"
 )
 
 _OWN: Final[dict[str, Any]] = {
     "ascii": guards.safe_ascii,  # the plain ones tell addresses
     "bytes": _BYTES,
+    "dict": _DICT,  # no key of it is hashed by its address, and no member of the next two
+    "frozenset": _FROZENSET,
+    "set": _SET,
     "format": guards.safe_format,
     "getattr": guards.guarded_getattr_builtin,  # the same attributes as `x.name` shows
     "hasattr": guards.guarded_hasattr_builtin,
@@ -185,7 +162,7 @@ def _build_classes() -> dict[type, type]:
     found = [*BUILTINS.values()]
     for name, facade in MODULES.items():
         found += [getattr(facade, member) for member in reach.MODULES[name]]
-    return {**{value: value for value in found if isinstance(value, type)}, **_STAND_INS}
+    return {**{value: value for value in found if isinstance(value, type)}, **STAND_INS}
 
 
 BUILTINS: Final[dict[str, Any]] = _build_builtins()

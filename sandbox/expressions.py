@@ -20,16 +20,19 @@ from sandbox import reach, refusals
 from sandbox.hints import define
 from sandbox.nodes import (
     LEAVES,
+    LOAD,
     LOOKED_INTO,
     MAX_DEPTH,
     MAX_HINTS,
     MAX_INT_BITS,
     MAX_NODES,
     MODULE_NAME,
+    SET_OPERATORS,
     START,
     bound_names,
     constant,
     guard_call,
+    is_number,
     is_pattern,
     unpack_spec,
 )
@@ -66,6 +69,8 @@ class Expressions(RestrictingNodeTransformer):
         """Of the entry point around this node: what the author calls the event and the api."""
         self._writes: list[tuple[Any, str, str]] = []
         self._top: frozenset[Any] = frozenset()
+        self._kept: set[ast.AST] = set()
+        """Displays of constants that are only asked for a member."""
         self._nodes = 0
         self._depth = 0
         self._tries = 0
@@ -249,13 +254,39 @@ class Expressions(RestrictingNodeTransformer):
         return node
 
     def visit_Dict(self, node: ast.Dict) -> Any:
-        """Guard `**x` inside a display."""
+        """Guard `**x` inside a display, and every key that is not written out."""
         self.node_contents_visit(node)
+        node.keys = [key if key is None else self._guard_key(key) for key in node.keys]
         node.values = [
             value if key is not None else guard_call("_mapping_", [value], value)
             for key, value in zip(node.keys, node.values, strict=True)
         ]
         return node
+
+    def visit_DictComp(self, node: ast.DictComp) -> Any:
+        """Guard the keys."""
+        self.node_contents_visit(node)
+        node.key = self._guard_key(node.key)
+        return node
+
+    def visit_Set(self, node: ast.Set) -> Any:
+        """Guard the members. Python makes a constant of some displays, which has another order once marshalled."""
+        self.node_contents_visit(node)
+        if node in self._kept:
+            return node
+        members = ast.copy_location(ast.Tuple(elts=node.elts, ctx=LOAD), node)
+        return guard_call("_set_", [members], node)
+
+    def visit_SetComp(self, node: ast.SetComp) -> Any:
+        """Guard the members."""
+        self.node_contents_visit(node)
+        members = ast.copy_location(ast.ListComp(elt=node.elt, generators=node.generators), node)
+        return guard_call("_set_", [members], node)
+
+    @staticmethod
+    def _guard_key(key: Any) -> Any:
+        written_out = type(key) is ast.Constant and key.value is not ...
+        return key if written_out else guard_call("_key_", [key], key)
 
     def visit_Starred(self, node: ast.Starred) -> Any:
         """Guard `*x` in calls and displays; as a target it only names one."""
@@ -284,14 +315,25 @@ class Expressions(RestrictingNodeTransformer):
     # Expressions
 
     def visit_BinOp(self, node: ast.BinOp) -> Any:
-        """Route `%` through a guard, because on text it formats; the other operators only see their operands."""
+        """Route `%` through a guard, because on text it formats, and what makes a set of a dict's view."""
         node.left = self.visit(node.left)
         node.right = right = self.visit(node.right)
         if type(node.op) is ast.Mod and not (type(right) is ast.Constant and type(right.value) is int):
             return guard_call("_mod_", [node.left, right], node)
+        guard = SET_OPERATORS.get(type(node.op))
+        if guard is not None and not is_number(node.left) and not is_number(right):
+            return guard_call(guard, [node.left, right], node)
         if type(node.op) not in LEAVES:
             self.error(node, refusals.NODES["MatMult"])
         return node
+
+    def visit_Compare(self, node: ast.Compare) -> Any:
+        """Leave `x in {"a", "b"}` to Python, which makes a constant of the set: nothing sees its order."""
+        for operator, right in zip(node.ops, node.comparators, strict=True):
+            members = right.elts if isinstance(right, ast.Set) and type(operator) in (ast.In, ast.NotIn) else [right]
+            if all(type(member) is ast.Constant for member in members):
+                self._kept.add(right)
+        return self.node_contents_visit(node)
 
     def visit_Call(self, node: ast.Call) -> Any:
         """Check keyword names and guard `**x`; `*x` is guarded where it stands. What is called was guarded before."""
@@ -352,6 +394,8 @@ class Expressions(RestrictingNodeTransformer):
         node.slice = self.visit(node.slice)
         if type(node.ctx) is ast.Load:
             return guard_call("_getitem_", [node.value, node.slice], node)
+        if type(node.ctx) is ast.Store and type(node.slice) is not ast.Slice:
+            node.slice = self._guard_key(node.slice)
         node.value = guard_call("_write_", [node.value], node.value)
         return node
 

@@ -17,11 +17,13 @@ For the neighbours:
 
 from __future__ import annotations
 
+import collections
 import types
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from sandbox import keys
 from sandbox.builtin_types import CHECKED_METHODS, CLASS_NAMES, EXCEPTIONS, INSTANCE_NAMES, WRITABLES, check_codec
 from sandbox.hints import suggest
 from sandbox.interrupts import STATE, Interrupted, LimitExceeded, caught, interrupt, reset
@@ -103,6 +105,9 @@ def guarded_getattr(value: Any, name: str, _attrs: dict[type, frozenset[str]] = 
 
 def _getattr_slowly(value: Any, name: str) -> Any:
     kind = type(value)
+    checked = CHECKED_METHODS.get(kind)
+    if checked is not None and name in checked:
+        return partial(checked[name], value)
     if kind is Facade:
         try:
             return value._members[name]
@@ -114,9 +119,6 @@ def _getattr_slowly(value: Any, name: str) -> Any:
     if name == "args" and issubclass(kind, Exception):
         # The library writes what it was given into its messages: `[].index(f)` tells where `f` lives.
         return tuple([scrub(arg) if type(arg) is str else arg for arg in value.args])
-    checked = CHECKED_METHODS.get(kind)
-    if checked is not None and name in checked:
-        return partial(checked[name], value)
     names = ATTRS.get(kind)
     if names is None:
         names = learn(kind)
@@ -176,10 +178,10 @@ def guarded_getitem(value: Any, key: Any) -> Any:
     """Answer `value[key]`."""
     kind = type(value)
     if kind in SUBSCRIPTABLE:
-        return value[key]
+        return value[keys.key(key)] if kind is collections.defaultdict else value[key]  # which may make an entry
     if issubclass(kind, type):
         # `Names = dict[str, list[int]]`: the type is erased, as annotations are.
-        if value in CLASS_NAMES:
+        if getattr(value, "_real_", value) in CLASS_NAMES:
             return value
     elif hasattr(kind, "_exposed_") and hasattr(kind, "__getitem__"):
         return value[key]
@@ -259,16 +261,19 @@ def guarded_mapping(value: Any) -> Any:
 _DICTS = frozenset(kind for kind in WRITABLES if issubclass(kind, dict))
 
 
-def guarded_inplace_mod_item(value: Any, key: Any, right: Any) -> None:
-    """Do `value[key] %= right`; unlike in Python `right` has been evaluated before `value[key]` is read."""
-    target = guarded_write(value)
-    target[key] = guarded_mod(target[key], right)
+_INPLACE: dict[str, Callable[[Any, Any], Any]] = {
+    "%": guarded_mod,
+    "|": keys.union_inplace,
+    "&": keys.intersection_inplace,
+    "^": keys.symmetric_difference_inplace,
+    "-": keys.difference_inplace,
+}
+"""Operators of an augmented assignment that go by a guard."""
 
 
-def guarded_inplace_mod_attribute(value: Any, name: str, right: Any) -> None:
-    """Do `value.name %= right`; `name` comes from the source and does not begin with an underscore."""
-    target = guarded_write(value)
-    setattr(target, name, guarded_mod(getattr(target, name), right))
+def guarded_inplace(operator: str, left: Any, right: Any) -> Any:
+    """Answer what `left OPERATOR= right` binds."""
+    return _INPLACE[operator](left, right)
 
 
 def guarded_exception_type(kind: Any) -> Any:
@@ -352,6 +357,7 @@ CHECKED_METHODS[str]["format"] = _str_format
 CHECKED_METHODS[str]["format_map"] = _str_format_map
 
 GUARDS: dict[str, Callable[..., Any]] = {
+    **keys.GUARDS,
     "_getattr_": guarded_getattr,
     "_getitem_": guarded_getitem,
     "_getiter_": guarded_getiter,
@@ -361,8 +367,8 @@ GUARDS: dict[str, Callable[..., Any]] = {
     "_kwargs_": guarded_kwargs,
     "_mapping_": guarded_mapping,
     "_mod_": guarded_mod,
-    "_inplace_mod_item_": guarded_inplace_mod_item,
-    "_inplace_mod_attribute_": guarded_inplace_mod_attribute,
+    "_inplace_": guarded_inplace,
+    "_slice_": slice,
     "_text_": field_text,
     "_str_": safe_str,
     "_repr_": safe_repr,

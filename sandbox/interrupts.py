@@ -12,6 +12,8 @@ for the interrupt that a C function swallowed.
 
 from __future__ import annotations
 
+import sys
+
 
 class Interrupted(BaseException):
     """The time budget of the running action is used up."""
@@ -66,6 +68,12 @@ def reset() -> None:
 
 
 def caught() -> None:
-    """Go on with an interrupt that is under way: the first statement of every `except` and `finally` block."""
+    """Continue an interrupt that is under way: the first statement of every `except` and `finally` block.
+
+    Where the memory ends is not the action's to see, for it depends on what earlier logins did with it: an execution
+    that has run out of memory ends.
+    """
     if STATE.interrupted is not None:
         raise STATE.interrupted
+    if isinstance(sys.exception(), MemoryError):
+        raise LimitExceeded("memory", "the action used up its memory limit")

@@ -51,6 +51,10 @@ FIELDS = frozenset({
     "upper", "value", "values", "vararg",
 })  # fmt: skip
 
+# Operators by which a view of a dict makes a set, each with its guard; and those of a guarded augmented assignment.
+SET_OPERATORS = {ast.BitOr: "_or_", ast.BitAnd: "_and_", ast.BitXor: "_xor_", ast.Sub: "_sub_"}
+INPLACE = {ast.BitOr: "|", ast.BitAnd: "&", ast.BitXor: "^", ast.Sub: "-", ast.Mod: "%"}
+
 # Refused, and yet looked into, so that all faults of an action are told at once.
 LOOKED_INTO = frozenset({"With", "AsyncWith", "AsyncFor", "AsyncFunctionDef", "TryStar", "Await", "Yield", "YieldFrom"})
 
@@ -74,6 +78,11 @@ def constant(value: Any, at: Any) -> ast.Constant:
 
 def caught_statement(at: Any) -> ast.Expr:
     return ast.copy_location(ast.Expr(value=guard_call("_caught_", [], at)), at)
+
+
+def is_number(node: ast.AST) -> bool:
+    """Tell whether a node is a number written out."""
+    return type(node) is ast.Constant and type(node.value) in (int, float)
 
 
 def is_pattern(node: ast.AST) -> bool:

@@ -14,12 +14,14 @@ from sandbox import reach, refusals
 from sandbox.expressions import Expressions
 from sandbox.nodes import (
     ALLOWED,
+    INPLACE,
     LEAVES,
     LOAD,
     STORE,
     caught_statement,
     constant,
     guard_call,
+    is_number,
     is_pattern,
     unpack_spec,
     unreviewed,
@@ -82,25 +84,38 @@ class Policy(Expressions):
         return self.visit_Assign(ast.copy_location(plain, node))
 
     def visit_AugAssign(self, node: ast.AugAssign) -> Any:
-        """Guard the object that is written to; Python itself evaluates object and key once. `%=` goes by a guard."""
+        """Guard the object that is written to, and the operators that format a text or make a set."""
         node.target = self.visit(node.target)
         node.value = self.visit(node.value)
-        if type(node.op) is not ast.Mod:
+        operator = INPLACE.get(type(node.op))
+        if operator is None or (type(node.op) is not ast.Mod and is_number(node.value)):
             if type(node.op) not in LEAVES:
                 self.error(node, refusals.NODES["MatMult"])
             return node
         target: Any = node.target
         if type(target) is ast.Name:
             old = ast.copy_location(ast.Name(id=target.id, ctx=LOAD), target)
-            result: ast.stmt = ast.Assign(targets=[target], value=guard_call("_mod_", [old, node.value], node))
-        elif type(target) is ast.Subscript:
-            # `target.value` is `_write_(x)` by now; the guard writes by itself.
-            args = [target.value, target.slice, node.value]
-            result = ast.Expr(value=guard_call("_inplace_mod_item_", args, node))
+            return self._augmented(target, old, operator, node)
+        # As in Python: object and key once, the old value, then the right side. `target.value` is `_write_(x)` by now.
+        owner, key = self.gen_tmp_name(), self.gen_tmp_name()
+        first = [self._binding(owner, target.value, node)]
+        read: ast.expr = ast.copy_location(ast.Name(id=owner, ctx=LOAD), node)
+        target.value = guard_call("_write_", [read], node)
+        if type(target) is ast.Attribute:
+            read = guard_call("_getattr_", [read, constant(target.attr, node)], node)
         else:
-            args = [target.value, constant(target.attr, node), node.value]
-            result = ast.Expr(value=guard_call("_inplace_mod_attribute_", args, node))
-        return ast.copy_location(result, node)
+            if type(target.slice) is ast.Slice:
+                parts = (target.slice.lower, target.slice.upper, target.slice.step)
+                target.slice = guard_call("_slice_", [part or constant(None, node) for part in parts], node)
+            first.append(self._binding(key, target.slice, node))
+            target.slice = ast.copy_location(ast.Name(id=key, ctx=LOAD), node)
+            read = guard_call("_getitem_", [read, target.slice], node)
+        return [*first, self._augmented(target, read, operator, node)]
+
+    @staticmethod
+    def _augmented(target: ast.expr, old: ast.expr, operator: str, node: ast.AugAssign) -> ast.stmt:
+        value = guard_call("_inplace_", [constant(operator, node), old, node.value], node)
+        return ast.copy_location(ast.Assign(targets=[target], value=value), node)
 
     # Control flow
 
@@ -301,8 +316,8 @@ def refuse_fields(visitor: Visitor, fields: tuple[str, ...]) -> Visitor:
 Policy.visitors = {kind: getattr(Policy, f"visit_{kind.__name__}") for kind in ALLOWED}
 # RestrictedPython lets these through by visiting their contents, one frame of the stack and one lookup dearer.
 for _kind in (
-    ast.Expr, ast.BoolOp, ast.UnaryOp, ast.Compare, ast.IfExp, ast.keyword, ast.List, ast.Tuple, ast.Set,
-    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.JoinedStr, ast.Slice, ast.If, ast.Assert,
+    ast.Expr, ast.BoolOp, ast.UnaryOp, ast.IfExp, ast.keyword, ast.List, ast.Tuple, ast.ListComp,
+    ast.GeneratorExp, ast.JoinedStr, ast.Slice, ast.If, ast.Assert,
     ast.Delete, ast.NamedExpr, ast.arguments, ast.Module,
 ):  # fmt: skip
     Policy.visitors[_kind] = Policy.node_contents_visit

@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 # The default repr of functions, methods, generators and iterators ends in the address of the object: enough to undo
-# address space randomisation, of no use to an author.
-_ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+# address space randomisation, of no use to an author. OpenSSL's hashes write `@`.
+_ADDRESS = re.compile(r" (?:at|@) 0x[0-9A-Fa-f]+")
+_ADDRESS_BYTES = re.compile(_ADDRESS.pattern.encode())
 
 # Exact types whose text never holds an address: the fast path of every f-string.
 PLAIN = frozenset({str, int, float, bool, type(None)})
@@ -25,7 +26,7 @@ _MAX_FORMAT_DEPTH = 2  # as in `str.format`: a format spec may hold fields, thes
 
 def scrub(text: str) -> str:
     """Drop object addresses from a text."""
-    return _ADDRESS.sub("", text) if " at 0x" in text else text
+    return _ADDRESS.sub("", text) if " 0x" in text else text
 
 
 def safe_str(value: object) -> str:
@@ -67,7 +68,7 @@ def guarded_mod(left: Any, right: Any) -> Any:
             return result
         return scrub(result)
     if kind is bytes:
-        return re.sub(rb" at 0x[0-9A-Fa-f]+", b"", result)
+        return _ADDRESS_BYTES.sub(b"", result)
     return result
 
 

@@ -45,6 +45,7 @@ _RETIRE_ABOVE_CPU_S: Final = 120.0
 _MEASURE_EVERY: Final = 64
 _LONG_NS: Final = 20_000_000
 _GC_THRESHOLD: Final = 50_000
+_GC_NEVER: Final = 1 << 30
 _FLOWS_MAX: Final = 16
 _REHEARSAL_JOURNAL_BYTES: Final = 64 * 1024
 # Room for the last fragment and for a report that says that the real one was too long.
@@ -150,8 +151,9 @@ class _Worker:
         self._hand_over = False
         self._logins = 0
         self._rss_base_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        # The collector runs when a flow is torn down; only a huge execution needs it before.
-        gc.set_threshold(_GC_THRESHOLD, 10, 10)
+        # The collector runs when a flow is torn down; only a huge execution needs it before. Never of itself over the
+        # oldest: how often it would have to run for that counts on from login to login, and an action sees it run.
+        gc.set_threshold(_GC_THRESHOLD, 10, _GC_NEVER)
 
     def answer(self, frame: bytes) -> None:
         """Run one flow and send its reply."""
@@ -228,7 +230,8 @@ class _Worker:
             if ran:
                 # The journal says TEARDOWN from here: what the action left behind dies inside a budget of its own.
                 namespace.clear()
-                if wall_ns > _LONG_NS:
+                if wall_ns > _LONG_NS or gc.get_count()[1]:
+                    # What survived a run of the collector is not among the young ones, which are walked below.
                     gc.collect()
                 if failed:
                     if step.stop_on_failure:

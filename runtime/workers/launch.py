@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 # The path is the daemon's own: a zygote imports from where the daemon imports, wherever it was started.
 _BOOT: Final = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from sandbox.boot import boot; boot(sys.argv[2])"
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from sandbox import none_hash; none_hash.fix();"
+    " from sandbox.boot import boot; boot(sys.argv[2])"
 )
 _OOM_SCORE_MORE: Final = 500
 _OOM_SCORE_MAX: Final = 1000

@@ -21,8 +21,9 @@ import types
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, NoReturn
 
-from sandbox import guards, reach
+from sandbox import guards, keys, reach
 from sandbox.facades.base import Module, exception, module, opened, pick
+from sandbox.stand_in import stand_in
 
 JSON_CHARS: Final = 1 << 20
 """As large as a whole event may be."""
@@ -278,7 +279,8 @@ class _Subclasses(type):
         return isinstance(instance, cls._real_)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
-        return cls is subclass or issubclass(subclass, cls._real_)
+        # What stands in for a class has no base of its own.
+        return cls is subclass or issubclass(getattr(subclass, "_real_", subclass), cls._real_)
 
     def __call__(cls, *args: object, **kwargs: object) -> NoReturn:
         raise TypeError(f"{cls.__name__} is for isinstance() and annotations only")
@@ -297,13 +299,21 @@ def modules() -> list[tuple[str, Module]]:
     opened(itertools.chain, "", "from_iterable", iterable=True)
     opened(functools.partial, "")
     abc = module("collections.abc", {name: _abstract(name) for name in reach.MODULES["collections.abc"]})
-    containers = {**pick(collections, "collections", "abc", "namedtuple"), "namedtuple": namedtuple}
+    filled: dict[str, Any] = {
+        "Counter": stand_in(collections.Counter, keys.make_counter),
+        "OrderedDict": stand_in(
+            collections.OrderedDict, keys.make_ordered, fromkeys=keys.FROMKEYS[collections.OrderedDict]
+        ),
+        "defaultdict": stand_in(collections.defaultdict, keys.make_default),
+    }
+    own = {**filled, "abc": abc, "namedtuple": namedtuple}
+    containers = {**pick(collections, "collections", *own), **own}
     typing = {name: _TYPING.get(name, Hint(f"typing.{name}")) for name in reach.MODULES["typing"]}
     return [
         ("__future__", module("__future__", {"annotations": True})),
         ("json", module("json", {"JSONDecodeError": json.JSONDecodeError, "dumps": dumps, "loads": loads})),
         ("copy", module("copy", {"copy": copy, "deepcopy": deepcopy})),
-        ("collections", module("collections", {**containers, "abc": abc})),
+        ("collections", module("collections", containers)),
         ("collections.abc", abc),
         ("itertools", module("itertools", pick(itertools, "itertools"))),
         ("functools", module("functools", pick(functools, "functools"))),
@@ -312,7 +322,9 @@ def modules() -> list[tuple[str, Module]]:
             module(
                 "operator",
                 {
-                    **pick(operator, "operator", "attrgetter", "itemgetter"),
+                    **pick(operator, "operator", "and_", "attrgetter", "itemgetter", "or_"),
+                    "and_": keys.intersection,
+                    "or_": keys.union,
                     "attrgetter": attrgetter,
                     "itemgetter": itemgetter,
                 },

@@ -12,6 +12,7 @@ import importlib
 import time as real_time
 from typing import Any, Final
 
+from sandbox import keys
 from sandbox.facades.base import Module, module, opened
 from sandbox.facades.context import CURRENT
 from sandbox.facades.time_format import Fields, checked, write
@@ -214,6 +215,7 @@ _TIME: Final = "hour minute second microsecond fold tzinfo utcoffset dst tzname"
 def modules() -> list[tuple[str, Module]]:
     """Build the facades of this file and open what their values show."""
     importlib.import_module("_strptime")  # `datetime.strptime` is C and imports it from an action's frame, which cannot
+    keys.by_value(Date, Datetime, Time)
     opened(Date, _DATE, _DATE_CLASS)
     opened(
         Datetime,

@@ -77,10 +77,9 @@ def _indented(body: str) -> str:
 _statements = st.recursive(
     st.one_of(
         st.tuples(_targets, _expressions).map(lambda t: f"{t[0]} = {t[1]}"),
-        # Not `b[0] %= e`: the guard reads b[0] after e, Python before.
-        st.tuples(st.sampled_from(["a +", "a -", "a %", "b[0] +", "b[0] -", "c['a'] |", "c['a'] *"]), _expressions).map(
-            lambda t: f"{t[0]}= {t[1]}"
-        ),
+        st.tuples(
+            st.sampled_from(["a +", "a -", "a %", "b[0] +", "b[0] -", "b[0] %", "c['a'] |", "c['a'] *"]), _expressions
+        ).map(lambda t: f"{t[0]}= {t[1]}"),
         _expressions.map(lambda e: f"log.append({e})"),
         _expressions.map(lambda e: f"assert {e}"),
         st.sampled_from(["pass", "del a", "del b[0]", "raise ValueError('v')", "raise KeyError from None", "raise"]),
@@ -189,8 +188,22 @@ def assert_guarded(source: str) -> None:
                 assert spec is None or not _is_call(value, "_text_", "_format_")
             case ast.BinOp(op=ast.Mod(), right=right):
                 assert isinstance(right, ast.Constant)
-            case ast.AugAssign(op=op):
+            case ast.BinOp(op=ast.BitOr() | ast.BitAnd() | ast.BitXor() | ast.Sub(), left=left, right=right):
+                assert isinstance(left, ast.Constant) or isinstance(right, ast.Constant)
+            case ast.AugAssign(op=op, value=value):
                 assert not isinstance(op, ast.Mod)
+                assert not isinstance(op, ast.BitOr | ast.BitAnd | ast.BitXor | ast.Sub) or isinstance(
+                    value, ast.Constant
+                )
+            case ast.SetComp():
+                pytest.fail("a set was made without its guard")
+            case ast.Set(elts=members):
+                # What `in` asks for, which nobody walks.
+                assert all(isinstance(member, ast.Constant) for member in members)
+            case ast.Dict(keys=keys):
+                assert all(key is None or isinstance(key, ast.Constant) or _is_call(key, "_key_") for key in keys)
+            case ast.DictComp(key=key):
+                assert isinstance(key, ast.Constant) or _is_call(key, "_key_")
             case ast.ExceptHandler(type=kind, body=[ast.Expr(value=first), *_]):
                 assert _is_call(kind, "_exception_type_")  # type: ignore[arg-type]  # an expression, where it has one
                 assert _is_call(first, "_caught_")

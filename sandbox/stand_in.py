@@ -1,0 +1,48 @@
+"""Classes of Python's that an action calls through a check, and goes on using as the class: `isinstance`, its methods.
+
+Knows what of a class is open and what is checked. Must not know what a check is for. Called by the environment and the
+facades while they are built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sandbox import builtin_types, registry
+
+
+class StandIn(type):
+    """A builtin class that must not be called as it is: called through a check, the class itself for `isinstance`."""
+
+    _real_: type
+    _make_: Callable[..., Any]
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return cls._make_(*args, **kwargs)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, cls._real_)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return subclass is cls or issubclass(subclass, cls._real_)
+
+    def __repr__(cls) -> str:
+        return repr(cls._real_)
+
+
+STAND_INS: Final[dict[type, type]] = {}
+"""Class -> what an action has in its place."""
+
+
+def stand_in(real: type, make: Callable[..., Any], **more: Callable[..., Any]) -> type:
+    """Make what stands in for `real`, and is called as `make`; `more` are methods of the class that are checked."""
+    checked = {**builtin_types.CHECKED_METHODS[real], **more}
+    plain = builtin_types.INSTANCE_NAMES[real] | builtin_types.CLASS_NAMES[real]
+    body = {name: getattr(real, name) for name in plain} | {
+        name: staticmethod(function) for name, function in checked.items()
+    }
+    cls = StandIn(real.__name__, (), {"__slots__": (), "_real_": real, "_make_": staticmethod(make), **body})
+    registry.expose_class(cls, frozenset(body))
+    STAND_INS[real] = cls
+    return cls
