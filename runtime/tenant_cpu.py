@@ -14,18 +14,27 @@ from prometheus_client.registry import Collector
 
 SERIES_MAX: Final = 500
 """Tenants with a series of their own."""
+OTHER: Final = "_other"
+"""The label of all tenants without a series: no tenant's id may hold an underscore."""
 # A tenant must have used so much more than the least of the named ones to take its place: no pair swaps for ever.
 _LEAD: Final = 2.0
 _KNOWN_PER_SERIES: Final = 8
 
 
 class TenantCpu(Collector):
-    """Adds up seconds. Every series only grows, and their sum is all that was spent."""
+    """Adds up seconds, each in one series for good: no series ever falls, and none takes over what another counted.
+
+    A series that ends, because others use more, keeps its value here. Should it come back, it begins where it ended,
+    so that `rate()` sees neither a reset nor a jump. What its tenant used meanwhile stays in OTHER.
+    """
 
     def __init__(self, series_max: int = SERIES_MAX) -> None:
         self._series_max = series_max
         self._named: dict[str, float] = {}
         self._rest = 0.0
+        # Where the series stood of tenants that lost their place. Taking a place needs twice the time of who held it,
+        # so that they stay few.
+        self._ended: dict[str, float] = {}
         # What each tenant has used, named or not: it decides who is named, and may be forgotten of those who are not.
         self._used: dict[str, float] = {}
         # No named tenant used less. As they only grow, it may be out of date, and is never too high.
@@ -52,9 +61,8 @@ class TenantCpu(Collector):
         least = min(self._named, key=used.__getitem__)
         self._least_s = used[least]
         if used[tenant] > _LEAD * self._least_s:
-            # The series that ends goes on in the rest, and the new one begins at 0: neither steps back.
-            named = self._named | {tenant: 0.0}
-            self._rest += named.pop(least)
+            named = self._named | {tenant: self._ended.pop(tenant, 0.0)}
+            self._ended[least] = named.pop(least)
             self._named = named
 
     def _forget(self) -> None:
@@ -68,10 +76,10 @@ class TenantCpu(Collector):
         family = CounterMetricFamily(
             "vestibule_tenant_cpu_seconds",
             f"Processor seconds of each tenant's workers, by the kernel's clock. At most {SERIES_MAX} tenants are "
-            "named, those that use the most; an empty name stands for all others.",
+            f"named, those that use the most; {OTHER} counts what tenants use while they are not named.",
             labels=("tenant",),
         )
         for tenant, seconds in self._named.items():
             family.add_metric((tenant,), seconds)
-        family.add_metric(("",), self._rest)
+        family.add_metric((OTHER,), self._rest)
         yield family

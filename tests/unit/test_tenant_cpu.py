@@ -1,13 +1,15 @@
 """Processor time by tenant: a bounded number of series, none of which ever steps back."""
 
 import random
+import re
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from runtime.catalog.definition import TENANT_NAME
 from runtime.metrics import Metrics
-from runtime.tenant_cpu import SERIES_MAX, TenantCpu
+from runtime.tenant_cpu import OTHER, SERIES_MAX, TenantCpu
 
 
 def series(cpu: TenantCpu) -> dict[str, float]:
@@ -19,12 +21,12 @@ def series(cpu: TenantCpu) -> dict[str, float]:
 
 
 def test_each_tenant_has_its_own_series_while_there_are_few() -> None:
-    """Seconds add up under the tenant's name; the nameless rest is there, at 0, from the start."""
+    """Seconds add up under the tenant's name; what others use is there, at 0, from the start."""
     cpu = TenantCpu()
-    assert series(cpu) == {"": 0}
+    assert series(cpu) == {OTHER: 0}
     for tenant, seconds in (("acme", 0.25), ("globex", 1.0), ("acme", 0.5)):
         cpu.spent(tenant, seconds)
-    assert series(cpu) == {"acme": 0.75, "globex": 1.0, "": 0}
+    assert series(cpu) == {"acme": 0.75, "globex": 1.0, OTHER: 0}
 
 
 def test_the_daemon_exports_it() -> None:
@@ -54,19 +56,43 @@ def test_who_uses_much_is_named_even_when_it_comes_last() -> None:
     assert "late" not in series(cpu)
     cpu.spent("late", 1.0)
     cpu.spent("late", 4.0)
-    assert series(cpu) == {"b": 2.0, "c": 3.0, "late": 4.0, "": 3.5}
+    assert series(cpu) == {"b": 2.0, "c": 3.0, "late": 4.0, OTHER: 2.5}
 
 
-def test_no_series_steps_back() -> None:
-    """Over random spending, a series that is there before and after never falls, nor does the rest; nothing is lost."""
+def test_a_series_that_comes_back_goes_on_where_it_ended() -> None:
+    """Prometheus reads a lower value as a restart and a higher one as use: neither happens by losing a place."""
+    cpu = TenantCpu(1)
+    cpu.spent("a", 10.0)
+    cpu.spent("b", 21.0)
+    assert series(cpu) == {"b": 0.0, OTHER: 21.0}
+    cpu.spent("a", 33.0)
+    assert series(cpu) == {"a": 10.0, OTHER: 54.0}
+    cpu.spent("a", 0.5)
+    assert series(cpu) == {"a": 10.5, OTHER: 54.0}
+
+
+def test_no_label_is_empty_and_none_can_be_taken_for_a_tenant() -> None:
+    """A label without text is no label to Prometheus; a tenant whose id were the label would be added to the rest."""
+    assert all(series(TenantCpu()))
+    assert not re.fullmatch(TENANT_NAME, OTHER)
+    assert re.fullmatch(TENANT_NAME, "other")
+
+
+def test_no_series_steps_back_or_jumps() -> None:
+    """Over random spending, a series grows by what was spent and by nothing else, also while it is not exported."""
     chance = random.Random(4)
     cpu = TenantCpu(4)
-    before, whole = series(cpu), 0.0
+    last: dict[str, float] = {}
+    gone, back, whole = set(), 0, 0.0
     for _ in range(3000):
-        seconds = chance.expovariate(1.0)
-        cpu.spent(f"t{int(chance.paretovariate(0.6)) % 40}", seconds)
+        tenant, seconds = f"t{int(chance.paretovariate(0.6)) % 40}", chance.expovariate(1.0)
+        cpu.spent(tenant, seconds)
         whole += seconds
         now = series(cpu)
-        assert all(now[name] >= before[name] - 1e-9 for name in now.keys() & before.keys())
-        assert abs(sum(now.values()) - whole) < 1e-6
-        before = now
+        for name, value in now.items():
+            assert -1e-9 <= value - last.get(name, 0.0) <= (seconds if name in (tenant, OTHER) else 0) + 1e-9
+        back += len(gone & now.keys())
+        gone = (gone | last.keys()) - now.keys()
+        last |= now
+        assert abs(sum(last.values()) - whole) < 1e-6
+    assert back > 0
