@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runtime.core.model import Execution
     from runtime.log import Log
     from runtime.plan import Plan
-    from runtime.workers.worker import Worker
+    from runtime.workers.worker import Worker, WorkerKilled
 
 
 class End(enum.Enum):
@@ -35,7 +35,7 @@ class End(enum.Enum):
     LOST = "lost"
     """It died through no fault of the tenant's code."""
     UNBEGUN = "unbegun"
-    """It never began: it was dead or dying when it was asked, or did not move and was killed."""
+    """It never began, or did not go on: it was dead or dying when it was asked, or did not move and was killed."""
 
 
 class Aftermath:
@@ -57,14 +57,21 @@ class Aftermath:
             self._log.warning("worker.journal_unreadable", error=clip(str(violation)))
             return []
 
-    def of_kill(self, entry: journal.Entry, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> End:
+    def of_kill(self, killed: WorkerKilled, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> End:
+        entry = killed.entry
         if entry.nonce != nonce or entry.phase == journal.Phase.IDLE:
             # It never began: stopped, or starved by the machine.
             self._log.error("worker.stalled", worker=worker.id, tenant=worker.tenant)
             return End.UNBEGUN
-        if not self._settled(entry, plan, done, nonce):
-            wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
-            done.append(loss.failed(plan.bindings[len(done)], loss.of_kill(entry.phase, wall_us), wall_us))
+        if self._settled(entry, plan, done, nonce):
+            return End.RAN
+        if killed.stalled:
+            self._log.error("worker.stalled", worker=worker.id, tenant=worker.tenant)
+            return End.UNBEGUN
+        wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
+        cpu_us = None if killed.cpu_ns is None else killed.cpu_ns // 1000
+        failure = loss.of_kill(entry.phase, wall_us, cpu_us)
+        done.append(loss.failed(plan.bindings[len(done)], failure, wall_us, wall_us if cpu_us is None else cpu_us))
         return End.RAN
 
     async def of_loss(self, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> End:

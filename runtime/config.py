@@ -69,9 +69,9 @@ class SandboxConfig:
         "tenant: a worker serves one tenant for life; login: a worker serves one login and is never used again.",
     )
     action_timeout_ms: int = _setting(
-        1000, Int(1, 60_000), "Budget of one action that has none of its own (timeout_ms of its binding)."
+        1000, Int(1, 60_000), "Processor time of one action that has no budget of its own (timeout_ms of its binding)."
     )
-    flow_timeout_ms: int = _setting(5000, Int(1, 120_000), "Budget of all actions of one login together.")
+    flow_timeout_ms: int = _setting(5000, Int(1, 120_000), "Processor time of all actions of one login together.")
     kill_grace_ms: int = _setting(
         10, Int(1, 5_000), "How long after its budget an action that cannot be interrupted is killed."
     )

@@ -125,9 +125,9 @@ class FlowRunner:
         # stands.
         clock_ns = time.time_ns()
         left_us = (deadline_ns - started_ns) // 1000 - MARGIN_US
-        budget_us = min(self._flow_timeout_us, left_us)
-        if budget_us <= 0:
+        if left_us <= 0:
             raise DeadlineExceeded
+        budget_us = self._flow_timeout_us
         cached = self._cache.of.get(tenant_id)
         records = b"" if cached is None else cached.sent(clock_ns // 1_000_000)
         worker = self._pool.lease_nowait(tenant_id) if plan.bindings else None
@@ -141,8 +141,7 @@ class FlowRunner:
         if worker is not None and worker.plan is not plan and not worker.revisions and not plan.compiled:
             first = await self.steps.compile(worker, plan, budget_us, deadline_ns)
             began_ns = time.monotonic_ns()
-            budget_us = min(budget_us, (deadline_ns - began_ns) // 1000 - MARGIN_US)
-            if first is None and budget_us <= 0:
+            if first is None and (deadline_ns - began_ns) // 1000 <= MARGIN_US:
                 self._pool.release(worker)
                 raise DeadlineExceeded
         if worker is not None and first is None:
@@ -151,7 +150,7 @@ class FlowRunner:
             )
             try:
                 data = await first.future
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, DeadlineExceeded):
                 self.steps.abandon(worker)
                 raise
             except WorkerError:

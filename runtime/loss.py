@@ -31,17 +31,22 @@ class Failure(NamedTuple):
     message: str
 
 
-BUDGET_SPENT: Final = Failure(
-    Verdict.TIMED_OUT, "BudgetExceeded", "the flow's budget was used up before this action could run"
-)
 WORKERS_DIED: Final = Failure(Verdict.CRASHED, "WorkerLost", "the workers that ran this action died")
 LIED: Final = Failure(Verdict.VIOLATED, "ProtocolViolation", "the worker broke its protocol")
 
 
-def failed(binding: Binding, failure: Failure, wall_us: int = 0) -> Execution:
+def failed(binding: Binding, failure: Failure, wall_us: int = 0, cpu_us: int = 0) -> Execution:
     """Make the execution of a binding that failed."""
     error = ExecutionError(failure.error_type, failure.message)
-    return Execution(binding.action, binding.revision, binding.on_error, failure.verdict, wall_us=wall_us, error=error)
+    return Execution(
+        binding.action,
+        binding.revision,
+        binding.on_error,
+        failure.verdict,
+        wall_us=wall_us,
+        cpu_us=cpu_us,
+        error=error,
+    )
 
 
 def fill(done: list[Execution], bindings: Sequence[Binding], failure: Failure) -> None:
@@ -54,16 +59,29 @@ def skip(done: list[Execution], bindings: Sequence[Binding]) -> None:
     done += [Execution(b.action, b.revision, b.on_error, Verdict.SKIPPED) for b in bindings[len(done) :]]
 
 
-def of_kill(phase: int, wall_us: int) -> Failure:
-    """Say how the step failed in which the watchdog killed its worker."""
-    if phase == Phase.COMPILING:
-        return Failure(Verdict.TIMED_OUT, "BudgetExceeded", "compiling the action took too long: simplify it")
+def budget_spent(had_us: int, budget_us: int) -> Failure:
+    """Say that an action could not run, because those before it used up what all of them may take."""
     return Failure(
         Verdict.TIMED_OUT,
         "BudgetExceeded",
-        f"the action was killed after {wall_us / 1000:.0f} ms: it did not return within its budget and could not be "
-        "interrupted (a single long operation, such as a huge power or a loop inside a built-in function)",
+        f"the flow's budget of {budget_us / 1000:.0f} ms of processor time was used up before this action could run: "
+        f"the actions before it had {had_us / 1000:.0f} ms",
     )
+
+
+def of_kill(phase: int, wall_us: int, cpu_us: int | None) -> Failure:
+    """Say how the step failed in which the watchdog killed its worker. `cpu_us` is None where it is not known."""
+    had = f"{wall_us / 1000:.0f} ms" + (
+        f", with {cpu_us / 1000:.0f} ms of processor time" if cpu_us is not None else ""
+    )
+    if phase == Phase.COMPILING:
+        message = f"compiling the action took too long, it was killed after {had}: simplify it"
+    else:
+        message = (
+            f"the action was killed after {had}: it did not return within its budget and could not be interrupted "
+            "(a single long operation, such as a huge power or a loop inside a built-in function)"
+        )
+    return Failure(Verdict.TIMED_OUT, "BudgetExceeded", message)
 
 
 def of_death(code: int) -> Failure | None:

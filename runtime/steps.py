@@ -1,7 +1,8 @@
-"""The steps of one flow on workers: lease, ask, and an execution for each step, whatever becomes of a worker.
+"""The steps of one flow on workers: lease, ask, and an execution for each step, however its worker ends.
 
-Knows what each failure of a worker means for an execution. Must not know decisions, settings or gRPC. Called by the
-flow runner, and by `runtime.local` for the commands that run or check actions without a daemon.
+Knows what each failure of a worker means for an execution. Must not know decisions, settings or gRPC. An action fails
+for what it does, within its budget of processor time. Time that the caller, a queue or the machine did not give is no
+failure of an action: the login ends without a decision.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import struct
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from vestibule.worker.v1 import worker_pb2
 
@@ -21,15 +22,15 @@ from runtime.aftermath import Aftermath, End
 from runtime.core.aggregate import ends_flow
 from runtime.core.model import Refused
 from runtime.core.suspension import suspends
-from runtime.errors import CapacityError, DeadlineExceeded, ProtocolViolation, WorkerError, WorkerLost
+from runtime.errors import DeadlineExceeded, PoolExhausted, ProtocolViolation, WorkerError, WorkerLost
 from runtime.metrics import KillReason
 from runtime.workers import reply
 from runtime.workers.watchdog import START_NS, Watchdog
-from runtime.workers.worker import WorkerKilled
+from runtime.workers.worker import NEVER, WorkerKilled
 from sandbox import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Sequence
 
     from runtime.config import Config
     from runtime.core.model import Execution, Suspension
@@ -45,7 +46,9 @@ COMPILE_BUDGET_NS: Final = 3_200_000_000
 """A little above the worker's own, which gives the better message."""
 TEARDOWN_BUDGET_NS: Final = 200_000_000
 MARGIN_US: Final = 5_000
-"""Time to encode and send the answer before the caller's deadline."""
+"""Time to encode and send the answer before the caller's deadline; there the worker stops."""
+GIVE_UP_NS: Final = 2_500_000
+"""Time to say that there is no answer, of a worker that did not stop."""
 # More than a tenant's idle workers and the blank ones together. Beyond it, dying early is what workers do on this host.
 _UNBEGUN_MAX: Final = 32
 _NONCES: Final = struct.Struct("<64Q")
@@ -77,6 +80,8 @@ class Asked:
     nonce: int
     start: int
     future: asyncio.Future[bytes]
+    late_ns: int
+    """CLOCK_MONOTONIC instant from which on an unfinished answer says nothing about the action it stopped at."""
 
 
 class StepRunner:
@@ -143,20 +148,14 @@ class StepRunner:
             asked, first = first, None
             if asked is None:
                 left_us = (deadline_ns - time.monotonic_ns()) // 1000 - MARGIN_US
-                budget_us = min(self.flow_timeout_us - spent_us, left_us)
+                if left_us <= 0:
+                    raise DeadlineExceeded
+                budget_us = self.flow_timeout_us - spent_us
                 if budget_us <= 0:
-                    if not done:
-                        raise DeadlineExceeded
-                    loss.fill(done, bindings, loss.BUDGET_SPENT)
+                    loss.fill(done, bindings, loss.budget_spent(spent_us, self.flow_timeout_us))
                     break
-                try:
-                    worker = await self._lease(plan.flow.tenant, left_us / 1e6, ran)
-                except (CapacityError, WorkerError):
-                    if not done:
-                        raise
-                    # Some actions have run: what they asked for stands, and the others count as failed.
-                    loss.fill(done, bindings, loss.BUDGET_SPENT)
-                    break
+                # No worker to be had is no decision, also when some actions have run: the others did not fail.
+                worker = await self._lease(plan.flow.tenant, left_us, ran)
                 asked = self.ask(
                     worker,
                     plan,
@@ -181,14 +180,14 @@ class StepRunner:
                 lost += end is End.LOST
                 unbegun += end is End.UNBEGUN
                 if lost > 1 or unbegun > _UNBEGUN_MAX:
-                    if not done:
+                    if not done or lost <= 1:
                         raise WorkerLost(f"{lost + unbegun} workers died before the login could be decided")
                     loss.fill(done, bindings, loss.WORKERS_DIED)
                     break
             if plan.continuing and done and not done[0].continued:
                 # Of a worker that died or lied, which could not say so.
                 done[0] = replace(done[0], continued=True)
-            spent_us += sum(execution.wall_us for execution in done[had:])
+            spent_us += sum(execution.cpu_us for execution in done[had:])
             if judge is not None and len(done) > had and suspends(done[-1]):
                 ran.suspension = judge(done)
                 if ran.suspension is not None:
@@ -201,17 +200,23 @@ class StepRunner:
         ran.cpu_us = [execution.cpu_us for execution in done]
         return ran
 
-    async def _lease(self, tenant: str, left_s: float, ran: Ran) -> Worker:
+    async def _lease(self, tenant: str, left_us: int, ran: Ran) -> Worker:
         worker = self._pool.lease_nowait(tenant)
         if worker is None:
             started_s = time.monotonic()
-            worker = await self.wait(tenant, int(left_s * 1e6))
+            worker = await self.wait(tenant, left_us)
             ran.waited_s += time.monotonic() - started_s
         return worker
 
-    def wait(self, tenant: str, left_us: int) -> Coroutine[Any, Any, Worker]:
-        """Stand in a tenant's queue for a worker. Raises: CapacityError, WorkerStartError."""
-        return self._pool.lease(tenant, min(left_us / 1e6, self._queue_wait_s))
+    async def wait(self, tenant: str, left_us: int) -> Worker:
+        """Stand in a tenant's queue for a worker. Raises: CapacityError, DeadlineExceeded, WorkerStartError."""
+        left_s = left_us / 1e6
+        try:
+            return await self._pool.lease(tenant, min(left_s, self._queue_wait_s))
+        except PoolExhausted:
+            if left_s < self._queue_wait_s:
+                raise DeadlineExceeded from None
+            raise
 
     def ask(
         self,
@@ -228,7 +233,7 @@ class StepRunner:
     ) -> Asked:
         """Send a leased worker the steps from `start` on, and let the watchdog see to the answer.
 
-        `rest` holds what is unusual in a RunFlow, serialized.
+        `budget_us` is processor time, `rest` holds what is unusual in a RunFlow, serialized.
         """
         nonce = self._next_nonce()
         if worker.plan is plan and start == 0:
@@ -240,11 +245,12 @@ class StepRunner:
             hard_ns = budget_us * 1000 + 2 * self._grace_ns + (COMPILE_BUDGET_NS if with_sources else 0)
         budgets_ns = plan.budgets_ns[start:] if start else plan.budgets_ns
         first_look_ns = min(budgets_ns[0] + self._grace_ns, hard_ns, START_NS)
-        worker.started(nonce, budgets_ns, now_ns, first_look_ns, min(hard_ns, deadline_ns - now_ns))
+        worker.started(nonce, budgets_ns, now_ns, first_look_ns, hard_ns, deadline_ns - GIVE_UP_NS)
         worker.executions += 1
         self.watchdog.watch(worker)
-        question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps, rest)
-        return Asked(worker, nonce, start, worker.ask(question))
+        late_ns = deadline_ns - MARGIN_US * 1000
+        question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps, rest, late_ns)
+        return Asked(worker, nonce, start, worker.ask(question), late_ns)
 
     async def compile(self, worker: Worker, plan: Plan, budget_us: int, deadline_ns: int) -> Asked | None:
         """Let a worker that has seen no event compile a flow, and keep the code for the workers that come after it.
@@ -252,11 +258,11 @@ class StepRunner:
         Returns: None, or the question that the worker failed over, for `run` to settle.
         """
         steps, _ = plan.steps(0, worker.revisions)
-        hard_ns = min(budget_us * 1000 + 2 * self._grace_ns + COMPILE_BUDGET_NS, deadline_ns - time.monotonic_ns())
-        asked = self._ask_for_code(worker, steps, plan.budgets_ns, min(START_NS, hard_ns), hard_ns, return_code=True)
+        hard_ns = budget_us * 1000 + 2 * self._grace_ns + COMPILE_BUDGET_NS
+        asked = self._ask_for_code(worker, steps, plan.budgets_ns, START_NS, hard_ns, deadline_ns, return_code=True)
         try:
             answer = await self._checked(asked, len(plan.bindings))
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, DeadlineExceeded):
             self.watchdog.watch(worker)
             self.abandon(worker)
             raise
@@ -275,6 +281,7 @@ class StepRunner:
         budgets_ns: tuple[int, ...],
         first_look_ns: int,
         hard_ns: int,
+        deadline_ns: int = NEVER,
         *,
         return_code: bool,
     ) -> Asked:
@@ -283,9 +290,10 @@ class StepRunner:
         question = worker_pb2.RunFlow(
             nonce=nonce, check_only=True, budget_us=1, flow=steps, return_code=return_code
         ).SerializeToString()
-        worker.started(nonce, budgets_ns, time.monotonic_ns(), first_look_ns, hard_ns)
+        now_ns = time.monotonic_ns()
+        worker.started(nonce, budgets_ns, now_ns, first_look_ns, hard_ns, deadline_ns - GIVE_UP_NS)
         self.watchdog.watch(worker)
-        return Asked(worker, nonce, 0, worker.ask(question))
+        return Asked(worker, nonce, 0, worker.ask(question), deadline_ns)
 
     async def _checked(self, asked: Asked, count: int) -> reply.Reply:
         try:
@@ -308,12 +316,12 @@ class StepRunner:
         worker = asked.worker
         try:
             data = await asked.future
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, DeadlineExceeded):
             self.abandon(worker)
             raise
         except WorkerKilled as killed:
             self.watchdog.unwatch(worker)
-            return self._aftermath.of_kill(killed.entry, worker, plan, done, asked.nonce)
+            return self._aftermath.of_kill(killed, worker, plan, done, asked.nonce)
         except ProtocolViolation as violation:
             self.watchdog.unwatch(worker)
             self._aftermath.of_violation(worker, plan.bindings, done, violation)
@@ -328,7 +336,10 @@ class StepRunner:
             reported = reply.executions(answer, plan.bindings[asked.start :], self._output_bytes, continuing)
             if any(ends_flow(execution) or suspends(execution) for execution in reported[:-1]):
                 raise ProtocolViolation("a worker ran on after the flow had ended")
-            if not reported:
+            stopped = not reported or not (ends_flow(reported[-1]) or suspends(reported[-1]))
+            stopped = stopped and len(reported) < len(plan.bindings) - asked.start
+            late = stopped and time.monotonic_ns() >= asked.late_ns
+            if not reported and not late:
                 raise ProtocolViolation("a worker reports no step at all")
         except ProtocolViolation as violation:
             worker.kill(KillReason.VIOLATION)
@@ -336,14 +347,17 @@ class StepRunner:
             return End.RAN
         done.extend(reported)
         self._pool.release(worker, retire=answer.retire)
+        if late:
+            raise DeadlineExceeded
         if ends_flow(done[-1]):
             loss.skip(done, plan.bindings)
         elif suspends(done[-1]):
             # Not the end of it: whether the flow stops here depends on more than its reports.
             return End.RAN
-        elif len(done) < len(plan.bindings):
+        elif stopped:
             # The worker stops early for one other reason only: the flow's budget is used up.
-            loss.fill(done, plan.bindings, loss.BUDGET_SPENT)
+            had_us = sum(execution.cpu_us for execution in done)
+            loss.fill(done, plan.bindings, loss.budget_spent(had_us, self.flow_timeout_us))
             return End.RAN
         if asked.start == 0:
             ran.steps = answer.key

@@ -1,7 +1,10 @@
 """The soft time limit: a SIGALRM handler that raises in tenant code, and says at which line it stood.
 
-Knows signals and the clock. Knows nothing of protocols. Called by `sandbox.execution`. It is a courtesy with a good
-error message: a C call that holds the interpreter is beyond its reach and is killed from outside.
+Knows signals and two clocks. Knows nothing of protocols. It is a courtesy with a good error message: a C call that
+holds the interpreter is beyond its reach and is killed from outside.
+
+A budget is processor time, because an action does nothing but compute: what the machine gave to others is not the
+action's fault. A deadline is an instant: the caller waits no longer.
 """
 
 from __future__ import annotations
@@ -20,13 +23,20 @@ ACTION_FILENAME: Final = "<action>"
 # The kernel repeats it, for a handler that finds no frame to run in cannot arm it again.
 _AGAIN_S: Final = 0.005
 _FRAMES_MAX: Final = 2000
+# A shorter wait would cost more than what is left of the budget.
+_WAIT_MIN_NS: Final = 100_000
+
+NEVER: Final = 1 << 62
+"""A deadline that does not come."""
 
 
 class _Alarm:
-    __slots__ = ("active", "armed_until_ns", "deadline_ns")
+    __slots__ = ("active", "armed_until_ns", "cpu_until_ns", "deadline_ns", "late")
 
     def __init__(self) -> None:
         self.active = False
+        self.late = False
+        self.cpu_until_ns = 0
         self.deadline_ns = 0
         self.armed_until_ns = 0
 
@@ -52,14 +62,18 @@ def _ring(_signum: int, frame: FrameType | None) -> None:
         _ALARM.armed_until_ns = 0
         signal.setitimer(signal.ITIMER_REAL, 0)
         return
-    left_ns = _ALARM.deadline_ns - time.monotonic_ns()
-    if left_ns > 0:
-        # Armed for an earlier step that ended in time.
-        _ALARM.armed_until_ns = _ALARM.deadline_ns
+    now_ns = time.monotonic_ns()
+    left_ns = _ALARM.cpu_until_ns - time.thread_time_ns()
+    if left_ns > 0 and now_ns < _ALARM.deadline_ns:
+        # Armed for an earlier step that ended in time, or the processor was given to others meanwhile. Not by a call:
+        # near the recursion limit a handler without a frame to call in fails the action.
+        left_ns = max(min(left_ns, _ALARM.deadline_ns - now_ns), _WAIT_MIN_NS)
+        _ALARM.armed_until_ns = now_ns + left_ns
         signal.setitimer(signal.ITIMER_REAL, left_ns / 1e9, _AGAIN_S)
         return
     interrupted = interrupts.STATE.interrupted
     if interrupted is None:
+        _ALARM.late = left_ns > 0
         # Noted before anything else is called: at the recursion limit there is no frame to spare for a call, and the
         # RecursionError that it would be ends at the next `except`, because the interrupt is noted.
         interrupted = interrupts.STATE.interrupted = interrupts.Interrupted()
@@ -72,15 +86,30 @@ def install() -> None:
     signal.signal(signal.SIGALRM, _ring)
 
 
-def start(deadline_ns: int, now_ns: int) -> None:
-    """Let the alarm ring at `deadline_ns` (CLOCK_MONOTONIC) and from then on until `stop`."""
+def start(budget_ns: int, now_ns: int, cpu_ns: int, deadline_ns: int = NEVER) -> None:
+    """Let the alarm ring when the budget or the time is used up, and from then on until `stop`.
+
+    Args:
+        budget_ns: processor time that the code may take.
+        now_ns: CLOCK_MONOTONIC now.
+        cpu_ns: the thread's processor clock now.
+        deadline_ns: instant of CLOCK_MONOTONIC.
+    """
+    _ALARM.cpu_until_ns = cpu_ns + budget_ns
     _ALARM.deadline_ns = deadline_ns
+    _ALARM.late = False
     _ALARM.active = True
-    # One system call a flow is enough: a timer that rings early looks at the deadline and re-arms itself.
+    # One system call a flow is enough: a timer that rings early looks at the clocks and re-arms itself.
     # One that should have rung before now found no frame to do it in, and is not to be relied on.
-    if not now_ns < _ALARM.armed_until_ns <= deadline_ns:
-        _ALARM.armed_until_ns = deadline_ns
-        signal.setitimer(signal.ITIMER_REAL, max(deadline_ns - now_ns, 1000) / 1e9, _AGAIN_S)
+    first_ns = min(now_ns + budget_ns, deadline_ns)
+    if not now_ns < _ALARM.armed_until_ns <= first_ns:
+        _ALARM.armed_until_ns = first_ns
+        signal.setitimer(signal.ITIMER_REAL, max(first_ns - now_ns, 1000) / 1e9, _AGAIN_S)
+
+
+def late() -> bool:
+    """Was the last interrupt for the deadline, with some of the budget left?"""
+    return _ALARM.late
 
 
 def stop() -> None:

@@ -7,6 +7,7 @@ Called by `sandbox.worker`, in a locked-down process.
 from __future__ import annotations
 
 import enum
+import time
 from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -62,6 +63,8 @@ class End(enum.Enum):
     """It completed, and the flow waits for the user."""
     EXHAUSTED = "exhausted"
     FAILED = "failed"
+    LATE = "late"
+    """Its caller's deadline passed while it ran, with some of its budget left: nothing can be said about it."""
 
 
 def _end(ops: list[str]) -> End:
@@ -115,6 +118,8 @@ def execute(
     budget_ns: int,
     output_bytes: int,
     flow: live.Flow,
+    cpu_ns: int | None = None,
+    deadline_ns: int = alarm.NEVER,
 ) -> tuple[bytes, End, dict[str, Any]]:
     """Run one compiled action.
 
@@ -126,13 +131,18 @@ def execute(
         clock_ns: the execution's clock, nanoseconds since the epoch.
         seed: of the execution's randomness.
         started_ns: CLOCK_MONOTONIC now; the budget runs from here.
-        budget_ns: what is left for this step.
+        budget_ns: processor time that is left for this step.
         output_bytes: captured output that is kept.
         flow: what earlier executions left to this one; of an execution that completes, its own part is added.
+        cpu_ns: the thread's processor clock now; read here when it is not given.
+        deadline_ns: CLOCK_MONOTONIC instant at which the execution is given up.
 
     Returns:
         The serialized StepReport, how it ended, and the namespace, which the caller tears down inside its own budget.
+        The report of one that ended LATE is not to be used.
     """
+    if cpu_ns is None:
+        cpu_ns = time.thread_time_ns()
     out = Outcome()
     output = environment.Output(output_bytes)
     namespace = environment.begin(clock_ns, seed, output)
@@ -142,14 +152,14 @@ def execute(
     interrupts.reset()
     try:
         try:
-            alarm.start(started_ns + budget_ns, started_ns)
+            alarm.start(budget_ns, started_ns, cpu_ns, deadline_ns)
             _run(code, handler, namespace, view, handle, out)
         finally:
             alarm.stop()
     except interrupts.LimitExceeded as error:
         out.set(EXHAUSTED, error.error_type, error.message, last_line(error.__traceback__))
     except interrupts.Interrupted as error:
-        out.set(TIMED_OUT, "BudgetExceeded", _timed_out(budget_ns), error.line)
+        out.set(TIMED_OUT, "BudgetExceeded", _timed_out(budget_ns, started_ns, cpu_ns), error.line)
     except MemoryError:
         # Not even the exception could be described.
         out.set(EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit", 0)
@@ -162,7 +172,8 @@ def execute(
         if isinstance(interrupted, interrupts.LimitExceeded):
             out.set(EXHAUSTED, interrupted.error_type, interrupted.message, out.error_line)
         else:
-            out.set(TIMED_OUT, "BudgetExceeded", _timed_out(budget_ns), getattr(interrupted, "line", 0))
+            line = getattr(interrupted, "line", 0)
+            out.set(TIMED_OUT, "BudgetExceeded", _timed_out(budget_ns, started_ns, cpu_ns), line)
     interrupts.reset()
 
     if out.verdict == EXHAUSTED:
@@ -197,11 +208,17 @@ def execute(
         report.error_message = out.error_message
         report.error_line = out.error_line
         end = End.EXHAUSTED if out.verdict == EXHAUSTED else End.FAILED
+        if out.verdict == TIMED_OUT and alarm.late():
+            end = End.LATE
     if printed:
         report.output = printed
         report.output_truncated = output.truncated
     return report.SerializeToString(), end, namespace
 
 
-def _timed_out(budget_ns: int) -> str:
-    return f"the action did not return within its budget of {budget_ns / 1e6:.0f} ms"
+def _timed_out(budget_ns: int, started_ns: int, cpu_ns: int) -> str:
+    had_ns, took_ns = time.thread_time_ns() - cpu_ns, time.monotonic_ns() - started_ns
+    return (
+        f"the action did not return within its budget of {budget_ns / 1e6:.0f} ms of processor time: "
+        f"it had {had_ns / 1e6:.0f} ms, in {took_ns / 1e6:.0f} ms on the clock"
+    )

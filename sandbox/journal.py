@@ -10,8 +10,9 @@ import enum
 import struct
 from typing import Final, NamedTuple
 
-# nonce of the flow, start of the phase (CLOCK_MONOTONIC ns), step index, phase, length of the reports
-_HEADER: Final = struct.Struct("<QqIII")
+# nonce of the flow; start of the phase by CLOCK_MONOTONIC and by the process's own processor clock, and what the phase
+# may take of the processor (ns); step index, phase, length of the reports
+_HEADER: Final = struct.Struct("<QqqqIII")
 REPORTS_AT: Final = 64
 """Offset of the reports: serialized FlowReply fragments, which concatenate to one FlowReply."""
 
@@ -33,6 +34,10 @@ class Entry(NamedTuple):
     step: int
     phase: int
     reports: bytes
+    cpu_ns: int = 0
+    """Where the processor clock of the worker stood when the phase began."""
+    budget_ns: int = 0
+    """What the phase may take of the processor; 0 when it was not said."""
 
 
 def size_for(reply_bytes: int) -> int:
@@ -40,9 +45,18 @@ def size_for(reply_bytes: int) -> int:
     return (REPORTS_AT + reply_bytes + 4095) // 4096 * 4096
 
 
-def write_phase(view: memoryview, nonce: int, started_ns: int, step: int, phase: int, length: int) -> None:
-    """Note the current phase; `length` bytes of reports are valid."""
-    _HEADER.pack_into(view, 0, nonce, started_ns, step, phase, length)
+def write_phase(
+    view: memoryview,
+    nonce: int,
+    started_ns: int,
+    step: int,
+    phase: int,
+    length: int,
+    cpu_ns: int = 0,
+    budget_ns: int = 0,
+) -> None:
+    """Note the current phase, and from where its processor time counts; `length` bytes of reports are valid."""
+    _HEADER.pack_into(view, 0, nonce, started_ns, cpu_ns, budget_ns, step, phase, length)
 
 
 def append_report(view: memoryview, length: int, fragment: bytes, nonce: int, ended_ns: int, step: int) -> int:
@@ -50,11 +64,12 @@ def append_report(view: memoryview, length: int, fragment: bytes, nonce: int, en
     end = length + len(fragment)
     view[REPORTS_AT + length : REPORTS_AT + end] = fragment
     # The length last: a kill between the two leaves the old, whole reports.
-    _HEADER.pack_into(view, 0, nonce, ended_ns, step, Phase.TEARDOWN, end)
+    _HEADER.pack_into(view, 0, nonce, ended_ns, 0, 0, step, Phase.TEARDOWN, end)
     return end
 
 
 def read(view: memoryview) -> Entry:
     """Copy what a worker wrote. A length beyond the memory is cut, and then fails to parse."""
-    nonce, started_ns, step, phase, length = _HEADER.unpack(bytes(view[: _HEADER.size]))
-    return Entry(nonce, started_ns, step, phase, bytes(view[REPORTS_AT : REPORTS_AT + length]))
+    nonce, started_ns, cpu_ns, budget_ns, step, phase, length = _HEADER.unpack(bytes(view[: _HEADER.size]))
+    reports = bytes(view[REPORTS_AT : REPORTS_AT + length])
+    return Entry(nonce, started_ns, step, phase, reports, cpu_ns, budget_ns)

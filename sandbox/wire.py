@@ -16,8 +16,8 @@ SEED_BYTES: Final = 16
 TIME_US_MAX: Final = 2**32 - 1
 
 # RunFlow, tag and value of: nonce (1, fixed64), now_ns (4, sfixed64), budget_us (6, fixed64), seed (5, bytes of 16),
-# output_bytes (8, fixed32). Event (2) and flow (3) follow, each with its length.
-_HEAD: Final = struct.Struct("<BQBqBQBB16sBI")
+# output_bytes (8, fixed32), deadline_ns (12, fixed64). Event (2) and flow (3) follow, each with its length.
+_HEAD: Final = struct.Struct("<BQBqBQBB16sBIBQ")
 
 # FlowReply, tag and value of: nonce (1, fixed64), wall_us (3, packed fixed32), cpu_us (4, packed fixed32). Then steps.
 _TIMES: Final = tuple(struct.Struct(f"<BQBB{count}IBB{count}I") for count in range(STEPS_MAX + 1))
@@ -49,6 +49,7 @@ def run_flow(
     event: bytes,
     flow: bytes,
     rest: bytes = b"",
+    deadline_ns: int = 0,
 ) -> bytes:
     """Serialize a RunFlow.
 
@@ -57,8 +58,12 @@ def run_flow(
         budget_us: a negative one is sent as none.
         flow: serialized FlowSteps.
         rest: a serialized RunFlow with what is unusual, which protobuf merges with the usual.
+        deadline_ns: CLOCK_MONOTONIC instant; 0 for none.
     """
-    head = _HEAD.pack(0x09, nonce, 0x21, now_ns, 0x31, max(budget_us, 0), 0x2A, SEED_BYTES, seed, 0x45, output_bytes)
+    budget_us = max(budget_us, 0)
+    head = _HEAD.pack(
+        0x09, nonce, 0x21, now_ns, 0x31, budget_us, 0x2A, SEED_BYTES, seed, 0x45, output_bytes, 0x61, deadline_ns
+    )
     return b"".join((head, b"\x12", varint(len(event)), event, b"\x1a", varint(len(flow)), flow, rest))
 
 

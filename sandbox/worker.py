@@ -164,11 +164,12 @@ class _Worker:
         except DecodeError:
             os._exit(EXIT_PROTOCOL)
         nonce = request.nonce
+        deadline_ns = request.deadline_ns or alarm.NEVER
         steps = self._flows.get(request.flow)
         if steps is None:
-            steps = self._prepare(request.flow, nonce)
+            steps = self._prepare(request.flow, nonce, deadline_ns)
         started_ns = now_ns = time.monotonic_ns()
-        flow_deadline_ns = started_ns + request.budget_us * 1000
+        flow_until_ns = time.thread_time_ns() + request.budget_us * 1000
         clock_ns, seed, output_bytes, check_only = (
             request.now_ns,
             request.seed,
@@ -194,11 +195,11 @@ class _Worker:
                 failed, report = False, execution.DONE
             else:
                 now_ns = time.monotonic_ns()
-                budget_ns = min(step.budget_ns, flow_deadline_ns - now_ns)
-                if budget_ns <= 0:
-                    break
-                journal.write_phase(view, nonce, now_ns, index, journal.Phase.RUNNING, length)
                 cpu_from_ns = time.thread_time_ns()
+                budget_ns = min(step.budget_ns, flow_until_ns - cpu_from_ns)
+                if budget_ns <= 0 or now_ns >= deadline_ns:
+                    break
+                journal.write_phase(view, nonce, now_ns, index, journal.Phase.RUNNING, length, cpu_from_ns, budget_ns)
                 ran = True
                 report, end, namespace = execution.execute(
                     code,
@@ -211,7 +212,12 @@ class _Worker:
                     budget_ns,
                     output_bytes,
                     flow,
+                    cpu_from_ns,
+                    deadline_ns,
                 )
+                if end is execution.End.LATE:
+                    namespace.clear()
+                    break
                 cpu_us = min((time.thread_time_ns() - cpu_from_ns) // 1000, wire.TIME_US_MAX)
                 wall_ns = time.monotonic_ns() - now_ns
                 failed = end is execution.End.FAILED or end is execution.End.EXHAUSTED
@@ -258,8 +264,8 @@ class _Worker:
         codes = [marshal.dumps(step.code) for step in steps if isinstance(step.code, CodeType)]
         return codes if len(codes) == len(steps) and sum(map(len, codes)) + 8 * len(codes) <= room else []
 
-    def _prepare(self, flow: bytes, nonce: int) -> list[_Prepared]:
-        """Read the steps of a flow, and compile those revisions that are new here."""
+    def _prepare(self, flow: bytes, nonce: int, deadline_ns: int) -> list[_Prepared]:
+        """Read the steps of a flow, and compile those revisions that are new here; no step if it is late then."""
         try:
             steps = worker_pb2.FlowSteps.FromString(flow).steps
         except DecodeError:
@@ -270,8 +276,9 @@ class _Worker:
         for index, step in enumerate(steps):
             code = self._codes.get(step.revision)
             if code is None:
-                journal.write_phase(self._view, nonce, time.monotonic_ns(), index, journal.Phase.COMPILING, 0)
-                code = self._compile(step)
+                code = self._compile(step, index, nonce, deadline_ns)
+                if code is None:
+                    return []
             prepared.append(_Prepared(step, code))
         if len(self._flows) >= _FLOWS_MAX:
             self._flows.clear()
@@ -288,14 +295,19 @@ class _Worker:
             or usage.ru_utime + usage.ru_stime > _RETIRE_ABOVE_CPU_S
         )
 
-    def _compile(self, step: worker_pb2.Step) -> CodeType | tuple[language.Fault, ...]:
+    def _compile(
+        self, step: worker_pb2.Step, index: int, nonce: int, deadline_ns: int
+    ) -> CodeType | tuple[language.Fault, ...] | None:
+        """Return the code of a revision, or its faults; None when the caller's deadline passed meanwhile."""
         if not step.HasField("source") and not step.HasField("code"):
             os._exit(EXIT_PROTOCOL)
         code: CodeType | tuple[language.Fault, ...]
-        now_ns = time.monotonic_ns()
+        late = False
+        now_ns, cpu_ns = time.monotonic_ns(), time.thread_time_ns()
+        journal.write_phase(self._view, nonce, now_ns, index, journal.Phase.COMPILING, 0, cpu_ns, COMPILE_BUDGET_NS)
         try:
             try:
-                alarm.start(now_ns + COMPILE_BUDGET_NS, now_ns)
+                alarm.start(COMPILE_BUDGET_NS, now_ns, cpu_ns, deadline_ns)
                 code = (
                     _load(step.code)
                     if step.HasField("code")
@@ -307,12 +319,15 @@ class _Worker:
             code = tuple(rejected.faults)
         except interrupts.Interrupted:
             self._hand_over = True
-            code = (language.Fault(1, 1, f"compiling took longer than {COMPILE_BUDGET_NS / 1e9:.0f} s: simplify it"),)
+            late = alarm.late()
+            code = (language.Fault(1, 1, _slow(time.thread_time_ns() - cpu_ns)),)
         except MemoryError:
             self._hand_over = True
             code = (language.Fault(1, 1, "compiling used up the memory limit: simplify the action"),)
         interrupts.reset()
         alarm.disarm()
+        if late:
+            return None
         self._codes[step.revision] = code
         # Compiled code lives as long as the worker: keep the collector from walking it after every execution.
         gc.collect()
@@ -333,6 +348,13 @@ def _go_on(flow: live.Flow, request: worker_pb2.RunFlow) -> None:
         if not call.carried:
             os._exit(EXIT_PROTOCOL)
         flow.replay(call, (command.op, args))
+
+
+def _slow(had_ns: int) -> str:
+    return (
+        f"compiling took longer than {COMPILE_BUDGET_NS / 1e9:.0f} s of processor time (it had {had_ns / 1e9:.1f} s): "
+        "simplify it"
+    )
 
 
 def _load(data: bytes) -> CodeType:

@@ -23,6 +23,8 @@ from runtime.rpc.unary import Handler
 
 # A flow answers by its deadline. One that has not this long after it is lost, by a fault of ours; it is given up.
 _LOST_S: Final = 2.0
+# How many times its budget of processor time a flow may take on the clock: others use the machine too.
+_BUSY: Final = 6
 
 
 class FlowRunner(Protocol):
@@ -57,7 +59,7 @@ class ActionRuntime:
         self._log = log
         self._max_in_flight = config.limits.max_in_flight
         self._max_event_bytes = config.limits.event_bytes
-        self._longest_s = (config.sandbox.flow_timeout_ms + config.pool.queue_wait_ms) / 1000
+        self._longest_s = (_BUSY * config.sandbox.flow_timeout_ms + config.pool.queue_wait_ms) / 1000
         self._refusals = Refusals(log)
         self._running: dict[asyncio.Task[Any], float] = {}
         self._lost: set[asyncio.Task[Any]] = set()

@@ -1,7 +1,10 @@
 """Kills a worker that is past its budget: the limit that no tenant code can talk to.
 
-Knows the journal's phases and the clock. Must not know verdicts or tenants. Used by the flow runner. One tick serves
-every login in flight, because a timer for each would cost more than the look at the clock.
+Knows the journal's phases and the clocks. Must not know verdicts or tenants. One tick serves every login in flight,
+because a timer for each would cost more than the look at the clock.
+
+A budget is processor time, by the kernel's clock of the worker. A worker that has had less than its budget when that
+much time has passed keeps waiting for the processor. Its caller's deadline ends the wait, and not the worker.
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ _TICK_NS: Final = 5_000_000
 _TICK_MIN_NS: Final = 1_000_000
 # A worker that has not even read its question by then is stopped, or the machine is beside itself: another one may do.
 START_NS: Final = 500_000_000
+# A running worker that had less than this of the processor in that time is stopped; another one may do.
+_STALL_NS: Final = 500_000_000
+_STALL_CPU_NS: Final = 1_000_000
 
 
 class Watchdog:
@@ -75,6 +81,8 @@ class Watchdog:
             if now_ns >= worker.check_at_ns:
                 self._look(worker, now_ns)
             if now_ns - worker.sent_ns >= _TICK_NS and worker.state is State.RUNNING:
+                if worker.cpu_first_ns < 0:
+                    worker.cpu_first_ns = worker.cpu_ns() or 0
                 self._on_long(worker, now_ns)
             if worker.check_at_ns < next_ns and worker.state is State.RUNNING:
                 next_ns = worker.check_at_ns
@@ -85,24 +93,59 @@ class Watchdog:
 
     def _look(self, worker: Worker, now_ns: int) -> None:
         entry = worker.entry()
-        if now_ns >= worker.hard_at_ns:
-            worker.kill_at_deadline()
-            return
+        if now_ns >= worker.deadline_ns:
+            worker.out_of_time()
+            if worker.state is not State.RUNNING:
+                return
         if entry.nonce != worker.nonce:
             if now_ns - worker.sent_ns >= START_NS:
-                worker.kill_at_deadline()
+                worker.kill_at_limit(stalled=True)
             else:
-                worker.check_at_ns = min(worker.hard_at_ns, worker.sent_ns + START_NS)
+                worker.check_at_ns = min(worker.deadline_ns, worker.sent_ns + START_NS)
             return
         if entry.phase == Phase.RUNNING and entry.step < len(worker.step_budgets_ns):
             budget_ns = worker.step_budgets_ns[entry.step]
+            if 0 < entry.budget_ns < budget_ns:
+                budget_ns = entry.budget_ns
         elif entry.phase == Phase.TEARDOWN:
             budget_ns = self._teardown_ns
         else:
             budget_ns = self._compile_ns
-        # The start is the worker's own word; a later one than the last question allows buys nothing past `hard_at_ns`.
+        # The start is the worker's own word; a later one than the last question allows buys nothing past `hard_ns`.
         limit_ns = min(entry.started_ns, now_ns) + budget_ns + self._grace_ns
-        if now_ns >= limit_ns:
-            worker.kill_at_deadline()
-        else:
-            worker.check_at_ns = min(limit_ns, worker.hard_at_ns)
+        if now_ns < limit_ns and now_ns < worker.sent_ns + worker.hard_ns:
+            worker.check_at_ns = min(limit_ns, worker.sent_ns + worker.hard_ns, worker.deadline_ns)
+            return
+        cpu_ns = None if entry.phase == Phase.TEARDOWN else worker.cpu_ns()
+        if cpu_ns is None:
+            # An action that was torn down has its report already. Elsewhere there is no other clock than the wall's.
+            worker.kill_at_limit()
+            return
+        self._weigh(worker, now_ns, now_ns >= limit_ns, cpu_ns, cpu_ns - min(max(entry.cpu_ns, 0), cpu_ns), budget_ns)
+
+    def _weigh(self, worker: Worker, now_ns: int, due: bool, cpu_ns: int, had_ns: int, budget_ns: int) -> None:
+        """Kill who had what it was given, or is stopped; let the others wait for the processor.
+
+        Args:
+            worker: one that runs, for longer than its budget.
+            now_ns: CLOCK_MONOTONIC now.
+            due: the phase is past its budget on the clock, not only the question past all it may take.
+            cpu_ns: where the worker's processor clock stands.
+            had_ns: what it had in this phase; where that began is the worker's own word.
+            budget_ns: what it may have in this phase.
+        """
+        whole_left_ns = worker.hard_ns - (cpu_ns - max(worker.cpu_first_ns, 0))
+        left_ns = min(budget_ns - had_ns, whole_left_ns) if due else whole_left_ns
+        if left_ns <= 0:
+            worker.kill_at_limit(had_ns)
+            return
+        if worker.cpu_seen_ns < 0 or cpu_ns - worker.cpu_seen_ns >= _STALL_CPU_NS:
+            worker.cpu_seen_ns, worker.moved_ns = cpu_ns, now_ns
+        elif now_ns - worker.moved_ns >= _STALL_NS:
+            worker.kill_at_limit(had_ns, stalled=True)
+            return
+        if not worker.waited_for and now_ns >= worker.sent_ns + worker.hard_ns + _STALL_NS:
+            # It had time enough for all it was asked, and nobody is there for whom it would be worth more.
+            worker.kill_at_limit(had_ns, stalled=True)
+            return
+        worker.check_at_ns = min(now_ns + left_ns + self._grace_ns, worker.moved_ns + _STALL_NS, worker.deadline_ns)

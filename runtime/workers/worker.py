@@ -11,7 +11,7 @@ import enum
 import struct
 from typing import TYPE_CHECKING, Final
 
-from runtime.errors import ProtocolViolation, WorkerError, WorkerLost
+from runtime.errors import DeadlineExceeded, ProtocolViolation, WorkerError, WorkerLost
 from runtime.metrics import KillReason
 from sandbox import journal
 
@@ -41,11 +41,21 @@ _PERMITTED: Final = frozenset({State.STARTING, State.RUNNING})
 
 
 class WorkerKilled(WorkerError):
-    """The watchdog killed the worker while it ran; `entry` is its journal at that instant."""
+    """The watchdog killed the worker while it ran.
 
-    def __init__(self, entry: journal.Entry) -> None:
+    `entry` is its journal at that instant, `cpu_ns` the processor time that the step had by then, None where the kernel
+    does not tell. `stalled` says that the machine gave it none, so that nothing is said about the action.
+    """
+
+    def __init__(self, entry: journal.Entry, cpu_ns: int | None = None, *, stalled: bool = False) -> None:
         self.entry = entry
-        super().__init__("the worker was killed at its deadline")
+        self.cpu_ns = cpu_ns
+        self.stalled = stalled
+        super().__init__("the worker was killed at its limit")
+
+
+NEVER: Final = 1 << 62
+"""An instant that does not come."""
 
 
 class Worker:
@@ -64,8 +74,11 @@ class Worker:
         "_view",
         "aside",
         "check_at_ns",
+        "cpu_first_ns",
+        "cpu_seen_ns",
+        "deadline_ns",
         "executions",
-        "hard_at_ns",
+        "hard_ns",
         "id",
         "idle_since_s",
         "kill_reason",
@@ -73,6 +86,7 @@ class Worker:
         "leased",
         "looked_s",
         "meter",
+        "moved_ns",
         "nonce",
         "plan",
         "reply_max",
@@ -83,6 +97,7 @@ class Worker:
         "state",
         "step_budgets_ns",
         "tenant",
+        "waited_for",
     )
 
     def __init__(
@@ -116,7 +131,12 @@ class Worker:
         self.nonce = 0
         self.sent_ns = 0
         self.check_at_ns = 0
-        self.hard_at_ns = 0
+        self.hard_ns = 0
+        self.deadline_ns = NEVER
+        self.waited_for = True
+        """Somebody waits for its answer."""
+        self.cpu_first_ns = self.cpu_seen_ns = -1
+        self.moved_ns = 0
         self.step_budgets_ns: tuple[int, ...] = ()
         self.kill_reason: KillReason | None = None
         self.last_entry: journal.Entry | None = None
@@ -215,7 +235,25 @@ class Worker:
         if self.state is not State.RUNNING:
             return None
         self._pending = self._loop.create_future()
+        self.waited_for = False
+        self.deadline_ns = NEVER
         return self._pending
+
+    def out_of_time(self) -> None:
+        """Tell who waits for the answer that the deadline is here. The worker goes on; `adopt` takes it over."""
+        self._on_readable()
+        self.waited_for = False
+        self.deadline_ns = NEVER
+        if self.state is not State.RUNNING:
+            return
+        future, self._pending = self._pending, None
+        if future is not None and not future.done():
+            future.set_exception(DeadlineExceeded())
+
+    def cpu_ns(self) -> int | None:
+        """Return where its processor clock stands by the kernel; None when that cannot be read."""
+        meter = self.meter
+        return int(meter.seen_s * 1e9) if meter is not None and meter.read() else None
 
     def _violated(self, what: str) -> None:
         future, self._pending = self._pending, None
@@ -231,10 +269,11 @@ class Worker:
         if future is not None and not future.done():
             future.set_exception(WorkerLost(f"worker {self.id} closed its socket"))
 
-    def kill_at_deadline(self) -> None:
+    def kill_at_limit(self, cpu_ns: int | None = None, *, stalled: bool = False) -> None:
         """Kill a running worker; what its journal holds at this instant goes to who waits for the answer.
 
         After a pause of the daemon or of the machine the timer comes first: an answer that is here already counts.
+        Arguments as `WorkerKilled` has them.
         """
         self._on_readable()
         if self.state is not State.RUNNING:
@@ -243,7 +282,7 @@ class Worker:
         future, self._pending = self._pending, None
         self.kill(KillReason.DEADLINE)
         if future is not None and not future.done():
-            future.set_exception(WorkerKilled(entry))
+            future.set_exception(WorkerKilled(entry, cpu_ns, stalled=stalled))
 
     def entry(self) -> journal.Entry:
         """Copy the journal."""
@@ -296,12 +335,30 @@ class Worker:
         self._on_dead(self)
 
     def started(
-        self, nonce: int, step_budgets_ns: tuple[int, ...], now_ns: int, first_look_ns: int, hard_ns: int
+        self,
+        nonce: int,
+        step_budgets_ns: tuple[int, ...],
+        now_ns: int,
+        first_look_ns: int,
+        hard_ns: int,
+        deadline_ns: int = NEVER,
     ) -> None:
-        """Note the budgets of the question that is about to be asked, for the watchdog."""
+        """Note the limits of the question that is about to be asked, for the watchdog.
+
+        Args:
+            nonce: of the question.
+            step_budgets_ns: processor time of each step.
+            now_ns: CLOCK_MONOTONIC now.
+            first_look_ns: after what time a limit can be reached at the earliest.
+            hard_ns: processor time that the whole question may take, whatever the worker says.
+            deadline_ns: CLOCK_MONOTONIC instant until which somebody waits for the answer.
+        """
         self.nonce = nonce
         self.step_budgets_ns = step_budgets_ns
-        self.sent_ns = now_ns
+        self.sent_ns = self.moved_ns = now_ns
         self.looked_s = -1.0
-        self.check_at_ns = now_ns + first_look_ns
-        self.hard_at_ns = now_ns + hard_ns
+        self.check_at_ns = min(now_ns + first_look_ns, deadline_ns)
+        self.hard_ns = hard_ns
+        self.deadline_ns = deadline_ns
+        self.waited_for = True
+        self.cpu_first_ns = self.cpu_seen_ns = -1

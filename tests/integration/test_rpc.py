@@ -205,7 +205,7 @@ async def test_a_request_id_is_chosen_and_returned() -> None:
 
 
 async def test_the_deadline_is_the_callers_capped_by_ours() -> None:
-    """The flow is given the nearer of the caller's deadline and the configured budget."""
+    """The flow is given the nearer of the caller's deadline and six times the configured budget."""
     config = Config(sandbox=SandboxConfig(flow_timeout_ms=2000), pool=PoolConfig(queue_wait_ms=500))
     async with rig(config=config) as it:
         now = time.monotonic()
@@ -214,8 +214,8 @@ async def test_the_deadline_is_the_callers_capped_by_ours() -> None:
         await it.call(timeout=None)
         near, far, none = (deadline - now for *_, deadline in it.flows.asked)
         assert 0.5 < near <= 1.1
-        assert 2.4 < far < 3.5
-        assert 2.4 < none < 3.5
+        assert 12.4 < far < 13.5
+        assert 12.4 < none < 13.5
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ async def test_a_flow_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyP
         it.server.look_after_calls()
         await asyncio.sleep(0.02)
         assert not call.done()
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.4)
         it.server.look_after_calls()
         refusal = await call
         assert (refusal.code, refusal.info.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED")

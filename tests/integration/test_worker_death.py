@@ -154,8 +154,9 @@ def test_a_stopped_idle_worker_costs_a_retry(daemon: Daemon) -> None:
     right(daemon)
 
 
-def test_a_worker_stopped_while_it_runs_is_killed_at_its_limit(daemon: Daemon) -> None:
-    """A worker stopped in the middle of an action is killed from outside, and the login follows on_error."""
+def test_a_worker_stopped_while_it_runs_is_killed_and_another_one_asked(daemon: Daemon) -> None:
+    """A worker stopped in the middle of an action is killed from outside. That is no fault of the action: it runs again
+    elsewhere, where it uses up its budget, and the login follows on_error."""
     login = daemon.begin("loop", timeout_s=PATIENCE_S)
     worker = daemon.running_worker()
     worker.kill(signal.SIGSTOP)

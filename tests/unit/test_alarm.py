@@ -29,8 +29,8 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     guards.reset()
 
 
-def _run(body: str) -> str:
-    """Answer how a run ends whose loops are bounded far beyond its budget."""
+def _run(body: str, deadline_ns: int = alarm.NEVER) -> str:
+    """Answer how a run ends whose loops are bounded far beyond its budget. The deadline counts from now."""
     namespace: dict[str, Any] = {"__builtins__": {"range": range, **guards.EXCEPTIONS}, **guards.GUARDS}
     exec(language.compile_action(ENTRY + body, alarm.ACTION_FILENAME), namespace)  # noqa: S102  what is tested
     guards.reset()
@@ -38,7 +38,7 @@ def _run(body: str) -> str:
     used_s = time.thread_time()
     try:
         try:
-            alarm.start(now_ns + _BUDGET_NS, now_ns)
+            alarm.start(_BUDGET_NS, now_ns, time.thread_time_ns(), now_ns + deadline_ns)
             namespace["on_execute_post_login"](None, None)
         finally:
             alarm.stop()
@@ -54,6 +54,27 @@ def test_loop_says_its_line() -> None:
     assert _run("    for _ in range(300_000_000):\n        pass\n") == "in time"
     assert isinstance(guards.STATE.interrupted, guards.Interrupted)
     assert guards.STATE.interrupted.line in (2, 3)
+
+
+def test_a_budget_is_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ring that finds less processor time used than the budget rings again later; what others took does not count."""
+    taken_ns = _BUDGET_NS
+    real = time.thread_time_ns
+    # As if the kernel had given this thread nothing for the first rings: its clock is far behind where it began.
+    behind = iter((0, taken_ns, taken_ns))
+    monkeypatch.setattr(alarm.time, "thread_time_ns", lambda: real() - next(behind, 0))
+    assert _run("    for _ in range(300_000_000):\n        pass\n") == "in time"
+    assert next(behind, None) is None
+    assert not alarm.late()
+
+
+def test_a_deadline_is_told_from_a_budget() -> None:
+    """Who had all of its budget is out of budget; who is interrupted with some of it left is late."""
+    loop = "    for _ in range(300_000_000):\n        pass\n"
+    assert _run(loop, _BUDGET_NS // 10) == "in time"
+    assert alarm.late()
+    assert _run(loop) == "in time"
+    assert not alarm.late()
 
 
 @pytest.mark.parametrize("handler", ["finally", "except RecursionError"])
@@ -74,7 +95,7 @@ def test_handler_without_a_frame_to_run_in(handler: str) -> None:
 def test_ring_that_was_lost_is_not_relied_on() -> None:
     """An alarm that should have rung before this step began, and found no frame to do it in, is armed anew."""
     now_ns = time.monotonic_ns()
-    alarm.start(now_ns + 1_000_000_000, now_ns)
+    alarm.start(1_000_000_000, now_ns, time.thread_time_ns())
     alarm.stop()
     signal.setitimer(signal.ITIMER_REAL, 0)
     alarm._ALARM.armed_until_ns = time.monotonic_ns() - 1
@@ -85,7 +106,7 @@ def test_ring_while_the_action_is_freed_does_not_tear_stop() -> None:
     """A ring that waited for a long release is delivered in `stop`, which then has stopped nothing."""
     left_behind: Any = [[number] for number in range(400_000)]
     now_ns = time.monotonic_ns()
-    alarm.start(now_ns + 1_000_000, now_ns)
+    alarm.start(1_000_000, now_ns, time.thread_time_ns())
     del left_behind
     alarm.stop()
     assert not alarm._ALARM.active

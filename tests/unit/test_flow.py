@@ -18,11 +18,12 @@ from runtime import log
 from runtime.catalog.base import Binding, Flow, Snapshot
 from runtime.config import Config, LogConfig
 from runtime.core.model import OnError, Settings, Verdict
-from runtime.errors import DeadlineExceeded, UnknownTenant, WorkerLost
+from runtime.errors import DeadlineExceeded, PoolExhausted, QueueFull, UnknownTenant, WorkerLost, WorkerStartError
 from runtime.flow import FlowRunner
 from runtime.metrics import KillReason, Metrics
 from runtime.plan import Plan
 from runtime.workers.pool import Pool
+from runtime.workers.worker import NEVER
 from sandbox import journal
 from tests.fakes import FakeSpawned, FakeZygote, Question
 
@@ -373,6 +374,99 @@ async def test_a_death_in_tenant_code_is_a_verdict(make: Any, code: int, verdict
     second, again = await rig.question(1)
     rig.answer(second, again.nonce, step(), step())
     assert verdicts(await task) == [verdict, "COMPLETED", "COMPLETED"]
+
+
+def begin(rig: Rig, left_s: float) -> asyncio.Task[Any]:
+    """Start one flow whose caller waits so long."""
+    deadline_ns = time.monotonic_ns() + int(left_s * 1e9)
+    return asyncio.create_task(rig.runner.steps.run(rig.plan, b"", deadline_ns, 0, bytes(16)))
+
+
+async def past_the_deadline(rig: Rig) -> None:
+    """Wait until the worker should have stopped, with a daemon that is late to say so."""
+    (worker,) = rig.runner.steps.watchdog._running
+    worker.deadline_ns = worker.check_at_ns = NEVER
+    await asyncio.sleep(0.06)
+
+
+@pytest.mark.parametrize("finished", [0, 1, 2])
+async def test_an_answer_that_the_deadline_cut_is_no_decision(make: Any, finished: int) -> None:
+    """Whatever had finished by then: the rest did not fail, so that there is nothing to decide by. The worker stays."""
+    rig = await make()
+    task = begin(rig, 0.05)
+    spawned, question = await rig.question()
+    await past_the_deadline(rig)
+    rig.answer(spawned, question.nonce, *[step()] * finished)
+    with pytest.raises(DeadlineExceeded):
+        await task
+    while rig.pool.busy:
+        await asyncio.sleep(0.001)
+    assert not spawned.closed
+
+
+async def test_a_denial_before_the_deadline_stands(make: Any) -> None:
+    """The flow had ended: an answer that comes at the last moment is whole."""
+    rig = await make()
+    task = begin(rig, 0.05)
+    spawned, question = await rig.question()
+    await past_the_deadline(rig)
+    rig.answer(spawned, question.nonce, step(COMPLETED, DENY))
+    assert verdicts((await task).executions) == ["COMPLETED", "SKIPPED", "SKIPPED"]
+
+
+async def test_no_answer_by_the_deadline_is_no_decision(make: Any) -> None:
+    """The caller is told, and the worker, which may have had no processor, is not killed for it."""
+    rig = await make()
+    task = begin(rig, 0.02)
+    spawned, question = await rig.question()
+    with pytest.raises(DeadlineExceeded):
+        await task
+    assert not spawned.closed
+    rig.answer(spawned, question.nonce, step(), step(), step())
+    while rig.pool.busy:
+        await asyncio.sleep(0.001)
+    assert rig.pool.counts()["idle"] == 1
+
+
+@pytest.mark.parametrize("fault", [PoolExhausted("full"), QueueFull("full"), WorkerStartError("no process left")])
+async def test_no_worker_for_the_rest_of_a_flow_is_no_decision(
+    make: Any, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    """The first action ran, its worker was lost and there is no other: the later actions did not fail."""
+    rig = await make()
+    task = rig.run()
+    spawned, question = await rig.question()
+    monkeypatch.setattr(rig.pool, "lease_nowait", lambda *_: None)
+
+    async def full(*_: Any) -> Any:
+        raise fault
+
+    monkeypatch.setattr(rig.pool, "lease", full)
+    rig.note(spawned, question.nonce, 1, journal.Phase.RUNNING, step(COMPLETED, REQUIRE))
+    spawned.peer.close()
+    rig.zygote.on_exit(spawned.id, -9)
+    with pytest.raises(type(fault)):
+        await task
+
+
+@pytest.mark.parametrize("stalled", [True, False])
+async def test_a_stalled_worker_is_not_its_actions_fault(make: Any, stalled: bool) -> None:
+    """A worker that had no processor is killed, and the action runs again elsewhere. The control had its budget."""
+    rig = await make()
+    task = begin(rig, 2.0)
+    spawned, question = await rig.question()
+    rig.note(spawned, question.nonce, 1, journal.Phase.RUNNING, step(COMPLETED, REQUIRE))
+    (worker,) = rig.runner.steps.watchdog._running
+    worker.kill_at_limit(55_000_000, stalled=stalled)
+    second, again = await rig.question(1)
+    assert [s.action for s in again.steps] == (["two", "three"] if stalled else ["three"])
+    rig.answer(second, again.nonce, *[step()] * len(again.steps))
+    executions = (await task).executions
+    assert verdicts(executions) == ["COMPLETED", "COMPLETED" if stalled else "TIMED_OUT", "COMPLETED"]
+    if not stalled:
+        assert executions[1].error is not None
+        assert "with 55 ms of processor time" in executions[1].error.message
+        assert executions[1].cpu_us == 55_000
 
 
 async def test_a_cancelled_caller_does_not_lose_the_worker(make: Any) -> None:

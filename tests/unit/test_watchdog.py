@@ -37,25 +37,44 @@ class Loop:
 
 
 class Running:
-    """A worker that runs the first step, with a budget of 100 ms."""
+    """A worker that runs the first step, with a budget of 100 ms; it has the processor for `share` of the time."""
 
     state = State.RUNNING
     nonce = 7
 
-    def __init__(self, now_ns: int, phase: Phase = Phase.RUNNING) -> None:
-        self.sent_ns = now_ns
+    def __init__(self, now_ns: int, phase: Phase = Phase.RUNNING, share: float | None = 1.0) -> None:
+        self.sent_ns = self.moved_ns = now_ns
         self.step_budgets_ns = (100 * MS,)
         self.check_at_ns = now_ns + 100 * MS + GRACE
-        self.hard_at_ns = now_ns + 5_000 * MS
+        self.hard_ns = 5_000 * MS
+        self.deadline_ns = now_ns + 60_000 * MS
+        self.cpu_first_ns = self.cpu_seen_ns = -1
+        self.waited_for = True
         self.phase = phase
-        self.killed = False
+        self.share = share
+        self.started_ns, self.began_cpu_ns = now_ns, 0
+        self.killed = self.stalled = self.late = False
+        self.had_ns: int | None = None
 
     def entry(self) -> Entry:
-        return Entry(nonce=self.nonce, phase=self.phase, step=0, started_ns=self.sent_ns, reports=b"")
+        return Entry(
+            nonce=self.nonce,
+            phase=self.phase,
+            step=0,
+            started_ns=self.started_ns,
+            reports=b"",
+            cpu_ns=self.began_cpu_ns,
+        )
 
-    def kill_at_deadline(self) -> None:
-        self.killed = True
+    def cpu_ns(self) -> int | None:
+        return None if self.share is None else int((time.monotonic_ns() - self.sent_ns) * self.share)
+
+    def kill_at_limit(self, cpu_ns: int | None = None, *, stalled: bool = False) -> None:
+        self.killed, self.stalled, self.had_ns = True, stalled, cpu_ns
         self.state = State.DEAD
+
+    def out_of_time(self) -> None:
+        self.late, self.waited_for, self.deadline_ns = True, False, 1 << 62
 
 
 @pytest.fixture
@@ -129,3 +148,80 @@ def test_a_worker_is_told_of_at_each_tick_once_its_question_is_a_tick_old(clock:
     assert 15 <= len(told) <= 30
     assert told[0] - began_ns >= 5 * MS
     assert told == sorted(set(told))
+
+
+def run_until_killed(worker: Running, clock: list[int], most_ns: int = 20_000 * MS) -> int:
+    """Let the time pass until the worker is killed; return how long it took."""
+    loop, began_ns = watching(worker), clock[0]
+    while not worker.killed and clock[0] - began_ns < most_ns:
+        tick(loop, clock)
+    return clock[0] - began_ns
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.1])
+def test_a_budget_is_processor_time(clock: list[int], share: float) -> None:
+    """Who has a part of the processor has so much more time on the clock, and is killed once it had its budget."""
+    worker = Running(clock[0], share=share)
+    took_ns = run_until_killed(worker, clock)
+    assert not worker.stalled
+    assert worker.had_ns is not None
+    assert 100 * MS <= worker.had_ns <= 100 * MS + GRACE + 6 * MS
+    assert took_ns <= (100 * MS + GRACE + 6 * MS) / share + GRACE
+
+
+def test_without_a_processor_clock_the_wall_clock_counts(clock: list[int]) -> None:
+    """Where the kernel does not tell, a budget is time on the clock, as it would be on an idle machine."""
+    worker = Running(clock[0], share=None)
+    assert run_until_killed(worker, clock) <= 100 * MS + GRACE + 6 * MS
+    assert worker.had_ns is None
+
+
+def test_a_worker_that_gets_nothing_is_stopped_and_not_out_of_budget(clock: list[int]) -> None:
+    """It is killed half a second after it last moved, and nothing is said about the action. The control moves a bit."""
+    worker, control = Running(clock[0], share=0.0), Running(clock[0], share=0.01)
+    began_ns = clock[0]
+    took_ns = run_until_killed(worker, clock)
+    assert worker.stalled
+    assert 500 * MS <= took_ns <= 650 * MS
+    clock[0] = began_ns
+    run_until_killed(control, clock)
+    assert not control.stalled
+    assert control.had_ns is not None
+    assert control.had_ns >= 100 * MS
+
+
+def test_the_callers_deadline_ends_the_wait_and_not_the_worker(clock: list[int]) -> None:
+    """It is told when it is out of time, once, and lives until it had its budget."""
+    worker = Running(clock[0], share=0.5)
+    worker.deadline_ns = worker.check_at_ns = clock[0] + 20 * MS
+    loop = watching(worker)
+    while not worker.late:
+        tick(loop, clock)
+    assert 20 * MS <= clock[0] - worker.sent_ns <= 21 * MS
+    assert not worker.killed
+    while not worker.killed:
+        tick(loop, clock)
+    assert worker.had_ns is not None
+    assert worker.had_ns >= 100 * MS
+
+
+@pytest.mark.parametrize("lie", ["started later", "had nothing yet", "both"])
+def test_what_a_worker_says_of_its_start_buys_no_more_than_the_whole_question(clock: list[int], lie: str) -> None:
+    """A worker that moves its start is killed when it had what all its steps together may take."""
+    worker = Running(clock[0])
+    if lie != "had nothing yet":
+        worker.started_ns = clock[0] + 10**15
+    if lie != "started later":
+        worker.began_cpu_ns = 10**15
+    took_ns = run_until_killed(worker, clock)
+    assert worker.killed
+    assert took_ns <= worker.hard_ns + 50 * MS
+
+
+def test_a_slow_worker_that_nobody_waits_for_is_not_kept_for_ever(clock: list[int]) -> None:
+    """One that has a hundredth of the processor is killed when its whole question could have been answered."""
+    worker = Running(clock[0], share=0.005)
+    worker.waited_for = False
+    took_ns = run_until_killed(worker, clock)
+    assert worker.stalled
+    assert worker.hard_ns <= took_ns <= worker.hard_ns + 1_100 * MS

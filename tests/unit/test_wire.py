@@ -29,7 +29,8 @@ def test_the_head_reads_back(nonce: int, now_ns: int, seed: bytes, budget_us: in
 
 def test_a_spent_budget_is_nothing() -> None:
     """A budget below zero is sent as none at all."""
-    read = worker_pb2.RunFlow.FromString(wire.run_flow(1, 2, bytes(16), -5, 3, b"", b""))
+    read = worker_pb2.RunFlow.FromString(wire.run_flow(1, 2, bytes(16), -5, 3, b"", b"", b"", 2**62 + 1))
+    assert read.deadline_ns == 2**62 + 1
     assert read.budget_us == 0
 
 

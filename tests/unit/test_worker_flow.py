@@ -5,6 +5,7 @@ import hashlib
 import json
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -191,3 +192,31 @@ def test_a_source_that_was_not_compiled_in_time_is_compiled_again(
     assert replies[-1]
     if why == "time":
         assert replies == [False, True]
+
+
+LOOP = action("while True: pass")
+
+
+def test_a_deadline_ends_the_flow_without_a_word_on_the_action(ask: Ask) -> None:
+    """The worker reports what finished before its caller left. The control has the same action use up its budget."""
+    soon_ns = time.monotonic_ns() + 30_000_000
+    assert [report.verdict for report in ask(SILENT, LOOP, SILENT, deadline_ns=soon_ns)] == [execution.COMPLETED]
+    assert ask(LOOP, deadline_ns=1) == []
+    reports = ask(SILENT, LOOP, SILENT, budget_us=30_000)
+    assert [report.verdict for report in reports] == [execution.COMPLETED, execution.TIMED_OUT]
+    assert "processor time: it had" in reports[1].error_message
+
+
+def test_a_source_whose_caller_left_is_not_refused(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling that a deadline ended says nothing about the source, which is compiled for the next login."""
+    source = action("print('slow to compile')")
+
+    def slow(*_args: Any) -> NoReturn:
+        while True:
+            pass
+
+    with monkeypatch.context() as patched:
+        patched.setattr(language, "compile_action", slow)
+        assert ask(source, deadline_ns=time.monotonic_ns() + 20_000_000) == []
+    (report,) = ask(source)
+    assert (report.verdict, report.output) == (execution.COMPLETED, "slow to compile\n")

@@ -23,7 +23,7 @@ class ExecuteEnvelope(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[bytes] = ..., gateway: _Optional[bytes] = ..., continuation: _Optional[bytes] = ..., completed: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class RunFlow(_message.Message):
-    __slots__ = ("nonce", "event", "flow", "now_ns", "seed", "budget_us", "check_only", "output_bytes", "earlier", "return_code", "cache")
+    __slots__ = ("nonce", "event", "flow", "now_ns", "seed", "budget_us", "check_only", "output_bytes", "earlier", "return_code", "cache", "deadline_ns")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     FLOW_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,7 @@ class RunFlow(_message.Message):
     EARLIER_FIELD_NUMBER: _ClassVar[int]
     RETURN_CODE_FIELD_NUMBER: _ClassVar[int]
     CACHE_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_NS_FIELD_NUMBER: _ClassVar[int]
     nonce: int
     event: bytes
     flow: bytes
@@ -46,7 +47,8 @@ class RunFlow(_message.Message):
     earlier: _containers.RepeatedCompositeFieldContainer[Command]
     return_code: bool
     cache: _containers.RepeatedCompositeFieldContainer[CacheRecord]
-    def __init__(self, nonce: _Optional[int] = ..., event: _Optional[bytes] = ..., flow: _Optional[bytes] = ..., now_ns: _Optional[int] = ..., seed: _Optional[bytes] = ..., budget_us: _Optional[int] = ..., check_only: _Optional[bool] = ..., output_bytes: _Optional[int] = ..., earlier: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., return_code: _Optional[bool] = ..., cache: _Optional[_Iterable[_Union[CacheRecord, _Mapping]]] = ...) -> None: ...
+    deadline_ns: int
+    def __init__(self, nonce: _Optional[int] = ..., event: _Optional[bytes] = ..., flow: _Optional[bytes] = ..., now_ns: _Optional[int] = ..., seed: _Optional[bytes] = ..., budget_us: _Optional[int] = ..., check_only: _Optional[bool] = ..., output_bytes: _Optional[int] = ..., earlier: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., return_code: _Optional[bool] = ..., cache: _Optional[_Iterable[_Union[CacheRecord, _Mapping]]] = ..., deadline_ns: _Optional[int] = ...) -> None: ...
 
 class CacheRecord(_message.Message):
     __slots__ = ("key", "value", "expires_at_ms")
