@@ -16,7 +16,7 @@ import unicodedata  # noqa: F401  the error handler `namereplace` imports it, wh
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sandbox import keys
+from sandbox import held, iterators, keys
 
 
 def _names(text: str) -> frozenset[str]:
@@ -43,7 +43,8 @@ _FROZENSET = _names("copy difference intersection isdisjoint issubset issuperset
 _SET = _FROZENSET | _names(
     "add clear difference_update discard intersection_update pop remove symmetric_difference_update update"
 )
-_DEQUE = _LIST - {"sort"} | _names("appendleft extendleft popleft rotate maxlen")
+# `index` and `remove` compare what they do not hold: CHECKED_METHODS has them.
+_DEQUE = _LIST - {"sort", "index", "remove"} | _names("appendleft extendleft popleft rotate maxlen")
 
 _PLAIN_DICT: dict[Any, Any] = {}
 _ORDERED: collections.OrderedDict[Any, Any] = collections.OrderedDict()
@@ -142,7 +143,7 @@ def _iterator_types() -> set[type]:
     kinds = {type(value) for value in values}
     kinds |= {type(iter(value)) for value in values}
     kinds |= {type(reversed(value)) for value in backwards}
-    kinds |= {type(iter(int, 1)), enumerate, zip, map, filter, reversed, types.GeneratorType}
+    kinds |= {*iterators.ITERABLES, enumerate, zip, map, filter, reversed, types.GeneratorType}
     kinds |= {value for name, value in vars(itertools).items() if isinstance(value, type) and name[:1] != "_"}
     kinds |= {type(group) for group in (itertools.groupby([1]), next(itertools.groupby([1]))[1])}
     kinds.add(type(itertools.tee("")[0]))
@@ -207,6 +208,7 @@ def _decode(data: bytes, /, encoding: str = "utf-8", errors: str = "strict") -> 
 CHECKED_METHODS: dict[type, dict[str, Callable[..., Any]]] = {
     str: {"encode": _encode},
     bytes: {"decode": _decode},
+    collections.deque: held.DEQUE,
     **keys.METHODS,
 }
 """Methods replaced by a checked function of the same signature, receiver first."""

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sandbox import guards, keys, reach, registry
+from sandbox import guards, held, iterators, keys, reach, registry, slices, stacks
 from sandbox.facades import crypto, data, logs, numbers, pattern_syntax, patterns, text, times
 from sandbox.facades.base import Module
 from sandbox.facades.context import CURRENT, Output
@@ -67,14 +67,7 @@ _DICT: Final = stand_in(dict, keys.make_dict, fromkeys=keys.FROMKEYS[dict])
 
 
 def _iter(value: Any, *sentinel: Any) -> Iterator[Any]:
-    return iter(value, *sentinel) if sentinel else iter(guards.guarded_getiter(value))
-
-
-def _slice(*args: Any) -> slice:
-    # Ints only: a chain of slices of slices, taken apart, runs over the end of the C stack.
-    if any(arg is not None and type(arg) is not int for arg in args):
-        raise TypeError("slice() takes ints and None")
-    return slice(*args)
+    return iterators.until(value, *sentinel) if sentinel else iter(guards.guarded_getiter(value))
 
 
 def _type(value: Any, *more: Any) -> Any:
@@ -111,11 +104,12 @@ def _import(name: str, *rest: object) -> None:
 # leaves out) go past the iteration guard: it only refuses types whose items an action cannot use, and nothing within
 # reach yields, when walked, an object that is not within reach. `tests/security/test_reach.py` walks it all.
 _PLAIN: Final = (
-    "abs all any bin bool callable chr divmod enumerate filter float hex int isinstance issubclass len list map max min"
-    " next oct ord range reversed sorted sum tuple zip"
+    "abs all any bin bool callable chr divmod float hex int isinstance issubclass len list max min next oct ord range"
+    " reversed sorted sum tuple"
 )
 
 _OWN: Final[dict[str, Any]] = {
+    **iterators.CLASSES,  # as deep in one another as the stack allows
     "ascii": guards.safe_ascii,  # the plain ones tell addresses
     "bytes": _BYTES,
     "dict": _DICT,  # no key of it is hashed by its address, and no member of the next two
@@ -130,7 +124,7 @@ _OWN: Final[dict[str, Any]] = {
     "repr": guards.safe_repr,
     "round": numbers.round_number,  # round(7, -10**9) computes for minutes
     "setattr": guards.guarded_setattr_builtin,
-    "slice": _slice,
+    "slice": slices.make_slice,
     "str": _STR,
     "type": _type,
     "UnicodeDecodeError": _DECODE_ERROR,
@@ -175,6 +169,10 @@ _CLASSES: Final = _build_classes()
 _NAMESPACE: Final[dict[str, Any]] = {"__builtins__": BUILTINS, "__name__": "action", **guards.GUARDS}
 
 
+_STACK: Final[list[int]] = []
+"""Size of the C stack, once the first execution has begun."""
+
+
 def begin(now_ns: int, seed: bytes, output: Output) -> dict[str, Any]:
     """Start an execution and return its fresh globals.
 
@@ -183,12 +181,16 @@ def begin(now_ns: int, seed: bytes, output: Output) -> dict[str, Any]:
         seed: of all its randomness.
         output: where print and logging go.
     """
+    if not _STACK:
+        _STACK.append(stacks.grow(stacks.deep_enough(stacks.DEFAULT_MEMORY_BYTES)))
+    slices.forget()
     CURRENT.begin(now_ns, seed, output)
     return _NAMESPACE.copy()
 
 
 def end() -> None:
     """Forget the execution: clock, randomness, compiled patterns, what libraries remembered."""
+    held.release()
     CURRENT.end()
 
 

@@ -366,7 +366,7 @@ class Expressions(RestrictingNodeTransformer):
             return guard_call("_getattr_", [node.value, constant(name, node)], node)
         if type(node.ctx) is ast.Del:
             self.error(node, refusals.DELETE_ATTRIBUTE)
-        node.value = guard_call("_write_", [node.value], node.value)
+        node.value = guard_call("_write_attribute_", [node.value, constant(name, node)], node.value)
         return node
 
     def _note_member(self, node: ast.Attribute) -> None:
@@ -392,11 +392,14 @@ class Expressions(RestrictingNodeTransformer):
         """Turn reads into `_getitem_(x, key)` and writes into `_write_(x)[key] = ...`."""
         node.value = self.visit(node.value)
         node.slice = self.visit(node.slice)
+        is_slice = type(node.slice) is ast.Slice
+        if type(node.slice) is ast.Tuple and any(type(item) is ast.Slice for item in node.slice.elts):
+            self.error(node, refusals.SLICE_IN_KEY)
         if type(node.ctx) is ast.Load:
-            return guard_call("_getitem_", [node.value, node.slice], node)
-        if type(node.ctx) is ast.Store and type(node.slice) is not ast.Slice:
+            return guard_call("_getslice_" if is_slice else "_getitem_", [node.value, node.slice], node)
+        if type(node.ctx) is ast.Store and not is_slice:
             node.slice = self._guard_key(node.slice)
-        node.value = guard_call("_write_", [node.value], node.value)
+        node.value = guard_call("_write_slice_" if is_slice else "_write_", [node.value], node.value)
         return node
 
     def guard_iter(self, node: Any) -> Any:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from sandbox import keys
+from sandbox import held, iterators, keys
 from sandbox.builtin_types import CHECKED_METHODS, CLASS_NAMES, EXCEPTIONS, INSTANCE_NAMES, WRITABLES, check_codec
 from sandbox.hints import suggest
 from sandbox.interrupts import STATE, Interrupted, LimitExceeded, caught, interrupt, reset
@@ -45,6 +45,7 @@ from sandbox.registry import (
     learn,
     module_names,
 )
+from sandbox.slices import MADE, ListWriter
 from sandbox.text import (
     field_text,
     guarded_mod,
@@ -197,7 +198,7 @@ def guarded_getiter(value: Any) -> Any:
 
 
 # Their items are always exact tuples: nothing to check one by one.
-_PAIRS = frozenset({type({}.items()), enumerate, zip})
+_PAIRS = frozenset({type({}.items()), iterators.CLASSES["enumerate"], iterators.CLASSES["zip"]})
 
 
 def guarded_iter_unpack(value: Any, spec: tuple[Any, ...] | None) -> Any:
@@ -229,14 +230,53 @@ def guarded_unpack(value: Any, spec: tuple[Any, ...]) -> list[Any]:
 
 
 def guarded_write(value: Any) -> Any:
-    """Answer `value` itself if its items or attributes may be assigned and deleted."""
+    """Answer `value` itself if its items may be assigned and deleted, or what does it to a list safely."""
     kind = type(value)
     if kind in WRITABLE or getattr(kind, "_writable_", False) is True:
-        return value
+        return ListWriter(value) if kind is list and MADE.any else value
     reason = getattr(kind, "_read_only_", None)
     if type(reason) is str:
         raise TypeError(reason)
     raise TypeError(f"'{kind.__name__}' object cannot be changed: copy what you need into a dict or a list of your own")
+
+
+def guarded_write_slice(value: Any) -> Any:
+    """Answer what `[a:b]` may be assigned to and deleted from."""
+    kind = type(value)
+    if kind is list:
+        return ListWriter(value)
+    return _no_slice(guarded_write(value))
+
+
+def guarded_getslice(value: Any, key: slice) -> Any:
+    """Answer `value[a:b]`."""
+    return value[key] if type(value) in _SLICED else guarded_getitem(_no_slice(value), key)
+
+
+_SLICED = frozenset({str, bytes, list, tuple, range})
+
+
+def _no_slice(value: Any) -> Any:
+    if type(value) in _DICTS:
+        # From Python 3.12 on it would be a key, and hand out whatever stood between the brackets.
+        raise TypeError("unhashable type: 'slice'")
+    return value
+
+
+def guarded_write_attribute(value: Any, name: str) -> Any:
+    """Answer `value` itself if its attribute `name` may be assigned."""
+    kind = type(value)
+    if kind in _NO_ATTRIBUTES:
+        if kind is not collections.defaultdict or name != "default_factory":
+            # A Counter has room for attributes, which its own methods would call.
+            raise AttributeError(f"{kind.__name__!r} object has no attribute {name[:100]!r} that can be assigned")
+        held.keep(value.default_factory)
+        return value
+    return guarded_write(value)
+
+
+_NO_ATTRIBUTES = WRITABLES - {types.SimpleNamespace}
+"""Their items may be assigned."""
 
 
 def guarded_kwargs(value: Any) -> dict[str, Any]:
@@ -338,7 +378,7 @@ def guarded_setattr_builtin(value: Any, name: Any, new: Any, /) -> None:
         raise TypeError("attribute name must be string, not " + repr(type(name).__name__))
     if name[:1] == "_":
         raise AttributeError(f"{name[:100]!r}: names beginning with an underscore are never open")
-    setattr(guarded_write(value), name, new)
+    setattr(guarded_write_attribute(value, name), name, new)
 
 
 def _str_format(template: str, /, *args: Any, **kwargs: Any) -> str:
@@ -364,6 +404,9 @@ GUARDS: dict[str, Callable[..., Any]] = {
     "_iter_unpack_sequence_": guarded_iter_unpack,
     "_unpack_sequence_": guarded_unpack,
     "_write_": guarded_write,
+    "_write_attribute_": guarded_write_attribute,
+    "_write_slice_": guarded_write_slice,
+    "_getslice_": guarded_getslice,
     "_kwargs_": guarded_kwargs,
     "_mapping_": guarded_mapping,
     "_mod_": guarded_mod,

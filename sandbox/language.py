@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
-from sandbox import guards, hints, refusals
+from sandbox import guards, hints, refusals, stacks
 from sandbox.nodes import MAX_HINTS
 from sandbox.rewrite import Policy
 
@@ -97,10 +97,25 @@ def _compile(source: str, filename: str) -> tuple[CodeType | None, list[Fault]]:
             return None, _in_order(source, faults, filename)
         try:
             # optimize=0: with `python -O` an author's asserts would be gone, and with them what they protect.
-            return compile(rewritten, filename, "exec", dont_inherit=True, optimize=0), []
+            code = compile(rewritten, filename, "exec", dont_inherit=True, optimize=0)
         except _PARSER_ERRORS as error:
             # What only the compiler finds: `return` outside of a function, `nonlocal` without a binding.
             return None, [_parser_fault(error, filename)]
+    large = _too_large(code, filename)
+    return (code, []) if large is None else (None, [large])
+
+
+def _too_large(code: CodeType, filename: str) -> Fault | None:
+    """Answer the fault of a function whose frame has no sure place on the stack."""
+    limit = stacks.FRAME_SLOTS_MAX
+    if code.co_nlocals + len(code.co_cellvars) + len(code.co_freevars) + code.co_stacksize > limit:
+        message = refusals.FRAME_MAX.format(name=code.co_name[:100], limit=limit)
+        return Fault(max(code.co_firstlineno, 1), 1, message, filename)
+    for constant in code.co_consts:
+        fault = _too_large(constant, filename) if isinstance(constant, CodeType) else None
+        if fault is not None:
+            return fault
+    return None
 
 
 def _unreadable(source: Any, filename: str) -> Fault | None:

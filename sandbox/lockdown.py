@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from sandbox import kernel, landlock, seccomp
+from sandbox import kernel, landlock, seccomp, stacks
 from sandbox.layers import Layer
 from sandbox.syscalls import WORKER_FD
 
@@ -69,7 +69,6 @@ _FIXED_LIMITS: Final = (
     (resource.RLIMIT_MEMLOCK, 0),  # no page is kept from being swapped
     (resource.RLIMIT_RTPRIO, 0),  # no place before others
     (resource.RLIMIT_NICE, 0),
-    (resource.RLIMIT_STACK, 8 * MIB),  # room for the interpreter's own recursion limit, and an end
 )
 
 
@@ -143,12 +142,14 @@ class Lockdown:
         "_ruleset",
         "_socket_fd",
         "_space",
+        "_stack_bytes",
         "layers",
     )
 
     def __init__(self, profile: Profile) -> None:
         """Ask the kernel what it has, and make every call ready that a child will make."""
         self._memory_bytes = profile.memory_bytes
+        self._stack_bytes = stacks.grow(stacks.deep_enough(profile.memory_bytes))
         self._parent_pid = os.getpid()
         self._socket_fd = ctypes.c_ulong()
         self._data = kernel.Rlimit()
@@ -183,7 +184,7 @@ class Lockdown:
                 Layer(DESCRIPTORS, True, "its socket and nothing else"),
                 (kernel.call("syscall", kernel.SYS_CLOSE_RANGE, WORKER_FD + 1, 0xFFFF_FFFF, 0),),
             ),
-            (Layer(RLIMITS, True, limits), self._limits(profile.cpu_s)),
+            (Layer(RLIMITS, True, limits), self._limits(profile.cpu_s, stacks.deep_enough(profile.memory_bytes))),
             (filter_layer, () if program is None else (program.install,)),
         )
         held = [(layer, calls) for layer, calls in parts if layer.name not in profile.omit]
@@ -200,11 +201,12 @@ class Lockdown:
 
         Args:
             socket_fd: the worker's end of its socketpair.
-            size: of this process; limits come on top.
+            size: of this process with its stack; limits come on top.
         """
         self._socket_fd.value = socket_fd
-        # Every private page counts as data; the address space also counts what is shared or only reserved.
-        self._data.soft = self._data.hard = size.data_bytes + self._memory_bytes
+        # The kernel counts every private page as data but the stack's, which statm adds; the address space also counts
+        # what is shared or only reserved.
+        self._data.soft = self._data.hard = size.data_bytes - self._stack_bytes + self._memory_bytes
         self._space.soft = self._space.hard = size.space_bytes + self._memory_bytes
 
     def take_on(self) -> Sequence[Layer]:
@@ -264,9 +266,11 @@ class Lockdown:
             kernel.call("dup2", self._socket_fd, WORKER_FD),
         )
 
-    def _limits(self, cpu_s: int) -> list[kernel.Call]:
+    def _limits(self, cpu_s: int, stack_bytes: int) -> list[kernel.Call]:
         limits = [(which, kernel.Rlimit(*(_within_hard(which, value),) * 2)) for which, value in _FIXED_LIMITS]
         # SIGXCPU at the soft limit names the cause; SIGKILL at the hard one is for whoever would ignore it.
+        # As deep as anything that fits into its memory can be nested, and an end; the zygote has grown it to that.
+        limits.append((resource.RLIMIT_STACK, kernel.Rlimit(*(_within_hard(resource.RLIMIT_STACK, stack_bytes),) * 2)))
         limits.append((resource.RLIMIT_CPU, kernel.Rlimit(cpu_s, cpu_s + 1)))
         limits += [(resource.RLIMIT_DATA, self._data), (resource.RLIMIT_AS, self._space)]
         self._kept.append(limits)

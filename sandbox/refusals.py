@@ -186,6 +186,12 @@ ENTRY_REBOUND = "`{name}` cannot be bound again, because it must stay the functi
 
 INTEGER_SIZE = "the integer is too large for source code ({bits} bits, at most {limit}): compute it, or use text"
 NODES_MAX = "the action is too large (more than {limit} syntax nodes): split it into several actions"
+SLICE_IN_KEY = (
+    "a slice inside a tuple is not available, because no type of an action takes one: index one after the other"
+)
+FRAME_MAX = (
+    "the function {name!r} is too large (more than {limit} variables and values at once): split it, or use a dict"
+)
 DEPTH_MAX = "the code is nested too deeply (more than {limit} levels): use variables or helper functions in between"
 
 SOURCE_TYPE = "the source must be text, not {kind}"

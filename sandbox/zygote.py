@@ -23,7 +23,7 @@ from typing import Final, NoReturn, Protocol, cast
 from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import worker_pb2, zygote_pb2
 
-from sandbox import compact, kernel, namespaces, selftest
+from sandbox import compact, kernel, namespaces, selftest, stacks
 from sandbox.layers import Layer
 from sandbox.lockdown import NOT_DUMPABLE, Lockdown, OwnSize, Profile
 from sandbox.syscalls import WORKER_FD
@@ -79,7 +79,7 @@ def main(argument: str) -> NoReturn:
         with contextlib.suppress(OSError):
             control.send(report.SerializeToString())
         os._exit(EXIT_FAILED)
-    zygote.serve()
+    stacks.above_all_frames(zygote.serve)
 
 
 def _start(options: Options, control: socket.socket) -> _Zygote:
@@ -99,6 +99,7 @@ def _start(options: Options, control: socket.socket) -> _Zygote:
         layers.append(Layer(ENVIRONMENT, True, "empty"))
     os.umask(0o077)
     os.chdir("/")
+    stacks.PLACE.find()  # while there is a /proc
     cage = namespaces.Cage(wanted)
     cage.enter(options.uid, options.gid)
     if cage.active(namespaces.PID):

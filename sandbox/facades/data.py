@@ -21,7 +21,7 @@ import types
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, NoReturn
 
-from sandbox import guards, keys, reach
+from sandbox import guards, iterators, keys, reach
 from sandbox.facades.base import Module, exception, module, opened, pick
 from sandbox.stand_in import stand_in
 
@@ -86,8 +86,7 @@ def dumps(
         raise TypeError("json.dumps(): separators must be two strings")
     try:
         # A circle is always looked for: without, it is a crash of the interpreter or an endless text.
-        text = json.dumps(
-            value,
+        encoder = json.JSONEncoder(
             skipkeys=bool(skipkeys),
             ensure_ascii=bool(ensure_ascii),
             allow_nan=bool(allow_nan),
@@ -96,6 +95,9 @@ def dumps(
             sort_keys=bool(sort_keys),
             default=default,
         )
+        # The encoder in C does not hold what it gives to `default`, which may take it out of its container
+        # (Modules/_json.c); the one in Python, which writes piece by piece, does.
+        text = encoder.encode(value) if default is None else "".join(encoder.iterencode(value))
     except RecursionError:
         raise ValueError("json.dumps(): nested too deeply") from None
     except TypeError as error:
@@ -296,7 +298,7 @@ def _abstract(name: str) -> type:
 def modules() -> list[tuple[str, Module]]:
     """Build the facades of this file and open what their values show."""
     exception(json.JSONDecodeError, "msg doc pos lineno colno")
-    opened(itertools.chain, "", "from_iterable", iterable=True)
+    guards.expose_class(iterators.ITERTOOLS["chain"], frozenset({"from_iterable"}))
     opened(functools.partial, "")
     abc = module("collections.abc", {name: _abstract(name) for name in reach.MODULES["collections.abc"]})
     filled: dict[str, Any] = {
@@ -315,7 +317,7 @@ def modules() -> list[tuple[str, Module]]:
         ("copy", module("copy", {"copy": copy, "deepcopy": deepcopy})),
         ("collections", module("collections", containers)),
         ("collections.abc", abc),
-        ("itertools", module("itertools", pick(itertools, "itertools"))),
+        ("itertools", module("itertools", {**pick(itertools, "itertools"), **iterators.ITERTOOLS})),
         ("functools", module("functools", pick(functools, "functools"))),
         (
             "operator",
