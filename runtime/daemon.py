@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import gc
 import os
-import resource
 import signal
 import sys
 import time
@@ -21,17 +20,19 @@ from typing import Any, Final, Protocol, TextIO
 
 import uvloop
 
+from runtime import file_limit
 from runtime.catalog.sqlite import SqliteCatalog
 from runtime.catalog.suspended import SqliteSuspendedFlows
 from runtime.config import Config
 from runtime.continuation import keys
 from runtime.continuation.suspensions import Suspensions
-from runtime.errors import Fault
+from runtime.errors import Fault, StartError
 from runtime.flow import FlowRunner
 from runtime.http import OperatorsPort
-from runtime.log import Log, Logger, LoginLog, build, clip, forward_libraries, where
+from runtime.log import Logger, LoginLog, build, clip, forward_libraries, where
 from runtime.log_writer import LogWriter
 from runtime.metrics import Metrics
+from runtime.own_port import OwnPort
 from runtime.reload import Read, Reload
 from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes
@@ -39,9 +40,6 @@ from runtime.workers.zygote import zygotes
 _BEAT_S: Final = 0.5
 # A loop that does not turn for this long decides nothing: the probe says so and the operator's platform restarts us.
 _STUCK_S: Final = 10.0
-# More would only make the kernel's table larger. A worker takes three descriptors.
-_MAX_FILES: Final = 1 << 20
-_FILES_PER_WORKER: Final = 3
 # What the log may take of an exit that must not wait.
 _LAST_LINES_S: Final = 0.2
 
@@ -80,6 +78,7 @@ class Daemon:
         self._keyring = _keyring(config)
         self._suspensions = Suspensions(self._keyring, config.continuation.lifetime_s, SqliteSuspendedFlows(path))
         self._server: _Server | None = None
+        self._own_port: OwnPort | None = None
         self._on_started = on_started
 
     async def run(self) -> None:
@@ -89,7 +88,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
         reload = self._reload_on_hangup()
-        _raise_file_limit(self._config, self._log)
+        file_limit.raise_to_hard(self._config, self._log)
         async with AsyncExitStack() as parts:
             http = OperatorsPort(
                 self._config.metrics_listen, self._metrics.registry, self._log, live=self._live, ready=self._ready
@@ -119,11 +118,25 @@ class Daemon:
             # saves a tenth of the daemon's processor time. Versions of gRPC without either ignore the name.
             os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
             # Not before the zygote runs: grpc starts threads, and a fork would miss them.
+            from runtime.rpc import build
+
+            untested = build.check()
+            if untested:
+                self._log.warning("grpcio.untested", problem=untested)
+            from runtime.rpc.own_call import own_call, target
             from runtime.rpc.server import Server
 
             server = Server(flows, self._config, self._metrics, self._log)
             await server.start()
-            self._server = server
+            ourselves = target(self._config.listen, server.port)
+            own_port = OwnPort(lambda: own_call(ourselves), self._log)
+            silent = await own_port.check()
+            if silent and untested:
+                await server.stop(0)
+                raise StartError(build.refusal(silent))
+            self._server, self._own_port = server, own_port
+            watching = asyncio.create_task(own_port.watch(), name="own port")
+            parts.callback(watching.cancel)
             self._started(server.port, http.port)
             if reload is not None:
                 # Not before: what came during the start is done now.
@@ -241,6 +254,8 @@ class Daemon:
         reasons = list(self._not_ready)
         if not self._not_ready and not self._pool.zygote_alive:
             reasons.append("the zygote is not running: no worker can be started")
+        if not self._not_ready and self._own_port is not None and self._own_port.reason:
+            reasons.append(self._own_port.reason)
         return reasons + self._live()
 
     def _catalog_changed(self, event: str, fields: Mapping[str, Any], /) -> None:
@@ -307,18 +322,3 @@ def _keyring(config: Config) -> keys.Keyring:
 def _bound(address: str, port: int) -> str:
     """Return the address that is listened on, once a port 0 has become a real one."""
     return f"{address.rpartition(':')[0]}:{port}"
-
-
-def _raise_file_limit(config: Config, log: Log) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        except (OSError, ValueError):  # ValueError is what Python makes of EPERM
-            wanted = soft
-    needed = config.pool.max_workers * _FILES_PER_WORKER + config.limits.max_in_flight
-    if wanted < needed:
-        log.warning(
-            "files.limited", limit=wanted, needed=needed, remedy="raise the hard limit or lower pool.max_workers"
-        )

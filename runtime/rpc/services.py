@@ -18,6 +18,7 @@ from runtime.log import Log, clip, where
 from runtime.metrics import GRPC_CONTINUE, GRPC_METHOD, Metrics, RpcCounts
 from runtime.rpc import status
 from runtime.rpc.codec import decode, decode_continuation
+from runtime.rpc.own_call import OWN_CALL
 from runtime.rpc.refusals import Refusals
 from runtime.rpc.unary import Handler
 
@@ -80,6 +81,8 @@ class ActionRuntime:
             await asyncio.wait(tuple(self._running))
 
     async def _handle(self, counts: RpcCounts, request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
+        if request == OWN_CALL:
+            return b""
         began = monotonic()
         metrics = self._metrics
         counts.started += 1

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runtime import daemon
+from runtime import file_limit
 from runtime.config import Config
 from tests import run_as
 from tests.daemon_rig import clean_environment
@@ -107,5 +107,5 @@ def test_a_host_that_lets_no_limit_be_raised_is_told_and_served(
 
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (256, 1 << 20))
     monkeypatch.setattr(resource, "setrlimit", refuse)
-    daemon._raise_file_limit(Config(), Log())  # type: ignore[arg-type]  # all that it needs of a log
+    file_limit.raise_to_hard(Config(), Log())  # type: ignore[arg-type]  # all that it needs of a log
     assert [(line["event"], line["limit"]) for line in told] == [("files.limited", 256)]

@@ -1,0 +1,48 @@
+"""One real call through the daemon's own port, as a gateway's would come: name, connection, HTTP/2, our handler.
+
+Knows the address and the question. Must not know when it is asked, or what follows from the answer.
+"""
+
+import secrets
+from typing import Final
+
+import grpc
+
+from runtime.config_kinds import split_address
+from runtime.metrics import GRPC_METHOD, GRPC_SERVICE
+
+OWN_CALL: Final = secrets.token_bytes(32)
+"""A request that only this process knows. It is answered before anything is counted, so no metric shows it."""
+
+TIMEOUT_S: Final = 5.0
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_OPTIONS: Final = (
+    # A connection of its own each time: one that is there says nothing of the next caller's.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_retries", 0),
+    # What the environment says of proxies is about other hosts.
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+def target(address: str, port: int) -> str:
+    """Return how to reach ourselves, for an address as the configuration has it and the port that was bound."""
+    host = split_address(address)[0]
+    host = _EVERYWHERE.get(host, host)
+    if ":" in host:
+        return f"ipv6:[{host.replace('%', '%25')}]:{port}"
+    if host.replace(".", "").isdigit():
+        return f"ipv4:{host}:{port}"
+    return f"dns:///{host}:{port}"
+
+
+async def own_call(target: str, timeout_s: float = TIMEOUT_S) -> str:
+    """Return why the call failed, in a few words; empty when it was answered."""
+    async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
+        method = channel.unary_unary(f"/{GRPC_SERVICE}/{GRPC_METHOD}")
+        try:
+            await method(OWN_CALL, timeout=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            # Not the details: they quote addresses and errors of the core.
+            return f"a call through our own port {target} ended with {error.code().name}"
+    return ""

@@ -1,0 +1,118 @@
+"""A daemon is ready when a call through its own port is answered, and names a build of grpcio that is not for it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runtime.config import Config
+from runtime.log import build
+from runtime.metrics import GRPC_METHOD, Metrics
+from runtime.own_port import OwnPort
+from runtime.rpc.own_call import own_call, target
+from runtime.rpc.server import Server
+from tests import other_grpc
+from tests.daemon_rig import GATE, Serve, clean_environment, right, tenant, until
+from tests.integration.test_keepalive import NoFlows
+
+LAUNCHER = other_grpc.__file__
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "0.0.0.0:0", "localhost:0", "[::1]:0", "[::]:0"])
+async def test_our_own_port_is_called_wherever_it_listens(address: str) -> None:
+    """A call gets through to a server on one address, a name, or all; no metric shows it."""
+    metrics, log = Metrics("test"), io.StringIO()
+    server = Server(NoFlows(), replace(Config(), listen=address), metrics, build(Config().log, log))
+    await server.start()
+    try:
+        assert await own_call(target(address, server.port)) == ""
+    finally:
+        await server.stop(0)
+    assert metrics.rpc[GRPC_METHOD].started == 0
+    assert log.getvalue() == ""
+    # The control: nobody listens any more.
+    assert "UNAVAILABLE" in await own_call(target(address, server.port))
+
+
+async def test_a_port_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that takes the connection and says nothing costs the time limit; no proxy of the environment is asked."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    taken: list[asyncio.StreamWriter] = []
+    listener = await asyncio.start_server(lambda _, writer: taken.append(writer), "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    async with listener:
+        assert "ended with" in await own_call(target("127.0.0.1:0", port), timeout_s=0.2)
+        assert taken
+        for writer in taken:
+            writer.close()
+            await writer.wait_closed()
+
+
+def answering(*reasons: str) -> Callable[[], Awaitable[str]]:
+    """Return a call that fails for these reasons in turn."""
+    left = list(reasons)
+
+    async def call() -> str:
+        return left.pop(0)
+
+    return call
+
+
+async def test_two_failures_in_a_row_are_a_reason() -> None:
+    """One late answer is none; the second is, until the port answers again; each change has one line."""
+    stream = io.StringIO()
+    port = OwnPort(answering("late", "", "late", "gone", "gone", "", "late"), build(Config().log, stream))
+    seen = []
+    for _ in range(7):
+        await port.check()
+        seen.append(port.reason)
+    assert seen == ["", "", "", "gone", "gone", "", ""]
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["event"], line["level"]) for line in lines] == [
+        ("daemon.port_silent", "error"),
+        ("daemon.port_answers", "info"),
+    ]
+
+
+def test_a_daemon_whose_port_fails_is_not_ready(serve: Serve) -> None:
+    """Live, its zygote and store in order, and every call fails: /readyz says why."""
+    daemon = serve(launcher=(LAUNCHER, "silent"))
+    daemon.tolerated |= {"task.failed"}
+    found = until(lambda: answer if (answer := daemon.get("/readyz"))[0] == 503 else None, "not ready")
+    assert "a call through our own port ipv4:127.0.0.1:" in found[1]
+    assert daemon.wait_for("daemon.port_silent")["level"] == "error"
+    assert daemon.get("/livez")[0] == 200
+
+
+def test_an_untested_build_of_grpcio_is_named(serve: Serve) -> None:
+    """A newer grpcio that still works serves, and the log names its version and what to install."""
+    daemon = serve(launcher=(LAUNCHER, "newer"))
+    line = daemon.wait_for("grpcio.untested")
+    assert line["level"] == "warning"
+    assert "grpcio 1.99.0 was not tested" in line["problem"]
+    assert "pip install 'grpcio>=" in line["problem"]
+    daemon.publish(tenant("acme", GATE))
+    right(daemon)
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"), [("lacking", "it lacks _handle_rpc, _receive_message"), ("changed", "a call through our own port")]
+)
+def test_a_build_that_cannot_serve_is_refused(tmp_path: Path, kind: str, why: str) -> None:
+    """A grpcio without what we rest on, or with another meaning of it, is refused in one line with the remedy."""
+    command = [sys.executable, LAUNCHER, kind, "-m", "runtime.cli", "serve", "--store", f"sqlite:{tmp_path / 'f.db'}"]
+    command += ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-level", "error"]
+    failed = subprocess.run(command, capture_output=True, text=True, timeout=60, env=clean_environment(), check=False)
+    assert failed.returncode == 1
+    last = failed.stderr.splitlines()[-1]
+    assert last.startswith("vestibule: grpcio 1.99.0 cannot be used: " + why)
+    assert "pip install 'grpcio>=" in last
+    assert "Traceback" not in failed.stderr
