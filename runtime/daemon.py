@@ -145,12 +145,22 @@ class Daemon:
             try:
                 if self._on_started is not None:
                     listen = _bound(self._config.listen, server.port)
-                    if not await self._on_started(listen, _bound(self._config.metrics_listen, http.port)):
-                        self._stop.set()
+                    await self._show(self._on_started(listen, _bound(self._config.metrics_listen, http.port)))
                 await self._stop.wait()
             finally:
                 await self._drain(server)
         self._log.info("daemon.stopped")
+
+    async def _show(self, showing: Awaitable[bool]) -> None:
+        """Wait until a command has shown the daemon that serves; a signal ends that too."""
+        shown, stopped = asyncio.ensure_future(showing), asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait((shown, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if shown.done() and not shown.result():
+                self._stop.set()
+        finally:
+            shown.cancel()
+            stopped.cancel()
 
     def _started(self, port: int, metrics_port: int) -> None:
         # What is here now stays: the collector need not look at it again for every login.

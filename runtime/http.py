@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from runtime.config_kinds import split_address
-from runtime.errors import StartError
+from runtime.listening import refusal
 from runtime.log import Log, where
 
 # A scrape is one small request; a connection that does not come to the point in this time is not a scraper.
@@ -190,12 +190,7 @@ class OperatorsPort:
         try:
             self._server = _Server(host, port, registry, live, ready, log)
         except OSError as error:
-            reason = error.strerror or str(error)
-            message = (
-                f"metrics_listen: cannot listen on {address}: {reason.lower()}; choose another with --metrics-listen "
-                "or VESTIBULE_METRICS_LISTEN"
-            )
-            raise StartError(message) from None
+            raise refusal("metrics_listen", address, (error.strerror or str(error)).lower()) from None
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="http", daemon=True
         )

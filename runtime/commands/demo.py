@@ -10,16 +10,17 @@ import argparse
 import asyncio
 import os
 import sys
+import threading
 import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime.commands.output import Exit, read_text, say, table, warn
+from runtime.commands.output import Exit, flush, read_text, say, table, warn
 from runtime.commands.secret_flags import add_secret_flags, secrets_of
 from runtime.commands.settings import add_settings, loaded
-from runtime.errors import ConfigError, Fault, NoDecision
+from runtime.errors import ConfigError, Fault, NoDecision, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +42,9 @@ With --once the command ends after the last login, with exit code 4 if a decisio
 the list expects."""
 
 _RUN_DIR: Final = Path(".run")
+_TRY_AGAIN: Final = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"})
+_TRIES: Final = 5
+_RETRY_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,14 @@ def run(args: argparse.Namespace) -> int:
     if given.sources["continuation.keys_file"] == "default":
         config = replace(config, continuation=replace(config.continuation, keys_file=str(_keys())))
 
-    from runtime import local
+    from runtime import listening, local
     from runtime.catalog import directory, sqlite
+
+    try:
+        listening.check_both(config)
+    except StartError as error:
+        remedy = "nothing was applied; `make run LISTEN=127.0.0.1:0 METRICS_LISTEN=127.0.0.1:0` takes free ports"
+        raise StartError(f"{error}\n{remedy}") from None
 
     say(f"applying the tenants of {_shown(source / 'tenants')} to {config.store}")
     found = directory.load(source / "tenants", local.run_sync_check, secrets_of(args))
@@ -113,8 +123,13 @@ def _serve(config: Config, logins: list[Login], definitions: Sequence[Definition
 
     async def walk(target: str, metrics: str) -> bool:
         nonlocal result
-        if not await asyncio.to_thread(_Walk(target, definitions).all, logins):
-            result = Exit.TEST_FAILED
+        steps = _Walk(target, definitions)
+        try:
+            if not await asyncio.to_thread(steps.all, logins):
+                result = Exit.TEST_FAILED
+        except asyncio.CancelledError:
+            steps.stop()
+            raise
         say()
         if once:
             return False
@@ -122,6 +137,8 @@ def _serve(config: Config, logins: list[Login], definitions: Sequence[Definition
         say("try it yourself, from another terminal:")
         vestibule = _shown(Path(sys.argv[0]))
         say(f"  {vestibule} execute --tenant acme --event {_shown(logins[0].event_file)} --target {target}")
+        # Into a file or a pipe too: the daemon's life is long, and a buffer would keep this until its end.
+        flush()
         return True
 
     _RUN_DIR.mkdir(exist_ok=True)
@@ -172,10 +189,20 @@ class _Walk:
         self._target = target
         self._secrets = {definition.flow.tenant: definition.flow.secrets for definition in definitions}
         self._rows: list[tuple[str, str, str, str, str]] = []
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Begin no further login."""
+        self._stopped.set()
 
     def all(self, logins: Sequence[Login]) -> bool:
         """Walk through every login; True when each decision is the expected one."""
-        right = sum(self._login(number, login) for number, login in enumerate(logins, 1))
+        right = 0
+        for number, login in enumerate(logins, 1):
+            if self._stopped.is_set():
+                return False
+            right += self._login(number, login)
+            flush()
         say()
         for line in table(self._rows, ("", "TENANT", "DECISION", "TIME", "LOGIN")):
             say(line)
@@ -222,6 +249,17 @@ class _Walk:
         message = event_json.loads(event)
         return client.resume(self._target, tenant, message, continuation, numbers, request_id=request_id).decision
 
+    def _answer(self, ask: Callable[[], decision_pb2.Decision]) -> decision_pb2.Decision:
+        """Ask as a gateway does: again, where a busy machine leaves no time for an answer. Raises: NoDecision."""
+        for left in reversed(range(_TRIES)):
+            try:
+                return ask()
+            except NoDecision as error:
+                if error.code not in _TRY_AGAIN or not left or self._stopped.wait(_RETRY_S):
+                    raise
+                say(f"    {error.code}: asking again")
+        raise AssertionError("the last try returns or raises")  # unreachable
+
     def _step(
         self,
         number: str,
@@ -232,7 +270,7 @@ class _Walk:
         ask: Callable[[], decision_pb2.Decision],
     ) -> tuple[decision_pb2.Decision, bool]:
         began_s = time.perf_counter()
-        decision = ask()
+        decision = self._answer(ask)
         took_ms = (time.perf_counter() - began_s) * 1000
         self._rows.append((number, login.tenant, _headline(decision), f"{took_ms:.1f} ms", title))
         say(f"    {login.tenant:<16} {_headline(decision):<58} {took_ms:7.1f} ms")

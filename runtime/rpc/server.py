@@ -5,8 +5,6 @@ module only after the zygote runs: grpc starts threads, and threads and fork do 
 """
 
 import asyncio
-import errno
-import socket
 from typing import Any, Final
 
 import grpc
@@ -15,8 +13,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 from vestibule.v1 import runtime_service_pb2
 
 from runtime.config import Config
-from runtime.config_kinds import split_address
-from runtime.errors import StartError
+from runtime.listening import check_free, refusal
 from runtime.log import Log
 from runtime.metrics import GRPC_SERVICE, Metrics
 from runtime.rpc import accepting
@@ -97,11 +94,12 @@ class Server:
 
     async def start(self) -> None:
         """Listen and serve. Raises: StartError when the address cannot be used."""
-        _check_free(self._address)
+        # With a plain socket first: gRPC's own answer does not say why, and prints lines of its own.
+        check_free("listen", self._address)
         try:
             self.port = self._server.add_insecure_port(self._address)
         except RuntimeError:
-            raise _refusal(self._address, "it cannot be bound") from None
+            raise refusal("listen", self._address, "it cannot be bound") from None
         await self._server.start()
 
     @property
@@ -174,25 +172,3 @@ def _options(config: Config) -> list[tuple[str, int]]:
         ("grpc.max_connection_age_ms", int(grpc_.max_connection_age_s * 1000) or _NEVER_MS),
         ("grpc.max_connection_age_grace_ms", int(grpc_.max_connection_age_grace_s * 1000)),
     ]
-
-
-def _check_free(address: str) -> None:
-    """Try the address with a plain socket first: gRPC's own answer does not say why, and prints lines of its own."""
-    host, port = split_address(address)
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, protocol, _, target in found:
-            with socket.socket(family, kind, protocol) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                probe.bind(target)
-    except OSError as error:
-        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) and len(found) > 1:
-            return  # one of several addresses of a name, such as ::1 of localhost without IPv6; gRPC binds the rest
-        raise _refusal(address, (error.strerror or str(error)).lower()) from None
-
-
-def _refusal(address: str, reason: str) -> StartError:
-    remedy = "choose another address with --listen or VESTIBULE_LISTEN"
-    return StartError(f"listen: cannot listen on {address}: {reason}; {remedy}")
