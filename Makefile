@@ -7,11 +7,20 @@ LOCKS := deploy/requirements
 LOCK = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --custom-compile-command 'make lock' $(UPGRADE)
 
-.PHONY: help setup run test bench proto lint fuzz lock audit sbom clean
+# Ends a command when make has ended, however that was: nothing keeps a port or a processor afterwards.
+TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM)
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+# $(call given,NAME,--flag): the flag with the value of NAME=value on make's command line. A variable of the environment
+# may mean something else by that name.
+given = $(if $(filter command,$(origin $1)),$2 '$($1)')
+
+.PHONY: help setup run test test-long bench proto lint fuzz lock audit sbom clean
 
 help:
-	@echo "make run    set up, decide sample logins with the demo tenants, keep serving"
-	@echo "make test   set up, lint, type-check and run every test"
+	@echo "make run    set up, decide sample logins with the demo tenants, keep serving; passes on LISTEN=HOST:PORT,"
+	@echo "            METRICS_LISTEN=HOST:PORT and ARGS='--any-flag of vestibule demo'"
+	@echo "make test   set up, lint, type-check, run the tests: $(TEST_TAKES)"
+	@echo "make test-long  the tests that take longer, and longer fuzzing: $(LONG_TAKES)"
 	@echo "make bench  throughput, latency, spawn, memory and time-out accuracy, as ratios in one run"
 	@echo "make fuzz   the fuzz tests with new programs, FUZZ_FACTOR (50) times as many as in make test"
 	@echo "make proto  regenerate proto/python"
@@ -32,11 +41,21 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+TEST_TAKES := up to 5 minutes on an idle machine of two processors, 25 on a busy one
+LONG_FUZZ_FACTOR := 10
+LONG_TAKES := about 20 minutes on an idle machine of two processors
+
 test: setup lint
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@echo "running the tests: $(TEST_TAKES)"
+	@exec $(TIED) $(PYTEST)
+
+test-long: setup
+	@echo "running the long tests, then fuzz and property tests $(LONG_FUZZ_FACTOR) times as long: $(LONG_TAKES)"
+	@exec $(TIED) $(PYTEST) -m long
+	@FUZZ_FACTOR=$(LONG_FUZZ_FACTOR) exec $(TIED) $(PYTEST) tests/security/fuzz tests/unit/test_*_properties.py
 
 run: setup
-	@$(BIN)/vestibule demo
+	@exec $(TIED) $(BIN)/vestibule demo $(call given,LISTEN,--listen) $(call given,METRICS_LISTEN,--metrics-listen) $(ARGS)
 
 bench: setup
 	$(BIN)/vestibule bench

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import os
+import signal
+from types import FrameType
 
+import hypothesis
 import pytest
 
+from sandbox import kernel
 from tests import host
+from tests.security.fuzz.effort import FACTOR
 
 # Before grpc is imported: it would start its threads again in each child that test_zygote.py forks from this process,
 # and a zygote refuses to be forked from beside threads.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+
+
+# Properties that do not say how hard to try: a little in every run, much in `make test-long` and `make fuzz`.
+hypothesis.settings.register_profile("effort", max_examples=40 * FACTOR)
+hypothesis.settings.load_profile("effort")
+
+
+def _interrupted(_signum: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """End a run that is told to end, or whose terminal or controller has gone, as Ctrl-C does: fixtures clean up."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupted)
+    if hasattr(config, "workerinput"):
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,6 +76,10 @@ BOB = event_pb2.PostLoginEvent(client=CLIENT, user=event_pb2.User(user_id="auth0
 _OUR_FAULTS = frozenset({"task.failed", "library.complained", "login.lost", "http.failed", "daemon.drain_cut"})
 
 
+TIED = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
+"""Before a command: it is killed when the test's process has ended, however that was. Its zygote goes with it."""
+
+
 def clean_environment() -> dict[str, str]:
     """Return our environment without settings of Vestibule."""
     return {name: value for name, value in os.environ.items() if not name.startswith("VESTIBULE_")}
@@ -85,7 +90,7 @@ def vestibule(
 ) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "runtime.cli", *arguments],
+        [*TIED, sys.executable, "-m", "runtime.cli", *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -228,7 +233,7 @@ class Daemon:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.path = store or root / "flows.db"
-        command = [sys.executable, *launcher, "-m", "runtime.cli", "serve", "--store", f"sqlite:{self.path}"]
+        command = [*TIED, sys.executable, *launcher, "-m", "runtime.cli", "serve", "--store", f"sqlite:{self.path}"]
         command += ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-format", "json"]
         # Before the flags of a test, which may say otherwise.
         command += ["--pool-blank-workers", str(blank), "--drain-delay-s", "0", *flags]

@@ -30,6 +30,7 @@ MEANING: Final = {
     "uid": "workers run as root: seccomp and Landlock still hold them",
     "speculation": "the processor or its hypervisor offers no switch, so that Spectre is the host's to hold",
     "control groups": "a host that is out of processes or memory was not tried",
+    "setpriv": "an interrupted run leaves its daemons; install util-linux",
     "mounts": "a full or read-only disk was not tried",
     "another user": "a daemon that runs as an ordinary user was not tried",
     "root": "what only root can set up was not tried; run the tests as root for it",

@@ -8,6 +8,7 @@ Knows nothing of Vestibule's daemon. Started by tests/daemon_rig.py in a process
 import ctypes
 import errno
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -114,6 +115,8 @@ def main() -> None:
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
+            # A change of user undoes it: see TIED in daemon_rig.py.
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         if names:
             refuse(*refused, uses=uses)
     except OSError as error:

@@ -20,6 +20,7 @@ from runtime.catalog import sqlite, store
 from runtime.catalog.base import Binding, Catalog, Definition, Flow
 from runtime.core.model import Settings
 from runtime.errors import CatalogError, CatalogUnavailable
+from tests.daemon_rig import TIED
 
 NOBODY = 65534
 
@@ -292,7 +293,9 @@ class TestMishaps:
     async def test_an_apply_killed_in_the_middle(self, catalog: sqlite.SqliteCatalog, path: Path) -> None:
         """kill -9 inside the transaction leaves the old catalog, served all along, and a store that can be written."""
         child = subprocess.Popen(
-            [sys.executable, "-c", KILLED_INSIDE, str(path)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+            [*TIED, sys.executable, "-c", KILLED_INSIDE, str(path)],
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
         )
         try:
             assert child.stdout is not None

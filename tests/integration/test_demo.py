@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.daemon_rig import clean_environment
+from tests.daemon_rig import TIED, clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -14,7 +14,7 @@ def test_the_demo_decides_as_announced(tmp_path: Path) -> None:
     """Each login ends as expected, those with a challenge, a page and a replay too; the key is for its owner only."""
     ports = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
     done = subprocess.run(
-        [sys.executable, "-m", "runtime.cli", "demo", "--once", *ports],
+        [*TIED, sys.executable, "-m", "runtime.cli", "demo", "--once", *ports],
         cwd=tmp_path,
         env=clean_environment() | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "proto" / "python")))},
         stdin=subprocess.DEVNULL,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.daemon_rig import PATIENCE_S, clean_environment, vestibule
+from tests.daemon_rig import PATIENCE_S, TIED, clean_environment, vestibule
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "deploy" / "demo"
@@ -22,7 +22,7 @@ PORTS = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
 def begin(place: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start the demo in a directory of its own."""
     return subprocess.Popen(
-        [sys.executable, "-u", "-m", "runtime.cli", "demo", *arguments, *PORTS],
+        [*TIED, sys.executable, "-m", "runtime.cli", "demo", *arguments, *PORTS],
         cwd=place,
         env=clean_environment() | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "proto" / "python")))},
         stdin=subprocess.DEVNULL,

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.daemon_rig import ADA, BOB, GATE, PATIENCE_S, Refused, Serve, clean_environment, tenant
+from tests.daemon_rig import ADA, BOB, GATE, PATIENCE_S, TIED, Refused, Serve, clean_environment, tenant
 
 RAISES = "def on_execute_post_login(event, api):\n    1 / 0\n"
 
@@ -44,7 +44,18 @@ def test_people_read_it_on_a_console(tmp_path_factory: pytest.TempPathFactory) -
     store = tmp_path_factory.mktemp("console") / "flows.db"
     ports = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
     with subprocess.Popen(
-        [sys.executable, "-m", "runtime.cli", "serve", "--store", f"sqlite:{store}", *ports, "--log-format", "console"],
+        [
+            *TIED,
+            sys.executable,
+            "-m",
+            "runtime.cli",
+            "serve",
+            "--store",
+            f"sqlite:{store}",
+            *ports,
+            "--log-format",
+            "console",
+        ],
         stderr=subprocess.PIPE,
         text=True,
         env=clean_environment(),

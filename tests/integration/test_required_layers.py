@@ -50,7 +50,7 @@ def run(
     return done
 
 
-@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("who", ["as started", pytest.param("ordinary user", marks=pytest.mark.long)])
 @pytest.mark.parametrize("refused", REFUSED)
 def test_a_default_layer_that_is_missing_is_named(place: Path, refused: str, who: str) -> None:
     """`serve` as it comes ends with one line that names that layer and no other; `doctor` exits with 3 and says so."""

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runtime.workers.meter import Meter
-from tests.daemon_rig import BOB, GATE, LOOP, Serve, tenant, until
+from tests.daemon_rig import BOB, GATE, LOOP, PATIENCE_S, Serve, tenant, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BURN = "import sys, time\nwhile time.process_time() < 0.2: pass\nprint('burnt', flush=True)\nsys.stdin.read()\n"
+ENOUGH_S = 0.5
 STUCK = "def on_execute_post_login(event, api):\n    max(range(10 ** 12))\n"
 
 
@@ -70,13 +71,10 @@ def test_a_worker_without_a_process_id_is_not_metered() -> None:
 
 def test_a_loop_is_charged_to_its_tenant_and_not_to_its_neighbour(serve: Serve) -> None:
     """Whoever loops until it is stopped has spent about its budget each time; a neighbour its few milliseconds."""
-    logins, budget_s = 4, 0.25
     daemon = serve()
-    daemon.publish(tenant("loops", LOOP, timeout_ms=int(budget_s * 1000)), tenant("stuck", STUCK, timeout_ms=250))
+    daemon.publish(tenant("loops", LOOP, timeout_ms=250), tenant("stuck", STUCK, timeout_ms=250))
     daemon.publish(tenant("quiet", GATE))
-    for _ in range(logins):
-        for name in ("loops", "stuck", "quiet"):
-            daemon.call(name, BOB)
+    took_s = dict.fromkeys(("loops", "stuck", "quiet"), 0.0)
 
     def spent(name: str) -> float:
         try:
@@ -84,9 +82,16 @@ def test_a_loop_is_charged_to_its_tenant_and_not_to_its_neighbour(serve: Serve) 
         except AssertionError:
             return 0.0
 
-    # A killed one was read as it was killed.
-    assert 0.5 * logins * budget_s < spent("stuck") < 2 * logins * budget_s
-    until(lambda: spent("loops") > 0.5 * logins * budget_s, "the sweep that reads the meters")
+    # As often as it takes: a budget is a time by the clock, of which a busy machine gives a process a part.
+    def loops_enough() -> bool:
+        for name in took_s:
+            took_s[name] += daemon.call(name, BOB).wall_time.ToTimedelta().total_seconds()
+        # A killed one was read as it was killed; of the other the sweep reads the meter.
+        return spent("stuck") > ENOUGH_S and spent("loops") > ENOUGH_S
+
+    until(loops_enough, "both are charged", 2 * PATIENCE_S)
     until(lambda: spent("quiet") > 0, "the neighbour's own time")
-    assert spent("loops") < 2 * logins * budget_s
-    assert spent("quiet") < 0.25 * logins * budget_s
+    for name in ("loops", "stuck"):
+        # Between the answer and the kill of the process it runs on.
+        assert spent(name) < 2 * took_s[name]
+    assert spent("quiet") < 0.25 * ENOUGH_S

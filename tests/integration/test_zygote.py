@@ -29,6 +29,7 @@ from sandbox import (
     probe,  # noqa: F401  imported before a fork becomes a user who cannot read it
 )
 from sandbox import zygote as sandbox_zygote
+from tests.daemon_rig import TIED
 from tests.host import require
 from tests.run_as import CALLS, refuse
 from tests.security.cells import LAYERS, LENGTH, cells, hold
@@ -203,7 +204,7 @@ async def test_death_of_the_daemon_ends_everything(omit: tuple[str, ...]) -> Non
     )
     environment = {"PYTHONPATH": os.pathsep.join(import_path())}
     daemon = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, json.dumps(sorted(omit)), stdout=asyncio.subprocess.PIPE, env=environment
+        *TIED, sys.executable, "-c", code, json.dumps(sorted(omit)), stdout=asyncio.subprocess.PIPE, env=environment
     )
     assert daemon.stdout is not None
     pids = json.loads(await daemon.stdout.readline())
@@ -319,7 +320,7 @@ async def test_who_lacks_a_processor_is_told_from_who_is_stopped() -> None:
     """A process that computes is runnable, one that sleeps or is stopped is not."""
     code = "import sys, time\nprint(flush=True)\nsys.stdin.readline()\nwhile True: pass"
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        *TIED, sys.executable, "-c", code, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
 
     async def becomes(runnable: bool) -> bool:

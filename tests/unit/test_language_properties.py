@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from sandbox import guards, language
 from sandbox.rewrite import Policy
+from tests.security.fuzz.effort import FACTOR
 
 _NAMES = (
     "abs all any bool dict enumerate int isinstance len list max min range repr reversed set sorted str sum tuple zip"
@@ -119,7 +120,7 @@ def _outcome(code: types.CodeType, namespace: dict[str, Any]) -> tuple[list[str]
     return [repr(item) for item in log], ended
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80 * FACTOR, deadline=None, suppress_health_check=list(HealthCheck))
 @given(_statements)
 def test_same_meaning(body: str) -> None:
     """A random program logs the same values and ends the same way with and without the policy."""
@@ -140,7 +141,7 @@ def test_same_meaning(body: str) -> None:
     assert plain[1] == policy[1]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50 * FACTOR, deadline=None, suppress_health_check=list(HealthCheck))
 @given(_statements)
 def test_invariants_of_random_programs(body: str) -> None:
     """A random program is rewritten to a tree in which every access goes through a guard."""

@@ -27,6 +27,7 @@ from runtime.workers.pool import Pool
 from runtime.workers.worker import State, Worker
 from tests.fakes import FakeSpawned
 from tests.pool_rig import Loop, Process, Zygote
+from tests.security.fuzz.effort import FACTOR
 
 TENANTS = ("acme", "bank", "club")
 WAIT_S = 4.0
@@ -396,5 +397,5 @@ class World(RuleBasedStateMachine):
 
 TestPool = World.TestCase
 TestPool.settings = settings(
-    max_examples=150, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40 * FACTOR, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
 )

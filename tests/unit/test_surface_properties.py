@@ -12,6 +12,7 @@ from sandbox.api import Recorder, make_api
 from sandbox.event import Event
 from sandbox.live import Command, Flow
 from sandbox.surface import CONTINUE
+from tests.security.fuzz.effort import FACTOR
 
 NOW_MS = 1_700_000_000_000
 EVENT = event_pb2.PostLoginEvent(
@@ -88,7 +89,7 @@ def flows(some: list[surface.Call]) -> st.SearchStrategy[list[list[Asked]]]:
     )
 
 
-calm = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+calm = settings(deadline=None, max_examples=25 * FACTOR, suppress_health_check=[HealthCheck.too_slow])
 
 
 def record(flow: Flow, asked: list[Asked], handler: str) -> Recorder:
