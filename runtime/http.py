@@ -28,6 +28,7 @@ _MAX_CONNECTIONS: Final = 16
 # How long the oldest may take to be gone.
 _GONE_S: Final = 0.2
 _ACCEPT_RETRY_S: Final = 0.1
+_OPENMETRICS: Final = "application/openmetrics-text"
 
 Probe = Callable[[], Sequence[str]]
 """Returns the reasons why not; empty means yes."""
@@ -57,7 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_CONNECT = _refuse
 
     def _metrics(self) -> None:
-        encode, content_type = choose_encoder(self.headers.get("Accept", ""))
+        # Not the header itself: the library fails on versions that are none, and repeats those that it likes.
+        wants_openmetrics = _OPENMETRICS in self.headers.get("Accept", "")
+        encode, content_type = choose_encoder(f"{_OPENMETRICS};version=1.0.0" if wants_openmetrics else "")
         self._answer(HTTPStatus.OK, encode(self.server.registry), content_type)
 
     def _probe(self, probe: Probe) -> None:

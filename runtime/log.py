@@ -203,9 +203,9 @@ def where(error: BaseException, limit: int = 8) -> list[str]:
 
 
 # What gRPC calls an error of its own and any client can cause, as often as it likes: it is gone when its answer is to
-# be written, or a header of its call is no text.
+# be written, a header of its call is no text, or what it sends to health or reflection is no message.
 _OF_CALLERS: Final = frozenset(
-    {("grpc._cython.cygrpc", "ExecuteBatchError"), ("grpc._cython.cygrpc", "UnicodeDecodeError")}
+    ("grpc._cython.cygrpc", error) for error in ("ExecuteBatchError", "UnicodeDecodeError", "DecodeError")
 )
 
 

@@ -67,6 +67,7 @@ def test_every_series_is_there_from_the_start() -> None:
     for name in ("queue_wait_seconds_count", "worker_spawn_duration_seconds_count", "logins_in_flight"):
         assert found[(f"vestibule_{name}", ())] == 0
     assert found[("vestibule_build_info", (("version", "1.2.3"),))] == 1
+    assert found[("vestibule_log_lines_dropped_total", ())] == 0
     assert {
         code for (name, labels) in found if name == "grpc_server_handled_total" for code in dict(labels).values()
     } >= {
