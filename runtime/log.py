@@ -8,7 +8,10 @@ secrets, and text of a tenant only through `clip`.
 import logging
 import random
 import re
+import sys
+import threading
 import traceback
+import warnings
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -229,8 +232,31 @@ class _Forwarder(logging.Handler):
 
 
 def forward_libraries(log: Log) -> Callable[[], None]:
-    """Send warnings of libraries' own loggers into this log. Returns the undo, for whoever outlives the daemon."""
+    """Send what libraries and the interpreter would write to standard error into this log.
+
+    That would wait for its reader, and be no line of ours. Returns the undo, for a process that outlives the daemon.
+    """
     handler = _Forwarder(log)
     root = logging.getLogger()
     root.addHandler(handler)
-    return lambda: root.removeHandler(handler)
+    before = sys.unraisablehook, threading.excepthook, warnings.showwarning
+
+    def unraisable(failed: "sys.UnraisableHookArgs", /) -> None:
+        tell("an error had no one to raise it to", failed.exc_value)
+
+    def thread_ended(failed: threading.ExceptHookArgs, /) -> None:
+        tell("a thread ended with an error", failed.exc_value)
+
+    def warned(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        log.warning(_COMPLAINT, logger="warnings", message=clip(str(message), 300), error=category.__name__)
+
+    def tell(message: str, error: BaseException | None) -> None:
+        values = {"error": type(error).__name__, "where": where(error)} if error is not None else {}
+        log.error(_COMPLAINT, logger="python", message=message, **values)
+
+    def undo() -> None:
+        root.removeHandler(handler)
+        sys.unraisablehook, threading.excepthook, warnings.showwarning = before
+
+    sys.unraisablehook, threading.excepthook, warnings.showwarning = unraisable, thread_ended, warned
+    return undo

@@ -20,7 +20,9 @@ from runtime.rpc import server
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS, PING, GOAWAY = 4, 6, 7
 ACK = 1
-PINGS = 8
+PINGS = 5
+# How many times as fast as a client's clock.
+FASTER = 100
 
 
 def frame(kind: int, flags: int = 0, payload: bytes = b"") -> bytes:
@@ -75,12 +77,12 @@ async def ping(port: int, every_s: float) -> bytes | None:
 
 
 async def test_pings_that_keep_to_the_interval_are_permitted_without_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An idle client may ping for ever, at the interval that is permitted; here all is fifty times as fast."""
+    """An idle client may ping for ever, at the interval that is permitted; here all is faster."""
     assert server._PING_INTERVAL_MS <= 15_000
-    monkeypatch.setattr(server, "_PING_INTERVAL_MS", server._PING_INTERVAL_MS // 50)
+    monkeypatch.setattr(server, "_PING_INTERVAL_MS", server._PING_INTERVAL_MS // FASTER)
     async with serving() as port:
         # A client's twenty seconds.
-        assert await ping(port, 20 / 50) is None
+        assert await ping(port, 20 / FASTER) is None
 
 
 async def test_pings_beyond_the_interval_are_not() -> None:
@@ -98,4 +100,4 @@ async def test_grpc_left_alone_permits_no_such_pings(monkeypatch: pytest.MonkeyP
         lambda config: [(name, value) for name, value in ours(config) if "ping" not in name and "permit" not in name],
     )
     async with serving() as port:
-        assert await ping(port, 20 / 50) == b"too_many_pings"
+        assert await ping(port, 20 / FASTER) == b"too_many_pings"

@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import threading
+import warnings
 from typing import Any
 
 import pytest
@@ -183,4 +185,34 @@ def test_libraries_are_heard() -> None:
         undo()
     (line,) = written(stream)
     assert (line["event"], line["logger"], line["error"]) == ("library.complained", "grpc", "ValueError")
+    assert "hunter2" not in stream.getvalue()
+
+
+@pytest.mark.filterwarnings("default")
+def test_what_the_interpreter_would_print_is_a_line() -> None:
+    """Errors of destructors and threads, and warnings, are in the log without their text, not on standard error."""
+
+    class Failing:
+        def __del__(self) -> None:
+            raise ValueError("hunter2")
+
+    def fail() -> None:
+        raise KeyError("hunter2")
+
+    stream = io.StringIO()
+    undo = forward_libraries(build(LogConfig(), stream))
+    try:
+        Failing()
+        thread = threading.Thread(target=fail)
+        thread.start()
+        thread.join()
+        warnings.warn("an old way", DeprecationWarning, stacklevel=1)
+    finally:
+        undo()
+    lines = written(stream)
+    assert [(line["event"], line["level"], line["error"]) for line in lines] == [
+        ("library.complained", "error", "ValueError"),
+        ("library.complained", "error", "KeyError"),
+        ("library.complained", "warning", "DeprecationWarning"),
+    ]
     assert "hunter2" not in stream.getvalue()
