@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from runtime.config_environment import ENV_PREFIX, is_injected
 from runtime.config_kinds import (
     Address,
+    Bool,
     Bytes,
     Choice,
     Choices,
@@ -148,6 +149,15 @@ class DrainConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class CatalogConfig:
+    """What is asked of the tenants' store."""
+
+    allow_empty: bool = _setting(
+        False, Bool(), "Whether a daemon whose store has no tenant is ready; a daemon without a store never is."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ContinuationConfig:
     """How suspended logins are kept by the gateway."""
 
@@ -186,6 +196,7 @@ class Config:
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     grpc: GrpcConfig = field(default_factory=GrpcConfig)
     drain: DrainConfig = field(default_factory=DrainConfig)
+    catalog: CatalogConfig = field(default_factory=CatalogConfig)
     continuation: ContinuationConfig = field(default_factory=ContinuationConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
@@ -331,6 +342,7 @@ def _build(values: Mapping[str, Any]) -> Config:
         limits=LimitsConfig(**groups["limits"]),
         grpc=GrpcConfig(**groups["grpc"]),
         drain=DrainConfig(**groups["drain"]),
+        catalog=CatalogConfig(**groups["catalog"]),
         continuation=ContinuationConfig(**groups["continuation"]),
         log=LogConfig(**groups["log"]),
         **plain,

@@ -154,6 +154,25 @@ class Choice(Kind[str]):
 
 
 @dataclass(frozen=True, slots=True)
+class Bool(Kind[bool]):
+    """Yes or no, as `true` and `false`."""
+
+    @property
+    def name(self) -> str:
+        return "true or false"
+
+    def parse(self, value: object) -> bool:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+            return value.strip().lower() == "true"
+        raise Refused(f"{given(value)} is neither; write true or false")
+
+    def text(self, value: bool) -> str:
+        return "true" if value else "false"
+
+
+@dataclass(frozen=True, slots=True)
 class Choices(Kind[tuple[str, ...]]):
     """Any number of words of a fixed few; text separates them by commas."""
 

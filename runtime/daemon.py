@@ -76,7 +76,8 @@ class Daemon:
         self._catalog = SqliteCatalog(path, on_change=lambda event, fields: self._catalog_changed(event, fields))
         self._pool = Pool(config, zygotes(config), self._metrics, log)
         self._keyring = _keyring(config)
-        self._suspensions = Suspensions(self._keyring, config.continuation.lifetime_s, SqliteSuspendedFlows(path))
+        suspended = SqliteSuspendedFlows(path, mark=self._catalog.mark)
+        self._suspensions = Suspensions(self._keyring, config.continuation.lifetime_s, suspended)
         self._server: _Server | None = None
         self._own_port: OwnPort | None = None
         self._on_started = on_started
@@ -248,8 +249,10 @@ class Daemon:
             self._lines_lost = lost
 
     def _see_catalog(self) -> None:
+        catalog = self._catalog
+        snapshot = catalog.snapshot()
         self._metrics.catalog_seen(
-            self._catalog.snapshot().revision, self._catalog.healthy, self._catalog.last_success_s
+            snapshot.revision, catalog.healthy, catalog.last_success_s, len(snapshot.tenants), catalog.writable
         )
 
     def _live(self) -> list[str]:
@@ -266,6 +269,8 @@ class Daemon:
             reasons.append("the zygote is not running: no worker can be started")
         if not self._not_ready and self._own_port is not None and self._own_port.reason:
             reasons.append(self._own_port.reason)
+        if not self._not_ready:
+            reasons += self._catalog.unready(self._config.catalog.allow_empty)
         return reasons + self._live()
 
     def _catalog_changed(self, event: str, fields: Mapping[str, Any], /) -> None:

@@ -180,6 +180,10 @@ class CatalogUnavailable(CatalogError):
     """The store cannot be read or written as it is, whatever the definitions are."""
 
 
+class NoStore(CatalogUnavailable):
+    """There is no store, or an empty file in its place. A reader never makes one."""
+
+
 class WorkerError(VestibuleError):
     """A worker or the zygote failed, through no fault of the tenant's code."""
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 from runtime import login_line
 from runtime.cache import TriggerCache
+from runtime.catalog.base import unknown
 from runtime.codec import EventReader
 from runtime.continuation import leg as legs
 from runtime.continuation import token
 from runtime.continuation.suspensions import SPEND_S, Suspensions
-from runtime.errors import DeadlineExceeded, FlowGone, UnknownTenant, WorkerError, WorkerLost
+from runtime.errors import DeadlineExceeded, FlowGone, WorkerError, WorkerLost
 from runtime.gateway import resolution
 from runtime.plan import Plan
 from runtime.steps import MARGIN_US, StepRunner
@@ -114,7 +115,7 @@ class FlowRunner:
         snapshot = self._catalog.snapshot()
         flow = snapshot.tenants.get(tenant_id)
         if flow is None:
-            raise UnknownTenant(tenant_id)
+            raise unknown(snapshot, tenant_id)
         plan = self._plans.get(tenant_id)
         if plan is None or plan.flow is not flow:
             plan = self._plan(flow, snapshot)
@@ -211,7 +212,7 @@ class FlowRunner:
         snapshot = self._catalog.snapshot()
         flow = snapshot.tenants.get(tenant_id)
         if flow is None:
-            raise UnknownTenant(tenant_id)
+            raise unknown(snapshot, tenant_id)
         state = token.unseal(self._suspensions.keys, continuation, now_ms)
         reader = EventReader(event)
         legs.match(state, tenant_id, reader)

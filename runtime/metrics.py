@@ -135,6 +135,8 @@ class Metrics:
         self._catalog_revision = 0
         self._catalog_success_s = 0.0
         self._catalog_healthy = False
+        self._catalog_tenants = 0
+        self._catalog_writable = False
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(_Exporter(self))
         self.tenant_cpu = TenantCpu()
@@ -216,8 +218,12 @@ class Metrics:
         """Note which layers hold a worker on this host."""
         self._layers = dict(layers)
 
-    def catalog_seen(self, revision: int, healthy: bool, last_success_s: float) -> None:
+    def catalog_seen(
+        self, revision: int, healthy: bool, last_success_s: float, tenants: int = 0, writable: bool = False
+    ) -> None:
         """Note the catalog's state, and when its store was last read (seconds since the epoch)."""
+        self._catalog_tenants = tenants
+        self._catalog_writable = writable
         self._catalog_revision = revision
         self._catalog_healthy = healthy
         self._catalog_success_s = last_success_s
@@ -381,8 +387,16 @@ class _Exporter(Collector):
         )
         yield GaugeMetricFamily(
             "vestibule_catalog_healthy",
-            "1 if the store can be read; 0: the last good catalog keeps deciding.",
+            "1 if the store is the one that is followed and can be read; 0: the last good catalog keeps deciding.",
             float(m._catalog_healthy),
+        )
+        yield GaugeMetricFamily(
+            "vestibule_catalog_tenants", "Tenants of the catalog that logins are decided by.", m._catalog_tenants
+        )
+        yield GaugeMetricFamily(
+            "vestibule_catalog_writable",
+            "1 if the store could be written; 0: no suspended login can be continued.",
+            float(m._catalog_writable),
         )
         yield CounterMetricFamily(
             "vestibule_log_lines_dropped",

@@ -30,6 +30,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from vestibule.v1 import decision_pb2, event_pb2, runtime_service_pb2
 
 from runtime.catalog import sqlite
+from runtime.catalog import store as catalog_store
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.core.model import OnError, Policy, Settings
 from tests import strict_reader
@@ -233,10 +234,14 @@ class Daemon:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.path = store or root / "flows.db"
+        if store is None and not self.path.exists():
+            # A daemon never makes a store. Most tests begin with an empty one and apply to it.
+            catalog_store.prepare(self.path, 10.0)
         command = [*TIED, sys.executable, *launcher, "-m", "runtime.cli", "serve", "--store", f"sqlite:{self.path}"]
         command += ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-format", "json"]
         # Before the flags of a test, which may say otherwise.
-        command += ["--pool-blank-workers", str(blank), "--drain-delay-s", "0", *flags]
+        command += ["--pool-blank-workers", str(blank), "--drain-delay-s", "0"]
+        command += ["--catalog-allow-empty", "true", *flags]
         self.lines: list[dict[str, Any]] = []
         self.stray: list[str] = []
         self.tolerated: set[str] = set()

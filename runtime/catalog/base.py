@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from runtime.core.model import OnError, Settings
+from runtime.errors import CatalogUnavailable, UnknownTenant, VestibuleError
 
 TENANT_NAME = r"[a-z0-9][a-z0-9-]{0,63}"
 
@@ -63,6 +64,13 @@ class Definition:
 
 
 EMPTY = Snapshot(revision=0, tenants=MappingProxyType({}), sources=MappingProxyType({}))
+
+
+def unknown(snapshot: Snapshot, tenant_id: str) -> VestibuleError:
+    """Say why a snapshot has no such tenant: without a store it may well exist, and the caller may try again."""
+    if snapshot is EMPTY:
+        return CatalogUnavailable(["no store was read yet"])
+    return UnknownTenant(tenant_id)
 
 
 class OnChange(Protocol):

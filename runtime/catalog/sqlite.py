@@ -21,8 +21,9 @@ from typing import Any
 from runtime.catalog import rows, store, suspended
 from runtime.catalog.base import EMPTY, Binding, Definition, Flow, OnChange, Snapshot
 from runtime.catalog.comparison import ApplyResult, by_tenant, compare
+from runtime.catalog.lineage import NONE, Mark, holds, newest
 from runtime.core.model import OnError, Settings
-from runtime.errors import CatalogError, CatalogUnavailable
+from runtime.errors import CatalogError, CatalogUnavailable, NoStore
 
 # How long a writer waits for another writer. An apply of ten thousand tenants holds the lock for a few seconds.
 APPLY_TIMEOUT_S = 10.0
@@ -111,7 +112,7 @@ class _Image:
     """What a reader holds of the store: a snapshot, and what it takes to bring it up to date."""
 
     snapshot: Snapshot = EMPTY
-    apply_id: bytes = b""
+    mark: Mark = NONE
     changed: int = 0
     removed: int = 0
     # How many bindings use each source, so that unused ones are dropped.
@@ -121,20 +122,17 @@ class _Image:
 def read(connection: sqlite3.Connection, image: _Image | None, path: Path) -> _Image | None:
     """Bring an image up to date, in one read transaction; None when nothing changed. Raises: CatalogUnavailable.
 
-    Only tenants that changed since the image are read, unless the file is not the one the image came from.
+    Only tenants that changed since the image are read. A store that the image did not come from, or that is older, is
+    refused.
     """
     try:
         with store.transaction(connection, "BEGIN"):
-            query = "SELECT revision, id FROM applies ORDER BY revision DESC LIMIT 1"
-            revision, apply_id = connection.execute(query).fetchone() or (0, b"")
-            if image is not None and (revision, apply_id) == (image.snapshot.revision, image.apply_id):
-                return None
-            since = -1
+            mark = newest(connection)
             if image is not None:
-                mark = (image.snapshot.revision, image.apply_id)
-                if connection.execute("SELECT 1 FROM applies WHERE revision = ? AND id = ?", mark).fetchone():
-                    since = image.snapshot.revision
-            return _update(connection, image, since, revision, apply_id)
+                if mark == image.mark:
+                    return None
+                holds(connection, path, image.mark)
+            return _update(connection, image, mark)
     except (ValueError, KeyError, TypeError) as error:
         kind = type(error).__name__
         raise CatalogUnavailable(
@@ -142,12 +140,12 @@ def read(connection: sqlite3.Connection, image: _Image | None, path: Path) -> _I
         ) from error
 
 
-def _update(connection: sqlite3.Connection, image: _Image | None, since: int, revision: int, apply_id: bytes) -> _Image:
+def _update(connection: sqlite3.Connection, image: _Image | None, mark: Mark) -> _Image:
     before = image.snapshot if image is not None else EMPTY
-    whole = since < 0
-    tenants: dict[str, Flow] = {} if whole else dict(before.tenants)
-    sources: dict[str, str] = {} if whole else dict(before.sources)
-    uses: dict[str, int] = {} if whole or image is None else dict(image.uses)
+    since = before.revision if image is not None else -1
+    tenants: dict[str, Flow] = dict(before.tenants)
+    sources: dict[str, str] = dict(before.sources)
+    uses: dict[str, int] = dict(image.uses) if image is not None else {}
     affected = "tenant IN (SELECT tenant FROM tenants WHERE changed_in > ?)"
 
     bindings: dict[str, list[Binding]] = {}
@@ -169,7 +167,7 @@ def _update(connection: sqlite3.Connection, image: _Image | None, since: int, re
     query = "SELECT tenant, settings, digest FROM tenants WHERE changed_in > ? ORDER BY 1"
     for tenant, text, digest in connection.execute(query, (since,)):
         old = before.tenants.get(tenant)
-        if old is not None and not whole:
+        if old is not None:
             for binding in old.bindings:
                 uses[binding.revision] -= 1
                 if not uses[binding.revision]:
@@ -183,12 +181,10 @@ def _update(connection: sqlite3.Connection, image: _Image | None, since: int, re
         changed += flow != old
         # The old object when it is equal, so that whoever compares identities sees no change.
         tenants[tenant] = old if old is not None and flow == old else flow
-    if whole:
-        removed = len(before.tenants.keys() - tenants.keys())
     for sha256 in uses:
         sources[sha256]  # a KeyError here is a binding without its source
-    snapshot = Snapshot(revision, MappingProxyType(tenants), MappingProxyType(sources))
-    return _Image(snapshot, apply_id, changed, removed, uses)
+    snapshot = Snapshot(mark.revision, MappingProxyType(tenants), MappingProxyType(sources))
+    return _Image(snapshot, mark, changed, removed, uses)
 
 
 def _ignore(event: str, fields: Mapping[str, Any], /) -> None:
@@ -225,6 +221,8 @@ class SqliteCatalog:
         self._reason = "not started"
         # When the store was last read, seconds since the epoch, for a metric.
         self.last_success_s = 0.0
+        # Whether it could be written: a login that is suspended is continued by a write.
+        self.writable = False
 
     def snapshot(self) -> Snapshot:
         """Return the newest good snapshot."""
@@ -240,13 +238,32 @@ class SqliteCatalog:
         """Why the catalog is not healthy; empty when it is."""
         return self._reason
 
-    async def start(self) -> None:
-        """Load the first snapshot, from a new empty store when there is none, and begin to follow it.
+    @property
+    def loaded(self) -> bool:
+        """Whether a store was ever read."""
+        return self.last_success_s > 0
 
-        Raises: CatalogUnavailable when the store can be neither read nor created.
+    def unready(self, allow_empty: bool) -> list[str]:
+        """Say why no login can be decided by this catalog; nothing when some can."""
+        if not self.loaded:
+            return [self._reason]
+        if not self._image.snapshot.tenants and not allow_empty:
+            return [f"the store {self._path} has no tenant: apply one, or set catalog.allow_empty"]
+        return []
+
+    def mark(self) -> Mark:
+        """Return which apply of which store the newest good snapshot is of."""
+        return self._image.mark
+
+    async def start(self) -> None:
+        """Load the first snapshot and begin to follow the store; without a store, wait for one. Never makes one.
+
+        Raises: CatalogUnavailable when there is a store that cannot be read.
         """
         try:
-            await self._refresh(self._first)
+            await self._refresh(self._poll)
+        except NoStore as error:
+            self._failed(error)
         except CatalogError as error:
             self._thread.shutdown(wait=False)
             raise CatalogUnavailable(error.faults) from error
@@ -265,14 +282,9 @@ class SqliteCatalog:
             self._task.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _first(self) -> _Image | None:
-        with store.errors_of(self._path):
-            if not self._path.exists():
-                store.prepare(self._path, self._timeout_s)
-        return self._poll()
-
     def _poll(self) -> _Image | None:
-        image = self._image if self.last_success_s else None
+        image = self._image if self.loaded else None
+        self.writable = store.writable(self._path)
         with store.reading(self._path, self._timeout_s) as connection:
             return read(connection, image, self._path)
 
@@ -305,15 +317,21 @@ class SqliteCatalog:
             try:
                 await self._refresh(self._poll)
             except CatalogError as error:
-                self._failed(str(error))
+                self._failed(error)
             except asyncio.CancelledError:
                 raise
             except BaseException:
                 # Ours, not the store's: say that nobody follows it any more, and let the task show the traceback.
-                self._failed("following the store has stopped")
+                self._tell_failed("following the store has stopped")
                 raise
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, error: CatalogError) -> None:
+        if isinstance(error, NoStore) and not self.loaded:
+            self._tell_failed(f"there is no store {self._path} yet; make it with `vestibule apply DIR --store`")
+        else:
+            self._tell_failed(str(error))
+
+    def _tell_failed(self, reason: str) -> None:
         if reason != self._reason:
             self._reason = reason
             self._on_change("catalog.failed", {"reason": reason, "revision": self._image.snapshot.revision})

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from runtime.errors import CatalogUnavailable
+from runtime.errors import CatalogUnavailable, NoStore
 
 # "VEST": says that the file is ours, so that another program's database is never migrated.
 APPLICATION_ID = 0x56455354
@@ -62,6 +62,11 @@ _LOGS = ("-wal", "-shm", "-journal")
 # How SQLite says that it cannot make a log and its index beside a file.
 _NO_LOG = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
 _NO_LOG_FILE = frozenset({sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP})
+
+
+_GONE = "the store {} {}; put it back, or apply anew and restart the daemons that served it"
+# What a transaction of a few pages takes, with its log.
+_ROOM_BYTES = 32768
 
 
 def explain(error: sqlite3.Error, path: Path) -> str:
@@ -230,10 +235,12 @@ def reading(path: Path, timeout_s: float) -> Iterator[sqlite3.Connection]:
     to the old one could remove the log of the new one. Read-only connections never do. Raises: CatalogUnavailable.
     """
     with errors_of(path):
-        if not path.exists():
-            raise CatalogUnavailable([f"the store {path} is gone; apply again, or put it back"])
+        _is_there(path)
         before = _stamp(path)
         connection, version, locked = _open(path, timeout_s)
+        if not version:
+            connection.close()
+            raise NoStore([_GONE.format(path, "is empty")])
         if version < SCHEMA_VERSION:
             connection.close()
             prepare(path, timeout_s)
@@ -251,13 +258,34 @@ def reading(path: Path, timeout_s: float) -> Iterator[sqlite3.Connection]:
 def writing(path: Path, timeout_s: float) -> Iterator[sqlite3.Connection]:
     """Open an existing file for a block that writes it in one transaction. Raises: CatalogUnavailable."""
     with errors_of(path):
-        if not path.exists():
-            raise CatalogUnavailable([f"the store {path} is gone; apply again, or put it back"])
+        _is_there(path)
         with contextlib.closing(connect(path, "rw", timeout_s)) as connection:
-            if version_of(connection, path) < SCHEMA_VERSION:
+            version = version_of(connection, path)
+            if not version:
+                raise NoStore([_GONE.format(path, "is empty")])
+            if version < SCHEMA_VERSION:
                 prepare(path, timeout_s)
             with transaction(connection, "BEGIN IMMEDIATE"):
                 yield connection
+
+
+def _is_there(path: Path) -> None:
+    if not path.exists():
+        raise NoStore([_GONE.format(path, "is gone")])
+
+
+def writable(path: Path) -> bool:
+    """Tell whether the store could be written: by its mode, its directory's, its mount, and room on its disk.
+
+    Asked of the file system, for a connection that may write would leave its mark on the store's log.
+    """
+    real = path.resolve()
+    try:
+        room = os.statvfs(real)
+    except OSError:
+        return False
+    enough = room.f_bavail * room.f_frsize >= _ROOM_BYTES
+    return enough and all(os.access(place, os.W_OK, effective_ids=True) for place in (real, real.parent))
 
 
 def _open(path: Path, timeout_s: float) -> tuple[sqlite3.Connection, int, bool]:

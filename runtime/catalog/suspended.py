@@ -16,6 +16,7 @@ from pathlib import Path
 
 from runtime.catalog import rows, store
 from runtime.catalog.base import Binding, Definition, Flow
+from runtime.catalog.lineage import NONE, Mark, holds
 from runtime.config import MAX_LIFETIME_S
 from runtime.core.model import OnError
 from runtime.errors import CatalogError
@@ -73,8 +74,15 @@ class SqliteSuspendedFlows:
     them a second, whatever is in them.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, timeout_s: float = 1.0) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, timeout_s: float = 1.0, mark: Callable[[], Mark] = lambda: NONE
+    ) -> None:
+        """Use the store at a path as long as it is the one whose history holds the mark.
+
+        Another one knows nothing of what was used: in it every continuation would be good once more.
+        """
         self._path = Path(path)
+        self._mark = mark
         self._timeout_s = timeout_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="suspended")
         self._waiting: list[tuple[_Work, asyncio.Future[bool]]] = []
@@ -163,6 +171,7 @@ class SqliteSuspendedFlows:
 
     def _in_transaction(self, works: Sequence[_Work]) -> list[bool]:
         with store.writing(self._path, self._timeout_s) as connection:
+            holds(connection, self._path, self._mark())
             return [work(connection) for work in works]
 
     def _find(self, tenant: str, digest: bytes) -> Definition | None:
@@ -170,6 +179,7 @@ class SqliteSuspendedFlows:
             query = "SELECT flow FROM superseded WHERE tenant = ? AND digest = ?"
             # In one transaction: between two reads an apply might move it from the one place to the other.
             with store.transaction(connection, "BEGIN"):
+                holds(connection, self._path, self._mark())
                 found = connection.execute(query, (tenant, digest)).fetchone()
                 if found is None:
                     # Another replica may have seen the last apply before this one, and suspended the login.

@@ -18,6 +18,7 @@ _GROUPS = {
     "limits": "limits: what a caller may ask",
     "grpc": "grpc: connections of clients",
     "drain": "drain: before the daemon ends",
+    "catalog": "catalog: the tenants' store",
     "continuation": "continuation: suspended logins",
     "log": "log",
 }

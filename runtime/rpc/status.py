@@ -43,6 +43,7 @@ TABLE: Final[dict[type[errors.VestibuleError], tuple[grpc.StatusCode, str]]] = {
     errors.Draining: (grpc.StatusCode.UNAVAILABLE, "DRAINING"),
     errors.CatalogError: (grpc.StatusCode.UNAVAILABLE, "CATALOG_UNAVAILABLE"),
     errors.CatalogUnavailable: (grpc.StatusCode.UNAVAILABLE, "CATALOG_UNAVAILABLE"),
+    errors.NoStore: (grpc.StatusCode.UNAVAILABLE, "CATALOG_UNAVAILABLE"),
     errors.WorkerError: (grpc.StatusCode.UNAVAILABLE, "WORKER_UNAVAILABLE"),
     errors.WorkerStartError: (grpc.StatusCode.UNAVAILABLE, "WORKER_UNAVAILABLE"),
     errors.WorkerLost: (grpc.StatusCode.UNAVAILABLE, "WORKER_UNAVAILABLE"),

@@ -66,6 +66,16 @@ async def catalog(path: Path, log: Log) -> AsyncIterator[sqlite.SqliteCatalog]:
     await catalog.close()
 
 
+MAKE_IT = "make it with `vestibule apply DIR --store`"
+
+
+def copy(source: Path, target: Path) -> Path:
+    """Make a backup, whatever the source's log still holds."""
+    with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+    return target
+
+
 def remove(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
@@ -148,15 +158,41 @@ class TestFollowing:
 
 
 class TestFirstStart:
-    async def test_no_file_makes_an_empty_store(self, path: Path) -> None:
-        """A daemon may be started before anything was applied; the first apply then reaches it."""
+    @pytest.mark.parametrize(
+        "prepare", [lambda path: None, lambda path: path.touch(), lambda path: path.symlink_to("store")]
+    )
+    async def test_without_a_store_it_waits_and_makes_none(
+        self, path: Path, log: Log, prepare: Callable[[Path], object]
+    ) -> None:
+        """A daemon may be started before anything was applied; it says so once, and the first apply reaches it."""
+        prepare(path)
+        catalog = sqlite.SqliteCatalog(path, poll_s=0.01, on_change=log)
+        await catalog.start()
+        try:
+            await asyncio.sleep(0.05)
+            assert (catalog.healthy, catalog.loaded, catalog.writable) == (False, False, path.is_file())
+            assert catalog.unready(allow_empty=True) == [catalog.reason]
+            assert log == [("catalog.failed", {"reason": f"there is no store {path} yet; {MAKE_IT}", "revision": 0})]
+            assert not path.is_file() or path.stat().st_size == 0
+            await asyncio.to_thread(sqlite.apply, path, [define("acme")])
+            await until(lambda: "acme" in catalog.snapshot().tenants)
+            # An apply makes an empty store first, which may be seen for a moment.
+            assert log.events[1] == "catalog.reloaded"
+            assert log.events.count("catalog.recovered") == 1
+            assert (catalog.healthy, catalog.unready(allow_empty=False)) == (True, [])
+        finally:
+            await catalog.close()
+
+    async def test_a_store_without_a_tenant_is_not_ready_unless_allowed(self, path: Path) -> None:
+        """Healthy, and of no use to any login."""
+        store.prepare(path, 1.0)
         catalog = sqlite.SqliteCatalog(path, poll_s=0.01)
         await catalog.start()
         try:
-            assert (catalog.snapshot().revision, len(catalog.snapshot().tenants)) == (0, 0)
-            assert path.stat().st_mode & 0o777 == 0o600
-            await asyncio.to_thread(sqlite.apply, path, [define("acme")])
-            await until(lambda: "acme" in catalog.snapshot().tenants)
+            assert (catalog.healthy, catalog.loaded, catalog.writable) == (True, True, True)
+            (reason,) = catalog.unready(allow_empty=False)
+            assert reason == f"the store {path} has no tenant: apply one, or set catalog.allow_empty"
+            assert catalog.unready(allow_empty=True) == []
         finally:
             await catalog.close()
 
@@ -166,7 +202,6 @@ class TestFirstStart:
             (lambda path: path.mkdir(), "is not a plain file"),
             (lambda path: os.mkfifo(path), "is not a plain file"),
             (lambda path: path.write_bytes(b"garbage " * 1000), "is not an SQLite database"),
-            (lambda path: path.symlink_to("nowhere/store.db"), "no such file or directory|cannot be opened"),
         ],
     )
     async def test_a_store_that_cannot_be_used(self, path: Path, prepare: Callable[[Path], None], wanted: str) -> None:
@@ -227,7 +262,7 @@ class TestMishaps:
         self, catalog: sqlite.SqliteCatalog, path: Path, log: Log, mishap: Callable[[Path], object], wanted: str
     ) -> None:
         """Unhealthy with a reason, told once; the snapshot stays; healthy again when a good file is back."""
-        saved = path.with_name("saved.db")
+        saved = copy(path, path.with_name("saved.db"))
         sqlite.apply(saved, [define("acme"), define("beta")])
         before = catalog.snapshot()
         mishap(path)
@@ -245,23 +280,51 @@ class TestMishaps:
         assert set(catalog.snapshot().tenants) == {"acme", "beta"}
         assert sorted(log.events[2:]) == ["catalog.recovered", "catalog.reloaded"]
 
-    async def test_replaced_by_another_store(self, catalog: sqlite.SqliteCatalog, path: Path, log: Log) -> None:
-        """A different store moved into place is served without a moment of ill health, same revision or not."""
-        other = path.with_name("other.db")
-        sqlite.apply(other, [define("beta", "y")])
+    @pytest.mark.parametrize("wrong", ["another", "older", "empty"])
+    async def test_replaced_by_a_wrong_store(
+        self, catalog: sqlite.SqliteCatalog, path: Path, log: Log, wrong: str
+    ) -> None:
+        """What it has is served, unhealthy, told once; the right store in its place is followed at once."""
+        older = copy(path, path.with_name("older.db"))
+        await asyncio.to_thread(sqlite.apply, path, [define("gamma")])
+        await until(lambda: catalog.snapshot().revision == 2)
+        right, other = copy(path, path.with_name("right.db")), path.with_name("other.db")
+        if wrong == "another":
+            for source in ("x", "y", "z"):
+                sqlite.apply(other, [define("beta", source)])
+        elif wrong == "empty":
+            store.prepare(other, 1.0)
+        else:
+            older.rename(other)
+        before, told = catalog.snapshot(), len(log)
+        remove(path)
         os.replace(other, path)
-        await until(lambda: set(catalog.snapshot().tenants) == {"beta"})
-        assert catalog.snapshot().revision == 1
-        assert "catalog.failed" not in log.events
+        await until(lambda: not catalog.healthy and f"is {wrong}" in catalog.reason)
+        since = len(log)
+        await asyncio.sleep(0.05)
+        assert catalog.snapshot() is before
+        assert set(log.events[told:]) == {"catalog.failed"}
+        assert len(log) == since
+        remove(path)
+        os.replace(right, path)
+        await until(lambda: catalog.healthy)
+        assert catalog.snapshot() is before
+        await asyncio.to_thread(sqlite.apply, path, [define("delta")])
+        await until(lambda: set(catalog.snapshot().tenants) == {"acme", "gamma", "delta"})
 
     async def test_deleted_and_applied_anew(self, catalog: sqlite.SqliteCatalog, path: Path) -> None:
-        """Removing only the main file and applying again never mixes the old log into the new store."""
+        """A new store is another one, and the old one's log is never mixed into it."""
         path.unlink()
         await asyncio.to_thread(sqlite.apply, path, [define("beta", "y")])
-        await until(lambda: set(catalog.snapshot().tenants) == {"beta"})
+        await until(lambda: "is another store than the one that is served" in catalog.reason)
+        assert set(catalog.snapshot().tenants) == {"acme"}
         execute(path, "PRAGMA integrity_check")
-        await asyncio.to_thread(sqlite.apply, path, [define("gamma")])
-        await until(lambda: set(catalog.snapshot().tenants) == {"beta", "gamma"})
+        fresh = sqlite.SqliteCatalog(path, poll_s=0.01)
+        await fresh.start()
+        try:
+            assert set(fresh.snapshot().tenants) == {"beta"}
+        finally:
+            await fresh.close()
 
     async def test_locked(self, catalog: sqlite.SqliteCatalog, path: Path) -> None:
         """A process that keeps the store to itself makes the catalog unhealthy for as long as it does."""
@@ -340,15 +403,10 @@ class TestReadOnly:
             since = catalog.last_success_s
             assert set(catalog.snapshot().tenants) == {"acme"}
             await until(lambda: catalog.last_success_s > since)
-            assert catalog.healthy
+            assert (catalog.healthy, catalog.writable) == (True, False)
         finally:
             await catalog.close()
         assert [entry.name for entry in place.iterdir()] == ["store.db"]
-
-    async def test_no_store_can_be_made_there(self, place: Path) -> None:
-        """A first start in a directory that cannot be written fails, naming it."""
-        with pytest.raises(CatalogUnavailable, match="permission denied"):
-            await sqlite.SqliteCatalog(place / "new.db").start()
 
     async def test_an_apply_there_changes_nothing(self, place: Path) -> None:
         """Writing is refused in plain words."""

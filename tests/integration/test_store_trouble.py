@@ -23,6 +23,7 @@ from tests.daemon_rig import (
     PATIENCE_S,
     TIED,
     Daemon,
+    Refused,
     Serve,
     clean_environment,
     tenant,
@@ -99,6 +100,18 @@ def healthy(daemon: Daemon, value: int) -> None:
     until(lambda: daemon.metric("vestibule_catalog_healthy") == value, f"catalog health {value}")
 
 
+def copy(store: Path, target: Path) -> Path:
+    """Make a backup, whatever the store's log still holds."""
+    with closing(sqlite3.connect(store)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+    return target
+
+
+def ready(daemon: Daemon) -> bool:
+    """Ask the readiness probe."""
+    return daemon.get("/readyz")[0] == 200
+
+
 def remove(store: Path) -> None:
     """Delete a store with its logs."""
     for suffix in ("", "-wal", "-shm"):
@@ -127,23 +140,20 @@ def test_a_full_disk_stops_an_apply_and_no_login(serve: Serve, tmp_path: Path) -
 
 
 def test_a_daemon_starts_on_a_full_disk(serve: Serve, tmp_path: Path) -> None:
-    """A store that is there is served although nothing can be written; without a store, one line says why not."""
+    """A store that is there is served although nothing can be written, and the metric says so."""
     with small_disk(tmp_path / "disk", "512k") as disk:
         store = disk / "flows.db"
         sqlite.apply(store, [tenant("acme", OLD)])
         fill(disk)
         daemon = serve(store=store)
         assert says(daemon) == "old"
-        flags = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-level", "error")
-        failed = vestibule("serve", "--store", f"sqlite:{disk / 'new.db'}", *flags)
-        assert failed.returncode == 1
-        assert failed.stderr.count("\n") == 1
-        assert "full" in failed.stderr
+        assert daemon.metric("vestibule_catalog_writable") == 0
+        assert daemon.metric("vestibule_catalog_tenants") == 1
         assert daemon.stop() == 0
 
 
 def test_a_read_only_disk(serve: Serve, tmp_path: Path) -> None:
-    """A store on a read-only disk is served; an apply there changes nothing and says why; a new store is refused."""
+    """A store on a read-only disk is served; an apply there changes nothing and says why; the metric says so too."""
     place = tmp_path / "place"
     place.mkdir()
     store = place / "flows.db"
@@ -157,19 +167,17 @@ def test_a_read_only_disk(serve: Serve, tmp_path: Path) -> None:
         assert "read-only" in failed.stderr
         assert failed.stderr.count("\n") == 1
         assert says(daemon) == "old"
-        flags = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-level", "error")
-        failed = vestibule("serve", "--store", f"sqlite:{place / 'new.db'}", *flags)
-        assert failed.returncode == 1
-        assert failed.stderr.count("\n") == 1
-        assert str(place) in failed.stderr
-        assert daemon.stop() == 0
+        assert daemon.metric("vestibule_catalog_writable") == 0
+    until(lambda: daemon.metric("vestibule_catalog_writable") == 1, "the control: it can be written again")
+    assert daemon.stop() == 0
 
 
 def test_a_deleted_store_is_served_from_memory_until_it_is_back(serve: Serve, tmp_path: Path) -> None:
-    """Deleted underneath, the daemon decides on, also for cold tenants, and says so; applied anew, it follows."""
+    """Deleted underneath, the daemon decides on, also for cold tenants, and says so; put back, it follows."""
     daemon = serve()
     daemon.publish(tenant("acme", OLD), tenant("cold", OLD))
     assert says(daemon) == "old"
+    saved = copy(daemon.path, tmp_path / "saved.db")
     remove(daemon.path)
     healthy(daemon, 0)
     failed = daemon.wait_for("catalog.failed")
@@ -178,11 +186,69 @@ def test_a_deleted_store_is_served_from_memory_until_it_is_back(serve: Serve, tm
     assert says(daemon, "cold") == "old"
     assert daemon.get("/readyz")[0] == 200
     at = len(daemon.lines)
-    sqlite.apply(daemon.path, [tenant("acme", NEW), tenant("cold", NEW)])
+    sqlite.apply(saved, [tenant("acme", NEW), tenant("cold", NEW)])
+    saved.rename(daemon.path)
     daemon.wait_for("catalog.recovered", after=at)
     healthy(daemon, 1)
     assert says(daemon) == says(daemon, "cold") == "new"
     assert len(daemon.events("catalog.failed")) == 1
+
+
+def test_a_replica_that_starts_without_a_store_takes_nobody_along(serve: Serve, tmp_path: Path) -> None:
+    """The store is deleted and a second replica starts: it makes none, is not ready, says so; the first serves on.
+
+    A new store in the same place is served by the second and not by the first, which follows the old one again.
+    """
+    store = tmp_path / "flows.db"
+    sqlite.apply(store, [tenant("acme", OLD)])
+    saved = copy(store, tmp_path / "saved.db")
+    first = serve("--catalog-allow-empty", "false", store=store)
+    assert says(first) == "old"
+    remove(store)
+    second = serve("--catalog-allow-empty", "false", store=store)
+    failed = second.wait_for("catalog.failed")
+    assert (failed["level"], f"there is no store {store} yet" in failed["reason"]) == ("error", True)
+    assert not ready(second)
+    assert str(store) in second.get("/readyz")[1]
+    assert second.get("/livez")[0] == 200
+    with pytest.raises(Refused) as caught:
+        second.call("acme")
+    assert (caught.value.code, caught.value.reason) == ("UNAVAILABLE", "CATALOG_UNAVAILABLE")
+    healthy(first, 0)
+    assert says(first) == "old"
+    assert ready(first)
+    assert not store.exists()
+    for daemon, tenants in ((first, 1), (second, 0)):
+        assert daemon.metric("vestibule_catalog_tenants") == tenants
+        assert daemon.metric("vestibule_catalog_writable") == 0
+    # Somebody applies elsewhere what was meant for here: a store of its own, with another tenant.
+    sqlite.apply(store, [tenant("other", NEW)])
+    until(lambda: ready(second), "the second has a store")
+    assert says(second, "other") == "new"
+    line = first.wait_for("catalog.failed", after=len(first.lines) - 1)
+    assert "is another store than the one that is served" in line["reason"]
+    assert says(first) == "old"
+    assert ready(first)
+    healthy(first, 0)
+    at = len(first.lines)
+    remove(store)
+    sqlite.apply(saved, [tenant("acme", NEW)])
+    saved.rename(store)
+    first.wait_for("catalog.recovered", after=at)
+    until(lambda: says(first) == "new", "the right store is followed")
+    assert first.stop() == 0
+    assert second.stop() == 0
+
+
+def test_a_store_without_a_tenant_is_not_ready(serve: Serve) -> None:
+    """Unless it is told so, a daemon that knows no tenant is not ready; the first tenant makes it so."""
+    daemon = serve("--catalog-allow-empty", "false")
+    assert not ready(daemon)
+    assert "has no tenant: apply one, or set catalog.allow_empty" in daemon.get("/readyz")[1]
+    assert daemon.metric("vestibule_catalog_healthy") == 1
+    daemon.publish(tenant("acme", OLD))
+    assert ready(daemon)
+    until(lambda: daemon.metric("vestibule_catalog_tenants") == 1, "the tenant is counted")
 
 
 def test_a_locked_store_stops_an_apply_and_no_login(serve: Serve, tmp_path: Path) -> None:
@@ -224,27 +290,29 @@ def test_a_deleted_directory_is_no_end(serve: Serve, tmp_path: Path) -> None:
     place.mkdir()
     daemon = serve(store=place / "flows.db")
     daemon.publish(tenant("acme", OLD))
+    healthy(daemon, 1)
+    saved = copy(daemon.path, tmp_path / "saved.db")
     shutil.rmtree(place)
     healthy(daemon, 0)
     assert says(daemon) == "old"
     place.mkdir()
-    sqlite.apply(daemon.path, [tenant("acme", NEW)])
+    sqlite.apply(saved, [tenant("acme", NEW)])
+    saved.rename(daemon.path)
+    until(lambda: says(daemon) == "new", "the store that is back is followed")
     healthy(daemon, 1)
-    assert says(daemon) == "new"
 
 
 def test_a_damaged_store_is_not_believed(serve: Serve, tmp_path: Path) -> None:
     """A store overwritten or cut short leaves the last good snapshot; a good one in its place is followed."""
     daemon = serve()
     daemon.publish(tenant("acme", OLD))
-    good = tmp_path / "good.db"
+    good = copy(daemon.path, tmp_path / "good.db")
     sqlite.apply(good, [tenant("acme", NEW)])
     for damage in (b"garbage " * 4096, good.read_bytes()[:5000], b""):
         for suffix in ("-wal", "-shm"):
             daemon.path.with_name(daemon.path.name + suffix).unlink(missing_ok=True)
         daemon.path.write_bytes(damage)
-        if damage:
-            healthy(daemon, 0)
+        healthy(daemon, 0)
         assert says(daemon) == "old"
     remove(daemon.path)
     good.rename(daemon.path)

@@ -6,6 +6,7 @@ import pytest
 
 from runtime.config import LAYERS, SETTINGS, Config, load
 from runtime.config_environment import is_injected
+from runtime.config_kinds import Refused
 from runtime.errors import ConfigError
 from sandbox import lockdown, zygote
 
@@ -154,6 +155,20 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 def test_what_is_no_address_is_refused(text: str) -> None:
     """An address is host:port; IPv6 hosts stand in brackets."""
     assert "host:port" in faults(env={"VESTIBULE_LISTEN": text})
+
+
+@pytest.mark.parametrize(("value", "wanted"), [("true", True), (" FALSE ", False), (True, True), (False, False)])
+def test_yes_and_no(value: object, wanted: bool) -> None:
+    """A switch is true or false, in text as in TOML."""
+    assert load(flags={"catalog.allow_empty": value}).config.catalog.allow_empty is wanted
+
+
+@pytest.mark.parametrize("value", ["yes", "1", "", 1, 0, None, []])
+def test_what_is_neither_yes_nor_no_is_refused(value: object) -> None:
+    """Nothing else is taken for one of them."""
+    setting = next(setting for setting in SETTINGS if setting.key == "catalog.allow_empty")
+    with pytest.raises(Refused, match="is neither; write true or false"):
+        setting.kind.parse(value)
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1:0", "[::1]:50051", "localhost:1", "0.0.0.0:65535"])

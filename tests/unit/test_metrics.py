@@ -105,7 +105,7 @@ def test_recorders_reach_their_series() -> None:
     metrics.zygote_started()
     metrics.watch_workers(lambda: {"idle": 7})
     metrics.layers_active({"seccomp": True, "uid": False})
-    metrics.catalog_seen(3, True, 1700.5)
+    metrics.catalog_seen(3, True, 1700.5, tenants=4, writable=True)
     found = samples(metrics)
     rpc = (("grpc_method", "ExecutePostLogin"), ("grpc_service", m.GRPC_SERVICE), ("grpc_type", "unary"))
     assert found[("grpc_server_started_total", rpc)] == 1
@@ -132,6 +132,8 @@ def test_recorders_reach_their_series() -> None:
     assert found[("vestibule_catalog_revision", ())] == 3
     assert found[("vestibule_catalog_last_success_timestamp_seconds", ())] == 1700.5
     assert found[("vestibule_catalog_healthy", ())] == 1
+    assert found[("vestibule_catalog_tenants", ())] == 4
+    assert found[("vestibule_catalog_writable", ())] == 1
 
 
 def test_an_unknown_label_counts_as_other() -> None:
