@@ -99,7 +99,7 @@ def test_a_removed_tenant_is_unknown_until_it_is_back(serve: Serve) -> None:
     daemon.publish(tenant("acme", action(2, 0), secrets={"V": "2"}), tenant("beta", action(2, 0), secrets={"V": "2"}))
     assert daemon.call("beta").outcome == MFA
     directory = write_directory(daemon.path.parent, "acme", "def on_execute_post_login(event, api):\n    pass\n")
-    applied = vestibule("apply", str(directory), "--store", f"sqlite:{daemon.path}", "--prune", "--json")
+    applied = vestibule("apply", str(directory), "--store", f"sqlite:{daemon.path}", "--prune", "--yes", "--json")
     assert applied.returncode == 0, applied.stderr
     daemon.wait_for("catalog.reloaded", revision=2)
     refused = daemon.begin("beta").exception()
