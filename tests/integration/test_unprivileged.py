@@ -15,6 +15,7 @@ import pytest
 from vestibule.v1 import decision_pb2
 
 from runtime.catalog import sqlite
+from runtime.catalog import store as catalog_store
 from runtime.core.model import OnError
 from tests import run_as
 from tests.daemon_rig import (
@@ -89,10 +90,12 @@ def uid_of(process: Process) -> int:
 def test_a_daemon_serves(place: Path, who: str) -> None:
     """It starts with the required layers, decides, contains what is hostile, recovers from kills and drains with 0."""
     uid, refused = AS[who]
+    catalog_store.prepare(place / "flows.db", 10.0)
     given_to(place, uid)
     # Time is what the first one runs out of, and none of the others, however busy the machine.
     hostile = {"loop": (LOOP, 300), "hoard": (HOARD, 30_000), "reads": (READS, 30_000)}
     flags = ("--sandbox-flow-timeout-ms", "30000", "--pool-queue-wait-ms", "20000")
+    flags += ("--grpc-max-connection-age-grace-s", "60")
     with served(place, *flags, launcher=launcher(uid, refused)) as daemon:
         started = daemon.events("daemon.started")[0]
         assert set(started["layers"]) >= REQUIRED
@@ -139,6 +142,7 @@ def test_a_tenant_that_runs_on_and_on_keeps_to_half_of_the_processors(place: Pat
     """While others log in, and only then: its workers, and the making of new ones, leave half of the processors free;
     the others' workers are where they were. No privilege is needed for it, nor to undo it."""
     uid, refused = AS[who]
+    catalog_store.prepare(place / "flows.db", 10.0)
     given_to(place, uid)
     everywhere = sorted(os.sched_getaffinity(0))
     aside = set(everywhere[(len(everywhere) + 1) // 2 :])
