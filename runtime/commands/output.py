@@ -7,6 +7,7 @@ of tenants, callers and files never reaches a terminal raw.
 import contextlib
 import json
 import os
+import select
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
@@ -18,6 +19,7 @@ from runtime.errors import ConfigError, Fault
 from runtime.printable import printable, printable_json
 
 _MAX_INPUT_BYTES: Final = 64 << 20
+_PATIENCE_MS: Final = 1000
 
 
 class Exit(IntEnum):
@@ -48,8 +50,20 @@ def flush() -> None:
 
 def complain(text: str) -> None:
     """Print one line that says what is wrong, to standard error. Where that fails, the exit code alone tells it."""
-    with contextlib.suppress(Unwritable, BrokenPipeError):
-        _write(sys.stderr, printable(text))
+    if _takes(sys.stderr):
+        with contextlib.suppress(Unwritable, BrokenPipeError):
+            _write(sys.stderr, printable(text))
+
+
+def _takes(stream: TextIO) -> bool:
+    """Tell whether a stream takes a line soon: a reader that has stalled must not keep a command from its end."""
+    waiter = select.poll()
+    try:
+        waiter.register(stream.fileno(), select.POLLOUT)
+    except (OSError, ValueError):
+        # A stream of a test, without a descriptor.
+        return True
+    return bool(waiter.poll(_PATIENCE_MS))
 
 
 def warn(warnings: Iterable[Fault]) -> None:

@@ -162,7 +162,7 @@ def test_a_full_disk_changes_no_exit_code(tmp_path: Path) -> None:
     with served(tmp_path / "flows.db", full) as daemon:
         os.close(full)
         daemon.decide(21)
-        assert daemon.lost() >= 21
+        until(lambda: daemon.lost() >= 21, "each line is counted")
         assert daemon.terminate() == 0
 
 
@@ -189,4 +189,16 @@ def test_a_second_signal_ends_it_beside_a_stalled_reader(tmp_path: Path) -> None
             until(lambda: daemon.draining(), "it drains")
             assert daemon.terminate() == 128 + signal.SIGTERM
             assert login.code() is grpc.StatusCode.UNAVAILABLE
+    os.close(reader)
+
+
+def test_a_command_that_fails_beside_a_stalled_reader_ends() -> None:
+    """A start that is refused has a line to say, and nobody takes it: the exit code tells, and nothing hangs."""
+    reader, end = os.pipe()
+    fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(end, b"x" * 4096)
+    command = [sys.executable, "-m", "runtime.cli", "serve", "--listen", "nowhere"]
+    failed = subprocess.run(command, stderr=end, env=clean_environment(), timeout=PATIENCE_S, check=False)
+    assert failed.returncode == 2
+    os.close(end)
     os.close(reader)
