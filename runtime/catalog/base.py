@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from runtime.core.model import OnError, Settings
-from runtime.errors import CatalogUnavailable, UnknownTenant, VestibuleError
+from runtime.errors import NoStore, UnknownTenant, VestibuleError
 
 TENANT_NAME = r"[a-z0-9][a-z0-9-]{0,63}"
 
@@ -69,7 +69,7 @@ EMPTY = Snapshot(revision=0, tenants=MappingProxyType({}), sources=MappingProxyT
 def unknown(snapshot: Snapshot, tenant_id: str) -> VestibuleError:
     """Say why a snapshot has no such tenant: without a store it may well exist, and the caller may try again."""
     if snapshot is EMPTY:
-        return CatalogUnavailable(["no store was read yet"])
+        return NoStore(["no store was read yet"])
     return UnknownTenant(tenant_id)
 
 

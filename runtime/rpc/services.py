@@ -13,7 +13,14 @@ from typing import Any, Final, Protocol
 import grpc
 
 from runtime.config import Config
-from runtime.errors import ContinuationError, DeadlineExceeded, Draining, InvalidContinuation, TooManyInFlight
+from runtime.errors import (
+    ContinuationError,
+    DeadlineExceeded,
+    Draining,
+    InvalidContinuation,
+    NoStore,
+    TooManyInFlight,
+)
 from runtime.log import Log, clip, where
 from runtime.metrics import GRPC_CONTINUE, GRPC_METHOD, Metrics, RpcCounts
 from runtime.rpc import status
@@ -166,7 +173,7 @@ class ActionRuntime:
         if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
             # Not the message: of an error that nobody foresaw, nobody knows what it quotes.
             log.error("login.failed", error=type(error).__name__, where=where(error), **ids)
-        elif code is grpc.StatusCode.UNAVAILABLE and not isinstance(error, Draining):
+        elif code is grpc.StatusCode.UNAVAILABLE and not isinstance(error, Draining | NoStore):
             log.error("login.failed", reason=reason, error=clip(str(error)), **ids)
         else:
             self._refusals.refused(tenant_id, reason, code.name, request_id, str(error))

@@ -94,15 +94,19 @@ class TestRefusals:
         assert (error.code, error.reason) == ("FAILED_PRECONDITION", "CONTINUATION_EXPIRED")
         assert "begin the login again" in error.message
 
-    def test_a_removed_tenant_is_unknown(self, serve: Serve) -> None:
-        """With the tenant its suspended logins end."""
+    def test_a_removed_tenant_is_unknown_until_it_is_applied_again(self, serve: Serve) -> None:
+        """Its suspended logins are refused with it; applied again with another flow, they continue their own."""
         daemon = serve()
-        daemon.publish(tenant("acme", CHALLENGE))
+        daemon.publish(tenant("acme", CHALLENGE, PLAIN.format("old")))
         good = suspended(daemon)
         revision = sqlite.apply(daemon.path, [tenant("beta", CHALLENGE)], prune=True).revision
         daemon.wait_for("catalog.reloaded", revision=revision)
         error = refusal(daemon, "acme", event("otp"), good, [OTP])
         assert (error.code, error.reason) == ("NOT_FOUND", "UNKNOWN_TENANT")
+        daemon.publish(tenant("acme", PLAIN.format("new")))
+        decision = daemon.resume("acme", event("otp"), good, [OTP])
+        assert [execution.action for execution in decision.executions] == ["a0", "a1"]
+        assert "https://a.example/old" in str(decision)
 
     def test_a_flow_that_is_not_kept_is_gone(self, daemon: Daemon, name: str) -> None:
         """When the store has lost what was deployed before, the login says so and does not run another flow."""

@@ -214,6 +214,7 @@ def test_a_replica_that_starts_without_a_store_takes_nobody_along(serve: Serve, 
     with pytest.raises(Refused) as caught:
         second.call("acme")
     assert (caught.value.code, caught.value.reason) == ("UNAVAILABLE", "CATALOG_UNAVAILABLE")
+    assert second.wait_for("login.refused")["level"] == "info", "no caller fills the error log"
     healthy(first, 0)
     assert says(first) == "old"
     assert ready(first)
