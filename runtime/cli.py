@@ -65,7 +65,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     _open_missing_streams()
-    if "serve" in (sys.argv[1:] if argv is None else argv):
+    arguments = sys.argv[1:] if argv is None else argv
+    if next((word for word in arguments if not word.startswith("-")), "") == "serve":
         # One that comes before the daemon can act on it must not end it. No child inherits a handler.
         signal.signal(signal.SIGHUP, lambda *_: None)
     try:

@@ -112,29 +112,7 @@ class Daemon:
                 self._catalog, self._pool, self._metrics, self._config, self._log, logins, self._suspensions
             )
             parts.push_async_callback(flows.close)
-            # Read as grpc is loaded, whose core would write lines of its own to stderr: no JSON, and as many as a
-            # client likes to send headers that cannot be parsed.
-            os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-            # The poller that gRPC had before its event engine: a thread less between a connection and our loop, which
-            # saves a tenth of the daemon's processor time. Versions of gRPC without either ignore the name.
-            os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
-            # Not before the zygote runs: grpc starts threads, and a fork would miss them.
-            from runtime.rpc import build
-
-            untested = build.check()
-            if untested:
-                self._log.warning("grpcio.untested", problem=untested)
-            from runtime.rpc.own_call import own_call, target
-            from runtime.rpc.server import Server
-
-            server = Server(flows, self._config, self._metrics, self._log)
-            await server.start()
-            ourselves = target(self._config.listen, server.port)
-            own_port = OwnPort(lambda: own_call(ourselves), self._log)
-            silent = await own_port.check()
-            if silent and untested:
-                await server.stop(0)
-                raise StartError(build.refusal(silent))
+            server, own_port = await self._start_server(flows)
             self._server, self._own_port = server, own_port
             watching = asyncio.create_task(own_port.watch(), name="own port")
             parts.callback(watching.cancel)
@@ -149,8 +127,37 @@ class Daemon:
                     await self._show(self._on_started(listen, _bound(self._config.metrics_listen, http.port)))
                 await self._stop.wait()
             finally:
+                # A port that takes no more calls is no fault from here on.
+                watching.cancel()
                 await self._drain(server)
         self._log.info("daemon.stopped")
+
+    async def _start_server(self, flows: FlowRunner) -> "tuple[_Server, OwnPort]":
+        """Serve gRPC, and call it once. Raises: StartError."""
+        # Read as grpc is loaded, whose core would write lines of its own to stderr: no JSON, and as many as a client
+        # likes to send headers that cannot be parsed.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        # The poller that gRPC had before its event engine: a thread less between a connection and our loop, which saves
+        # a tenth of the daemon's processor time. Versions of gRPC without either ignore the name.
+        os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
+        # Not before the zygote runs: grpc starts threads, and a fork would miss them.
+        from runtime.rpc import build
+
+        untested = build.check()
+        if untested:
+            self._log.warning("grpcio.untested", problem=untested)
+        from runtime.rpc.own_call import own_call, target
+        from runtime.rpc.server import Server
+
+        server = Server(flows, self._config, self._metrics, self._log)
+        await server.start()
+        ourselves = target(self._config.listen, server.port)
+        own_port = OwnPort(lambda: own_call(ourselves), self._log)
+        silent = await own_port.check()
+        if silent and untested:
+            await server.stop(0)
+            raise StartError(build.refusal(silent))
+        return server, own_port
 
     async def _show(self, showing: Awaitable[bool]) -> None:
         """Wait until a command has shown the daemon that serves; a signal ends that too."""
@@ -287,6 +294,8 @@ class Daemon:
 
 class _Server(Protocol):
     """What is needed of runtime.rpc.server.Server, which must not be imported early."""
+
+    port: int
 
     @property
     def running(self) -> bool: ...
