@@ -131,9 +131,9 @@ class GrpcConfig:
         "0: never.",
     )
     max_connection_age_grace_s: float = _setting(
-        30.0,
-        Float(1, 3600),
-        "How long calls of a connection that has reached its age may take; health watches end then.",
+        60.0,
+        Float(0, 3600),
+        "How long streams of a connection that has reached its age are kept; a login always has the time it may take.",
     )
 
 
@@ -365,10 +365,6 @@ def _contradictions(config: Config, sources: Mapping[str, str]) -> list[Fault]:
         "pool.blank_workers", "pool.max_workers", "blank workers count as workers: lower the first or raise the second"
     )
     at_most("pool.workers_per_tenant", "pool.max_workers", "lower the first or raise the second")
-    longest_s = (config.sandbox.flow_timeout_ms + config.pool.queue_wait_ms) / 1000
-    if config.grpc.max_connection_age_s and config.grpc.max_connection_age_grace_s < longest_s:
-        label = f"grpc.max_connection_age_grace_s ({sources['grpc.max_connection_age_grace_s']})"
-        faults.append(Fault(label, f"a login may take {longest_s:g} s and would be cut off; raise it to that at least"))
     if config.listen == config.metrics_listen and split_address(config.listen)[1] != 0:
         where = f"metrics_listen ({sources['metrics_listen']})"
         faults.append(Fault(where, f"{config.listen} is also the gRPC address; choose another port"))

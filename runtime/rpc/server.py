@@ -18,7 +18,7 @@ from runtime.log import Log
 from runtime.metrics import GRPC_SERVICE, Metrics
 from runtime.rpc import accepting
 from runtime.rpc.codec import ENVELOPE_BYTES
-from runtime.rpc.services import ActionRuntime, FlowRunner
+from runtime.rpc.services import ActionRuntime, FlowRunner, longest_login_s
 
 _REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
 _SERVICES: Final = ("", GRPC_SERVICE)
@@ -152,6 +152,8 @@ class Server:
 
 def _options(config: Config) -> list[tuple[str, int]]:
     grpc_ = config.grpc
+    # No login is cut off for the age of its connection.
+    grace_s = max(grpc_.max_connection_age_grace_s, longest_login_s(config) + 1)
     return [
         # Off, or a second daemon on the same port would start and silently take half of the logins.
         ("grpc.so_reuseport", 0),
@@ -170,5 +172,5 @@ def _options(config: Config) -> list[tuple[str, int]]:
         ("grpc.http2.min_ping_interval_without_data_ms", _PING_INTERVAL_MS),
         # The core adds or takes off a tenth by itself, so that they do not all come back at once.
         ("grpc.max_connection_age_ms", int(grpc_.max_connection_age_s * 1000) or _NEVER_MS),
-        ("grpc.max_connection_age_grace_ms", int(grpc_.max_connection_age_grace_s * 1000)),
+        ("grpc.max_connection_age_grace_ms", int(grace_s * 1000)),
     ]

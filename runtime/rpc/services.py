@@ -35,6 +35,11 @@ _LOST_S: Final = 2.0
 _BUSY: Final = 6
 
 
+def longest_login_s(config: Config) -> float:
+    """Return how long a login may take whose caller sets no deadline."""
+    return (_BUSY * config.sandbox.flow_timeout_ms + config.pool.queue_wait_ms) / 1000
+
+
 class FlowRunner(Protocol):
     """What decides."""
 
@@ -67,7 +72,7 @@ class ActionRuntime:
         self._log = log
         self._max_in_flight = config.limits.max_in_flight
         self._max_event_bytes = config.limits.event_bytes
-        self._longest_s = (_BUSY * config.sandbox.flow_timeout_ms + config.pool.queue_wait_ms) / 1000
+        self._longest_s = longest_login_s(config)
         self._refusals = Refusals(log)
         self._running: dict[asyncio.Task[Any], float] = {}
         self._lost: set[asyncio.Task[Any]] = set()

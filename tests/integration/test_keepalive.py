@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from runtime.config import Config
+from runtime.config import Config, GrpcConfig
 from runtime.log import build
 from runtime.metrics import Metrics
 from runtime.rpc import server
+from runtime.rpc.services import longest_login_s
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS, PING, GOAWAY = 4, 6, 7
@@ -101,3 +102,13 @@ async def test_grpc_left_alone_permits_no_such_pings(monkeypatch: pytest.MonkeyP
     )
     async with serving() as port:
         assert await ping(port, 20 / FASTER) == b"too_many_pings"
+
+
+def test_no_login_is_cut_off_for_the_age_of_its_connection() -> None:
+    """However short the grace and however long a flow may take, a connection outlasts its logins; 0 is no age."""
+    long = replace(Config().sandbox, flow_timeout_ms=120_000)
+    config = replace(Config(), sandbox=long, grpc=GrpcConfig(max_connection_age_s=0, max_connection_age_grace_s=0))
+    options = dict(server._options(config))
+    assert options["grpc.max_connection_age_grace_ms"] > longest_login_s(config) * 1000
+    assert options["grpc.max_connection_age_ms"] == 2**31 - 1
+    assert dict(server._options(Config()))["grpc.max_connection_age_ms"] == 1_800_000
