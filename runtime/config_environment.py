@@ -1,4 +1,4 @@
-"""Which variables with our prefix a platform injects, and are no settings that somebody misspelt.
+"""Which variables with our prefix a platform injects, as opposed to a setting that is misspelt.
 
 Knows the names that Kubernetes and Docker make up. Must not know our settings: a test holds that none looks like these.
 """

@@ -242,7 +242,7 @@ def forward_libraries(log: Log) -> Callable[[], None]:
     before = sys.unraisablehook, threading.excepthook, warnings.showwarning
 
     def unraisable(failed: "sys.UnraisableHookArgs", /) -> None:
-        tell("an error had no one to raise it to", failed.exc_value)
+        tell("an error was raised where it cannot be handled", failed.exc_value)
 
     def thread_ended(failed: threading.ExceptHookArgs, /) -> None:
         tell("a thread ended with an error", failed.exc_value)

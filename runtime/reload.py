@@ -33,6 +33,7 @@ class Reload:
         self._read = read
         self._started = Loaded(config, {})
         self._keys_file = config.continuation.keys_file
+        self._level = config.log.level
         self._log = log
         self._suspensions = suspensions
         self._poll_catalog = poll_catalog
@@ -51,14 +52,13 @@ class Reload:
 
     async def _reload(self) -> None:
         self._poll_catalog()
-        level = None
         try:
             found = await _in_thread(self._read)
         except ConfigError as error:
             self._failed("config.reload_failed", error, "the settings that are in effect stay")
         else:
-            level = found.config.log.level
-            self._log.set_level(level)
+            self._level = found.config.log.level
+            self._log.set_level(self._level)
             # Without a file the keys of this process stay: others could open nothing that it sealed.
             self._keys_file = found.config.continuation.keys_file or self._keys_file
             self._tell_ignored(found)
@@ -70,7 +70,9 @@ class Reload:
                 self._failed("continuation.keys_failed", error, "the keys that are in effect stay")
             else:
                 self._suspensions.use(keyring)
-        self._log.info("config.reloaded", log_level=level, sealing_key_id=self._suspensions.keys.sealing_id.hex())
+        # What is in effect now, whatever of it is new.
+        key_id = self._suspensions.keys.sealing_id.hex()
+        self._log.info("config.reloaded", log_level=self._level, sealing_key_id=key_id)
 
     def _tell_ignored(self, found: Loaded) -> None:
         keys_ = [
@@ -84,23 +86,32 @@ class Reload:
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """Run work that may hang on a disk, without holding up the loop or, as an executor's thread would, its end."""
+    """Run work that may hang on a disk, without holding up the loop or, as an executor's thread would, its end.
+
+    Raises: ConfigError, whatever went wrong: a reload that fails is no reason to end anything.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
-    def tell(settle: Callable[[], None]) -> None:
-        # The loop has ended meanwhile: there is no one to tell.
+    def settle(how: Callable[[], None]) -> None:
+        # The loop has ended meanwhile, and its task with it.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(lambda: None if future.done() else settle())
+            loop.call_soon_threadsafe(lambda: None if future.done() else how())
 
     def run() -> None:
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001 - the edge of a thread: it is raised where it is waited for
+        except ConfigError as error:
             failure = error
-            tell(lambda: future.set_exception(failure))
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: it is raised where it is waited for
+            failure = ConfigError([f"cannot be read: {type(error).__name__}"])
         else:
-            tell(lambda: future.set_result(result))
+            settle(lambda: future.set_result(result))
+            return
+        settle(lambda: future.set_exception(failure))
 
-    threading.Thread(target=run, name="reload", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="reload", daemon=True).start()
+    except RuntimeError:
+        raise ConfigError(["no thread can be started to read it; send SIGHUP again"]) from None
     return await future

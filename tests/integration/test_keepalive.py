@@ -87,7 +87,7 @@ async def test_pings_that_keep_to_the_interval_are_permitted_without_a_call(monk
 
 
 async def test_pings_beyond_the_interval_are_not() -> None:
-    """The control: who pings all the time is sent away, in words."""
+    """The control: gRPC closes the connection of a client that pings all the time, and says why."""
     async with serving() as port:
         assert await ping(port, 0.0) == b"too_many_pings"
 

@@ -88,7 +88,7 @@ def served(store: Path, stderr: int | None) -> Iterator[Served]:
 
 
 def test_a_stalled_reader_stops_neither_logins_nor_the_end(tmp_path: Path) -> None:
-    """The pipe is open and read by nobody: all is decided, what does not fit is counted, SIGTERM ends it with 0."""
+    """The reader never reads: all is decided, what does not fit is counted, SIGTERM ends it with 0."""
     reader, end = os.pipe()
     with served(tmp_path / "flows.db", end) as daemon:
         os.close(end)
@@ -193,7 +193,7 @@ def test_a_second_signal_ends_it_beside_a_stalled_reader(tmp_path: Path) -> None
 
 
 def test_a_command_that_fails_beside_a_stalled_reader_ends() -> None:
-    """A start that is refused has a line to say, and nobody takes it: the exit code tells, and nothing hangs."""
+    """A refused start cannot write its line: the exit code tells it, and the command ends."""
     reader, end = os.pipe()
     fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, 4096)
     os.write(end, b"x" * 4096)

@@ -38,7 +38,7 @@ async def test_our_own_port_is_called_wherever_it_listens(address: str) -> None:
         await server.stop(0)
     assert metrics.rpc[GRPC_METHOD].started == 0
     assert log.getvalue() == ""
-    # The control: nobody listens any more.
+    # The control: no server listens there any more.
     assert "UNAVAILABLE" in await own_call(target(address, server.port))
 
 

@@ -59,7 +59,7 @@ def test_lines_come_out_whole_and_in_order(pipe: tuple[int, int]) -> None:
         assert of_one == [str(at) for at in range(2500)]
 
 
-def test_a_stalled_reader_holds_nobody_and_every_line_is_accounted_for(pipe: tuple[int, int]) -> None:
+def test_a_stalled_reader_blocks_no_caller_and_every_line_is_accounted_for(pipe: tuple[int, int]) -> None:
     """With a reader that reads nothing, a caller does not wait: what fits waits, the rest is lost and counted."""
     reader, end = pipe
     writer = LogWriter(end, 100_000)
@@ -133,7 +133,7 @@ def test_a_reader_that_left_costs_its_lines_only(pipe: tuple[int, int]) -> None:
 
 
 def test_a_pipe_that_does_not_block_gets_every_line(pipe: tuple[int, int]) -> None:
-    """Somebody made the pipe non-blocking: EAGAIN means later, and a line that was cut by it is completed."""
+    """EAGAIN of a pipe that another process made non-blocking means later: a line that it cut is completed."""
     reader, end = pipe
     fcntl.fcntl(end, fcntl.F_SETFL, os.O_NONBLOCK | fcntl.fcntl(end, fcntl.F_GETFL))
     writer = LogWriter(end, 8 << 20)

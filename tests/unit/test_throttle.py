@@ -37,7 +37,7 @@ def test_a_count_that_was_written_is_the_line_of_its_minute() -> None:
     assert throttle.passes("a")
 
 
-def test_no_count_is_lost_when_nobody_asks_for_a_while() -> None:
+def test_no_count_is_lost_when_it_is_asked_for_late() -> None:
     """What was held back stays held until it is due, however late that is asked for."""
     clock = Clock()
     throttle = Throttle[str](1, 10, clock)
