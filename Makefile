@@ -14,13 +14,14 @@ PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 # may mean something else by that name.
 given = $(if $(filter command,$(origin $1)),$2 '$($1)')
 
-.PHONY: help setup run test test-long bench proto lint fuzz lock audit sbom clean
+.PHONY: help setup run test test-long test-debian bench proto lint fuzz lock audit sbom clean
 
 help:
 	@echo "make run    set up, decide sample logins with the demo tenants, keep serving; passes on LISTEN=HOST:PORT,"
 	@echo "            METRICS_LISTEN=HOST:PORT and ARGS='--any-flag of vestibule demo'"
 	@echo "make test   set up, lint, type-check, run the tests: $(TEST_TAKES)"
 	@echo "make test-long  the tests that take longer, and longer fuzzing: $(LONG_TAKES)"
+	@echo "make test-debian  make run and make test on a bare Debian 12; needs root and debootstrap, 10 minutes"
 	@echo "make bench  throughput, latency, spawn, memory and time-out accuracy, as ratios in one run"
 	@echo "make fuzz   the fuzz tests with new programs, FUZZ_FACTOR (50) times as many as in make test"
 	@echo "make proto  regenerate proto/python"
@@ -53,6 +54,9 @@ test-long: setup
 	@echo "running the long tests, then fuzz and property tests $(LONG_FUZZ_FACTOR) times as long: $(LONG_TAKES)"
 	@exec $(TIED) $(PYTEST) -m long
 	@FUZZ_FACTOR=$(LONG_FUZZ_FACTOR) exec $(TIED) $(PYTEST) tests/security/fuzz tests/unit/test_*_properties.py
+
+test-debian:
+	@exec deploy/bare-debian
 
 run: setup
 	@exec $(TIED) $(BIN)/vestibule demo $(call given,LISTEN,--listen) $(call given,METRICS_LISTEN,--metrics-listen) $(ARGS)
