@@ -418,18 +418,3 @@ class TestReadOnly:
         monkeypatch.setattr(store, "SCHEMA_VERSION", store.SCHEMA_VERSION + 1)
         with pytest.raises(CatalogUnavailable, match=r"cannot be (written|opened)"):
             await sqlite.SqliteCatalog(place / "store.db").start()
-
-
-async def test_a_reload_that_is_asked_for_does_not_wait(path: Path) -> None:
-    """`poll_now` looks at the store at once; the control: left alone, this catalog would look in an hour."""
-    sqlite.apply(path, [define("acme")])
-    catalog = sqlite.SqliteCatalog(path, poll_s=3600)
-    await catalog.start()
-    try:
-        sqlite.apply(path, [define("beta")])
-        await asyncio.sleep(0.1)
-        assert "beta" not in catalog.snapshot().tenants
-        catalog.poll_now()
-        await until(lambda: "beta" in catalog.snapshot().tenants)
-    finally:
-        await catalog.close()

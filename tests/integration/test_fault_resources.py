@@ -28,6 +28,7 @@ from tests.daemon_rig import (
     Process,
     Refused,
     right,
+    right_when_cold,
     served,
     settled,
     tenant,
@@ -88,10 +89,8 @@ def cold_logins(daemon: Daemon, names: tuple[str, ...]) -> set[str]:
 
 def recovers(daemon: Daemon) -> None:
     """Every tenant is right, and the pool is as it was."""
-    # A login refused for want of a worker says when to try again.
-    until(lambda: daemon.metric("vestibule_workers", state="blank") >= 1, "a blank worker again")
     for name in NAMES:
-        right(daemon, name)
+        right_when_cold(daemon, name)
     until(lambda: daemon.get("/readyz")[0] == 200, "ready")
 
 
@@ -160,8 +159,7 @@ def test_a_zygote_that_dies_when_there_is_no_descriptor(daemon: Daemon) -> None:
             assert zygote.kill()
             until(lambda: not any(process.alive for process in (zygote, *workers)), "all of it is gone")  # noqa: B023  called within this turn of the loop
             answers.add(answer(daemon, "acme"))
-        until(lambda: daemon.metric("vestibule_workers", state="blank") >= 1, "a blank worker again")
-        right(daemon)
+        right_when_cold(daemon, "acme")
     # The second while one is being started, which may take longer than a login waits.
     none = {"UNAVAILABLE WORKER_UNAVAILABLE", "RESOURCE_EXHAUSTED POOL_EXHAUSTED"}
     assert answers <= {"right", *none}

@@ -23,6 +23,7 @@ from tests.daemon_rig import (
     beyond_workers,
     result,
     right,
+    right_when_cold,
     served,
     settled,
     tenant,
@@ -154,9 +155,8 @@ def test_a_stopped_zygote_does_not_hold_a_short_login(tmp_path: Path) -> None:
             assert "RetryInfo" in refused.value.details
             right(daemon)
         zygote.kill(signal.SIGCONT)
-        until(lambda: daemon.metric("vestibule_workers", state="blank") >= 1, "a blank worker again")
         for at in range(4):
-            right(daemon, f"new-{at}")
+            right_when_cold(daemon, f"new-{at}")
         assert daemon.metric("vestibule_zygote_starts_total") == 1
 
 
