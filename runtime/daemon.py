@@ -150,6 +150,7 @@ class Daemon:
         from runtime.rpc.server import Server
 
         server = Server(flows, self._config, self._metrics, self._log)
+        server.able(not self._undecidable())
         await server.start()
         ourselves = target(self._config.listen, server.port)
         own_port = OwnPort(lambda: own_call(ourselves), self._log)
@@ -261,6 +262,12 @@ class Daemon:
         self._metrics.catalog_seen(
             snapshot.revision, catalog.healthy, catalog.last_success_s, len(snapshot.tenants), catalog.writable
         )
+        if self._server is not None:
+            self._server.able(not self._undecidable())
+
+    def _undecidable(self) -> list[str]:
+        """Say why no login can be decided; nothing when some can."""
+        return self._catalog.unready(self._config.catalog.allow_empty)
 
     def _live(self) -> list[str]:
         silent_s = time.monotonic() - self._beat_s
@@ -277,7 +284,7 @@ class Daemon:
         if not self._not_ready and self._own_port is not None and self._own_port.reason:
             reasons.append(self._own_port.reason)
         if not self._not_ready:
-            reasons += self._catalog.unready(self._config.catalog.allow_empty)
+            reasons += self._undecidable()
         return reasons + self._live()
 
     def _catalog_changed(self, event: str, fields: Mapping[str, Any], /) -> None:
@@ -299,6 +306,7 @@ class _Server(Protocol):
 
     @property
     def running(self) -> bool: ...
+    def able(self, able: bool) -> None: ...
     def announce_end(self) -> None: ...
     def look_after_calls(self) -> None: ...
     async def stop(self, drain_s: float) -> int: ...

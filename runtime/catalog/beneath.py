@@ -1,4 +1,4 @@
-"""Read files below a folder and none outside of it, whatever symbolic links it holds and whoever changes it meanwhile.
+"""Read files below a folder and none outside of it, whatever symbolic links it holds and however it changes meanwhile.
 
 Knows path components, links and descriptors. Must not know what the files mean.
 """
@@ -81,7 +81,7 @@ class Folder:
 
 
 class _Trail:
-    """The descriptors from the folder down to where a walk is. `..` goes one back, and never beyond the folder."""
+    """The descriptors from the folder down to where a walk is. `..` steps back by one, and never beyond the folder."""
 
     def __init__(self, root: int) -> None:
         self._root = root
@@ -111,7 +111,7 @@ class _Trail:
         """Go to what the path names, through links that stay inside. Raises: OSError, Outside."""
         rest = deque(path.split("/"))
         links = 0
-        # The link that is being followed, for whoever must mend it.
+        # The link that is being followed, for the message that names it.
         link = path
         while rest:
             part = rest.popleft()

@@ -1,4 +1,4 @@
-"""What is different between two versions of a tenant's flow, in words for whoever applies it.
+"""What is different between two versions of a tenant's flow, in words for the operator who applies it.
 
 Knows flows and settings. Must not know the store. Names secrets and never quotes one.
 """

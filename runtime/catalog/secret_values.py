@@ -26,7 +26,7 @@ _MAX_FILE_BYTES = 4 * MAX_VALUE_CHARS + 2
 
 
 class Unresolved(Exception):
-    """A reference has no value: why, and what to do about it, for whoever applies."""
+    """A reference has no value: why, and what the operator can do about it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def say_json(value: Any, *, indent: int | None = None) -> None:
 
 
 def agrees(question: str) -> bool:
-    """Ask whoever sits at the terminal; anything but yes is no."""
+    """Ask the user at the terminal; any answer but yes is no."""
     sys.stdout.flush()
     sys.stderr.write(f"{printable(question)} [y/N] ")
     sys.stderr.flush()

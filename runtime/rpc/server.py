@@ -41,15 +41,18 @@ class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # the pack
     """
 
     def __init__(self) -> None:
-        self._draining = asyncio.Event()
-        self._ended = asyncio.Event()
+        self._draining = False
+        self._able = True
+        self._ended = False
+        # Set, and replaced, at each change.
+        self._changed = asyncio.Event()
 
     def _state(self, service: str) -> health_pb2.HealthCheckResponse:
         if service not in _SERVICES:
             return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVICE_UNKNOWN)
-        draining = self._draining.is_set()
-        status = health_pb2.HealthCheckResponse.NOT_SERVING if draining else health_pb2.HealthCheckResponse.SERVING
-        return health_pb2.HealthCheckResponse(status=status)
+        if self._able and not self._draining:
+            return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
+        return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING)
 
     async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> health_pb2.HealthCheckResponse:
         """Answer with a service's state."""
@@ -63,20 +66,36 @@ class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # the pack
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:
         """Stream changes of a service's state until the client or we have enough."""
-        state = self._state(request.service)
-        await context.write(state)
-        await self._draining.wait()
-        if (now := self._state(request.service)) != state:
-            await context.write(now)
-        await self._ended.wait()
+        told: health_pb2.HealthCheckResponse | None = None
+        while True:
+            changed = self._changed
+            if (now := self._state(request.service)) != told:
+                await context.write(now)
+                told = now
+            elif self._ended:
+                return
+            else:
+                await changed.wait()
+
+    def able(self, able: bool) -> None:
+        """Say whether logins can be decided at all."""
+        if able != self._able:
+            self._able = able
+            self._wake()
 
     def drain(self) -> None:
         """Say NOT_SERVING from now on."""
-        self._draining.set()
+        self._draining = True
+        self._wake()
 
     def end_watches(self) -> None:
         """End every watch whose client has been told; one that reads nothing ends with the server."""
-        self._ended.set()
+        self._ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 class Server:
@@ -111,6 +130,10 @@ class Server:
         """Give up lost logins, and write what was counted of refused ones. To be called every second or so."""
         self._runtime.give_up_lost()
         self._runtime.report()
+
+    def able(self, able: bool) -> None:
+        """Report whether logins can be decided at all."""
+        self._health.able(able)
 
     def announce_end(self) -> None:
         """Report NOT_SERVING from now on; calls are served as before."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from vestibule.v1 import runtime_service_pb2
 
 from runtime.catalog import sqlite
@@ -242,8 +243,17 @@ def test_a_replica_that_starts_without_a_store_takes_nobody_along(serve: Serve, 
 
 
 def test_a_store_without_a_tenant_is_not_ready(serve: Serve) -> None:
-    """Unless it is told so, a daemon that knows no tenant is not ready; the first tenant makes it so."""
+    """A daemon that knows no tenant is not ready, nor healthy for gRPC; the first tenant makes it both."""
     daemon = serve("--catalog-allow-empty", "false")
+    with grpc.insecure_channel(daemon.target) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=PATIENCE_S)
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        _becomes_ready(daemon)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        watch.cancel()
+
+
+def _becomes_ready(daemon: Daemon) -> None:
     assert not ready(daemon)
     assert "has no tenant: apply one, or set catalog.allow_empty" in daemon.get("/readyz")[1]
     assert daemon.metric("vestibule_catalog_healthy") == 1
