@@ -103,6 +103,12 @@ class PoolConfig:
     workers_per_tenant: int = _setting(4, Int(1, 1024), "Workers of one tenant.")
     queue_per_tenant: int = _setting(64, Int(0, 65_536), "Logins of one tenant that may wait for a worker.")
     queue_wait_ms: int = _setting(1000, Int(0, 60_000), "How long a login may wait for a worker.")
+    memory_bytes: int = _setting(
+        0,
+        Bytes(0, 1 << 50),
+        "Private memory of all workers together. Beyond it the workers that were idle longest are evicted, and no new "
+        "ones are made. 0: three quarters of the machine's memory, or of the control group's.",
+    )
     idle_s: float = _setting(300.0, Float(0.1, 604_800), "Idle time after which a tenant's worker is let go.")
     long_run_share: float = _setting(
         0.05,
@@ -118,6 +124,12 @@ class LimitsConfig:
 
     event_bytes: int = _setting(1 << 20, Bytes(1024, 16 << 20), "Largest event, serialized.")
     max_in_flight: int = _setting(512, Int(1, 65_536), "Logins decided at the same time; one more is refused at once.")
+    tenant_share: float = _setting(
+        0.1,
+        Float(0.001, 1),
+        "Share of max_in_flight that one tenant may hold, and one login at least: nine that loop leave a tenth to the "
+        "others. 1: no limit for one tenant.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,6 +377,9 @@ def _contradictions(config: Config, sources: Mapping[str, str]) -> list[Fault]:
         "pool.blank_workers", "pool.max_workers", "blank workers count as workers: lower the first or raise the second"
     )
     at_most("pool.workers_per_tenant", "pool.max_workers", "lower the first or raise the second")
+    if config.pool.memory_bytes:
+        remedy = "one action could fill it: lower the first or raise the second"
+        at_most("sandbox.memory_bytes", "pool.memory_bytes", remedy)
     if config.listen == config.metrics_listen and split_address(config.listen)[1] != 0:
         where = f"metrics_listen ({sources['metrics_listen']})"
         faults.append(Fault(where, f"{config.listen} is also the gRPC address; choose another port"))

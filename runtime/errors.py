@@ -151,6 +151,12 @@ class TooManyInFlight(CapacityError):
     reason = "in_flight"
 
 
+class TenantInFlight(TooManyInFlight):
+    """The tenant already has its share of the logins that the daemon decides at a time."""
+
+    reason = "tenant_in_flight"
+
+
 class PoolExhausted(CapacityError):
     """No worker can be had: as many as allowed exist and are busy."""
 

@@ -87,6 +87,7 @@ class FlowRunner:
         self._flow_timeout_us = self.steps.flow_timeout_us
         self._unwatch = self.steps.watchdog.unwatch
         pool.prime = self._prime
+        pool.current = self._digest_of
 
     async def close(self) -> None:
         """Forget answers that nobody waits for any more, so that a cut drain ends; the pool kills their workers."""
@@ -131,10 +132,10 @@ class FlowRunner:
         budget_us = self._flow_timeout_us
         cached = self._cache.of.get(tenant_id)
         records = b"" if cached is None else cached.sent(clock_ns // 1_000_000)
-        worker = self._pool.lease_nowait(tenant_id) if plan.bindings else None
+        worker = self._pool.lease_nowait(tenant_id, flow.digest) if plan.bindings else None
         began_ns, waited_s = started_ns, 0.0
         if worker is None and plan.bindings:
-            worker = await self.steps.wait(tenant_id, left_us)
+            worker = await self.steps.wait(flow, left_us)
             began_ns = time.monotonic_ns()
             waited_s = (began_ns - started_ns) / 1e9
         first: Asked | None = None
@@ -315,11 +316,15 @@ class FlowRunner:
             plan = self._plans[flow.tenant] = Plan(flow, snapshot.sources, self._action_timeout_us)
         return plan
 
+    def _digest_of(self, tenant: str) -> bytes | None:
+        flow = self._catalog.snapshot().tenants.get(tenant)
+        return None if flow is None else flow.digest
+
     async def _prime(self, worker: Worker) -> None:
-        """Load a worker that was bound ahead of its tenant's next login."""
+        """Load a worker that was bound ahead of its tenant's next login; not if another flow was deployed meanwhile."""
         snapshot = self._catalog.snapshot()
         flow = snapshot.tenants.get(worker.tenant or "")
-        if flow is None or not flow.bindings:
+        if flow is None or flow.digest != worker.flow or not flow.bindings:
             return
         plan = self._plan(flow, snapshot)
         steps, _ = plan.steps(0, worker.revisions)

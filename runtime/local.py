@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 _QUIET: Final = LogConfig(level="error", sample=0.0)
 # A command has no caller with a deadline; the flow's own budgets hold.
+_CHECK: Final = "check"
 _PATIENCE_NS: Final = 300_000_000_000
 
 
@@ -90,7 +91,9 @@ async def check_sources(sources: Sequence[tuple[str, str]], config: Config | Non
     config = _command_config(config)
     faults: list[Fault] = []
     async with open_pool(config, Metrics("")) as pool:
-        runner = _runner(pool, config, Snapshot(0, MappingProxyType({}), MappingProxyType({})))
+        # The worker that checks is of a flow that is deployed, so that it is kept for the next source.
+        flows = MappingProxyType({_CHECK: Flow(_CHECK, Settings())})
+        runner = _runner(pool, config, Snapshot(0, flows, MappingProxyType({})))
         for label, source in sources:
             faults += await _check_one(pool, runner, label, source)
     return faults
@@ -102,7 +105,7 @@ async def _check_one(pool: Pool, runner: FlowRunner, label: str, source: str) ->
     except UnicodeEncodeError as error:
         line = source.count("\n", 0, error.start) + 1
         return [Fault(f"{label}:{line}:1", "holds a lone surrogate, which is not text: remove it")]
-    worker = await pool.lease("check", 10.0)
+    worker = await pool.lease(_CHECK, 10.0)
     try:
         answer = await runner.steps.check(worker, worker_pb2.FlowSteps(steps=[step]).SerializeToString(), 1)
     except WorkerError:

@@ -56,6 +56,7 @@ class KillReason(StrEnum):
     VIOLATION = "violation"
     RECYCLED = "recycled"
     EVICTED = "evicted"
+    OUTDATED = "outdated"
     SHUTDOWN = "shutdown"
     START = "start"
     OTHER = "other"
@@ -75,6 +76,7 @@ class ShedReason(StrEnum):
     """Why a login was refused for lack of capacity."""
 
     IN_FLIGHT = "in_flight"
+    TENANT_IN_FLIGHT = "tenant_in_flight"
     POOL = "pool"
     QUEUE = "queue"
     DRAINING = "draining"
@@ -127,6 +129,7 @@ class Metrics:
         self._continuations = dict.fromkeys(CONTINUATIONS, 0)
         self._retries = 0
         self._tenants_aside = 0
+        self._memory_bytes = self._memory_ceiling_bytes = 0
         self._zygote_starts = 0
         self._degraded = 0
         self._workers: Callable[[], Mapping[str, int]] = dict
@@ -189,6 +192,10 @@ class Metrics:
     def worker_exited(self, reason: str) -> None:
         """Count one worker that is gone, by its ExitReason."""
         _count(self._exits, reason)
+
+    def workers_memory(self, held_bytes: int, ceiling_bytes: int) -> None:
+        """Note the private memory of all workers, and what they may hold together."""
+        self._memory_bytes, self._memory_ceiling_bytes = held_bytes, ceiling_bytes
 
     def tenants_aside(self, count: int) -> None:
         """Note how many tenants are kept in the side lane."""
@@ -324,7 +331,7 @@ class _Exporter(Collector):
         )
         yield reasons_family(
             "vestibule_sheds",
-            "Logins refused, by what was full: in_flight, a tenant's queue, the pool; or draining.",
+            "Logins refused, by what was full: in_flight, a tenant's share of it, its queue, the pool; or draining.",
             m._sheds,
         )
 
@@ -346,6 +353,16 @@ class _Exporter(Collector):
         for state in WorkerState:
             workers.add_metric((state.value,), census.get(state.value, 0))
         yield workers
+        yield GaugeMetricFamily(
+            "vestibule_workers_memory_bytes",
+            "Private memory of all workers, as the kernel counts it. Beyond the ceiling idle ones are evicted.",
+            m._memory_bytes,
+        )
+        yield GaugeMetricFamily(
+            "vestibule_workers_memory_ceiling_bytes",
+            "What all workers may hold together: pool.memory_bytes.",
+            m._memory_ceiling_bytes,
+        )
         yield GaugeMetricFamily(
             "vestibule_tenants_aside",
             "Tenants kept to half of the processors now, for long executions beyond pool.long_run_share.",

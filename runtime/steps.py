@@ -32,6 +32,7 @@ from sandbox import wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from runtime.catalog.base import Flow
     from runtime.config import Config
     from runtime.core.model import Execution, Suspension
     from runtime.log import Log
@@ -155,7 +156,7 @@ class StepRunner:
                     loss.fill(done, bindings, loss.budget_spent(spent_us, self.flow_timeout_us))
                     break
                 # No worker to be had is no decision, also when some actions have run: the others did not fail.
-                worker = await self._lease(plan.flow.tenant, left_us, ran)
+                worker = await self._lease(plan.flow, left_us, ran)
                 asked = self.ask(
                     worker,
                     plan,
@@ -200,19 +201,19 @@ class StepRunner:
         ran.cpu_us = [execution.cpu_us for execution in done]
         return ran
 
-    async def _lease(self, tenant: str, left_us: int, ran: Ran) -> Worker:
-        worker = self._pool.lease_nowait(tenant)
+    async def _lease(self, flow: Flow, left_us: int, ran: Ran) -> Worker:
+        worker = self._pool.lease_nowait(flow.tenant, flow.digest)
         if worker is None:
             started_s = time.monotonic()
-            worker = await self.wait(tenant, left_us)
+            worker = await self.wait(flow, left_us)
             ran.waited_s += time.monotonic() - started_s
         return worker
 
-    async def wait(self, tenant: str, left_us: int) -> Worker:
+    async def wait(self, flow: Flow, left_us: int) -> Worker:
         """Stand in a tenant's queue for a worker. Raises: CapacityError, DeadlineExceeded, WorkerStartError."""
         left_s = left_us / 1e6
         try:
-            return await self._pool.lease(tenant, min(left_s, self._queue_wait_s))
+            return await self._pool.lease(flow.tenant, min(left_s, self._queue_wait_s), flow.digest)
         except PoolExhausted:
             if left_s < self._queue_wait_s:
                 raise DeadlineExceeded from None

@@ -116,6 +116,12 @@ def _garbage(fd: int, payload: bytes) -> None:
     os.write(fd, _LENGTH.pack(len(payload)) + bytes(255 - byte for byte in payload))
 
 
+def _burns(fd: int, payload: bytes) -> None:
+    os.write(fd, _LENGTH.pack(len(payload)) + payload)
+    while True:
+        pass
+
+
 KINDS: dict[bytes, Callable[[int, bytes], None]] = {
     b"never": _never,
     b"end": _end,
@@ -125,6 +131,7 @@ KINDS: dict[bytes, Callable[[int, bytes], None]] = {
     b"huge": _huge,
     b"flood": _flood,
     b"garbage": _garbage,
+    b"burns": _burns,
 }
 
 

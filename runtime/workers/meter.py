@@ -1,7 +1,7 @@
 """What a worker takes of the processor, by the kernel's clock of its process: nothing that a worker says.
 
-Knows the worker's process id and pidfd. Must not know tenants or metrics. Made by the pool when a worker is bound, read
-when it is swept, killed or found dead, so that a login pays nothing for it.
+Knows the worker's process id and pidfd. Must not know tenants or metrics. Read when a worker is swept, killed or found
+dead, so that a login pays nothing for it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,21 @@ _CLOCK_BITS: Final = 3
 _CPUCLOCK_SCHED: Final = 2
 
 
+def _nobodys(_seconds: float) -> None:
+    """Count for no tenant: the worker is blank."""
+
+
 class Meter:
-    """Tells `spent` the seconds since it was read last. They include all that the worker did since it was bound."""
+    """Tells the worker's tenant's account, once there is one, the seconds since it was read last."""
 
-    __slots__ = ("_clock", "_seen_s", "_spawned", "_spent", "read_ns")
+    __slots__ = ("_clock", "_seen_s", "_spawned", "_spent", "pid", "read_ns")
 
-    def __init__(self, spawned: SpawnedWorker, spent: Callable[[float], None]) -> None:
+    def __init__(self, spawned: SpawnedWorker, spent: Callable[[float], None] = _nobodys) -> None:
         self._spawned = spawned
         self._spent = spent
-        pid = spawned.host_pid()
-        self._clock = (~pid << _CLOCK_BITS) | _CPUCLOCK_SCHED if pid > 0 else 0
+        self.pid = spawned.host_pid()
+        """Its process id as the daemon sees it; negative where that is not known."""
+        self._clock = (~self.pid << _CLOCK_BITS) | _CPUCLOCK_SCHED if self.pid > 0 else 0
         self._seen_s = self._now() or 0.0
         self.read_ns = time.monotonic_ns()
         """When it was read last, by CLOCK_MONOTONIC."""
@@ -39,14 +44,20 @@ class Meter:
         """Return what its clock stood at when it was read last."""
         return self._seen_s
 
+    def charge(self, spent: Callable[[float], None]) -> None:
+        """Tell `spent` of all that the worker does from now on."""
+        self.read()
+        self._spent = spent
+
     def read(self) -> bool:
         """Count what was spent since the last reading; False when the process is gone and took its clock along."""
         now_s = self._now()
         if now_s is None:
             return False
         self.read_ns = time.monotonic_ns()
-        self._spent(max(0.0, now_s - self._seen_s))
-        self._seen_s = now_s
+        if now_s > self._seen_s:
+            self._spent(now_s - self._seen_s)
+            self._seen_s = now_s
         return True
 
     def close(self, running_since_ns: int) -> None:

@@ -18,6 +18,8 @@ from vestibule.worker.v1 import worker_pb2
 from runtime.errors import WorkerError, WorkerStartError
 from runtime.loss import CRASH_SIGNALS
 from runtime.metrics import KillReason
+from runtime.workers import memory
+from runtime.workers.meter import Meter
 from runtime.workers.worker import State, Worker
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ class Nursery:
         self._zygote: ForkServer | None = None
         self._restart_lock = asyncio.Lock()
         self._alive: set[Worker] = set()
+        self.memory_bytes = 0
+        """Private memory of all that live."""
         self._awaiting_exit: dict[int, Worker] = {}
         # Exits that were reported in the same breath as the fork, before anybody knew the worker.
         self._early_exits: dict[int, int] = {}
@@ -106,12 +110,19 @@ class Nursery:
         """Count the workers that live."""
         return len(self._alive)
 
-    def read_meters(self) -> None:
-        """Count the processor time of every worker that may have spent some since it was read last."""
-        for worker in self._alive:
-            meter = worker.meter
-            if meter is not None and (worker.sent_ns >= meter.read_ns or worker.state is State.RUNNING):
-                meter.read()
+    def weighed(self, worker: Worker, anonymous_bytes: int) -> None:
+        """Note how much anonymous memory a worker holds by now. The first time, it is what it was forked with."""
+        if worker.state is State.DEAD:
+            return
+        if not worker.memory_bytes:
+            worker.forked_bytes = anonymous_bytes
+        grown_bytes = max(0, anonymous_bytes - worker.forked_bytes)
+        self.memory_bytes += memory.SHARED_BROKEN_BYTES + grown_bytes - worker.memory_bytes
+        worker.memory_bytes = memory.SHARED_BROKEN_BYTES + grown_bytes
+
+    def workers(self) -> list[Worker]:
+        """Return those that live."""
+        return list(self._alive)
 
     @property
     def zygote_alive(self) -> bool:
@@ -158,6 +169,9 @@ class Nursery:
             # Its frame and its end came in one turn of the loop: nobody would ever hear of its death again.
             code = await worker.exit_code()
             raise WorkerStartError(f"a worker died as soon as it was ready ({describe_exit(code)})")
+        meter = Meter(spawned)
+        worker.metered(meter)
+        self.weighed(worker, memory.anonymous_bytes(meter.pid) or 0)
         self._metrics.worker_spawned(time.monotonic() - started_s)
         return worker
 
@@ -219,6 +233,7 @@ class Nursery:
 
     def _died(self, worker: Worker) -> None:
         self._alive.discard(worker)
+        self.memory_bytes -= worker.memory_bytes
         if worker.kill_reason is not None:
             self._metrics.worker_killed(worker.kill_reason.value)
         self._on_dead(worker)

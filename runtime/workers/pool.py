@@ -1,23 +1,24 @@
 """Which worker serves which tenant: lease, bind, recycle, queue, shed.
 
-Knows processes and counts. Must not know what a flow is or what a worker answers. Used by the flow runner; every method
-runs on the event loop, so that a decision needs no lock. No worker ever serves two tenants: a blank one is bound to the
-tenant that first leases it and belongs to it until it dies.
+Knows processes and counts. Must not know what a flow is or what a worker answers. Every method runs on the event loop,
+so that a decision needs no lock. A blank worker is bound to the tenant that first leases it, and to that tenant's flow,
+until it dies: no worker ever serves two tenants, and none that ran an old flow is given the sources and secrets of the
+next one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import OrderedDict, deque
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, WorkerStartError
 from runtime.metrics import KillReason
-from runtime.workers.lane import Lane
-from runtime.workers.meter import Meter
 from runtime.workers.nursery import Nursery
+from runtime.workers.patrol import Patrol
+from runtime.workers.placing import Placing
+from runtime.workers.slot import Slot, Waiter
 from runtime.workers.stock import Stock
 from runtime.workers.worker import State, Worker
 
@@ -30,25 +31,8 @@ if TYPE_CHECKING:
     from runtime.workers.nursery import LayerReport, MakeZygote
 
 _SWEEP_S: Final = 5.0
-# A look costs two system calls, and on a full machine hundreds of executions are long.
-_LOOK_NS: Final = 20_000_000
-# Each compiled revision stays in the worker; a process that has seen so many has outlived several releases.
-_REVISIONS_MAX: Final = 200
-
-
-class _Slot:
-    """Everything of one tenant."""
-
-    __slots__ = ("expecting", "idle", "tenant", "waiters", "wanting", "workers")
-
-    def __init__(self, tenant: str) -> None:
-        self.tenant = tenant
-        self.idle: list[Worker] = []
-        self.workers = 0
-        self.waiters: deque[asyncio.Future[Worker]] = deque()
-        self.wanting = False
-        # A successor is wanted or being loaded.
-        self.expecting = False
+# A kill costs some 50 us, and an `apply` may change every tenant: logins come between.
+_KILLS_AT_ONCE: Final = 32
 
 
 class Pool:
@@ -60,23 +44,25 @@ class Pool:
         self._one_login = config.sandbox.isolation == "login"
         self._metrics = metrics
         self._nursery = Nursery(config, make_zygote, metrics, log, self._on_dead, self._on_zygote_death)
-        self._stock = Stock(config.pool, self._nursery, log, self._demand, self._blank_ready)
+        self._patrol = Patrol(config, self._nursery, metrics, log, self._relieve)
+        self._placing = Placing(config.pool.long_run_share, self._nursery, metrics, log)
+        self._stock = Stock(config.pool, self._nursery, log, self._demand, self._blank_ready, self._patrol.has_room)
         self._log = log
-        self._slots: dict[str, _Slot] = {}
+        self._slots: dict[str, Slot] = {}
         # Idle workers of tenants, the longest idle first.
         self._idle: OrderedDict[Worker, None] = OrderedDict()
         # Tenants that want a blank worker, served in turn: a tenant with many waiting logins stands in it once.
-        self._wanting: deque[_Slot] = deque()
+        self._wanting: deque[Slot] = deque()
         # Tenants that get a blank worker ahead of their next login, once nobody waits for it.
-        self._expecting: deque[_Slot] = deque()
+        self._expecting: deque[Slot] = deque()
         self._closed = False
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lane = Lane(sorted(os.sched_getaffinity(0)), config.pool.long_run_share)
-        self._forks_aside = False
         self.busy = 0
         self.prime: Callable[[Worker], Awaitable[None]] | None = None
         """Loads a bound worker with its tenant's sources before it is needed; set by the flow runner."""
+        self.current: Callable[[str], bytes | None] | None = None
+        """Returns the digest of the flow that a tenant has now, None if it has none; set by the flow runner."""
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -86,7 +72,9 @@ class Pool:
         Raises: WorkerStartError, naming each required layer that is not active.
         """
         self._loop = asyncio.get_running_loop()
+        self._placing.start(self._loop)
         await self._stock.start()
+        self._patrol.start(self._loop)
         self._sweep_timer = self._loop.call_later(_SWEEP_S, self._sweep)
 
     async def close(self) -> None:
@@ -94,11 +82,12 @@ class Pool:
         self._closed = True
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
+        self._patrol.close()
         await self._stock.close()
         for slot in self._slots.values():
             for waiter in slot.waiters:
-                if not waiter.done():
-                    waiter.set_exception(WorkerLost("the daemon is shutting down"))
+                if not waiter.future.done():
+                    waiter.future.set_exception(WorkerLost("the daemon is shutting down"))
             slot.waiters.clear()
         for task in list(self._tasks):
             task.cancel()
@@ -122,14 +111,14 @@ class Pool:
 
     # -- lease and release -------------------------------------------------------------------------------------------
 
-    def lease_nowait(self, tenant: str) -> Worker | None:
-        """Return a worker of the tenant if one can be had at once."""
+    def lease_nowait(self, tenant: str, flow: bytes = b"") -> Worker | None:
+        """Return a worker of the tenant's flow, named by its digest, if one can be had at once."""
         slot = self._slots.get(tenant)
         if slot is not None:
-            if slot.idle:
-                worker = slot.idle.pop()
-                del self._idle[worker]
-                return self._lease(worker, slot)
+            idle = slot.take(flow)
+            if idle is not None:
+                del self._idle[idle]
+                return self._lease(idle, slot)
             if slot.waiters or slot.workers >= self._settings.workers_per_tenant:
                 return None
         if self._wanting or not self._stock.blanks:
@@ -137,16 +126,16 @@ class Pool:
         if slot is None:
             slot = self._slot(tenant)
         worker = self._stock.blanks.popleft()
-        self._bind(worker, slot)
+        self._bind(worker, slot, flow)
         self._stock.refill_soon()
         return self._lease(worker, slot)
 
-    async def lease(self, tenant: str, wait_s: float) -> Worker:
-        """Return a worker of the tenant, waiting in its queue for at most `wait_s` seconds.
+    async def lease(self, tenant: str, wait_s: float, flow: bytes = b"") -> Worker:
+        """Return a worker of the tenant's flow, waiting in the tenant's queue for at most `wait_s` seconds.
 
         Raises: QueueFull, PoolExhausted (nothing came free in time), WorkerStartError (no worker can be started).
         """
-        worker = self.lease_nowait(tenant)
+        worker = self.lease_nowait(tenant, flow)
         if worker is not None:
             return worker
         slot = self._slot(tenant)
@@ -156,15 +145,19 @@ class Pool:
                 f"tenant {tenant}: {len(slot.waiters)} logins already wait for its "
                 f"{self._settings.workers_per_tenant} workers"
             )
-        waiter: asyncio.Future[Worker] = self._loop.create_future()
+        future: asyncio.Future[Worker] = self._loop.create_future()
+        waiter = Waiter(flow, future)
         slot.waiters.append(waiter)
+        if slot.idle and slot.workers >= self._settings.workers_per_tenant:
+            # All are of another flow: one makes room.
+            slot.idle[0].kill(KillReason.OUTDATED)
         self._want(slot)
         timer = self._loop.call_later(wait_s, self._expire, slot, waiter)
         try:
-            return await waiter
+            return await future
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self.release(waiter.result())
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self.release(future.result())
             elif waiter in slot.waiters:
                 slot.waiters.remove(waiter)
             raise
@@ -177,24 +170,31 @@ class Pool:
             return
         worker.leased = False
         self.busy -= 1
-        if (
-            retire
-            or self._one_login
-            or worker.executions >= self._max_executions
-            or len(worker.revisions) > _REVISIONS_MAX
-            or worker.state is not State.IDLE
-        ):
+        if retire or self._one_login or worker.executions >= self._max_executions or worker.state is not State.IDLE:
             worker.kill(KillReason.RECYCLED)
             self._successor(worker.tenant or "")
             return
         self._hand_over(worker)
 
-    def _lease(self, worker: Worker, slot: _Slot) -> Worker:
+    def flows_changed(self) -> None:
+        """Let go of the idle workers whose flow is not their tenant's any more; of the others when they are released.
+
+        None of them would be given the new flow. They go at once, because an action that escaped would hold on to what
+        it has, and some at a time.
+        """
+        outdated = [worker for worker in self._idle if self._outdated(worker)]
+        for worker in outdated[:_KILLS_AT_ONCE]:
+            worker.kill(KillReason.OUTDATED)
+        if len(outdated) > _KILLS_AT_ONCE:
+            self._loop.call_soon(self.flows_changed)
+
+    def _outdated(self, worker: Worker) -> bool:
+        return self.current is not None and self.current(worker.tenant or "") != worker.flow
+
+    def _lease(self, worker: Worker, slot: Slot) -> Worker:
         worker.leased = True
         self.busy += 1
-        self._lane.arrived(slot.tenant)
-        if self._lane.held or worker.aside:
-            self._place(worker)
+        self._placing.leased(worker, slot.tenant)
         if self._one_login:
             # Its successor is forked and loaded while this login runs.
             self._loop.call_soon(self._successor, slot.tenant)
@@ -202,11 +202,15 @@ class Pool:
 
     def _hand_over(self, worker: Worker) -> None:
         slot = self._slots[worker.tenant or ""]
-        while slot.waiters:
-            waiter = slot.waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(self._lease(worker, slot))
+        if slot.waiters:
+            waiter = slot.next_waiter(worker.flow)
+            if waiter is not None:
+                waiter.future.set_result(self._lease(worker, slot))
                 return
+        if (slot.waiters and slot.workers >= self._settings.workers_per_tenant) or self._outdated(worker):
+            # A login of another flow waits for its room, or there will be no more logins of its own.
+            worker.kill(KillReason.OUTDATED)
+            return
         worker.idle_since_s = self._loop.time()
         slot.idle.append(worker)
         self._idle[worker] = None
@@ -215,34 +219,36 @@ class Pool:
             self._make_room()
             self._stock.refill()
 
-    def _expire(self, slot: _Slot, waiter: asyncio.Future[Worker]) -> None:
-        if waiter.done():
+    def _expire(self, slot: Slot, waiter: Waiter) -> None:
+        if waiter.future.done():
             return
         slot.waiters.remove(waiter)
         if self._stock.last_error is not None:
-            waiter.set_exception(WorkerStartError(f"no worker can be started: {self._stock.last_error}"))
+            waiter.future.set_exception(WorkerStartError(f"no worker can be started: {self._stock.last_error}"))
         else:
             self._metrics.shed(PoolExhausted.reason)
-            waiter.set_exception(PoolExhausted(f"tenant {slot.tenant}: no worker came free in time"))
+            full = "" if self._patrol.has_room() else f" ({self._patrol.describe()})"
+            waiter.future.set_exception(PoolExhausted(f"tenant {slot.tenant}: no worker came free in time{full}"))
 
     # -- binding ---------------------------------------------------------------------------------------------------
 
-    def _slot(self, tenant: str) -> _Slot:
+    def _slot(self, tenant: str) -> Slot:
         slot = self._slots.get(tenant)
         if slot is None:
-            slot = self._slots[tenant] = _Slot(tenant)
+            slot = self._slots[tenant] = Slot(tenant)
         return slot
 
-    def _drop_if_empty(self, slot: _Slot) -> None:
-        if slot.workers == 0 and not slot.wanting and not slot.expecting and not slot.waiters:
+    def _drop_if_empty(self, slot: Slot) -> None:
+        if slot.empty:
             self._slots.pop(slot.tenant, None)
 
-    def _bind(self, worker: Worker, slot: _Slot) -> None:
-        worker.tenant = slot.tenant
-        worker.meter = Meter(worker.spawned, partial(self._metrics.tenant_cpu.spent, slot.tenant))
+    def _bind(self, worker: Worker, slot: Slot, flow: bytes) -> None:
+        worker.tenant, worker.flow = slot.tenant, flow
+        if worker.meter is not None:
+            worker.meter.charge(partial(self._metrics.tenant_cpu.spent, slot.tenant))
         slot.workers += 1
 
-    def _want(self, slot: _Slot) -> None:
+    def _want(self, slot: Slot) -> None:
         if not slot.wanting and slot.workers < self._settings.workers_per_tenant:
             slot.wanting = True
             self._wanting.append(slot)
@@ -255,21 +261,21 @@ class Pool:
         while self._wanting:
             slot = self._wanting.popleft()
             slot.wanting = False
-            while slot.waiters and slot.waiters[0].done():
-                slot.waiters.popleft()
-            if not slot.waiters or slot.workers >= self._settings.workers_per_tenant:
+            full = slot.workers >= self._settings.workers_per_tenant
+            waiter = None if full else slot.next_waiter()
+            if waiter is None:
                 self._drop_if_empty(slot)
                 continue
-            waiter = slot.waiters.popleft()
-            self._bind(worker, slot)
-            waiter.set_result(self._lease(worker, slot))
+            self._bind(worker, slot, waiter.flow)
+            waiter.future.set_result(self._lease(worker, slot))
             if slot.waiters:
                 self._want(slot)
             return
         while self._expecting:
             slot = self._expecting.popleft()
-            if not slot.idle and slot.workers < self._settings.workers_per_tenant:
-                self._settle_in(worker, slot)
+            flow = self._flow_of(slot.tenant)
+            if flow is not None and not slot.holds(flow) and slot.workers < self._settings.workers_per_tenant:
+                self._settle_in(worker, slot, flow)
                 return
             slot.expecting = False
             self._drop_if_empty(slot)
@@ -277,30 +283,39 @@ class Pool:
 
     def _successor(self, tenant: str) -> None:
         """Bind a blank worker to a tenant ahead of its next login, and load it."""
-        slot = self._slot(tenant)
-        if self._closed or slot.idle or slot.expecting or slot.workers >= self._settings.workers_per_tenant:
+        flow = self._flow_of(tenant)
+        slot = self._slots.get(tenant)
+        if self._closed or flow is None:
+            return
+        if slot is None:
+            slot = self._slot(tenant)
+        if slot.holds(flow) or slot.expecting or slot.workers >= self._settings.workers_per_tenant:
             return
         if slot.waiters:
             self._want(slot)
             return
         slot.expecting = True
         if self._stock.blanks and not self._wanting:
-            self._settle_in(self._stock.blanks.popleft(), slot)
+            self._settle_in(self._stock.blanks.popleft(), slot, flow)
         else:
             self._expecting.append(slot)
         self._stock.refill()
 
-    def _settle_in(self, worker: Worker, slot: _Slot) -> None:
+    def _flow_of(self, tenant: str) -> bytes | None:
+        """Return the digest of the flow that a successor would be for; None when the tenant has none."""
+        return b"" if self.current is None else self.current(tenant)
+
+    def _settle_in(self, worker: Worker, slot: Slot, flow: bytes) -> None:
         """Make a blank worker a tenant's, and load it."""
-        self._bind(worker, slot)
+        self._bind(worker, slot, flow)
         worker.leased = True
         self.busy += 1
-        self._place(worker)
+        self._placing.place(worker)
         task = self._loop.create_task(self._prime(worker, slot))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _prime(self, worker: Worker, slot: _Slot) -> None:
+    async def _prime(self, worker: Worker, slot: Slot) -> None:
         try:
             if self.prime is not None:
                 await self.prime(worker)
@@ -316,42 +331,12 @@ class Pool:
             self.busy -= 1
             self._hand_over(worker)
 
-    # -- the side lane, and room -----------------------------------------------------------------------------------
+    # -- room --------------------------------------------------------------------------------------------------------
 
     def runs_long(self, worker: Worker, now_ns: int) -> None:
-        """Count what a worker takes of the processor that has not answered for some milliseconds; see `Lane`."""
-        meter = worker.meter
-        if meter is None or not self._lane.open:
-            return
-        soon = worker.looked_s >= 0 and now_ns - meter.read_ns < _LOOK_NS <= now_ns - worker.sent_ns
-        if not soon and meter.read():
-            self._charge(worker)
-            worker.looked_s = meter.seen_s
-            self._place(worker)
-
-    def _charge(self, worker: Worker) -> None:
-        """Count what a worker spent since it was last found to run long; before, it was short executions, perhaps."""
-        meter, tenant = worker.meter, worker.tenant
-        if meter is None or tenant is None or worker.looked_s < 0:
-            return
-        if self._lane.spent(tenant, meter.seen_s - worker.looked_s, self._loop.time()):
-            self._log.warning("tenant.set_aside", tenant=tenant, share=self._settings.long_run_share)
-
-    def _place(self, worker: Worker) -> None:
-        """Send a worker where its tenant is to run now."""
-        aside = self._lane.holds(worker.tenant or "", self._loop.time())
-        if aside != worker.aside:
-            worker.aside = aside
-            self._nursery.place(worker, self._lane.cpus if aside else self._lane.everywhere)
-            self._fork_aside()
-
-    def _fork_aside(self) -> None:
-        """Make workers in the lane as long as it is taken: most of them replace those of its tenants."""
-        held = self._lane.held
-        self._metrics.tenants_aside(held)
-        if bool(held) != self._forks_aside:
-            self._forks_aside = not self._forks_aside
-            self._nursery.fork_on(self._lane.cpus if held else self._lane.everywhere)
+        """Note at a tick that a worker has not answered for some milliseconds, by CLOCK_MONOTONIC."""
+        if self._placing.runs_long(worker, now_ns):
+            self._patrol.weigh(worker)
 
     def _demand(self) -> int:
         """Count the blank workers that tenants wait for already."""
@@ -360,6 +345,12 @@ class Pool:
     def _make_room(self) -> None:
         while self._idle and self._stock.full and self._stock.coming < len(self._wanting):
             next(iter(self._idle)).kill(KillReason.EVICTED)
+
+    def _relieve(self) -> None:
+        """Evict idle workers, the longest idle first, until the others have room within the memory for all."""
+        while self._idle and not self._patrol.has_room():
+            next(iter(self._idle)).kill(KillReason.EVICTED)
+        self._stock.refill()
 
     # -- death -----------------------------------------------------------------------------------------------------
 
@@ -370,7 +361,7 @@ class Pool:
         if worker.leased:
             worker.leased = False
             self.busy -= 1
-        self._charge(worker)
+        self._placing.charge(worker)
         if worker.tenant is None:
             if worker in self._stock.blanks:
                 self._stock.blanks.remove(worker)
@@ -386,10 +377,8 @@ class Pool:
         self._stock.refill()
 
     def _sweep(self) -> None:
-        """Read the meters of those who ran; let go of blank workers too many, and of those idle for a while."""
-        self._nursery.read_meters()
-        self._lane.settle(self._loop.time())
-        self._fork_aside()
+        """Let go of blank workers too many, and of those idle for a while."""
+        self._placing.settle()
         before_s = self._loop.time() - self._settings.idle_s
         for worker in list(self._idle):
             if worker.idle_since_s > before_s:

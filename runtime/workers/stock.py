@@ -36,18 +36,21 @@ class Stock:
         log: Log,
         demand: Callable[[], int],
         on_ready: Callable[[Worker], None],
+        has_room: Callable[[], bool],
     ) -> None:
         """Prepare; nothing is spawned before `start`.
 
         Args:
             demand: how many blank workers are waited for, beyond those to be kept ready.
             on_ready: takes each worker once it is ready; it comes back through `blanks` if nobody waits for it.
+            has_room: says whether one more fits into the memory that all workers may take.
         """
         self._settings = settings
         self._nursery = nursery
         self._log = log
         self._demand = demand
         self._on_ready = on_ready
+        self._has_room = has_room
         self._failures = 0
         self._closed = False
         self._timer: asyncio.TimerHandle | None = None
@@ -78,8 +81,8 @@ class Stock:
 
     @property
     def full(self) -> bool:
-        """Say whether as many workers exist, or are being made, as may."""
-        return len(self._nursery) + self.spawning >= self._settings.max_workers
+        """Say whether as many workers exist, or are being made, as may, or they fill their memory."""
+        return len(self._nursery) + self.spawning >= self._settings.max_workers or not self._has_room()
 
     @property
     def coming(self) -> int:

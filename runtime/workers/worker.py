@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import struct
+import time
 from typing import TYPE_CHECKING, Final
 
 from runtime.errors import DeadlineExceeded, ProtocolViolation, WorkerError, WorkerLost
@@ -78,17 +79,23 @@ class Worker:
         "cpu_seen_ns",
         "deadline_ns",
         "executions",
+        "flow",
+        "forked_bytes",
         "hard_ns",
         "id",
+        "idle_cpu_ns",
         "idle_since_s",
         "kill_reason",
         "last_entry",
         "leased",
         "looked_s",
+        "memory_bytes",
         "meter",
         "moved_ns",
         "nonce",
+        "patrolled",
         "plan",
+        "ran_ns",
         "reply_max",
         "revisions",
         "sent_ns",
@@ -123,6 +130,8 @@ class Worker:
         self._exited: asyncio.Future[int | None] = loop.create_future()
         self.state = State.STARTING
         self.tenant: str | None = None
+        self.flow = b""
+        """Digest of the flow that it serves until it dies, once it is bound."""
         self.revisions: set[str] = set()
         self.executions = 0
         self.plan: object = None
@@ -146,7 +155,17 @@ class Worker:
         self.looked_s = -1.0
         """What its meter stood at when it was last found to run long; negative: not since its last question."""
         self.meter: Meter | None = None
-        """Its processor time, once it is bound to who pays for it."""
+        """Its processor time, from when it was ready."""
+        self.ran_ns = 0
+        """For how long it had a question to answer."""
+        self.patrolled = (0, 0)
+        """What its processor clock and `ran_ns` stood at when the patrol saw it last."""
+        self.idle_cpu_ns = 0
+        """Processor time that it took with no question to answer, of late."""
+        self.memory_bytes = 0
+        """Private memory, as it was measured last."""
+        self.forked_bytes = 0
+        """Anonymous memory that it held when it was ready."""
         loop.add_reader(self._fd, self._on_readable)
         self._reader_on = True
 
@@ -154,6 +173,11 @@ class Worker:
         """Return what will hold the ready frame, or WorkerLost or ProtocolViolation. To be called once, at first."""
         assert self._pending is not None
         return self._pending
+
+    def metered(self, meter: Meter) -> None:
+        """Take a clock, from where it stands now."""
+        self.meter = meter
+        self.patrolled = (int(meter.seen_s * 1e9), self.ran_ns)
 
     def ask(self, payload: bytes) -> asyncio.Future[bytes]:
         """Send one question; the future holds the reply's bytes, or the reason why there is none."""
@@ -225,6 +249,8 @@ class Worker:
             self._violated("sent more than the one answer it owed")
             return
         self._buffer.clear()
+        if self.state is State.RUNNING:
+            self.ran_ns += time.monotonic_ns() - self.sent_ns
         self.state = State.IDLE
         future, self._pending = self._pending, None
         if future is not None and not future.done():

@@ -305,7 +305,7 @@ async def test_over_the_cap_logins_are_refused_at_once() -> None:
         await gate.wait()
         return await allow(*args)
 
-    async with rig(wait, Config(limits=LimitsConfig(max_in_flight=2))) as it:
+    async with rig(wait, Config(limits=LimitsConfig(max_in_flight=2, tenant_share=1.0))) as it:
         running = [asyncio.create_task(it.call()) for _ in range(2)]
         await until(lambda: it.metrics.logins_in_flight == 2)
         refusal = await it.refused()

@@ -329,8 +329,8 @@ async def test_a_worker_that_died_between_lease_and_question_costs_no_retry(
     rig = await make()
     lease_nowait = rig.pool.lease_nowait
 
-    def dying(tenant: str) -> Any:
-        worker = lease_nowait(tenant)
+    def dying(*args: Any) -> Any:
+        worker = lease_nowait(*args)
         worker.kill(KillReason.EVICTED)
         monkeypatch.undo()
         return worker

@@ -253,7 +253,8 @@ def begin(spawned: FakeSpawned, asked: worker_pb2.RunFlow) -> None:
 
 
 async def test_the_flow_that_was_suspended_goes_on(rig: Rig) -> None:
-    """After another deployment the store is asked once for what the login began with; then it is known."""
+    """After another deployment the store is asked once for what the login began with; then it is known. Each part has a
+    worker of its own, since none of the old flow is kept for the new one."""
     first = await rig.suspended([CHALLENGE])
     rig.store.flows[b"first"] = rig.catalog.flow
     rig.catalog.flow = flow(b"second", "other")
@@ -261,11 +262,11 @@ async def test_the_flow_that_was_suspended_goes_on(rig: Rig) -> None:
     spawned, asked, steps = await rig.hear(0)
     assert [step.action for step in steps] == ["two", "three"]
     rig.answer(spawned, asked, [CHALLENGE])
-    spawned, asked, _ = await rig.hear(0)
+    spawned, asked, _ = await rig.hear(1)
     rig.answer(spawned, asked, [REDIRECT])
     second = read(await task).suspension.continuation
     task = rig.resume(second)
-    spawned, asked, steps = await rig.hear(0)
+    spawned, asked, steps = await rig.hear(2)
     assert [step.handler for step in steps] == ["on_continue_post_login"]
     rig.answer(spawned, asked, [])
     assert read(await task).outcome == pb.OUTCOME_ALLOW

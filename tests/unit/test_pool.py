@@ -363,6 +363,7 @@ async def test_idle_workers_are_let_go() -> None:
 class Clock:
     """A meter whose worker spends a tenth of a second of processor time between two looks."""
 
+    pid = -1
     read_ns = 0
     seen_s = 0.0
 

@@ -39,6 +39,7 @@ LOG = log.build(LogConfig(level="error"), io.StringIO())
 class Clock:
     """The meter of a worker that runs on and on: two seconds of processor time between two looks."""
 
+    pid = -1
     read_ns = 0
     seen_s = 0.0
 
@@ -56,6 +57,7 @@ class Login:
 
     tenant: str
     task: asyncio.Future[Worker]
+    flow: bytes
 
     @property
     def worker(self) -> Worker | None:
@@ -74,6 +76,8 @@ class World(RuleBasedStateMachine):
         self.loads: dict[asyncio.Future[None], Worker] = {}
         self.used: set[Worker] = set()
         self.owners: dict[Worker, str] = {}
+        self.versions: dict[str, int] = {}
+        self.deployed = 0
         self.settled = False
 
     @initialize(
@@ -102,6 +106,7 @@ class World(RuleBasedStateMachine):
         with mock.patch.object(os, "sched_getaffinity", return_value={0, 1, 2, 3}):
             self.pool = Pool(config, self._zygote, Metrics(""), LOG)
         self.pool.prime = self._load
+        self.pool.current = self._current
         starting = self.loop.create_task(self.pool.start())
         self.loop.settle()
         self.zygotes[0].fork(self.zygotes[0].forks[0]).say_ready()
@@ -122,6 +127,10 @@ class World(RuleBasedStateMachine):
         finally:
             del self.loads[load]
 
+    def _current(self, tenant: str) -> bytes | None:
+        version = self.versions.get(tenant, 0)
+        return None if version < 0 else b"%d" % version
+
     def _after(self, turn: bool) -> None:
         self.settled = False
         if turn:
@@ -129,20 +138,31 @@ class World(RuleBasedStateMachine):
 
     # -- what callers do -------------------------------------------------------------------------------------------
 
-    @rule(tenant=st.sampled_from(TENANTS), count=st.integers(1, 3), turn=TURN)
-    def login(self, tenant: str, count: int, turn: bool) -> None:
+    @rule(tenant=st.sampled_from(TENANTS), count=st.integers(1, 3), turn=TURN, old=st.booleans())
+    def login(self, tenant: str, count: int, turn: bool, old: bool = False) -> None:
+        """Log in, or go on with a login that was suspended under the flow before."""
+        flow = b"before" if old else self._current(tenant) or b"removed a moment ago"
         for _ in range(count):
-            self.logins.append(Login(tenant, self.loop.create_task(self.pool.lease(tenant, WAIT_S))))
+            self.logins.append(Login(tenant, self.loop.create_task(self.pool.lease(tenant, WAIT_S, flow)), flow))
         self._after(turn)
 
     @rule(tenant=st.sampled_from(TENANTS), turn=TURN)
     def login_in_passing(self, tenant: str, turn: bool) -> None:
         """Take what is there at once, or nothing."""
-        worker = self.pool.lease_nowait(tenant)
+        flow = self._current(tenant) or b"removed a moment ago"
+        worker = self.pool.lease_nowait(tenant, flow)
         if worker is not None:
             given: asyncio.Future[Worker] = self.loop.create_future()
             given.set_result(worker)
-            self.logins.append(Login(tenant, given))
+            self.logins.append(Login(tenant, given, flow))
+        self._after(turn)
+
+    @rule(tenant=st.sampled_from(TENANTS), removed=st.booleans(), turn=TURN)
+    def deploy(self, tenant: str, removed: bool, turn: bool) -> None:
+        """Deploy another flow of a tenant, or remove it; the pool hears of it a little later, or at once."""
+        self.deployed += 1
+        self.versions[tenant] = -1 if removed else self.deployed
+        self.pool.flows_changed()
         self._after(turn)
 
     @precondition(lambda self: self.logins)
@@ -300,8 +320,9 @@ class World(RuleBasedStateMachine):
         assert {name: len(slot.waiters) for name, slot in pool._slots.items() if slot.waiters} == waiting
         for slot in pool._slots.values():
             assert slot.wanting == (slot in pool._wanting)
+            assert all(worker.flow == self._current(slot.tenant) for worker in slot.idle)
             if slot.waiters:
-                assert not slot.idle
+                assert not any(slot.holds(waiter.flow) for waiter in slot.waiters)
                 # Otherwise each of its workers is with a login or being loaded, and its end is the next one's turn.
                 assert slot.wanting or slot.workers >= self.config.pool.workers_per_tenant
         if pool._wanting or pool._expecting:
@@ -318,6 +339,7 @@ class World(RuleBasedStateMachine):
         alive = pool._nursery._alive
         bound = Counter(worker.tenant for worker in alive if worker.tenant is not None)
         assert {name: slot.workers for name, slot in pool._slots.items() if slot.workers} == bound
+        assert all(login.worker.flow == login.flow for login in self.logins if login.worker)
         held = [login.worker for login in self.logins if login.worker and login.worker.state is not State.DEAD]
         leased = [worker for worker in alive if worker.leased]
         assert pool.busy == len(leased)
@@ -357,6 +379,8 @@ class World(RuleBasedStateMachine):
 
     def _calm_down(self) -> None:
         """From here on nothing fails any more: everybody who waits gets a worker, and gives it back."""
+        self.versions = {tenant: max(version, 0) for tenant, version in self.versions.items()}
+        self.pool.flows_changed()
         self.loop.start_failures = 0
         self.turn()
         for _ in range(60):

@@ -1,0 +1,39 @@
+"""A real worker that computes with no question to answer is seen by the kernel's clock, counted and killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.daemon_rig import ALLOW, BOB, GATE, Daemon, right, served, tenant, until
+from tests.faulty_daemon import launcher
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon with a tenant whose workers answer rightly and go on computing."""
+    with served(tmp_path_factory.mktemp("burner"), blank=1, launcher=launcher("tests.faulty_worker")) as daemon:
+        daemon.publish(tenant("acme", GATE), tenant("burns", f'KIND = """\n# reply: burns\n"""\n{GATE}'))
+        yield daemon
+
+
+def test_an_idle_worker_that_computes_is_killed_and_counted_to_its_tenant(daemon: Daemon) -> None:
+    """Within a second or so, without another login; the line names worker and tenant, and the neighbour's stays."""
+
+    def killed() -> float:
+        return daemon.metric("vestibule_worker_kills_total", reason="violation")
+
+    right(daemon)
+    right(daemon)
+    assert daemon.call("burns", BOB).outcome == ALLOW
+    until(lambda: killed() == 1, "the worker is killed")
+    line = daemon.wait_for("worker.violated", tenant="burns")
+    assert line["level"] == "warning"
+    assert line["idle_cpu_ms"] >= 20
+    assert daemon.metric("vestibule_tenant_cpu_seconds_total", tenant="burns") >= 0.02
+    until(lambda: daemon.metric("vestibule_workers", state="idle") == 1, "the neighbour's worker stays")
+    assert daemon.call("burns", BOB).outcome == ALLOW
+    until(lambda: killed() == 2, "the next one is killed too")
+    right(daemon)
+    assert [line["tenant"] for line in daemon.events("worker.violated")] == ["burns", "burns"]
