@@ -26,6 +26,7 @@ from runtime.metrics import GRPC_CONTINUE, GRPC_METHOD, Metrics, RpcCounts
 from runtime.rpc import status
 from runtime.rpc.codec import decode, decode_continuation
 from runtime.rpc.own_call import OWN_CALL
+from runtime.rpc.places import Places
 from runtime.rpc.refusals import Refusals
 from runtime.rpc.unary import Handler
 
@@ -70,7 +71,7 @@ class ActionRuntime:
         self._metrics = metrics
         self._continues = metrics.rpc[GRPC_CONTINUE]
         self._log = log
-        self._max_in_flight = config.limits.max_in_flight
+        self._places = Places(config.limits.max_in_flight, config.limits.tenant_share)
         self._max_event_bytes = config.limits.event_bytes
         self._longest_s = longest_login_s(config)
         self._refusals = Refusals(log)
@@ -104,10 +105,7 @@ class ActionRuntime:
         try:
             if self.draining:
                 raise Draining
-            if metrics.logins_in_flight >= self._max_in_flight:
-                raise TooManyInFlight(
-                    f"{self._max_in_flight} logins are being decided, as many as are allowed at a time"
-                )
+            self._places.check()
             continues = counts is self._continues
             if continues:
                 (tenant_id, request_id, event, gateway), continuation, completed = decode_continuation(
@@ -123,8 +121,10 @@ class ActionRuntime:
                 longest_s = remaining
             # Not loop.time(): uvloop's stands still between two turns. Both count on the same clock.
             deadline = began + longest_s
-            task = asyncio.current_task(self._loop)
-            assert task is not None
+            current = asyncio.current_task(self._loop)
+            assert current is not None
+            self._places.take(tenant_id)
+            task = current
             self._running[task] = deadline + _LOST_S
             metrics.logins_in_flight += 1
             if continues:
@@ -145,6 +145,7 @@ class ActionRuntime:
         finally:
             if task is not None:
                 metrics.logins_in_flight -= 1
+                self._places.give_back(tenant_id)
                 del self._running[task]
                 if self._lost:
                     self._lost.discard(task)

@@ -38,6 +38,7 @@ TABLE: Final[dict[type[errors.VestibuleError], tuple[grpc.StatusCode, str]]] = {
     errors.DeadlineExceeded: (grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
     errors.CapacityError: (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
     errors.TooManyInFlight: (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_IN_FLIGHT"),
+    errors.TenantInFlight: (grpc.StatusCode.RESOURCE_EXHAUSTED, "TENANT_TOO_MANY_IN_FLIGHT"),
     errors.PoolExhausted: (grpc.StatusCode.RESOURCE_EXHAUSTED, "POOL_EXHAUSTED"),
     errors.QueueFull: (grpc.StatusCode.RESOURCE_EXHAUSTED, "TENANT_QUEUE_FULL"),
     errors.Draining: (grpc.StatusCode.UNAVAILABLE, "DRAINING"),

@@ -43,7 +43,8 @@ NAMES = tuple(f"t{at}" for at in range(10))
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
     """A daemon with few places."""
-    with served(tmp_path, "--limits-max-in-flight", str(MAX_IN_FLIGHT), "--pool-queue-wait-ms", "20000") as daemon:
+    flags = ("--limits-max-in-flight", str(MAX_IN_FLIGHT), "--limits-tenant-share", "1")
+    with served(tmp_path, *flags, "--pool-queue-wait-ms", "20000") as daemon:
         daemon.publish(tenant("acme", GATE), tenant("slow", LOOP, timeout_ms=300), *(tenant(n, GATE) for n in NAMES))
         right(daemon)
         yield daemon

@@ -219,7 +219,7 @@ def test_a_full_pool_evicts_who_was_idle_longest(serve: Serve) -> None:
 
 def test_too_many_at_once_are_refused(serve: Serve) -> None:
     """Over max_in_flight a login is refused at once with RetryInfo, whoever's it is; afterwards it is served."""
-    daemon = serve("--limits-max-in-flight", "2", blank=2)
+    daemon = serve("--limits-max-in-flight", "2", "--limits-tenant-share", "1", blank=2)
     daemon.publish(tenant("loud", LOOP, timeout_ms=1500), tenant("acme", GATE))
     logins = [daemon.begin("loud") for _ in range(2)]
     daemon.wait_in_flight(2)

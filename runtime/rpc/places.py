@@ -1,0 +1,43 @@
+"""Who may be among the logins that are decided at the same time: so many in all, and a share of them for each tenant.
+
+Knows tenants' names and counts. Must not know gRPC, flows or workers.
+"""
+
+from __future__ import annotations
+
+from runtime.errors import TenantInFlight, TooManyInFlight
+
+
+class Places:
+    """The places of logins in flight. A tenant may hold its share of them and no more, and one at least."""
+
+    def __init__(self, most: int, share: float) -> None:
+        self._most = most
+        self._most_of_one = max(1, int(most * share))
+        self._taken = 0
+        self._by_tenant: dict[str, int] = {}
+
+    def check(self) -> None:
+        """Refuse a login before it is read, when there is no place at all. Raises: TooManyInFlight."""
+        if self._taken >= self._most:
+            raise TooManyInFlight(f"{self._most} logins are being decided, as many as are allowed at a time")
+
+    def take(self, tenant: str) -> None:
+        """Take a place, after `check`. Raises: TenantInFlight."""
+        held = self._by_tenant.get(tenant, 0)
+        if held >= self._most_of_one:
+            raise TenantInFlight(
+                f"{held} logins of tenant {tenant} are being decided, its share of the {self._most} that are allowed "
+                "at a time: limits.tenant_share"
+            )
+        self._by_tenant[tenant] = held + 1
+        self._taken += 1
+
+    def give_back(self, tenant: str) -> None:
+        """Give back a place that was taken."""
+        self._taken -= 1
+        held = self._by_tenant[tenant] - 1
+        if held:
+            self._by_tenant[tenant] = held
+        else:
+            del self._by_tenant[tenant]
