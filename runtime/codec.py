@@ -58,7 +58,7 @@ FACTOR_TYPES: Final = _numbers(pb.FactorType, "FACTOR_TYPE_", TYPES)
 FACTS: Final[dict[str, Callable[[event_pb2.PostLoginEvent], Any]]] = {
     "protocol": lambda e: e.transaction.protocol if e.transaction.HasField("protocol") else None,
     "prompt": lambda e: _prompt(e),
-    "acr_values": lambda e: tuple(e.transaction.acr_values),
+    "acr_values": lambda e: _acr_values(e),
     "risk_confidence": lambda e: e.authentication.risk_assessment.confidence or None,
     "enrolled": lambda e: _enrolled(e),
     "email_verified": lambda e: e.user.email_verified,
@@ -71,7 +71,18 @@ def _prompt(event: event_pb2.PostLoginEvent) -> tuple[str, ...]:
     query = event.request.query.fields
     # A look-up of what is not there would add it.
     said = query["prompt"].string_value if "prompt" in query else ""
-    return (*event.transaction.prompt, *said.split())
+    return tuple([word for text in (*event.transaction.prompt, said) for word in text.split()])
+
+
+def _acr_values(event: event_pb2.PostLoginEvent) -> tuple[str, ...]:
+    """Return the transaction's classes and the request's own, each class once for itself."""
+    texts = list(event.transaction.acr_values)
+    query = event.request.query.fields
+    if "acr_values" in query:
+        value = query["acr_values"]
+        # A parameter that was sent twice may come as a list.
+        texts += [item.string_value for item in value.list_value.values] or [value.string_value]
+    return tuple([word for text in texts for word in text.split()])
 
 
 def _enrolled(event: event_pb2.PostLoginEvent) -> tuple[str, ...] | None:
@@ -208,6 +219,7 @@ def _set_suspension(part: pb.Suspension, suspension: Suspension) -> None:
         part.mfa.steps.extend([_step(step) for step in suspension.steps])
         part.mfa.mfa_required_token = suspension.by_token
         part.mfa.hide_remember_browser = suspension.hide_remember_browser
+        part.mfa.verify_email_first = suspension.verify_email_first
     elif suspension.kind == "redirect":
         part.redirect.url = suspension.url
     else:

@@ -17,6 +17,7 @@ from runtime.core.resolution import Failure, Gateway, Kind, resolve
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
+    from vestibule.v1.event_pb2 import PostLoginEvent
 
     from runtime.codec import EventReader
     from runtime.core.model import Multifactor, Settings
@@ -86,9 +87,15 @@ def side(event: EventReader, gateway: bytes | None, now_ms: int) -> Gateway:
         has_email=bool(message.user.email),
         webauthn=context.webauthn if context.HasField("webauthn") else True,
         organization=message.HasField("organization"),
-        actor=context.actor,
+        actor=context.actor or _names_actor(message),
         duo_remembers_when_unset=context.duo_remembers_when_unset,
     )
+
+
+def _names_actor(event: PostLoginEvent) -> bool:
+    """Tell whether another party acts for the user, whatever the gateway says of it beside the event."""
+    transaction = event.transaction
+    return bool(transaction.actor.fields or transaction.actor_token_type or event.session.actor.fields)
 
 
 def _ms(instant: Timestamp) -> int:

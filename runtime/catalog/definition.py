@@ -29,6 +29,9 @@ MAX_SECRETS = 30
 MAX_SECRET_NAME_CHARS = 128
 MAX_SECRET_VALUE_CHARS = MAX_VALUE_CHARS
 MAX_TIMEOUT_MS = 20_000
+# What a tenant may set. Source: MFA semantics, section 5.
+MAX_REMEMBER_LIFETIME_H = 90 * 24
+MAX_REMEMBER_IDLE_H = 30 * 24
 
 # `phone` is the reference's word for both ways to use a phone number.
 _PHONE = ("sms", "voice")
@@ -53,14 +56,17 @@ class _Section(BaseModel):
 
 
 class MfaSection(_Section):
-    """`mfa`: what the tenant decided about second factors. Omitted factors means every one but Duo."""
+    """`mfa`: what the tenant decided about second factors. Omitted factors means all but recovery codes and Duo."""
 
     policy: Literal["never", "adaptive", "always"] = "never"
     factors: list[_Factor] | None = None
     merge: Literal["last_call", "strictest"] = "last_call"
-    none_lifts_adaptive: bool = False
+    none_lifts_adaptive: bool = True
+    remember_satisfies_adaptive: bool = False
     step_up: bool = False
     exempt_refresh: bool = False
+    remember_lifetime_h: Annotated[int, Field(ge=1, le=MAX_REMEMBER_LIFETIME_H)] = Settings().remember_lifetime_h
+    remember_idle_h: Annotated[int, Field(ge=1, le=MAX_REMEMBER_IDLE_H)] = Settings().remember_idle_h
 
 
 class BindingSection(_Section):
@@ -157,8 +163,25 @@ def _settings(document: yaml_file.Document, parsed: TenantFile) -> Settings:
             f"{', '.join(offered)}; add one, or {instead}",
         )
     mfa = parsed.mfa
-    merge = Merge(mfa.merge)
-    return Settings(experience, policy, factors, merge, mfa.none_lifts_adaptive, mfa.step_up, mfa.exempt_refresh)
+    # A lifetime alone may be shorter than the default of the other, which is cut below.
+    if "remember_idle_h" in mfa.model_fields_set and mfa.remember_idle_h > mfa.remember_lifetime_h:
+        document.fault(
+            ("mfa", "remember_idle_h"),
+            f"{mfa.remember_idle_h} hours are more than remember_lifetime_h, {mfa.remember_lifetime_h}; "
+            "give it as many or fewer",
+        )
+    return Settings(
+        experience,
+        policy,
+        factors,
+        Merge(mfa.merge),
+        mfa.none_lifts_adaptive,
+        mfa.step_up,
+        mfa.exempt_refresh,
+        mfa.remember_satisfies_adaptive,
+        mfa.remember_lifetime_h,
+        min(mfa.remember_idle_h, mfa.remember_lifetime_h),
+    )
 
 
 def _bindings(document: yaml_file.Document, raw: Any, actions: frozenset[str]) -> dict[str, int]:
@@ -292,11 +315,16 @@ def _explain(document: yaml_file.Document, error: ValidationError) -> None:
         elif kind == "too_long":
             document.fault(path, f"has {context['actual_length']} entries; at most {context['max_length']} are allowed")
         elif kind in ("greater_than_equal", "less_than_equal"):
-            document.fault(path, f"got {given}; want a whole number from 1 to {MAX_TIMEOUT_MS}")
+            document.fault(path, f"got {given}; want a whole number from 1 to {_MOST[str(path[-1])]}")
         else:
             document.fault(path, f"got {_shown(path, given)}; want {_WANTED.get(kind, entry['msg'])}")
 
 
+_MOST = {
+    "timeout_ms": MAX_TIMEOUT_MS,
+    "remember_lifetime_h": MAX_REMEMBER_LIFETIME_H,
+    "remember_idle_h": MAX_REMEMBER_IDLE_H,
+}
 _WANTED = {
     "string_type": "text",
     "int_type": "a whole number",

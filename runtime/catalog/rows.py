@@ -14,9 +14,12 @@ from typing import Any
 from runtime.catalog.base import Flow
 from runtime.core.model import Experience, Merge, Policy, Settings
 
+_DEFAULT = Settings()
+_LATER = ("step_up", "exempt_refresh", "remember_satisfies_adaptive", "remember_lifetime_h", "remember_idle_h")
+
 
 def settings_text(settings: Settings) -> str:
-    """Write settings. Those that came later are written when they are on, so that older fingerprints stay."""
+    """Write settings. Those that came later are written when a tenant sets them, so that older fingerprints stay."""
     members: dict[str, Any] = {
         "experience": settings.experience.value,
         "policy": settings.policy.value,
@@ -24,10 +27,9 @@ def settings_text(settings: Settings) -> str:
         "merge": settings.merge.value,
         "none_lifts_adaptive": settings.none_lifts_adaptive,
     }
-    if settings.step_up:
-        members["step_up"] = True
-    if settings.exempt_refresh:
-        members["exempt_refresh"] = True
+    for name in _LATER:
+        if (value := getattr(settings, name)) != getattr(_DEFAULT, name):
+            members[name] = value
     return json.dumps(members)
 
 
@@ -40,8 +42,7 @@ def settings_of(text: str) -> Settings:
         tuple(row["factors"]),
         Merge(row["merge"]),
         bool(row["none_lifts_adaptive"]),
-        bool(row.get("step_up", False)),
-        bool(row.get("exempt_refresh", False)),
+        **{name: type(getattr(_DEFAULT, name))(row[name]) for name in _LATER if name in row},
     )
 
 

@@ -13,9 +13,8 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Final, Literal
 
-from runtime.core import policy
-from runtime.core.model import Command, Experience, Facts, Merge, Settings
-from runtime.core.resolution import INDEPENDENT, Failure, Gateway, back_channel, is_enrolled, servable_factors
+from runtime.core.model import Command, Experience, Facts, Settings
+from runtime.core.resolution import INDEPENDENT, Failure, Gateway, alone, back_channel, is_enrolled, servable_factors
 
 # Commands of this family in one flow, over all of its actions; the next one is an error.
 MAX_COMMANDS: Final = 4
@@ -95,6 +94,8 @@ class Plan:
     failure: Failure | None = None
     # There is no page: the token endpoint answers `mfa_required` with the steps as its requirements.
     by_token: bool = False
+    # The first step is an enrolment at low confidence, so the user proves the address before it.
+    verify_email_first: bool = False
     ignored: tuple[tuple[str, Ignored], ...] = ()
 
 
@@ -114,14 +115,6 @@ def _factor(factor: dict[str, Any]) -> FactorRequest:
     return FactorRequest(factor["type"], options.get("preferred_method"), options.get("otp_fallback"))
 
 
-def hides_remember_browser(requests: Sequence[policy.Request], rule: Merge) -> bool:
-    """Tell whether the challenge pages show no way to remember the browser.
-
-    Challenges have no such option of their own: the flow's `multifactor.enable` so far speaks for them.
-    """
-    return bool(requests) and policy.merge(requests, rule).allow_remember_browser is False
-
-
 def plan(
     asks: Sequence[Ask],
     completed: tuple[str, ...],
@@ -129,6 +122,8 @@ def plan(
     settings: Settings,
     facts: Facts,
     gateway: Gateway,
+    *,
+    adaptive: bool = False,
 ) -> Plan:
     """Plan the screens of one action's commands, in call order.
 
@@ -139,6 +134,7 @@ def plan(
         settings: the tenant's; its toggles bind these commands, whatever a provider overrides.
         facts: enrolments as they are now.
         gateway: what it can do.
+        adaptive: the adaptive policy demands a factor of this login too. Commands then ask for no less than it does.
     """
     failure = _refused(asks, used, settings, gateway)
     if failure is not None:
@@ -151,7 +147,8 @@ def plan(
         if ask.kind == "challenge":
             if _satisfied(ask, completed, steps):
                 continue
-            usable, dropped = _sorted(ask, settings, partial(_not_challengeable, facts=facts, servable=servable))
+            why_not = partial(_not_challengeable, facts=facts, servable=servable, has_email=gateway.has_email)
+            usable, dropped = _sorted(ask, settings, why_not)
         else:
             # A screen earlier in this queue will have been completed by then.
             if not completed and not steps and facts.enrolled != ():
@@ -165,9 +162,13 @@ def plan(
     if not steps:
         return Plan(ignored=tuple(ignored))
     failure = _cannot_show(browser, facts, gateway)
+    if failure is None and adaptive and not completed:
+        failure = alone(settings, facts, gateway).failure
     if failure is not None:
         return Plan(failure=failure, ignored=tuple(ignored))
-    return Plan(tuple(steps), None, not browser, tuple(ignored))
+    # Whoever presents a factor first has proven more than an address.
+    unknown = adaptive and not completed and steps[0].kind == "enroll"
+    return Plan(tuple(steps), None, not browser, unknown, tuple(ignored))
 
 
 def _refused(asks: Sequence[Ask], used: int, settings: Settings, gateway: Gateway) -> Failure | None:
@@ -249,15 +250,15 @@ def _sorted(ask: Ask, settings: Settings, why_not: Callable[[str], Ignored | Non
     return tuple(usable), tuple(ignored)
 
 
-def _not_challengeable(name: str, facts: Facts, servable: frozenset[str]) -> Ignored | None:
+def _not_challengeable(name: str, facts: Facts, servable: frozenset[str], has_email: bool) -> Ignored | None:
     if not _servable(name, servable):
         return Ignored.NOT_SERVABLE
-    return None if _has(name, facts) else Ignored.NOT_ENROLLED
+    return None if _has(name, facts, has_email) else Ignored.NOT_ENROLLED
 
 
-def _has(name: str, facts: Facts) -> bool:
+def _has(name: str, facts: Facts, has_email: bool) -> bool:
     if name == "email":
-        return facts.email_verified
+        return facts.email_verified and has_email
     # Enrolments that the gateway did not send are known to the gateway: its challenge then fails or not.
     return facts.enrolled is None or is_enrolled(name, facts.enrolled)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runtime.core import policy
-from runtime.core.model import FACTOR_NAMES, Experience, Facts, Merge, Multifactor, Policy, Settings
+from runtime.core.model import FACTOR_NAMES, Experience, Facts, Merge, Multifactor, Settings
 
 FACTORS: dict[tuple[str, Experience], tuple[str, ...]] = {
     ("any", Experience.CLASSIC): ("push-notification", "sms", "otp"),
@@ -68,24 +68,27 @@ def resolve(
 
     `winner` is the request that the tenant's merge rule chose, if any action expressed one. `failed` says that an
     execution failed under `require_mfa`: the result is then at least provider `any` with a challenge that really
-    happens, because nobody knows what that action would have asked for. `facts` is called only when the answer
-    depends on them.
+    happens, because that action could have asked for it. What the adaptive policy demands by itself comes on top of
+    both: only an explicit `none` takes it away. `facts` is called only when the answer depends on them.
     """
     if winner is not None and winner.provider != "none":
-        insist = settings.merge is Merge.STRICTEST and settings.policy is Policy.ADAPTIVE
+        remember = False if failed else winner.allow_remember_browser
+        # Under `strictest` the policy's refusal of remembered browsers is one of those that an action cannot cancel.
+        last_word = settings.remember_satisfies_adaptive and settings.merge is not Merge.STRICTEST
+        adaptive = policy.demands(settings, False, facts)
         return Multifactor(
             winner.provider,
-            False if failed else winner.allow_remember_browser,
+            remember,
             winner.provider_options,
             offer(winner.provider, settings, facts),
             "action",
-            # Under `strictest` an action's requirement does not relax what the policy would have asked for anyway.
-            insist and policy.low_confidence(facts()),
+            adaptive,
+            adaptive and last_word and remember is True,
         )
     if failed:
-        return Multifactor("any", False, None, offer("any", settings, facts), "on_error")
-    lifted = winner is not None
-    by_policy = policy.required(settings, lifted, facts)
+        offered = offer("any", settings, facts)
+        return Multifactor("any", False, None, offered, "on_error", policy.demands(settings, False, facts))
+    by_policy = policy.required(settings, policy.lifts(winner, settings), facts)
     if by_policy is not None:
         return Multifactor("any", None, None, offer("any", settings, facts), "policy", by_policy == "adaptive")
-    return Multifactor("none") if lifted else None
+    return Multifactor("none") if winner is not None else None

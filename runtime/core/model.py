@@ -131,15 +131,21 @@ class Settings:
 
     experience: Experience = Experience.NEW
     policy: Policy = Policy.NEVER
-    factors: tuple[str, ...] = tuple(name for name in FACTOR_NAMES if name != "duo")
+    # Duo is asked for by actions, and recovery codes are off until a tenant lists them. Source: mfa semantics, 2 and 9.
+    factors: tuple[str, ...] = tuple(name for name in FACTOR_NAMES if name not in ("recovery-code", "duo"))
     merge: Merge = Merge.LAST_CALL
     # Whether an action's `enable("none")` also lifts the adaptive policy; it always lifts the policy `always`.
-    none_lifts_adaptive: bool = False
+    none_lifts_adaptive: bool = True
     # Whether the application can require a factor too, by the PAPE class in `acr_values`. Otherwise that class only
     # overrides a remembered browser. Source: mfa semantics, section 11.
     step_up: bool = False
     # Whether the policy leaves refresh token exchanges alone. Source: mfa semantics, section 14, row 11.
     exempt_refresh: bool = False
+    # Whether a remembered browser satisfies the adaptive policy where an action allows remembering by an explicit True.
+    remember_satisfies_adaptive: bool = False
+    # How long a browser is remembered after a challenge, and how long without being seen. Source: mfa semantics, 5.
+    remember_lifetime_h: int = 30 * 24
+    remember_idle_h: int = 7 * 24
 
 
 class Facts(Protocol):
@@ -205,7 +211,16 @@ class Multifactor:
     provider_options: dict[str, str] | None = field(default=None, repr=False)
     factors: tuple[str, ...] = ()
     origin: Origin = "action"
-    ignore_remembered_browser: bool = False
+    # The adaptive policy demands a factor of this login too, whoever required this one: an unknown user proves the
+    # address before an enrolment.
+    adaptive: bool = False
+    # The tenant lets a remembered browser satisfy the adaptive policy, and an action explicitly allowed remembering.
+    memory_satisfies_adaptive: bool = False
+
+    @property
+    def ignore_remembered_browser(self) -> bool:
+        """Does a challenge happen whatever the browser remembers?"""
+        return self.adaptive and not self.memory_satisfies_adaptive
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +243,8 @@ class Suspension:
     # There is no page: the token endpoint answers `mfa_required` with the steps as its requirements.
     by_token: bool = False
     hide_remember_browser: bool = False
+    # The first step is an enrolment, and the user proves the address before it.
+    verify_email_first: bool = False
     # Of kind `redirect`: absolute, the action's query merged in. May hold a token of the action's: it is not logged.
     url: str = field(default="", repr=False)
     # Of kind `prompt`.

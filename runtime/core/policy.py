@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runtime.core.model import Facts, Merge, Policy, Settings
-from runtime.core.remembered import PAPE_MULTI_FACTOR
+from runtime.core.remembered import asks_for_factor
 
 
 @dataclass(slots=True)
@@ -36,22 +36,30 @@ def merge(requests: Sequence[Request], rule: Merge) -> Request:
     """Fold the requests of a flow, in call order and at least one, into the one that counts.
 
     `last_call`: the last one, as in Auth0's Rules, `none` included. `strictest`: the first of the narrowest provider;
-    `none` counts only when nobody required anything; for remembering the browser False beats True beats unset,
-    over every requirement; provider options come from the first call of the winning provider that gave any.
+    `none` counts only when no call requires anything; the browser may be remembered if every requirement says so, and
+    silence counts as False; provider options come from the first call of the winning provider that gave any.
     """
-    if rule is Merge.LAST_CALL or len(requests) == 1:
+    if rule is Merge.LAST_CALL:
         return requests[-1]
     required = [request for request in requests if request.provider != "none"]
     if not required:
         return requests[-1]
     winner = max(required, key=lambda request: _STRICTNESS[request.provider])
-    said = [request.allow_remember_browser for request in required if request.allow_remember_browser is not None]
+    remember = all(request.allow_remember_browser is True for request in required)
     options = (
         request.provider_options
         for request in required
         if request.provider == winner.provider and request.provider_options is not None
     )
-    return Request(winner.position, winner.provider, all(said) if said else None, next(options, None))
+    return Request(winner.position, winner.provider, remember, next(options, None))
+
+
+def lifts(winner: Request | None, settings: Settings) -> bool:
+    """Tell whether the flow's explicit `none` lifts what the tenant's policy requires.
+
+    Under `strictest` nothing cancels a requirement, and the policy's is one.
+    """
+    return winner is not None and winner.provider == "none" and settings.merge is not Merge.STRICTEST
 
 
 def low_confidence(facts: Facts) -> bool:
@@ -65,18 +73,27 @@ def low_confidence(facts: Facts) -> bool:
     return facts.risk_confidence not in ("medium", "high", "neutral")
 
 
+def demands(settings: Settings, lifted: bool, facts: Callable[[], Facts]) -> bool:
+    """Tell whether the adaptive policy demands a factor of its own, whatever actions require. `lifted`: see `lifts`."""
+    if settings.policy is not Policy.ADAPTIVE or (lifted and settings.none_lifts_adaptive) or _exempt(settings, facts):
+        return False
+    return low_confidence(facts())
+
+
 def required(
     settings: Settings, lifted: bool, facts: Callable[[], Facts]
 ) -> Literal["always", "adaptive", "step_up"] | None:
-    """Say what of the settings requires a factor when no action does. `lifted`: an action enabled `none`."""
+    """Say what of the settings requires a factor when no action does. `lifted`: see `lifts`."""
     if settings.policy is Policy.NEVER and not settings.step_up:
         return None
-    if settings.exempt_refresh and facts().protocol == "oauth2-refresh-token":
-        return None
-    if settings.policy is Policy.ADAPTIVE and not (lifted and settings.none_lifts_adaptive) and low_confidence(facts()):
+    if demands(settings, lifted, facts):
         return "adaptive"
-    if lifted:
+    if lifted or _exempt(settings, facts):
         return None
     if settings.policy is Policy.ALWAYS:
         return "always"
-    return "step_up" if settings.step_up and PAPE_MULTI_FACTOR in facts().acr_values else None
+    return "step_up" if settings.step_up and asks_for_factor(facts()) else None
+
+
+def _exempt(settings: Settings, facts: Callable[[], Facts]) -> bool:
+    return settings.exempt_refresh and facts().protocol == "oauth2-refresh-token"

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from runtime.core.model import Facts, Multifactor
+from runtime.core.model import Facts, Multifactor, Settings
 
-DAY_MS: Final = 86_400_000
-ABSOLUTE_MS: Final = 30 * DAY_MS
-SLIDING_MS: Final = 7 * DAY_MS
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
 # Two machines' clocks differ by seconds; an instant later than that was not written by an honest gateway.
 SKEW_MS: Final = 300_000
 
@@ -40,6 +39,7 @@ class Refusal(StrEnum):
     OTHER_USER = "other_user"
     OTHER_PROVIDER = "other_provider"
     EMAIL_ONLY = "email_only"
+    SEEN_BEFORE_ISSUED = "seen_before_issued"
     FROM_THE_FUTURE = "from_the_future"
     EXPIRED = "expired"
     IDLE = "idle"
@@ -63,9 +63,15 @@ class RememberedBrowser:
     # The only factor presented was an email.
     email_only: bool = False
 
-    def expires_at_ms(self, now_ms: int) -> int:
+    def expires_at_ms(self, now_ms: int, settings: Settings) -> int:
         """Return when the memory ends if it is renewed now and never again."""
-        return min(self.issued_at_ms + ABSOLUTE_MS, now_ms + SLIDING_MS)
+        latest_ms = self.issued_at_ms + settings.remember_lifetime_h * HOUR_MS
+        return min(latest_ms, now_ms + settings.remember_idle_h * HOUR_MS)
+
+
+def asks_for_factor(facts: Facts) -> bool:
+    """Tell whether the application asks for a factor; a gateway may hand its classes on in one text, as they came."""
+    return any(PAPE_MULTI_FACTOR in value.split() for value in facts.acr_values)
 
 
 def allowed(multifactor: Multifactor, duo_remembers_when_unset: bool) -> bool:
@@ -91,7 +97,7 @@ def mode(multifactor: Multifactor, factors: tuple[str, ...], duo_remembers_when_
     return RememberMode.AUTOMATIC if multifactor.provider in _AUTOMATIC else RememberMode.CHECKBOX
 
 
-def lapsed(browser: RememberedBrowser, user_id: str, provider: str, now_ms: int) -> Refusal | None:
+def lapsed(browser: RememberedBrowser, user_id: str, provider: str, now_ms: int, settings: Settings) -> Refusal | None:
     """Return why this memory is no longer, or never was, one of this user and provider; None when it holds."""
     if not user_id or browser.user_id != user_id:
         return Refusal.OTHER_USER
@@ -101,9 +107,12 @@ def lapsed(browser: RememberedBrowser, user_id: str, provider: str, now_ms: int)
         return Refusal.EMAIL_ONLY
     if max(browser.issued_at_ms, browser.last_seen_at_ms) > now_ms + SKEW_MS:
         return Refusal.FROM_THE_FUTURE
-    if now_ms - browser.issued_at_ms > ABSOLUTE_MS:
+    if browser.last_seen_at_ms < browser.issued_at_ms:
+        # Being remembered is being seen: one of the two instants is of another memory, or made up.
+        return Refusal.SEEN_BEFORE_ISSUED
+    if now_ms - browser.issued_at_ms > settings.remember_lifetime_h * HOUR_MS:
         return Refusal.EXPIRED
-    if now_ms - browser.last_seen_at_ms >= SLIDING_MS:
+    if now_ms - browser.last_seen_at_ms >= settings.remember_idle_h * HOUR_MS:
         return Refusal.IDLE
     return None
 
@@ -114,6 +123,7 @@ def refusal(
     facts: Facts,
     user_id: str,
     now_ms: int,
+    settings: Settings,
     duo_remembers_when_unset: bool = False,
 ) -> Refusal | None:
     """Return why a challenge is needed in spite of what the browser remembers; None when none is needed."""
@@ -123,9 +133,9 @@ def refusal(
         return Refusal.ADAPTIVE
     if not allowed(multifactor, duo_remembers_when_unset):
         return Refusal.NOT_ALLOWED
-    if PAPE_MULTI_FACTOR in facts.acr_values:
+    if asks_for_factor(facts):
         return Refusal.STEP_UP
-    return lapsed(browser, user_id, multifactor.provider, now_ms)
+    return lapsed(browser, user_id, multifactor.provider, now_ms, settings)
 
 
 def forget(multifactor: Multifactor) -> bool:

@@ -7,12 +7,12 @@ sections 1 to 3, 5 to 7 and 9 to 12.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from runtime.core import remembered
-from runtime.core.mfa import BACK_CHANNEL_PROTOCOLS
+from runtime.core.mfa import BACK_CHANNEL_PROTOCOLS, offer
 from runtime.core.model import FACTOR_NAMES, Experience, Facts, Multifactor, Settings
 from runtime.core.remembered import RememberedBrowser, RememberMode
 
@@ -169,9 +169,25 @@ def resolve(multifactor: Multifactor | None, settings: Settings, facts: Facts, g
     """
     if multifactor is None or multifactor.provider == "none":
         return None
+    answer = _resolved(multifactor, settings, facts, gateway)
+    if multifactor.adaptive and multifactor.provider != "any" and answer.kind in (Kind.PROMPT, Kind.MFA_REQUIRED_TOKEN):
+        # A provider of the action's choice opens no way in that the adaptive policy by itself keeps shut.
+        by_policy = alone(settings, facts, gateway)
+        if by_policy.kind is Kind.FAILED:
+            return replace(by_policy, notes=answer.notes)
+    return answer
+
+
+def alone(settings: Settings, facts: Facts, gateway: Gateway) -> Resolution:
+    """Resolve what the adaptive policy demands by itself at low confidence, whatever the actions say."""
+    offered = offer("any", settings, lambda: facts)
+    return _resolved(Multifactor("any", None, None, offered, "policy", True), settings, facts, gateway)
+
+
+def _resolved(multifactor: Multifactor, settings: Settings, facts: Facts, gateway: Gateway) -> Resolution:
     browser = not back_channel(facts.protocol)
     if browser:
-        satisfied = _by_memory(multifactor, facts, gateway)
+        satisfied = _by_memory(multifactor, settings, facts, gateway)
         if satisfied is not None:
             return satisfied
         # Satisfied silently or not at all: the application asked for no page.
@@ -182,32 +198,43 @@ def resolve(multifactor: Multifactor | None, settings: Settings, facts: Facts, g
         if failure is not None:
             return _failed(failure, multifactor)
     if multifactor.provider == "duo":
-        # Enrolment is Duo's affair, on its own page.
-        return _present(multifactor, settings, gateway, browser, multifactor.factors, ())
+        return _by_duo(multifactor, settings, facts, gateway, browser)
     return _with_enrolments(multifactor, settings, facts, gateway, browser)
 
 
-def _by_memory(multifactor: Multifactor, facts: Facts, gateway: Gateway) -> Resolution | None:
-    memory, now_ms = gateway.remembered_browser, gateway.now_ms
+def _by_memory(multifactor: Multifactor, settings: Settings, facts: Facts, gateway: Gateway) -> Resolution | None:
+    memory, now_ms, user_id = gateway.remembered_browser, gateway.now_ms, gateway.user_id
     unset = gateway.duo_remembers_when_unset
-    if memory is None or remembered.refusal(memory, multifactor, facts, gateway.user_id, now_ms, unset) is not None:
+    if memory is None or remembered.refusal(memory, multifactor, facts, user_id, now_ms, settings, unset) is not None:
         return None
     return Resolution(
         Kind.SATISFIED_BY_REMEMBERED_BROWSER,
-        remembered_until_ms=memory.expires_at_ms(now_ms),
+        remembered_until_ms=memory.expires_at_ms(now_ms, settings),
         notes=_NOTES.get(multifactor.provider, ()),
     )
+
+
+def _by_duo(multifactor: Multifactor, settings: Settings, facts: Facts, gateway: Gateway, browser: bool) -> Resolution:
+    """Resolve a requirement of Duo, which enrols on its own page and does not say who is enrolled."""
+    unknown = multifactor.adaptive and not is_enrolled("duo", facts.enrolled or ())
+    if unknown and not gateway.has_email:
+        return _failed(Failure.EMAIL_MISSING, multifactor)
+    answer = _present(multifactor, settings, gateway, browser, multifactor.factors, ())
+    return replace(answer, verify_email_first=True) if unknown else answer
 
 
 def _with_enrolments(
     multifactor: Multifactor, settings: Settings, facts: Facts, gateway: Gateway, browser: bool
 ) -> Resolution:
     servable = servable_factors(browser, gateway)
+    adaptive = multifactor.adaptive
     offered = tuple([name for name in multifactor.factors if name in servable])
+    if not gateway.has_email or (adaptive and "email" not in settings.factors):
+        # No address, no email; and at low confidence no email that the policy itself would not offer.
+        offered = tuple([name for name in offered if name != "email"])
     dependents = tuple([name for name in _dependents(multifactor, settings) if name in servable])
     # Whoever can present nothing yet enrols a factor that stands alone; a verified address needs no enrolment.
     enrolable = tuple([name for name in offered if name in INDEPENDENT])
-    adaptive = multifactor.ignore_remembered_browser
     enrolled = facts.enrolled
     if enrolled is None:
         if not offered:
@@ -259,7 +286,7 @@ def _present(
         enroll,
         not challenge,
         # Adaptive MFA lets nobody choose a factor before the address is proven.
-        multifactor.ignore_remembered_browser and bool(enroll),
+        multifactor.adaptive and bool(enroll),
         recovery_code_allowed(multifactor.provider, settings),
         mode,
         0,

@@ -61,13 +61,18 @@ def pending(
             raise ValueError("an execution asks for a page beside another page or a factor")
         return _page(last.action, pages[0], facts)
     used = sum(command.op in challenges.OPS for command in _effective(executions[:-1]))
-    plan = challenges.plan(asks, completed, used, settings, facts, gateway)
+    winner, failed = _asked(executions, settings)
+    # A `none` so far lifts nothing here: a later action may take it back, and these commands override it anyway.
+    adaptive = policy.demands(settings, False, lambda: facts)
+    plan = challenges.plan(asks, completed, used, settings, facts, gateway, adaptive=adaptive)
     if plan.failure is not None:
         return Refused(plan.failure, plan.ignored)
     if not plan.steps:
         return None
-    hidden = _hides_remember_browser(executions, settings)
-    return Suspension("mfa", last.action, plan.steps, plan.by_token, hidden)
+    # Challenges have no option of their own about remembering: the flow's `multifactor.enable` so far speaks for them.
+    # A failed action could have forbidden it, and the adaptive policy never offers it.
+    hidden = failed or adaptive or (winner is not None and winner.allow_remember_browser is False)
+    return Suspension("mfa", last.action, plan.steps, plan.by_token, hidden, plan.verify_email_first)
 
 
 def _effective(executions: Iterable[Execution]) -> Iterable[Command]:
@@ -76,16 +81,15 @@ def _effective(executions: Iterable[Execution]) -> Iterable[Command]:
             yield from execution.commands
 
 
-def _hides_remember_browser(executions: Sequence[Execution], settings: Settings) -> bool:
-    if any(e.verdict is not Verdict.COMPLETED and e.on_error is OnError.REQUIRE_MFA for e in executions):
-        # As in the decision: nobody knows what the failed action would have said about remembering.
-        return True
+def _asked(executions: Sequence[Execution], settings: Settings) -> tuple[policy.Request | None, bool]:
+    """Return what the flow's `multifactor.enable` calls come to so far, and whether a failure requires a factor."""
+    failed = any(e.verdict is not Verdict.COMPLETED and e.on_error is OnError.REQUIRE_MFA for e in executions)
     requests = [
         policy.Request(0, command.args["provider"], command.args.get("allow_remember_browser"), None)
         for command in _effective(executions)
         if command.op == "multifactor.enable"
     ]
-    return challenges.hides_remember_browser(requests, settings.merge)
+    return policy.merge(requests, settings.merge) if requests else None, failed
 
 
 def _page(action: str, command: Command, facts: Facts) -> Suspension | Refused:

@@ -82,7 +82,7 @@ def of_decided(
         for at, (action, op, what) in enumerate(asked)
     ]
     if origin == "policy":
-        named = multifactor.ignore_remembered_browser or settings.policy is Policy.ALWAYS
+        named = multifactor.adaptive or settings.policy is Policy.ALWAYS
         op = f"policy.{settings.policy.value}" if named else "policy.step_up"
         trace.append(Contribution("", op, True, "require any"))
     if not multifactor.factors and multifactor.provider != "none":

@@ -20,7 +20,7 @@ import yaml
 
 from runtime.catalog import directory
 from runtime.catalog.base import Binding, Definition, Flow
-from runtime.core.model import Experience, Merge, OnError, Policy, Settings
+from runtime.core.model import OnError, Settings
 from tests.suspension_rig import signed
 
 HERE = Path(__file__).parent
@@ -118,8 +118,7 @@ def _read(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def settings_of(given: Mapping[str, Any], default: Settings) -> Settings:
     """Return settings with some replaced; factors and words as in a tenant.yaml."""
-    kinds = {"experience": Experience, "policy": Policy, "merge": Merge, "factors": tuple}
-    return replace(default, **{key: kinds.get(key, bool)(value) for key, value in given.items()})
+    return replace(default, **{key: type(getattr(default, key))(value) for key, value in given.items()})
 
 
 def _case(stem: str, case: dict[str, Any], template: Definition | None, tenants: Tenants) -> Case:

@@ -1,5 +1,6 @@
 """What one flow's executions become: denial, requirements, failures, side effects, and the trace of them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -179,26 +180,27 @@ class TestStrictest:
             decision = decide(ran("a", enable(order[0])), ran("b", enable(order[1])), settings=self.settings)
             assert decision.outcome == "mfa_required"
 
-    def test_none_alone_still_lifts(self) -> None:
-        """With no requirement to protect, `none` means what it says."""
-        decision = decide(
-            ran("a", enable("none")), settings=Settings(merge=Merge.STRICTEST, policy=Policy.ALWAYS, factors=("otp",))
-        )
-        assert decision.outcome == "allow"
+    def test_none_does_not_cancel_the_policy(self) -> None:
+        """The policy's requirement is one of those that nothing cancels; without any, `none` is what it says."""
+        always = Settings(merge=Merge.STRICTEST, policy=Policy.ALWAYS, factors=("otp",))
+        assert decide(ran("a", enable("none")), settings=always).outcome == "mfa_required"
+        assert decide(ran("a", enable("none")), settings=replace(always, merge=Merge.LAST_CALL)).outcome == "allow"
+        assert decide(ran("a", enable("none")), settings=self.settings).multifactor == Multifactor("none")
 
     @pytest.mark.parametrize(
         ("said", "wanted"),
         [
             ((False, True), False),
             ((True, False), False),
-            ((None, True), True),
-            ((True, None), True),
+            ((None, True), False),
+            ((True, None), False),
             ((None, False), False),
-            ((None, None), None),
+            ((None, None), False),
+            ((True, True), True),
         ],
     )
-    def test_false_beats_true_beats_unset(self, said: tuple[bool | None, bool | None], wanted: bool | None) -> None:
-        """Forbidding to remember the browser wins, whoever said it and whatever provider they asked for."""
+    def test_remembering_needs_every_call(self, said: tuple[bool | None, bool | None], wanted: bool) -> None:
+        """The browser may be remembered if each call says so, whatever provider it asks for; silence counts as no."""
         decision = decide(
             ran("a", enable("duo", allow_remember_browser=said[0])),
             ran("b", enable("any", allow_remember_browser=said[1])),
@@ -212,10 +214,10 @@ class TestStrictest:
         first = ran("a", enable("duo"), enable("duo", provider_options={"host": "1"}))
         second = ran("b", enable("any"), enable("duo", provider_options={"host": "2"}), enable("guardian"))
         decision = decide(first, second, settings=self.settings)
-        assert decision.multifactor == Multifactor("duo", None, {"host": "1"}, ("duo",), "action")
+        assert decision.multifactor == Multifactor("duo", False, {"host": "1"}, ("duo",), "action")
         assert [c.won for c in decision.contributions] == [True, False, False, False, False]
         swapped = decide(second, first, settings=self.settings)
-        assert swapped.multifactor == Multifactor("duo", None, {"host": "2"}, ("duo",), "action")
+        assert swapped.multifactor == Multifactor("duo", False, {"host": "2"}, ("duo",), "action")
 
 
 class TestFailure:

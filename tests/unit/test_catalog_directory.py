@@ -41,13 +41,19 @@ def only(root: Path, **options: Any) -> Definition:
 
 class TestAccepted:
     def test_defaults(self, tmp_path: Path) -> None:
-        """A tenant needs its name only: new experience, policy never, every factor but Duo, last call."""
+        """A tenant needs its name only: new experience, policy never, all factors but recovery codes and Duo."""
         tenant(tmp_path, actions=())
         flow = only(tmp_path).flow
         assert flow.tenant == "acme"
         assert flow.settings == Settings()
         assert flow.bindings == ()
-        assert set(flow.settings.factors) == set(FACTOR_NAMES) - {"duo"}
+        assert set(flow.settings.factors) == set(FACTOR_NAMES) - {"recovery-code", "duo"}
+
+    def test_a_short_lifetime_shortens_the_other(self, tmp_path: Path) -> None:
+        """A tenant that says how long a browser is remembered need not say how long without being seen."""
+        tenant(tmp_path, text="mfa: {remember_lifetime_h: 24}\n", actions=())
+        settings = only(tmp_path).flow.settings
+        assert (settings.remember_lifetime_h, settings.remember_idle_h) == (24, 24)
 
     def test_everything(self, tmp_path: Path) -> None:
         """Every key reaches the flow; `phone` means sms and voice; a revision is the hash of the bytes."""
@@ -56,8 +62,9 @@ class TestAccepted:
             text=(
                 "login_experience: classic\n"
                 "mfa:\n"
-                "  {policy: adaptive, factors: [phone, otp, sms], merge: strictest, none_lifts_adaptive: true,\n"
-                "   step_up: true, exempt_refresh: true}\n"
+                "  {policy: adaptive, factors: [phone, otp, sms], merge: strictest, none_lifts_adaptive: false,\n"
+                "   step_up: true, exempt_refresh: true, remember_satisfies_adaptive: true,\n"
+                "   remember_lifetime_h: 48, remember_idle_h: 24}\n"
                 "flows:\n"
                 "  post_login:\n"
                 "    - {action: geo, on_error: deny, timeout_ms: 250}\n"
@@ -72,7 +79,16 @@ class TestAccepted:
         )
         sha = hashlib.sha256(SOURCE.encode()).hexdigest()
         assert loaded.flow.settings == Settings(
-            Experience.CLASSIC, Policy.ADAPTIVE, ("sms", "voice", "otp"), Merge.STRICTEST, True, True, True
+            Experience.CLASSIC,
+            Policy.ADAPTIVE,
+            ("sms", "voice", "otp"),
+            Merge.STRICTEST,
+            none_lifts_adaptive=False,
+            step_up=True,
+            exempt_refresh=True,
+            remember_satisfies_adaptive=True,
+            remember_lifetime_h=48,
+            remember_idle_h=24,
         )
         assert loaded.flow.bindings == (
             Binding("geo", sha, OnError.DENY, 250_000),
@@ -179,6 +195,14 @@ REFUSED: list[Any] = [
     ("mfa: {policy: always, factors: [recovery-code]}\n", "mfa.factors: policy 'always' could never be met"),
     ("mfa: {policy: adaptive, factors: []}\n", "mfa.factors: policy 'adaptive' could never be met"),
     ("mfa: {step_up: true, factors: [recovery-code]}\n", "mfa.factors: step_up could never be met"),
+    ("mfa: {remember_satisfies_adaptive: 1}\n", "mfa.remember_satisfies_adaptive: got a number 1; want true or false"),
+    ("mfa: {remember_lifetime_h: 0}\n", "mfa.remember_lifetime_h: got 0; want a whole number from 1 to 2160"),
+    ("mfa: {remember_lifetime_h: 2161}\n", "mfa.remember_lifetime_h: got 2161; want a whole number from 1 to 2160"),
+    ("mfa: {remember_idle_h: 721}\n", "mfa.remember_idle_h: got 721; want a whole number from 1 to 720"),
+    (
+        "mfa: {remember_lifetime_h: 24, remember_idle_h: 25}\n",
+        "mfa.remember_idle_h: 25 hours are more than remember_lifetime_h, 24; give it as many or fewer",
+    ),
     ("mfa: {step_up: require}\n", "mfa.step_up: got text 'require'; want true or false"),
     ("login_experience: classic\nmfa: {policy: always, factors: [email]}\n", "in the classic experience it needs one"),
     ("flows: {post_logn: []}\n", "flows.post_logn: unknown key; known here are post_login; did you mean 'post_login'?"),

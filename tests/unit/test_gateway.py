@@ -1,6 +1,9 @@
 """The resolution that is appended to an answer: read from the request, merged by whoever reads the response."""
 
+from typing import Any
+
 import pytest
+from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
@@ -165,6 +168,28 @@ def test_the_gateway_says_whether_actions_may_challenge(said: bool | None) -> No
         gateway.side(EventReader(BROWSER.SerializeToString()), context.SerializeToString(), NOW_MS).customize_mfa
         is said
     )
+
+
+@pytest.mark.parametrize(
+    ("members", "actor"),
+    [
+        pytest.param({}, False, id="none"),
+        pytest.param({"transaction": {"actor": {}}}, False, id="empty"),
+        pytest.param({"transaction": {"actor": {"sub": "agent", "act": {"sub": "b"}}}}, True, id="of the exchange"),
+        pytest.param({"transaction": {"actor_token_type": "urn:t"}}, True, id="its token"),
+        pytest.param({"session": {"actor": {"sub": "agent"}}}, True, id="of a delegated session"),
+    ],
+)
+def test_an_actor_is_read_from_the_event(members: dict[str, Any], actor: bool) -> None:
+    """A gateway that puts the actor into the event alone is understood; one that says so beside it always is."""
+    event = PostLoginEvent.FromString(BROWSER.SerializeToString())
+    event.transaction.protocol = "oauth2-token-exchange"
+    event.MergeFrom(json_format.ParseDict(members, PostLoginEvent()))
+    reader = EventReader(event.SerializeToString())
+    assert gateway.side(reader, None, NOW_MS).actor is actor
+    assert gateway.side(reader, GatewayContext(actor=True).SerializeToString(), NOW_MS).actor
+    failure = resolved(GatewayContext(), event).failure
+    assert (failure == pb.Resolution.FAILURE_TOKEN_EXCHANGE_NOT_SUPPORTED) is actor
 
 
 def test_a_request_without_a_context_leaves_it_unknown() -> None:

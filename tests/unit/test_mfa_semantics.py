@@ -148,7 +148,7 @@ POLICY_ROWS: list[Any] = [
         "adaptive", None, "oauth2-token-exchange", (), "allow", None, id="adaptive: token exchange is never assessed"
     ),
     pytest.param("adaptive", "low", "oauth2-password", (), "mfa_required", "policy", id="adaptive: password grant"),
-    pytest.param("adaptive", "low", None, ("none",), "mfa_required", "policy", id="adaptive: none does not lift it"),
+    pytest.param("adaptive", "low", None, ("none",), "allow", "action", id="adaptive: none lifts it"),
     pytest.param("adaptive", "high", None, ("none",), "allow", "action", id="adaptive: none and high confidence"),
     pytest.param("adaptive", "high", None, ("any",), "mfa_required", "action", id="adaptive: trigger + no trigger"),
     pytest.param("adaptive", "low", None, ("any",), "mfa_required", "action", id="adaptive: trigger + trigger"),
@@ -169,10 +169,17 @@ def test_section_4_policy(
         assert (last.action, last.op, last.won) == ("", f"policy.{policy}", True)
 
 
-def test_section_4_none_lifts_adaptive_when_the_tenant_says_so() -> None:
-    """The documented setting: `none` then suppresses the adaptive policy too."""
-    settings = Settings(policy=Policy.ADAPTIVE, factors=("otp",), none_lifts_adaptive=True)
-    assert login("none", settings=settings, facts=EventFacts(risk_confidence="low")).outcome == "allow"
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [({}, "allow"), ({"none_lifts_adaptive": True}, "allow"), ({"none_lifts_adaptive": False}, "mfa_required")],
+)
+def test_section_4_none_lifts_adaptive_unless_the_tenant_says_no(said: dict[str, bool], outcome: str) -> None:
+    """An action's explicit `none` takes precedence over the adaptive policy, which a tenant may forbid."""
+    settings = Settings(policy=Policy.ADAPTIVE, factors=("otp",), **said)
+    decision = login("none", settings=settings, facts=EventFacts(risk_confidence="low"))
+    assert decision.outcome == outcome
+    if outcome == "mfa_required":
+        assert required(decision).ignore_remembered_browser
 
 
 def test_section_4_adaptive_ignores_remembered_browsers() -> None:
@@ -187,13 +194,14 @@ def test_section_4_adaptive_ignores_remembered_browsers() -> None:
 @pytest.mark.parametrize(
     ("merge", "confidence", "ignored"),
     [
-        (Merge.LAST_CALL, "low", False),
+        (Merge.LAST_CALL, "low", True),
+        (Merge.LAST_CALL, "high", False),
         (Merge.STRICTEST, "low", True),
         (Merge.STRICTEST, "high", False),
     ],
 )
 def test_section_4_action_and_adaptive(merge: Merge, confidence: str, ignored: bool) -> None:
-    """An action's requirement replaces the adaptive one, unless the tenant merges to the strictest."""
+    """An action's requirement does not relax what the adaptive policy demands, under either merge rule."""
     settings = Settings(policy=Policy.ADAPTIVE, factors=("otp",), merge=merge)
     facts = EventFacts(risk_confidence=confidence)
     assert required(login("any", settings=settings, facts=facts, remember=True)).ignore_remembered_browser is ignored
@@ -280,7 +288,9 @@ def test_section_11_step_up_at_low_confidence_is_adaptive() -> None:
     settings = Settings(policy=Policy.ADAPTIVE, factors=("otp",), step_up=True)
     facts = EventFacts(risk_confidence="low", acr_values=(PAPE_MULTI_FACTOR,))
     assert required(login(settings=settings, facts=facts)).ignore_remembered_browser
-    assert required(login("none", settings=settings, facts=facts)).ignore_remembered_browser
+    kept = replace(settings, none_lifts_adaptive=False)
+    assert required(login("none", settings=kept, facts=facts)).ignore_remembered_browser
+    assert login("none", settings=settings, facts=facts).outcome == "allow"
 
 
 @pytest.mark.parametrize("protocol", sorted(mfa.BACK_CHANNEL_PROTOCOLS))

@@ -5,11 +5,23 @@ from typing import Any
 
 import pytest
 
-from runtime.core import challenges, policy, resolution
+from runtime.core import challenges, resolution
 from runtime.core.challenges import Ask, FactorRequest, Ignored, Plan
-from runtime.core.model import FACTOR_NAMES, Command, EventFacts, Experience, Merge, Multifactor, Settings
+from runtime.core.model import (
+    FACTOR_NAMES,
+    Command,
+    EventFacts,
+    Execution,
+    Experience,
+    Multifactor,
+    OnError,
+    Settings,
+    Suspension,
+    Verdict,
+)
 from runtime.core.remembered import DAY_MS, PAPE_MULTI_FACTOR, RememberedBrowser
 from runtime.core.resolution import Failure, Gateway, Kind
+from runtime.core.suspension import pending
 
 EVERY = Settings(factors=FACTOR_NAMES)
 FACTS = EventFacts("oidc-basic-profile", enrolled=("otp", "phone"), email_verified=True)
@@ -346,8 +358,17 @@ def test_section_8_no_command_no_plan(experience: Experience) -> None:
 )
 def test_section_5_enable_hides_the_checkbox_of_challenges(said: tuple[bool | None, ...], hidden: bool) -> None:
     """Challenges have no remember option; `enable("any", allow_remember_browser=False)` before them hides it."""
-    requests = [policy.Request(at, "any", remember, None) for at, remember in enumerate(said)]
-    assert challenges.hides_remember_browser(requests, Merge.LAST_CALL) is hidden
+    enables = [Command("multifactor.enable", {"provider": "any", "allow_remember_browser": saying}) for saying in said]
+    asked = Execution(
+        "a",
+        "0" * 64,
+        OnError.REQUIRE_MFA,
+        Verdict.COMPLETED,
+        (*enables, Command("authentication.challenge_with", {"factor": {"type": "otp"}})),
+    )
+    found = pending([asked], (), Settings(), FACTS, GATEWAY)
+    assert isinstance(found, Suspension)
+    assert found.hide_remember_browser is hidden
 
 
 def test_section_8_commands_are_read() -> None:

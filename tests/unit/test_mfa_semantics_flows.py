@@ -138,7 +138,7 @@ ASPECTS: list[Any] = [
     pytest.param(
         [enable("none")],
         [challenge("otp")],
-        {"settings": ADAPTIVE, "event": RISKY},
+        {"settings": replace(ADAPTIVE, none_lifts_adaptive=False), "event": RISKY},
         ["mfa_required"],
         ["mfa", "allow"],
         id="adaptive policy",

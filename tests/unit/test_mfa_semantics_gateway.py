@@ -20,7 +20,7 @@ from runtime.core.model import (
     Settings,
     Verdict,
 )
-from runtime.core.remembered import DAY_MS, PAPE_MULTI_FACTOR, Refusal, RememberedBrowser, RememberMode
+from runtime.core.remembered import DAY_MS, HOUR_MS, PAPE_MULTI_FACTOR, Refusal, RememberedBrowser, RememberMode
 from runtime.core.resolution import Failure, Gateway, Kind, Resolution
 
 NOW = 1_800_000_000_000
@@ -242,6 +242,102 @@ def test_section_4_adaptive(
     assert answer.remember is RememberMode.NONE
 
 
+LOW = replace(BROWSER, risk_confidence="low")
+NEWCOMER = replace(LOW, enrolled=())
+CALLS: list[Any] = [
+    pytest.param((), id="nothing said"),
+    pytest.param((("any", None),), id="enable any"),
+    pytest.param((("any", True),), id="remembering allowed"),
+    pytest.param((("guardian", True),), id="guardian"),
+    pytest.param((("google-authenticator", True),), id="google-authenticator"),
+    pytest.param((("duo", True),), id="duo"),
+    pytest.param((("none", None), ("any", True)), id="none, then any"),
+    pytest.param((("any", True), None), id="enable any, and a failure"),
+    pytest.param((None,), id="a failure"),
+    pytest.param((None, ("any", True)), id="a failure, then any"),
+    pytest.param((None, ("none", None)), id="a failure, then none"),
+]
+DEMANDS: list[Any] = [
+    pytest.param(NEWCOMER, {}, (Kind.PROMPT, None, True), id="address first"),
+    pytest.param(NEWCOMER, {"has_email": False}, (Kind.FAILED, Failure.EMAIL_MISSING, False), id="no address"),
+    pytest.param(LOW, {}, (Kind.PROMPT, None, False), id="enrolled: challenged"),
+]
+
+
+@pytest.mark.parametrize(("facts", "gateway", "wanted"), DEMANDS)
+@pytest.mark.parametrize("said", CALLS)
+def test_section_4_nothing_relaxes_adaptive(
+    said: tuple[Any, ...], facts: EventFacts, gateway: dict[str, Any], wanted: tuple[Any, ...]
+) -> None:
+    """At low confidence actions and their failures get what the policy alone would; none by itself lifts it."""
+    actions = [action(verdict=Verdict.RAISED) if call_ is None else action(call(*call_)) for call_ in said]
+    outcome, answer = flow(*actions, policy=Policy.ADAPTIVE, facts=facts, remembered_browser=MEMORY, **gateway)
+    assert outcome == "mfa_required"
+    first = answer.verify_email_first
+    if ("duo", True) in said and facts is LOW:
+        # Duo enrols whom it does not know, and nothing says whether it knows this user.
+        first = not first
+    assert (answer.kind, answer.failure, first) == wanted
+    assert answer.remember is RememberMode.NONE
+    assert flow(*actions, action(call("none")), policy=Policy.ADAPTIVE, facts=facts)[0] == (
+        "mfa_required" if None in said else "allow"
+    )
+
+
+@pytest.mark.parametrize("said", CALLS)
+def test_section_7_nothing_enrols_at_low_confidence_without_a_browser(said: tuple[Any, ...]) -> None:
+    """A password grant of a user without factors fails whatever actions ask for."""
+    actions = [action(verdict=Verdict.RAISED) if call_ is None else action(call(*call_)) for call_ in said]
+    facts = replace(NEWCOMER, protocol="oauth2-password")
+    _, answer = flow(*actions, policy=Policy.ADAPTIVE, facts=facts)
+    duo = Failure.PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL
+    assert answer.failure is (duo if ("duo", True) in said else Failure.ENROLLMENT_NOT_POSSIBLE)
+
+
+@pytest.mark.parametrize(
+    ("facts", "gateway", "wanted"),
+    [
+        (replace(LOW, enrolled=("duo",)), {}, (Kind.PROMPT, False)),
+        (LOW, {}, (Kind.PROMPT, True)),
+        (replace(LOW, risk_confidence="high"), {}, (Kind.PROMPT, False)),
+        (LOW, {"has_email": False}, (Kind.FAILED, False)),
+        (replace(LOW, enrolled=("duo",)), {"has_email": False}, (Kind.FAILED, False)),
+    ],
+)
+def test_section_4_duo_and_the_address(facts: EventFacts, gateway: dict[str, Any], wanted: tuple[Kind, bool]) -> None:
+    """At low confidence the address is proven before Duo's page, unless the event says that the user is known there."""
+    _, answer = flow(action(call("duo")), policy=Policy.ADAPTIVE, facts=facts, **gateway)
+    assert (answer.kind, answer.verify_email_first) == wanted
+
+
+def test_section_2_an_explicit_provider_offers_no_email_at_low_confidence() -> None:
+    """Email that the tenant disabled is no way around the policy; elsewhere an explicit provider overrides that."""
+    settings = Settings(policy=Policy.ADAPTIVE, factors=("webauthn-roaming",))
+    keys = replace(LOW, enrolled=("webauthn-roaming",))
+    said = action(call("guardian"))
+    for facts, usable in ((keys, ()), (replace(keys, risk_confidence="high"), ("email",))):
+        decision = aggregate([said], settings, lambda facts=facts: facts)
+        answer = resolution.resolve(decision.multifactor, settings, facts, Gateway(NOW, USER))
+        assert answer is not None
+        assert answer.challenge == usable
+
+
+@pytest.mark.parametrize(("satisfies", "kind"), [(True, Kind.SATISFIED_BY_REMEMBERED_BROWSER), (False, Kind.PROMPT)])
+@pytest.mark.parametrize("remember", [True, None])
+def test_section_5_an_explicit_word_and_adaptive(satisfies: bool, kind: Kind, remember: bool | None) -> None:
+    """A tenant may let an action's explicit True have the last word; its silence never has it."""
+    settings = replace(EVERY, policy=Policy.ADAPTIVE, remember_satisfies_adaptive=satisfies)
+    decision = aggregate([action(call("any", remember))], settings, lambda: NEWCOMER)
+    gateway = Gateway(NOW, USER, MEMORY)
+    answer = resolution.resolve(decision.multifactor, settings, NEWCOMER, gateway)
+    assert answer is not None
+    assert answer.kind is (kind if remember else Kind.PROMPT)
+    # What is left of the policy stays: a browser that is forgotten leads to the address.
+    unknown = resolution.resolve(decision.multifactor, settings, NEWCOMER, replace(gateway, remembered_browser=None))
+    assert unknown is not None
+    assert unknown.verify_email_first
+
+
 MODES: list[Any] = [
     (enable("any", True), RememberMode.CHECKBOX),
     (enable("guardian", True), RememberMode.CHECKBOX),
@@ -302,6 +398,13 @@ MEMORIES: list[Any] = [
         REMEMBERED, replace(MEMORY, last_seen_at_ms=NOW + DAY_MS), Refusal.FROM_THE_FUTURE, id="seen in the future"
     ),
     pytest.param(REMEMBERED, replace(MEMORY, last_seen_at_ms=NOW + 1000), None, id="clocks differ a little"),
+    pytest.param(
+        REMEMBERED,
+        replace(MEMORY, last_seen_at_ms=MEMORY.issued_at_ms - 1),
+        Refusal.SEEN_BEFORE_ISSUED,
+        id="seen before it was issued",
+    ),
+    pytest.param(REMEMBERED, replace(MEMORY, last_seen_at_ms=MEMORY.issued_at_ms), None, id="seen when it was issued"),
     pytest.param(enable("any", False), MEMORY, Refusal.NOT_ALLOWED, id="false overrides it"),
     pytest.param(enable("any"), MEMORY, Refusal.NOT_ALLOWED, id="unset is false"),
     pytest.param(ON_ERROR, MEMORY, Refusal.NOT_ALLOWED, id="a failed action overrides it"),
@@ -314,7 +417,7 @@ def test_section_5_valid_memory(
     multifactor: Multifactor, memory: RememberedBrowser | None, refusal: Refusal | None
 ) -> None:
     """30 days since the challenge, 7 since it was seen, same user, same provider, and nobody insists."""
-    assert remembered.refusal(memory, multifactor, BROWSER, USER, NOW) is refusal
+    assert remembered.refusal(memory, multifactor, BROWSER, USER, NOW, EVERY) is refusal
     answer = resolve(multifactor, remembered_browser=memory)
     assert answer.kind is (Kind.PROMPT if refusal else Kind.SATISFIED_BY_REMEMBERED_BROWSER)
     assert bool(answer.remembered_until_ms) is (refusal is None)
@@ -323,7 +426,7 @@ def test_section_5_valid_memory(
 def test_section_5_a_user_without_id_is_nobody() -> None:
     """Two unknown users are not the same user."""
     memory = replace(MEMORY, user_id="")
-    assert remembered.refusal(memory, REMEMBERED, BROWSER, "", NOW) is Refusal.OTHER_USER
+    assert remembered.refusal(memory, REMEMBERED, BROWSER, "", NOW, EVERY) is Refusal.OTHER_USER
 
 
 @pytest.mark.parametrize(
@@ -335,6 +438,26 @@ def test_section_5_renewal(age_days: int, until: int) -> None:
     memory = replace(MEMORY, issued_at_ms=NOW - age_days * DAY_MS)
     answer = resolve(REMEMBERED, remembered_browser=memory)
     assert (answer.remembered_until_ms, answer.records_amr) == (until, False)
+
+
+@pytest.mark.parametrize(
+    ("lifetime_h", "idle_h", "refusal", "until"),
+    [
+        pytest.param(720, 168, None, NOW + 7 * DAY_MS, id="the defaults"),
+        pytest.param(24, 24, Refusal.EXPIRED, 0, id="a day"),
+        pytest.param(720, 12, Refusal.IDLE, 0, id="half a day without being seen"),
+        pytest.param(26, 26, None, NOW + 2 * HOUR_MS, id="renewed until the end of its lifetime"),
+        pytest.param(2160, 720, None, NOW + 30 * DAY_MS, id="as long as may be"),
+    ],
+)
+def test_section_5_lifetimes_are_the_tenants(lifetime_h: int, idle_h: int, refusal: Refusal | None, until: int) -> None:
+    """How long a browser is remembered, and how long without being seen, are settings; 30 and 7 days by default."""
+    settings = replace(EVERY, remember_lifetime_h=lifetime_h, remember_idle_h=idle_h)
+    memory = replace(MEMORY, issued_at_ms=NOW - DAY_MS - 1, last_seen_at_ms=NOW - DAY_MS + 1)
+    if refusal is None:
+        until = min(until, memory.issued_at_ms + lifetime_h * HOUR_MS)
+    assert remembered.refusal(memory, REMEMBERED, BROWSER, USER, NOW, settings) is refusal
+    assert resolve(REMEMBERED, settings=settings, remembered_browser=memory).remembered_until_ms == until
 
 
 @pytest.mark.parametrize(
@@ -352,6 +475,8 @@ def test_section_11_pape_overrides_the_memory(multifactor: Multifactor) -> None:
     pape = replace(BROWSER, acr_values=("urn:other", PAPE_MULTI_FACTOR))
     answer = resolve(multifactor, pape, remembered_browser=MEMORY)
     assert (answer.kind, answer.remember) == (Kind.PROMPT, RememberMode.CHECKBOX)
+    joined = replace(BROWSER, acr_values=(f"urn:other {PAPE_MULTI_FACTOR}",))
+    assert resolve(multifactor, joined, remembered_browser=MEMORY) == answer
     control = resolve(multifactor, replace(BROWSER, acr_values=("urn:other",)), remembered_browser=MEMORY)
     assert control.kind is Kind.SATISFIED_BY_REMEMBERED_BROWSER
 

@@ -133,6 +133,7 @@ def test_every_factor_type_has_a_number() -> None:
         (("none",), {}, ("none",)),
         ((), {"prompt": "none"}, ("none",)),
         (("login",), {"prompt": "consent  none", "state": "x"}, ("login", "consent", "none")),
+        (("login none",), {}, ("login", "none")),
         ((), {"prompt": ["none"]}, ()),
     ],
 )
@@ -146,6 +147,33 @@ def test_a_silent_login_is_one_however_the_event_says_so(
     reader = codec.EventReader(event.SerializeToString())
     assert reader.prompt == wanted
     assert reader.read == {"prompt"}
+
+
+@pytest.mark.parametrize(
+    ("transaction", "query", "wanted"),
+    [
+        ((), {}, ()),
+        (("urn:a", "urn:b"), {}, ("urn:a", "urn:b")),
+        (("urn:a urn:b",), {}, ("urn:a", "urn:b")),
+        ((), {"acr_values": "urn:a  urn:b"}, ("urn:a", "urn:b")),
+        ((), {"acr_values": ["urn:a", "urn:b urn:c"]}, ("urn:a", "urn:b", "urn:c")),
+        (("urn:a",), {"acr_values": "urn:b", "prompt": "login"}, ("urn:a", "urn:b")),
+        ((), {"acr_values": 7}, ()),
+        ((), {"acr_values": {"urn:a": "urn:b"}}, ()),
+        ((), {"acr_values": None}, ()),
+    ],
+)
+def test_requested_classes_are_found_however_the_event_says_so(
+    transaction: tuple[str, ...], query: dict[str, Any], wanted: tuple[str, ...]
+) -> None:
+    """A class counts in the transaction's list, in the request's query, and among others in one text."""
+    event = event_pb2.PostLoginEvent()
+    event.transaction.acr_values.extend(transaction)
+    event.request.query.update(query)
+    reader = codec.EventReader(event.SerializeToString())
+    assert reader.acr_values == wanted
+    assert reader.read == {"acr_values"}
+    assert "acr_values" in query or "acr_values" not in reader.message.request.query.fields
 
 
 def test_an_answer_of_a_suspended_flow_is_not_remembered() -> None:

@@ -286,7 +286,7 @@ class Suspension(_message.Message):
     def __init__(self, mfa: _Optional[_Union[MfaQueue, _Mapping]] = ..., redirect: _Optional[_Union[Redirect, _Mapping]] = ..., prompt: _Optional[_Union[RenderPrompt, _Mapping]] = ..., action: _Optional[str] = ..., continuation: _Optional[bytes] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class MfaQueue(_message.Message):
-    __slots__ = ("steps", "mfa_required_token", "hide_remember_browser")
+    __slots__ = ("steps", "mfa_required_token", "hide_remember_browser", "verify_email_first")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         KIND_UNSPECIFIED: _ClassVar[MfaQueue.Kind]
@@ -309,10 +309,12 @@ class MfaQueue(_message.Message):
     STEPS_FIELD_NUMBER: _ClassVar[int]
     MFA_REQUIRED_TOKEN_FIELD_NUMBER: _ClassVar[int]
     HIDE_REMEMBER_BROWSER_FIELD_NUMBER: _ClassVar[int]
+    VERIFY_EMAIL_FIRST_FIELD_NUMBER: _ClassVar[int]
     steps: _containers.RepeatedCompositeFieldContainer[MfaQueue.MfaStep]
     mfa_required_token: bool
     hide_remember_browser: bool
-    def __init__(self, steps: _Optional[_Iterable[_Union[MfaQueue.MfaStep, _Mapping]]] = ..., mfa_required_token: _Optional[bool] = ..., hide_remember_browser: _Optional[bool] = ...) -> None: ...
+    verify_email_first: bool
+    def __init__(self, steps: _Optional[_Iterable[_Union[MfaQueue.MfaStep, _Mapping]]] = ..., mfa_required_token: _Optional[bool] = ..., hide_remember_browser: _Optional[bool] = ..., verify_email_first: _Optional[bool] = ...) -> None: ...
 
 class FactorRequest(_message.Message):
     __slots__ = ("type", "preferred_method", "otp_fallback")
