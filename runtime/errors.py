@@ -98,7 +98,10 @@ class ContinuationExpired(ContinuationError):
 
 
 class ContinuationMismatch(ContinuationError):
-    """The continuation is of another login. `what` says in which respect: tenant, user or transaction."""
+    """The continuation is of another login. `what` says in which respect.
+
+    It is tenant, user, transaction, client, protocol or prompt.
+    """
 
     result = "mismatch"
 

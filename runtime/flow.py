@@ -217,18 +217,18 @@ class FlowRunner:
         state = token.unseal(self._suspensions.keys, continuation, now_ms)
         reader = EventReader(event)
         legs.match(state, tenant_id, reader)
-        names = legs.completed(state, completed)
+        presented = legs.completed(state, completed, now_ms)
         plan = await self._pin(flow, snapshot, state.flow_digest, deadline)
         before = legs.executions(state, plan.flow)
         leg = self._suspensions.leg(plan.flow, reader, gateway, clock_ns)
-        leg.position, leg.before, leg.completed = state.position, before, names
+        leg.position, leg.before, leg.completed = state.position, before, presented
         rest = plan.resumed(state.position, continuing=state.continuing)
         cached = self._cache.of.get(tenant_id)
         noise = os.urandom(32)
         async with self._suspensions.claimed(state, now_ms, deadline):
             ran = await self.steps.run(
                 rest,
-                event,
+                presented.shown(event),
                 int((deadline - SPEND_S) * 1e9),
                 clock_ns,
                 noise[:16],
@@ -237,7 +237,7 @@ class FlowRunner:
                 records=b"" if cached is None else cached.sent(now_ms),
             )
             answer = rest.answers.decide(
-                None, 0, [*before, *ran.executions], event, suspension=ran.suspension, completed=names
+                None, 0, [*before, *ran.executions], event, suspension=ran.suspension, completed=presented.types
             )
         none = (0,) * len(before)
         wall, cpu = (*none, *ran.wall_us), (*none, *ran.cpu_us)

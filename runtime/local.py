@@ -166,7 +166,7 @@ class Runner:
         whole, plan, leg, records = self._leg(line, now_ms)
         ran = await self._runner.steps.run(
             plan,
-            line.event,
+            leg.completed.shown(line.event),
             started_ns + _PATIENCE_NS,
             line.now_ns,
             line.seed,
@@ -176,7 +176,7 @@ class Runner:
         )
         executions = [*leg.before, *ran.executions]
         answer = plan.answers.decide(
-            None, 0, executions, line.event, suspension=ran.suspension, completed=leg.completed
+            None, 0, executions, line.event, suspension=ran.suspension, completed=leg.completed.types
         )
         decision = answer.decision
         records.apply(answer.cache, now_ms)
@@ -205,7 +205,7 @@ class Runner:
         legs.match(state, plan.flow.tenant, event)
         leg = self._suspensions.leg(plan.flow, event, line.gateway, line.now_ns)
         leg.position, leg.before = state.position, legs.executions(state, plan.flow)
-        leg.completed = legs.completed(state, line.completed)
+        leg.completed = legs.completed(state, line.completed, now_ms)
         return plan, plan.resumed(state.position, continuing=state.continuing), leg, records
 
 

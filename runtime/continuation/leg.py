@@ -7,14 +7,14 @@ files. Called by the flow runner; only for logins that are or may be suspended.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from vestibule.continuation.v1.suspended_flow_pb2 import AwaitedStep, EarlierCommand, EarlierExecution, SuspendedFlow
+from vestibule.continuation.v1.suspended_flow_pb2 import EarlierCommand, EarlierExecution, SuspendedFlow
 
 from runtime import codec, flow_limits, loss
-from runtime.codec import FACTOR_TYPES
-from runtime.continuation import token
+from runtime.continuation import factors, token
+from runtime.continuation.factors import TYPE_NAMES, Completed
 from runtime.core.model import Command, Execution, ExecutionError, Suspension, Verdict
 from runtime.core.suspension import pending, suspends
 from runtime.errors import ContinuationMismatch, FlowGone, InvalidRequest
@@ -24,11 +24,11 @@ from sandbox import surface
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vestibule.v1.event_pb2 import Transaction
+
     from runtime.catalog.base import Flow
     from runtime.continuation.keys import Keyring
     from runtime.core.model import Refused
-
-_TYPE_NAMES: Final = {number: name for name, number in FACTOR_TYPES.items()}
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Leg:
     now_ms: int
     position: int = 0
     before: tuple[Execution, ...] = ()
-    completed: tuple[str, ...] = ()
+    completed: Completed = field(default_factory=Completed)
     token: bytes = b""
     expires_at_ms: int = 0
 
@@ -62,7 +62,7 @@ class Leg:
             done[-1] = executions[-1]
             return None
         gateway = side(self.event, self.gateway, self.now_ms)
-        found = pending(executions, self.completed, self.flow.settings, self.event, gateway)
+        found = pending(executions, self.completed.types, self.flow.settings, self.event, gateway)
         if isinstance(found, Suspension):
             try:
                 self.token = self._seal(executions, found, self.position + len(done))
@@ -86,21 +86,23 @@ class Leg:
         state = SuspendedFlow(
             tenant_id=self.flow.tenant,
             user_id=event.user.user_id,
+            client_id=event.client.client_id,
             flow_digest=self.flow.digest,
             # Factors are presented to the flow; a page belongs to its action.
             position=position if suspension.kind == "mfa" else position - 1,
             continuing=suspension.kind != "mfa",
             executions=_earlier(executions),
-            completed=[FACTOR_TYPES[name] for name in self.completed],
-            awaited=[
-                AwaitedStep(factors=[FACTOR_TYPES[factor.type] for factor in step.usable]) for step in suspension.steps
-            ],
             issued_at_ms=self.now_ms,
             expires_at_ms=self.expires_at_ms,
             id=os.urandom(token.ID_OF_TOKEN_BYTES),
         )
         if event.transaction.HasField("id"):
             state.transaction_id = event.transaction.id
+        if event.transaction.HasField("protocol"):
+            state.protocol = event.transaction.protocol
+        if suspension.kind == "prompt":
+            state.prompt_id = suspension.prompt_id
+        self.completed.write(state, suspension, event)
         return token.seal(self.keys, state)
 
 
@@ -133,17 +135,29 @@ def match(state: SuspendedFlow, tenant: str, event: codec.EventReader) -> None:
     message = event.message
     if state.user_id != message.user.user_id:
         raise ContinuationMismatch("user")
-    transaction = message.transaction.id if message.transaction.HasField("id") else None
-    if (state.transaction_id if state.HasField("transaction_id") else None) != transaction:
+    transaction = message.transaction
+    if _optional(state, "transaction_id") != _optional(transaction, "id"):
         raise ContinuationMismatch("transaction")
+    if state.client_id != message.client.client_id:
+        raise ContinuationMismatch("client")
+    if _optional(state, "protocol") != _optional(transaction, "protocol"):
+        # Where no page can be shown less is asked for, so a login does not change over in the middle.
+        raise ContinuationMismatch("protocol")
+    if state.HasField("prompt_id") and state.prompt_id != message.prompt.id:
+        raise ContinuationMismatch("prompt")
 
 
-def completed(state: SuspendedFlow, numbers: Sequence[int]) -> tuple[str, ...]:
-    """Return the types of factors that the user has presented or enrolled by now, in order.
+def _optional(message: SuspendedFlow | Transaction, name: str) -> Any:
+    return getattr(message, name) if message.HasField(name) else None
+
+
+def completed(state: SuspendedFlow, numbers: Sequence[int], now_ms: int) -> Completed:
+    """Return the factors that the user has presented or enrolled by now.
 
     Args:
         state: the suspended flow.
         numbers: what satisfied each step, as the caller says.
+        now_ms: milliseconds since the epoch, when the caller says so.
 
     Raises:
         InvalidRequest: a step that is waited for is not satisfied, and none is ever skipped.
@@ -158,23 +172,27 @@ def completed(state: SuspendedFlow, numbers: Sequence[int]) -> tuple[str, ...]:
             f"has {len(numbers)}, and the flow waits for {len(awaited)}; send the factor that satisfied each step, "
             "in order, or refuse the login",
         )
-    known = [*state.completed, *(number for wanted in awaited for number in wanted)]
-    if not all(number in _TYPE_NAMES for number in known):
+    try:
+        before = factors.read(state)
+    except (KeyError, ValueError):
+        raise FlowGone(state.tenant_id) from None
+    if not all(number in TYPE_NAMES for wanted in awaited for number in wanted):
         raise FlowGone(state.tenant_id)
-    names = [_TYPE_NAMES[number] for number in state.completed]
+    at_ms, enrolled = dict(before.at_ms), set(before.enrolled)
     for at, (number, wanted) in enumerate(zip(numbers, awaited, strict=True)):
         if number not in wanted:
             raise InvalidRequest(
                 f"completed[{at}]",
                 f"{_shown(number)} does not satisfy this step; it wants {' or '.join(map(_shown, wanted))}",
             )
-        if _TYPE_NAMES[number] not in names:
-            names.append(_TYPE_NAMES[number])
-    return tuple(names)
+        at_ms.setdefault(TYPE_NAMES[number], now_ms)
+        if state.awaited[at].enroll:
+            enrolled.add(TYPE_NAMES[number])
+    return Completed(at_ms, frozenset(enrolled), before.known)
 
 
 def _shown(number: int) -> str:
-    return _TYPE_NAMES.get(number, f"factor type {number}")
+    return TYPE_NAMES.get(number, f"factor type {number}")
 
 
 def executions(state: SuspendedFlow, flow: Flow) -> tuple[Execution, ...]:

@@ -17,12 +17,14 @@ from google.protobuf.message import DecodeError
 from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
 
 from runtime.continuation.keys import ID_BYTES
-from runtime.errors import ContinuationExpired, InvalidContinuation
+from runtime.errors import ContinuationExpired, FlowGone, InvalidContinuation
 
 if TYPE_CHECKING:
     from runtime.continuation.keys import Keyring
 
-FORM: Final = 1
+FORM: Final = 2
+# Forms of earlier versions. They bind a flow to less than this one does, so their flows are not continued.
+_EARLIER_FORMS: Final = frozenset({1})
 MAX_BYTES: Final = 64 * 1024
 ID_OF_TOKEN_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
@@ -60,7 +62,7 @@ def unseal(keys: Keyring, token: bytes, now_ms: int) -> SuspendedFlow:
         token: from a caller; hostile.
         now_ms: milliseconds since the epoch.
 
-    Raises: InvalidContinuation, ContinuationExpired.
+    Raises: InvalidContinuation, ContinuationExpired; FlowGone for one that an earlier version sealed.
     """
     if not token:
         raise InvalidContinuation(
@@ -68,7 +70,7 @@ def unseal(keys: Keyring, token: bytes, now_ms: int) -> SuspendedFlow:
         )
     if len(token) > MAX_BYTES:
         raise InvalidContinuation(f"{len(token)} bytes are no continuation; one has at most {MAX_BYTES}")
-    if token[0] != FORM:
+    if token[0] != FORM and token[0] not in _EARLIER_FORMS:
         raise InvalidContinuation(
             "is of a form that this daemon does not know; send the bytes as they were received, and if they were, "
             "upgrade this daemon to the version of the one that sent them"
@@ -90,4 +92,6 @@ def unseal(keys: Keyring, token: bytes, now_ms: int) -> SuspendedFlow:
         raise InvalidContinuation("was sealed in the future; set the clocks of the daemons")
     if now_ms >= flow.expires_at_ms:
         raise ContinuationExpired(flow.expires_at_ms)
+    if token[0] != FORM:
+        raise FlowGone(flow.tenant_id)
     return flow

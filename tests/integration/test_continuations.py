@@ -57,13 +57,15 @@ class TestRefusals:
         assert daemon.resume(name, event("otp"), good, [OTP]).outcome == ALLOW
 
     def test_another_login_cannot_use_it(self, daemon: Daemon, name: str) -> None:
-        """Another tenant, user or transaction is told which it is; the login itself can still go on."""
+        """Another tenant, user, client and so on is told which it is; the login itself can still go on."""
         daemon.publish(tenant(name, CHALLENGE), tenant("beta", CHALLENGE))
         good = suspended(daemon, name)
         cases: dict[str, tuple[str, Any]] = {
             "tenant": ("beta", event("otp")),
             "user": (name, event("otp", user__user_id="auth0|2")),
             "transaction": (name, event("otp", transaction__id="t-2")),
+            "client": (name, event("otp", client__client_id="another")),
+            "protocol": (name, event("otp", transaction__protocol="oauth2-password")),
         }
         for what, (name, sent) in cases.items():
             error = refusal(daemon, name, sent, good, [OTP])
@@ -81,7 +83,7 @@ class TestRefusals:
             assert (error.code, error.reason) == ("INVALID_ARGUMENT", "INVALID_REQUEST")
             assert error.details["BadRequest"].field_violations[0].field == field
         form = suspended(daemon, "forms")
-        assert "send none" in refusal(daemon, "forms", event(), form, [OTP]).message
+        assert "send none" in refusal(daemon, "forms", event(prompt={"id": "ap_1"}), form, [OTP]).message
         assert daemon.resume(name, event("otp"), good, [OTP]).outcome == ALLOW
 
     def test_it_expires(self, serve: Serve) -> None:
@@ -346,7 +348,7 @@ class TestFailures:
         )
         daemon = serve("--sandbox-action-timeout-ms", "200")
         daemon.publish(tenant("acme", source, PLAIN.format("next")))
-        decision = daemon.resume("acme", event(), suspended(daemon))
+        decision = daemon.resume("acme", event(prompt={"id": "ap_1"}), suspended(daemon))
         assert decision.outcome == MFA
         assert verdicts(decision)[1:] == [("a0", "timed_out", True, False), ("a1", "completed", False, False)]
         assert claims(decision) == {"next": "next"}

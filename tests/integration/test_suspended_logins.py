@@ -77,6 +77,11 @@ class TestWhatResumesWhere:
         first = daemon.call(name, event())
         assert first.suspension.prompt.id == "ap_1"
         assert json_format.MessageToDict(first.suspension.prompt.vars) == {"n": 1}
+        other = event(prompt={"id": "ap_2", "fields": {"phone": "+49 30"}})
+        for sent in (event(), other):
+            error = refusal(daemon, name, sent, first.suspension.continuation)
+            assert (error.code, error.reason) == ("FAILED_PRECONDITION", "CONTINUATION_MISMATCH")
+            assert error.details["ErrorInfo"].metadata == {"mismatch": "prompt"}
         back = event(prompt={"id": "ap_1", "fields": {"phone": "+49 30"}})
         last = daemon.resume(name, back, first.suspension.continuation)
         assert json_format.MessageToDict(last.side_effects.user_metadata) == {"phone": "+49 30"}
@@ -219,7 +224,8 @@ def test_a_flow_in_pieces_does_what_it_does_in_one(daemon: Daemon, pause: str) -
             waits += 1
             assert not decision.HasField("side_effects")
             completed = [OTP] if pause == "challenge" else []
-            decision = daemon.resume(split, event("otp"), decision.suspension.continuation, completed)
+            back = event("otp", prompt={"id": "ap_1"})
+            decision = daemon.resume(split, back, decision.suspension.continuation, completed)
         assert decision.outcome == ALLOW
         assert decision.side_effects == whole.side_effects
         # A factor that was presented once satisfies the later challenges.

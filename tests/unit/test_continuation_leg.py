@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from runtime import codec
 from runtime.catalog.base import Binding, Flow
 from runtime.codec import EventReader
 from runtime.continuation import keys, leg, token
+from runtime.continuation.factors import Completed
 from runtime.continuation.leg import Leg
 from runtime.core.model import Command, Execution, ExecutionError, OnError, Refused, Settings, Suspension, Verdict
 from runtime.core.resolution import Failure
@@ -30,12 +32,15 @@ FLOW = Flow("acme", Settings(), BINDINGS, digest=b"d" * 32)
 OTP = Command("authentication.challenge_with", {"factor": {"type": "otp"}})
 ANY = Command("authentication.challenge_with_any", {"factors": [{"type": "otp"}, {"type": "phone"}]})
 REDIRECT = Command("redirect.send_user_to", {"url": "https://a.example/x"})
+FORM = Command("prompt.render", {"prompt_id": "ap_1"})
+ENROLL = Command("authentication.enroll_with", {"factor": {"type": "phone"}})
 CLAIM = Command("id_token.set_custom_claim", {"name": "https://a.example/n", "value": {"deep": [1, None, "é"]}})
 
 
 def event(**transaction: Any) -> bytes:
     message = event_pb2.PostLoginEvent()
     message.user.user_id = "auth0|1"
+    message.client.client_id = "web"
     message.user.enrolled_factors.add(type="otp")
     if transaction:
         message.transaction.CopyFrom(event_pb2.Transaction(**transaction))
@@ -72,6 +77,8 @@ class TestSuspend:
         assert (state.tenant_id, state.user_id, state.transaction_id) == ("acme", "auth0|1", "t-1")
         assert (state.flow_digest, state.expires_at_ms) == (FLOW.digest, NOW_MS + 900_000)
         assert len(state.id) == 16
+        assert (state.client_id, state.protocol) == ("web", "oidc-basic-profile")
+        assert not state.HasField("prompt_id")
 
     def test_a_page_goes_on_in_its_action(self) -> None:
         """After a redirect the same binding's continue handler runs, and no factor is waited for."""
@@ -95,7 +102,9 @@ class TestSuspend:
 
     def test_what_is_satisfied_lets_the_flow_go_on(self) -> None:
         """A challenge for a factor that was completed earlier in the flow suspends nothing and seals nothing."""
-        part = begin(position=1, before=(replace(execution(0, OTP), earlier=True),), completed=("otp",))
+        part = begin(
+            position=1, before=(replace(execution(0, OTP), earlier=True),), completed=Completed({"otp": NOW_MS - 5})
+        )
         assert part.judge([execution(1, OTP)]) is None
         assert part.token == b""
 
@@ -143,19 +152,29 @@ class TestResume:
         assert found == tuple(replace(e, wall_us=0, cpu_us=0, output="", earlier=True) for e in done)
 
     def test_a_continuation_of_another_login_is_told_apart(self) -> None:
-        """Tenant, user and transaction each have to be those of the suspended flow, and their absence too."""
+        """Tenant, user, transaction, client and protocol have to be those of the suspended flow, absence too."""
         part = begin()
         part.judge([execution(0, OTP)])
         state = state_of(part)
         leg.match(state, "acme", EventReader(EVENT))
         other = event_pb2.PostLoginEvent.FromString(EVENT)
         other.user.user_id = "auth0|2"
+        elsewhere = event_pb2.PostLoginEvent.FromString(EVENT)
+        elsewhere.client.client_id = "shop"
+        nowhere = event_pb2.PostLoginEvent.FromString(EVENT)
+        nowhere.ClearField("client")
         wrong = {
             "tenant": ("beta", EVENT),
             "user": ("acme", other.SerializeToString()),
-            "transaction": ("acme", event(id="t-2")),
+            "transaction": ("acme", event(id="t-2", protocol="oidc-basic-profile")),
+            "client": ("acme", elsewhere.SerializeToString()),
+            "client of none": ("acme", nowhere.SerializeToString()),
+            "protocol": ("acme", event(id="t-1", protocol="oauth2-password")),
+            "protocol, absent": ("acme", event(id="t-1")),
+            "protocol, empty": ("acme", event(id="t-1", protocol="")),
         }
-        for what, (tenant, data) in wrong.items():
+        for name, (tenant, data) in wrong.items():
+            what = re.split("[ ,]", name)[0]
             with pytest.raises(ContinuationMismatch) as caught:
                 leg.match(state, tenant, EventReader(data))
             assert caught.value.what == what
@@ -183,25 +202,53 @@ class TestResume:
         part = begin()
         part.judge([execution(0, OTP)])
         with pytest.raises(InvalidRequest) as caught:
-            leg.completed(state_of(part), numbers)
+            leg.completed(state_of(part), numbers, NOW_MS)
         assert caught.value.field == field
         assert told in str(caught.value)
 
+    def test_a_form_is_answered_by_its_own(self) -> None:
+        """What the user filled in counts for the form that was asked for; a redirect asks for none."""
+        part = begin()
+        part.judge([execution(0, FORM)])
+        state = state_of(part)
+        assert state.prompt_id == "ap_1"
+        for name, right in (("ap_1", True), ("ap_2", False), ("", False), (None, False)):
+            message = event_pb2.PostLoginEvent.FromString(EVENT)
+            if name is not None:
+                message.prompt.id = name
+                message.prompt.fields.update({"phone": "+49"})
+            with contextlib.nullcontext() if right else pytest.raises(ContinuationMismatch, match="another prompt"):
+                leg.match(state, "acme", EventReader(message.SerializeToString()))
+        elsewhere = begin()
+        elsewhere.judge([execution(0, REDIRECT)])
+        leg.match(state_of(elsewhere), "acme", EventReader(EVENT))
+
+    def test_an_enrolment_is_told_from_a_challenge(self) -> None:
+        """What satisfied an enrolment step was enrolled; what satisfied a challenge was presented."""
+        part = begin()
+        part.judge([execution(0, OTP, ENROLL)])
+        state = state_of(part)
+        assert [step.enroll for step in state.awaited] == [False, True]
+        found = leg.completed(state, [pb.FACTOR_TYPE_OTP, pb.FACTOR_TYPE_PHONE], NOW_MS)
+        assert (found.types, found.enrolled) == (("otp", "phone"), {"phone"})
+
     def test_completed_factors_add_up(self) -> None:
         """What earlier legs completed stays, and a factor presented twice counts once."""
-        part = begin(completed=("email",))
+        part = begin(completed=Completed({"email": NOW_MS - 5}))
         part.judge([execution(0, OTP)])
-        assert leg.completed(state_of(part), [pb.FACTOR_TYPE_OTP]) == ("email", "otp")
-        again = begin(completed=("otp",), position=1, before=(replace(execution(0, OTP), earlier=True),))
+        assert leg.completed(state_of(part), [pb.FACTOR_TYPE_OTP], NOW_MS).at_ms == {"email": NOW_MS - 5, "otp": NOW_MS}
+        again = begin(
+            completed=Completed({"otp": NOW_MS - 5}), position=1, before=(replace(execution(0, OTP), earlier=True),)
+        )
         again.judge([execution(1, REDIRECT)])
-        assert leg.completed(state_of(again), []) == ("otp",)
+        assert leg.completed(state_of(again), [], NOW_MS).at_ms == {"otp": NOW_MS - 5}
 
     def test_a_page_completes_no_factor(self) -> None:
         """After a redirect nothing is completed, and a caller that says otherwise is mistaken."""
         part = begin()
         part.judge([execution(0, REDIRECT)])
         with pytest.raises(InvalidRequest, match="this flow waits for a page: send none"):
-            leg.completed(state_of(part), [pb.FACTOR_TYPE_OTP])
+            leg.completed(state_of(part), [pb.FACTOR_TYPE_OTP], NOW_MS)
 
     @pytest.mark.parametrize(
         "change",
@@ -258,6 +305,8 @@ states = st.builds(
         max_size=4,
     ),
     completed=st.lists(numbers, max_size=3),
+    completed_at_ms=st.lists(st.integers(0, NOW_MS), max_size=3),
+    enrolled=st.lists(numbers, max_size=3),
     awaited=st.lists(st.builds(AwaitedStep, factors=st.lists(numbers, max_size=3)), max_size=3),
 )
 
@@ -267,7 +316,7 @@ states = st.builds(
 def test_whatever_another_version_sealed_is_taken_or_gone(state: SuspendedFlow, said: list[int]) -> None:
     """A state that opens is authentic and may still be of another version: it is taken, or refused in our own words."""
     with contextlib.suppress(InvalidRequest, FlowGone):
-        assert all(name in codec.FACTOR_TYPES for name in leg.completed(state, said))
+        assert all(name in codec.FACTOR_TYPES for name in leg.completed(state, said, NOW_MS).types)
     try:
         found = leg.executions(state, FLOW)
     except FlowGone:

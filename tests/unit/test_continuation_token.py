@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from vestibule.continuation.v1.suspended_flow_pb2 import AwaitedStep, EarlierCommand, EarlierExecution, SuspendedFlow
 
 from runtime.continuation import keys, token
-from runtime.errors import ContinuationExpired, InvalidContinuation
+from runtime.errors import ContinuationExpired, FlowGone, InvalidContinuation
 
 RING = keys.Keyring([keys.generate()])
 ISSUED_MS = 1_800_000_000_000
@@ -114,6 +114,23 @@ def test_another_form_is_not_guessed_at() -> None:
     """A token of an older or newer daemon's form is refused as such."""
     data = token.seal(RING, flow())
     assert "is of a form that this daemon does not know" in refusal(bytes((token.FORM + 1,)) + data[1:])
+
+
+def sealed_as(form: int) -> bytes:
+    """Seal a state as another version does, under the same key."""
+    head, nonce = bytes((form,)) + RING.sealing_id, bytes(12)
+    return head + nonce + RING.sealing.encrypt(nonce, flow().SerializeToString(), head)
+
+
+def test_what_an_earlier_version_sealed_is_gone() -> None:
+    """It is authentic, and binds its flow to less than this version does: the login begins again."""
+    with pytest.raises(FlowGone, match="begin the login again"):
+        token.unseal(RING, sealed_as(1), ISSUED_MS)
+    assert token.unseal(RING, sealed_as(token.FORM), ISSUED_MS).tenant_id == "acme"
+    with pytest.raises(ContinuationExpired):
+        token.unseal(RING, sealed_as(1), EXPIRES_MS)
+    # Whoever changes the first byte of ours has an earlier version's word for nothing.
+    assert "was changed since it was sealed" in refusal(b"\x01" + token.seal(RING, flow())[1:])
 
 
 def test_a_token_expires() -> None:
