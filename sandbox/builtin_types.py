@@ -43,8 +43,7 @@ _FROZENSET = _names("copy difference intersection isdisjoint issubset issuperset
 _SET = _FROZENSET | _names(
     "add clear difference_update discard intersection_update pop remove symmetric_difference_update update"
 )
-# `index` and `remove` compare what they do not hold: CHECKED_METHODS has them.
-_DEQUE = _LIST - {"sort", "index", "remove"} | _names("appendleft extendleft popleft rotate maxlen")
+_DEQUE = _LIST - {"sort"} | _names("appendleft extendleft popleft rotate maxlen")
 
 _PLAIN_DICT: dict[Any, Any] = {}
 _ORDERED: collections.OrderedDict[Any, Any] = collections.OrderedDict()

@@ -183,7 +183,6 @@ def begin(now_ns: int, seed: bytes, output: Output) -> dict[str, Any]:
     """
     if not _STACK:
         _STACK.append(stacks.grow(stacks.deep_enough(stacks.DEFAULT_MEMORY_BYTES)))
-    slices.forget()
     CURRENT.begin(now_ns, seed, output)
     return _NAMESPACE.copy()
 

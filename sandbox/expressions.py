@@ -68,6 +68,9 @@ class Expressions(RestrictingNodeTransformer):
         self._parameters: list[str] = []
         """Of the entry point around this node: what the author calls the event and the api."""
         self._writes: list[tuple[Any, str, str]] = []
+        self._item_writes: list[ast.Call] = []
+        """Guards of `x[key] = ...`, where a key may be a slice if the action makes slices."""
+        self._makes_slices = False
         self._top: frozenset[Any] = frozenset()
         self._kept: set[ast.AST] = set()
         """Displays of constants that are only asked for a member."""
@@ -83,6 +86,9 @@ class Expressions(RestrictingNodeTransformer):
         # By identity: whether a definition of the entry point stands at the top level is a question about this list.
         self._top = frozenset(tree.body)
         self.node_contents_visit(tree)
+        if self._makes_slices:
+            for call in self._item_writes:
+                call.func = ast.copy_location(ast.Name(id="_write_any_", ctx=LOAD), call)
         if not self._full:
             self._check_missing()
             self._check_members()
@@ -224,6 +230,8 @@ class Expressions(RestrictingNodeTransformer):
                 self.check_name(node, node.id)
             elif node.id not in reach.BUILTINS:
                 self._missing.append(node)
+            elif node.id == "slice":
+                self._makes_slices = True
         else:
             self._stored.add(node.id)
             self._bind(node, node.id)
@@ -399,7 +407,10 @@ class Expressions(RestrictingNodeTransformer):
             return guard_call("_getslice_" if is_slice else "_getitem_", [node.value, node.slice], node)
         if type(node.ctx) is ast.Store and not is_slice:
             node.slice = self._guard_key(node.slice)
-        node.value = guard_call("_write_slice_" if is_slice else "_write_", [node.value], node.value)
+        written = guard_call("_write_slice_" if is_slice else "_write_", [node.value], node.value)
+        if not is_slice:
+            self._item_writes.append(written)
+        node.value = written
         return node
 
     def guard_iter(self, node: Any) -> Any:

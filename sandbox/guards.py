@@ -45,7 +45,7 @@ from sandbox.registry import (
     learn,
     module_names,
 )
-from sandbox.slices import MADE, ListWriter
+from sandbox.slices import ListWriter
 from sandbox.text import (
     field_text,
     guarded_mod,
@@ -230,10 +230,10 @@ def guarded_unpack(value: Any, spec: tuple[Any, ...]) -> list[Any]:
 
 
 def guarded_write(value: Any) -> Any:
-    """Answer `value` itself if its items may be assigned and deleted, or what does it to a list safely."""
+    """Answer `value` itself if its items may be assigned and deleted."""
     kind = type(value)
     if kind in WRITABLE or getattr(kind, "_writable_", False) is True:
-        return ListWriter(value) if kind is list and MADE.any else value
+        return value
     reason = getattr(kind, "_read_only_", None)
     if type(reason) is str:
         raise TypeError(reason)
@@ -248,9 +248,21 @@ def guarded_write_slice(value: Any) -> Any:
     return _no_slice(guarded_write(value))
 
 
+def guarded_write_any(value: Any) -> Any:
+    """Answer what a key may be assigned to and deleted from, of an action that makes slice objects."""
+    return ListWriter(value) if type(value) is list else guarded_write(value)
+
+
 def guarded_getslice(value: Any, key: slice) -> Any:
     """Answer `value[a:b]`."""
-    return value[key] if type(value) in _SLICED else guarded_getitem(_no_slice(value), key)
+    kind = type(value)
+    if kind in _SLICED:
+        return value[key]
+    try:
+        return guarded_getitem(_no_slice(value), key)
+    except (LookupError, TypeError):
+        # Not as it is: the slice in it would hand out whatever stood between the brackets.
+        raise TypeError(f"'{kind.__name__}' object cannot be sliced") from None
 
 
 _SLICED = frozenset({str, bytes, list, tuple, range})
@@ -406,6 +418,7 @@ GUARDS: dict[str, Callable[..., Any]] = {
     "_write_": guarded_write,
     "_write_attribute_": guarded_write_attribute,
     "_write_slice_": guarded_write_slice,
+    "_write_any_": guarded_write_any,
     "_getslice_": guarded_getslice,
     "_kwargs_": guarded_kwargs,
     "_mapping_": guarded_mapping,

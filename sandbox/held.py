@@ -25,30 +25,14 @@ def release() -> None:
 
 
 def _deque_index(receiver: Any, value: Any, *bounds: int) -> int:
-    items = _items("index", receiver)
+    if type(receiver) is not collections.deque:
+        raise TypeError(f"deque.index needs a deque first, not {type(receiver).__name__}")
+    items = list(receiver)  # which no action reaches
     try:
         return items.index(value, *bounds)
     except ValueError:
         raise ValueError(f"{value!r} is not in deque") from None
 
 
-def _deque_remove(receiver: Any, value: Any, /) -> None:
-    items = _items("remove", receiver)
-    try:
-        place = items.index(value)
-    except ValueError:
-        raise ValueError("deque.remove(x): x not in deque") from None
-    if len(receiver) != len(items):
-        raise IndexError("deque mutated during remove().")
-    del receiver[place]
-
-
-def _items(method: str, receiver: Any) -> list[Any]:
-    """Answer what a deque holds, in a list that no action reaches."""
-    if type(receiver) is not collections.deque:
-        raise TypeError(f"deque.{method} needs a deque first, not {type(receiver).__name__}")
-    return list(receiver)
-
-
-DEQUE: Final[dict[str, Callable[..., Any]]] = {"index": _deque_index, "remove": _deque_remove}
-"""Methods of a deque that compare; receiver first."""
+DEQUE: Final[dict[str, Callable[..., Any]]] = {"index": _deque_index}
+"""The method of a deque that compares an item which CPython 3.11 and 3.12 do not hold; receiver first."""

@@ -30,7 +30,7 @@ _BY_VALUE: Final[set[type]] = {
 _NUMBERS: Final = frozenset({float, complex, decimal.Decimal})
 """Hashed by value as long as they equal themselves."""
 
-_KEYS: Final[set[type]] = {*_BY_VALUE, *_NUMBERS}
+_KEYS: Final[set[type]] = {*_BY_VALUE, *_NUMBERS, slice}  # of ints; a list takes it, a dict says no by itself
 _SETS: Final = frozenset({set, frozenset})
 _DICTS: Final = frozenset({dict, collections.OrderedDict, collections.defaultdict, collections.Counter})
 

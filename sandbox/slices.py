@@ -36,18 +36,6 @@ class ListWriter:
         del self._items[key]
 
 
-class _Made:
-    """Whether this execution has made a slice object: as long as not, only a slice written out writes to a part."""
-
-    __slots__ = ("any",)
-
-    def __init__(self) -> None:
-        self.any = False
-
-
-MADE: Final = _Made()
-
-
 def make_slice(*args: Any) -> slice:
     """Be `slice`.
 
@@ -56,10 +44,4 @@ def make_slice(*args: Any) -> slice:
     """
     if any(arg is not None and type(arg) is not int for arg in args):
         raise TypeError("slice() takes ints and None")
-    MADE.any = True
     return slice(*args)
-
-
-def forget() -> None:
-    """Begin an execution that has made none."""
-    MADE.any = False

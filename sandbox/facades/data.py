@@ -86,7 +86,9 @@ def dumps(
         raise TypeError("json.dumps(): separators must be two strings")
     try:
         # A circle is always looked for: without, it is a crash of the interpreter or an endless text.
-        encoder = json.JSONEncoder(
+        # What `default` is given is held meanwhile by the record in which circles are looked for.
+        text = json.dumps(
+            value,
             skipkeys=bool(skipkeys),
             ensure_ascii=bool(ensure_ascii),
             allow_nan=bool(allow_nan),
@@ -95,9 +97,6 @@ def dumps(
             sort_keys=bool(sort_keys),
             default=default,
         )
-        # The encoder in C does not hold what it gives to `default`, which may take it out of its container
-        # (Modules/_json.c); the one in Python, which writes piece by piece, does.
-        text = encoder.encode(value) if default is None else "".join(encoder.iterencode(value))
     except RecursionError:
         raise ValueError("json.dumps(): nested too deeply") from None
     except TypeError as error:

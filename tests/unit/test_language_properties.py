@@ -171,7 +171,7 @@ def assert_guarded(source: str) -> None:
         match node:
             case ast.Attribute() | ast.Subscript():
                 assert not isinstance(node.ctx, ast.Load)
-                assert _is_call(node.value, "_write_", "_write_attribute_", "_write_slice_")
+                assert _is_call(node.value, "_write_", "_write_attribute_", "_write_slice_", "_write_any_")
             case ast.Import() | ast.ImportFrom() | ast.ClassDef() | ast.With() | ast.Yield() | ast.Match():
                 pytest.fail(f"{type(node).__name__} got through")
             case ast.For() | ast.comprehension():

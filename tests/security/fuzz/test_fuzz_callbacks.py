@@ -1,0 +1,48 @@
+"""Programs in which CPython calls an action back while it uses a thing: none kills its process.
+
+Made of the record of callbacks, so that what is added to it is tried. With freed memory overwritten; in `make fuzz`
+many more, and some under valgrind: a run that ended well may have used freed memory all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sys
+
+import pytest
+
+from tests.security import callback_programs
+from tests.security.fuzz.effort import FACTOR
+
+VALGRIND_PROGRAMS = 20
+
+
+def test_no_program_crashes() -> None:
+    """Each way to use a thing, with random parts: no signal but that of the clock ends a program."""
+    seed = "" if FACTOR == 1 else str(random.random())
+    programs = [("", choice) for choice in callback_programs.choices(FACTOR, seed)]
+    assert len(programs) >= 150
+    crashed = callback_programs.crashes(programs, timeout_s=60 * (1 + FACTOR))
+    assert [(name, callback_programs.shown(choice), choice) for _, choice, name in crashed] == []
+
+
+def test_none_uses_freed_memory() -> None:
+    """Under valgrind nothing that was freed is read or written. Control: without a wrapper it is."""
+    if FACTOR == 1:
+        pytest.skip("valgrind takes minutes: `make fuzz` runs it")
+    valgrind = shutil.which("valgrind")
+    if valgrind is None:
+        pytest.skip("valgrind is not installed")
+    command = (valgrind, "-q", "--error-exitcode=99", "--trace-children=no", sys.executable)
+    os.environ["CALLBACKS_UNDER_VALGRIND"] = "1"
+    try:
+        pointed = [("", one.program()) for one in callback_programs.WRAPPERS.values()]
+        picked = random.Random(0).sample(list(callback_programs.choices(1)), VALGRIND_PROGRAMS)
+        programs = pointed + [("", choice) for choice in picked]
+        control = [("chain", callback_programs.WRAPPERS["chain"].program())]
+        assert callback_programs.crashes(control, command)
+        assert callback_programs.crashes(programs, command) == []
+    finally:
+        del os.environ["CALLBACKS_UNDER_VALGRIND"]
