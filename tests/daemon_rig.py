@@ -10,8 +10,10 @@ import contextlib
 import hashlib
 import json
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -99,6 +101,17 @@ def vestibule(
         env=clean_environment() | dict(environment or {}),
         check=False,
     )
+
+
+def quiet_port() -> int:
+    """Return a port for a daemon whose log cannot say which one it got.
+
+    It is below those that the kernel gives to connections, so that none of them takes it before the daemon does.
+    """
+    while True:
+        port = random.randrange(15_000, 30_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def until(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S, every_s: float = 0.02) -> Any:

@@ -19,8 +19,7 @@ import grpc
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
 from runtime.catalog import sqlite
-from tests.daemon_rig import ADA, GATE, LOOP, METHOD, PATIENCE_S, clean_environment, tenant, until
-from tests.integration.test_store_trouble import free_port
+from tests.daemon_rig import ADA, GATE, LOOP, METHOD, PATIENCE_S, TIED, clean_environment, quiet_port, tenant, until
 
 # Their lines do not fit into the log's queue and a pipe together: each tells of eight actions.
 LOGINS = 801
@@ -33,11 +32,12 @@ class Served:
     def __init__(self, store: Path, stderr: int | None) -> None:
         loop = tenant("loop", LOOP, timeout_ms=20_000)
         sqlite.apply(store, [tenant("acme", *([GATE] * ACTIONS)), loop])
-        self.target, self.http = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+        self.target, self.http = f"127.0.0.1:{quiet_port()}", f"127.0.0.1:{quiet_port()}"
         command = [sys.executable, "-m", "runtime.cli", "serve", "--store", f"sqlite:{store}", "--listen", self.target]
         command += ["--metrics-listen", self.http, "--log-format", "json"]
         if stderr is None:
             command = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
+        command = [*TIED, *command]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stderr, env=clean_environment())
 
     def decide(self, logins: int) -> None:

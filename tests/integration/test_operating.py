@@ -19,6 +19,7 @@ from tests.daemon_rig import (
     ALLOW,
     GATE,
     MFA,
+    TIED,
     Daemon,
     Refused,
     Serve,
@@ -164,7 +165,7 @@ def test_no_hangup_ends_a_daemon_while_it_starts_drains_or_ends(tmp_path: Path) 
     """
     file, store = tmp_path / "keys", tmp_path / "flows.db"
     write_keys(file, keys.generate())
-    command = [sys.executable, "-c", RELAY, str(file), "-m", "serve", "--store", f"sqlite:{store}"]
+    command = [*TIED, sys.executable, "-c", RELAY, str(file), "-m", "serve", "--store", f"sqlite:{store}"]
     command += ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--continuation-keys-file", str(file)]
     command += ["--drain-delay-s", "0.3", "--log-format", "json"]
     daemon = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=clean_environment())

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from tests.daemon_rig import (
     Refused,
     Serve,
     clean_environment,
+    quiet_port,
     tenant,
     until,
     vestibule,
@@ -345,18 +345,11 @@ def test_no_daemon_starts_with_a_damaged_store(tmp_path: Path, damage: bytes | s
     assert "Traceback" not in failed.stderr
 
 
-def free_port() -> int:
-    """Return a port that nobody uses now."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
-
-
 def test_a_log_that_cannot_be_written_stops_no_login(tmp_path: Path) -> None:
     """With its log on a full disk the daemon starts, decides and drains; only the lines are lost."""
     store = tmp_path / "flows.db"
     sqlite.apply(store, [tenant("acme", OLD)])
-    target = f"127.0.0.1:{free_port()}"
+    target = f"127.0.0.1:{quiet_port()}"
     command = [*TIED, sys.executable, "-m", "runtime.cli", "serve", "--store", f"sqlite:{store}", "--listen", target]
     request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme", event=ADA).SerializeToString()
     with open("/dev/full", "w") as full:
