@@ -31,7 +31,6 @@ class Failure(NamedTuple):
     message: str
 
 
-WORKERS_DIED: Final = Failure(Verdict.CRASHED, "WorkerLost", "the workers that ran this action died")
 LIED: Final = Failure(Verdict.VIOLATED, "ProtocolViolation", "the worker broke its protocol")
 
 

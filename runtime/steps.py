@@ -180,11 +180,9 @@ class StepRunner:
                 plan.forget()
                 lost += end is End.LOST
                 unbegun += end is End.UNBEGUN
+                # Two are no fault of the actions either: they did not fail, so that nothing is decided without them.
                 if lost > 1 or unbegun > _UNBEGUN_MAX:
-                    if not done or lost <= 1:
-                        raise WorkerLost(f"{lost + unbegun} workers died before the login could be decided")
-                    loss.fill(done, bindings, loss.WORKERS_DIED)
-                    break
+                    raise WorkerLost(f"{lost + unbegun} workers died before the login could be decided")
             if plan.continuing and done and not done[0].continued:
                 # Of a worker that died or lied, which could not say so.
                 done[0] = replace(done[0], continued=True)

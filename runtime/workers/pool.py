@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from runtime.workers.nursery import LayerReport, MakeZygote
 
 _SWEEP_S: Final = 5.0
-# A kill costs some 50 us, and an `apply` may change every tenant: logins come between.
-_KILLS_AT_ONCE: Final = 32
+# A kill costs some 100 us, and an `apply` may change every tenant: logins come between.
+_KILLS_AT_ONCE: Final = 8
 
 
 class Pool:

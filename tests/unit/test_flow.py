@@ -297,13 +297,14 @@ async def test_a_worker_killed_from_outside_costs_one_retry(make: Any) -> None:
     assert executions[0].commands
 
 
-async def test_two_deaths_without_a_finished_step_are_no_decision(make: Any) -> None:
-    """When two workers die before anything was decided, there is an error and no decision."""
+@pytest.mark.parametrize("finished", [0, 1])
+async def test_two_deaths_are_no_decision(make: Any, finished: int) -> None:
+    """When two workers die through no fault of an action, none has failed: there is an error and no decision."""
     rig = await make()
     task = rig.run()
     for index in range(2):
         spawned, question = await rig.question(index)
-        rig.note(spawned, question.nonce, 0, journal.Phase.RUNNING)
+        rig.note(spawned, question.nonce, finished, journal.Phase.RUNNING, *[step()] * (finished if index == 0 else 0))
         spawned.peer.close()
         rig.zygote.on_exit(spawned.id, -9)
     with pytest.raises(WorkerLost):
