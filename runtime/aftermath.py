@@ -83,13 +83,15 @@ class Aftermath:
         code = await worker.exit_code()
         if self._settled(entry, plan, done, nonce):
             return End.RAN
-        failure = loss.of_death(code) if code is not None and entry.phase != journal.Phase.IDLE else None
+        seen_ns = 0 if worker.meter is None else int(worker.meter.seen_s * 1e9)
+        cpu_us = min(max(0, seen_ns - entry.cpu_ns), seen_ns) // 1000
+        failure = loss.of_death(code, cpu_us) if code is not None and entry.phase != journal.Phase.IDLE else None
         if failure is None:
             return End.LOST
         verdict = failure.verdict.name.lower()
         self._log.warning("worker.died", worker=worker.id, tenant=worker.tenant, code=code, verdict=verdict)
         wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
-        done.append(loss.failed(plan.bindings[len(done)], failure, wall_us))
+        done.append(loss.failed(plan.bindings[len(done)], failure, wall_us, cpu_us))
         return End.RAN
 
     def _settled(self, entry: journal.Entry, plan: Plan, done: list[Execution], nonce: int) -> bool:

@@ -83,15 +83,23 @@ def of_kill(phase: int, wall_us: int, cpu_us: int | None) -> Failure:
     return Failure(Verdict.TIMED_OUT, "BudgetExceeded", message)
 
 
-def of_death(code: int) -> Failure | None:
+def of_death(code: int, cpu_us: int) -> Failure | None:
     """Say how the step failed in which its worker died, from the exit code or negated signal.
+
+    Args:
+        code: of the worker.
+        cpu_us: processor time that the step had, as far as it was seen.
 
     None: killed by somebody else, an operator or the kernel's OOM killer, so perhaps not the action's fault.
     """
     if code == -signal.SIGSYS:
         return Failure(Verdict.VIOLATED, "ForbiddenSystemCall", "the action caused a forbidden system call")
     if code == -signal.SIGXCPU:
-        return Failure(Verdict.TIMED_OUT, "CpuLimitExceeded", "the action used up its processor time")
+        return Failure(
+            Verdict.TIMED_OUT,
+            "CpuLimitExceeded",
+            f"the action used up its processor time: it had {cpu_us / 1000:.0f} ms",
+        )
     if -code in CRASH_SIGNALS:
         name = signal.Signals(-code).name
         return Failure(Verdict.CRASHED, "InterpreterCrashed", f"the action crashed its interpreter ({name})")

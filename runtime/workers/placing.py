@@ -51,7 +51,7 @@ class Placing:
         meter = worker.meter
         if meter is None or (worker.looked_s >= 0 and now_ns - meter.read_ns < _LOOK_NS <= now_ns - worker.sent_ns):
             return False
-        if self._lane.open and meter.read():
+        if meter.read():
             self.charge(worker)
             worker.looked_s = meter.seen_s
             self.place(worker)

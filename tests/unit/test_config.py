@@ -218,6 +218,14 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
     assert "metrics_listen (flag --metrics-listen): h:1 is also the gRPC address" in text
 
 
+def test_a_memory_for_all_workers_that_one_action_could_fill_is_refused() -> None:
+    """It is at least what one action may take; 0 stands for a share of what there is."""
+    small = {"pool.memory_bytes": "64MiB"}
+    assert "sandbox.memory_bytes (default): 134217728 is more than pool.memory_bytes 67108864" in faults(flags=small)
+    assert load(flags=small | {"sandbox.memory_bytes": "64MiB"}).config.pool.memory_bytes == 64 << 20
+    assert load(flags={"pool.memory_bytes": "0"}).config.pool.memory_bytes == 0
+
+
 @pytest.mark.parametrize(
     ("content", "said"), [(b"a = ", "is not TOML"), (b"\xff\xfe", "is not UTF-8"), (None, "no such file")]
 )

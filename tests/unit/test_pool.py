@@ -484,3 +484,47 @@ async def test_what_a_long_execution_spent_at_its_end_counts_too(monkeypatch: py
     assert following is not worker
     assert following.aside
     await h.pool.close()
+
+
+def holds(h: Harness, bytes_each: int) -> None:
+    """Let every worker that lives hold so much memory, of which four may have the whole."""
+    nursery = h.pool._nursery
+    h.pool._patrol._ceiling_bytes = 4 * bytes_each
+    for worker in nursery.workers():
+        nursery.memory_bytes += bytes_each - worker.memory_bytes
+        worker.memory_bytes = bytes_each
+
+
+async def test_full_memory_evicts_who_was_idle_longest_and_nobody_else() -> None:
+    """Busy workers stay, and so do idle ones for which there is room."""
+    h = await start(config(blank_workers=0))
+    workers = [await h.pool.lease(f"t{at}", 1) for at in range(6)]
+    for worker in workers[:4]:
+        h.pool.release(worker)
+    holds(h, 1000)
+    h.pool._patrol._ceiling_bytes = 4001
+    h.pool._relieve()
+    assert [worker.kill_reason for worker in workers] == [KillReason.EVICTED] * 2 + [None] * 4
+    assert h.pool._nursery.memory_bytes == 4000
+    await h.pool.close()
+
+
+async def test_with_full_memory_and_nobody_idle_a_cold_tenant_waits_in_vain_or_for_room() -> None:
+    """It is told why, and to come again; when a worker goes while it waits, it gets one. Warm tenants are served."""
+    h = await start(config(blank_workers=0))
+    workers = [await h.pool.lease(f"t{at}", 1) for at in range(4)]
+    holds(h, 1000)
+    with pytest.raises(PoolExhausted, match=r"no worker came free in time .*pool\.memory_bytes"):
+        await h.pool.lease("cold", 0.05)
+    spawned = len(h.zygote.spawned)
+    waiting = asyncio.create_task(h.pool.lease("cold", 5))
+    await settle()
+    assert not waiting.done()
+    assert len(h.zygote.spawned) == spawned
+    # An idle worker is room.
+    h.pool.release(workers[0])
+    assert (await waiting).tenant == "cold"
+    assert workers[0].kill_reason is KillReason.EVICTED
+    h.pool.release(workers[1])
+    assert h.pool.lease_nowait("t1") is workers[1]
+    await h.pool.close()
