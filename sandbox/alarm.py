@@ -77,6 +77,8 @@ def _ring(_signum: int, frame: FrameType | None) -> None:
         # Noted before anything else is called: at the recursion limit there is no frame to spare for a call, and the
         # RecursionError that it would be ends at the next `except`, because the interrupt is noted.
         interrupted = interrupts.STATE.interrupted = interrupts.Interrupted()
+    if not interrupted.args:
+        # Also where the next ring has torn this handler in two before it knew the line: on a busy machine it does.
         interrupted.args = (line_of(frame),)
     raise interrupted
 

@@ -195,17 +195,41 @@ def check_codec(name: Any) -> str:
 def _encode(text: str, /, encoding: str = "utf-8", errors: str = "strict") -> bytes:
     if type(text) is not str:
         raise TypeError("str.encode needs a str")
+    _check_handler("str.encode", text, errors)
     return text.encode(check_codec(encoding), errors)
 
 
 def _decode(data: bytes, /, encoding: str = "utf-8", errors: str = "strict") -> str:
     if type(data) is not bytes:
         raise TypeError("bytes.decode needs bytes")
+    _check_handler("bytes.decode", data, errors)
     return data.decode(check_codec(encoding), errors)
 
 
+# Above, a handler that writes several characters for one takes longer than an author waits, and nothing interrupts it.
+_HANDLED_MAX = 1 << 16
+_SHORT_HANDLERS = frozenset({"strict", "ignore", "replace"})
+
+
+def _check_handler(what: str, value: str | bytes, errors: Any) -> None:
+    if len(value) > _HANDLED_MAX and errors not in _SHORT_HANDLERS:
+        raise ValueError(f"{what}(): with errors={errors!r:.40} at most {_HANDLED_MAX} at once: take it in parts")
+
+
+_PART = 1 << 13
+
+
+def _translate(text: str, table: Any, /) -> str:
+    if type(text) is not str:
+        raise TypeError("str.translate needs a str")
+    if len(text) <= _PART:
+        return text.translate(table)
+    # In parts, so that the alarm gets through.
+    return "".join([text[at : at + _PART].translate(table) for at in range(0, len(text), _PART)])
+
+
 CHECKED_METHODS: dict[type, dict[str, Callable[..., Any]]] = {
-    str: {"encode": _encode},
+    str: {"encode": _encode, "translate": _translate},
     bytes: {"decode": _decode},
     collections.deque: held.DEQUE,
     **keys.METHODS,

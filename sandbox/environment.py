@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sandbox import guards, held, iterators, keys, reach, registry, slices, stacks
+from sandbox import guards, held, iterators, keys, paced, reach, registry, slices, stacks
 from sandbox.facades import crypto, data, logs, numbers, pattern_syntax, patterns, text, times
 from sandbox.facades.base import Module
 from sandbox.facades.context import CURRENT, Output
@@ -34,7 +34,8 @@ def _checked_error(real: Any, text: type[str] | type[bytes]) -> type:
             raise ValueError(f"{real.__name__}: start and end must name a part of the {text.__name__}")
         return real(encoding, source, start, end, reason)
 
-    cls = StandIn(real.__name__, (UnicodeError,), {"__slots__": (), "_real_": real, "_make_": staticmethod(make)})
+    body = {"__slots__": (), "_real_": real, "_kinds_": (real,), "_make_": staticmethod(make)}
+    cls = StandIn(real.__name__, (UnicodeError,), body)
     registry.CAUGHT[cls] = real
     STAND_INS[real] = cls
     return cls
@@ -63,11 +64,16 @@ _DECODE_ERROR: Final = _checked_error(UnicodeDecodeError, bytes)
 _ENCODE_ERROR: Final = _checked_error(UnicodeEncodeError, str)
 _SET: Final = stand_in(set, keys.make_set)
 _FROZENSET: Final = stand_in(frozenset, keys.make_frozenset)
+_RANGE: Final = stand_in(range, paced.make_range, paced.LongRange)
 _DICT: Final = stand_in(dict, keys.make_dict, fromkeys=keys.FROMKEYS[dict])
 
 
 def _iter(value: Any, *sentinel: Any) -> Iterator[Any]:
-    return iterators.until(value, *sentinel) if sentinel else iter(guards.guarded_getiter(value))
+    return (
+        iterators.until(value, *sentinel)
+        if sentinel
+        else iter(value if type(value) is paced.LongRange else guards.guarded_getiter(value))
+    )
 
 
 def _type(value: Any, *more: Any) -> Any:
@@ -104,8 +110,8 @@ def _import(name: str, *rest: object) -> None:
 # leaves out) go past the iteration guard: it only refuses types whose items an action cannot use, and nothing within
 # reach yields, when walked, an object that is not within reach. `tests/security/test_reach.py` walks it all.
 _PLAIN: Final = (
-    "abs all any bin bool callable chr divmod float hex int isinstance issubclass len list max min next oct ord range"
-    " reversed sorted sum tuple"
+    "abs all any bin bool callable chr divmod float hex int isinstance issubclass len list max min next oct ord"
+    " reversed sorted tuple"
 )
 
 _OWN: Final[dict[str, Any]] = {
@@ -121,11 +127,13 @@ _OWN: Final[dict[str, Any]] = {
     "iter": _iter,
     "pow": numbers.power,  # capped: the plain one can compute for minutes
     "print": logs.show,  # into the execution's output
+    "range": _RANGE,  # a long one can be interrupted
     "repr": guards.safe_repr,
     "round": numbers.round_number,  # round(7, -10**9) computes for minutes
     "setattr": guards.guarded_setattr_builtin,
     "slice": slices.make_slice,
     "str": _STR,
+    "sum": paced.total,
     "type": _type,
     "UnicodeDecodeError": _DECODE_ERROR,
     "UnicodeEncodeError": _ENCODE_ERROR,

@@ -27,6 +27,7 @@ from sandbox import held, iterators, keys
 from sandbox.builtin_types import CHECKED_METHODS, CLASS_NAMES, EXCEPTIONS, INSTANCE_NAMES, WRITABLES, check_codec
 from sandbox.hints import suggest
 from sandbox.interrupts import STATE, Interrupted, LimitExceeded, caught, interrupt, reset
+from sandbox.paced import LongRange
 from sandbox.registry import (
     ATTRS,
     CAUGHT,
@@ -45,7 +46,7 @@ from sandbox.registry import (
     learn,
     module_names,
 )
-from sandbox.slices import ListWriter
+from sandbox.slices import ListWriter, make_slice
 from sandbox.text import (
     field_text,
     guarded_mod,
@@ -192,7 +193,11 @@ def guarded_getitem(value: Any, key: Any) -> Any:
 def guarded_getiter(value: Any) -> Any:
     """Answer `value` itself if its type may be iterated."""
     kind = type(value)
-    if kind in ITERABLE or (hasattr(kind, "_exposed_") and hasattr(kind, "__iter__")):
+    if kind in ITERABLE:
+        return value
+    if kind is LongRange:
+        return value.numbers  # Python code walks it, which the alarm interrupts
+    if hasattr(kind, "_exposed_") and hasattr(kind, "__iter__"):
         return value
     raise TypeError(f"'{kind.__name__}' object is not iterable")
 
@@ -424,7 +429,7 @@ GUARDS: dict[str, Callable[..., Any]] = {
     "_mapping_": guarded_mapping,
     "_mod_": guarded_mod,
     "_inplace_": guarded_inplace,
-    "_slice_": slice,
+    "_slice_": make_slice,
     "_text_": field_text,
     "_str_": safe_str,
     "_repr_": safe_repr,

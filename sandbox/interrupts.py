@@ -75,5 +75,6 @@ def caught() -> None:
     """
     if STATE.interrupted is not None:
         raise STATE.interrupted
-    if isinstance(sys.exception(), MemoryError):
+    # A SystemError is what is left of a MemoryError that C code of the interpreter lost.
+    if isinstance(sys.exception(), (MemoryError, SystemError)):
         raise LimitExceeded("memory", "the action used up its memory limit")

@@ -18,11 +18,13 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
+from sandbox import paced
+
 _DEPTH_MAX: Final = 100
 """Of tuples in tuples. Hashing goes down in C, one C frame for each."""
 
 _BY_VALUE: Final[set[type]] = {
-    str, bytes, int, bool, type(None), range, frozenset, uuid.UUID,
+    str, bytes, int, bool, type(None), range, paced.LongRange, frozenset, uuid.UUID,
     datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone,
     ipaddress.IPv4Address, ipaddress.IPv4Interface, ipaddress.IPv4Network,
     ipaddress.IPv6Address, ipaddress.IPv6Interface, ipaddress.IPv6Network,
@@ -198,6 +200,7 @@ METHODS: Final[dict[type, dict[str, Callable[..., Any]]]] = {
     collections.Counter: {
         **_dict_methods(collections.Counter),
         **{name: _counting(name) for name in ("subtract", "update")},
+        "elements": paced.elements,
     },
 }
 """Methods by which something new gets in, checked; receiver first. Those left out take nothing but what is there."""

@@ -16,16 +16,17 @@ class StandIn(type):
     """A builtin class that must not be called as it is: called through a check, the class itself for `isinstance`."""
 
     _real_: type
+    _kinds_: tuple[type, ...]
     _make_: Callable[..., Any]
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         return cls._make_(*args, **kwargs)
 
     def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, cls._real_)
+        return isinstance(instance, cls._kinds_)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
-        return subclass is cls or issubclass(subclass, cls._real_)
+        return subclass is cls or issubclass(subclass, cls._kinds_)
 
     def __repr__(cls) -> str:
         return repr(cls._real_)
@@ -35,14 +36,23 @@ STAND_INS: Final[dict[type, type]] = {}
 """Class -> what an action has in its place."""
 
 
-def stand_in(real: type, make: Callable[..., Any], **more: Callable[..., Any]) -> type:
-    """Make what stands in for `real`, and is called as `make`; `more` are methods of the class that are checked."""
-    checked = {**builtin_types.CHECKED_METHODS[real], **more}
-    plain = builtin_types.INSTANCE_NAMES[real] | builtin_types.CLASS_NAMES[real]
-    body = {name: getattr(real, name) for name in plain} | {
+def stand_in(real: type, make: Callable[..., Any], *others: type, **more: Callable[..., Any]) -> type:
+    """Make what stands in for `real`.
+
+    Args:
+        real: a class whose names are registered.
+        make: what is called in its place.
+        others: what else it makes.
+        more: methods of the class that are checked.
+    """
+    checked = {**builtin_types.CHECKED_METHODS.get(real, {}), **more}
+    plain = builtin_types.INSTANCE_NAMES.get(real, registry.NOTHING) | registry.CLASS_ATTRS.get(real, registry.NOTHING)
+    body: dict[str, Any] = {"_real_": real, "_kinds_": (real, *others), "_make_": staticmethod(make), "__slots__": ()}
+    methods = {name: getattr(real, name) for name in plain} | {
         name: staticmethod(function) for name, function in checked.items()
     }
-    cls = StandIn(real.__name__, (), {"__slots__": (), "_real_": real, "_make_": staticmethod(make), **body})
-    registry.expose_class(cls, frozenset(body))
-    STAND_INS[real] = cls
+    cls = StandIn(real.__name__, (), {**body, **methods})
+    registry.expose_class(cls, frozenset(methods))
+    for kind in (real, *others):
+        STAND_INS[kind] = cls
     return cls

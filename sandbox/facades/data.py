@@ -21,7 +21,7 @@ import types
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, NoReturn
 
-from sandbox import guards, iterators, keys, reach
+from sandbox import guards, iterators, keys, paced, reach
 from sandbox.facades.base import Module, exception, module, opened, pick
 from sandbox.stand_in import stand_in
 
@@ -316,7 +316,7 @@ def modules() -> list[tuple[str, Module]]:
         ("copy", module("copy", {"copy": copy, "deepcopy": deepcopy})),
         ("collections", module("collections", containers)),
         ("collections.abc", abc),
-        ("itertools", module("itertools", {**pick(itertools, "itertools"), **iterators.ITERTOOLS})),
+        ("itertools", module("itertools", {**pick(itertools, "itertools"), **iterators.ITERTOOLS, **paced.ITERTOOLS})),
         ("functools", module("functools", pick(functools, "functools"))),
         (
             "operator",

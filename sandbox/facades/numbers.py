@@ -15,6 +15,7 @@ from typing import Any, Final
 from sandbox import reach
 from sandbox.facades.base import Module, exception, module, opened, pick
 from sandbox.facades.context import CURRENT
+from sandbox.stand_in import stand_in
 
 INT_BITS: Final = 33_220
 """10,000 decimal digits: more than twice what an int may have on its way to text."""
@@ -92,6 +93,27 @@ def lcm(*integers: Any) -> int:
     return result
 
 
+_EXPONENT_MAX: Final = 10_000
+"""Of a Decimal: an int of more digits is out of reach too, and what is made of one takes minutes."""
+
+_DIGITS_MAX: Final = 10_000
+
+
+def make_decimal(value: Any = "0") -> decimal.Decimal:
+    """Be `decimal.Decimal`, of at most 10,000 digits before the point or zeros behind it."""
+    size = value.bit_length() * _DIGITS_MAX // INT_BITS if isinstance(value, int) else 0
+    if isinstance(value, (str, list)):
+        size = len(value)
+    elif isinstance(value, tuple) and len(value) == 3 and isinstance(value[1], (tuple, list)):
+        size = len(value[1])
+    if size > _DIGITS_MAX:
+        raise ValueError(f"decimal.Decimal(): more than {_DIGITS_MAX} digits")
+    made = decimal.Decimal(value)
+    if abs(made.adjusted()) > _EXPONENT_MAX:
+        raise ValueError(f"decimal.Decimal(): the exponent must be from -{_EXPONENT_MAX} to {_EXPONENT_MAX}")
+    return made
+
+
 def _drawn(name: str) -> Any:
     """Make a function that draws from the execution's own randomness."""
 
@@ -126,6 +148,9 @@ _DECIMAL: Final = (
 def modules() -> list[tuple[str, Module]]:
     """Build the facades of this file and open what their values show."""
     opened(decimal.Decimal, _DECIMAL, "from_float")
+    # Results are held to what can be made. Of this thread alone, which runs the executions.
+    context = decimal.getcontext()
+    context.Emax, context.Emin = _EXPONENT_MAX, -_EXPONENT_MAX
     opened(decimal.DecimalTuple, "sign digits exponent count index", iterable=True, items=True)
     for error in (decimal.DecimalException, decimal.DivisionByZero, decimal.InvalidOperation, decimal.Overflow):
         exception(error)
@@ -137,6 +162,12 @@ def modules() -> list[tuple[str, Module]]:
     return [
         ("math", module("math", {**pick(math, "math", *capped), **capped})),
         ("statistics", module("statistics", pick(statistics, "statistics"))),
-        ("decimal", module("decimal", pick(decimal, "decimal"))),
+        (
+            "decimal",
+            module(
+                "decimal",
+                {**pick(decimal, "decimal", "Decimal"), "Decimal": stand_in(decimal.Decimal, make_decimal)},
+            ),
+        ),
         ("random", module("random", drawn)),
     ]

@@ -308,6 +308,8 @@ def escape(pattern: Any) -> Any:
     """Write a text so that it matches itself."""
     if type(pattern) not in (str, bytes):
         raise TypeError(f"re.escape() takes str or bytes, not {type(pattern).__name__}")
+    if len(pattern) > _PATTERN_CHARS:
+        raise ValueError(f"re.escape(): more than {_PATTERN_CHARS} characters, which no pattern has")
     return real.escape(pattern)
 
 

@@ -89,6 +89,31 @@ def unescape(s: str) -> str:
     return html.unescape(_only_text(s))
 
 
+_NORMAL_CHARS: Final = 1 << 16
+_MARKS_MAX: Final = 500
+"""Combining marks in a row: they are put in order one by one, which is quadratic. Source: UAX 15, 13, allows 30."""
+
+
+def normalize(form: str, unistr: str, /) -> str:
+    """Return the normal form of a text."""
+    return unicodedata.normalize(form, _bounded("normalize", unistr))  # type: ignore[arg-type]  # it says which there are
+
+
+def is_normalized(form: str, unistr: str, /) -> bool:
+    """Tell whether a text is in a normal form."""
+    return unicodedata.is_normalized(form, _bounded("is_normalized", unistr))  # type: ignore[arg-type]  # as above
+
+
+def _bounded(what: str, text: Any) -> str:
+    if len(_only_text(text)) > _MARKS_MAX and not text.isascii():
+        if len(text) > _NORMAL_CHARS:
+            raise ValueError(f"unicodedata.{what}(): more than {_NORMAL_CHARS} characters; take the text in parts")
+        marks = bytes(map(unicodedata.combining, text))
+        if max(map(len, marks.split(b"\0"))) > _MARKS_MAX:
+            raise ValueError(f"unicodedata.{what}(): more than {_MARKS_MAX} combining marks in a row")
+    return str(text)
+
+
 def _only_text(value: Any) -> str:
     if type(value) is not str:
         raise TypeError(f"expected str, got {type(value).__name__}")
@@ -164,7 +189,17 @@ def modules() -> list[tuple[str, Module]]:
     return [
         ("string", module("string", pick(string, "string"))),
         ("html", module("html", {"escape": escape, "unescape": unescape})),
-        ("unicodedata", module("unicodedata", pick(unicodedata, "unicodedata"))),
+        (
+            "unicodedata",
+            module(
+                "unicodedata",
+                {
+                    **pick(unicodedata, "unicodedata", "normalize", "is_normalized"),
+                    "normalize": normalize,
+                    "is_normalized": is_normalized,
+                },
+            ),
+        ),
         ("base64", module("base64", pick(base64, "base64"))),
         ("binascii", module("binascii", pick(binascii, "binascii"))),
         ("urllib.parse", urls),
