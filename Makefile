@@ -9,7 +9,9 @@ LOCK = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 
 # Ends a command when make has ended, however that was: nothing keeps a port or a processor afterwards.
 TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM)
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+# One more than there are processors: many tests wait for a time that is promised, and leave theirs to another.
+PROCESSES := $(shell n=$$(nproc); echo $$((n < 4 ? n + 1 : 4)))
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 # $(call given,NAME,--flag): the flag with the value of NAME=value on make's command line. A variable of the environment
 # may mean something else by that name.
 given = $(if $(filter command,$(origin $1)),$2 '$($1)')
