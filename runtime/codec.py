@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1 import event_pb2
 
+from runtime import structs
 from runtime.core.challenges import TYPES
 from runtime.core.model import FACTOR_NAMES, PROVIDERS
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from google.protobuf.duration_pb2 import Duration
+    from google.protobuf.struct_pb2 import Struct
 
     from runtime.core.challenges import Step
     from runtime.core.model import Decision, Effects, Execution, Suspension, TokenChanges
@@ -198,18 +200,24 @@ def encode(decision: Decision, decision_id: str, catalog_revision: int, wall_us:
         if access.code is not None:
             message.access.code = access.code
     if decision.user_metadata:
-        message.side_effects.user_metadata.update(decision.user_metadata)
+        _set_struct(message.side_effects.user_metadata, decision.user_metadata)
     if decision.app_metadata:
-        message.side_effects.app_metadata.update(decision.app_metadata)
+        _set_struct(message.side_effects.app_metadata, decision.app_metadata)
     if decision.id_token_claims:
-        message.side_effects.id_token_claims.update(decision.id_token_claims)
+        _set_struct(message.side_effects.id_token_claims, decision.id_token_claims)
     if decision.access_token_claims:
-        message.side_effects.access_token_claims.update(decision.access_token_claims)
+        _set_struct(message.side_effects.access_token_claims, decision.access_token_claims)
     if decision.effects is not None:
         _set_effects(message.side_effects, decision.effects)
     if decision.suspension is not None:
         _set_suspension(message.suspension, decision.suspension)
     return message
+
+
+def _set_struct(part: Struct, members: dict[str, Any]) -> None:
+    """Set an unset Struct, also to nothing."""
+    part.SetInParent()
+    part.MergeFromString(structs.write(members))
 
 
 def _set_suspension(part: pb.Suspension, suspension: Suspension) -> None:
@@ -225,11 +233,9 @@ def _set_suspension(part: pb.Suspension, suspension: Suspension) -> None:
     else:
         part.prompt.id = suspension.prompt_id
         if suspension.fields is not None:
-            part.prompt.fields.SetInParent()
-            part.prompt.fields.update(suspension.fields)
+            _set_struct(part.prompt.fields, suspension.fields)
         if suspension.vars is not None:
-            part.prompt.vars.SetInParent()
-            part.prompt.vars.update(suspension.vars)
+            _set_struct(part.prompt.vars, suspension.vars)
 
 
 def _step(step: Step) -> pb.MfaQueue.MfaStep:
@@ -261,9 +267,9 @@ def _set_effects(part: pb.SideEffects, effects: Effects) -> None:
     if effects.refresh_token is not None:
         _set_changes(part.refresh_token, effects.refresh_token)
     if effects.transaction_metadata:
-        part.transaction_metadata.update(effects.transaction_metadata)
+        _set_struct(part.transaction_metadata, effects.transaction_metadata)
     if effects.saml_response:
-        part.saml_response.update(effects.saml_response)
+        _set_struct(part.saml_response, effects.saml_response)
     if effects.primary_user_id:
         part.primary_user_id = effects.primary_user_id
     if effects.recorded_methods:
@@ -279,7 +285,7 @@ def _set_changes(part: pb.SessionChanges | pb.RefreshTokenChanges, changes: Toke
         part.idle_expires_at.FromMilliseconds(changes.idle_expires_at_ms)
     part.evict_metadata = changes.evict_metadata
     if changes.metadata:
-        part.metadata.update(changes.metadata)
+        _set_struct(part.metadata, changes.metadata)
 
 
 def _report(execution: Execution) -> pb.ExecutionReport:

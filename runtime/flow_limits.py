@@ -1,26 +1,23 @@
 """Holds the actions of one flow to the limits that they share.
 
-Knows the budgets of the surface table. Must not know settings, decisions or workers. Called with the executions of a
-login before they are decided upon. Each execution was held to the same budgets by itself, so only a budget that several
-of them spend is added up. Source of the limits: the post-login reference, section 4, where each is one of a login.
+Knows what calls spend. Must not know settings, decisions or workers. Called with the executions of a login before they
+are decided upon. Each execution was held to the same limits by itself. Source: the post-login reference, section 4,
+where each limit is one of a login.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from runtime.core.aggregate import CACHE, DENIALS
+from runtime.core.aggregate import DENIALS
 from runtime.core.model import ExecutionError, Verdict
 from sandbox import surface
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from runtime.core.model import Command, Execution
-
-# The cache's limits are of the tenant's cache, not of what one login writes to it.
-_BUDGETS: Final = {call.op: call.budget for call in surface.SURFACE if call.budget is not None and call.op not in CACHE}
+    from runtime.core.model import Execution
 
 
 def hold(executions: Sequence[Execution]) -> Sequence[Execution]:
@@ -32,58 +29,30 @@ def hold(executions: Sequence[Execution]) -> Sequence[Execution]:
     Args:
         executions: of the flow, in order, those before earlier suspensions included.
     """
-    if not _shared(executions):
+    if sum([bool(execution.commands) for execution in executions]) < 2:
         return executions
-    held: list[Execution] = []
+    held = list(executions)
+    exceeded = False
     spending = surface.Spending()
-    for execution in executions:
-        fault = _spend(spending, execution)
+    for at, execution in enumerate(executions):
+        if execution.verdict is not Verdict.COMPLETED or not execution.commands:
+            continue
+        # What it spends before it goes too far is not spent.
+        spent = spending.copy()
+        fault = _spend(spent, execution)
         if fault:
-            held.append(_exhausted(execution, fault))
-            # What it spent before it went too far is not spent.
-            spending = surface.Spending()
-            for kept in held:
-                _spend(spending, kept)
+            held[at] = _exhausted(execution, fault)
+            exceeded = True
         else:
-            held.append(execution)
-    return held
-
-
-def _shared(executions: Iterable[Execution]) -> bool:
-    """Tell whether two executions spend the same budget, which few flows do."""
-    seen: set[str] = set()
-    for execution in executions:
-        if execution.commands:
-            own = [_BUDGETS[command.op].name for command in execution.commands if command.op in _BUDGETS]
-            if not seen.isdisjoint(own):
-                return True
-            seen.update(own)
-    return False
+            spending = spent
+    return held if exceeded else executions
 
 
 def _spend(spending: surface.Spending, execution: Execution) -> str:
-    if execution.verdict is Verdict.COMPLETED:
-        for command in execution.commands:
-            if command.op in _BUDGETS and spending.spend(surface.CALLS[command.op], command.args):
-                return _fault(command)
+    for command in execution.commands:
+        if fault := spending.spend(surface.CALLS[command.op], command.args):
+            return f"api.{command.op}: with what earlier actions set, {fault}"
     return ""
-
-
-def _fault(command: Command) -> str:
-    budget = _BUDGETS[command.op]
-    limits = []
-    if budget.max_bytes is not None:
-        limits.append(f"{budget.max_bytes} bytes as JSON")
-    if budget.max_items is not None:
-        limits.append(f"{budget.max_items} items in lists and dicts")
-    if budget.max_counted is not None:
-        limits.append(f"{budget.max_counted} entries")
-    if budget.max_calls is not None:
-        limits.append(f"{budget.max_calls} call{'' if budget.max_calls == 1 else 's'}")
-    return (
-        f"api.{command.op}: with what earlier actions set, the {budget.name} exceed what the actions of one login may "
-        f"set together: {' and '.join(limits)}"
-    )
 
 
 def _exhausted(execution: Execution, fault: str) -> Execution:

@@ -32,7 +32,7 @@ from sandbox import wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from runtime.catalog.base import Flow
+    from runtime.catalog.base import Binding, Flow
     from runtime.config import Config
     from runtime.core.model import Execution, Suspension
     from runtime.log import Log
@@ -53,6 +53,8 @@ GIVE_UP_NS: Final = 2_500_000
 # More than a tenant's idle workers and the blank ones together. Beyond it, dying early is what workers do on this host.
 _UNBEGUN_MAX: Final = 32
 _NONCES: Final = struct.Struct("<64Q")
+# A smaller reply is read in less time than it takes to let others go first.
+_LARGE_BYTES: Final = 4096
 
 
 class Ran:
@@ -99,6 +101,7 @@ class StepRunner:
         self.watchdog = Watchdog(
             asyncio.get_running_loop(), self._grace_ns, COMPILE_BUDGET_NS, TEARDOWN_BUDGET_NS, pool.runs_long
         )
+        self._large = asyncio.Lock()
         self._orphans: set[asyncio.Task[None]] = set()
         self._nonces: list[int] = []
         self._aftermath = Aftermath(log, sandbox.output_bytes)
@@ -329,17 +332,25 @@ class StepRunner:
             self.watchdog.unwatch(worker)
             return await self._aftermath.of_loss(worker, plan, done, asked.nonce)
         self.watchdog.unwatch(worker)
+        came_ns = time.monotonic_ns()
         try:
             answer = reply.parse(data, asked.nonce, len(plan.bindings) - asked.start)
             continuing = plan.continuing - asked.start
-            reported = reply.executions(answer, plan.bindings[asked.start :], self._output_bytes, continuing)
+            bindings = plan.bindings[asked.start :]
+            if len(data) > _LARGE_BYTES:
+                reported = await self._read_large(answer, bindings, continuing)
+            else:
+                reported = reply.executions(answer, bindings, self._output_bytes, continuing)
             if any(ends_flow(execution) or suspends(execution) for execution in reported[:-1]):
                 raise ProtocolViolation("a worker ran on after the flow had ended")
             stopped = not reported or not (ends_flow(reported[-1]) or suspends(reported[-1]))
             stopped = stopped and len(reported) < len(plan.bindings) - asked.start
-            late = stopped and time.monotonic_ns() >= asked.late_ns
+            late = stopped and came_ns >= asked.late_ns
             if not reported and not late:
                 raise ProtocolViolation("a worker reports no step at all")
+        except asyncio.CancelledError:
+            self.abandon(worker)
+            raise
         except ProtocolViolation as violation:
             worker.kill(KillReason.VIOLATION)
             self._aftermath.of_violation(worker, plan.bindings, done, violation)
@@ -364,6 +375,24 @@ class StepRunner:
             ran.wall_us = [execution.wall_us for execution in done]
             ran.cpu_us = [execution.cpu_us for execution in done]
         return End.RAN
+
+    async def _read_large(self, answer: reply.Reply, bindings: Sequence[Binding], continuing: int) -> list[Execution]:
+        """Read a reply in parts, one of all large replies at a time, so that other logins are answered in between.
+
+        Raises: ProtocolViolation.
+        """
+        async with self._large:
+            reading = reply.in_parts(answer, bindings, self._output_bytes, continuing)
+            while True:
+                try:
+                    next(reading)
+                except StopIteration as end:
+                    found: list[Execution] = end.value
+                    break
+                await asyncio.sleep(0)
+            # What follows, the decision and its message, takes as long as a few parts.
+            await asyncio.sleep(0)
+            return found
 
     def abandon(self, worker: Worker) -> None:
         """The caller went away. The worker finishes, within its budgets, and goes back to the pool."""

@@ -97,11 +97,11 @@ class Recorder:
             draft = self._draft = self._draft or Draft(self._view, self._flow)
             if fault := draft.fault(command):
                 raise ValueError(f"api.{call.op}: {fault}")
-        if call.budget is not None:
-            if self._spending is None:
-                self._spending = self._flow.spending.copy()
-            if fault := self._spending.spend(call, bound):
-                raise ValueError(f"api.{call.op}: {fault}")
+        spending = self._spent()
+        if spending.commands >= surface.LOGIN_COMMANDS_MAX:
+            raise LimitExceeded("commands", f"more than {surface.LOGIN_COMMANDS_MAX} api calls in one login")
+        if fault := spending.spend(call, bound):
+            raise ValueError(f"api.{call.op}: {fault}")
         if call.ends == "suspend":
             if self._leaving is None:
                 self._leaving = surface.Leaving()
@@ -124,6 +124,11 @@ class Recorder:
             raise ValueError(f"api.{call.op}: {_NOT_CONTINUING}")
         return call.answer(self, bound) if call.answer is not None else None
 
+    def _spent(self) -> surface.Spending:
+        if self._spending is None:
+            self._spending = self._flow.spending.copy()
+        return self._spending
+
     @property
     def continues(self) -> bool:
         """See `surface.Moment`."""
@@ -138,7 +143,7 @@ class Recorder:
         """See `surface.Moment`."""
         if not self._open:
             raise RuntimeError(f"api.{op}: the action has ended")
-        if len(self.commands) >= surface.MAX_COMMANDS:
+        if len(self.commands) >= surface.MAX_COMMANDS or self._spent().spend(surface.CALLS[op], args):
             return False
         self._draft = self._draft or Draft(self._view, self._flow)
         self.commands.append((op, args))

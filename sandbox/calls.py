@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from vestibule.v1.event_pb2 import PostLoginEvent
 
 
+ITEMS_MAX: Final = 1000
+"""Members of lists and dicts in all calls of a login. The reference counts bytes only; but the daemon reads an item in
+a microsecond or two, and every other login waits meanwhile. So it does for a call, in some ten."""
+LOGIN_COMMANDS_MAX: Final = 300
+"""Calls of all executions of a login."""
+
+
 class Effect(StrEnum):
     """What a command means for the decision."""
 
@@ -87,14 +94,12 @@ class Param:
 class Budget:
     """A ceiling on what the commands of one login say together.
 
-    `max_bytes` is of compact JSON in UTF-8, `max_items` of the members of every dict and list in it. When `counted`
-    names an argument, the commands set, delete (no value) or clear (no such argument) the entries of a mapping, and it
-    is the mapping they leave that counts.
+    `max_bytes` is of compact JSON in UTF-8. When `counted` names an argument, the commands set, delete (no value) or
+    clear (no such argument) the entries of a mapping, and it is the mapping they leave that counts.
     """
 
     name: str
     max_bytes: int | None = None
-    max_items: int | None = None
     counted: str = ""
     max_counted: int | None = None
     max_calls: int | None = None
@@ -264,23 +269,23 @@ class Leaving:
 
 
 class Spending:
-    """What a login has spent of its budgets."""
+    """What a login has spent: of the budgets of its calls, and of calls and items as such."""
 
-    __slots__ = ("_calls", "_entries", "_items", "_spent")
+    __slots__ = ("_calls", "_entries", "_spent", "commands", "items")
 
     def __init__(self) -> None:
+        self.commands = 0
+        self.items = 0
         self._spent: dict[str, int] = {}
-        self._items: dict[str, int] = {}
         self._calls: dict[str, int] = {}
         self._entries: dict[str, dict[str, int]] = {}
 
     def copy(self) -> Spending:
         """Return one to go on with, for an execution that may fail and then has spent nothing."""
         copy = Spending()
+        copy.commands, copy.items = self.commands, self.items
         if self._spent:
             copy._spent = dict(self._spent)
-        if self._items:
-            copy._items = dict(self._items)
         if self._calls:
             copy._calls = dict(self._calls)
         if self._entries:
@@ -289,9 +294,21 @@ class Spending:
 
     def spend(self, call: Call, args: dict[str, Any]) -> str:
         """Count a command; return what is wrong, or nothing. A refused command is not counted."""
-        budget = call.budget
-        if budget is None:
-            return ""
+        if self.commands == LOGIN_COMMANDS_MAX:
+            return f"one login can make at most {LOGIN_COMMANDS_MAX} calls in all of its actions"
+        items = self.items + json_items(args) - len(args)
+        if items > ITEMS_MAX:
+            return (
+                f"the calls of one login must hold at most {ITEMS_MAX} items of lists and dicts, claims and metadata "
+                f"together; this makes {items}: set fewer members, or write a long list as one text"
+            )
+        if call.budget is not None and (fault := self._budgeted(call.budget, args)):
+            return fault
+        self.commands += 1
+        self.items = items
+        return ""
+
+    def _budgeted(self, budget: Budget, args: dict[str, Any]) -> str:
         if budget.max_calls is not None:
             calls = self._calls.get(budget.name, 0)
             if calls == budget.max_calls:
@@ -300,16 +317,9 @@ class Spending:
         if budget.counted:
             return self._enter(budget, args)
         if budget.max_bytes is not None:
-            total = self._spent.get(budget.name, 0) + sum(json_bytes(value) for value in args.values())
+            total = self._spent.get(budget.name, 0) + sum([json_bytes(value) for value in args.values()])
             if total > budget.max_bytes:
                 return _too_long(budget, total)
-            if budget.max_items is not None:
-                items = self._items.get(budget.name, 0) + sum(map(json_items, args.values()))
-                if items > budget.max_items:
-                    most = f"at most {budget.max_items} items"
-                    return f"the {budget.name} of one login must hold {most}; this makes {items}"
-                if items:
-                    self._items[budget.name] = items
             self._spent[budget.name] = total
         return ""
 

@@ -41,9 +41,8 @@ class Flow:
         """Take over a command of an execution that another worker ran."""
         if call.live:
             self.live.append(command)
-        if call.budget is not None:
-            self.spending = self.spending.copy()
-            self.spending.spend(call, command[1])
+        self.spending = self.spending.copy()
+        self.spending.spend(call, command[1])
 
 
 class Draft:

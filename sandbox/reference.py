@@ -73,6 +73,10 @@ def _api_reference() -> list[str]:
         "## `api`",
         "",
         "A call that answers nothing returns `api`, so calls can be chained, and takes effect when the flow ends.",
+        "",
+        f"An execution makes at most {surface.MAX_COMMANDS} calls, and all actions of a login"
+        f" {surface.LOGIN_COMMANDS_MAX}. The lists and dicts in them, claims and metadata together, hold at most"
+        f" {surface.ITEMS_MAX} items, nested ones counted; a call that goes beyond raises `ValueError`.",
     ]
     group = ""
     for call in surface.SURFACE:
@@ -123,8 +127,7 @@ def _flow_reference() -> list[str]:
 def _together(budget: surface.Budget) -> str:
     entries = f"{budget.max_counted} entries" if budget.max_counted is not None else ""
     size = f"{budget.max_bytes} bytes as JSON" if budget.max_bytes is not None else ""
-    items = f"{budget.max_items} items in lists and dicts" if budget.max_items is not None else ""
-    return f"All {budget.name} of a login together: at most {' and '.join(filter(None, (entries, size, items)))}."
+    return f"All {budget.name} of a login together: at most {' and '.join(filter(None, (entries, size)))}."
 
 
 def _factor_reference() -> list[str]:

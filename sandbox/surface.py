@@ -10,10 +10,13 @@ run of `python -m sandbox.stubgen`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from sandbox.calls import (
+    ITEMS_MAX,
+    LOGIN_COMMANDS_MAX,
     OMITTED,
     REQUIRED,
     Budget,
@@ -35,7 +38,7 @@ from sandbox.surface_redirect import REDIRECT_CALLS
 from sandbox.surface_saml import SAML_CALLS
 from sandbox.surface_session import REASON_CHARS, SESSION_CALLS, TOKEN_CALLS
 from sandbox.surface_transaction import TRANSACTION_CALLS
-from sandbox.values import Bool, Choice, ClaimName, Json, Options, Text, camel, decode, shown
+from sandbox.values import MAX_ITEMS, Bool, Choice, ClaimName, Json, Options, Text, camel, decode, shown, strict_decoder
 
 __all__ = [
     "CALLS",
@@ -43,6 +46,8 @@ __all__ = [
     "CONTINUE",
     "ENTRY",
     "ITEMS_MAX",
+    "LOGIN_COMMANDS_MAX",
+    "MAX_ARGS_BYTES",
     "MAX_COMMANDS",
     "METADATA_BYTES",
     "OMITTED",
@@ -65,9 +70,11 @@ __all__ = [
     "decode",
     "encode",
     "parse_all",
+    "parse_each",
     "signature",
     "validate",
     "validate_all",
+    "validate_each",
 ]
 
 PROVIDERS: Final = ("any", "guardian", "google-authenticator", "duo", "none")
@@ -81,11 +88,12 @@ MAX_COMMANDS: Final = 100
 
 CLAIMS_BYTES: Final = 100 * 1024
 METADATA_BYTES: Final = 32 * 1024
-ITEMS_MAX: Final = 3000
-"""Of all claims of a login, and of each sort of metadata. The reference counts bytes only; but the daemon reads an item
-in a microsecond or two, and every other login waits meanwhile."""
-_MAX_ARGS_CHARS: Final = 8 * CLAIMS_BYTES
-"""Of one command's JSON text: ASCII escapes make a byte of UTF-8 at most six characters."""
+MAX_ARGS_BYTES: Final = CLAIMS_BYTES + 8 * 1024
+"""Of one command's JSON text: the largest is a claim, with its name and the JSON around both."""
+# A key, a value and a comma for each item; the arguments themselves are few. A number is at most 17 digits, a point, a
+# sign, and zeros before or an exponent behind them.
+_MAX_TOKENS: Final = 3 * MAX_ITEMS + 64
+_MAX_NUMBER_CHARS: Final = 32
 
 
 class CommandError(ValueError):
@@ -98,9 +106,9 @@ def _duo_only(args: dict[str, Any]) -> str:
     return ""
 
 
-_CLAIMS = Budget("custom claims", CLAIMS_BYTES, ITEMS_MAX)
-_USER_METADATA = Budget("user_metadata", METADATA_BYTES, ITEMS_MAX)
-_APP_METADATA = Budget("app_metadata", METADATA_BYTES, ITEMS_MAX)
+_CLAIMS = Budget("custom claims", CLAIMS_BYTES)
+_USER_METADATA = Budget("user_metadata", METADATA_BYTES)
+_APP_METADATA = Budget("app_metadata", METADATA_BYTES)
 
 _DUO_OPTIONS = Options(
     {
@@ -247,24 +255,43 @@ def validate(op: str, args: Any) -> dict[str, Any]:
     return checked
 
 
-def validate_all(commands: Iterable[tuple[str, Any]], continuing: bool = False) -> list[dict[str, Any]]:
+def validate_all(
+    commands: Iterable[tuple[str, Any]], continuing: bool = False, spending: Spending | None = None
+) -> list[dict[str, Any]]:
     """Check the commands of one execution, each and together.
 
-    Args:
-        commands: operation and parsed JSON arguments, in call order; hostile.
-        continuing: it was an execution of on_continue_post_login.
+    Args as `validate_each` has them.
 
     Returns:
         Private copies of the arguments, in the same order.
 
     Raises:
+        CommandError: as `validate_each`.
+    """
+    return list(validate_each(commands, continuing, spending))
+
+
+def validate_each(
+    commands: Iterable[tuple[str, Any]], continuing: bool = False, spending: Spending | None = None
+) -> Iterator[dict[str, Any]]:
+    """Check the commands of one execution, each when it is asked for.
+
+    Args:
+        commands: operation and parsed JSON arguments, in call order; hostile.
+        continuing: it was an execution of on_continue_post_login.
+        spending: of the executions before; what these commands spend is added.
+
+    Yields:
+        Private copies of the arguments, in the same order.
+
+    Raises:
         CommandError: one is invalid or out of place, there are too many, or together they exceed a limit.
     """
-    checked: list[dict[str, Any]] = []
-    spending = Spending()
+    if spending is None:
+        spending = Spending()
     leaving = Leaving()
-    for op, args in commands:
-        if len(checked) == MAX_COMMANDS:
+    for number, (op, args) in enumerate(commands):
+        if number == MAX_COMMANDS:
             raise CommandError(f"more than {MAX_COMMANDS} commands")
         valid = validate(op, args)
         call = _REPORTED[op]
@@ -274,36 +301,64 @@ def validate_all(commands: Iterable[tuple[str, Any]], continuing: bool = False) 
             raise CommandError(f"{op}: outside of on_continue_post_login")
         if call.ends == "suspend" and (fault := leaving.add(call)):
             raise CommandError(f"{op}: {fault}")
-        checked.append(valid)
-    return checked
+        yield valid
 
 
-def parse_all(commands: Iterable[tuple[str, str]], continuing: bool = False) -> list[dict[str, Any]]:
+def parse_all(
+    commands: Iterable[tuple[str, str]], continuing: bool = False, spending: Spending | None = None
+) -> list[dict[str, Any]]:
     """Check the commands of one execution as they come from a worker, arguments as JSON text.
 
     Raises:
         CommandError: as `validate_all`, or the text is not strict JSON.
     """
-    return validate_all(((op, _parse(op, text)) for op, text in commands), continuing)
+    return list(parse_each(commands, continuing, spending))
+
+
+def parse_each(
+    commands: Iterable[tuple[str, str]], continuing: bool = False, spending: Spending | None = None
+) -> Iterator[dict[str, Any]]:
+    """Check the commands of one execution as `parse_all` does, each when it is asked for."""
+    return validate_each(((op, _parse(op, text)) for op, text in commands), continuing, spending)
 
 
 def _parse(op: str, text: str) -> Any:
     ready = _COMMON_ARGS.get((op, text))
     if ready is not None:
         return ready
-    if len(text) > _MAX_ARGS_CHARS:
+    if len(text) > MAX_ARGS_BYTES:
         raise CommandError(f"{shown(op)}: {len(text)} characters of arguments")
+    if text.count(",") > MAX_ITEMS or text.count("[") + text.count("{") > MAX_ITEMS:
+        _count(op, text)
     try:
-        return decode(text)
+        return _decode_args(text)
     except (ValueError, RecursionError) as error:
         raise CommandError(f"{shown(op)}: arguments are not JSON: {type(error).__name__}") from None
 
 
-_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+_TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[0-9.eE+-]+|[\[{,]')
+
+
+def _count(op: str, text: str) -> None:
+    """Count the parts of a JSON text up to the first that is one too many; commas in texts are none."""
+    for number, _ in enumerate(_TOKEN.finditer(text)):
+        if number == _MAX_TOKENS:
+            raise CommandError(f"{shown(op)}: arguments hold more than {MAX_ITEMS} items")
+
+
+def _short(text: str) -> str:
+    """Let a number pass: to read one of thousands of digits takes as long as thousands of numbers."""
+    if len(text) > _MAX_NUMBER_CHARS:
+        raise ValueError("a number of too many digits")
+    return text
+
+
+_decode_args = strict_decoder(parse_int=lambda text: int(_short(text)), parse_float=lambda text: float(_short(text)))
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def encode(op: str, args: dict[str, Any]) -> str:
-    """Write checked arguments as ASCII JSON text, the same text for the same arguments in the same order."""
+    """Write checked arguments as compact JSON text, the same text for the same arguments in the same order."""
     if op == "multifactor.enable" and "provider_options" not in args:
         text = _COMMON_TEXT.get((args["provider"], args.get("allow_remember_browser")))
         if text is not None:

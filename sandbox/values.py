@@ -8,7 +8,7 @@ Used by `sandbox.surface` on both sides: on an author's arguments in a worker an
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn, Protocol
 
 MAX_DEPTH: Final = 8
@@ -19,6 +19,7 @@ MAX_INT: Final = 2**53
 _SHOWN_CHARS: Final = 40
 _KEY_CHARS: Final = 256
 _INFINITY: Final = float("inf")
+_CONTAINERS: Final = frozenset((dict, list))
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -32,7 +33,16 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-decode = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique).decode
+def strict_decoder(
+    parse_int: Callable[[str], int] | None = None, parse_float: Callable[[str], float] | None = None
+) -> Callable[[str], Any]:
+    """Return what reads strict JSON: no NaN, no member twice. Both arguments are those of `json.JSONDecoder`."""
+    return json.JSONDecoder(
+        parse_constant=_refuse_constant, object_pairs_hook=_unique, parse_int=parse_int, parse_float=parse_float
+    ).decode
+
+
+decode = strict_decoder()
 """Reads strict JSON: no NaN, no member twice."""
 json_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 """Writes compact JSON."""
@@ -279,12 +289,16 @@ class Json:
         check_text(value, where)
 
 
-def json_items(value: Any) -> int:
+def json_items(value: dict[str, Any]) -> int:
     """Count the members of every dict and list in checked data."""
-    kind = type(value)
-    if kind is not dict and kind is not list:
-        return 0
-    return len(value) + sum([json_items(member) for member in (value.values() if kind is dict else value)])
+    total = len(value)
+    todo: list[Any] = [member for member in value.values() if type(member) in _CONTAINERS]
+    while todo:
+        value = todo.pop()
+        total += len(value)
+        members = value.values() if type(value) is dict else value
+        todo += [member for member in members if type(member) in _CONTAINERS]
+    return total
 
 
 def json_bytes(value: Any) -> int:

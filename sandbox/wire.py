@@ -91,6 +91,56 @@ def codes(marshalled: Sequence[bytes]) -> bytes:
     return b"".join(b"".join((b"\x32", varint(len(code)), code)) for code in marshalled)
 
 
+def fields(data: bytes, most: int, at: int = 0, end: int | None = None) -> list[tuple[int, int, int]]:
+    """Return tag, start and end of each field of a message, none of which is decoded or copied.
+
+    Args:
+        data: hostile.
+        most: fields that the message may have, counted as they are found.
+        at: where the message begins.
+        end: where it ends; the end of `data` when not given.
+
+    Raises: ValueError: not a message, more fields, or a field beyond number 15, which none of ours has.
+    """
+    if end is None:
+        end = len(data)
+    found: list[tuple[int, int, int]] = []
+    while at < end:
+        if len(found) == most:
+            raise ValueError(f"more than {most} fields")
+        tag = data[at]
+        kind = tag & 7
+        start = at + 1
+        if kind == 2:
+            size, start = number(data, start, end)
+            at = start + size
+        elif kind == 0:
+            _, at = number(data, start, end)
+        elif kind == 5:
+            at = start + 4
+        elif kind == 1:
+            at = start + 8
+        else:
+            raise ValueError(f"a field of kind {kind}")
+        if tag >= 0x80 or at > end:
+            raise ValueError("a field beyond its message")
+        found.append((tag, start, at))
+    return found
+
+
+def number(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """Read a varint; return it, and the place behind it. Raises: ValueError."""
+    value = shift = 0
+    while at < end and shift < 70:
+        byte = data[at]
+        at += 1
+        if byte < 0x80:
+            return value | byte << shift, at
+        value |= (byte & 0x7F) << shift
+        shift += 7
+    raise ValueError("a number without an end")
+
+
 def usual_reply(data: bytes, nonce: int) -> tuple[Sequence[int], Sequence[int], bytes] | None:
     """Read what `flow_reply` wrote for a worker that stays: wall times, processor times, and the steps as they stand.
 

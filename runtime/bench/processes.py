@@ -126,12 +126,12 @@ class Echo(Server):
 class Daemon(Server):
     """`vestibule serve` on free ports, metrics on, one login in a hundred logged."""
 
-    def __init__(self, folder: Path, *flags: str, checkout: Path | None = None) -> None:
+    def __init__(self, folder: Path, *flags: str, checkout: Path | None = None, module: str = "runtime.cli") -> None:
         """Start it on the store in `folder` and wait until it serves. Raises: BenchError."""
         self._log = folder / f"daemon-{time.monotonic_ns()}.log"
         store = f"sqlite:{folder / 'store.db'}"
         command = python(
-            "runtime.cli", "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--store", store,
+            module, "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--store", store,
             "--log-format", "json", "--log-sample", "0.01", *flags,
         )  # fmt: skip
         with self._log.open("w") as log:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from runtime.bench import against as comparison
-from runtime.bench import fairness, limits, machine, overshoot, rates, soak, workers
+from runtime.bench import fairness, limits, machine, overshoot, rates, replies, soak, workers
 from runtime.bench.bench import Bench
 from runtime.bench.loads import generator
 from runtime.bench.report import Refusal, Row
@@ -29,6 +29,7 @@ MEASURES: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "timeouts": limits.timeouts,
     "overshoot": overshoot.overshoot,
     "fairness": fairness.fairness,
+    "replies": replies.replies,
     "isolation": rates.isolation,
     "marginal": rates.marginal,
     "soak": soak.soak,

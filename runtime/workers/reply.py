@@ -1,15 +1,15 @@
 """Reads what a worker says about a flow: the one strict decoder between hostile bytes and the core's values.
 
-Knows the private messages, the surface table and every cap. Must not know settings or decisions. Called by the flow
-runner with a reply frame, or with a copy of a killed worker's journal.
+Knows the private messages, the surface table and every cap. Must not know settings or decisions. It counts before it
+decodes or copies: a parser that reads whatever is there would let one reply of many tiny parts hold up every login.
 """
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.core.model import Command, Execution, ExecutionError, Verdict
@@ -17,7 +17,7 @@ from runtime.errors import ProtocolViolation
 from sandbox import surface, wire
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from runtime.catalog.base import Binding
 
@@ -28,6 +28,30 @@ _VERDICTS: Final = {
 _ERROR_CHARS: Final = 512
 _TYPE_CHARS: Final = 64
 _LINE_MAX: Final = 1_000_000
+_OP_BYTES: Final = 64
+# Of one part of the work, in items: some two microseconds each. A command takes as long as ten.
+_PART_COST: Final = 150
+_COMMAND_COST: Final = 10
+_FAULTS_MAX: Final = 100
+
+# Tags of proto/vestibule/worker/v1: number and kind of each field that a worker writes. A test holds them equal to the
+# descriptors. FlowReply:
+_NONCE, _STEPS, _RETIRE, _CODES = 0x09, 0x12, 0x28, 0x32
+_WALL, _CPU = 0x18, 0x20
+_PACKED, _FIXED32 = 2, 5
+# nonce, two packed lists of times and retire, beside a step, two times and a code for each step.
+_FIELDS_MORE: Final = 4
+# StepReport:
+_VERDICT, _COMMANDS, _ERROR_TYPE, _ERROR_MESSAGE, _ERROR_LINE = 0x08, 0x12, 0x1A, 0x22, 0x28
+_OUTPUT, _TRUNCATED, _FAULTS = 0x32, 0x38, 0x42
+_REPORT_FIELDS: Final = 6
+# Command and Fault:
+_OP, _ARGS = 0x0A, 0x12
+_FAULT_LINE, _FAULT_COLUMN, _FAULT_MESSAGE = 0x08, 0x10, 0x1A
+_FAULT_FIELDS: Final = 3
+
+_NONCE_VALUE: Final = struct.Struct("<Q")
+_TIME: Final = struct.Struct("<I")
 
 
 @dataclass(slots=True)
@@ -54,23 +78,45 @@ def parse(data: bytes, nonce: int | None, asked: int) -> Reply:
 
     Raises: ProtocolViolation: not a reply, the answer to another question, or not of its shape.
     """
-    try:
-        reply = worker_pb2.FlowReplyEnvelope.FromString(data)
-    except DecodeError:
-        raise ProtocolViolation("a reply cannot be parsed") from None
-    if nonce is not None and reply.nonce != nonce:
+    steps: list[bytes] = []
+    times: dict[int, list[int]] = {_WALL: [], _CPU: []}
+    codes: list[bytes] = []
+    said = None
+    retire = False
+    for tag, start, end in _fields(data, 4 * asked + _FIELDS_MORE, "a reply"):
+        if tag == _STEPS:
+            steps.append(data[start:end])
+        elif tag in (_WALL | _PACKED, _CPU | _PACKED):
+            count, rest = divmod(end - start, 4)
+            if rest or count > asked:
+                raise ProtocolViolation("a reply has not one time for each step")
+            times[tag & ~7] += struct.unpack_from(f"<{count}I", data, start)
+        elif tag in (_WALL | _FIXED32, _CPU | _FIXED32):
+            times[tag & ~7] += _TIME.unpack_from(data, start)
+        elif tag == _NONCE and said is None:
+            (said,) = _NONCE_VALUE.unpack_from(data, start)
+        elif tag == _RETIRE and not retire:
+            retire = data[start:end] == b"\x01"
+        elif tag == _CODES:
+            codes.append(data[start:end])
+        else:
+            raise ProtocolViolation("a reply has a field that no worker writes, or one twice")
+    if nonce is not None and said != nonce:
         raise ProtocolViolation("a reply carries the nonce of another question")
-    steps = tuple(reply.steps)
-    wall_us = tuple(reply.wall_us)
-    cpu_us = tuple(reply.cpu_us)
     if len(steps) > asked:
         raise ProtocolViolation(f"a reply reports {len(steps)} steps; {asked} were asked for")
-    if not len(steps) == len(wall_us) == len(cpu_us):
+    if not len(steps) == len(times[_WALL]) == len(times[_CPU]):
         raise ProtocolViolation("a reply has not one time for each step")
-    codes = tuple(reply.codes)
     if codes and len(codes) != asked:
         raise ProtocolViolation(f"a reply holds the code of {len(codes)} steps; {asked} were asked for")
-    return Reply(steps, wall_us, cpu_us, reply.retire, codes)
+    return Reply(tuple(steps), times[_WALL], times[_CPU], retire, tuple(codes))
+
+
+def _fields(data: bytes, most: int, what: str, at: int = 0, end: int | None = None) -> list[tuple[int, int, int]]:
+    try:
+        return wire.fields(data, most, at, end)
+    except ValueError as fault:
+        raise ProtocolViolation(f"{what} cannot be parsed: {fault}") from None
 
 
 def executions(reply: Reply, bindings: Sequence[Binding], output_bytes: int, continuing: int = 0) -> list[Execution]:
@@ -80,33 +126,132 @@ def executions(reply: Reply, bindings: Sequence[Binding], output_bytes: int, con
 
     Raises: ProtocolViolation: anything that our own worker code would not have said.
     """
-    return [
-        _execution(step, binding, output_bytes, wall_us, cpu_us, at < continuing)
-        for at, (step, binding, wall_us, cpu_us) in enumerate(
-            zip(reply.steps, bindings, reply.wall_us, reply.cpu_us, strict=False)
-        )
-    ]
+    reading = in_parts(reply, bindings, output_bytes, continuing)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            found: list[Execution] = end.value
+            return found
+
+
+def in_parts(
+    reply: Reply, bindings: Sequence[Binding], output_bytes: int, continuing: int = 0
+) -> Generator[None, None, list[Execution]]:
+    """Do what `executions` does in parts of less than a millisecond, between which the caller may do something else."""
+    spending = surface.Spending()
+    found = []
+    for at, (step, binding, wall_us, cpu_us) in enumerate(
+        zip(reply.steps, bindings, reply.wall_us, reply.cpu_us, strict=False)
+    ):
+        found.append((yield from _execution(step, binding, output_bytes, wall_us, cpu_us, at < continuing, spending)))
+    return found
 
 
 def faults(step: bytes) -> list[worker_pb2.Fault]:
     """Return the compiler's faults in a step report, with their texts made harmless."""
+    found = []
+    for start, end in _report(step).faults:
+        fault = worker_pb2.Fault()
+        for tag, at, stop in _fields(step, _FAULT_FIELDS, "a fault", start, end):
+            if tag == _FAULT_LINE:
+                fault.line = _line(step, at, stop)
+            elif tag == _FAULT_COLUMN:
+                fault.column = _line(step, at, stop)
+            elif tag == _FAULT_MESSAGE:
+                fault.message = _text(_decoded(step, at, stop), _ERROR_CHARS)
+            else:
+                raise ProtocolViolation("a fault has a field that no worker writes")
+        found.append(fault)
+    return found
+
+
+class _Report:
+    """A step report whose commands and faults are places in it, not decoded yet."""
+
+    __slots__ = ("commands", "error_line", "error_message", "error_type", "faults", "output", "truncated", "verdict")
+
+    def __init__(self) -> None:
+        self.verdict = 0
+        self.error_type = self.error_message = self.output = ""
+        self.error_line = 0
+        self.truncated = False
+        self.commands: list[tuple[int, int]] = []
+        self.faults: list[tuple[int, int]] = []
+
+
+def _report(data: bytes) -> _Report:
+    """Read a step report: its fields are counted before any of them is decoded, and each stands once.
+
+    Raises: ProtocolViolation.
+    """
+    report = _Report()
+    last = 0
+    for tag, start, end in _fields(data, surface.MAX_COMMANDS + _FAULTS_MAX + _REPORT_FIELDS, "a step report"):
+        if tag < last or (tag == last and tag not in (_COMMANDS, _FAULTS)):
+            raise ProtocolViolation("a step report has a field twice, or out of order")
+        last = tag
+        if tag == _COMMANDS:
+            report.commands.append((start, end))
+        elif tag == _VERDICT:
+            report.verdict = wire.number(data, start, end)[0]
+        elif tag == _ERROR_TYPE:
+            report.error_type = _decoded(data, start, end)
+        elif tag == _ERROR_MESSAGE:
+            report.error_message = _decoded(data, start, end)
+        elif tag == _ERROR_LINE:
+            report.error_line = _line(data, start, end)
+        elif tag == _OUTPUT:
+            report.output = _decoded(data, start, end)
+        elif tag == _TRUNCATED:
+            report.truncated = data[start:end] == b"\x01"
+        elif tag == _FAULTS:
+            report.faults.append((start, end))
+        else:
+            raise ProtocolViolation("a step report has a field that no worker writes")
+    if len(report.commands) > surface.MAX_COMMANDS:
+        raise ProtocolViolation(f"a step reports more than {surface.MAX_COMMANDS} commands")
+    return report
+
+
+def _decoded(data: bytes, start: int, end: int) -> str:
     try:
-        report = worker_pb2.StepReport.FromString(step)
-    except DecodeError:
-        raise ProtocolViolation("a step report cannot be parsed") from None
-    return [
-        worker_pb2.Fault(line=fault.line, column=fault.column, message=_text(fault.message, _ERROR_CHARS))
-        for fault in report.faults
-    ]
+        return data[start:end].decode()
+    except UnicodeDecodeError:
+        raise ProtocolViolation("a worker reports text that is not UTF-8") from None
+
+
+def _line(data: bytes, start: int, end: int) -> int:
+    line = wire.number(data, start, end)[0]
+    if line > _LINE_MAX:
+        raise ProtocolViolation("a step reports an impossible line")
+    return line
+
+
+def _commands(data: bytes, places: Sequence[tuple[int, int]], ops: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield operation and arguments of each command, and note the operation; sizes are checked before it is decoded."""
+    for start, end in places:
+        found = _fields(data, 2, "a command", start, end)
+        if [tag for tag, _, _ in found] != [_OP, _ARGS]:
+            raise ProtocolViolation("a command is not an operation and its arguments")
+        (_, op_at, op_end), (_, args_at, args_end) = found
+        if op_end - op_at > _OP_BYTES or args_end - args_at > surface.MAX_ARGS_BYTES:
+            raise ProtocolViolation(f"a command has {args_end - args_at} bytes of arguments")
+        op = _decoded(data, op_at, op_end)
+        ops.append(op)
+        yield op, _decoded(data, args_at, args_end)
 
 
 def _execution(
-    data: bytes, binding: Binding, output_bytes: int, wall_us: int, cpu_us: int, continued: bool
-) -> Execution:
-    try:
-        step = worker_pb2.StepReport.FromString(data)
-    except DecodeError:
-        raise ProtocolViolation("a step report cannot be parsed") from None
+    data: bytes,
+    binding: Binding,
+    output_bytes: int,
+    wall_us: int,
+    cpu_us: int,
+    continued: bool,
+    spending: surface.Spending,
+) -> Generator[None, None, Execution]:
+    step = _report(data)
     verdict = _VERDICTS.get(step.verdict)
     if verdict is None:
         raise ProtocolViolation(f"a step reports verdict {step.verdict}")
@@ -117,16 +262,23 @@ def _execution(
     error = None
     if verdict is Verdict.COMPLETED:
         if step.commands:
+            ops: list[str] = []
+            checked: list[dict[str, Any]] = []
+            items, part = spending.items, 0
             try:
-                checked = surface.parse_all([(c.op, c.args_json) for c in step.commands], continued)
+                for args in surface.parse_each(_commands(data, step.commands, ops), continued, spending):
+                    checked.append(args)
+                    part += _COMMAND_COST + spending.items - items
+                    items = spending.items
+                    if part > _PART_COST:
+                        part = 0
+                        yield
             except surface.CommandError as fault:
                 raise ProtocolViolation(f"a step reports an impossible command: {fault}") from None
-            commands = tuple([Command(c.op, args) for c, args in zip(step.commands, checked, strict=True)])
+            commands = tuple([Command(op, args) for op, args in zip(ops, checked, strict=True)])
     else:
         if step.commands:
             raise ProtocolViolation("a failed step reports commands")
-        if not 0 <= step.error_line <= _LINE_MAX:
-            raise ProtocolViolation("a step reports an impossible line")
         error = ExecutionError(
             _text(step.error_type, _TYPE_CHARS), _text(step.error_message, _ERROR_CHARS), step.error_line
         )
@@ -140,7 +292,7 @@ def _execution(
         cpu_us,
         error,
         output,
-        step.output_truncated,
+        step.truncated,
         continued,
     )
 

@@ -22,6 +22,7 @@ from runtime.errors import DeadlineExceeded, PoolExhausted, QueueFull, UnknownTe
 from runtime.flow import FlowRunner
 from runtime.metrics import KillReason, Metrics
 from runtime.plan import Plan
+from runtime.workers import reply
 from runtime.workers.pool import Pool
 from runtime.workers.worker import NEVER
 from sandbox import journal
@@ -222,6 +223,43 @@ async def test_a_lying_worker_is_violated(make: Any, name: str, lie: Callable[[i
     spawned.say(lie(question.nonce))
     assert verdicts(await task) == ["VIOLATED"] * 3
     assert spawned.closed
+
+
+async def test_large_replies_are_read_in_parts_one_after_the_other(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the largest replies are read, the loop turns after every part of one of them; all are believed."""
+    rig = await make()
+    items = ",".join(["0"] * 190)
+    claims = [("id_token.set_custom_claim", f'{{"name":"n{n}","value":[{items}]}}') for n in range(5)]
+    padded = step(COMPLETED, *claims, output="x" * 8000)
+    between: list[int] = []
+    reading: list[int] = []
+    in_parts = reply.in_parts
+
+    def watched(*args: Any) -> Any:
+        number = len(between)
+        between.append(0)
+        reading.append(number)
+        assert reading == [number], "another large reply is being read"
+        parts = in_parts(*args)
+        while True:
+            try:
+                next(parts)
+            except StopIteration as end:
+                reading.remove(number)
+                return end.value
+            between[number] += 1
+            yield
+
+    monkeypatch.setattr(reply, "in_parts", watched)
+    flows = [rig.run(), rig.run()]
+    for number in range(2):
+        spawned, question = await rig.question(number)
+        rig.answer(spawned, question.nonce, padded, step(), step())
+    for flow in flows:
+        executions = await flow
+        assert verdicts(executions) == ["COMPLETED"] * 3
+        assert len(executions[0].commands) == 5
+    assert between == [5, 5]
 
 
 async def test_a_frame_too_long_is_violated(make: Any) -> None:

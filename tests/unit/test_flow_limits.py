@@ -26,7 +26,12 @@ def claim(size: int, name: str = "https://example.com/c", op: str = "id_token.se
 
 def lists(count: int) -> Iterator[Command]:
     for number in range(count):
-        yield Command("id_token.set_custom_claim", {"name": f"https://example.com/{number}", "value": [0] * 1000})
+        yield Command("id_token.set_custom_claim", {"name": f"https://example.com/{number}", "value": [0] * 300})
+
+
+def actions(count: int) -> Iterator[Command]:
+    for _ in range(count):
+        yield Command("multifactor.enable", {"provider": "any"})
 
 
 def metadata(size: int, op: str = "user.set_user_metadata") -> Command:
@@ -53,7 +58,8 @@ DONE, SPENT = Verdict.COMPLETED, Verdict.EXHAUSTED
     ("first", "second", "name"),
     [
         ([claim(60 * KIB)], [claim(60 * KIB, op="access_token.set_custom_claim")], "custom claims"),
-        ([*lists(2)], [*lists(2)], "custom claims"),
+        ([*lists(2)], [*lists(2)], "at most 1000 items of lists and dicts"),
+        ([*actions(160)], [*actions(160)], "at most 300 calls in all of its actions"),
         ([metadata(20 * KIB)], [metadata(20 * KIB)], "user_metadata"),
         ([metadata(20 * KIB, "user.set_app_metadata")], [metadata(20 * KIB, "user.set_app_metadata")], "app_metadata"),
         (
@@ -64,7 +70,16 @@ DONE, SPENT = Verdict.COMPLETED, Verdict.EXHAUSTED
         ([*attributes(0, 60)], [*attributes(60, 60)], "SAML attributes"),
         ([*attributes(0, 5, 1500)], [*attributes(5, 5, 1500)], "SAML attributes"),
     ],
-    ids=["claims", "items of claims", "user metadata", "app metadata", "transaction", "SAML count", "SAML bytes"],
+    ids=[
+        "claims",
+        "items of claims",
+        "calls",
+        "user metadata",
+        "app metadata",
+        "transaction",
+        "SAML count",
+        "SAML bytes",
+    ],
 )
 def test_what_two_actions_exceed_together(first: list[Command], second: list[Command], name: str) -> None:
     """The action that goes too far is exhausted and says why; each of the two alone is not."""

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from runtime.core import model
-from sandbox import surface
+from sandbox import surface, values
 from sandbox.surface import CALLS, SURFACE, CommandError, bind, parse_all, validate, validate_all
+from sandbox.values import json_bytes
 
 ENABLE = CALLS["multifactor.enable"]
 DENY = CALLS["access.deny"]
@@ -399,11 +400,67 @@ def test_claims_and_each_metadata_have_a_total(ops: tuple[str, str], size: int, 
 
 @pytest.mark.parametrize("op", ["id_token.set_custom_claim", "user.set_user_metadata", "user.set_app_metadata"])
 def test_values_of_many_items_cannot_hold_up_the_daemon(op: str) -> None:
-    """Every list of a thousand is small and within its own limit; dozens of them took a tenth of a second to read."""
+    """Every list of a thousand is within its own limit; dozens of them took a tenth of a second to read."""
     commands = [(op, {("name" if "claim" in op else "key"): f"k{at}", "value": [{"a": 1}] * 500}) for at in range(80)]
-    assert len(validate_all(commands[:3])) == 3
-    with pytest.raises(CommandError, match="at most 3000 items; this makes 4000"):
+    assert len(validate_all(commands[:1])) == 1
+    with pytest.raises(CommandError, match=r"at most 1000 items of lists and dicts, .* this makes 2000: set fewer"):
         validate_all(commands)
+
+
+def test_items_are_one_budget_of_every_call() -> None:
+    """Claims, both sorts of metadata and what any other call holds are added up; texts and numbers are free."""
+    value = [0] * 400
+    commands: list[tuple[str, dict[str, Any]]] = [
+        ("access.deny", {"reason": "x"}),
+        ("id_token.set_custom_claim", {"name": "n", "value": value}),
+        ("user.set_user_metadata", {"key": "k", "value": value}),
+        ("saml_response.set_attribute", {"attribute": "a", "value": ["x"] * 100}),
+        (
+            "prompt.render",
+            {"prompt_id": "p", "fields": {f"k{n}": n for n in range(50)}, "vars": {f"k{n}": n for n in range(50)}},
+        ),
+    ]
+    assert len(validate_all(commands)) == 5
+    with pytest.raises(CommandError, match="this makes 1001"):
+        validate_all([*commands, ("user.set_app_metadata", {"key": "k", "value": [0]})])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "[" + "0," * 30_000 + "0]",
+        "[" + "{}," * 20_000 + "{}]",
+        "[" + "[]," * 20_000 + "[]]",
+        "[" + '"",' * 20_000 + '""]',
+        "{" + ",".join([f'"{n}":0' for n in range(9_000)]) + "}",
+        "[" * 50_000,
+        '{"a":' * 15_000,
+        '"' + "x" * 200_000 + '"',
+    ],
+    ids=["numbers", "dicts", "lists", "texts", "members", "nested lists", "nested dicts", "text"],
+)
+def test_arguments_are_counted_before_they_are_decoded(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text of a hundred kilobytes can hold fifty thousand items, which take fifty times as long to read."""
+    decoded: list[str] = []
+    monkeypatch.setattr(surface, "_decode_args", lambda text: decoded.append(text) or values.decode(text))
+    with pytest.raises(CommandError, match=r"hold more than 1000 items|characters of arguments"):
+        parse_all([("id_token.set_custom_claim", f'{{"name":"n","value":{value}}}')])
+    assert decoded == []
+    # Control: as many commas in a text, and as many items as are allowed, are decoded.
+    many = json.dumps(["," * 2000, *range(990)], separators=(",", ":"))
+    (args,) = parse_all([("id_token.set_custom_claim", f'{{"name":"n","value":{many}}}')])
+    assert len(args["value"]) == 991
+    assert len(decoded) == 1
+
+
+@pytest.mark.parametrize("number", ["9" * 33, "0." + "1" * 4000, "1e" + "0" * 40 + "1", "-" + "1" * 4000 + ".5"])
+def test_a_number_of_many_digits_is_not_read(number: str) -> None:
+    """Reading a number takes the square of its digits; no number that a call accepts has more than 32 characters."""
+    with pytest.raises(CommandError, match="arguments are not JSON"):
+        parse_all([("id_token.set_custom_claim", f'{{"name":"n","value":[{number}]}}')])
+    longest = [-1.7976931348623157e308, 2.2250738585072014e-308, -(2**53), 0.00012345678901234567, 123456789012345.67]
+    text = surface.encode("id_token.set_custom_claim", {"name": "n", "value": longest})
+    assert parse_all([("id_token.set_custom_claim", text)])[0]["value"] == longest
 
 
 @pytest.mark.parametrize(
@@ -446,10 +503,10 @@ def test_hostile_json_is_a_command_error(text: str) -> None:
     ],
 )
 def test_encoding_survives_the_way_to_the_daemon(command: tuple[str, dict[str, Any]]) -> None:
-    """Encoded arguments are ASCII JSON, the same each time, and are validated to the same arguments."""
+    """Encoded arguments are JSON of the bytes that limits count, the same each time, and validated to the same ones."""
     op, args = command
     text = surface.encode(op, args)
-    assert text.isascii()
+    assert len(text.encode()) == json_bytes(args)
     assert text == surface.encode(op, args)
     assert json.loads(text) == args
     assert parse_all([(op, text)]) == [args]
