@@ -60,6 +60,14 @@ class Meter:
             self._seen_s = now_s
         return True
 
+    @property
+    def moved(self) -> bool:
+        """Has the process spent anything since it was read last, or gone? Half the price of a reading."""
+        try:
+            return bool(self._clock) and time.clock_gettime(self._clock) != self._seen_s
+        except OSError:
+            return True
+
     def close(self, running_since_ns: int) -> None:
         """Read for the last time.
 

@@ -245,7 +245,7 @@ class TestAnyReplica:
         first = serve("--sandbox-action-timeout-ms", "5000", *flags)
         first.publish(tenant("acme", CHALLENGE, LOOP, timeout_ms=1000))
         good = suspended(first)
-        call = first.begin_resuming("acme", event("otp"), good, [OTP])
+        call = first.begin_resuming("acme", event("otp"), good, [OTP], timeout_s=6)
         first.running_worker()
         os.kill(first.process.pid, signal.SIGKILL)
         with pytest.raises(Refused):

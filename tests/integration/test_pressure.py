@@ -6,7 +6,7 @@ from functools import partial
 
 import grpc
 import pytest
-from vestibule.v1 import decision_pb2
+from vestibule.v1 import decision_pb2, runtime_service_pb2
 
 from runtime.core.model import OnError
 from tests.daemon_rig import (
@@ -156,7 +156,8 @@ def test_a_connection_that_breaks_loses_no_worker(daemon: Daemon) -> None:
     """A gateway that disappears with its logins leaves the workers free."""
     with grpc.insecure_channel(daemon.target, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
         method = channel.unary_unary("/vestibule.v1.ActionRuntimeService/ExecutePostLogin")
-        call = method.future(b"\x0a\x04loud\x1a\x00", timeout=PATIENCE_S)
+        request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="loud", event=BOB)
+        call = method.future(request.SerializeToString(), timeout=PATIENCE_S)
         daemon.wait_in_flight(1)
     assert call.done()
     daemon.wait_in_flight(0)

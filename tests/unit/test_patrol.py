@@ -31,6 +31,7 @@ class Meter:
     def __init__(self) -> None:
         self.seen_s = 0.0
         self.pid = -1
+        self.moved = True
 
     def read(self) -> bool:
         return True
@@ -146,6 +147,8 @@ def test_time_that_a_worker_did_not_use_is_no_credit() -> None:
     burner = Worker()
     world = World(burner)
     burner.computes(1, asked_ms=10_000)
+    world.round()
+    burner.computes(0, asked_ms=10_000)
     world.round()
     burner.computes(22)
     world.round()
