@@ -76,11 +76,15 @@ def resolve(
         # Under `strictest` the policy's refusal of remembered browsers is one of those that an action cannot cancel.
         last_word = settings.remember_satisfies_adaptive and settings.merge is not Merge.STRICTEST
         adaptive = policy.demands(settings, False, facts)
+        offered = offer(winner.provider, settings, facts)
+        if adaptive and "email" not in settings.factors:
+            # An explicit provider overrides that, but no mailbox stands for the factors that the policy asks for.
+            offered = tuple([name for name in offered if name != "email"])
         return Multifactor(
             winner.provider,
             remember,
             winner.provider_options,
-            offer(winner.provider, settings, facts),
+            offered,
             "action",
             adaptive,
             adaptive and last_word and remember is True,

@@ -229,8 +229,7 @@ def _with_enrolments(
     servable = servable_factors(browser, gateway)
     adaptive = multifactor.adaptive
     offered = tuple([name for name in multifactor.factors if name in servable])
-    if not gateway.has_email or (adaptive and "email" not in settings.factors):
-        # No address, no email; and at low confidence no email that the policy itself would not offer.
+    if not gateway.has_email:
         offered = tuple([name for name in offered if name != "email"])
     dependents = tuple([name for name in _dependents(multifactor, settings) if name in servable])
     # Whoever can present nothing yet enrols a factor that stands alone; a verified address needs no enrolment.

@@ -346,6 +346,38 @@ def test_section_6_challenge_without_a_browser(protocol: str) -> None:
     assert not plan(challenge("otp")).by_token
 
 
+NO_ADDRESS = replace(GATEWAY, has_email=False)
+PASSWORD = replace(NOBODY, protocol="oauth2-password")
+ADAPTIVE: list[Any] = [
+    # commands, facts, gateway, completed, failure, whether the address is proven first
+    pytest.param([enroll("otp")], NOBODY, GATEWAY, (), None, True, id="an enrolment: address first"),
+    pytest.param([enroll("otp")], NOBODY, NO_ADDRESS, (), Failure.EMAIL_MISSING, False, id="no address"),
+    pytest.param([enroll("otp")], PASSWORD, GATEWAY, (), Failure.ENROLLMENT_NOT_POSSIBLE, False, id="no browser"),
+    pytest.param([challenge("email")], PASSWORD, GATEWAY, (), Failure.ENROLLMENT_NOT_POSSIBLE, False, id="by email"),
+    pytest.param([challenge("email")], NOBODY, GATEWAY, (), None, False, id="an email proves the address itself"),
+    pytest.param([challenge("email"), enroll("otp")], NOBODY, GATEWAY, (), None, False, id="so it does before another"),
+    pytest.param([challenge("otp")], FACTS, NO_ADDRESS, (), None, False, id="enrolled: challenged"),
+    pytest.param([challenge("otp"), enroll("webauthn-roaming")], FACTS, NO_ADDRESS, (), None, False, id="then enrols"),
+    pytest.param([enroll("phone")], NOBODY, NO_ADDRESS, ("otp",), None, False, id="a factor was presented before"),
+]
+
+
+@pytest.mark.parametrize(("asks", "facts", "gateway", "completed", "failure", "first"), ADAPTIVE)
+def test_section_4_commands_ask_for_no_less_than_adaptive(
+    asks: list[Ask],
+    facts: EventFacts,
+    gateway: Gateway,
+    completed: tuple[str, ...],
+    failure: Failure | None,
+    first: bool,
+) -> None:
+    """At low confidence a queue fails where the policy alone would, and the address comes before a first enrolment."""
+    answer = challenges.plan(asks, completed, 0, EVERY, facts, gateway, adaptive=True)
+    assert (answer.failure, answer.verify_email_first) == (failure, first)
+    control = plan(*asks, completed=completed, facts=facts, gateway=gateway)
+    assert (control.failure, control.verify_email_first) == (None, False)
+
+
 @pytest.mark.parametrize("experience", list(Experience))
 def test_section_8_no_command_no_plan(experience: Experience) -> None:
     """Without a command there is nothing to show and nothing to fail, whatever the tenant switched off."""
