@@ -219,6 +219,8 @@ class SqliteCatalog:
         self._closing = asyncio.Event()
         self._woken = asyncio.Event()
         self._reason = "not started"
+        # The reason that was told last; empty once the catalog has recovered from it.
+        self._told = ""
         # When the store was last read, seconds since the epoch, for a metric.
         self.last_success_s = 0.0
         # Whether it could be written: a login that is suspended is continued by a write.
@@ -263,7 +265,8 @@ class SqliteCatalog:
         try:
             await self._refresh(self._poll)
         except NoStore as error:
-            self._failed(error)
+            # Told by the next poll: a start that is refused for another reason has one line to say.
+            self._reason = self._why(error)
         except CatalogError as error:
             self._thread.shutdown(wait=False)
             raise CatalogUnavailable(error.faults) from error
@@ -302,10 +305,10 @@ class SqliteCatalog:
                 "duration_s": round(time.perf_counter() - started, 6),
             }
             self._on_change("catalog.reloaded", fields)
-        if self._reason:
-            self._reason = ""
-            if self._task is not None:
-                self._on_change("catalog.recovered", {"revision": self._image.snapshot.revision})
+        self._reason = ""
+        if self._told:
+            self._told = ""
+            self._on_change("catalog.recovered", {"revision": self._image.snapshot.revision})
 
     async def _follow(self) -> None:
         while not self._closing.is_set():
@@ -317,21 +320,21 @@ class SqliteCatalog:
             try:
                 await self._refresh(self._poll)
             except CatalogError as error:
-                self._failed(error)
+                self._failed(self._why(error))
             except asyncio.CancelledError:
                 raise
             except BaseException:
                 # Ours, not the store's: say that nobody follows it any more, and let the task show the traceback.
-                self._tell_failed("following the store has stopped")
+                self._failed("following the store has stopped")
                 raise
 
-    def _failed(self, error: CatalogError) -> None:
+    def _why(self, error: CatalogError) -> str:
         if isinstance(error, NoStore) and not self.loaded:
-            self._tell_failed(f"there is no store {self._path} yet; make it with `vestibule apply DIR --store`")
-        else:
-            self._tell_failed(str(error))
+            return f"there is no store {self._path} yet; make it with `vestibule apply DIR --store`"
+        return str(error)
 
-    def _tell_failed(self, reason: str) -> None:
-        if reason != self._reason:
-            self._reason = reason
+    def _failed(self, reason: str) -> None:
+        self._reason = reason
+        if reason != self._told:
+            self._told = reason
             self._on_change("catalog.failed", {"reason": reason, "revision": self._image.snapshot.revision})

@@ -270,8 +270,11 @@ def writing(path: Path, timeout_s: float) -> Iterator[sqlite3.Connection]:
 
 
 def _is_there(path: Path) -> None:
-    if not path.exists():
-        raise NoStore([_GONE.format(path, "is gone")])
+    # Not Path.exists, which in some versions of Python takes a path that may not be seen for one that is not there.
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoStore([_GONE.format(path, "is gone")]) from None
 
 
 def writable(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,10 @@ def run(args: argparse.Namespace) -> int:
             message = f"would remove {plural(len(planned.pruned), 'tenant')}: {names}; add --yes if that is meant"
             return _refused(args, [Fault("--prune", message)], Exit.USAGE)
         agreed = planned.pruned
+    new = not os.path.exists(path)
     result = sqlite.apply(path, found.definitions, prune=args.prune, agreed=agreed)
+    if new and not args.json:
+        say(f"made the store {path}; a daemon that serves another one will not follow it")
     _report(args, config.store, result, found.warnings)
     return Exit.OK
 
@@ -88,7 +92,7 @@ def _agreed(args: argparse.Namespace, names: Sequence[str]) -> bool:
 def _refused(args: argparse.Namespace, faults: Sequence[Fault], code: Exit) -> int:
     """Say why nothing was done."""
     if args.json:
-        say_json({"ok": False, "faults": [fault_json(fault) for fault in faults]})
+        say_json({"ok": False, "faults": [fault_json(fault) for fault in faults], "warnings": []})
     else:
         for fault in faults:
             complain(f"vestibule: {fault}; nothing was done")

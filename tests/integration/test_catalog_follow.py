@@ -278,7 +278,9 @@ class TestMishaps:
         os.replace(saved, path)
         await until(lambda: catalog.healthy)
         assert set(catalog.snapshot().tenants) == {"acme", "beta"}
-        assert sorted(log.events[2:]) == ["catalog.recovered", "catalog.reloaded"]
+        # Between the removal and the replacement there may have been another reason to tell.
+        after = [event for event in log.events[2:] if event != "catalog.failed"]
+        assert sorted(after) == ["catalog.recovered", "catalog.reloaded"]
 
     @pytest.mark.parametrize("wrong", ["another", "older", "empty"])
     async def test_replaced_by_a_wrong_store(
