@@ -24,7 +24,7 @@ _HEAD: Final = "def on_execute_post_login(event, api):\n"
 
 ENDLESS: Final = {
     "python loop": _HEAD + "    while True:\n        pass\n",
-    "C loop that holds the interpreter": _HEAD + "    max(range(10 ** 12))\n",
+    "C loop that holds the interpreter": _HEAD + "    max(map(max, *[[0] * 10 ** 6] * 10 ** 4))\n",
     "arithmetic on huge numbers": _HEAD + "    api.access.deny('even' if 10 ** 10 ** 8 else 'odd')\n",
     "loop that swallows exceptions": _HEAD
     + "    while True:\n        try:\n            while True:\n                pass\n"

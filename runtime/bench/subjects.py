@@ -69,7 +69,7 @@ BUDGET_US: Final = 100_000
 HOSTILE: Final = {
     "loop": "def on_execute_post_login(event, api):\n    while True:\n        pass\n",
     "power": "def on_execute_post_login(event, api):\n    api.multifactor.enable('any' if 10 ** 10 ** 8 else 'none')\n",
-    "c-loop": "def on_execute_post_login(event, api):\n    max(range(10 ** 12))\n",
+    "c-loop": "def on_execute_post_login(event, api):\n    max(map(max, *[[0] * 10 ** 6] * 10 ** 4))\n",
 }
 REGEX: Final = """\
 import re

@@ -14,7 +14,7 @@ ENTRY = "def on_execute_post_login(event, api):\n"
 FIRST = ENTRY + "    api.user.set_user_metadata('first', 'kept')\n"
 LAST = ENTRY + "    api.user.set_user_metadata('last', 'kept')\n"
 # One operation in C that looks for no signal, so that the worker's own alarm cannot end it.
-HELD = ENTRY + "    api.user.set_user_metadata('held', 'lost')\n    max(range(10 ** 12))\n"
+HELD = ENTRY + "    api.user.set_user_metadata('held', 'lost')\n    max(map(max, *[[0] * 10 ** 6] * 10 ** 4))\n"
 
 # What is used up -> source, verdict, the error's type, line.
 LIMITS = {

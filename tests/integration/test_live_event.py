@@ -26,7 +26,7 @@ def on_execute_post_login(event, api):
 """
 HOLDS_THE_INTERPRETER = """\
 def on_execute_post_login(event, api):
-    max(range(10 ** 12))
+    max(map(max, *[[0] * 10 ** 6] * 10 ** 4))
 """
 CACHES = """\
 def on_execute_post_login(event, api):

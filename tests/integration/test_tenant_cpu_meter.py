@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BURN = "import sys, time\nwhile time.process_time() < 0.2: pass\nprint('burnt', flush=True)\nsys.stdin.read()\n"
 ENOUGH_S = 0.5
-STUCK = "def on_execute_post_login(event, api):\n    max(range(10 ** 12))\n"
+STUCK = "def on_execute_post_login(event, api):\n    max(map(max, *[[0] * 10 ** 6] * 10 ** 4))\n"
 
 
 @pytest.fixture
