@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import types
 import warnings
@@ -17,6 +18,8 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 CHILD_S = 20
+STACK_BYTES = 8 * 1024 * 1024
+CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL}
 HANDLER = "on_execute_post_login"
 
 
@@ -86,12 +89,30 @@ def child(row: dict[str, Any]) -> NoReturn:
     os._exit(0 if f"ESCAPED_{row['id']}" in shown else 1)
 
 
+def crashes(row: dict[str, Any]) -> bool:
+    """Say whether an attack kills its interpreter, which overwrites what is freed and has the usual stack."""
+    limit = f"import resource as r; r.setrlimit(r.RLIMIT_STACK, ({STACK_BYTES}, r.getrlimit(r.RLIMIT_STACK)[1]))"
+    code = f"{limit}\n{row['code']}\n{HANDLER}(None, None)"
+    ran = subprocess.run(
+        [sys.executable, "-I", "-X", "dev", "-W", "ignore", "-c", code],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=CHILD_S * 3,
+        check=False,
+    )
+    return -ran.returncode in CRASHES
+
+
 def main(lines: Iterable[str]) -> None:
     """Try every entry of a corpus whose syntax this Python has."""
     ended: dict[str, bool] = {}
     for line in lines:
         row = json.loads(line)
         if tuple(row.get("needs", ())) > sys.version_info[:2]:
+            continue
+        if row["success"] == "crash":
+            ended[row["id"]] = crashes(row)
             continue
         pid = os.fork()
         if pid == 0:

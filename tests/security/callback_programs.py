@@ -272,8 +272,8 @@ WRAPPERS: Final[dict[str, Wrapper]] = {
     "iter": Wrapper("iter", _iter, "iter({f}, 9)", (0,)),
     "factory": Wrapper("collections.defaultdict.default_factory", _factory, "{d}[99]", (0,), 1),
     "deque.index": Wrapper("collections.deque.index", _deque_index, "{q}.index({k})", (0, 0), 1, (3, 13)),
-    "slice": Wrapper("statement:Assign", _slice, "use_slice({l}, {i})", (0, 2), 1),
-    "slice object": Wrapper("statement:Assign", _slice_object, "use_slice_object({l}, {i})", (0, 2), 1),
+    "slice": Wrapper("statement:Assign", _slice, "use_slice({l}, {i})", (0, 2), 1, (3, 13)),
+    "slice object": Wrapper("statement:Assign", _slice_object, "use_slice_object({l}, {i})", (0, 2), 1, (3, 13)),
 }
 
 
