@@ -488,6 +488,22 @@ async def test_no_worker_for_the_rest_of_a_flow_is_no_decision(
         await task
 
 
+@pytest.mark.parametrize(("left_s", "error"), [(0.02, DeadlineExceeded), (5.0, PoolExhausted)], ids=["", "control"])
+async def test_a_queue_that_is_longer_than_the_callers_time(
+    make: Any, monkeypatch: pytest.MonkeyPatch, left_s: float, error: type[Exception]
+) -> None:
+    """Whose time ends in the queue is out of time; who would have waited longer is told that the pool is full."""
+    rig = await make()
+    monkeypatch.setattr(rig.pool, "lease_nowait", lambda *_: None)
+
+    async def nothing_came_free(*_: Any) -> Any:
+        raise PoolExhausted("no worker came free in time")
+
+    monkeypatch.setattr(rig.pool, "lease", nothing_came_free)
+    with pytest.raises(error):
+        await begin(rig, left_s)
+
+
 @pytest.mark.parametrize("stalled", [True, False])
 async def test_a_stalled_worker_is_not_its_actions_fault(make: Any, stalled: bool) -> None:
     """A worker that had no processor is killed, and the action runs again elsewhere. The control had its budget."""
