@@ -202,13 +202,16 @@ class Pool:
 
     def _hand_over(self, worker: Worker) -> None:
         slot = self._slots[worker.tenant or ""]
-        if slot.waiters:
-            waiter = slot.next_waiter(worker.flow)
-            if waiter is not None:
-                waiter.future.set_result(self._lease(worker, slot))
-                return
-        if (slot.waiters and slot.workers >= self._settings.workers_per_tenant) or self._outdated(worker):
-            # A login of another flow waits for its room, or there will be no more logins of its own.
+        first = slot.first_waiter()
+        # The login whose turn it is may be of another flow, and needs the room.
+        gives_way = (
+            first is not None and first.flow != worker.flow and slot.workers >= self._settings.workers_per_tenant
+        )
+        waiter = None if first is None or gives_way else slot.next_waiter(worker.flow)
+        if waiter is not None:
+            waiter.future.set_result(self._lease(worker, slot))
+            return
+        if gives_way or self._outdated(worker):
             worker.kill(KillReason.OUTDATED)
             return
         worker.idle_since_s = self._loop.time()

@@ -57,11 +57,16 @@ class Slot:
         """Is there an idle worker of a flow?"""
         return any(worker.flow == flow for worker in self.idle)
 
-    def next_waiter(self, flow: bytes | None = None) -> Waiter | None:
-        """Take out the first login that still waits, for a worker of `flow` where that is given."""
+    def first_waiter(self) -> Waiter | None:
+        """Return the login that has waited longest."""
         waiters = self.waiters
         while waiters and waiters[0].future.done():
             waiters.popleft()
+        return waiters[0] if waiters else None
+
+    def next_waiter(self, flow: bytes | None = None) -> Waiter | None:
+        """Take out the login that has waited longest, for a worker of `flow` where that is given."""
+        waiters = self.waiters
         for waiter in waiters:
             if not waiter.future.done() and (flow is None or waiter.flow == flow):
                 waiters.remove(waiter)

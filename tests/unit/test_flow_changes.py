@@ -137,6 +137,23 @@ async def test_a_login_of_another_flow_makes_room_for_itself(make: Any) -> None:
     assert rig.pool.counts()["idle"] == 0
 
 
+async def test_a_login_of_an_old_flow_has_its_turn(make: Any) -> None:
+    """However many logins of the present flow come after it: the worker that is released first gives way to it."""
+    rig = await make()
+    rig.pool._settings = replace(rig.pool._settings, workers_per_tenant=1)
+    rig.pool.current = lambda _tenant: NEW
+    present = await rig.pool.lease("acme", 1, NEW)
+    old = asyncio.create_task(rig.pool.lease("acme", 5, OLD))
+    await asyncio.sleep(0)
+    later = asyncio.create_task(rig.pool.lease("acme", 5, NEW))
+    await asyncio.sleep(0)
+    rig.pool.release(present)
+    assert (await old).flow == OLD
+    assert not later.done()
+    rig.pool.release(await old)
+    assert (await later).flow == NEW
+
+
 async def test_a_successor_that_is_being_loaded_goes_when_it_is_loaded(make: Any) -> None:
     """It was made for the flow that is gone: the next login has another worker."""
     rig = await make()
