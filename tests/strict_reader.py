@@ -82,8 +82,14 @@ def walk(data: bytes, descriptor: Descriptor, path: str) -> None:
                 if key in keys.setdefault(number, set()):
                     raise NotCanonical(f"{here}: holds a key more than once")
                 keys[number].add(key)
-        elif not (field.is_repeated or field.has_presence or any(value) or descriptor.GetOptions().map_entry):
+        elif _is_default(value, wire_type) and not (
+            field.is_repeated or field.has_presence or descriptor.GetOptions().map_entry
+        ):
             raise NotCanonical(f"{here}: its default is written out")
+
+
+def _is_default(value: bytes, wire_type: int) -> bool:
+    return not value if wire_type == _BYTES else not any(value)
 
 
 def _value(data: bytes, at: int, wire_type: int, here: str) -> tuple[bytes, int]:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
@@ -121,6 +121,7 @@ def test_a_refused_challenge_has_one_form() -> None:
     assert response.decision.outcome == pb.OUTCOME_DENY
 
 
+@example("", "\0", 0, 0)
 @given(st.text(max_size=300), st.text(max_size=300), st.integers(0, 2**40), st.integers(0, 2**40))
 def test_no_id_or_time_changes_the_form(request_id: str, decision_id: str, wall_us: int, revision: int) -> None:
     """Ids of any length, empty ones too, and times of any size are written as the library would."""
