@@ -132,7 +132,8 @@ SAID = [
     challenge("otp"),
     challenge("email"),
     challenge_any("phone", "email"),
-    enroll("otp"),
+    # Few logins can enrol anything, so it is tried more often.
+    *[enroll("otp")] * 5,
     enroll_any("phone", "webauthn-roaming"),
     metadata("k", 1),
     redirect(),
