@@ -283,7 +283,8 @@ class Expressions(RestrictingNodeTransformer):
         if node in self._kept:
             return node
         members = ast.copy_location(ast.Tuple(elts=node.elts, ctx=LOAD), node)
-        return guard_call("_set_", [members], node)
+        written_out = all(type(member) is ast.Constant and member.value is not ... for member in node.elts)
+        return guard_call("_constants_" if written_out else "_set_", [members], node)
 
     def visit_SetComp(self, node: ast.SetComp) -> Any:
         """Guard the members."""

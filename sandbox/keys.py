@@ -278,6 +278,7 @@ def difference_inplace(left: Any, right: Any) -> Any:
 GUARDS: Final[dict[str, Callable[..., Any]]] = {
     "_key_": key,
     "_set_": make_set,
+    "_constants_": set,  # numbers, texts, None: nothing to look into
     "_or_": union,
     "_and_": intersection,
     "_xor_": symmetric_difference,
