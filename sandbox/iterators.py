@@ -90,6 +90,15 @@ def cycle(iterable: Iterable[Any], /) -> Steps:
 def _islice_steps(source: Iterator[Any], start: int, stop: int | None, step: int) -> Steps:
     # As CPython does: what lies between two items is passed when the next one is asked for, and never what comes
     # after `stop`.
+    if start == 0 and step == 1 and stop is not None:
+        left = stop
+        while left > 0:
+            item = next(source, _END)
+            if item is _END:
+                return
+            left -= 1
+            yield item
+        return
     passed, following = 0, start
     while True:
         while passed < following:

@@ -29,6 +29,12 @@ from sandbox import callbacks, environment, held, language, reach, registry
 CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
 CHILD_S: Final = 0.5
 CHILD_BYTES: Final = 1 << 30
+VALGRIND_ERROR: Final = 99
+VALGRIND: Final = (
+    "valgrind", "-q", "--undef-value-errors=no", f"--error-exitcode={VALGRIND_ERROR}", sys.executable,
+)  # fmt: skip
+"""Its children are under it too: a fork is no new program."""
+_VALGRIND_SLOWER: Final = "100"
 
 # The most pointed first: each of these has crashed CPython by way of something.
 ITERATORS: Final = (
@@ -283,6 +289,8 @@ def main() -> None:
     A line of input is `[wrapper taken away or "", choice]`, one of output the same and the name of the signal.
     """
     code = language.compile_action(source())
+    if "CHILD_SLOWER" in os.environ:
+        environment._STACK.append(0)  # valgrind does not know a stack that is grown at once
     environment.begin(0, b"", environment.Output(0))  # what is made once, is made before the first fork
     environment.end()
     for line in sys.stdin:
@@ -294,14 +302,17 @@ def main() -> None:
         ended = os.waitstatus_to_exitcode(status)
         if -ended in CRASHES:
             print(json.dumps([wrapper, choice, signal.Signals(-ended).name]), flush=True)
+        elif ended == VALGRIND_ERROR:
+            print(json.dumps([wrapper, choice, "valgrind"]), flush=True)
 
 
 def _run(code: Any, wrapper: str, choice: Any) -> None:
     try:
-        signal.setitimer(signal.ITIMER_REAL, CHILD_S)
+        signal.setitimer(signal.ITIMER_REAL, CHILD_S * float(os.environ.get("CHILD_SLOWER", "1")))
         pages = int(Path("/proc/self/statm").read_bytes().split()[0])
         soft = pages * resource.getpagesize() + CHILD_BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (soft, soft))
+        if "CHILD_SLOWER" not in os.environ:  # valgrind needs memory of its own
+            resource.setrlimit(resource.RLIMIT_AS, (soft, soft))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if wrapper:
             WRAPPERS[wrapper].take_away()
@@ -319,6 +330,9 @@ def crashes(
     programs: Iterable[tuple[str, Choice]], command: Sequence[str] = (sys.executable,), timeout_s: float = 600
 ) -> list[tuple[str, Choice, str]]:
     """Run programs, each `(wrapper taken away or "", choice)`; return those that a signal killed, and which signal."""
+    under = {"PYTHONMALLOC": "debug"}
+    if command is VALGRIND:
+        under = {"PYTHONMALLOC": "malloc", "CHILD_SLOWER": _VALGRIND_SLOWER}  # it must see each block by itself
     ran = subprocess.run(
         [*command, "-m", __name__],
         input="\n".join(json.dumps(program) for program in programs),
@@ -327,7 +341,7 @@ def crashes(
         check=True,
         timeout=timeout_s,
         cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONMALLOC": "debug", "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, **under, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     found = [json.loads(line) for line in ran.stdout.splitlines()]
     return [(wrapper, (use, tuple(holes), *rest), name) for wrapper, (use, holes, *rest), name in found]
