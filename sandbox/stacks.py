@@ -80,7 +80,8 @@ PLACE: Final = Place()
 def grow(wanted_bytes: int) -> int:
     """Grow the C stack of the main thread to its full size; return what it has afterwards, 0 where that is unknown.
 
-    It takes address space and one page. A limit of the process or a neighbour in the address space may make it less.
+    It takes address space and one page. A limit of the process, a neighbour in the address space or a host that lets no
+    limit be raised may make it less.
     """
     if not PLACE.end:
         PLACE.find()
@@ -94,7 +95,11 @@ def grow(wanted_bytes: int) -> int:
     if size <= had:
         return had
     if soft != resource.RLIM_INFINITY and soft < size:
-        resource.setrlimit(resource.RLIMIT_STACK, (size, hard))
+        try:
+            resource.setrlimit(resource.RLIMIT_STACK, (size, hard))
+        except (ValueError, OSError):
+            # Something forbids the call. What is nested too deep then ends its own worker, by SIGSEGV.
+            return had
     # The kernel makes the stack reach down to wherever it is touched (Linux 5.0 and later), and keeps it there.
     ctypes.memset(PLACE.end - size, 0, 1)
     PLACE.start = PLACE.end - size
