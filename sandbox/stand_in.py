@@ -32,6 +32,23 @@ class StandIn(type):
         return repr(cls._real_)
 
 
+def _of_exactly(real: type, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Answer the method for instances of `real` and nothing else.
+
+    Those of a Counter are written in Python and take anything: `Counter.copy(int)` is `int.__class__(int)`, which is
+    `type` itself. Those of a dict take an OrderedDict, and leave the order behind that it keeps beside.
+    """
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not args or type(args[0]) is not real:
+            given = type(args[0]).__name__ if args else "nothing"
+            raise TypeError(f"{real.__name__}.{name} needs a {real.__name__} first, not {given}")
+        return method(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
 STAND_INS: Final[dict[type, type]] = {}
 """Class -> what an action has in its place."""
 
@@ -45,13 +62,15 @@ def stand_in(real: type, make: Callable[..., Any], *others: type, **more: Callab
         others: what else it makes.
         more: methods of the class that are checked.
     """
-    checked = {**builtin_types.CHECKED_METHODS.get(real, {}), **more}
+    checked = builtin_types.CHECKED_METHODS.get(real, {})
     plain = builtin_types.INSTANCE_NAMES.get(real, registry.NOTHING) | registry.CLASS_ATTRS.get(real, registry.NOTHING)
     body: dict[str, Any] = {"_real_": real, "_kinds_": (real, *others), "_make_": staticmethod(make), "__slots__": ()}
-    methods = {name: getattr(real, name) for name in plain} | {
-        name: staticmethod(function) for name, function in checked.items()
-    }
-    cls = StandIn(real.__name__, (), {**body, **methods})
+    methods = {name: getattr(real, name) for name in plain} | checked
+    if issubclass(real, dict):
+        methods = {name: _of_exactly(real, name, method) for name, method in methods.items()}
+    methods |= more
+    body |= {name: staticmethod(method) if callable(method) else method for name, method in methods.items()}
+    cls = StandIn(real.__name__, (), body)
     registry.expose_class(cls, frozenset(methods))
     for kind in (real, *others):
         STAND_INS[kind] = cls

@@ -41,6 +41,19 @@ def test_method_of_a_class_on_its_own_receiver() -> None:
     assert value(body) == [[3, 1], [("a", 2)], ["A", "B"]]
 
 
+@pytest.mark.parametrize("call", ["clear(od)", "pop(od, 1)", "popitem(od)", "update(od, a=1)", "setdefault(od, 3)"])
+@pytest.mark.parametrize("kind", ["dict", "collections.Counter", "collections.defaultdict"])
+def test_method_of_a_dict_on_one_that_keeps_an_order(kind: str, call: str) -> None:
+    """The order would name keys that are gone, and walking it would not end."""
+    od = collections.OrderedDict({1: 2})
+    dict.clear(od)
+    with pytest.raises(KeyError):
+        od.popitem()  # control: it believes that there is something
+    assert "first, not OrderedDict" in _refused(
+        f"import collections\nod = collections.OrderedDict({{1: 2}})\n{kind}.{call}"
+    )
+
+
 _A = {"a": 1}
 _ADDRESS_TELLERS: dict[str, Callable[[Any], object]] = {
     "[].index(f)": [].index,
