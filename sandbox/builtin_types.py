@@ -16,7 +16,7 @@ import unicodedata  # noqa: F401  the error handler `namereplace` imports it, wh
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sandbox import held, iterators, keys
+from sandbox import iterators, keys
 
 
 def _names(text: str) -> frozenset[str]:
@@ -231,7 +231,6 @@ def _translate(text: str, table: Any, /) -> str:
 CHECKED_METHODS: dict[type, dict[str, Callable[..., Any]]] = {
     str: {"encode": _encode, "translate": _translate},
     bytes: {"decode": _decode},
-    collections.deque: held.DEQUE,
     **keys.METHODS,
 }
 """Methods replaced by a checked function of the same signature, receiver first."""

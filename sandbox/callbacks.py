@@ -238,15 +238,15 @@ _plain(
     "collections.deque.",
 )
 _holds(
-    "holds its iterator, and each item it compares",
+    "holds its iterator; what it compares calls nothing of the action",
     """
     collections.deque.count: {q}.count({k})
+    collections.deque.index: {q}.index({k})
     collections.deque.extend: {q}.extend({i})
     collections.deque.extendleft: {q}.extendleft({i})
     collections.deque.remove: {q}.remove({k})
     """,
 )
-_held("a list of ours holds the items while they are compared", "collections.deque.index: {q}.index({k})")
 _holds(
     "holds its iterator",
     "dict_keys.isdisjoint: {d}.keys().isdisjoint({i})\ndict_items.isdisjoint: {d}.items().isdisjoint({i})",
@@ -287,9 +287,11 @@ _holds(
     "its arguments never change, and what calls it holds it",
     "functools.partial: functools.partial({f}, {x})() | functools.partial({f})({x})",
 )
-_holds(
-    "its function and its value never change; what compares holds both",
-    "functools.cmp_to_key: sorted([functools.cmp_to_key({f})(i) for i in range(5)])",
+_held(
+    "a key of ours is ordered by what holds it, and no container may compare it: an inner list would not be held",
+    """
+    functools.cmp_to_key: sorted([functools.cmp_to_key({f})(i) for i in range(5)]) | {q}.index({k}) | use_order()
+    """,
 )
 _holds(
     "holds the sum and the item in a tuple of its own",

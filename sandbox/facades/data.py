@@ -21,7 +21,7 @@ import types
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, NoReturn
 
-from sandbox import guards, iterators, keys, paced, reach
+from sandbox import guards, held, iterators, keys, paced, reach
 from sandbox.facades.base import Module, exception, module, opened, pick
 from sandbox.stand_in import stand_in
 
@@ -317,7 +317,10 @@ def modules() -> list[tuple[str, Module]]:
         ("collections", module("collections", containers)),
         ("collections.abc", abc),
         ("itertools", module("itertools", {**pick(itertools, "itertools"), **iterators.ITERTOOLS, **paced.ITERTOOLS})),
-        ("functools", module("functools", pick(functools, "functools"))),
+        (
+            "functools",
+            module("functools", {**pick(functools, "functools", "cmp_to_key"), "cmp_to_key": held.cmp_to_key}),
+        ),
         (
             "operator",
             module(

@@ -7,7 +7,6 @@ what is freed, and under valgrind.
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import faulthandler
 import itertools
@@ -24,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox import callbacks, environment, held, language, reach, registry
+from sandbox import callbacks, environment, held, language, reach
 
 CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
 CHILD_S: Final = 0.5
@@ -131,6 +130,9 @@ def on_execute_post_login(event, api):
     def use_augmented(target, source):
         target += source
         target[::2] += source
+    def use_order():
+        rows[:] = [wide()]
+        return rows < [wide()]
     def use_delete(target):
         del target[::2]
     def hole(pool):
@@ -203,8 +205,8 @@ def pointed(row: str) -> Iterator[Choice]:
         if name == row:
             fields = _fields(use)
             for holes in itertools.product(*(range(min(_POINTED, len(POOLS[field]))) for field in fields)):
-                for action in range(3):
-                    yield number, holes or (0,), action, 1, 0
+                for action, (trigger, answer) in itertools.product(range(3), ((1, 0), (2, 1))):
+                    yield number, holes or (0,), action, trigger, answer
 
 
 def shown(choice: Sequence[Any]) -> str:
@@ -222,11 +224,6 @@ def _member(module: str, name: str) -> Callable[[], None]:
         object.__setattr__(environment.MODULES[module], name, real)
 
     return take
-
-
-def _deque_index() -> None:
-    del held.DEQUE["index"]
-    registry.ATTRS[collections.deque] |= {"index"}
 
 
 def _iter() -> None:
@@ -255,31 +252,42 @@ class Wrapper:
     """The way of use of a program that crashes without it."""
     holes: tuple[int, ...]
     action: int = 0
-    mended: tuple[int, int] = (9, 0)
+    trigger: int = 1
+    answer: int = 0
+    mended: tuple[int, ...] = (9, 0)
     """The CPython in which the program does not crash any more."""
 
     def program(self) -> Choice:
         """Return the program, one of those that are `pointed` at the row."""
-        return USES.index((self.row, self.use)), self.holes, self.action, 1, 0
+        return USES.index((self.row, self.use)), self.holes, self.action, self.trigger, self.answer
 
 
 def _itertools(name: str, arguments: str, *holes: int) -> Wrapper:
     return Wrapper(f"itertools.{name}", _member("itertools", name), f"itertools.{name}({arguments})", holes)
 
 
+_KEY: Final = _member("functools", "cmp_to_key")
+
+
+def _groupby() -> None:
+    _member("itertools", "groupby")()
+    _KEY()  # it lets go of what it compares, which no key of ours makes a call
+
+
 WRAPPERS: Final[dict[str, Wrapper]] = {
     "accumulate": _itertools("accumulate", "{i}, {f}, initial={k}", 0, 1, 4),
     "chain": _itertools("chain", "{i}, {i}", 0, 1),
     "cycle": _itertools("cycle", "{i}", 1),
-    "groupby": _itertools("groupby", "{i}, {f}", 3, 3),
+    "groupby": Wrapper("itertools.groupby", _groupby, "itertools.groupby({i}, {f})", (3, 3)),
     "islice": _itertools("islice", "{i}, 1", 1),
     "pairwise": _itertools("pairwise", "{i}", 1),
     "zip_longest": _itertools("zip_longest", "{i}, {i}", 0, 1),
     "iter": Wrapper("iter", _iter, "iter({f}, 9)", (0,)),
     "factory": Wrapper("collections.defaultdict.default_factory", _factory, "{d}[99]", (0,), 1),
-    "deque.index": Wrapper("collections.deque.index", _deque_index, "{q}.index({k})", (0, 0), 1, (3, 13)),
-    "slice": Wrapper("statement:Assign", _slice, "use_slice({l}, {i})", (0, 2), 1, (3, 13)),
-    "slice object": Wrapper("statement:Assign", _slice_object, "use_slice_object({l}, {i})", (0, 2), 1, (3, 13)),
+    "key": Wrapper("functools.cmp_to_key", _KEY, "{q}.index({k})", (0, 0), 1, mended=(3, 13)),
+    "key in order": Wrapper("functools.cmp_to_key", _KEY, "use_order()", (0,), 1, 2, 1, mended=(3, 12, 5)),
+    "slice": Wrapper("statement:Assign", _slice, "use_slice({l}, {i})", (0, 2), 1, mended=(3, 13)),
+    "slice object": Wrapper("statement:Assign", _slice_object, "use_slice_object({l}, {i})", (0, 2), 1, mended=(3, 13)),
 }
 
 

@@ -80,15 +80,47 @@ def test_a_factory_is_held_until_the_execution_ends() -> None:
     assert held._KEPT == []
 
 
-def test_the_place_of_an_item_in_a_deque() -> None:
-    """`index` answers and fails as Python's own does."""
-    body = """
-        import collections
-        d = collections.deque([1, 2, 3, 2])
-        places = [d.index(2), d.index(2, 2), d.index(3, 0, 3), collections.deque.index(d, 1)]
+ROWS = [("b", 2), ("a", 2), ("c", 1)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return sorted(rows, key=key)",
+        "rows.sort(key=key, reverse=True)\nreturn rows",
+        "return min(rows, key=key), max(rows, key=key)",
+        "return key(rows[0]) < key(rows[2]), key(rows[0]) > key(rows[2]), key(rows[0]) <= key(rows[1])",
+        "return sorted(map(key, rows)) and key(rows[0]) >= key(obj=rows[1])",
+    ],
+)
+def test_a_function_that_compares_orders_rows(body: str) -> None:
+    """A key of `cmp_to_key` does in a sort, in `min`, `max` and by itself what it does in Python."""
+    real = "import functools\nkey = functools.cmp_to_key(lambda a, b: a[1] - b[1])\n"
+    wanted: dict[str, object] = {}
+    lines = f"{real}rows = {ROWS}\n{body}".replace("\n", "\n    ")
+    exec(f"def run():\n    {lines}", wanted)  # noqa: S102 - plain Python, for comparison
+    assert value(f"{real}rows = {ROWS}\n{body}") == wanted["run"]()  # type: ignore[operator]  # it is a function
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[key(1)] < [key(2)]", "(key(1),) == (key(2),)", "key(1) in [key(2)]", "[key(1)].index(key(2))",
+        "{1: key(1)} == {1: key(2)}", "sorted([[key(1)], [key(2)]])", "key(1) != key(2)", "[key(1)].remove(key(2))",
+        "collections.deque([key(1)]).index(key(2))", "collections.deque([key(1)]) < collections.deque([key(2)])",
+        "types.SimpleNamespace(a=key(1)) == types.SimpleNamespace(a=key(2))",
+    ],
+)  # fmt: skip
+def test_no_container_compares_by_a_function(body: str) -> None:
+    """Containers begin with `==`, which CPython does not always hold both sides of; so that calls nothing."""
+    text = value(f"""
+        import collections, functools, types
+        called = []
+        key = functools.cmp_to_key(lambda a, b: called.append(1) or 1)
         try:
-            d.index(9)
-        except ValueError as error:
-            return places, str(error)
-    """
-    assert value(body) == ([1, 3, 2, 0], "9 is not in deque")
+            {body}
+        except TypeError as error:
+            return str(error), called
+    """)
+    assert "is ordered and equals nothing" in text[0]
+    assert text[1] == []
