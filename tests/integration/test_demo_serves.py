@@ -81,7 +81,7 @@ def test_it_keeps_serving_where_it_says(tmp_path: Path, smaller: tuple[Path, lis
         demo.stdout.close()
 
 
-@pytest.mark.parametrize("wrong", ["outcome", "verdicts"])
+@pytest.mark.parametrize("wrong", [pytest.param("outcome", marks=pytest.mark.long), "verdicts"])
 def test_what_is_not_as_announced_is_exit_4(
     tmp_path: Path, smaller: tuple[Path, list[dict[str, object]]], wrong: str
 ) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,14 @@ def run(
     return done
 
 
-@pytest.mark.parametrize("who", ["as started", pytest.param("ordinary user", marks=pytest.mark.long)])
-@pytest.mark.parametrize("refused", REFUSED)
+@pytest.mark.parametrize(
+    ("refused", "who"),
+    [
+        ("landlock", "as started"),
+        ("setrlimit", "ordinary user"),
+        *(pytest.param(refused, who, marks=pytest.mark.long) for refused, who in product(REFUSED, WHO)),
+    ],
+)
 def test_a_default_layer_that_is_missing_is_named(place: Path, refused: str, who: str) -> None:
     """`serve` as it comes ends with one line that names that layer and no other; `doctor` exits with 3 and says so."""
     ports = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")

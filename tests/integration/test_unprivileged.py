@@ -133,9 +133,8 @@ def test_a_daemon_serves(place: Path, who: str) -> None:
 @pytest.mark.parametrize(
     "who",
     [
-        "as started",
         "ordinary user in a container",
-        *(pytest.param(who, marks=pytest.mark.long) for who in ("ordinary user", "container")),
+        *(pytest.param(who, marks=pytest.mark.long) for who in AS if who != "ordinary user in a container"),
     ],
 )
 def test_a_tenant_that_runs_on_and_on_keeps_to_half_of_the_processors(place: Path, who: str) -> None:

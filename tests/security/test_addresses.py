@@ -255,7 +255,10 @@ def test_none_is_hashed_alike_in_every_process() -> None:
     assert all("ctypes.c_wchar" in line for line in early), early
     assert len({lines[-2] for lines in told}) == 1
     assert told[0][-2].endswith(" 1 True")
-    if sys.version_info < (3, 12) and Path("/proc/sys/kernel/randomize_va_space").read_text() != "0\n":
+    # Debian's own python3.11 lies at one address in every process, and so does its None.
+    with open(sys.executable, "rb") as file:
+        movable = file.read(18)[16:] == b"\3\0"
+    if sys.version_info < (3, 12) and movable and Path("/proc/sys/kernel/randomize_va_space").read_text() != "0\n":
         assert len({lines[-1] for lines in told}) > 1, "control"
 
 
