@@ -47,11 +47,12 @@ BACK_CHANNEL_PROTOCOLS = frozenset(
 def offer(provider: str, settings: Settings, facts: Callable[[], Facts]) -> tuple[str, ...]:
     """List the factors to offer for a provider, safest first; empty when the login cannot be completed.
 
-    `any` means every factor that the tenant enabled; an explicit provider overrides the tenant's choice of factors.
-    Email needs a verified address either way. Duo needs a browser.
+    `any` means every factor that the tenant enabled; an explicit provider overrides the tenant's choice of factors,
+    except under `strictest`, where an appended call must not add a factor. Email needs a verified address either way.
+    Duo needs a browser, and is no factor that a tenant's choice could leave.
     """
     row = _OFFERED[provider, settings.experience]
-    if provider == "any":
+    if provider == "any" or (settings.merge is Merge.STRICTEST and provider != "duo"):
         enabled = settings.factors
         row = tuple([name for name in row if name in enabled])
     if "email" in row and not facts().email_verified:

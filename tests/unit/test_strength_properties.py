@@ -122,6 +122,14 @@ def test_no_enable_weakens_a_strictest_flow(
     again = iter(user.picked)
     after = walk([*flow, action("late", said)], tenant, event, gateway, lambda _: next(again))
     assert strength.of_decision(after[-1]) >= strength.of_decision(before[-1])
+    assert by_duo(after) or strength.of_login(after, tenant, event, gateway) >= strength.of_login(
+        before, tenant, event, gateway
+    )
+
+
+def by_duo(decisions: list[Decision]) -> bool:
+    """Tell whether Duo is required: it verifies users whom no other provider can, so it may open what was shut."""
+    return decisions[-1].multifactor is not None and decisions[-1].multifactor.provider == "duo"
 
 
 # Short flows at low confidence, drawn fast: most logins that show a fault are among them.
@@ -156,6 +164,9 @@ TENANTS = [
     replace(ADAPTIVE, experience=Experience.CLASSIC),
     Settings(policy=Policy.ALWAYS),
     Settings(policy=Policy.ALWAYS, merge=Merge.STRICTEST),
+    Settings(policy=Policy.ALWAYS, factors=("otp",)),
+    Settings(factors=("webauthn-roaming",)),
+    Settings(factors=("otp",), experience=Experience.CLASSIC),
 ]
 EVENTS = [
     replace(LOW, protocol=protocol, enrolled=enrolled, email_verified=verified)
@@ -203,11 +214,14 @@ def weakened_by_failure(flow: list[Action], tenant: Settings, event: EventFacts,
 
 def weakened_under_strictest(flow: list[Action], tenant: Settings, event: EventFacts, gateway: Gateway) -> bool:
     tenant = replace(tenant, merge=Merge.STRICTEST)
-    before = walk(flow, tenant, event, gateway)[-1]
+    before = walk(flow, tenant, event, gateway)
     for provider in strength.PROVIDERS:
         for said in ({}, {"allow_remember_browser": True}):
-            after = walk([*flow, action("late", enable(provider, **said))], tenant, event, gateway)[-1]
-            if strength.of_decision(after) < strength.of_decision(before):
+            after = walk([*flow, action("late", enable(provider, **said))], tenant, event, gateway)
+            if strength.of_decision(after[-1]) < strength.of_decision(before[-1]):
+                return True
+            got = strength.of_login(after, tenant, event, gateway)
+            if not by_duo(after) and got < strength.of_login(before, tenant, event, gateway):
                 return True
     return False
 
@@ -226,6 +240,7 @@ def changed(module: Any, name: str, change: Callable[..., Any]) -> Callable[[pyt
 
 
 RESOLVE = mfa.resolve
+OFFER = mfa.offer
 
 
 def of_origin(origin: str, **changes: Any) -> Callable[..., Any]:
@@ -243,6 +258,10 @@ def replaces(found: Any, winner: Any, failed: bool, *rest: Any) -> Any:
 
 def any_address(found: Any, *_: Any) -> Any:
     return replace(found, verify_email_first=False)
+
+
+def overrides(found: Any, provider: str, settings: Any, facts: Any) -> Any:
+    return OFFER(provider, replace(settings, merge=Merge.LAST_CALL), facts)
 
 
 def never_shut(found: Any, *_: Any) -> Any:
@@ -273,6 +292,9 @@ MUTANTS: list[Any] = [
         weakened_under_strictest,
         changed(policy, "lifts", lambda _, winner, __: winner is not None and winner.provider == "none"),
         id="none cancels the policy under strictest",
+    ),
+    pytest.param(
+        weakened_under_strictest, changed(mfa, "offer", overrides), id="a provider adds a factor under strictest"
     ),
     pytest.param(weakened_under_strictest, changed(policy, "merge", unset_is_ignored), id="unset is no word"),
 ]
