@@ -98,7 +98,9 @@ class Bytes(Int):
         return "a size"
 
     def _wanted(self) -> str:
-        return f"one from {self.text(self.low)} to {self.text(self.high)}, such as {self.text(self.low)} or {self.low}"
+        # Of the least size, or of 64 MiB where 0 has a meaning of its own.
+        example = self.low or 1 << 26
+        return f"one from {self.text(self.low)} to {self.text(self.high)}, such as {self.text(example)} or {example}"
 
     def text(self, value: int) -> str:
         for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):

@@ -52,9 +52,11 @@ class Reload:
 
     async def _reload(self) -> None:
         self._poll_catalog()
+        complete = True
         try:
             found = await _in_thread(self._read)
         except ConfigError as error:
+            complete = False
             self._failed("config.reload_failed", error, "the settings that are in effect stay")
         else:
             self._level = found.config.log.level
@@ -67,12 +69,13 @@ class Reload:
             try:
                 keyring = keys.Keyring(await _in_thread(lambda: keys.read(path)))
             except ConfigError as error:
+                complete = False
                 self._failed("continuation.keys_failed", error, "the keys that are in effect stay")
             else:
                 self._suspensions.use(keyring)
         # What is in effect now, whatever of it is new.
         key_id = self._suspensions.keys.sealing_id.hex()
-        self._log.info("config.reloaded", log_level=self._level, sealing_key_id=key_id)
+        self._log.info("config.reloaded", complete=complete, log_level=self._level, sealing_key_id=key_id)
 
     def _tell_ignored(self, found: Loaded) -> None:
         keys_ = [

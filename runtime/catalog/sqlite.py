@@ -330,7 +330,7 @@ class SqliteCatalog:
 
     def _why(self, error: CatalogError) -> str:
         if isinstance(error, NoStore) and not self.loaded:
-            return f"there is no store {self._path} yet; make it with `vestibule apply DIR --store`"
+            return f"there is no store {self._path} yet; make it with `vestibule apply DIR --store sqlite:{self._path}`"
         return str(error)
 
     def _failed(self, reason: str) -> None:

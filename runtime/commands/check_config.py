@@ -53,6 +53,7 @@ def _reference(as_json: bool) -> None:
         say_json(entries, indent=2)
         return
     say("Flags win over the environment, the environment over the file, the file over the defaults.")
+    say("The file is TOML, named by --config or VESTIBULE_CONFIG; log.level is the key `level` of its table [log].")
     say()
     for setting in SETTINGS:
         say(f"{setting.key} = {setting.kind.text(setting.default)}")

@@ -66,9 +66,6 @@ async def catalog(path: Path, log: Log) -> AsyncIterator[sqlite.SqliteCatalog]:
     await catalog.close()
 
 
-MAKE_IT = "make it with `vestibule apply DIR --store`"
-
-
 def copy(source: Path, target: Path) -> Path:
     """Make a backup, whatever the source's log still holds."""
     with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(target)) as new:
@@ -172,7 +169,8 @@ class TestFirstStart:
             await asyncio.sleep(0.05)
             assert (catalog.healthy, catalog.loaded, catalog.writable) == (False, False, path.is_file())
             assert catalog.unready(allow_empty=True) == [catalog.reason]
-            assert log == [("catalog.failed", {"reason": f"there is no store {path} yet; {MAKE_IT}", "revision": 0})]
+            reason = f"there is no store {path} yet; make it with `vestibule apply DIR --store sqlite:{path}`"
+            assert log == [("catalog.failed", {"reason": reason, "revision": 0})]
             assert not path.is_file() or path.stat().st_size == 0
             await asyncio.to_thread(sqlite.apply, path, [define("acme")])
             await until(lambda: "acme" in catalog.snapshot().tenants)

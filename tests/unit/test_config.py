@@ -147,6 +147,7 @@ def test_sizes_have_units(text: str, size: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     """Signs, fractions, unknown units and other scripts' digits are not sizes."""
     assert "VESTIBULE_SANDBOX_MEMORY_BYTES" in faults(env={"VESTIBULE_SANDBOX_MEMORY_BYTES": text})
+    assert "such as 64MiB or 67108864" in faults(env={"VESTIBULE_POOL_MEMORY_BYTES": text})
 
 
 @pytest.mark.parametrize(

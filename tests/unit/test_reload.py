@@ -67,10 +67,12 @@ async def test_whatever_fails_changes_nothing(error: Exception) -> None:
     await rig.once()
     (failed,) = rig.lines("config.reload_failed")
     assert failed["level"] == "error"
+    assert rig.lines("config.reloaded")[0]["complete"] is False
     assert "hunter2" not in rig.stream.getvalue()
     assert rig.suspensions.keys is before
     await rig.once()
     assert rig.lines("config.restart_needed")[0]["settings"] == ["log.sample"]
+    assert rig.lines("config.reloaded")[1]["complete"] is True
     assert rig.polls == 2
 
 
