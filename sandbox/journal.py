@@ -40,6 +40,17 @@ class Entry(NamedTuple):
     """What the phase may take of the processor; 0 when it was not said."""
 
 
+_CLEARED: Final = bytes(_HEADER.size)
+
+
+def clear(view: memoryview) -> None:
+    """Forget what a worker wrote, for the daemon, before it asks the next question.
+
+    A worker that dies while it writes a header must not leave the reports of one login under the nonce of the next.
+    """
+    view[: _HEADER.size] = _CLEARED
+
+
 def size_for(reply_bytes: int) -> int:
     """Bytes of shared memory for replies of up to `reply_bytes`, in whole pages."""
     return (REPORTS_AT + reply_bytes + 4095) // 4096 * 4096
@@ -59,12 +70,14 @@ def write_phase(
     _HEADER.pack_into(view, 0, nonce, started_ns, cpu_ns, budget_ns, step, phase, length)
 
 
-def append_report(view: memoryview, length: int, fragment: bytes, nonce: int, ended_ns: int, step: int) -> int:
+def append_report(
+    view: memoryview, length: int, fragment: bytes, nonce: int, ended_ns: int, step: int, cpu_ns: int
+) -> int:
     """Add one fragment behind `length` bytes of reports and return the new length; its step is being torn down now."""
     end = length + len(fragment)
     view[REPORTS_AT + length : REPORTS_AT + end] = fragment
     # The length last: a kill between the two leaves the old, whole reports.
-    _HEADER.pack_into(view, 0, nonce, ended_ns, 0, 0, step, Phase.TEARDOWN, end)
+    _HEADER.pack_into(view, 0, nonce, ended_ns, cpu_ns, 0, step, Phase.TEARDOWN, end)
     return end
 
 

@@ -169,7 +169,6 @@ class _Worker:
         if steps is None:
             steps = self._prepare(request.flow, nonce, deadline_ns)
         started_ns = now_ns = time.monotonic_ns()
-        flow_until_ns = time.thread_time_ns() + request.budget_us * 1000
         clock_ns, seed, output_bytes, check_only = (
             request.now_ns,
             request.seed,
@@ -177,6 +176,9 @@ class _Worker:
             request.check_only,
         )
         length = 0
+        # As the daemon counts it: the budget less what the reports say, so that both find it used up at the same step,
+        # and the first step of a question always has some.
+        left_us = request.budget_us
         retire = self._hand_over
         flow = live.Flow()
         if request.earlier or request.cache:
@@ -189,16 +191,16 @@ class _Worker:
             ran = False
             kept, spent = len(flow.live), flow.spending
             wall_ns = cpu_us = 0
+            cpu_ns = cpu_from_ns = time.thread_time_ns()
             if isinstance(code, tuple):
                 failed, report = True, _rejected(code)
             elif check_only:
                 failed, report = False, execution.DONE
             else:
                 now_ns = time.monotonic_ns()
-                cpu_from_ns = time.thread_time_ns()
-                budget_ns = min(step.budget_ns, flow_until_ns - cpu_from_ns)
-                if budget_ns <= 0 or now_ns >= deadline_ns:
+                if left_us <= 0 or now_ns >= deadline_ns:
                     break
+                budget_ns = min(step.budget_ns, left_us * 1000)
                 journal.write_phase(view, nonce, now_ns, index, journal.Phase.RUNNING, length, cpu_from_ns, budget_ns)
                 ran = True
                 report, end, namespace = execution.execute(
@@ -218,7 +220,9 @@ class _Worker:
                 if end is execution.End.LATE:
                     namespace.clear()
                     break
-                cpu_us = min((time.thread_time_ns() - cpu_from_ns) // 1000, wire.TIME_US_MAX)
+                cpu_ns = time.thread_time_ns()
+                cpu_us = min((cpu_ns - cpu_from_ns) // 1000, wire.TIME_US_MAX)
+                left_us -= cpu_us
                 wall_ns = time.monotonic_ns() - now_ns
                 failed = end is execution.End.FAILED or end is execution.End.EXHAUSTED
                 retire = retire or end is execution.End.EXHAUSTED
@@ -228,7 +232,7 @@ class _Worker:
                 del flow.live[kept:]
                 flow.spending = spent
             length = journal.append_report(
-                view, length, wire.journal_step(report, wall_us, cpu_us), nonce, now_ns + wall_ns, index
+                view, length, wire.journal_step(report, wall_us, cpu_us), nonce, now_ns + wall_ns, index, cpu_ns
             )
             reports.append(wire.step(report))
             walls_us.append(wall_us)

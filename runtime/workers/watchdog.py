@@ -116,9 +116,9 @@ class Watchdog:
         if now_ns < limit_ns and now_ns < worker.sent_ns + worker.hard_ns:
             worker.check_at_ns = min(limit_ns, worker.sent_ns + worker.hard_ns, worker.deadline_ns)
             return
-        cpu_ns = None if entry.phase == Phase.TEARDOWN else worker.cpu_ns()
+        cpu_ns = worker.cpu_ns()
         if cpu_ns is None:
-            # An action that was torn down has its report already. Elsewhere there is no other clock than the wall's.
+            # There is no other clock than the wall's.
             worker.kill_at_limit()
             return
         self._weigh(worker, now_ns, now_ns >= limit_ns, cpu_ns, cpu_ns - min(max(entry.cpu_ns, 0), cpu_ns), budget_ns)
@@ -135,14 +135,16 @@ class Watchdog:
             budget_ns: what it may have in this phase.
         """
         whole_left_ns = worker.hard_ns - (cpu_ns - max(worker.cpu_first_ns, 0))
-        left_ns = min(budget_ns - had_ns, whole_left_ns) if due else whole_left_ns
+        # A worker that had its budget and then lost the processor gets the time for its own alarm, which has the line.
+        # On an idle machine it had that time within the grace.
+        left_ns = min(budget_ns + self._grace_ns // 2 - had_ns, whole_left_ns) if due else whole_left_ns
         if left_ns <= 0:
             worker.kill_at_limit(had_ns)
             return
         if worker.cpu_seen_ns < 0 or cpu_ns - worker.cpu_seen_ns >= _STALL_CPU_NS:
             worker.cpu_seen_ns, worker.moved_ns = cpu_ns, now_ns
         elif now_ns - worker.moved_ns >= _STALL_NS:
-            worker.kill_at_limit(had_ns, stalled=True)
+            worker.kill_at_limit(had_ns, stalled=not due or had_ns < budget_ns)
             return
         if not worker.waited_for and now_ns >= worker.sent_ns + worker.hard_ns + _STALL_NS:
             # It had time enough for all it was asked, and nobody is there for whom it would be worth more.

@@ -196,6 +196,7 @@ class Worker:
             return future
         self.state = State.RUNNING
         self._pending = future
+        journal.clear(self._view)
         frame = _LENGTH.pack(len(payload)) + payload
         try:
             sent = self.sock.send(frame)

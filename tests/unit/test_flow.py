@@ -319,6 +319,31 @@ async def test_a_hung_teardown_loses_nothing(make: Any) -> None:
     assert spawned.closed
 
 
+@pytest.mark.parametrize("half", [True, False])
+async def test_a_worker_that_dies_in_its_header_reports_no_earlier_login(make: Any, half: bool) -> None:
+    """It had written the new nonce alone: what stood behind it was of the login before. The control wrote a report."""
+    rig = await make()
+    task = rig.run()
+    spawned, question = await rig.question()
+    rig.note(spawned, question.nonce, 2, journal.Phase.TEARDOWN, step(COMPLETED, REQUIRE), step(), step())
+    rig.answer(spawned, question.nonce, step(COMPLETED, REQUIRE), step(), step())
+    await task
+    task = rig.run()
+    spawned, again = await rig.question()
+    if half:
+        spawned.journal[:8] = again.nonce.to_bytes(8, "little")
+    else:
+        rig.note(spawned, again.nonce, 2, journal.Phase.TEARDOWN, step(), step(), step())
+    rig.zygote.on_exit(spawned.id, -9)
+    spawned.peer.close()
+    if half:
+        async with asyncio.timeout(5):
+            other, third = await rig.question(1)
+        rig.answer(other, third.nonce, step(), step(), step())
+    assert [execution.commands for execution in await task] == [(), (), ()]
+    assert len(rig.zygote.spawned) == (2 if half else 1)
+
+
 async def test_a_worker_killed_from_outside_costs_one_retry(make: Any) -> None:
     """SIGKILL by an operator: the same step runs again on another worker."""
     rig = await make()

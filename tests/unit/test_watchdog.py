@@ -205,6 +205,36 @@ def test_the_callers_deadline_ends_the_wait_and_not_the_worker(clock: list[int])
     assert worker.had_ns >= 100 * MS
 
 
+@pytest.mark.parametrize("after", ["it rings", "it gets nothing"])
+def test_the_workers_own_alarm_comes_first(clock: list[int], monkeypatch: pytest.MonkeyPatch, after: str) -> None:
+    """Who used its budget up and then waited for the processor is not killed before its alarm could ring."""
+    worker = Running(clock[0])
+    had = [100 * MS]
+    monkeypatch.setattr(worker, "cpu_ns", lambda: had[0])
+    loop, began_ns = watching(worker), clock[0]
+    while clock[0] - began_ns < 400 * MS:
+        tick(loop, clock)
+        assert not worker.killed
+    if after == "it rings":
+        had[0] += GRACE // 2
+    while not worker.killed:
+        tick(loop, clock)
+    assert clock[0] - began_ns <= (420 if after == "it rings" else 650) * MS
+    # It had what it was given, so that this is no stall either.
+    assert (worker.had_ns, worker.stalled) == (had[0], False)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.1])
+def test_tearing_down_takes_processor_time_too(clock: list[int], share: float) -> None:
+    """A worker that waits for the processor between two actions is not killed for the time on the clock."""
+    worker = Running(clock[0], Phase.TEARDOWN, share)
+    worker.hard_ns = 50 * MS
+    took_ns = run_until_killed(worker, clock)
+    assert worker.had_ns is not None
+    assert worker.had_ns >= worker.hard_ns
+    assert took_ns >= worker.hard_ns / share
+
+
 @pytest.mark.parametrize("lie", ["started later", "had nothing yet", "both"])
 def test_what_a_worker_says_of_its_start_buys_no_more_than_the_whole_question(clock: list[int], lie: str) -> None:
     """A worker that moves its start is killed when it had what all its steps together may take."""

@@ -207,6 +207,14 @@ def test_a_deadline_ends_the_flow_without_a_word_on_the_action(ask: Ask) -> None
     assert "processor time: it had" in reports[1].error_message
 
 
+@pytest.mark.parametrize("budget_us", [1, 20])
+def test_the_first_step_of_a_question_has_what_is_left_of_the_budget(ask: Ask, budget_us: int) -> None:
+    """It begins, however little that is: an answer without a step would be a lie. The second finds it used up."""
+    (report,) = ask(SILENT, SILENT, budget_us=budget_us)
+    assert report.verdict in (execution.COMPLETED, execution.TIMED_OUT)
+    assert len(ask(SILENT, SILENT, budget_us=BUDGET_US)) == 2
+
+
 def test_a_source_whose_caller_left_is_not_refused(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling that a deadline ended says nothing about the source, which is compiled for the next login."""
     source = action("print('slow to compile')")
