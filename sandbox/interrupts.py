@@ -13,6 +13,7 @@ for the interrupt that a C function swallowed.
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 
 class Interrupted(BaseException):
@@ -75,6 +76,22 @@ def caught() -> None:
     """
     if STATE.interrupted is not None:
         raise STATE.interrupted
-    # A SystemError is what is left of a MemoryError that C code of the interpreter lost.
-    if isinstance(sys.exception(), (MemoryError, SystemError)):
+    error = sys.exception()
+    # A SystemError is what is left of a MemoryError that C code of the interpreter lost. The library may have raised
+    # another one while it handled it.
+    if isinstance(error, _OUT_OF_MEMORY) or isinstance(getattr(error, "__context__", None), _OUT_OF_MEMORY):
         raise LimitExceeded("memory", "the action used up its memory limit")
+    if isinstance(error, ValueError) and _of_openssl(error):
+        raise LimitExceeded("memory", "the action used up its memory limit")
+
+
+_OUT_OF_MEMORY: Final = (MemoryError, SystemError)
+
+
+def _of_openssl(error: ValueError) -> bool:
+    """Tell whether OpenSSL failed: it finds no memory, for it is never asked for a digest that it does not know."""
+    text = error.args[0] if error.args else None
+    return type(text) is str and (text.startswith("[digital envelope routines") or text in _NO_REASON)
+
+
+_NO_REASON: Final = frozenset({"no reason supplied", "unknown reasons"})

@@ -149,6 +149,7 @@ class LongRange:
         return repr(self.numbers)
 
 
+LongRange.__name__ = LongRange.__qualname__ = "range"  # what errors say
 Sequence.register(LongRange)
 
 
@@ -171,3 +172,6 @@ def total(iterable: Iterable[Any], /, start: Any = 0) -> Any:
     for item in iterable:
         start = start + item
     return start
+
+
+total.__name__ = total.__qualname__ = "sum"  # what errors say

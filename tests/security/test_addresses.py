@@ -332,6 +332,25 @@ async def test_a_receiver_learns_nothing_from_a_sender(sat: Desk, order: str) ->
 
 
 @pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    "digest", ["hashlib.sha3_256(b'a')", "hashlib.new('sha1', b'a')", "hmac.new(b'k', b'm', 'blake2b')"]
+)
+async def test_no_execution_sees_where_the_memory_of_openssl_ends(sat: Desk, digest: str) -> None:
+    """A digest that finds no memory says ValueError, which an action may catch."""
+    body = f"""
+kept = []
+try:
+    while True:
+        kept.append({digest})
+except ValueError:
+    print(len(kept))
+    return
+"""
+    answer = await sat.login(f"import hashlib, hmac\n{handler(body)}", 5_000_000)
+    assert (answer.verdict, answer.report.output) == ("EXHAUSTED", ""), answer.text
+    assert answer.report.error_type == "MemoryLimitExceeded"
+
+
 async def test_no_execution_sees_where_the_memory_ends(sat: Desk) -> None:
     """How much fits depends on what earlier logins did with the memory: an execution that has run out of it ends."""
     for catch in ("except MemoryError:\n    pass", "except Exception:\n    pass", "finally:\n    n = 0"):
