@@ -17,8 +17,7 @@ SHORT: Final = 1 << 14
 
 
 def _steps(source: Iterable[Any]) -> Iterator[Any]:
-    # Not `yield from`, which looks at no alarm between two items of C code.
-    for item in source:  # noqa: UP028
+    for item in source:  # noqa: UP028 - `yield from` looks at no alarm between two items of C code
         yield item
 
 

@@ -34,6 +34,8 @@ REQUEST_BYTES_MAX: Final = 16 * 1024 * 1024
 COMPILE_BUDGET_NS: Final = 3_000_000_000
 """Compiling is an attack surface too, and has a budget of its own: the action's starts with its first statement."""
 
+_BUDGET_US_MAX: Final = 1 << 50
+"""Years. What is longer has no place in the journal."""
 EXIT_CLOSED: Final = 0
 EXIT_PROTOCOL: Final = 3
 EXIT_MEMORY: Final = 4
@@ -129,7 +131,7 @@ class _Prepared:
             code = (language.Fault(1, 1, f"the action does not define {self.handler}"),)
         self.code = code
         self.secrets = dict(step.secrets)
-        self.budget_ns = step.budget_us * 1000
+        self.budget_ns = min(step.budget_us, _BUDGET_US_MAX) * 1000
         self.salt = step.action.encode()
         self.stop_on_failure = step.stop_on_failure
 
@@ -178,7 +180,7 @@ class _Worker:
         length = 0
         # As the daemon counts it: the budget less what the reports say, so that both find it used up at the same step,
         # and the first step of a question always has some.
-        left_us = request.budget_us
+        left_us = min(request.budget_us, _BUDGET_US_MAX)
         retire = self._hand_over
         flow = live.Flow()
         if request.earlier or request.cache:
