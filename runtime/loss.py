@@ -78,7 +78,8 @@ def of_kill(phase: int, wall_us: int, cpu_us: int | None) -> Failure:
     else:
         message = (
             f"the action was killed after {had}: it did not return within its budget and could not be interrupted "
-            "(a single long operation, such as a huge power or a loop inside a built-in function)"
+            "(a single long operation, such as a huge power or a loop inside a built-in function, or a million values "
+            "and more to give back)"
         )
     return Failure(Verdict.TIMED_OUT, "BudgetExceeded", message)
 
