@@ -68,6 +68,9 @@ class _Key:
         return "<functools.KeyWrapper object>"
 
 
+_Key.__name__ = _Key.__qualname__ = "KeyWrapper"  # what errors say
+
+
 def cmp_to_key(mycmp: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
     """Be `functools.cmp_to_key`, whose keys an action's function orders but no container compares."""
     return lambda obj: _Key(mycmp, obj)
