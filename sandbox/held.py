@@ -71,6 +71,22 @@ class _Key:
 _Key.__name__ = _Key.__qualname__ = "KeyWrapper"  # what errors say
 
 
+class _ToKey:
+    """What `cmp_to_key` answers. No function: nested ones take several times the memory."""
+
+    __slots__ = ("_compare",)
+    _exposed_: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, compare: Callable[[Any, Any], Any]) -> None:
+        self._compare = compare
+
+    def __call__(self, obj: Any) -> _Key:
+        return _Key(self._compare, obj)
+
+    def __repr__(self) -> str:
+        return "<functools.KeyWrapper object>"
+
+
 def cmp_to_key(mycmp: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
     """Be `functools.cmp_to_key`, whose keys an action's function orders but no container compares."""
-    return lambda obj: _Key(mycmp, obj)
+    return _ToKey(mycmp)
