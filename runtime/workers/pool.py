@@ -17,6 +17,7 @@ from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, Wo
 from runtime.metrics import KillReason
 from runtime.workers.nursery import Nursery
 from runtime.workers.patrol import Patrol
+from runtime.workers.pauses import Pauses
 from runtime.workers.placing import Placing
 from runtime.workers.slot import Slot, Waiter
 from runtime.workers.stock import Stock
@@ -72,6 +73,7 @@ class Pool:
         Raises: WorkerStartError, naming each required layer that is not active.
         """
         self._loop = asyncio.get_running_loop()
+        self._pauses = Pauses(self._loop.time)
         self._placing.start(self._loop)
         await self._stock.start()
         self._patrol.start(self._loop)
@@ -121,7 +123,7 @@ class Pool:
                 return self._lease(idle, slot)
             if slot.waiters or slot.workers >= self._settings.workers_per_tenant:
                 return None
-        if self._wanting or not self._stock.blanks:
+        if self._wanting or not self._stock.blanks or self._pauses.left_s(tenant):
             return None
         if slot is None:
             slot = self._slot(tenant)
@@ -230,8 +232,10 @@ class Pool:
             waiter.future.set_exception(WorkerStartError(f"no worker can be started: {self._stock.last_error}"))
         else:
             self._metrics.shed(PoolExhausted.reason)
-            full = "" if self._patrol.has_room() else f" ({self._patrol.describe()})"
-            waiter.future.set_exception(PoolExhausted(f"tenant {slot.tenant}: no worker came free in time{full}"))
+            why = "" if self._patrol.has_room() else f" ({self._patrol.describe()})"
+            if slot.paused:
+                why = ": its last ones broke their protocol, and a new one is made after a pause"
+            waiter.future.set_exception(PoolExhausted(f"tenant {slot.tenant}: no worker came free in time{why}"))
 
     # -- binding ---------------------------------------------------------------------------------------------------
 
@@ -252,7 +256,13 @@ class Pool:
         slot.workers += 1
 
     def _want(self, slot: Slot) -> None:
-        if not slot.wanting and slot.workers < self._settings.workers_per_tenant:
+        if slot.wanting or slot.paused or slot.workers >= self._settings.workers_per_tenant:
+            return
+        pause_s = self._pauses.left_s(slot.tenant)
+        if pause_s:
+            slot.paused = True
+            self._loop.call_later(pause_s, self._pause_over, slot)
+        else:
             slot.wanting = True
             self._wanting.append(slot)
             if self._stock.blanks:
@@ -260,12 +270,24 @@ class Pool:
             self._make_room()
             self._stock.refill()
 
+    def _pause_over(self, slot: Slot) -> None:
+        slot.paused = False
+        if slot.first_waiter() is not None and not self._closed:
+            self._want(slot)
+        self._drop_if_empty(slot)
+
+    def _may_grow(self, slot: Slot) -> bool:
+        """Say whether a tenant may have one more worker now."""
+        return slot.workers < self._settings.workers_per_tenant and not self._pauses.left_s(slot.tenant)
+
     def _blank_ready(self, worker: Worker) -> None:
         while self._wanting:
             slot = self._wanting.popleft()
             slot.wanting = False
-            full = slot.workers >= self._settings.workers_per_tenant
-            waiter = None if full else slot.next_waiter()
+            if slot.waiters and self._pauses.left_s(slot.tenant):
+                # It broke the protocol while it stood here.
+                self._want(slot)
+            waiter = slot.next_waiter() if self._may_grow(slot) else None
             if waiter is None:
                 self._drop_if_empty(slot)
                 continue
@@ -277,7 +299,7 @@ class Pool:
         while self._expecting:
             slot = self._expecting.popleft()
             flow = self._flow_of(slot.tenant)
-            if flow is not None and not slot.holds(flow) and slot.workers < self._settings.workers_per_tenant:
+            if flow is not None and not slot.holds(flow) and self._may_grow(slot):
                 self._settle_in(worker, slot, flow)
                 return
             slot.expecting = False
@@ -292,7 +314,7 @@ class Pool:
             return
         if slot is None:
             slot = self._slot(tenant)
-        if slot.holds(flow) or slot.expecting or slot.workers >= self._settings.workers_per_tenant:
+        if slot.holds(flow) or slot.expecting or not self._may_grow(slot):
             return
         if slot.waiters:
             self._want(slot)
@@ -371,6 +393,8 @@ class Pool:
         else:
             slot = self._slots[worker.tenant]
             slot.workers -= 1
+            if worker.kill_reason is KillReason.VIOLATION:
+                self._log.warning("tenant.paused", tenant=slot.tenant, pause_s=self._pauses.begin(slot.tenant))
             if worker in self._idle:
                 del self._idle[worker]
                 slot.idle.remove(worker)
@@ -382,6 +406,7 @@ class Pool:
     def _sweep(self) -> None:
         """Let go of blank workers too many, and of those idle for a while."""
         self._placing.settle()
+        self._pauses.forget()
         before_s = self._loop.time() - self._settings.idle_s
         for worker in list(self._idle):
             if worker.idle_since_s > before_s:

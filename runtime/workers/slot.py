@@ -27,7 +27,7 @@ class Waiter:
 class Slot:
     """One tenant's part of the pool."""
 
-    __slots__ = ("expecting", "idle", "tenant", "waiters", "wanting", "workers")
+    __slots__ = ("expecting", "idle", "paused", "tenant", "waiters", "wanting", "workers")
 
     def __init__(self, tenant: str) -> None:
         self.tenant = tenant
@@ -37,11 +37,13 @@ class Slot:
         self.wanting = False
         # A successor is wanted or being loaded.
         self.expecting = False
+        # Its waiters want a worker, and are seen to when its pause ends.
+        self.paused = False
 
     @property
     def empty(self) -> bool:
         """Is there nothing to keep it for?"""
-        return self.workers == 0 and not self.wanting and not self.expecting and not self.waiters
+        return not (self.workers or self.wanting or self.expecting or self.paused or self.waiters)
 
     def take(self, flow: bytes) -> Worker | None:
         """Take out the idle worker of a flow that ran last."""

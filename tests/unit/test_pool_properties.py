@@ -42,6 +42,7 @@ class Clock:
     pid = -1
     read_ns = 0
     seen_s = 0.0
+    moved = True
 
     def read(self) -> bool:
         self.read_ns = time.monotonic_ns()
@@ -193,12 +194,12 @@ class World(RuleBasedStateMachine):
         self.logins.remove(login)
 
     @precondition(lambda self: any(login.worker for login in self.logins))
-    @rule(data=st.data(), turn=TURN)
-    def run_too_long(self, data: st.DataObject, turn: bool) -> None:
-        """Be killed at the deadline: the worker is dead, and its login releases nothing, or too late."""
+    @rule(data=st.data(), reason=st.sampled_from([KillReason.DEADLINE, KillReason.VIOLATION]), turn=TURN)
+    def be_killed(self, data: st.DataObject, reason: KillReason, turn: bool) -> None:
+        """Run too long or lie: the worker is dead, and its login releases nothing, or too late."""
         login = data.draw(st.sampled_from([login for login in self.logins if login.worker]))
         assert login.worker is not None
-        login.worker.kill(KillReason.DEADLINE)
+        login.worker.kill(reason)
         self._release(login)
         self._after(turn)
 
@@ -324,7 +325,7 @@ class World(RuleBasedStateMachine):
             if slot.waiters:
                 assert not any(slot.holds(waiter.flow) for waiter in slot.waiters)
                 # Otherwise each of its workers is with a login or being loaded, and its end is the next one's turn.
-                assert slot.wanting or slot.workers >= self.config.pool.workers_per_tenant
+                assert slot.wanting or slot.paused or slot.workers >= self.config.pool.workers_per_tenant
         if pool._wanting or pool._expecting:
             assert not stock.blanks
             assert stock.spawning or stock._timer is not None or stock.full

@@ -1,0 +1,104 @@
+"""A tenant whose workers break the protocol waits for the next one; nobody else does."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from runtime.errors import PoolExhausted
+from runtime.metrics import KillReason
+from runtime.workers.pauses import Pauses
+from runtime.workers.pool import Pool
+from tests.unit.test_pool import Harness, config, settle, start
+
+
+def test_a_pause_grows_with_each_lie_and_is_forgotten() -> None:
+    """It doubles up to a second, lies within a pause do not count again, and half a minute of peace begins anew."""
+    now = [100.0]
+    pauses = Pauses(lambda: now[0])
+    found = []
+    for _ in range(7):
+        found.append(pauses.begin("lies"))
+        now[0] += 0.01
+        assert pauses.begin("lies") == pytest.approx(found[-1] - 0.01)
+        assert pauses.left_s("lies") == pytest.approx(found[-1] - 0.01)
+        assert pauses.left_s("quiet") == 0
+        now[0] += found[-1]
+        assert pauses.left_s("lies") == 0
+    assert found == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
+    pauses.forget()
+    assert pauses.begin("lies") == 1.0
+    now[0] += 40
+    pauses.forget()
+    assert pauses.begin("lies") == 0.05
+
+
+def lie(pool: Pool, tenant: str) -> None:
+    """Let the tenant's next worker break its protocol."""
+    worker = pool.lease_nowait(tenant)
+    assert worker is not None
+    worker.kill(KillReason.VIOLATION)
+
+
+@pytest.fixture
+async def h() -> Harness:
+    return await start(config(blank_workers=3))
+
+
+async def test_a_liars_next_worker_comes_after_a_pause(h: Harness) -> None:
+    """Its login waits although blank workers are ready; another tenant's, and one after a crash, does not."""
+    lie(h.pool, "lies")
+    await settle()
+    assert h.pool.counts()["blank"] >= 2
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    waiting = asyncio.create_task(h.pool.lease("lies", 5.0))
+    crashed = await h.pool.lease("crashes", 5.0)
+    crashed.kill(KillReason.DEADLINE)
+    assert (await h.pool.lease("crashes", 5.0)).tenant == "crashes"
+    assert not waiting.done()
+    assert h.pool.lease_nowait("lies") is None
+    worker = await waiting
+    assert worker.tenant == "lies"
+    assert loop.time() - began_s >= 0.04
+    await h.pool.close()
+
+
+async def test_a_liars_other_workers_serve_meanwhile(h: Harness) -> None:
+    """A pause takes no worker away: one that answers honestly is leased again, also to a login that waits."""
+    honest = h.pool.lease_nowait("lies")
+    lie(h.pool, "lies")
+    assert honest is not None
+    waiting = asyncio.create_task(h.pool.lease("lies", 5.0))
+    await settle()
+    h.pool.release(honest)
+    assert await waiting is honest
+    await h.pool.close()
+
+
+async def test_a_login_that_waits_longer_than_it_may_is_told_why(h: Harness) -> None:
+    """It has no decision: a pause ends in a status that asks the caller to come again, never in an answer."""
+    lie(h.pool, "lies")
+    with pytest.raises(PoolExhausted, match=r"tenant lies: .* broke their protocol"):
+        await h.pool.lease("lies", 0.01)
+    await h.pool.close()
+
+
+async def test_logins_that_wait_while_their_worker_lies_wait_on(h: Harness) -> None:
+    """Two stood in the queue when it lied; each gets a worker once the pause is over, and none is left behind."""
+    first, second = h.pool.lease_nowait("lies"), h.pool.lease_nowait("lies")
+    assert first is not None
+    assert second is not None
+    waiting = [asyncio.create_task(h.pool.lease("lies", 5.0)) for _ in range(2)]
+    await settle()
+    first.kill(KillReason.VIOLATION)
+    second.kill(KillReason.VIOLATION)
+    await settle()
+    assert not any(task.done() for task in waiting)
+    workers = await asyncio.gather(*waiting)
+    assert {worker.tenant for worker in workers} == {"lies"}
+    for worker in workers:
+        h.pool.release(worker)
+    assert h.pool.counts()["idle"] == 2
+    await h.pool.close()
