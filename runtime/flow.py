@@ -23,7 +23,8 @@ from runtime.continuation.suspensions import SPEND_S, Suspensions
 from runtime.errors import DeadlineExceeded, FlowGone, WorkerError, WorkerLost
 from runtime.gateway import resolution
 from runtime.plan import Plan
-from runtime.steps import MARGIN_US, StepRunner
+from runtime.questions import MARGIN_US
+from runtime.steps import StepRunner
 from sandbox import wire
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
     from runtime.core.model import Settings
     from runtime.log import Log, LoginLog
     from runtime.metrics import Metrics
-    from runtime.steps import Asked, Ran
+    from runtime.questions import Asked
+    from runtime.steps import Ran
     from runtime.workers.pool import Pool
     from runtime.workers.worker import Worker
 
@@ -85,6 +87,7 @@ class FlowRunner:
         self._pinned: OrderedDict[tuple[str, bytes], Plan] = OrderedDict()
         self.steps = StepRunner(pool, metrics, config, log)
         self._flow_timeout_us = self.steps.flow_timeout_us
+        self._ask = self.steps.questions.ask
         self._unwatch = self.steps.watchdog.unwatch
         pool.prime = self._prime
         pool.current = self._digest_of
@@ -147,9 +150,7 @@ class FlowRunner:
                 self._pool.release(worker)
                 raise DeadlineExceeded
         if worker is not None and first is None:
-            first = self.steps.ask(
-                worker, plan, 0, event, budget_us, deadline_ns, clock_ns, noise[:16], began_ns, records
-            )
+            first = self._ask(worker, plan, 0, event, budget_us, deadline_ns, clock_ns, noise[:16], began_ns, records)
             try:
                 data = await first.future
             except (asyncio.CancelledError, DeadlineExceeded):

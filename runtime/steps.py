@@ -1,4 +1,4 @@
-"""The steps of one flow on workers: lease, ask, and an execution for each step, however its worker ends.
+"""The steps of one flow on workers: lease, question, and an execution for each step, however its worker ends.
 
 Knows what each failure of a worker means for an execution. Must not know decisions, settings or gRPC. An action fails
 for what it does, within its budget of processor time. Time that the caller, a queue or the machine did not give is no
@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import struct
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-
-from vestibule.worker.v1 import worker_pb2
 
 from runtime import loss, replay
 from runtime.aftermath import Aftermath, End
@@ -24,10 +20,10 @@ from runtime.core.model import Refused
 from runtime.core.suspension import suspends
 from runtime.errors import DeadlineExceeded, PoolExhausted, ProtocolViolation, WorkerError, WorkerLost
 from runtime.metrics import KillReason
+from runtime.questions import COMPILE_BUDGET_NS, MARGIN_US, Questions
 from runtime.workers import reply
 from runtime.workers.watchdog import START_NS, Watchdog
-from runtime.workers.worker import NEVER, WorkerKilled
-from sandbox import wire
+from runtime.workers.worker import WorkerKilled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,21 +34,15 @@ if TYPE_CHECKING:
     from runtime.log import Log
     from runtime.metrics import Metrics
     from runtime.plan import Plan
+    from runtime.questions import Asked
     from runtime.workers.pool import Pool
     from runtime.workers.worker import Worker
 
     Judge = Callable[[list[Execution]], Suspension | Refused | None]
 
-COMPILE_BUDGET_NS: Final = 3_200_000_000
-"""A little above the worker's own, which gives the better message."""
-TEARDOWN_BUDGET_NS: Final = 200_000_000
-MARGIN_US: Final = 5_000
-"""Time to encode and send the answer before the caller's deadline; there the worker stops."""
-GIVE_UP_NS: Final = 2_500_000
-"""Time to say that there is no answer, of a worker that did not stop."""
+_TEARDOWN_BUDGET_NS: Final = 200_000_000
 # More than a tenant's idle workers and the blank ones together. Beyond it, dying early is what workers do on this host.
 _UNBEGUN_MAX: Final = 32
-_NONCES: Final = struct.Struct("<64Q")
 # A smaller reply is read in less time than it takes to let others go first.
 _LARGE_BYTES: Final = 4096
 
@@ -75,18 +65,6 @@ class Ran:
         self.suspension: Suspension | Refused | None = None
 
 
-@dataclass(slots=True)
-class Asked:
-    """A question that a worker has been sent."""
-
-    worker: Worker
-    nonce: int
-    start: int
-    future: asyncio.Future[bytes]
-    late_ns: int
-    """CLOCK_MONOTONIC instant from which on an unfinished answer says nothing about the action it stopped at."""
-
-
 class StepRunner:
     """Runs steps. One per flow runner."""
 
@@ -99,11 +77,11 @@ class StepRunner:
         self._output_bytes = sandbox.output_bytes
         self._queue_wait_s = config.pool.queue_wait_ms / 1000
         self.watchdog = Watchdog(
-            asyncio.get_running_loop(), self._grace_ns, COMPILE_BUDGET_NS, TEARDOWN_BUDGET_NS, pool.runs_long
+            asyncio.get_running_loop(), self._grace_ns, COMPILE_BUDGET_NS, _TEARDOWN_BUDGET_NS, pool.runs_long
         )
+        self.questions = Questions(sandbox, self.watchdog)
         self._large = asyncio.Lock()
         self._orphans: set[asyncio.Task[None]] = set()
-        self._nonces: list[int] = []
         self._aftermath = Aftermath(log, sandbox.output_bytes)
 
     async def close(self) -> None:
@@ -160,7 +138,7 @@ class StepRunner:
                     break
                 # No worker to be had is no decision, also when some actions have run: the others did not fail.
                 worker = await self._lease(plan.flow, left_us, ran)
-                asked = self.ask(
+                asked = self.questions.ask(
                     worker,
                     plan,
                     len(done),
@@ -220,40 +198,6 @@ class StepRunner:
                 raise DeadlineExceeded from None
             raise
 
-    def ask(
-        self,
-        worker: Worker,
-        plan: Plan,
-        start: int,
-        event: bytes,
-        budget_us: int,
-        deadline_ns: int,
-        clock_ns: int,
-        seed: bytes,
-        now_ns: int,
-        rest: bytes = b"",
-    ) -> Asked:
-        """Send a leased worker the steps from `start` on, and let the watchdog see to the answer.
-
-        `budget_us` is processor time, `rest` holds what is unusual in a RunFlow, serialized.
-        """
-        nonce = self._next_nonce()
-        if worker.plan is plan and start == 0:
-            steps = plan.all_steps
-            hard_ns = budget_us * 1000 + 2 * self._grace_ns
-        else:
-            steps, with_sources = plan.steps(start, worker.revisions)
-            worker.plan = plan if start == 0 else None
-            hard_ns = budget_us * 1000 + 2 * self._grace_ns + (COMPILE_BUDGET_NS if with_sources else 0)
-        budgets_ns = plan.budgets_ns[start:] if start else plan.budgets_ns
-        first_look_ns = min(budgets_ns[0] + self._grace_ns, hard_ns, START_NS)
-        worker.started(nonce, budgets_ns, now_ns, first_look_ns, hard_ns, deadline_ns - GIVE_UP_NS)
-        worker.executions += 1
-        self.watchdog.watch(worker)
-        late_ns = deadline_ns - MARGIN_US * 1000
-        question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps, rest, late_ns)
-        return Asked(worker, nonce, start, worker.ask(question), late_ns)
-
     async def compile(self, worker: Worker, plan: Plan, budget_us: int, deadline_ns: int) -> Asked | None:
         """Let a worker that has seen no event compile a flow, and keep the code for the workers that come after it.
 
@@ -261,7 +205,9 @@ class StepRunner:
         """
         steps, _ = plan.steps(0, worker.revisions)
         hard_ns = budget_us * 1000 + 2 * self._grace_ns + COMPILE_BUDGET_NS
-        asked = self._ask_for_code(worker, steps, plan.budgets_ns, START_NS, hard_ns, deadline_ns, return_code=True)
+        asked = self.questions.ask_for_code(
+            worker, steps, plan.budgets_ns, START_NS, hard_ns, deadline_ns, return_code=True
+        )
         try:
             answer = await self._checked(asked, len(plan.bindings))
         except (asyncio.CancelledError, DeadlineExceeded):
@@ -276,38 +222,11 @@ class StepRunner:
             plan.keep(answer.codes)
         return None
 
-    def _ask_for_code(
-        self,
-        worker: Worker,
-        steps: bytes,
-        budgets_ns: tuple[int, ...],
-        first_look_ns: int,
-        hard_ns: int,
-        deadline_ns: int = NEVER,
-        *,
-        return_code: bool,
-    ) -> Asked:
-        """Send a leased worker steps to compile, none to run."""
-        nonce = self._next_nonce()
-        question = worker_pb2.RunFlow(
-            nonce=nonce, check_only=True, budget_us=1, flow=steps, return_code=return_code
-        ).SerializeToString()
-        now_ns = time.monotonic_ns()
-        worker.started(nonce, budgets_ns, now_ns, first_look_ns, hard_ns, deadline_ns - GIVE_UP_NS)
-        self.watchdog.watch(worker)
-        return Asked(worker, nonce, 0, worker.ask(question), deadline_ns)
-
     async def _checked(self, asked: Asked, count: int) -> reply.Reply:
         try:
             return reply.parse(await asked.future, asked.nonce, count)
         finally:
             self.watchdog.unwatch(asked.worker)
-
-    def _next_nonce(self) -> int:
-        """Return a number that no worker can foretell; the kernel is asked once for many."""
-        if not self._nonces:
-            self._nonces.extend(_NONCES.unpack(os.urandom(_NONCES.size)))
-        return self._nonces.pop()
 
     async def _settle(self, asked: Asked, plan: Plan, ran: Ran) -> End:
         """Append what came of a question: an execution for every step that its worker began.
@@ -423,5 +342,5 @@ class StepRunner:
         Raises: WorkerError: the worker did not survive it, or lies.
         """
         limit_ns = COMPILE_BUDGET_NS * max(count, 1)
-        asked = self._ask_for_code(worker, flow, (), COMPILE_BUDGET_NS, limit_ns, return_code=return_code)
+        asked = self.questions.ask_for_code(worker, flow, (), COMPILE_BUDGET_NS, limit_ns, return_code=return_code)
         return await self._checked(asked, count)

@@ -70,7 +70,7 @@ def broken(module: str, imported: str) -> str | None:
     if within(module, ("sandbox",)) and within(imported, DAEMON_ONLY):
         return "sandbox never imports the daemon or its libraries"
     if (
-        within(module, ("runtime.workers", "runtime.flow", "runtime.steps"))
+        within(module, ("runtime.workers", "runtime.flow", "runtime.steps", "runtime.questions"))
         and within(imported, ("sandbox",))
         and imported not in SHARED
     ):
