@@ -9,8 +9,6 @@ one thread writes, so a list of integers and a bisection do. Labels come from en
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import StrEnum
-from typing import Final
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -18,75 +16,20 @@ from prometheus_client.registry import Collector
 
 from runtime.core.model import Verdict
 from runtime.histogram import BUCKETS, Histogram, Series, counts_family, histogram_family, reasons_family
-from runtime.tenant_cpu import TenantCpu
-
-OUTCOMES: Final = ("allow", "mfa_required", "deny", "suspend")
-
-GRPC_SERVICE: Final = "vestibule.v1.ActionRuntimeService"
-GRPC_METHOD: Final = "ExecutePostLogin"
-GRPC_CONTINUE: Final = "ContinuePostLogin"
-# The codes that status.py can answer, and what gRPC itself decides; named as the gRPC specification names them.
-GRPC_CODES: Final = (
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "INTERNAL",
-    "UNAVAILABLE",
+from runtime.labels import (
+    CONTINUATIONS,
+    GRPC_CODES,
+    GRPC_CONTINUE,
+    GRPC_METHOD,
+    GRPC_SERVICE,
+    OUTCOMES,
+    SUSPENSIONS,
+    ExitReason,
+    KillReason,
+    ShedReason,
+    WorkerState,
 )
-
-
-class WorkerState(StrEnum):
-    """What a worker is doing."""
-
-    STARTING = "starting"
-    BLANK = "blank"
-    IDLE = "idle"
-    BUSY = "busy"
-
-
-class KillReason(StrEnum):
-    """Why the daemon killed a worker. Values are those of the pool's own reasons, and one for what is unknown."""
-
-    DEADLINE = "deadline"
-    VIOLATION = "violation"
-    RECYCLED = "recycled"
-    EVICTED = "evicted"
-    OUTDATED = "outdated"
-    SHUTDOWN = "shutdown"
-    START = "start"
-    OTHER = "other"
-
-
-class ExitReason(StrEnum):
-    """How a worker went."""
-
-    KILLED = "killed"  # by the daemon; worker_kills_total says why
-    FILTERED = "filtered"  # by its own seccomp filter
-    CRASHED = "crashed"  # a fault signal: the interpreter broke
-    DIED = "died"  # in another way: somebody's kill, no memory, the zygote's end
-    OTHER = "other"
-
-
-class ShedReason(StrEnum):
-    """Why a login was refused for lack of capacity."""
-
-    IN_FLIGHT = "in_flight"
-    TENANT_IN_FLIGHT = "tenant_in_flight"
-    POOL = "pool"
-    QUEUE = "queue"
-    DRAINING = "draining"
-    OTHER = "other"
-
-
-SUSPENSIONS: Final = ("mfa", "redirect", "prompt")
-
-CONTINUATIONS: Final = ("continued", "invalid", "expired", "mismatch", "used", "gone", "other")
-"""What became of continuations that were sent: a decision, or the reason of the error; see runtime/errors.py."""
+from runtime.tenant_cpu import TenantCpu
 
 
 class RpcCounts:

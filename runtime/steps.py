@@ -19,7 +19,7 @@ from runtime.core.aggregate import ends_flow
 from runtime.core.model import Refused
 from runtime.core.suspension import suspends
 from runtime.errors import DeadlineExceeded, PoolExhausted, ProtocolViolation, WorkerError, WorkerLost
-from runtime.metrics import KillReason
+from runtime.labels import KillReason
 from runtime.questions import COMPILE_BUDGET_NS, MARGIN_US, Questions
 from runtime.workers import reply
 from runtime.workers.watchdog import START_NS, Watchdog

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from runtime.bench.processes import BenchError, Child, python
-from runtime.metrics import GRPC_METHOD, GRPC_SERVICE
+from runtime.labels import GRPC_METHOD, GRPC_SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from vestibule.v1.runtime_service_pb2 import (
 )
 
 from runtime.errors import CannotReach, NoDecision
-from runtime.metrics import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
+from runtime.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
 from runtime.rpc.status import explain
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import uvloop
 
-from runtime.metrics import GRPC_METHOD, GRPC_SERVICE
+from runtime.labels import GRPC_METHOD, GRPC_SERVICE
 
 
 async def _echo(request: bytes, _context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:

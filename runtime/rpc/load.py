@@ -19,7 +19,7 @@ import uvloop
 from vestibule.v1 import decision_pb2
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginResponse
 
-from runtime.metrics import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
+from runtime.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_g
 from vestibule.v1 import runtime_service_pb2
 
 from runtime.config import Config
+from runtime.labels import GRPC_SERVICE
 from runtime.listening import check_free, refusal
 from runtime.log import Log
-from runtime.metrics import GRPC_SERVICE, Metrics
+from runtime.metrics import Metrics
 from runtime.rpc import accepting
 from runtime.rpc.codec import ENVELOPE_BYTES
 from runtime.rpc.services import ActionRuntime, FlowRunner, longest_login_s

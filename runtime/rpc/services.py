@@ -21,8 +21,9 @@ from runtime.errors import (
     NoStore,
     TooManyInFlight,
 )
+from runtime.labels import GRPC_CONTINUE, GRPC_METHOD
 from runtime.log import Log, clip, where
-from runtime.metrics import GRPC_CONTINUE, GRPC_METHOD, Metrics, RpcCounts
+from runtime.metrics import Metrics, RpcCounts
 from runtime.rpc import status
 from runtime.rpc.codec import decode, decode_continuation
 from runtime.rpc.own_call import OWN_CALL

@@ -16,8 +16,8 @@ from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.errors import WorkerError, WorkerStartError
+from runtime.labels import KillReason
 from runtime.loss import CRASH_SIGNALS
-from runtime.metrics import KillReason
 from runtime.workers import memory
 from runtime.workers.meter import Meter
 from runtime.workers.worker import State, Worker

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from runtime.metrics import KillReason
+from runtime.labels import KillReason
 from runtime.workers import memory
 from runtime.workers.worker import State
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, WorkerStartError
-from runtime.metrics import KillReason
+from runtime.labels import KillReason
 from runtime.workers.nursery import Nursery
 from runtime.workers.patrol import Patrol
 from runtime.workers.pauses import Pauses

@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from runtime.errors import WorkerError
-from runtime.metrics import KillReason
+from runtime.labels import KillReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable

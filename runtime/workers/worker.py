@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from runtime.errors import DeadlineExceeded, ProtocolViolation, WorkerError, WorkerLost
-from runtime.metrics import KillReason
+from runtime.labels import KillReason
 from sandbox import journal
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from runtime.config import Config
+from runtime.labels import GRPC_METHOD
 from runtime.log import build
-from runtime.metrics import GRPC_METHOD, Metrics
+from runtime.metrics import Metrics
 from runtime.own_port import OwnPort
 from runtime.rpc.own_call import own_call, target
 from runtime.rpc.server import Server

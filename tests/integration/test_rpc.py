@@ -27,8 +27,9 @@ from vestibule.v1.runtime_service_pb2 import (
 
 from runtime.config import Config, LimitsConfig, LogConfig, PoolConfig, SandboxConfig
 from runtime.errors import InvalidEvent, QueueFull, StartError, UnknownTenant, WorkerLost
+from runtime.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
 from runtime.log import build
-from runtime.metrics import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE, Metrics
+from runtime.metrics import Metrics
 from runtime.rpc import services
 from runtime.rpc.server import Server
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from runtime.config import SETTINGS
-from runtime.metrics import ExitReason, KillReason, Metrics, ShedReason
+from runtime.labels import ExitReason, KillReason, ShedReason
+from runtime.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "runtime" / "FAILURES.md").read_text()

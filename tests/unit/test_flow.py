@@ -20,7 +20,8 @@ from runtime.config import Config, LogConfig
 from runtime.core.model import OnError, Settings, Verdict
 from runtime.errors import DeadlineExceeded, PoolExhausted, QueueFull, UnknownTenant, WorkerLost, WorkerStartError
 from runtime.flow import FlowRunner
-from runtime.metrics import KillReason, Metrics
+from runtime.labels import KillReason
+from runtime.metrics import Metrics
 from runtime.plan import Plan
 from runtime.workers import reply
 from runtime.workers.pool import Pool

@@ -8,7 +8,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from runtime import errors
+from runtime import errors, labels
 from runtime import metrics as m
 from runtime.core.model import Verdict
 from runtime.workers import worker
@@ -60,9 +60,9 @@ def test_every_series_is_there_from_the_start() -> None:
     for outcome in ("allow", "mfa_required", "deny", "suspend"):
         assert found[("vestibule_decisions_total", (("outcome", outcome),))] == 0
         assert found[("vestibule_flow_duration_seconds_count", (("outcome", outcome),))] == 0
-    for reason in m.ShedReason:
+    for reason in labels.ShedReason:
         assert found[("vestibule_sheds_total", (("reason", reason.value),))] == 0
-    for state in m.WorkerState:
+    for state in labels.WorkerState:
         assert found[("vestibule_workers", (("state", state.value),))] == 0
     for name in ("queue_wait_seconds_count", "worker_spawn_duration_seconds_count", "logins_in_flight"):
         assert found[(f"vestibule_{name}", ())] == 0
@@ -91,8 +91,8 @@ def test_a_bound_belongs_to_its_bucket(seconds: float, bucket: int) -> None:
 def test_recorders_reach_their_series() -> None:
     """Each recorder counts in the series that its name says."""
     metrics = m.Metrics("1")
-    metrics.rpc[m.GRPC_METHOD].started += 1
-    metrics.rpc[m.GRPC_METHOD].handled("NOT_FOUND", 0.002)
+    metrics.rpc[labels.GRPC_METHOD].started += 1
+    metrics.rpc[labels.GRPC_METHOD].handled("NOT_FOUND", 0.002)
     metrics.login_finished("deny", 0.2, True, 0.01, (Verdict.TIMED_OUT,), (1_000_000,))
     metrics.worker_spawned(0.002)
     metrics.worker_killed("deadline")
@@ -107,7 +107,7 @@ def test_recorders_reach_their_series() -> None:
     metrics.layers_active({"seccomp": True, "uid": False})
     metrics.catalog_seen(3, True, 1700.5, tenants=4, writable=True)
     found = samples(metrics)
-    rpc = (("grpc_method", "ExecutePostLogin"), ("grpc_service", m.GRPC_SERVICE), ("grpc_type", "unary"))
+    rpc = (("grpc_method", "ExecutePostLogin"), ("grpc_service", labels.GRPC_SERVICE), ("grpc_type", "unary"))
     assert found[("grpc_server_started_total", rpc)] == 1
     assert found[("grpc_server_handled_total", (("grpc_code", "NOT_FOUND"), *rpc))] == 1
     assert found[("grpc_server_handling_seconds_bucket", (*rpc, ("le", "0.0025")))] == 1
@@ -143,7 +143,7 @@ def test_an_unknown_label_counts_as_other() -> None:
     metrics.worker_killed("tenant-chosen")
     metrics.shed("")
     metrics.worker_exited("x" * 1000)
-    metrics.rpc[m.GRPC_METHOD].handled("TEAPOT", 0.1)
+    metrics.rpc[labels.GRPC_METHOD].handled("TEAPOT", 0.1)
     found = samples(metrics)
     assert len(found) == before
     assert found[("vestibule_worker_kills_total", (("reason", "other"),))] == 1
@@ -152,13 +152,13 @@ def test_an_unknown_label_counts_as_other() -> None:
 def test_every_refusal_of_a_continuation_has_a_series() -> None:
     """Each error of a continuation counts under a result of its own."""
     results = {cls.result for cls in (errors.InvalidContinuation, *errors.ContinuationError.__subclasses__())}
-    assert results | {"continued", "other"} == set(m.CONTINUATIONS)
+    assert results | {"continued", "other"} == set(labels.CONTINUATIONS)
     assert len(results) == 5
 
 
 def test_kill_reasons_are_the_pools() -> None:
     """Every reason for which a worker is killed has a series of its own."""
-    assert {reason.value for reason in worker.KillReason} <= {reason.value for reason in m.KillReason}
+    assert {reason.value for reason in worker.KillReason} <= {reason.value for reason in labels.KillReason}
 
 
 def test_openmetrics_is_spoken_too() -> None:

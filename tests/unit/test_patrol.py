@@ -16,7 +16,8 @@ import pytest
 
 from runtime import log
 from runtime.config import Config, LogConfig
-from runtime.metrics import KillReason, Metrics
+from runtime.labels import KillReason
+from runtime.metrics import Metrics
 from runtime.workers import memory
 from runtime.workers.patrol import _WORKERS_AT_ONCE, Patrol
 from runtime.workers.worker import State

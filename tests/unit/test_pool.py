@@ -14,7 +14,8 @@ import pytest
 from runtime import log
 from runtime.config import Config, LogConfig
 from runtime.errors import PoolExhausted, QueueFull, WorkerStartError
-from runtime.metrics import KillReason, Metrics
+from runtime.labels import KillReason
+from runtime.metrics import Metrics
 from runtime.workers.pool import Pool
 from runtime.workers.worker import State
 from tests.fakes import FakeSpawned, FakeZygote

@@ -22,7 +22,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from runtime import log
 from runtime.config import Config, LogConfig
 from runtime.errors import PoolExhausted, QueueFull, WorkerLost, WorkerStartError
-from runtime.metrics import KillReason, Metrics
+from runtime.labels import KillReason
+from runtime.metrics import Metrics
 from runtime.workers.pool import Pool
 from runtime.workers.worker import State, Worker
 from tests.fakes import FakeSpawned
