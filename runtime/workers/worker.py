@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import struct
 import time
 from typing import TYPE_CHECKING, Final
 
 from runtime.errors import DeadlineExceeded, ProtocolViolation, WorkerError, WorkerLost
 from runtime.labels import KillReason
+from runtime.workers.frames import LENGTH, Frames
 from sandbox import journal
 
 if TYPE_CHECKING:
@@ -22,12 +22,8 @@ if TYPE_CHECKING:
     from runtime.workers.meter import Meter
     from runtime.workers.spawned import SpawnedWorker
 
-_LENGTH: Final = struct.Struct(">I")
 _READ_BYTES: Final = 64 * 1024
 _READY_BYTES_MAX: Final = 16 * 1024
-# A worker writes its frame at once, and the kernel hands it over in large pieces. Each small one would wake the loop.
-_READS_MAX: Final = 256
-_READ_BYTES_MIN: Final = 1024
 _EXIT_CODE_WAIT_S: Final = 0.25
 
 
@@ -66,16 +62,14 @@ class Worker:
     """One worker process, from its ready frame to its death."""
 
     __slots__ = (
-        "_buffer",
         "_exited",
         "_fd",
-        "_frame_bytes",
+        "_frames",
         "_kill_otherwise",
         "_loop",
         "_on_dead",
         "_pending",
         "_reader_on",
-        "_reads",
         "_unsent",
         "_view",
         "aside",
@@ -129,10 +123,7 @@ class Worker:
         self.reply_max = reply_max
         self._on_dead = on_dead
         self._kill_otherwise = kill_otherwise
-        self._buffer = bytearray()
-        # Of the frame that has begun to arrive: its size with its length, once that is known, and reads so far.
-        self._frame_bytes = 0
-        self._reads = 0
+        self._frames = Frames()
         self._unsent = b""
         self._pending: asyncio.Future[bytes] | None = loop.create_future()
         self._exited: asyncio.Future[int | None] = loop.create_future()
@@ -197,7 +188,7 @@ class Worker:
         self.state = State.RUNNING
         self._pending = future
         journal.clear(self._view)
-        frame = _LENGTH.pack(len(payload)) + payload
+        frame = LENGTH.pack(len(payload)) + payload
         try:
             sent = self.sock.send(frame)
         except BlockingIOError:
@@ -237,47 +228,23 @@ class Worker:
         if self.state not in _PERMITTED:
             self._violated(f"sent {len(data)} bytes while {self.state.value}")
             return
-        frame = self._whole(data)
+        running = self.state is State.RUNNING
+        try:
+            frame = self._frames.whole(data, self.reply_max if running else _READY_BYTES_MAX)
+        except ProtocolViolation as violation:
+            self._violated(str(violation))
+            return
         if frame is None:
             return
-        if self.state is State.RUNNING:
+        if self._unsent:
+            self._violated("answered before it had read its question")
+            return
+        if running:
             self.ran_ns += time.monotonic_ns() - self.sent_ns
         self.state = State.IDLE
         future, self._pending = self._pending, None
         if future is not None and not future.done():
             future.set_result(frame)
-
-    def _whole(self, data: bytes) -> bytes | None:
-        """Return the frame that ends with these bytes; None when more of it is to come, or when it is a violation.
-
-        What has arrived before is copied once, when the frame is whole.
-        """
-        buffer = self._buffer
-        if buffer or len(data) < _LENGTH.size:
-            buffer += data
-            self._reads += 1
-            if self._reads > _READS_MAX + len(buffer) // _READ_BYTES_MIN:
-                self._violated(f"sent {len(buffer)} bytes in {self._reads} pieces")
-                return None
-            if len(buffer) < max(self._frame_bytes, _LENGTH.size):
-                return None
-            data = bytes(buffer)
-        (length,) = _LENGTH.unpack_from(data)
-        limit = self.reply_max if self.state is State.RUNNING else _READY_BYTES_MAX
-        if length > limit:
-            self._violated(f"announced a frame of {length} bytes; at most {limit} are allowed")
-            return None
-        self._frame_bytes = _LENGTH.size + length
-        if len(data) < self._frame_bytes:
-            if not buffer:
-                buffer += data
-            return None
-        if len(data) > self._frame_bytes or self._unsent:
-            self._violated("sent more than the one answer it owed")
-            return None
-        buffer.clear()
-        self._frame_bytes = self._reads = 0
-        return data[_LENGTH.size :]
 
     def adopt(self) -> asyncio.Future[bytes] | None:
         """Take over the question of a caller that stopped waiting; None when nothing is being answered."""
