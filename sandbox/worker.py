@@ -131,7 +131,7 @@ class _Prepared:
             code = (language.Fault(1, 1, f"the action does not define {self.handler}"),)
         self.code = code
         self.secrets = dict(step.secrets)
-        self.budget_ns = min(step.budget_us, _BUDGET_US_MAX) * 1000
+        self.budget_ns = max(0, min(step.budget_us, _BUDGET_US_MAX)) * 1000
         self.salt = step.action.encode()
         self.stop_on_failure = step.stop_on_failure
 

@@ -17,7 +17,6 @@ DEEP = {
     "hash": ("x = ()", "x = (x,)", "x in {1: 2}"),
     "free": ("x = 1", "x = collections.deque([x])", "x = None"),
     "free a cause": ("x = OSError()", "x = raised(x)", "x = None"),
-    "free a key": ("x = max", "x = functools.cmp_to_key(x)", "x = None"),
 }
 ACTION = """
 import collections, functools
