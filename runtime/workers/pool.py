@@ -9,12 +9,13 @@ next one.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, WorkerStartError
 from runtime.labels import KillReason
+from runtime.workers.idle import Idle
 from runtime.workers.nursery import Nursery
 from runtime.workers.patrol import Patrol
 from runtime.workers.pauses import Pauses
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from runtime.workers.nursery import LayerReport, MakeZygote
 
 _SWEEP_S: Final = 5.0
-# A kill costs some 100 us, and an `apply` may change every tenant: logins come between.
-_KILLS_AT_ONCE: Final = 8
 
 
 class Pool:
@@ -50,8 +49,7 @@ class Pool:
         self._stock = Stock(config.pool, self._nursery, log, self._demand, self._blank_ready, self._patrol.has_room)
         self._log = log
         self._slots: dict[str, Slot] = {}
-        # Idle workers of tenants, the longest idle first.
-        self._idle: OrderedDict[Worker, None] = OrderedDict()
+        self._idle = Idle()
         # Tenants that want a blank worker, served in turn: a tenant with many waiting logins stands in it once.
         self._wanting: deque[Slot] = deque()
         # Tenants that get a blank worker ahead of their next login, once nobody waits for it.
@@ -98,8 +96,8 @@ class Pool:
 
     def counts(self) -> dict[str, int]:
         """Workers by state, for the gauge."""
-        blank, starting = len(self._stock.blanks), self._stock.spawning
-        return {"blank": blank, "idle": len(self._idle), "busy": self.busy, "starting": starting}
+        stock = self._stock
+        return {"blank": len(stock.blanks), "idle": len(self._idle), "busy": self.busy, "starting": stock.spawning}
 
     @property
     def zygote_alive(self) -> bool:
@@ -117,16 +115,14 @@ class Pool:
         """Return a worker of the tenant's flow, named by its digest, if one can be had at once."""
         slot = self._slots.get(tenant)
         if slot is not None:
-            idle = slot.take(flow)
-            if idle is not None:
-                del self._idle[idle]
+            if (idle := slot.take(flow)) is not None:
+                self._idle.remove(idle)
                 return self._lease(idle, slot)
             if slot.waiters or slot.workers >= self._settings.workers_per_tenant:
                 return None
         if self._wanting or not self._stock.blanks or self._pauses.left_s(tenant):
             return None
-        if slot is None:
-            slot = self._slot(tenant)
+        slot = slot or self._slot(tenant)
         worker = self._stock.blanks.popleft()
         self._bind(worker, slot, flow)
         self._stock.refill_soon()
@@ -184,10 +180,7 @@ class Pool:
         None of them would be given the new flow. They go at once, because an action that escaped would hold on to what
         it has, and some at a time.
         """
-        outdated = [worker for worker in self._idle if self._outdated(worker)]
-        for worker in outdated[:_KILLS_AT_ONCE]:
-            worker.kill(KillReason.OUTDATED)
-        if len(outdated) > _KILLS_AT_ONCE:
+        if self._idle.let_go(self._outdated):
             self._loop.call_soon(self.flows_changed)
 
     def _outdated(self, worker: Worker) -> bool:
@@ -216,9 +209,8 @@ class Pool:
         if gives_way or self._outdated(worker):
             worker.kill(KillReason.OUTDATED)
             return
-        worker.idle_since_s = self._loop.time()
         slot.idle.append(worker)
-        self._idle[worker] = None
+        self._idle.add(worker, self._loop.time())
         if self._wanting:
             # It became evictable; another tenant may be waiting for room.
             self._make_room()
@@ -240,10 +232,9 @@ class Pool:
     # -- binding ---------------------------------------------------------------------------------------------------
 
     def _slot(self, tenant: str) -> Slot:
-        slot = self._slots.get(tenant)
-        if slot is None:
-            slot = self._slots[tenant] = Slot(tenant)
-        return slot
+        if tenant not in self._slots:
+            self._slots[tenant] = Slot(tenant)
+        return self._slots[tenant]
 
     def _drop_if_empty(self, slot: Slot) -> None:
         if slot.empty:
@@ -258,17 +249,16 @@ class Pool:
     def _want(self, slot: Slot) -> None:
         if slot.wanting or slot.paused or slot.workers >= self._settings.workers_per_tenant:
             return
-        pause_s = self._pauses.left_s(slot.tenant)
-        if pause_s:
+        if pause_s := self._pauses.left_s(slot.tenant):
             slot.paused = True
             self._loop.call_later(pause_s, self._pause_over, slot)
-        else:
-            slot.wanting = True
-            self._wanting.append(slot)
-            if self._stock.blanks:
-                self._blank_ready(self._stock.blanks.popleft())
-            self._make_room()
-            self._stock.refill()
+            return
+        slot.wanting = True
+        self._wanting.append(slot)
+        if self._stock.blanks:
+            self._blank_ready(self._stock.blanks.popleft())
+        self._make_room()
+        self._stock.refill()
 
     def _pause_over(self, slot: Slot) -> None:
         slot.paused = False
@@ -309,12 +299,11 @@ class Pool:
     def _successor(self, tenant: str) -> None:
         """Bind a blank worker to a tenant ahead of its next login, and load it."""
         flow = self._flow_of(tenant)
-        slot = self._slots.get(tenant)
         if self._closed or flow is None:
             return
-        if slot is None:
-            slot = self._slot(tenant)
+        slot = self._slot(tenant)
         if slot.holds(flow) or slot.expecting or not self._may_grow(slot):
+            self._drop_if_empty(slot)
             return
         if slot.waiters:
             self._want(slot)
@@ -369,12 +358,12 @@ class Pool:
 
     def _make_room(self) -> None:
         while self._idle and self._stock.full and self._stock.coming < len(self._wanting):
-            next(iter(self._idle)).kill(KillReason.EVICTED)
+            self._idle.evict()
 
     def _relieve(self) -> None:
         """Evict idle workers, the longest idle first, until the others have room within the memory for all."""
         while self._idle and not self._patrol.has_room():
-            next(iter(self._idle)).kill(KillReason.EVICTED)
+            self._idle.evict()
         self._stock.refill()
 
     # -- death -----------------------------------------------------------------------------------------------------
@@ -387,30 +376,25 @@ class Pool:
             worker.leased = False
             self.busy -= 1
         self._placing.charge(worker)
-        if worker.tenant is None:
-            if worker in self._stock.blanks:
-                self._stock.blanks.remove(worker)
-        else:
+        if worker.tenant is not None:
             slot = self._slots[worker.tenant]
             slot.workers -= 1
             if worker.kill_reason is KillReason.VIOLATION:
                 self._log.warning("tenant.paused", tenant=slot.tenant, pause_s=self._pauses.begin(slot.tenant))
             if worker in self._idle:
-                del self._idle[worker]
+                self._idle.remove(worker)
                 slot.idle.remove(worker)
             if slot.waiters:
                 self._want(slot)
             self._drop_if_empty(slot)
+        elif worker in self._stock.blanks:
+            self._stock.blanks.remove(worker)
         self._stock.refill()
 
     def _sweep(self) -> None:
         """Let go of blank workers too many, and of those idle for a while."""
         self._placing.settle()
         self._pauses.forget()
-        before_s = self._loop.time() - self._settings.idle_s
-        for worker in list(self._idle):
-            if worker.idle_since_s > before_s:
-                break
-            worker.kill(KillReason.RECYCLED)
+        self._idle.recycle(self._loop.time() - self._settings.idle_s)
         self._stock.trim()
         self._sweep_timer = self._loop.call_later(_SWEEP_S, self._sweep)

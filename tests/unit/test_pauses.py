@@ -85,6 +85,16 @@ async def test_a_login_that_waits_longer_than_it_may_is_told_why(h: Harness) -> 
     await h.pool.close()
 
 
+async def test_a_pause_leaves_nothing_of_a_tenant_behind(h: Harness) -> None:
+    """A worker that is recycled in a pause has no successor, and its tenant no place in the pool."""
+    first = h.pool.lease_nowait("lies")
+    assert first is not None
+    lie(h.pool, "lies")
+    h.pool.release(first, retire=True)
+    assert h.pool._slots == {}
+    await h.pool.close()
+
+
 async def test_logins_that_wait_while_their_worker_lies_wait_on(h: Harness) -> None:
     """Two stood in the queue when it lied; each gets a worker once the pause is over, and none is left behind."""
     first, second = h.pool.lease_nowait("lies"), h.pool.lease_nowait("lies")
