@@ -9,7 +9,7 @@ from types import FrameType
 import hypothesis
 import pytest
 
-from sandbox import kernel
+from sandbox import interrupts, kernel
 from tests import host
 from tests.security.fuzz.effort import FACTOR
 
@@ -21,6 +21,12 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 # Properties that do not say how hard to try: a little in every run, much in `make test-long` and `make fuzz`.
 hypothesis.settings.register_profile("effort", max_examples=40 * FACTOR)
 hypothesis.settings.load_profile("effort")
+
+
+@pytest.fixture(autouse=True)
+def _no_interrupt() -> None:
+    """Forget an interrupt that an earlier test left under way, as a worker does before each execution."""
+    interrupts.reset()
 
 
 def _interrupted(_signum: int, _frame: FrameType | None) -> None:

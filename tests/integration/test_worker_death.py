@@ -174,7 +174,8 @@ def test_code_that_holds_the_interpreter_is_killed_from_outside(daemon: Daemon) 
     decision = result(login)
     assert decision.degraded
     assert decision.executions[0].error.type == "BudgetExceeded"
-    assert daemon.metric("vestibule_worker_kills_total", reason="deadline") == before + 1
+    # What an earlier test left running may be killed in between.
+    assert daemon.metric("vestibule_worker_kills_total", reason="deadline") > before
 
 
 def test_a_killed_idle_zygote_is_replaced(daemon: Daemon) -> None:

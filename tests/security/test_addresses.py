@@ -351,6 +351,7 @@ except ValueError:
     assert answer.report.error_type == "MemoryLimitExceeded"
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_no_execution_sees_where_the_memory_ends(sat: Desk) -> None:
     """How much fits depends on what earlier logins did with the memory: an execution that has run out of it ends."""
     for catch in ("except MemoryError:\n    pass", "except Exception:\n    pass", "finally:\n    n = 0"):
