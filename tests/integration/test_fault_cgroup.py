@@ -7,6 +7,8 @@ import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.daemon_rig import (
     GATE,
     MFA,
@@ -21,6 +23,8 @@ from tests.daemon_rig import (
     until,
 )
 from tests.host import require
+
+pytestmark = pytest.mark.long  # a drill
 
 ROOT = Path("/sys/fs/cgroup")
 QUEUE_WAIT_MS = 1000

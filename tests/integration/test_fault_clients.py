@@ -34,6 +34,8 @@ from tests.daemon_rig import (
 from tests.security.fuzz import http2
 from tests.security.fuzz.http2 import Frame
 
+pytestmark = pytest.mark.long  # a drill
+
 CLIENTS = 40
 # So few logins may be in flight that a client which held a place would be noticed.
 MAX_IN_FLIGHT = 4

@@ -12,6 +12,8 @@ import pytest
 from runtime.core.model import OnError
 from tests.daemon_rig import ADA, ALLOW, BOB, DENY, GATE, LOOP, MFA, PATIENCE_S, result, served, tenant, until
 
+pytestmark = pytest.mark.long  # a drill
+
 YEAR_S = 365 * 24 * 3600
 TELLS = """\
 import time

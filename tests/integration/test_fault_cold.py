@@ -11,6 +11,8 @@ from vestibule.v1 import runtime_service_pb2
 
 from tests.daemon_rig import ADA, ALLOW, BOB, GATE, MFA, PATIENCE_S, Daemon, Refused, result, served, tenant, until
 
+pytestmark = pytest.mark.long  # a drill
+
 MAX_WORKERS = 48
 # Evicted processes that the kernel has not buried yet, at an instant.
 DYING = 16

@@ -36,6 +36,8 @@ from tests.daemon_rig import (
 )
 from tests.faulty_daemon import launcher
 
+pytestmark = pytest.mark.long  # a drill
+
 QUEUE_WAIT_MS = 500
 # What a cold login may take that gets no worker: its wait. And a busy machine.
 BOUND_S = QUEUE_WAIT_MS / 1000 + 10.0

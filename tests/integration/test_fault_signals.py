@@ -32,6 +32,8 @@ from tests.daemon_rig import (
 from tests.faulty_daemon import launcher
 from tests.host import require
 
+pytestmark = pytest.mark.long  # a drill
+
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:

@@ -23,6 +23,8 @@ from runtime.bench.usage import family
 from tests.daemon_rig import PATIENCE_S, TIED, clean_environment, until
 from tests.host import require
 
+pytestmark = pytest.mark.long  # a drill
+
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("LISTEN=127.0.0.1:0", "METRICS_LISTEN=127.0.0.1:0")
 # What an interrupted run of tests was in the middle of.

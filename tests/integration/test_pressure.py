@@ -28,6 +28,8 @@ from tests.daemon_rig import (
     until,
 )
 
+pytestmark = pytest.mark.long  # a drill
+
 SHOUT = """\
 def on_execute_post_login(event, api):
     while True:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.daemon_rig import GATE, clean_environment, write_directory
 
+pytestmark = pytest.mark.long  # a drill
+
 
 def run(subject: Path, lines: list[dict[str, object]]) -> tuple[list[dict[str, object]], float]:
     """Run these lines; return what came of each, and how long all of it took."""

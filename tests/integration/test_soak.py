@@ -10,6 +10,8 @@ from runtime.bench.bench import Bench
 from runtime.bench.loads import OwnClient
 from runtime.bench.processes import Daemon
 
+pytestmark = pytest.mark.long  # a drill
+
 # Room for what a daemon may still warm up with in so few logins; a leak of a page a login would not fit.
 GROWTH_MIB = 6.0
 
