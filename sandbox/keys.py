@@ -284,3 +284,24 @@ GUARDS: Final[dict[str, Callable[..., Any]]] = {
     "_xor_": symmetric_difference,
     "_sub_": difference,
 }
+
+
+class _Counts:
+    """What `Counter += x` reads of `x`, looked at."""
+
+    __slots__ = ("_counts",)
+
+    def __init__(self, counts: Iterable[tuple[Any, int]]) -> None:
+        self._counts = [(key(name), count) for name, count in counts]
+
+    def items(self) -> list[tuple[Any, int]]:
+        return self._counts
+
+
+def _add_in_place(receiver: Any, other: Any, /) -> Any:
+    return _real_add_in_place(receiver, other if type(other) in _DICTS else _Counts(other.items()))
+
+
+# `counter += x` is not rewritten, and Python's own takes the keys of anything that has `items()`.
+_real_add_in_place: Final[Callable[[Any, Any], Any]] = collections.Counter.__iadd__
+collections.Counter.__iadd__ = _add_in_place  # type: ignore[method-assign]  # there is no other place to look

@@ -439,6 +439,22 @@ def test_control_plain_python_prints_another_text_in_each_process() -> None:
     assert all(" @ 0x" in text and " at 0x" in text for text in map(str, map(json.loads, told)))
 
 
+LOOKS_LIKE_A_COUNTER = """import collections, types
+c = collections.Counter("a")
+c += types.SimpleNamespace(items=lambda: [(len, 1)])"""
+
+
+def test_what_looks_like_a_counter_adds_no_key() -> None:
+    """`+=` of a Counter looks at the keys of what is no dict; plain Python, the control, takes them."""
+    with pytest.raises(TypeError, match=REFUSED):
+        value(LOOKS_LIKE_A_COUNTER + "\nreturn c")
+    assert value("import collections\nc = collections.Counter('aab')\nc += {'a': 1}\nreturn dict(c)") == {
+        "a": 3,
+        "b": 1,
+    }
+    subprocess.run([sys.executable, "-I", "-c", LOOKS_LIKE_A_COUNTER], check=True, timeout=60)
+
+
 # Loaded and compiled, a constant of sets is built in another order.
 CONSTANTS = "return [list({7, 15, 23, 31, 0, 8}), list(frozenset({'a', 'b', 'c', 'd', None})), {16, 0, 8, 24} | {32}]"
 
