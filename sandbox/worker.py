@@ -278,6 +278,13 @@ class _Worker:
             os._exit(EXIT_PROTOCOL)
         if len(steps) > wire.STEPS_MAX:
             os._exit(EXIT_PROTOCOL)
+        # Before anything is compiled, which a deadline may end: what cannot be run whole is not begun.
+        known = set(self._codes)
+        for step in steps:
+            if step.HasField("source") or step.HasField("code"):
+                known.add(step.revision)
+            elif step.revision not in known:
+                os._exit(EXIT_PROTOCOL)
         prepared = []
         for index, step in enumerate(steps):
             code = self._codes.get(step.revision)
@@ -305,8 +312,6 @@ class _Worker:
         self, step: worker_pb2.Step, index: int, nonce: int, deadline_ns: int
     ) -> CodeType | tuple[language.Fault, ...] | None:
         """Return the code of a revision, or its faults; None when the caller's deadline passed meanwhile."""
-        if not step.HasField("source") and not step.HasField("code"):
-            os._exit(EXIT_PROTOCOL)
         code: CodeType | tuple[language.Fault, ...]
         late = False
         now_ns, cpu_ns = time.monotonic_ns(), time.thread_time_ns()
