@@ -9,8 +9,8 @@ LOCK = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 
 # Ends a command when make has ended, however that was: nothing keeps a port or a processor afterwards.
 TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM)
-# One more than there are processors: many tests wait for a time that is promised, and leave theirs to another.
-PROCESSES := $(shell n=$$(nproc); echo $$((n < 4 ? n + 1 : 4)))
+# More than there are processors: many tests wait for a time that is promised, and leave theirs to another.
+PROCESSES := 4
 PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 # $(call given,NAME,--flag): the flag with the value of NAME=value on make's command line. A variable of the environment
 # may mean something else by that name.
@@ -46,7 +46,7 @@ lint: setup
 
 TEST_TAKES := up to 5 minutes on an idle machine of two processors, 25 on a busy one
 LONG_FUZZ_FACTOR := 10
-LONG_TAKES := about 20 minutes on an idle machine of two processors
+LONG_TAKES := about 15 minutes on an idle machine of two processors
 
 test: setup lint
 	@echo "running the tests: $(TEST_TAKES)"

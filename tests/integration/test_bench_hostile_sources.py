@@ -10,6 +10,8 @@ from runtime import local
 from runtime.bench import fairness, overshoot
 from runtime.config import Config
 
+pytestmark = pytest.mark.long  # a drill
+
 SOURCES = {
     **{what: (source, {"timed_out"}) for what, source in overshoot.ENDLESS.items()},
     **{

@@ -28,6 +28,8 @@ from tests.daemon_rig import (
 )
 from tests.faulty_daemon import launcher
 
+pytestmark = pytest.mark.long  # a drill
+
 BUDGET_MS = 400
 # A flow's budget, the grace beyond it and the time to compile: no reply is waited for longer. And a busy machine.
 BOUND_S = BUDGET_MS / 1000 + 4.0 + 10.0

@@ -16,10 +16,13 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import grpc
+import pytest
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
 from runtime.catalog import sqlite
 from tests.daemon_rig import ADA, GATE, LOOP, METHOD, PATIENCE_S, TIED, clean_environment, quiet_port, tenant, until
+
+pytestmark = pytest.mark.long  # a drill
 
 # Their lines do not fit into the log's queue and a pipe together: each tells of eight actions.
 LOGINS = 801

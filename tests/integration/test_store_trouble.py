@@ -34,6 +34,8 @@ from tests.daemon_rig import (
 )
 from tests.host import require
 
+pytestmark = pytest.mark.long  # a drill
+
 OLD = 'def on_execute_post_login(event, api):\n    api.multifactor.enable("any")\n    print("old")\n'
 NEW = OLD.replace("old", "new")
 

@@ -130,13 +130,8 @@ def test_a_daemon_serves(place: Path, who: str) -> None:
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor has no second half")
-@pytest.mark.parametrize(
-    "who",
-    [
-        "ordinary user in a container",
-        *(pytest.param(who, marks=pytest.mark.long) for who in AS if who != "ordinary user in a container"),
-    ],
-)
+@pytest.mark.long  # a drill
+@pytest.mark.parametrize("who", AS)
 def test_a_tenant_that_runs_on_and_on_keeps_to_half_of_the_processors(place: Path, who: str) -> None:
     """While others log in, and only then: its workers, and the making of new ones, leave half of the processors free;
     the others' workers are where they were. No privilege is needed for it, nor to undo it."""
@@ -146,7 +141,7 @@ def test_a_tenant_that_runs_on_and_on_keeps_to_half_of_the_processors(place: Pat
     everywhere = sorted(os.sched_getaffinity(0))
     aside = set(everywhere[(len(everywhere) + 1) // 2 :])
     with served(place, "--pool-long-run-share", "0.005", launcher=launcher(uid, refused)) as daemon:
-        daemon.publish(tenant("acme", GATE), tenant("loops", LOOP, timeout_ms=1000))
+        daemon.publish(tenant("acme", GATE), tenant("loops", LOOP, timeout_ms=4000))
         right(daemon)
         # Who compiled acme's flow is replaced, and neither of the two may be taken for the one that loops.
         settled(daemon)
