@@ -44,7 +44,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-TEST_TAKES := up to 5 minutes on an idle machine of two processors, 25 on a busy one
+TEST_TAKES := about 6 minutes on an idle machine of two processors, 25 on a busy one
 LONG_FUZZ_FACTOR := 10
 LONG_TAKES := about 15 minutes on an idle machine of two processors
 
