@@ -24,7 +24,7 @@ help:
 	@echo "make test   set up, lint, type-check, run the tests: $(TEST_TAKES)"
 	@echo "make test-long  the tests that take longer, and longer fuzzing: $(LONG_TAKES)"
 	@echo "make test-debian  make run and make test on a bare Debian 12; needs root and debootstrap, 10 minutes"
-	@echo "make bench  throughput, latency, spawn, memory and time-out accuracy, as ratios in one run"
+	@echo "make bench  throughput, latency, spawn, memory and time-out accuracy, as ratios in one run; passes on ARGS"
 	@echo "make fuzz   the fuzz tests with new programs, FUZZ_FACTOR (50) times as many as in make test"
 	@echo "make proto  regenerate proto/python"
 	@echo "make lock   pin and hash what pyproject.toml asks for; UPGRADE=--upgrade for the newest of it"
@@ -64,7 +64,7 @@ run: setup
 	@exec $(TIED) $(BIN)/vestibule demo $(call given,LISTEN,--listen) $(call given,METRICS_LISTEN,--metrics-listen) $(ARGS)
 
 bench: setup
-	$(BIN)/vestibule bench
+	@PYTHONPATH=. exec $(TIED) $(BIN)/python -P -m tests.load $(ARGS)
 
 FUZZ_FACTOR ?= 50
 

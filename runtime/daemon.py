@@ -1,6 +1,6 @@
 """Composition root: builds the parts of the daemon, starts and stops them in the one right order.
 
-Knows every part by its constructor. Must not know what a part does inside. Called by the command `serve`.
+Knows every part by its constructor. Must not know what a part does inside.
 
 Start: operators' port, the pool with its zygote (exec'd before grpc is even imported), catalog, gRPC last. Stop: gRPC
 first, which drains; the operators' port last, so that a probe and a scrape see the draining.
@@ -20,19 +20,19 @@ from typing import Any, Final, Protocol, TextIO
 
 import uvloop
 
-from runtime import file_limit
 from runtime.catalog.sqlite import SqliteCatalog
 from runtime.catalog.suspended import SqliteSuspendedFlows
-from runtime.config import Config
+from runtime.config.settings import Config
 from runtime.continuation import keys
-from runtime.continuation.suspensions import Suspensions
 from runtime.errors import Fault, StartError
-from runtime.flow import FlowRunner
-from runtime.http import OperatorsPort
-from runtime.log import Logger, LoginLog, build, clip, forward_libraries, where
-from runtime.log_writer import LogWriter
-from runtime.metrics import Metrics
-from runtime.own_port import OwnPort
+from runtime.login.flow import FlowRunner
+from runtime.login.suspensions import Suspensions
+from runtime.ops import file_limit
+from runtime.ops.http import OperatorsPort
+from runtime.ops.log import Logger, LoginLog, build, clip, forward_libraries, where
+from runtime.ops.log_writer import LogWriter
+from runtime.ops.metrics import Metrics
+from runtime.ops.own_port import OwnPort
 from runtime.reload import Read, Reload
 from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes

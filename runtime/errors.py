@@ -1,7 +1,7 @@
 """Every error of the trusted side: one tree, raised where the fault is known, mapped to gRPC once in rpc/status.py.
 
 Knows: what went wrong and for whom. Must not know: gRPC, exit codes of commands, what tenant code did (that is a
-verdict, a value). Called by: everything in `runtime`. Messages carry ids and numbers, never a tenant's payload.
+verdict, a value). Messages carry ids and numbers, never a tenant's payload.
 """
 
 from collections.abc import Sequence

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from runtime.config import SETTINGS, Config, Loaded
+from runtime.config.settings import SETTINGS, Config, Loaded
 from runtime.continuation import keys
-from runtime.continuation.suspensions import Suspensions
 from runtime.errors import ConfigError
-from runtime.log import Logger, clip
+from runtime.login.suspensions import Suspensions
+from runtime.ops.log import Logger, clip
 
 T = TypeVar("T")
 

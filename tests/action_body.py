@@ -1,13 +1,14 @@
 """Runs the body of an action in this process, with the language and the environment and without any event or lock-down.
 
-For tests of what an action can reach. Called by unit and security tests.
+For tests of what an action can reach.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sandbox import environment, language
+from sandbox.language import compiler
+from sandbox.reach import environment
 
 ENTRY = "def on_execute_post_login(event, api):\n"
 NOW_NS = 1_700_000_000_123_456_789  # 2023-11-14 22:13:20.123456789 UTC, a Tuesday
@@ -17,7 +18,7 @@ def run(body: str, now_ns: int = NOW_NS, seed: bytes = b"seed") -> tuple[Any, st
     """Run a body; return what it returned and what it printed."""
     lines = [line.strip("\n") for line in body.strip("\n").split("\n")]
     margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-    code = language.compile_action(ENTRY + "\n".join("    " + line[margin:] for line in lines) + "\n")
+    code = compiler.compile_action(ENTRY + "\n".join("    " + line[margin:] for line in lines) + "\n")
     output = environment.Output()
     namespace = environment.begin(now_ns, seed, output)
     try:

@@ -9,7 +9,8 @@ from types import FrameType
 import hypothesis
 import pytest
 
-from sandbox import interrupts, kernel
+from sandbox.process import kernel
+from sandbox.reach import interrupts
 from tests import host
 from tests.security.fuzz.effort import FACTOR
 

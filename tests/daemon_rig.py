@@ -1,7 +1,7 @@
 """A real daemon for tests: `vestibule serve` as a process, gRPC calls, its log and metrics, its processes from outside.
 
 Knows what an operator knows: flags, ports, log lines, /proc. Must not know the daemon's insides; only the store is
-written by our own code, because nobody else writes it. Used by the tests of tests/integration that need a daemon.
+written by our own code, because nobody else writes it.
 """
 
 from __future__ import annotations
@@ -250,7 +250,16 @@ class Daemon:
         if store is None and not self.path.exists():
             # A daemon never makes a store. Most tests begin with an empty one and apply to it.
             catalog_store.prepare(self.path, 10.0)
-        command = [*TIED, sys.executable, *launcher, "-m", "runtime.cli", "serve", "--store", f"sqlite:{self.path}"]
+        command = [
+            *TIED,
+            sys.executable,
+            *launcher,
+            "-m",
+            "runtime.cli",
+            "serve",
+            "--store",
+            f"sqlite:{self.path}",
+        ]
         command += ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-format", "json"]
         # Before the flags of a test, which may say otherwise.
         command += ["--pool-blank-workers", str(blank), "--drain-delay-s", "0"]

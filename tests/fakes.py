@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox import journal
+from sandbox.contract import journal
 
 LENGTH = struct.Struct(">I")
 LAYERS = ("seccomp", "landlock", "rlimits", "no_new_privs")

@@ -1,8 +1,9 @@
 """The entry of a zygote that can be made to crash and whose workers send faulty replies where an action says so.
 
-Not a test module. It is `sandbox.worker` but for two things. A source with the line `# reply: KIND` makes its worker
-send every reply to a login the way that KIND names. And signals to the zygote make it crash, run out of memory, or run
-out of processes, address space or descriptors until another one gives them back: nobody else may limit it from outside.
+Not a test module. It is `sandbox.process.worker` but for two things. A source with the line `# reply: KIND` makes its
+worker send every reply to a login the way that KIND names. And signals to the zygote make it crash, run out of
+memory, or run out of processes, address space or descriptors until another one gives them back: nobody else may limit
+it from outside.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import NoReturn
 
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox import worker
+from sandbox.process import worker
 
 _LENGTH = struct.Struct(">I")
 _MARK = b"# reply: "

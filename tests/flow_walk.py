@@ -1,6 +1,6 @@
 """Walks flows as the runner does, without a worker: what each action records is given, and so is what the user does.
 
-Knows the order of a flow with suspensions. Must not know workers, keys or gRPC. Called by tests of the pure core.
+Knows the order of a flow with suspensions. Must not know workers, keys or gRPC.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any
 from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
 
 from runtime.catalog.base import Binding, Flow
-from runtime.continuation import leg as legs
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import (
     Command,
@@ -28,6 +27,7 @@ from runtime.core.model import (
 )
 from runtime.core.resolution import Gateway
 from runtime.core.suspension import pending, suspends
+from runtime.login import leg as legs
 
 NOW_MS = 1_800_000_000_000
 GATEWAY = Gateway(NOW_MS, "auth0|1")

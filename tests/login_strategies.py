@@ -1,6 +1,6 @@
 """What hypothesis draws logins from: flows with suspensions, tenants, events, gateways and users.
 
-Knows the pure core's values. Must not know what any of it leads to. Called by tests of properties.
+Knows the pure core's values. Must not know what any of it leads to.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A pool's world that moves when a test says so: an event loop whose clock stands still, processes, fork servers.
 
-Knows what a zygote reports and when. Must not know the pool. Used by the property test of the pool.
+Knows what a zygote reports and when. Must not know the pool.
 """
 
 from __future__ import annotations

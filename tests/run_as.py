@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox import kernel, seccomp
+from sandbox.process import kernel, seccomp
 
 _MS_BIND = 0x1000
 NOT_POSSIBLE = 77

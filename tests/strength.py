@@ -1,6 +1,6 @@
 """How hard a login is made for somebody who has its first factor: the order, written down as data.
 
-Knows decisions and resolutions. Must not know how either comes about. Called by tests of properties.
+Knows decisions and resolutions. Must not know how either comes about.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Reads serialized messages as the strictest of readers does, by their descriptors and without the library's parser.
 
-Knows the wire form of protobuf. Must not know what any message is for. Used by every test that receives an answer: many
-readers take the last of two values of a field, where protobuf's own merge them, so each field must stand once.
+Knows the wire form of protobuf. Must not know what any message is for.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A gateway's part in suspended logins, for tests: events of one user's login, and the actions that suspend it.
 
-Knows what a gateway and a page elsewhere do. Must not know continuations. Used by tests with a real daemon.
+Knows what a gateway and a page elsewhere do. Must not know continuations.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from google.protobuf import json_format
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1 import event_pb2
 
-from runtime import event_json
 from runtime.catalog.base import Definition
 from runtime.continuation import keys
 from runtime.core.model import Settings
+from runtime.login import event_json
 from tests.daemon_rig import Daemon, Refused
 
 OTP, EMAIL, PHONE = pb.FACTOR_TYPE_OTP, pb.FACTOR_TYPE_EMAIL, pb.FACTOR_TYPE_PHONE

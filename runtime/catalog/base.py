@@ -1,7 +1,6 @@
 """What a catalog gives the daemon: one immutable snapshot of every tenant's flow.
 
 It knows shapes only; storage is behind the `Catalog` protocol. It must not know where flows are kept.
-Called by the composition root, by the flow runner on the hot path, and implemented by each back end.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The schema of `tenant.yaml`: from text to settings, bindings and secrets, with every fault at once.
 
 It knows the keys, their values and the limits of one tenant. It must not know the file system or the store, and it
-never looks inside an action's source. Called by `directory`.
+never looks inside an action's source.
 """
 
 from __future__ import annotations

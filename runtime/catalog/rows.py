@@ -1,6 +1,6 @@
 """How a flow's values are written into the store's rows, and read from them.
 
-It knows the text forms of settings and a flow's fingerprint. It must not know SQL. Called by `sqlite` and `suspended`.
+It knows the text forms of settings and a flow's fingerprint. It must not know SQL.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The default catalog: one SQLite file that `vestibule apply` fills and running daemons follow.
 
 It knows how definitions become rows and rows become snapshots. It must not know directories, gRPC or how logs look.
-Called by the command `apply` and by the composition root.
 """
 
 from __future__ import annotations

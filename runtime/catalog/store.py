@@ -1,7 +1,6 @@
 """The SQLite file: its schema and migrations, how it is opened, and what its errors mean in plain words.
 
 It knows SQL and the file system. It must not know directories, event loops or what a flow is for.
-Called by `sqlite`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the store keeps for suspended logins: flows that were deployed before, and continuations that were used.
 
-It knows SQL. It must not know tokens or how a flow goes on. Called by `sqlite` as it applies, and by the flow runner
-for each login that goes on: such logins are as rare as people at a second factor, so each of them may touch the disk.
+It knows SQL. It must not know tokens or how a flow goes on. Such logins are as rare as people at a second factor, so
+each of them may touch the disk.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from runtime.catalog import rows, store
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.catalog.lineage import NONE, Mark, holds
-from runtime.config import MAX_LIFETIME_S
+from runtime.config.settings import MAX_LIFETIME_S
 from runtime.core.model import OnError
 from runtime.errors import CatalogError
 

@@ -1,7 +1,6 @@
 """Read one YAML file into plain data, with the place of every value and every fault of its form.
 
 It knows YAML: which subset is accepted and where things stand. It must not know what the keys mean.
-Called by `definition`.
 """
 
 from __future__ import annotations

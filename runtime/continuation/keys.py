@@ -1,11 +1,10 @@
 """The keys that seal continuations: how their file is read, and which key of several is used for what.
 
-Knows the file's form and its faults. Must not know what is sealed. Called by the composition root, `check-config` and
-`demo`.
+Knows the file's form and its faults. Must not know what is sealed.
 
-The file has one key a line, 32 bytes in base64; blank lines and lines that begin with # are passed over. The first key
-seals, every key opens. So a key is rotated in two steps: add the new one below the old one everywhere, then put it
-first everywhere; the old one is removed when the last token it sealed has expired.
+The file has one key a line, 32 bytes in base64; blank lines and lines that begin with # are passed over. The first
+key seals, every key opens. So a key is rotated in two steps: add the new one below the old one everywhere, then put
+it first everywhere; the old one is removed when the last token it sealed has expired.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """A continuation: the state of a suspended flow, sealed, so that a gateway can keep it and any replica can go on.
 
-Knows the token's outer form and its instants. Must not know where keys come from or what the state means. Called by the
-flow runner.
+Knows the token's outer form and its instants. Must not know where keys come from or what the state means.
 
-A token is a byte for its form, the id of the key, a nonce, and the ciphertext of a SuspendedFlow with its tag; form and
-id are authenticated too.
+A token is a byte for its form, the id of the key, a nonce, and the ciphertext of a SuspendedFlow with its tag; form
+and id are authenticated too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Fold the executions of one flow into one decision.
 
 It knows what each recorded command means and what a failed execution counts as. It must not know where executions
-come from: a worker, a fake or a test. Called by the flow runner, once per login, on the hot path.
+come from: a worker, a fake or a test.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What becomes of challenge and enrolment commands: which are shown, in which order, and which end the login.
 
-It knows the queue of one suspension. It must not know pages, tokens or how a flow resumes. Called with the commands of
-one action and what the transaction has seen so far. Source of every rule: the MFA semantics, section 8, and the
-post-login reference, 2.3.
+It knows the queue of one suspension. It must not know pages, tokens or how a flow resumes. Source of every rule: the
+MFA semantics, section 8, and the post-login reference, 2.3.
 """
 
 from __future__ import annotations

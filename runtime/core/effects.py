@@ -1,7 +1,7 @@
 """Fold the commands that change a session, a token or a response, beside the decision itself.
 
-It knows what each such command does to the effects gathered so far. It must not know denials, factors or where commands
-come from. Called by the fold in `runtime.core.aggregate`.
+It knows what each such command does to the effects gathered so far. It must not know denials, factors or where
+commands come from.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which second factor a login needs and which factors can be offered for it.
 
 It knows the provider x experience table and the order of precedence. It must not know commands, actions or storage.
-Called by `aggregate`. Source of every rule: the MFA semantics, sections 1 to 5 and 7.
+Source of every rule: the MFA semantics, sections 1 to 5 and 7.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The values that every part of the daemon speaks in: executions, settings, opinions, decisions.
 
 It knows names and shapes only. It must not know protobuf, processes, clocks, logs or storage.
-Called by everything in `runtime`; the codec in `runtime.rpc` translates it to and from the wire.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """A tenant's folding rules: how several requests become one, and what its policy asks for when no action did.
 
 It knows requests, settings and the risk assessment's answer. It must not know factors or how commands are recorded.
-Called by `aggregate` (merge) and `mfa` (required).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether a browser that passed a challenge before may skip the next one, and whether it may be remembered again.
 
-It knows lifetimes and what overrides them. It must not know cookies, clocks or how a gateway keeps either: instants are
-arguments. Called by `resolution`. Source of every rule: the MFA semantics, sections 3, 4, 5 and 11.
+It knows lifetimes and what overrides them. It must not know cookies, clocks or how a gateway keeps either: instants
+are arguments. Source of every rule: the MFA semantics, sections 3, 4, 5 and 11.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What a gateway does with a required second factor: prompt, skip, answer with a token, or give up.
 
 It knows protocols, enrolments and which factors need which. It must not know requests, cookies, pages or clocks.
-Called with a decision's multifactor and the gateway's side of the login. Source of every rule: the MFA semantics,
-sections 1 to 3, 5 to 7 and 9 to 12.
+Source of every rule: the MFA semantics, sections 1 to 3, 5 to 7 and 9 to 12.
 """
 
 from __future__ import annotations

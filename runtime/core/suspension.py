@@ -1,8 +1,7 @@
 """Whether an execution suspends its flow, and what the user is to do before the flow goes on.
 
 It knows what each suspending command waits for. It must not know continuation tokens, pages or how a flow resumes.
-Called by the flow runner after each execution that suspends, before it asks for a decision. Source of every rule: the
-post-login reference, 2.3, 2.6, 2.7 and 3.1 to 3.3, and the MFA semantics, sections 4 and 8.
+Source of every rule: the post-login reference, 2.3, 2.6, 2.7 and 3.1 to 3.3, and the MFA semantics, sections 4 and 8.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Says which action asked for what, and what the decision followed: the contributions of each kind of decision.
 
-It knows opinions in call order and what became of the login. It must not know how either came about. Called by the fold
-in `runtime.core.aggregate`. A contribution may be logged: it holds no event content, secret or text of the tenant's.
+It knows opinions in call order and what became of the login. It must not know how either came about. A contribution
+may be logged: it holds no event content, secret or text of the tenant's.
 """
 
 from __future__ import annotations

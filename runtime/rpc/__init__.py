@@ -1,0 +1,1 @@
+"""The only place that knows gRPC: server, calls, admission, status, our client."""

@@ -1,10 +1,10 @@
 """The grpc.aio server, made to outlive any call: its own loop decodes the method of a call that it does not know.
 
-Knows how grpc.aio takes in calls. Must not know our services. Called by `runtime.rpc.server`.
+Knows how grpc.aio takes in calls. Must not know our services.
 
-Up to grpcio 1.85 at least, one call whose :path is no UTF-8 raises in that loop, and the server shuts down. Anybody who
-reaches the port can send one. So every method we have is registered, which gRPC's core then tells apart by itself; all
-other calls are taken in here, where nobody looks at what they ask for.
+Up to grpcio 1.85 at least, one call whose :path is no UTF-8 raises in that loop, and the server shuts down. Anybody
+who reaches the port can send one. So every method we have is registered, which gRPC's core then tells apart by
+itself; all other calls are taken in here, where nobody looks at what they ask for.
 """
 
 import asyncio

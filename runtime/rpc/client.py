@@ -1,6 +1,6 @@
 """The calling side, for commands and tests: one login to a daemon, its decision or a readable reason.
 
-Knows: grpc. Must not know: the daemon's insides. Called by: `vestibule execute` and `vestibule demo`.
+Knows: grpc. Must not know: the daemon's insides.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from vestibule.v1.runtime_service_pb2 import (
 )
 
 from runtime.errors import CannotReach, NoDecision
-from runtime.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
+from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
 from runtime.rpc.status import explain
 
 

@@ -1,6 +1,6 @@
 """Bytes of a request to checked values, without turning the event into objects.
 
-Knows: the public request's wire form and its limits. Must not know: grpc, the flow. Called by: services.py.
+Knows: the public request's wire form and its limits. Must not know: grpc, the flow.
 """
 
 import re
@@ -12,9 +12,9 @@ from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginRequest, GatewayContext
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
 
-from runtime import event_rules
 from runtime.continuation.token import MAX_BYTES
 from runtime.errors import InvalidEvent, InvalidRequest
+from runtime.login import event_rules
 
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
 _REQUEST_ID_CHARS: Final = 128

@@ -8,8 +8,8 @@ from typing import Final
 
 import grpc
 
-from runtime.config_kinds import split_address
-from runtime.labels import GRPC_METHOD, GRPC_SERVICE
+from runtime.config.kinds import split_address
+from runtime.ops.labels import GRPC_METHOD, GRPC_SERVICE
 
 OWN_CALL: Final = secrets.token_bytes(32)
 """A request that only this process knows. It is answered before anything is counted, so no metric shows it."""

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from runtime.log import Log, clip
-from runtime.throttle import Throttle
+from runtime.ops.log import Log, clip
+from runtime.ops.throttle import Throttle
 
 # Of each reason, so that names made up by one caller crowd out no line of another reason.
 TENANTS_A_REASON: Final = 50

@@ -1,7 +1,6 @@
 """The gRPC server: what it listens on, which services it has, how it stops.
 
-Knows: grpc.aio, health, reflection. Must not know: how a login is decided. Called by: the daemon, which imports this
-module only after the zygote runs: grpc starts threads, and threads and fork do not mix.
+Knows: grpc.aio, health, reflection. Must not know: how a login is decided.
 """
 
 import asyncio
@@ -12,11 +11,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 from vestibule.v1 import runtime_service_pb2
 
-from runtime.config import Config
-from runtime.labels import GRPC_SERVICE
-from runtime.listening import check_free, refusal
-from runtime.log import Log
-from runtime.metrics import Metrics
+from runtime.config.settings import Config
+from runtime.ops.labels import GRPC_SERVICE
+from runtime.ops.listening import check_free, refusal
+from runtime.ops.log import Log
+from runtime.ops.metrics import Metrics
 from runtime.rpc import accepting
 from runtime.rpc.codec import ENVELOPE_BYTES
 from runtime.rpc.services import ActionRuntime, FlowRunner, longest_login_s

@@ -1,7 +1,7 @@
 """The handlers of ActionRuntimeService: one login in, or one that goes on, one serialized decision out.
 
-Knows: the limits of a call, its deadline, what is counted. Must not know: how a flow runs. Called by: gRPC, per call.
-Requests and answers pass as bytes: gRPC is given no serializer, so the event is never turned into Python objects.
+Knows: the limits of a call, its deadline, what is counted. Must not know: how a flow runs. Requests and answers pass
+as bytes: gRPC is given no serializer, so the event is never turned into Python objects.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 import grpc
 
-from runtime.config import Config
+from runtime.config.settings import Config
 from runtime.errors import (
     ContinuationError,
     DeadlineExceeded,
@@ -21,13 +21,13 @@ from runtime.errors import (
     NoStore,
     TooManyInFlight,
 )
-from runtime.labels import GRPC_CONTINUE, GRPC_METHOD
-from runtime.log import Log, clip, where
-from runtime.metrics import Metrics, RpcCounts
+from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD
+from runtime.ops.log import Log, clip, where
+from runtime.ops.metrics import Metrics, RpcCounts
 from runtime.rpc import status
+from runtime.rpc.admission import Places
 from runtime.rpc.codec import decode, decode_continuation
 from runtime.rpc.own_call import OWN_CALL
-from runtime.rpc.places import Places
 from runtime.rpc.refusals import Refusals
 from runtime.rpc.unary import Handler
 

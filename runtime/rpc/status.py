@@ -1,6 +1,6 @@
 """Every error of ours as a gRPC status with `google.rpc` details: the one place where an error becomes a code.
 
-Knows: errors.py and google.rpc. Must not know: how a request is served. Called by: services.py, on the error path.
+Knows: errors.py and google.rpc. Must not know: how a request is served.
 """
 
 from typing import Final
@@ -13,7 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from runtime import errors
-from runtime.printable import printable
+from runtime.ops.printable import printable
 
 DOMAIN: Final = "vestibule"
 

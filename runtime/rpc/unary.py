@@ -1,11 +1,11 @@
 """Answers unary calls by way of gRPC's core: one task a call and three completions, where grpc.aio has two and four.
 
-Knows the operations that a call is made of. Must not know methods or messages. Called by `runtime.rpc.accepting`.
+Knows the operations that a call is made of. Must not know methods or messages.
 
 grpc.aio asks the core, at once and in a batch of its own, to be told when the caller gives up. A login is mostly
 answered before that matters, and the question costs a task, a future and a turn of two threads: a twelfth of the
-daemon's processor time. Here the batch that answers asks it too, and only a call that is still open at the second look
-is listened to.
+daemon's processor time. Here the batch that answers asks it too, and only a call that is still open at the second
+look is listened to.
 """
 
 import asyncio

@@ -1,0 +1,1 @@
+"""The trusted end of the pipe: pool, workers, zygote, watchdog."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from runtime.labels import KillReason
+from runtime.ops.labels import KillReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,7 +1,6 @@
 """How the zygote's process is started: command line, import path, environment; and a worker's shared journal.
 
-Knows exec, memfd and what a dead process left to say. Must not know the control socket's messages. Called by
-`runtime.workers.zygote`.
+Knows exec, memfd and what a dead process left to say. Must not know the control socket's messages.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sandbox import journal
+from sandbox.contract import journal
 
 if TYPE_CHECKING:
-    from runtime.config import Config
+    from runtime.config.settings import Config
 
 # The path is the daemon's own: a zygote imports from where the daemon imports, wherever it was started.
 _BOOT: Final = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from sandbox import none_hash; none_hash.fix();"
-    " from sandbox.boot import boot; boot(sys.argv[2])"
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from sandbox.reach import none_hash; none_hash.fix();"
+    " from sandbox.process.boot import boot; boot(sys.argv[2])"
 )
 _OOM_SCORE_MORE: Final = 500
 _OOM_SCORE_MAX: Final = 1000
@@ -49,7 +48,7 @@ class Hold:
     """User and group of workers, when the daemon is root."""
     cpu_s: int = 300
     """Processor time of a worker's whole life: the backstop for a daemon that does not kill in time."""
-    entry: str = "sandbox.worker"
+    entry: str = "sandbox.process.worker"
     """Module that serves in a locked worker; tests put theirs here."""
     path: tuple[str, ...] = ()
     """Where to import `entry` from, before the daemon's own path."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from runtime.labels import KillReason
+from runtime.ops.labels import KillReason
 from runtime.workers import memory
 from runtime.workers.worker import State
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from runtime.config import Config
-    from runtime.log import Log
-    from runtime.metrics import Metrics
-    from runtime.workers.nursery import Nursery
+    from runtime.config.settings import Config
+    from runtime.ops.log import Log
+    from runtime.ops.metrics import Metrics
+    from runtime.workers.spawner import Nursery
     from runtime.workers.worker import Worker
 
 _ROUND_S: Final = 0.5

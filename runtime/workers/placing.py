@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from runtime.workers.lane import Lane
+from runtime.workers.fairness import Lane
 
 if TYPE_CHECKING:
     import asyncio
 
-    from runtime.log import Log
-    from runtime.metrics import Metrics
-    from runtime.workers.nursery import Nursery
+    from runtime.ops.log import Log
+    from runtime.ops.metrics import Metrics
+    from runtime.workers.spawner import Nursery
     from runtime.workers.worker import Worker
 
 # A look costs two system calls, and on a full machine hundreds of executions are long.

@@ -14,23 +14,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, WorkerStartError
-from runtime.labels import KillReason
+from runtime.ops.labels import KillReason
 from runtime.workers.idle import Idle
-from runtime.workers.nursery import Nursery
 from runtime.workers.patrol import Patrol
 from runtime.workers.pauses import Pauses
 from runtime.workers.placing import Placing
 from runtime.workers.slot import Slot, Waiter
-from runtime.workers.stock import Stock
+from runtime.workers.spares import Stock
+from runtime.workers.spawner import Nursery
 from runtime.workers.worker import State, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from runtime.config import Config
-    from runtime.log import Log
-    from runtime.metrics import Metrics
-    from runtime.workers.nursery import LayerReport, MakeZygote
+    from runtime.config.settings import Config
+    from runtime.ops.log import Log
+    from runtime.ops.metrics import Metrics
+    from runtime.workers.spawner import LayerReport, MakeZygote
 
 _SWEEP_S: Final = 5.0
 

@@ -14,7 +14,7 @@ from vestibule.worker.v1 import worker_pb2
 
 from runtime.core.model import Command, Execution, ExecutionError, Verdict
 from runtime.errors import ProtocolViolation
-from sandbox import surface, wire
+from sandbox.contract import surface, wire
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence

@@ -1,7 +1,6 @@
 """A forked worker as the daemon holds it: a socket, a journal, a pidfd.
 
-Knows descriptors and signals. Must not know tenants, or what a worker says. Made by the zygote's client; its owner is
-whoever asked for it.
+Knows descriptors and signals. Must not know tenants, or what a worker says.
 """
 
 from __future__ import annotations

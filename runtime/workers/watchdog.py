@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from runtime.workers.worker import State
-from sandbox.journal import Phase
+from sandbox.contract.journal import Phase
 
 if TYPE_CHECKING:
     import asyncio

@@ -12,9 +12,9 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from runtime.errors import DeadlineExceeded, ProtocolViolation, WorkerError, WorkerLost
-from runtime.labels import KillReason
+from runtime.ops.labels import KillReason
 from runtime.workers.frames import LENGTH, Frames
-from sandbox import journal
+from sandbox.contract import journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

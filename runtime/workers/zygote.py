@@ -1,8 +1,8 @@
 """The daemon's end of the fork server: start it, ask it for workers, learn of exits, notice its death.
 
 Knows the messages of `vestibule.worker.v1.zygote` and the descriptors that travel with them. Must not know grpc,
-tenants, or what a worker says on its own socket. Called by the pool. A worker goes by the id chosen here: process ids
-of the zygote mean nothing outside.
+tenants, or what a worker says on its own socket. A worker goes by the id chosen here: process ids of the zygote mean
+nothing outside.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from runtime.workers.launch import Hold, describe_end, is_runnable, launch, make
 from runtime.workers.spawned import SpawnedWorker
 
 if TYPE_CHECKING:
-    from runtime.config import Config
+    from runtime.config.settings import Config
 
 __all__ = ["Hold", "Zygote", "ZygoteLayer", "zygotes"]
 
@@ -165,7 +165,7 @@ class Zygote:
         """Fork one worker. It is not locked down yet: its Ready frame says when it is, and how.
 
         Args:
-            self_test: a name in `sandbox.selftest`; the worker tries that instead of serving.
+            self_test: a name in `sandbox.process.selftest`; the worker tries that instead of serving.
 
         Raises: WorkerStartError; the zygote itself may still be alive.
         """

@@ -1,7 +1,7 @@
 """Reads the case files: what each case runs, on which event, and the decision that it wants.
 
-Knows the format of `cases/**/*.yaml`, which README.md beside it describes, and the template gallery. Must not know how
-a case is run or compared. Called by `test_conformance`.
+Knows the format of `cases/**/*.yaml`, which README.md beside it describes, and the template gallery. Must not know
+how a case is run or compared.
 """
 
 from __future__ import annotations

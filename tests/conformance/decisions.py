@@ -1,6 +1,6 @@
 """Compares a decision with what a case wants, in the words of the public contract.
 
-Knows `vestibule.v1.Decision`. Must not know where a decision comes from. Called by `test_conformance`.
+Knows `vestibule.v1.Decision`. Must not know where a decision comes from.
 """
 
 from __future__ import annotations

@@ -19,14 +19,15 @@ from google.protobuf.message import Message
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse, ExecutePostLoginResponse, GatewayContext
 
-from runtime import codec, event_json, local
 from runtime.catalog import sqlite
-from runtime.config import Config
+from runtime.config.settings import Config
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import Command, EventFacts, Execution, OnError, Settings, Verdict
-from runtime.line import Line
+from runtime.login import event_json, messages
+from runtime.offline import workbench
+from runtime.offline.event_line import Line
 from runtime.rpc import client
-from sandbox import surface
+from sandbox.contract import surface
 from tests import strict_reader
 from tests.conformance import case_files, decisions
 from tests.daemon_rig import PATIENCE_S, Daemon, served
@@ -80,7 +81,7 @@ def test_fold(case: dict[str, Any]) -> None:
     settings = dataclasses.replace(Settings(), factors=("otp", "push-notification"))
     settings = case_files.settings_of(case.get("settings", {}), settings)
     executions = run([execution_of(entry) for entry in case["executions"]])
-    hold(codec.encode(aggregate(executions, settings, lambda: EventFacts(**facts)), "", 0, 0), case["decision"])
+    hold(messages.encode(aggregate(executions, settings, lambda: EventFacts(**facts)), "", 0, 0), case["decision"])
 
 
 # -- the sandbox -------------------------------------------------------------------------------------------------------
@@ -92,14 +93,14 @@ async def run_all() -> dict[str, list[pb.Decision]]:
     tenants = list(TENANTS.by_content.values())
     config = Config()
     patient = dataclasses.replace(config.sandbox, action_timeout_ms=PATIENCE_MS, flow_timeout_ms=PATIENCE_MS)
-    async with local.open_tenants(tenants, dataclasses.replace(config, sandbox=patient)) as opened:
+    async with workbench.open_tenants(tenants, dataclasses.replace(config, sandbox=patient)) as opened:
         runners = {tenant.flow.tenant: runner for tenant, runner in zip(tenants, opened, strict=True)}
         for case in LOGINS:
             answers[case.id] = [decision async for decision in legs(case, runners[case.tenant.flow.tenant])]
     return answers
 
 
-async def legs(case: case_files.Case, runner: local.Runner) -> AsyncIterator[pb.Decision]:
+async def legs(case: case_files.Case, runner: workbench.Runner) -> AsyncIterator[pb.Decision]:
     """Run a case up to its first leg that does not suspend."""
     now = datetime.fromisoformat(case.now or case_files.NOW)
     for number, leg in enumerate(case.legs):

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from runtime import local
 from runtime.catalog import directory
-from runtime.line import Line
-from sandbox import stubgen
+from runtime.offline import workbench
+from runtime.offline.event_line import Line
+from sandbox.authoring import stubs
 from tests.conformance import case_files
 
 GALLERY = case_files.TEMPLATES
@@ -28,7 +28,7 @@ SOURCES = sorted(GALLERY.glob("*/actions/*.py"))
 
 def test_the_gallery_can_be_applied() -> None:
     """Every tenant file is valid, and every action compiles in a locked-down worker."""
-    found = directory.load(GALLERY, local.run_sync_check)
+    found = directory.load(GALLERY, workbench.run_sync_check)
     assert len(found.definitions) >= 30
     assert found.warnings == []
 
@@ -39,7 +39,7 @@ def test_the_actions_satisfy_a_strict_type_checker(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "mypy", *flags, *map(str, SOURCES)],
         cwd=tmp_path,
-        env={**os.environ, "MYPYPATH": str(stubgen.STUB.parents[1])},
+        env={**os.environ, "MYPYPATH": str(stubs.STUB.parents[1])},
         capture_output=True,
         text=True,
         timeout=300,
@@ -75,7 +75,7 @@ async def test_no_template_fails_for_want_of_a_member() -> None:
     """Whatever the event lacks, each template decides: whoever copies one needs no further test for None."""
     templates = list(case_files.templates().values())
     failed = set()
-    async with local.open_tenants(templates) as runners:
+    async with workbench.open_tenants(templates) as runners:
         for template, runner in zip(templates, runners, strict=True):
             text = "".join(template.sources.values())
             for lack, event in events().items():
@@ -94,8 +94,8 @@ async def test_the_logins_beside_a_template_go_through_it() -> None:
     folder = GALLERY / "challenge-by-context"
     (found,) = directory.load(folder).definitions
     lines = (folder / "logins.jsonl").read_text().splitlines()
-    async with local.open_tenant(found) as runner:
-        outcomes = [answer["outcome"] async for answer, _ in local.run_lines(runner, lines, action=None)]
+    async with workbench.open_tenant(found) as runner:
+        outcomes = [answer["outcome"] async for answer, _ in workbench.run_lines(runner, lines, action=None)]
     assert outcomes == ["OUTCOME_SUSPEND", "OUTCOME_SUSPEND", "OUTCOME_ALLOW"]
 
 

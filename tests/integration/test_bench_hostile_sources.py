@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from runtime import local
-from runtime.bench import fairness, overshoot
-from runtime.config import Config
+from runtime.config.settings import Config
+from runtime.offline import workbench
+from tests.load import fairness, overshoot
 
 pytestmark = pytest.mark.long  # a drill
 
@@ -27,6 +27,6 @@ async def test_a_bad_action_ends_as_its_measure_says(name: str) -> None:
     """None of them is refused for another reason, and none ends before its budget."""
     source, wanted = SOURCES[name]
     config = replace(Config(), sandbox=replace(Config().sandbox, action_timeout_ms=400))
-    async with local.open_action("bad", source, config) as runner:
-        (execution,) = await runner.executions(local.Line(EVENT, secrets_of="bad"))
+    async with workbench.open_action("bad", source, config) as runner:
+        (execution,) = await runner.executions(workbench.Line(EVENT, secrets_of="bad"))
     assert execution.verdict.name.lower() in wanted, execution.error

@@ -14,12 +14,12 @@ import pytest
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from runtime import log
 from runtime.catalog.base import Binding, Flow, Snapshot
-from runtime.config import Config, LogConfig
+from runtime.config.settings import Config, LogConfig
 from runtime.core.model import OnError, Settings
-from runtime.flow import FlowRunner
-from runtime.metrics import Metrics
+from runtime.login.flow import FlowRunner
+from runtime.ops import log
+from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes
 

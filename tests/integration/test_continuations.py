@@ -14,7 +14,7 @@ import pytest
 from vestibule.v1 import decision_pb2 as pb
 
 from runtime.catalog import sqlite
-from runtime.config import Config
+from runtime.config.settings import Config
 from runtime.continuation import keys, token
 from runtime.rpc.services import longest_login_s
 from tests.daemon_rig import ALLOW, LOOP, MFA, Daemon, Refused, Serve, result, tenant, until

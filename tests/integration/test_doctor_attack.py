@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runtime import cli
-from runtime.attack import assault, corpus, goals, single
-from runtime.attack.cells import LAYERS
-from runtime.config import Config
+from runtime.cli import main
+from runtime.config.settings import Config
+from runtime.doctor import assault, corpus, goals, single
+from runtime.doctor.cells import LAYERS
 from runtime.workers.launch import Hold
 from tests.daemon_rig import vestibule
 
@@ -75,7 +75,7 @@ def test_everything_holds_on_this_host() -> None:
 def test_a_layer_that_is_off_exits_with_3(leave_off: Callable[[str], None], capsys: pytest.CaptureFixture[str]) -> None:
     """Without the system call filter a worker makes machine code: the report says what, and the exit code says so."""
     leave_off("seccomp")
-    code = cli.main(["doctor", "--attack", "--json", "--sandbox-required-layers", "landlock"])
+    code = main.main(["doctor", "--attack", "--json", "--sandbox-required-layers", "landlock"])
     found = report(capsys)
     assert code == 3
     assert "map executable memory" in [attempt["name"] for attempt in found["attempts"] if not attempt["contained"]]
@@ -89,7 +89,7 @@ def test_a_required_layer_that_is_missing_exits_with_3_and_is_named(
 ) -> None:
     """The daemon would not start, so no hostile action is run; what to look at is named."""
     leave_off("landlock")
-    assert cli.main(["doctor", "--attack"]) == 3
+    assert main.main(["doctor", "--attack"]) == 3
     said = capsys.readouterr()
     assert "required and not active on this host: landlock" in said.err
     assert "were not run" in said.out

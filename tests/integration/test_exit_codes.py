@@ -63,7 +63,6 @@ def test_1_is_a_store_that_cannot_be_used(tmp_path: Path, place: str) -> None:
         ("apply", "{action}", "--store", "postgres:x"),
         ("serve", "--listen", "nowhere"),
         ("doctor", "--sandbox-required-layers", "walls"),
-        ("bench", "--only", "nothing"),
     ],
     ids=" ".join,
 )

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import pytest
 from vestibule.v1 import decision_pb2
 
-from runtime.bench.usage import resident_bytes
 from runtime.core.model import OnError
 from tests.daemon_rig import (
     ALLOW,
@@ -27,6 +26,7 @@ from tests.daemon_rig import (
     until,
 )
 from tests.faulty_daemon import launcher
+from tests.load.usage import resident_bytes
 
 pytestmark = pytest.mark.long  # a drill
 

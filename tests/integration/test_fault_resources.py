@@ -17,7 +17,6 @@ import grpc
 import pytest
 from vestibule.v1 import event_pb2
 
-from runtime.bench.usage import family
 from tests import faulty_worker
 from tests.daemon_rig import (
     CLIENT,
@@ -35,6 +34,7 @@ from tests.daemon_rig import (
     until,
 )
 from tests.faulty_daemon import launcher
+from tests.load.usage import family
 
 pytestmark = pytest.mark.long  # a drill
 

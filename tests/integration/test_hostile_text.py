@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime import cli
+from runtime.cli import main
 from tests.daemon_rig import GATE, clean_environment, served, tenant
 
 # Colours, a cleared screen by C1, a reversed line, other line ends, a bell, and a second line with words of ours.
@@ -30,7 +30,7 @@ class Vestibule:
         self._capfd = capfd
 
     def __call__(self, *arguments: str) -> str:
-        cli.main(arguments)
+        main.main(arguments)
         captured = self._capfd.readouterr()
         return harmless(captured.out + captured.err)
 
@@ -166,8 +166,6 @@ def test_arguments_and_configuration(vestibule: Vestibule, tmp_path: Path) -> No
         ("apply", ".", "--secret-env-file", "allowed"),
         ("execute", "--tenant", "a", "--event", HOSTILE),
         ("execute", "--tenant", "a", "--event", "allowed", "--target", HOSTILE),
-        ("bench", "--only", HOSTILE),
-        ("bench", HOSTILE),
         (HOSTILE,),
     ):
         assert vestibule(*arguments), arguments

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from runtime.config import LogConfig
+from runtime.config.settings import LogConfig
 from runtime.errors import StartError
-from runtime.http import OperatorsPort
-from runtime.log import build
-from runtime.metrics import Metrics
+from runtime.ops.http import OperatorsPort
+from runtime.ops.log import build
+from runtime.ops.metrics import Metrics
 
 
 class Rig:

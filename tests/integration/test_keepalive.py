@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from runtime.config import Config, GrpcConfig
-from runtime.log import build
-from runtime.metrics import Metrics
+from runtime.config.settings import Config, GrpcConfig
+from runtime.ops.log import build
+from runtime.ops.metrics import Metrics
 from runtime.rpc import server
 from runtime.rpc.services import longest_login_s
 

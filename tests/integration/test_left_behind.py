@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runtime.bench.usage import family
 from tests.daemon_rig import PATIENCE_S, TIED, clean_environment, until
 from tests.host import require
+from tests.load.usage import family
 
 pytestmark = pytest.mark.long  # a drill
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from vestibule.v1 import decision_pb2
 
-from runtime.config import Config
+from runtime.config.settings import Config
 from tests.daemon_rig import BOB, HOARD, LOOP, MFA, Daemon, served, tenant
 
 ACTION_MS, FLOW_MS = 400, 1000

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runtime.core.model import Verdict
-from runtime.loss import _EXIT_MEMORY
-from sandbox.worker import EXIT_MEMORY
+from runtime.workers.loss import _EXIT_MEMORY
+from sandbox.process.worker import EXIT_MEMORY
 
 if TYPE_CHECKING:
     from pathlib import Path

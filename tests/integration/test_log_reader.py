@@ -36,7 +36,16 @@ class Served:
         loop = tenant("loop", LOOP, timeout_ms=20_000)
         sqlite.apply(store, [tenant("acme", *([GATE] * ACTIONS)), loop])
         self.target, self.http = f"127.0.0.1:{quiet_port()}", f"127.0.0.1:{quiet_port()}"
-        command = [sys.executable, "-m", "runtime.cli", "serve", "--store", f"sqlite:{store}", "--listen", self.target]
+        command = [
+            sys.executable,
+            "-m",
+            "runtime.cli",
+            "serve",
+            "--store",
+            f"sqlite:{store}",
+            "--listen",
+            self.target,
+        ]
         command += ["--metrics-listen", self.http, "--log-format", "json"]
         if stderr is None:
             command = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]

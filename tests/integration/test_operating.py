@@ -202,7 +202,7 @@ def once(path):
     path.write_text("broken")
     return found
 keys.read = lambda path: once(path) if path.read_text() != "broken" else read(path)
-from runtime import cli
+from runtime.cli import main as cli
 sys.exit(cli.main())
 """
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config import Config
-from runtime.labels import GRPC_METHOD
-from runtime.log import build
-from runtime.metrics import Metrics
-from runtime.own_port import OwnPort
+from runtime.config.settings import Config
+from runtime.ops.labels import GRPC_METHOD
+from runtime.ops.log import build
+from runtime.ops.metrics import Metrics
+from runtime.ops.own_port import OwnPort
 from runtime.rpc.own_call import own_call, target
 from runtime.rpc.server import Server
 from tests import other_grpc
@@ -109,7 +109,16 @@ def test_an_untested_build_of_grpcio_is_named(serve: Serve) -> None:
 )
 def test_a_build_that_cannot_serve_is_refused(tmp_path: Path, kind: str, why: str) -> None:
     """A grpcio without what we rest on, or with another meaning of it, is refused in one line with the remedy."""
-    command = [sys.executable, LAUNCHER, kind, "-m", "runtime.cli", "serve", "--store", f"sqlite:{tmp_path / 'f.db'}"]
+    command = [
+        sys.executable,
+        LAUNCHER,
+        kind,
+        "-m",
+        "runtime.cli",
+        "serve",
+        "--store",
+        f"sqlite:{tmp_path / 'f.db'}",
+    ]
     command += ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-level", "error"]
     failed = subprocess.run(command, capture_output=True, text=True, timeout=60, env=clean_environment(), check=False)
     assert failed.returncode == 1

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from runtime import file_limit
-from runtime.config import Config
+from runtime.config.settings import Config
+from runtime.ops import file_limit
 from tests import run_as
 from tests.daemon_rig import clean_environment
 from tests.host import require

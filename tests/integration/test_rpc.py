@@ -25,11 +25,11 @@ from vestibule.v1.runtime_service_pb2 import (
     GatewayContext,
 )
 
-from runtime.config import Config, LimitsConfig, LogConfig, PoolConfig, SandboxConfig
+from runtime.config.settings import Config, LimitsConfig, LogConfig, PoolConfig, SandboxConfig
 from runtime.errors import InvalidEvent, QueueFull, StartError, UnknownTenant, WorkerLost
-from runtime.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
-from runtime.log import build
-from runtime.metrics import Metrics
+from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
+from runtime.ops.log import build
+from runtime.ops.metrics import Metrics
 from runtime.rpc import services
 from runtime.rpc.server import Server
 

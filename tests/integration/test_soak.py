@@ -1,14 +1,14 @@
-"""A few thousand logins, some hostile, some suspended: what `vestibule bench --soak` makes a hundred thousand of."""
+"""A few thousand logins, some hostile, some suspended: what `make bench ARGS='--soak'` makes a hundred thousand of."""
 
 import socket
 from pathlib import Path
 
 import pytest
 
-from runtime.bench import soak
-from runtime.bench.bench import Bench
-from runtime.bench.loads import OwnClient
-from runtime.bench.processes import Daemon
+from tests.load import soak
+from tests.load.bench import Bench
+from tests.load.loads import OwnClient
+from tests.load.processes import Daemon
 
 pytestmark = pytest.mark.long  # a drill
 

@@ -352,7 +352,17 @@ def test_a_log_that_cannot_be_written_stops_no_login(tmp_path: Path) -> None:
     store = tmp_path / "flows.db"
     sqlite.apply(store, [tenant("acme", OLD)])
     target = f"127.0.0.1:{quiet_port()}"
-    command = [*TIED, sys.executable, "-m", "runtime.cli", "serve", "--store", f"sqlite:{store}", "--listen", target]
+    command = [
+        *TIED,
+        sys.executable,
+        "-m",
+        "runtime.cli",
+        "serve",
+        "--store",
+        f"sqlite:{store}",
+        "--listen",
+        target,
+    ]
     request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme", event=ADA).SerializeToString()
     with open("/dev/full", "w") as full:
         daemon = subprocess.Popen([*command, "--metrics-listen", "127.0.0.1:0"], stderr=full, env=clean_environment())

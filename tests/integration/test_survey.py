@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.config import LAYERS as CONFIGURABLE
-from runtime.config import Config
+from runtime.config.settings import LAYERS as CONFIGURABLE
+from runtime.config.settings import Config
+from runtime.doctor import host_check
 from runtime.errors import WorkerStartError
-from runtime.workers import survey
-from sandbox import selftest
+from sandbox.process import selftest
 from tests.security.cells import LAYERS, hold
 
 
 async def test_attempts_are_contained() -> None:
     """Under all layers no attempt succeeds; every layer is reported, and a missing one comes with its remedy."""
-    found = await survey.survey(Config())
+    found = await host_check.survey(Config())
     assert {layer.name for layer in found.layers} == LAYERS == set(CONFIGURABLE)
     assert all(bool(layer.remedy) is not layer.active for layer in found.layers)
     assert [attempt.name for attempt in found.attempts] == list(selftest.ATTEMPTS)
@@ -23,7 +23,7 @@ async def test_attempts_are_contained() -> None:
 
 async def test_attempts_succeed_without_layers() -> None:
     """Control: with every layer off each attempt succeeds, and the survey says so."""
-    found = await survey.survey(Config(), hold(LAYERS))
+    found = await host_check.survey(Config(), hold(LAYERS))
     assert found.layers == ()
     assert all(attempt.tried and not attempt.contained for attempt in found.attempts)
 
@@ -31,10 +31,10 @@ async def test_attempts_succeed_without_layers() -> None:
 async def test_worker_that_cannot_start_is_an_error() -> None:
     """A zygote that cannot start is one error in one line."""
     with pytest.raises(WorkerStartError, match="no_such_module"):
-        await survey.survey(Config(), hold(entry="no_such_module"))
+        await host_check.survey(Config(), hold(entry="no_such_module"))
 
 
 def test_every_layer_that_depends_on_the_host_has_a_remedy() -> None:
     """No remedy is for a layer that does not exist; those without one do not depend on the host."""
-    assert set(survey._REMEDIES) <= LAYERS
-    assert set(survey._REMEDIES) | {"environment", "descriptors", "not_dumpable", "parent_death"} == LAYERS
+    assert set(host_check._REMEDIES) <= LAYERS
+    assert set(host_check._REMEDIES) | {"environment", "descriptors", "not_dumpable", "parent_death"} == LAYERS

@@ -54,7 +54,7 @@ def launcher(uid: int, refused: str) -> tuple[str, ...]:
     """Return what goes before `-m`; skips where this host does not let us become that user."""
     prefix = (str(Path(run_as.__file__)), str(uid), refused)
     probe = subprocess.run(
-        [*TIED, sys.executable, *prefix, "-c", "import grpc, runtime.cli"],
+        [*TIED, sys.executable, *prefix, "-c", "import grpc, runtime.cli.main"],
         capture_output=True,
         text=True,
         env=clean_environment(),

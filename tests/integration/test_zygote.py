@@ -23,11 +23,11 @@ from runtime.errors import WorkerStartError
 from runtime.workers import zygote as client
 from runtime.workers.launch import describe_end, import_path, is_runnable, launch, make_journal
 from runtime.workers.zygote import Zygote
-from sandbox import (
+from sandbox.process import (
     kernel,
     probe,  # noqa: F401  imported before a fork becomes a user who cannot read it
 )
-from sandbox import zygote as sandbox_zygote
+from sandbox.process import zygote as sandbox_zygote
 from tests.daemon_rig import TIED
 from tests.host import require
 from tests.run_as import CALLS, refuse
@@ -480,7 +480,7 @@ def forked_zygote(before: Callable[[], None], omit: frozenset[str] = frozenset()
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(20)
-    options = {"control_fd": theirs.fileno(), "entry": "sandbox.probe", "uid": 65534, "gid": 65534}
+    options = {"control_fd": theirs.fileno(), "entry": "sandbox.process.probe", "uid": 65534, "gid": 65534}
     pid = os.fork()
     if pid == 0:
         try:

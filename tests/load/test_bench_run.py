@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from runtime.bench.usage import family
+from tests.load.usage import family
 
 pytestmark = pytest.mark.load
 
-BENCH = (sys.executable, "-P", "-m", "runtime.cli", "bench", "--quick", "--json")
+BENCH = (sys.executable, "-P", "-m", "tests.load", "--quick", "--json")
 
 
 @pytest.mark.parametrize("client", [(), ("--own-client",)], ids=["h2load", "own client"])

@@ -1,8 +1,7 @@
 """Hostile programs made of the table of callbacks: each way to use a thing, with callbacks that act on what is in use.
 
 One source holds all ways and all parts; a program is a choice of them, so it is compiled once. Run as a program:
-choices in (JSON lines), those whose process a signal has killed out. Called with PYTHONMALLOC=debug, which overwrites
-what is freed, and under valgrind.
+choices in (JSON lines), those whose process a signal has killed out.
 """
 
 from __future__ import annotations
@@ -23,7 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox import callbacks, environment, held, language, reach
+from sandbox.language import compiler
+from sandbox.reach import environment, held, reachable
+from tests.security import callback_record
 
 CRASHES: Final = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
 CHILD_S: Final = 0.5
@@ -71,9 +72,9 @@ ACTIONS: Final = (
 )
 RETURNS: Final = ("0", "1", "99", "[1]", "'a'")
 _POINTED: Final = 5
-USES: Final = tuple((row.name, use) for row in callbacks.ROWS.values() for use in row.uses)
+USES: Final = tuple((row.name, use) for row in callback_record.ROWS.values() for use in row.uses)
 
-_MODULES: Final = ", ".join(sorted(reach.MODULES.keys() - {"__future__", "vestibule_actions"}))
+_MODULES: Final = ", ".join(sorted(reachable.MODULES.keys() - {"__future__", "vestibule_actions"}))
 _SOURCE: Final = """
 import %(modules)s
 def on_execute_post_login(event, api):
@@ -296,7 +297,7 @@ def main() -> None:
 
     A line of input is `[wrapper taken away or "", choice]`, one of output the same and the name of the signal.
     """
-    code = language.compile_action(source())
+    code = compiler.compile_action(source())
     if "CHILD_SLOWER" in os.environ:
         environment._STACK.append(0)  # valgrind does not know a stack that is grown at once
     environment.begin(0, b"", environment.Output(0))  # what is made once, is made before the first fork

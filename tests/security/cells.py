@@ -1,11 +1,11 @@
-"""What the tests of the layers need of `runtime.attack.cells`, and skips that a host can turn into failures."""
+"""What the tests of the layers need of `runtime.doctor.cells`, and skips that a host can turn into failures."""
 
 from __future__ import annotations
 
 import errno
 
-from runtime.attack.cells import ANSWER_TIMEOUT_S, LAYERS, LENGTH, MIB, Cell, Cells, Outcome, cells, hold, only
-from sandbox.lockdown import SPECULATION
+from runtime.doctor.cells import ANSWER_TIMEOUT_S, LAYERS, LENGTH, MIB, Cell, Cells, Outcome, cells, hold, only
+from sandbox.process.lockdown import SPECULATION
 from tests.host import require
 
 __all__ = [

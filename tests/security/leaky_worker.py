@@ -1,15 +1,16 @@
 """The entry of a zygote whose workers forget to end an execution: the control of what finds traces of earlier logins.
 
-Not a test module. It is `sandbox.worker` but for one thing: an execution goes on with the randomness of the last one.
+Not a test module. It is `sandbox.process.worker` but for one thing: an execution goes on with the randomness of the
+last one.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sandbox import environment
-from sandbox.facades import context
-from sandbox.worker import prepare, serve
+from sandbox.process.worker import prepare, serve
+from sandbox.reach import environment
+from sandbox.reach.facades import context
 
 __all__ = ["prepare", "serve"]
 

@@ -20,8 +20,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from runtime.attack.desk import Desk, desk
-from sandbox import environment, guards, keys, language
+from runtime.doctor.desk import Desk, desk
+from sandbox.language import compiler
+from sandbox.reach import environment, guards, keys
 from tests.action_body import value
 from tests.security.test_state_by_name import handler, in_plain_python
 
@@ -228,7 +229,7 @@ NONE_HASH = (
     "def fixed(key):\n"
     "    return key is None or isinstance(key, (tuple, frozenset)) and any(map(fixed, key))\n"
     "import json\n"
-    "from sandbox import none_hash\n"
+    "from sandbox.reach import none_hash\n"
     "seen, todo = set(), [sys.modules, *gc.get_objects()]\n"
     "while todo:\n"
     "    one = todo.pop()\n"
@@ -461,7 +462,7 @@ CONSTANTS = "return [list({7, 15, 23, 31, 0, 8}), list(frozenset({'a', 'b', 'c',
 
 def test_loaded_code_says_what_compiled_code_said() -> None:
     """A worker that loads an action's code from another shows every set in the order of the one that compiled it."""
-    code = language.compile_action(handler(CONSTANTS))
+    code = compiler.compile_action(handler(CONSTANTS))
     said = []
     for one in (code, marshal.loads(marshal.dumps(code))):
         namespace = environment.begin(0, b"seed", environment.Output())

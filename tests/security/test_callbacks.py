@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import builtin_types, callbacks, nodes, reach, registry
-from tests.security import callback_programs
+from sandbox.language import nodes
+from sandbox.reach import builtin_types, registry
+from sandbox.reach import reachable as reach
+from tests.security import callback_programs, callback_record
 from tests.security.callback_programs import WRAPPERS
 from tests.security.test_reach import roots
 
@@ -40,7 +42,7 @@ def test_everything_within_reach_has_a_row() -> None:
     """Each callable, type and statement that an action can reach is in the record."""
     found = set(reachable())
     assert len(found) > 1000
-    assert sorted(name for name in found if callbacks.find(name) is None) == []
+    assert sorted(name for name in found if callback_record.find(name) is None) == []
 
 
 def test_control_a_thing_without_a_row_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +51,7 @@ def test_control_a_thing_without_a_row_is_found(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(reach.MODULES, "itertools", reach.MODULES["itertools"] | {"tee"})
     monkeypatch.setitem(registry.ATTRS, list, registry.ATTRS[list] | {"rotate"})
     monkeypatch.setitem(registry.ATTRS, Path, frozenset())
-    missed = {name for name in reachable() if callbacks.find(name) is None}
+    missed = {name for name in reachable() if callback_record.find(name) is None}
     assert missed == {"compile", "itertools.tee", "list.rotate", f"type:{type_name(Path)}"}
 
 
@@ -57,7 +59,7 @@ def test_every_row_is_of_something_within_reach() -> None:
     """No row is left over from what is gone."""
     found = set(reachable())
     other_versions = {"type:str_ascii_iterator"}
-    left = {name for name in callbacks.ROWS if name not in found and not name.endswith("*")} - other_versions
+    left = {name for name in callback_record.ROWS if name not in found and not name.endswith("*")} - other_versions
     assert left == set()
 
 
@@ -65,7 +67,7 @@ def test_every_row_says_what_is_done_and_which_test_shows_it() -> None:
     """The test exists; what calls back has a way of use, which drives the generator, and what does not has none."""
     tests = {f"{path.name}::{line[4:].partition('(')[0]}" for path in TESTS.rglob("test_*.py")
              for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("def test_")}  # fmt: skip
-    for row in callbacks.ROWS.values():
+    for row in callback_record.ROWS.values():
         assert row.done, row
         assert row.test in tests, row
         assert bool(row.uses) == row.calls_back, row
@@ -75,7 +77,7 @@ def test_every_row_says_what_is_done_and_which_test_shows_it() -> None:
 def test_control_each_wrapper_taken_away_lets_a_program_crash() -> None:
     """What would let go has a wrapper, without which a program of the generator kills its process; none with it."""
     needed = {name: one for name, one in WRAPPERS.items() if sys.version_info < one.mended}
-    assert {row.name for row in callbacks.ROWS.values() if row.lets_go} == {one.row for one in WRAPPERS.values()}
+    assert {row.name for row in callback_record.ROWS.values() if row.lets_go} == {one.row for one in WRAPPERS.values()}
     for one in WRAPPERS.values():
         assert one.program() in set(callback_programs.pointed(one.row))
     programs = [(name, one.program()) for name, one in needed.items()]

@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 from vestibule.v1 import decision_pb2
 
-from runtime.attack import assault
-from runtime.attack.corpus import SHARED, Attack, load
-from runtime.config import Config
+from runtime.config.settings import Config
+from runtime.doctor import assault
+from runtime.doctor.corpus import SHARED, Attack, load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from runtime.attack.corpus import SHARED, Attack, load
+from runtime.doctor.corpus import SHARED, Attack, load
 from tests.security.cells import Cells, cells
 
 RAW = [entry for entry in load(SHARED) if entry.raw]

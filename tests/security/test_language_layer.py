@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import guards, language, registry
+from sandbox.language import compiler
+from sandbox.reach import guards, registry
 
 _PLAIN = "all any bool bytes dict enumerate float frozenset int isinstance iter len list map max min next range"
 _PLAIN += " repr reversed set slice sorted sum tuple type zip"
@@ -56,8 +57,8 @@ def _plain(code: str) -> object:
 def _guarded(code: str) -> object:
     """Run with the layer; a refusal and an error are both answers."""
     try:
-        compiled = language.compile_action(_body(code))
-    except language.Rejected as rejected:
+        compiled = compiler.compile_action(_body(code))
+    except compiler.Rejected as rejected:
         return rejected
     namespace: dict[str, Any] = {"__builtins__": dict(GUARDED), **guards.GUARDS}
     try:
@@ -222,7 +223,7 @@ def test_control_of_the_harness() -> None:
 )
 def test_guard_cannot_be_touched(guard: str, binding: str) -> None:
     """No statement can bind, call or delete a guard; the words of the refusal name it."""
-    faults = language.check(HEAD + "    " + binding.format(guard) + "\n")
+    faults = compiler.check(HEAD + "    " + binding.format(guard) + "\n")
     assert any(guard in fault.message for fault in faults)
 
 
@@ -240,7 +241,7 @@ def test_from_import_does_not_reach_sys_modules(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(guards, "MODULES", registry.MODULES)
     source = "try:\n    from json import decoder\nexcept ImportError:\n    decoder = 'refused'\n"
     namespace = {"__builtins__": dict(GUARDED), **guards.GUARDS}
-    exec(language.compile_action(source + HEAD + "    pass\n"), namespace)  # noqa: S102  what is tested, and its control
+    exec(compiler.compile_action(source + HEAD + "    pass\n"), namespace)  # noqa: S102  what is tested, and its control
     assert namespace["decoder"] == "refused"
 
 
@@ -252,12 +253,12 @@ def test_generator_left_behind_runs_nothing() -> None:
     exec(compile(_body(plain), "<action>", "exec", dont_inherit=True), namespace)  # noqa: S102  what is tested, and its control
     namespace["on_execute_post_login"](log, None)
     assert log == ["late"]
-    assert isinstance(_guarded(plain), language.Rejected)
+    assert isinstance(_guarded(plain), compiler.Rejected)
 
     log.clear()
     source = HEAD + "    g = (event(x) for x in [1, 2])\n    next(g)\n    del g\n"
     guarded: dict[str, Any] = {"__builtins__": dict(GUARDED), **guards.GUARDS}
-    exec(language.compile_action(source), guarded)  # noqa: S102  what is tested, and its control
+    exec(compiler.compile_action(source), guarded)  # noqa: S102  what is tested, and its control
     guarded["on_execute_post_login"](log.append, None)
     assert log == [1]
 
@@ -273,6 +274,6 @@ def test_annotations_are_not_evaluated() -> None:
     assert sorted(log) == [1, 2, 3, 4, 5, 7, 8]
     log.clear()
     guarded: dict[str, Any] = {"__builtins__": dict(GUARDED), "EVENT": log.append, **guards.GUARDS}
-    exec(language.compile_action(top + _body(code)), guarded)  # noqa: S102  what is tested, and its control
+    exec(compiler.compile_action(top + _body(code)), guarded)  # noqa: S102  what is tested, and its control
     guarded["on_execute_post_login"](log.append, None)
     assert log == []

@@ -13,8 +13,8 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
-from runtime.attack import single
-from sandbox import landlock, lockdown, selftest
+from runtime.doctor import single
+from sandbox.process import landlock, lockdown, selftest
 from tests.security.cells import LAYERS, REFUSALS, SPECULATION, Cells, Outcome, cells, only, require
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

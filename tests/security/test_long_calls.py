@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from runtime.attack.desk import Desk, desk
+from runtime.doctor.desk import Desk, desk
 from tests.action_body import value
 
 BUDGET_US = 60_000

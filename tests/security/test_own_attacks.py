@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime.attack import corpus, plain_python
-from runtime.attack.cells import LAYERS
-from runtime.attack.corpus import Attack
-from runtime.attack.desk import desk
+from runtime.doctor import corpus, plain_python
+from runtime.doctor.cells import LAYERS
+from runtime.doctor.corpus import Attack
+from runtime.doctor.desk import desk
 from runtime.workers.launch import import_path
 
 ENTRIES = corpus.load(corpus.OWN)

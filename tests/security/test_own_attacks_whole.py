@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from runtime.attack import assault, corpus
-from runtime.config import Config
+from runtime.config.settings import Config
+from runtime.doctor import assault, corpus
 
 # None of them is about time or the process: whoever runs into its time limit, or dies, has found something.
 EXPECTED = {"completed", "raised", "rejected", "exhausted"}

@@ -1,6 +1,7 @@
 """Attacks of our own on time, memory, stack and output, through the whole stack: each beside plain Python without limits.
 
-No language holds these; the alarm, the limits of the process and the daemon's watchdog do, and the neighbour is served.
+No language holds these; the alarm, the limits of the process and the daemon's watchdog do, and the neighbour is
+served.
 """
 
 # ruff: noqa: E501  a table of attacks: one a line
@@ -16,8 +17,8 @@ import pytest
 import pytest_asyncio
 from vestibule.v1 import decision_pb2
 
-from runtime.attack import assault, plain_python
-from runtime.config import Config
+from runtime.config.settings import Config
+from runtime.doctor import assault, plain_python
 
 BUDGET_MS = 150
 # Between the budget and this lie the grace, the kill and a busy machine; what it measures is whether the answer comes.

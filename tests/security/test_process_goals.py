@@ -1,6 +1,6 @@
 """What an attacker past the language wants next, tried by unrestricted Python in a worker: each goal under all layers.
 
-The table is `runtime.attack.goals`: each succeeds with every layer off (the control), fails with all of them on, and
+The table is `runtime.doctor.goals`: each succeeds with every layer off (the control), fails with all of them on, and
 fails under the named layers alone. `test_lockdown.py` looks closer, at the errors that each layer answers with.
 """
 
@@ -15,8 +15,8 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
-from runtime.attack import single
-from runtime.attack.goals import CPU_S, FILTER, GOALS, Goal
+from runtime.doctor import single
+from runtime.doctor.goals import CPU_S, FILTER, GOALS, Goal
 from tests.security.cells import LAYERS, Cells, Outcome, cells, only, require
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

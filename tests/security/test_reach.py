@@ -22,7 +22,9 @@ import pytest
 from google.protobuf import json_format
 from vestibule.v1 import event_pb2
 
-from sandbox import api, environment, event, guards, language, reach, registry
+from sandbox.action import api, event
+from sandbox.language import compiler
+from sandbox.reach import environment, guards, reachable, registry
 from tests.action_body import NOW_NS, run, value
 from tests.facade_corpus import bodies
 
@@ -267,7 +269,7 @@ def objections(path: str, thing: Any) -> str:
 NAMED_CLASSES = (
     {
         getattr(environment.MODULES[module], name)
-        for module, names in reach.MODULES.items()
+        for module, names in reachable.MODULES.items()
         for name in names
         if isinstance(getattr(environment.MODULES[module], name), type)
     }
@@ -402,7 +404,7 @@ ESCAPES = [
 @pytest.mark.parametrize("body", ESCAPES)
 def test_escape_is_refused(body: str) -> None:
     """A known way from a library into the interpreter is refused, at check time or at run time."""
-    with pytest.raises((language.Rejected, AttributeError, TypeError, ValueError, ImportError, KeyError)):
+    with pytest.raises((compiler.Rejected, AttributeError, TypeError, ValueError, ImportError, KeyError)):
         value(body)
 
 
@@ -432,7 +434,7 @@ def test_from_import_never_falls_back_on_loaded_modules() -> None:
     import urllib.request  # the real one is loaded
 
     assert not hasattr(environment.MODULES["urllib"], "__name__")
-    with pytest.raises((language.Rejected, ImportError)):
+    with pytest.raises((compiler.Rejected, ImportError)):
         value("from urllib import request\nreturn request")
 
     class Named:
@@ -511,7 +513,7 @@ def test_hostile_state_is_gone() -> None:
     for attempt in attempts:
         try:
             run(attempt)
-        except (language.Rejected, AttributeError, TypeError):
+        except (compiler.Rejected, AttributeError, TypeError):
             continue
         finally:
             assert run(probe) == before, attempt

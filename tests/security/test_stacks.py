@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import stacks
+from sandbox.reach import stacks
 from tests.security.cells import cells, hold
 
 DEEP = {
@@ -35,9 +35,10 @@ RUN = """
 import resource
 limit = resource.getrlimit(resource.RLIMIT_STACK)[1]
 resource.setrlimit(resource.RLIMIT_STACK, (2 << 20, limit))
-from sandbox import environment, language
+from sandbox.language import compiler
+from sandbox.reach import environment
 {before}
-code = language.compile_action({action!r})
+code = compiler.compile_action({action!r})
 namespace = environment.begin(0, b"", environment.Output())
 exec(code, namespace)
 namespace["on_execute_post_login"](None, None)
@@ -95,7 +96,7 @@ def test_nesting_does_not_run_over_the_stack(what: str) -> None:
 
 def test_recursion_with_memory_full_is_an_exception() -> None:
     """A call from Python to Python finds room for its frame. Control: CPython 3.11 crashes where there is none."""
-    head = f"import resource, sys\nfrom sandbox import stacks\n{FULL}\n"
+    head = f"import resource, sys\nfrom sandbox.reach import stacks\n{FULL}\n"
     assert ended(f"{head}stacks.grow(stacks.deep_enough(1 << 25))\nstacks.above_all_frames(limited)") >= 0
     if sys.version_info < (3, 12):
         assert ended(f"{head}limited()") == -signal.SIGSEGV

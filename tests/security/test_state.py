@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.attack import corpus
-from runtime.attack.corpus import Attack
-from runtime.attack.desk import Desk, desk
+from runtime.doctor import corpus
+from runtime.doctor.corpus import Attack
+from runtime.doctor.desk import Desk, desk
 
 # Long enough for every attack that ends; those that do not end, end so.
 BUDGET_MS = 120

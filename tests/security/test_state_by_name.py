@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from runtime.attack import plain_python
-from runtime.attack.desk import Desk, desk
+from runtime.doctor import plain_python
+from runtime.doctor.desk import Desk, desk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -19,15 +19,15 @@ import RestrictedPython.transformer
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from sandbox import language, nodes, rewrite
-from sandbox.nodes import ALLOWED, LEAVES
-from sandbox.rewrite import Policy
+from sandbox.language import compiler, nodes, rewrite
+from sandbox.language.nodes import ALLOWED, LEAVES
+from sandbox.language.rewrite import Policy
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ROOT / "deploy" / "requirements"
 
 REVIEWED = "9.0"
-"""The release of RestrictedPython whose policy has been read, against what `sandbox.expressions` replaces of it."""
+"""The release of RestrictedPython whose policy has been read against `sandbox.language.expressions`."""
 
 REVIEWED_SHA256 = "7ede33982186240d805dffc661d7c2e79e1c14578e4f3b72b399b0cdd5248cb2"
 """Of its transformer.py, the one module of it that Vestibule runs."""
@@ -182,12 +182,12 @@ def test_field_of_a_python_to_come_is_refused() -> None:
 @pytest.mark.parametrize("source", NEW_SYNTAX)
 def test_new_syntax_is_refused(source: str) -> None:
     """What 3.12, 3.13 and later add to the language is refused: as unknown by an older parser, by the policy else."""
-    assert language.check(f"{source}\ndef on_execute_post_login(event, api):\n    pass\n")
+    assert compiler.check(f"{source}\ndef on_execute_post_login(event, api):\n    pass\n")
 
 
 def test_control_plain_syntax_passes() -> None:
     """Control: what the new syntax stands in front of is a good action."""
-    assert not language.check("x = int\ndef on_execute_post_login(event, api):\n    pass\n")
+    assert not compiler.check("x = int\ndef on_execute_post_login(event, api):\n    pass\n")
 
 
 @pytest.mark.parametrize("lock", ["run.txt", "dev.txt", "tools.txt"])

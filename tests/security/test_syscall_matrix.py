@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from sandbox import kernel
-from sandbox.syscalls import AUDIT_ARCH, BEYOND_FILTERS, X32_BIT, Act, decide, numbered
+from sandbox.process import kernel
+from sandbox.process.syscalls import AUDIT_ARCH, BEYOND_FILTERS, X32_BIT, Act, decide, numbered
 from tests.security.cells import Cells, Outcome, cells, require
 
 ZEROES = (0,) * 6

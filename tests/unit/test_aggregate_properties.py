@@ -23,7 +23,7 @@ from runtime.core.model import (
     Verdict,
 )
 from runtime.core.remembered import PAPE_MULTI_FACTOR
-from sandbox import surface
+from sandbox.contract import surface
 from tests import strength
 
 # A busy machine is no reason to fail: only what is decided counts here.

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from sandbox import alarm, guards, language
+from sandbox.action import alarm
+from sandbox.language import compiler
+from sandbox.reach import guards
 from tests.action_body import ENTRY
 
 _BUDGET_NS = 50_000_000
@@ -32,7 +34,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _run(body: str, deadline_ns: int = alarm.NEVER) -> str:
     """Answer how a run ends whose loops are bounded far beyond its budget. The deadline counts from now."""
     namespace: dict[str, Any] = {"__builtins__": {"range": range, **guards.EXCEPTIONS}, **guards.GUARDS}
-    exec(language.compile_action(ENTRY + body, alarm.ACTION_FILENAME), namespace)  # noqa: S102  what is tested
+    exec(compiler.compile_action(ENTRY + body, alarm.ACTION_FILENAME), namespace)  # noqa: S102  what is tested
     guards.reset()
     now_ns = time.monotonic_ns()
     used_s = time.thread_time()

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from vestibule.v1 import decision_pb2, event_pb2, runtime_service_pb2
 
-from runtime.answers import Answers
-from runtime.bench.usage import resident_bytes
 from runtime.core.model import Command, Execution, ExecutionError, OnError, Policy, Settings, Verdict
+from runtime.login.answers import Answers
 from tests import strict_reader
+from tests.load.usage import resident_bytes
 
 VERIFIED = event_pb2.PostLoginEvent(user=event_pb2.User(email_verified=True)).SerializeToString()
 UNVERIFIED = event_pb2.PostLoginEvent(user=event_pb2.User(email_verified=False)).SerializeToString()

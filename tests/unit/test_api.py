@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from vestibule.v1 import event_pb2
 
-from sandbox import surface
-from sandbox.api import Api, Recorder, make_api
-from sandbox.event import Event
-from sandbox.interrupts import LimitExceeded, reset
+from sandbox.action.api import Api, Recorder, make_api
+from sandbox.action.event import Event
+from sandbox.contract import surface
+from sandbox.reach.interrupts import LimitExceeded, reset
 
 
 @pytest.fixture

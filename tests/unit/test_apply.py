@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from runtime import cli, local
 from runtime.catalog import sqlite, store
 from runtime.catalog.base import Binding, Flow
 from runtime.catalog.changes import changes
+from runtime.cli import main
 from runtime.core.model import Experience, OnError, Policy, Settings
 from runtime.errors import CatalogError
+from runtime.offline import workbench
 
 ACTION = "def on_execute_post_login(event, api):\n    pass\n"
 
@@ -24,7 +25,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("VESTIBULE_"):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(local, "run_sync_check", lambda sources: [])
+    monkeypatch.setattr(workbench, "run_sync_check", lambda sources: [])
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ class Apply:
         self.path, self._capsys = path, capsys
 
     def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        code = cli.main(["apply", *map(str, arguments), "--store", f"sqlite:{self.path}"])
+        code = main.main(["apply", *map(str, arguments), "--store", f"sqlite:{self.path}"])
         captured = self._capsys.readouterr()
         return code, captured.out, captured.err
 

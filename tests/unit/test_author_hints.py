@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from vestibule.v1.event_pb2 import PostLoginEvent, User
 
-from sandbox import language, surface
-from sandbox.event import Event
+from sandbox.action.event import Event
+from sandbox.contract import surface
+from sandbox.language import compiler
 
 
 def _faults(body: str) -> str:
     source = f"def on_execute_post_login(event, api):\n    {body}\n"
-    return "\n".join(fault.message for fault in language.check(source, "action.py"))
+    return "\n".join(fault.message for fault in compiler.check(source, "action.py"))
 
 
 @pytest.mark.parametrize("given", ["google_authenticator", "google-autenticator", "Google-Authenticator"])
@@ -66,7 +67,7 @@ def test_an_enrolled_factor_is_no_factor_to_ask_for() -> None:
 )
 def test_a_line_of_javascript_shows_its_python(line: str, python: str) -> None:
     """Whoever pastes a snippet is told what to write, at the place where the parser stopped."""
-    (fault,) = language.check(f"{line}\n")
+    (fault,) = compiler.check(f"{line}\n")
     assert fault.line == 1
     assert python in fault.message.partition("; in Python: ")[2]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.bench import lying_worker, replies
 from runtime.catalog.base import Binding
 from runtime.core.model import OnError
 from runtime.errors import ProtocolViolation
 from runtime.workers import reply
-from sandbox import surface, wire
+from sandbox.contract import surface, wire
+from tests.load import lying_worker, replies
 
 BINDINGS = (Binding("a", "a" * 64, OnError.DENY),)
 

@@ -5,9 +5,9 @@ import hashlib
 import pytest
 from vestibule.v1 import event_pb2, runtime_service_pb2
 
-from runtime.bench import bench, machine, subjects, usage
-from runtime.bench.loads import Burst, parse_log, parse_summary, streams
-from runtime.bench.processes import BenchError, Metrics
+from tests.load import bench, machine, subjects, usage
+from tests.load.loads import Burst, parse_log, parse_summary, streams
+from tests.load.processes import BenchError, Metrics
 
 SUMMARY = """\
 starting benchmark...

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
-from runtime.bench import soak
-from runtime.bench.loads import Answers
-from runtime.bench.processes import BenchError, Metrics
-from runtime.rpc import load
+from tests.load import own_client, soak
+from tests.load.loads import Answers
+from tests.load.processes import BenchError, Metrics
 
 MIB = 1 << 20
 HELD = soak.Held(processes=3, descriptors=30, zygote_descriptors=8, threads=12, bytes=60 * MIB, zygote_bytes=26 * MIB)
@@ -110,7 +109,7 @@ def test_a_wrong_answer_gives_no_number(
 
 def test_our_client_tells_wrong_answers_by_their_request() -> None:
     """An outcome is compared with what its own request wants, in whatever order answers come."""
-    generator = load.Generator(load.Plan("nowhere", [], 4, wanted=["allow", "deny"]))
+    generator = own_client.Generator(own_client.Plan("nowhere", [], 4, wanted=["allow", "deny"]))
     allow, deny = decision_pb2.OUTCOME_ALLOW, decision_pb2.OUTCOME_DENY
     for index, outcome in ((1, deny), (0, deny), (2, allow), (3, allow)):
         decision = decision_pb2.Decision(outcome=outcome)
@@ -125,5 +124,5 @@ def test_our_client_goes_on_with_a_suspended_login() -> None:
     decision = decision_pb2.Decision(suspension=decision_pb2.Suspension(continuation=b"token"))
     answer = runtime_service_pb2.ExecutePostLoginResponse(decision=decision).SerializeToString()
     rest = runtime_service_pb2.ContinuePostLoginRequest(tenant_id="acme").SerializeToString()
-    merged = runtime_service_pb2.ContinuePostLoginRequest.FromString(rest + load._continuation(answer))
+    merged = runtime_service_pb2.ContinuePostLoginRequest.FromString(rest + own_client._continuation(answer))
     assert (merged.tenant_id, merged.continuation) == ("acme", b"token")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from runtime.bench.report import HEAD, Refusal, Row, as_json, at_least, at_most, cells, number
-from runtime.bench.stats import Spread, percentile, ratios, slope, spread
+from tests.load.report import HEAD, Refusal, Row, as_json, at_least, at_most, cells, number
+from tests.load.stats import Spread, percentile, ratios, slope, spread
 
 
 @pytest.mark.parametrize(

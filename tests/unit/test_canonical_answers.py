@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
 
-from runtime.answers import Answer
 from runtime.core.aggregate import aggregate
 from runtime.core.model import (
     Command,
@@ -27,6 +26,7 @@ from runtime.core.model import (
 )
 from runtime.core.resolution import Failure, Gateway
 from runtime.core.suspension import pending
+from runtime.login.answers import Answer
 from tests import flow_walk, strict_reader
 from tests.flow_walk import command
 

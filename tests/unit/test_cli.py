@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from runtime import cli, errors
-from runtime.commands import check_config, output
-from runtime.config import SETTINGS
+from runtime import errors
+from runtime.cli import check_config, main, output
+from runtime.config.settings import SETTINGS
 from runtime.continuation import keys
 
 
@@ -33,14 +33,14 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     """`--version` names the program and its version."""
-    assert cli.main(["--version"]) == 0
-    assert capsys.readouterr().out == f"vestibule {cli.version()}\n"
+    assert main.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"vestibule {main.version()}\n"
 
 
-@pytest.mark.parametrize("command", [[], *[[name.replace("_", "-")] for name in cli.COMMANDS]])
+@pytest.mark.parametrize("command", [[], *[[name.replace("_", "-")] for name in main.COMMANDS]])
 def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Every command explains itself on standard output and exits with 0."""
-    assert cli.main([*command, "--help"]) == 0
+    assert main.main([*command, "--help"]) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith("usage: vestibule")
     assert captured.err == ""
@@ -51,7 +51,7 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_usage_faults_exit_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """What argparse refuses is told on standard error, with the way to help."""
-    assert cli.main(arguments) == 2
+    assert main.main(arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "vestibule" in captured.err
@@ -59,7 +59,7 @@ def test_usage_faults_exit_with_2(arguments: list[str], capsys: pytest.CaptureFi
 
 def test_flags_are_not_abbreviated() -> None:
     """A flag that would start to mean something else with the next setting is refused."""
-    assert cli.main(["check-config", "--sandbox-iso", "login"]) == 2
+    assert main.main(["check-config", "--sandbox-iso", "login"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_an_error_is_lines_and_a_code(
 ) -> None:
     """Whatever a command raises, the user sees lines and a script sees a code; never a traceback."""
     failing(monkeypatch, error)
-    assert cli.main(["check-config"]) == code
+    assert main.main(["check-config"]) == code
     text = capsys.readouterr().err
     assert "Traceback" not in text
     assert "hunter2" not in text
@@ -97,7 +97,7 @@ def test_debug_shows_the_traceback(
 ) -> None:
     """With --debug, before or after the command, the traceback comes too, and the code stays."""
     failing(monkeypatch, KeyError("hunter2"))
-    assert cli.main(arguments) == 1
+    assert main.main(arguments) == 1
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -106,7 +106,7 @@ def test_an_unexpected_error_asks_for_a_report(
 ) -> None:
     """A fault of ours says its kind and asks to be reported, in one line."""
     failing(monkeypatch, ZeroDivisionError())
-    cli.main(["check-config"])
+    main.main(["check-config"])
     text = capsys.readouterr().err
     assert text.count("\n") == 1
     assert "unexpected ZeroDivisionError" in text
@@ -120,20 +120,20 @@ def test_check_config_says_where_values_come_from(
     file = tmp_path / "c.toml"
     file.write_text("drain_s = 3")
     monkeypatch.setenv("VESTIBULE_LOG_SAMPLE", "0.5")
-    assert cli.main(["check-config", "--json", "--config", str(file), "--pool-idle-s", "9"]) == 0
+    assert main.main(["check-config", "--json", "--config", str(file), "--pool-idle-s", "9"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["drain_s"] == {"value": 3.0, "source": f"file {file}, drain_s"}
     assert found["log.sample"] == {"value": 0.5, "source": "environment VESTIBULE_LOG_SAMPLE"}
     assert found["pool.idle_s"] == {"value": 9.0, "source": "flag --pool-idle-s"}
     assert found["listen"]["source"] == "default"
-    assert cli.main(["check-config"]) == 0
+    assert main.main(["check-config"]) == 0
     assert "sandbox.memory_bytes" in capsys.readouterr().out
 
 
 def test_check_config_lists_every_fault(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Two faults are two lines and exit 2."""
     monkeypatch.setenv("VESTIBULE_LISTEN", "x")
-    assert cli.main(["check-config", "--log-level", "loud"]) == 2
+    assert main.main(["check-config", "--log-level", "loud"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("vestibule: environment VESTIBULE_LISTEN: ")
@@ -145,10 +145,10 @@ def test_check_config_reads_the_keys(capsys: pytest.CaptureFixture[str], tmp_pat
     path = tmp_path / "keys"
     path.write_text(keys.text([keys.generate()]))
     path.chmod(0o644)
-    assert cli.main(["check-config", "--continuation-keys-file", str(path)]) == 2
+    assert main.main(["check-config", "--continuation-keys-file", str(path)]) == 2
     assert f"vestibule: continuation.keys_file {path}: has mode 0644" in capsys.readouterr().err
     path.chmod(0o600)
-    assert cli.main(["check-config", "--continuation-keys-file", str(path)]) == 0
+    assert main.main(["check-config", "--continuation-keys-file", str(path)]) == 0
     captured = capsys.readouterr()
     assert str(path) in captured.out
     assert path.read_text().strip() not in captured.out + captured.err
@@ -156,17 +156,17 @@ def test_check_config_reads_the_keys(capsys: pytest.CaptureFixture[str], tmp_pat
 
 def test_the_reference_has_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     """One reference, made from the declaration, for people and for programs."""
-    assert cli.main(["check-config", "--reference"]) == 0
+    assert main.main(["check-config", "--reference"]) == 0
     text = capsys.readouterr().out
     assert all(setting.env in text and setting.flag in text and setting.doc in text for setting in SETTINGS)
-    assert cli.main(["check-config", "--reference", "--json"]) == 0
+    assert main.main(["check-config", "--reference", "--json"]) == 0
     assert {entry["key"] for entry in json.loads(capsys.readouterr().out)} == {setting.key for setting in SETTINGS}
 
 
 def test_input_that_cannot_be_read_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A file that is missing, a directory, or no text is named, with exit 2."""
     for path in (tmp_path / "none.json", tmp_path):
-        assert cli.main(["execute", "--tenant", "a", "--event", str(path)]) == 2
+        assert main.main(["execute", "--tenant", "a", "--event", str(path)]) == 2
         assert f"vestibule: {path}: cannot be read" in capsys.readouterr().err
 
 
@@ -174,7 +174,7 @@ def test_an_event_fault_names_the_member(capsys: pytest.CaptureFixture[str], tmp
     """The user is told which member of the event is wrong, before any daemon is asked."""
     event = tmp_path / "event.json"
     event.write_text('{"user": {"email": 3}}')
-    assert cli.main(["execute", "--tenant", "a", "--event", str(event)]) == 2
+    assert main.main(["execute", "--tenant", "a", "--event", str(event)]) == 2
     assert capsys.readouterr().err == "vestibule: event.user.email: expected a string, got a number\n"
 
 
@@ -196,7 +196,7 @@ def test_what_continues_a_login_is_checked_before_it_is_sent(
     event.write_text("{}")
     answer.write_text('{"outcome": "OUTCOME_ALLOW"}')
     given = [argument.replace("{answer}", str(answer)) for argument in arguments]
-    assert cli.main(["execute", "--tenant", "a", "--event", str(event), *given]) == 2
+    assert main.main(["execute", "--tenant", "a", "--event", str(event), *given]) == 2
     assert told in capsys.readouterr().err
 
 
@@ -213,10 +213,10 @@ def test_a_target_that_is_no_address_is_refused(
     """The target is host:port; anything else is told before it is tried, by the name of where it was given."""
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"{}")))
     if target:
-        assert cli.main(["execute", "--tenant", "a", "--event", "-", "--target", target]) == 2
+        assert main.main(["execute", "--tenant", "a", "--event", "-", "--target", target]) == 2
         assert "vestibule: --target: " in capsys.readouterr().err
     monkeypatch.setenv("VESTIBULE_TARGET", target or "localhost")
-    assert cli.main(["execute", "--tenant", "a", "--event", "-"]) == 2
+    assert main.main(["execute", "--tenant", "a", "--event", "-"]) == 2
     assert "vestibule: environment VESTIBULE_TARGET: " in capsys.readouterr().err
 
 

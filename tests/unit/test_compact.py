@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from sandbox import compact
+from sandbox.process import compact
 
 _RUNS = """
-from sandbox import compact
+from sandbox.process import compact
 
 holes = [bytes(100) for _ in range(20_000)]
 del holes[::3]

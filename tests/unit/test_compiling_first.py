@@ -12,7 +12,7 @@ from vestibule.worker.v1 import worker_pb2
 
 from runtime.core.model import Verdict
 from runtime.errors import DeadlineExceeded
-from sandbox import journal
+from sandbox.contract import journal
 from tests.fakes import FakeSpawned
 from tests.unit.test_flow import COMPLETED, REQUIRE, Rig, make, step, whole
 

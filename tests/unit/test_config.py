@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config import LAYERS, SETTINGS, Config, load
-from runtime.config_environment import is_injected
-from runtime.config_kinds import Refused
+from runtime.config.environment import is_injected
+from runtime.config.kinds import Refused
+from runtime.config.settings import LAYERS, SETTINGS, Config, load
 from runtime.errors import ConfigError
-from sandbox import lockdown, zygote
+from sandbox.process import lockdown, zygote
 
 
 def faults(**sources: object) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
 
-from runtime.continuation import suspensions as module
 from runtime.continuation.process import ProcessSuspendedFlows
-from runtime.continuation.suspensions import Suspensions
 from runtime.errors import CatalogError, ContinuationUsed, DeadlineExceeded, WorkerLost
+from runtime.login import suspensions as module
+from runtime.login.suspensions import Suspensions
 from runtime.rpc import services
 
 NOW_MS = 1_800_000_000_000

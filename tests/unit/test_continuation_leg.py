@@ -15,15 +15,15 @@ from vestibule.continuation.v1.suspended_flow_pb2 import AwaitedStep, EarlierCom
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1 import event_pb2
 
-from runtime import codec
 from runtime.catalog.base import Binding, Flow
-from runtime.codec import EventReader
-from runtime.continuation import keys, leg, token
-from runtime.continuation.factors import Completed
-from runtime.continuation.leg import Leg
+from runtime.continuation import keys, token
 from runtime.core.model import Command, Execution, ExecutionError, OnError, Refused, Settings, Suspension, Verdict
 from runtime.core.resolution import Failure
 from runtime.errors import ContinuationMismatch, FlowGone, InvalidRequest
+from runtime.login import leg, messages
+from runtime.login.completed_factors import Completed
+from runtime.login.leg import Leg
+from runtime.login.messages import EventReader
 
 RING = keys.Keyring([keys.generate()])
 NOW_MS = 1_800_000_000_000
@@ -316,7 +316,7 @@ states = st.builds(
 def test_whatever_another_version_sealed_is_taken_or_gone(state: SuspendedFlow, said: list[int]) -> None:
     """A state that opens is authentic and may still be of another version: it is taken, or refused in our own words."""
     with contextlib.suppress(InvalidRequest, FlowGone):
-        assert all(name in codec.FACTOR_TYPES for name in leg.completed(state, said, NOW_MS).types)
+        assert all(name in messages.FACTOR_TYPES for name in leg.completed(state, said, NOW_MS).types)
     try:
         found = leg.executions(state, FLOW)
     except FlowGone:

@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
-from runtime import codec, event_json
 from runtime.catalog import directory
 from runtime.catalog.base import Definition
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import Command, Execution, Verdict
-from sandbox import environment, language, surface
-from sandbox.api import Recorder, make_api
-from sandbox.event import Event
+from runtime.login import event_json, messages
+from sandbox.action.api import Recorder, make_api
+from sandbox.action.event import Event
+from sandbox.contract import surface
+from sandbox.language import compiler
+from sandbox.reach import environment
 
 DEMO = Path(__file__).resolve().parents[2] / "deploy" / "demo"
 LOGINS: list[dict[str, Any]] = yaml.safe_load((DEMO / "logins.yaml").read_text())["logins"]
@@ -51,7 +53,7 @@ def test_every_action_is_bound(tenants: dict[str, Definition]) -> None:
 def test_every_action_passes_the_language_check(path: Path) -> None:
     """Well-behaved actions are accepted, and the attacks are such as only show when they run."""
     assert environment  # imported, so that the check knows every module and builtin there is
-    assert language.check(path.read_text(), path.name) == []
+    assert compiler.check(path.read_text(), path.name) == []
     assert path.read_text().startswith('"""')
 
 
@@ -117,7 +119,7 @@ def test_logins_come_out_as_announced(login: dict[str, Any], tenants: dict[str, 
                 tuple(Command(op, args) for (op, _), args in zip(commands, checked, strict=True)),
             )
         )
-    decision = aggregate(executions, found.flow.settings, lambda: codec.EventReader(message.SerializeToString()))
+    decision = aggregate(executions, found.flow.settings, lambda: messages.EventReader(message.SerializeToString()))
     assert decision.outcome == login["outcome"]
     assert not decision.degraded
     wanted = PROVIDERS.get(login["event"])

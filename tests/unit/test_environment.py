@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import builtin_types, environment, guards, language, reach, refusals
-from sandbox.facades.context import CURRENT, OUTPUT_KEPT_BYTES
+from sandbox.language import compiler, refusals
+from sandbox.reach import builtin_types, environment, guards, reachable
+from sandbox.reach.facades.context import CURRENT, OUTPUT_KEPT_BYTES
 from tests.action_body import ENTRY, run, value
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_builtins_are_the_list() -> None:
     """The builtins of an action are those of reach.py, the constants, and an import that gives no module to anybody."""
-    assert environment.BUILTINS.keys() - {"None", "True", "False", "__import__"} == reach.BUILTINS
+    assert environment.BUILTINS.keys() - {"None", "True", "False", "__import__"} == reachable.BUILTINS
     with pytest.raises(ImportError):
         environment.BUILTINS["__import__"]("not_imported_yet")
     assert environment.BUILTINS["__import__"]("os", {}, {}, ["path"], 0) is None
@@ -28,19 +29,19 @@ def test_builtins_are_the_list() -> None:
 def test_every_builtin_is_given_or_refused() -> None:
     """Every public builtin of Python is either given to actions or refused at check time with a reason."""
     public = {name for name in vars(builtins) if name[:1] != "_"} - {"None", "True", "False"}
-    assert public - reach.BUILTINS <= refusals.NAMES.keys()
-    assert not reach.BUILTINS & refusals.NAMES.keys()
+    assert public - reachable.BUILTINS <= refusals.NAMES.keys()
+    assert not reachable.BUILTINS & refusals.NAMES.keys()
 
 
 def test_exceptions_agree_with_the_guards() -> None:
     """The exceptions an action can name are those whose attributes the guards know."""
-    assert builtin_types.EXCEPTIONS.keys() == reach.EXCEPTIONS
+    assert builtin_types.EXCEPTIONS.keys() == reachable.EXCEPTIONS
 
 
 @pytest.mark.parametrize("name", ["eval", "open", "object", "classmethod", "id", "bytearray", "Warning"])
 def test_missing_builtin_is_explained(name: str) -> None:
     """A builtin that is missing is refused at check time, by name, with a reason."""
-    faults = language.check(f"{ENTRY}    return {name}\n")
+    faults = compiler.check(f"{ENTRY}    return {name}\n")
     assert [(fault.line, fault.column) for fault in faults] == [(2, 12)]
     assert name in faults[0].message
     assert "because" in faults[0].message
@@ -61,7 +62,7 @@ def test_missing_builtin_is_explained(name: str) -> None:
 )
 def test_missing_module_is_explained(statement: str, words: str) -> None:
     """An import that cannot succeed is refused at check time, and at run time where it is tried, with what to use."""
-    [fault] = language.check(f"{statement}\n{ENTRY}    pass\n")
+    [fault] = compiler.check(f"{statement}\n{ENTRY}    pass\n")
     assert words in fault.message
     tried = f"try:\n    {statement}\nexcept ImportError as error:\n    return str(error)"
     assert words in value(tried)
@@ -82,7 +83,7 @@ def test_submodule_spellings() -> None:
 
 def test_modules_cannot_be_changed() -> None:
     """A facade refuses assignment, in the language and by setattr."""
-    [fault] = language.check(f"import json\n{ENTRY}    import json\n    del json.loads\n")
+    [fault] = compiler.check(f"import json\n{ENTRY}    import json\n    del json.loads\n")
     assert "del" in fault.message
     with pytest.raises(TypeError, match="modules cannot be changed"):
         run("import json\njson.loads = None")
@@ -119,7 +120,7 @@ def test_namespaces_are_fresh() -> None:
 def test_builtins_stay_as_they_are(body: str) -> None:
     """No attempt to change a builtin shows in the shared dict. Control: the dict can be changed from outside."""
     before = dict(environment.BUILTINS)
-    with contextlib.suppress(language.Rejected, TypeError, AttributeError):
+    with contextlib.suppress(compiler.Rejected, TypeError, AttributeError):
         run(body)
     assert before == environment.BUILTINS
     environment.BUILTINS["control"] = 1

@@ -8,8 +8,8 @@ import pytest
 from google.protobuf.message import DecodeError
 from vestibule.v1 import event_pb2
 
-from runtime import event_json
-from sandbox.event import OPEN_OBJECTS, OPTIONAL_LISTS, REQUIRED_OBJECTS, Event, View, parse
+from runtime.login import event_json
+from sandbox.action.event import OPEN_OBJECTS, OPTIONAL_LISTS, REQUIRED_OBJECTS, Event, View, parse
 
 
 def view(json: dict[str, Any] | None = None, secrets: dict[str, str] | None = None) -> Any:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from vestibule.v1.event_pb2 import PostLoginEvent
 
 from runtime.errors import InvalidEvent
-from runtime.event_json import MAX_DEPTH, from_json, loads
+from runtime.login.event_json import MAX_DEPTH, from_json, loads
 
 
 def fault(text: str | bytes) -> str:

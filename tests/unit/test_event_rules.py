@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.v1.event_pb2 import PostLoginEvent
 
-from runtime import event_rules
 from runtime.errors import InvalidEvent
-from runtime.line import Line
+from runtime.login import event_rules
+from runtime.offline.event_line import Line
 
 
 def event() -> PostLoginEvent:

@@ -6,8 +6,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
 
-from sandbox import alarm, execution, guards, language
-from sandbox.live import Flow
+from sandbox.action import alarm, execution
+from sandbox.action.live import Flow
+from sandbox.language import compiler
+from sandbox.reach import guards
 from tests.security.fuzz.effort import FACTOR
 
 NOW_NS = 1_700_000_000_123_456_789
@@ -67,7 +69,7 @@ seeds = st.binary(min_size=16, max_size=16)
 def report(source: str, seed: bytes) -> tuple[bytes, execution.End]:
     """Run an action as a worker does; return its report, which has no times."""
     alarm.install()
-    code = language.compile_action(source, alarm.ACTION_FILENAME)
+    code = compiler.compile_action(source, alarm.ACTION_FILENAME)
     try:
         done, end, _ = execution.execute(
             code,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import reach
+from sandbox.reach import reachable
 from tests.action_body import run, value
 from tests.facade_corpus import CORPUS, bodies
 
@@ -27,8 +27,8 @@ def test_answers(module: str, body: str, wanted: object) -> None:
 
 def test_corpus_mentions_every_name() -> None:
     """The corpus has a line for every name of every module, but those of typing, which do nothing."""
-    assert CORPUS.keys() == reach.MODULES.keys()
-    for module, names in reach.MODULES.items():
+    assert CORPUS.keys() == reachable.MODULES.keys()
+    for module, names in reachable.MODULES.items():
         text = " ".join(line for line, _ in CORPUS[module])
         missing = {name for name in names if not re.search(rf"\b{name}\b", text)}
         assert not missing or module in ("typing", "__future__"), f"{module}: {sorted(missing)}"
@@ -153,7 +153,8 @@ def test_preloaded_facades_import_and_open_nothing() -> None:
     """After `preload` no line of the corpus imports a module or opens a file. Control: the same watch sees an import."""
     program = """
 import builtins, json, sys
-from sandbox import environment, language
+from sandbox.language import compiler
+from sandbox.reach import environment
 from tests.action_body import ENTRY, run
 from tests.facade_corpus import bodies
 environment.preload()
@@ -174,7 +175,7 @@ for body in compiled:
 for body in ("'a'.encode('nothing')", "b'a'.decode('rot13')", "str(b'a', 'zlib')", "import requests", "from re import x"):
     try:
         run(body if "import" in body else "return " + body)
-    except (LookupError, ImportError, language.Rejected):
+    except (LookupError, ImportError, compiler.Rejected):
         pass
 if sys.argv[1] == "control":
     import colorsys

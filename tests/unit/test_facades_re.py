@@ -7,9 +7,9 @@ import re as real
 
 import pytest
 
-from sandbox.facades import patterns
-from sandbox.facades.context import CURRENT
-from sandbox.facades.pattern_syntax import PatternError
+from sandbox.reach.facades import patterns
+from sandbox.reach.facades.context import CURRENT
+from sandbox.reach.facades.pattern_syntax import PatternError
 from tests.action_body import value
 
 SHARED = [

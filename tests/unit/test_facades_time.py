@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from sandbox.facades import times
+from sandbox.reach.facades import times
 from tests.action_body import value
 
 # Those whose text the C library defines the same everywhere; %Y and %G of small years differ between libraries.

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config import SETTINGS
-from runtime.labels import ExitReason, KillReason, ShedReason
-from runtime.metrics import Metrics
+from runtime.config.settings import SETTINGS
+from runtime.ops.labels import ExitReason, KillReason, ShedReason
+from runtime.ops.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "runtime" / "FAILURES.md").read_text()

@@ -14,19 +14,19 @@ import pytest
 from vestibule.v1 import event_pb2, runtime_service_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from runtime import log
 from runtime.catalog.base import Binding, Flow, Snapshot
-from runtime.config import Config, LogConfig
+from runtime.config.settings import Config, LogConfig
 from runtime.core.model import OnError, Settings, Verdict
 from runtime.errors import DeadlineExceeded, PoolExhausted, QueueFull, UnknownTenant, WorkerLost, WorkerStartError
-from runtime.flow import FlowRunner
-from runtime.labels import KillReason
-from runtime.metrics import Metrics
-from runtime.plan import Plan
+from runtime.login.flow import FlowRunner
+from runtime.login.plan import Plan
+from runtime.ops import log
+from runtime.ops.labels import KillReason
+from runtime.ops.metrics import Metrics
 from runtime.workers import reply
 from runtime.workers.pool import Pool
 from runtime.workers.worker import NEVER
-from sandbox import journal
+from sandbox.contract import journal
 from tests.fakes import FakeSpawned, FakeZygote, Question
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runtime.answers import Answers
 from runtime.core.model import Command, Execution, OnError, Settings, Verdict
-from runtime.flow_limits import hold
-from sandbox import surface
+from runtime.login.answers import Answers
+from runtime.login.flow_limits import hold
+from sandbox.contract import surface
 
 KIB = 1024
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

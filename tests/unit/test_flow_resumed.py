@@ -16,17 +16,17 @@ from vestibule.v1 import event_pb2
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse
 from vestibule.worker.v1 import worker_pb2
 
-from runtime import log
 from runtime.catalog.base import Binding, Definition, Flow, Snapshot
-from runtime.config import Config, LogConfig
+from runtime.config.settings import Config, LogConfig
 from runtime.continuation.process import ProcessSuspendedFlows
-from runtime.continuation.suspensions import Suspensions
 from runtime.core.model import OnError, Settings
 from runtime.errors import ContinuationUsed, FlowGone, WorkerLost
-from runtime.flow import FlowRunner
-from runtime.metrics import Metrics
+from runtime.login.flow import FlowRunner
+from runtime.login.suspensions import Suspensions
+from runtime.ops import log
+from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
-from sandbox import journal
+from sandbox.contract import journal
 from tests import strict_reader
 from tests.fakes import FakeSpawned, FakeZygote
 

@@ -27,7 +27,7 @@ from runtime.core.model import (
 )
 from runtime.core.resolution import Failure
 from runtime.core.suspension import OPS, pending, suspends
-from sandbox import surface
+from sandbox.contract import surface
 from tests.flow_walk import (
     GATEWAY,
     REVISION,

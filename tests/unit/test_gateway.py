@@ -11,11 +11,11 @@ from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse, GatewayContext, RememberedBrowser
 
-from runtime import gateway
-from runtime.answers import Answers
-from runtime.codec import EventReader
 from runtime.core.model import Command, Execution, Multifactor, OnError, Settings, Verdict
 from runtime.core.resolution import Failure
+from runtime.login import gateway
+from runtime.login.answers import Answers
+from runtime.login.messages import EventReader
 from tests import strict_reader
 
 NOW_MS = 1_800_000_000_000

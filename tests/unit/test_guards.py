@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import builtin_types, guards, registry
+from sandbox.reach import builtin_types, guards, registry
 
 
 class View:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import guards, text
+from sandbox.reach import guards, text
 
 
 def _function() -> None:

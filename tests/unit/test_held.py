@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox import held, language, stacks
+from sandbox.language import compiler
+from sandbox.reach import held, stacks
 from tests.action_body import value
 
 
@@ -56,7 +57,7 @@ def test_what_cannot_be_written_says_why(body: str, wanted: str) -> None:
 
 def test_a_slice_inside_a_key_is_refused() -> None:
     """No type of an action takes it, and as a key it would hand out what stood in it."""
-    faults = language.check("def on_execute_post_login(event, api):\n    {}[1:2, 3]\n")
+    faults = compiler.check("def on_execute_post_login(event, api):\n    {}[1:2, 3]\n")
     assert ["a slice inside a tuple" in fault.message for fault in faults] == [True]
 
 
@@ -64,7 +65,7 @@ def test_a_function_too_large_for_the_stack_is_refused() -> None:
     """Room for the frame of every call is kept: 1,000 calls of functions of 2,000 variables."""
     names = ", ".join(f"a{i}" for i in range(stacks.FRAME_SLOTS_MAX))
     source = f"def on_execute_post_login(event, api):\n    def large({names}):\n        pass\n"
-    assert ["the function 'large' is too large" in fault.message for fault in language.check(source)] == [True]
+    assert ["the function 'large' is too large" in fault.message for fault in compiler.check(source)] == [True]
 
 
 def test_a_factory_is_held_until_the_execution_ends() -> None:

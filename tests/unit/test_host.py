@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config import LAYERS
-from sandbox import lockdown
+from runtime.config.settings import LAYERS
+from sandbox.process import lockdown
 from tests import host
 
 TESTS = Path(__file__).parents[1]

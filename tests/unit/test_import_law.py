@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,12 @@ CORE_STDLIB = {
     "urllib.parse",
 }
 GRPC = ("grpc", "grpc_health", "grpc_reflection", "grpc_status", "google.rpc")
-# What the trusted end of the pipe shares with the other end: the table of commands, the layout of the journal and
-# of the two messages. All are data; what they lead to must not be able to run or compile tenant code.
-SHARED = ("sandbox.surface", "sandbox.journal", "sandbox.wire")
+# The rooms of each side, lowest first: a module imports its own room and lower ones, so that no arrow runs back up.
+RUNTIME_ROOMS = (
+    "errors", "core", "config", "ops", "catalog", "continuation", "workers", "login", "offline", "rpc", "reload",
+    "daemon", "doctor", "cli",
+)  # fmt: skip
+SANDBOX_ROOMS = ("contract", "reach", "language", "action", "process", "authoring")
 DAEMON_ONLY = (*GRPC, "runtime", "structlog", "prometheus_client", "uvloop", "pydantic", "yaml", "asyncio")
 
 
@@ -61,6 +65,14 @@ def within(name: str, roots: tuple[str, ...]) -> bool:
     return any(name == root or name.startswith(root + ".") for root in roots)
 
 
+def runs_up(module: str, imported: str) -> bool:
+    """Say whether an import within one side leads to a room above the importing one."""
+    for top, rooms in (("runtime", RUNTIME_ROOMS), ("sandbox", SANDBOX_ROOMS)):
+        if within(module, (top,)) and within(imported, (top,)) and "." in module and "." in imported:
+            return rooms.index(imported.split(".")[1]) > rooms.index(module.split(".")[1])
+    return False
+
+
 def broken(module: str, imported: str) -> str | None:
     """Name the clause of the law that an import breaks, if it breaks one."""
     if within(module, ("runtime.core",)) and imported not in CORE_STDLIB and not within(imported, ("runtime.core",)):
@@ -69,12 +81,10 @@ def broken(module: str, imported: str) -> str | None:
         return "only runtime.rpc imports grpc"
     if within(module, ("sandbox",)) and within(imported, DAEMON_ONLY):
         return "sandbox never imports the daemon or its libraries"
-    if (
-        within(module, ("runtime.workers", "runtime.flow", "runtime.steps", "runtime.questions"))
-        and within(imported, ("sandbox",))
-        and imported not in SHARED
-    ):
-        return "the trusted end of the pipe imports nothing of sandbox but what both ends share"
+    if within(module, ("runtime",)) and within(imported, ("sandbox",)) and not within(imported, ("sandbox.contract",)):
+        return "runtime imports nothing of sandbox but sandbox.contract"
+    if runs_up(module, imported):
+        return "a room imports lower rooms only"
     return None
 
 
@@ -88,20 +98,28 @@ def test_module_obeys_the_import_law(path: Path) -> None:
     assert faults == []
 
 
-def test_shared_modules_lead_to_nothing_that_runs_tenant_code() -> None:
-    """What the daemon imports of the sandbox reaches neither the worker nor the compiler of actions."""
-    reached: set[str] = set()
-    ahead = list(SHARED)
-    while ahead:
-        name = ahead.pop()
-        path = (ROOT / name.replace(".", "/")).with_suffix(".py")
-        if name in reached or not path.exists():
-            continue
-        reached.add(name)
-        ahead.extend(imports(ast.parse(path.read_text()), name.rpartition(".")[0]))
-        assert not any(within(found, ("RestrictedPython", "socket", "ctypes")) for found in ahead)
-    assert reached > set(SHARED)
-    assert not reached & {"sandbox.worker", "sandbox.zygote", "sandbox.language", "sandbox.guards"}
+def test_the_contract_leads_to_nothing_that_runs_tenant_code() -> None:
+    """What both sides share reaches nothing else of the sandbox, and no library that could run code."""
+    found = {
+        name
+        for path in (ROOT / "sandbox" / "contract").rglob("*.py")
+        for name in imports(ast.parse(path.read_text()), name_of(path).rpartition(".")[0])
+    }
+    assert "sandbox.contract.values" in found
+    assert not [name for name in found if within(name, ("sandbox",)) and not within(name, ("sandbox.contract",))]
+    assert not [name for name in found if within(name, ("RestrictedPython", "socket", "ctypes", "subprocess"))]
+
+
+def test_no_two_modules_import_each_other() -> None:
+    """The modules of both sides form no circle, however long."""
+    after: dict[str, set[str]] = {}
+    for path in MODULES:
+        module = name_of(path)
+        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        known = {name for name in imports(ast.parse(path.read_text()), package) if within(name, ("runtime", "sandbox"))}
+        if not within(module, ("runtime.core",)):
+            after[module] = known - {module}
+    assert list(TopologicalSorter(after).static_order())
 
 
 @pytest.mark.parametrize(
@@ -110,13 +128,13 @@ def test_shared_modules_lead_to_nothing_that_runs_tenant_code() -> None:
         ("runtime.core.model", "import time"),
         ("runtime.core.model", "def f():\n    from runtime.errors import CatalogError"),
         ("runtime.core.model", "from ..errors import CatalogError"),
-        ("runtime.flow", "import grpc.aio"),
-        ("runtime.flow", "from google.rpc import error_details_pb2"),
-        ("runtime.flow", "from google import rpc"),
-        ("sandbox.worker", "from runtime.core import model"),
-        ("sandbox.worker", "import structlog"),
+        ("runtime.login.flow", "import grpc.aio"),
+        ("runtime.login.flow", "from google.rpc import error_details_pb2"),
+        ("runtime.login.flow", "from google import rpc"),
+        ("sandbox.process.worker", "from runtime.core import model"),
+        ("sandbox.process.worker", "import structlog"),
         ("runtime.workers.pool", "from sandbox import worker"),
-        ("runtime.workers.pool", "import sandbox.worker"),
+        ("runtime.workers.pool", "import sandbox.process.worker"),
     ],
 )
 def test_the_law_catches_what_it_forbids(module: str, source: str) -> None:
@@ -130,8 +148,8 @@ def test_the_law_catches_what_it_forbids(module: str, source: str) -> None:
     [
         ("runtime.core.mfa", "from runtime.core import policy\nfrom .model import Settings"),
         ("runtime.rpc.server", "import grpc.aio"),
-        ("runtime.workers.pool", "from sandbox import surface\nfrom vestibule.worker.v1 import worker_pb2"),
-        ("sandbox.worker", "from sandbox.event import Event\nimport RestrictedPython"),
+        ("runtime.workers.pool", "from sandbox.contract import surface\nfrom vestibule.worker.v1 import worker_pb2"),
+        ("sandbox.process.worker", "from sandbox.action.event import Event\nimport RestrictedPython"),
     ],
 )
 def test_the_law_allows_what_it_allows(module: str, source: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox import iterators
+from sandbox.reach import iterators
 from tests.action_body import value
 
 ITEMS = st.lists(st.integers(0, 3), max_size=8)

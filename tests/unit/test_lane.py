@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.workers.lane import Lane
+from runtime.workers.fairness import Lane
 
 # One tenth of two processors: a fifth of a second for each second.
 SHARE = 0.1

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import guards, language
+from sandbox.language import compiler as language
+from sandbox.reach import guards
 
 # Processor time, of which a busy machine takes none from the test.
 _FIRST_S = 0.02

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox import guards, language
-from sandbox.rewrite import Policy
+from sandbox.language import compiler
+from sandbox.language.rewrite import Policy
+from sandbox.reach import guards
 from tests.security.fuzz.effort import FACTOR
 
 _NAMES = (
@@ -130,13 +131,13 @@ def test_same_meaning(body: str) -> None:
         try:
             code = compile(source, "<action>", "exec", dont_inherit=True)
         except SyntaxError:
-            assert language.check(source)
+            assert compiler.check(source)
             return
         plain = _outcome(code, {"__builtins__": dict(BUILTINS)})
         # Of a write that fails either way the guard tells earlier, which may be another error: left out here.
         lenient = guards.GUARDS | dict.fromkeys(("_write_", "_write_slice_"), lambda value: value)
         lenient["_write_attribute_"] = lambda value, name: value
-        policy = _outcome(language.compile_action(source), {"__builtins__": dict(BUILTINS), **lenient})
+        policy = _outcome(compiler.compile_action(source), {"__builtins__": dict(BUILTINS), **lenient})
     assert [guards.scrub(text) for text in plain[0]] == [guards.scrub(text) for text in policy[0]]
     assert plain[1] == policy[1]
 

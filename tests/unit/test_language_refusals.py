@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from sandbox import guards, language, registry
+from sandbox.language import compiler
+from sandbox.reach import guards, registry
 
 ENTRY = "def on_execute_post_login(event, api):\n    pass\n"
 
@@ -98,14 +99,14 @@ STATEMENTS = {
 @pytest.mark.parametrize(("source", "line", "column", "words"), STATEMENTS.values(), ids=STATEMENTS.keys())
 def test_refused(source: str, line: int, column: int, words: list[str]) -> None:
     """What is left out is refused at its place, with a message that names it and a way out."""
-    faults = language.check(ENTRY + source, "a.py")
+    faults = compiler.check(ENTRY + source, "a.py")
     matching = [fault for fault in faults if all(word in fault.message for word in words)]
     assert matching, faults
     if not source.startswith("x = 9"):  # where depends on the version of the parser
         assert [(fault.line, fault.column) for fault in matching][:1] == [(line, column)]
     assert str(matching[0]) == f"a.py:{matching[0].line}:{matching[0].column}: {matching[0].message}"
-    with pytest.raises(language.Rejected) as rejected:
-        language.compile_action(ENTRY + source, "a.py")
+    with pytest.raises(compiler.Rejected) as rejected:
+        compiler.compile_action(ENTRY + source, "a.py")
     assert rejected.value.faults == faults
 
 
@@ -159,7 +160,7 @@ ENTRIES = {
 @pytest.mark.parametrize(("source", "words"), ENTRIES.values(), ids=ENTRIES.keys())
 def test_entry_refused(source: str, words: list[str]) -> None:
     """The entry point is one plain function of two parameters at the top level that nothing binds again."""
-    messages = [fault.message for fault in language.check(source)]
+    messages = [fault.message for fault in compiler.check(source)]
     assert any(all(word in message for word in words) for message in messages), messages
 
 
@@ -167,9 +168,9 @@ def test_a_function_with_a_javascript_name_is_one_fault() -> None:
     """It is refused at its place and once: neither as missing nor as defined twice on top of it."""
     function = "def onExecutePostLogin(event, api):\n    pass\n"
     for source in (function, function + ENTRY, ENTRY + function):
-        (fault,) = language.check(source)
+        (fault,) = compiler.check(source)
         assert fault.line == (3 if source.startswith(ENTRY) else 1)
-    assert any("defines no" in fault.message for fault in language.check("onExecutePostLogin = print"))
+    assert any("defines no" in fault.message for fault in compiler.check("onExecutePostLogin = print"))
 
 
 @pytest.mark.parametrize(
@@ -184,13 +185,13 @@ def test_a_function_with_a_javascript_name_is_one_fault() -> None:
 )
 def test_entry_accepted(source: str) -> None:
     """Any names and annotations of the two parameters do, and the function may be used as a value."""
-    assert language.check(source) == []
+    assert compiler.check(source) == []
 
 
 def test_all_faults_at_once() -> None:
     """Every fault is told, once, in the order of the source."""
     source = "y = 1\nimport _x\nclass A: pass\nwith y:\n    eval('1')\n    ''.__class__\ndef f():\n    yield\n"
-    faults = language.check(source)
+    faults = compiler.check(source)
     assert [(fault.line, fault.column) for fault in faults] == [(1, 1), (2, 1), (3, 1), (4, 1), (5, 5), (6, 5), (8, 5)]
     assert len(set(faults)) == len(faults)
 
@@ -199,10 +200,10 @@ def test_unknown_node_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A node type nobody has reviewed is refused although RestrictedPython has a visitor for it."""
     import ast
 
-    from sandbox.rewrite import Policy
+    from sandbox.language.rewrite import Policy
 
     monkeypatch.delitem(Policy.visitors, ast.Set)
-    assert "`Set` syntax" in language.check(ENTRY + "x = {1}")[0].message
+    assert "`Set` syntax" in compiler.check(ENTRY + "x = {1}")[0].message
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of Python 3.12")
@@ -216,7 +217,7 @@ def test_unknown_node_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_refused_312(source: str, words: list[str]) -> None:
     """Type parameters and aliases, which are evaluated lazily, are refused."""
-    messages = [fault.message for fault in language.check(ENTRY + source)]
+    messages = [fault.message for fault in compiler.check(ENTRY + source)]
     assert any(all(word in message for word in words) for message in messages), messages
 
 
@@ -225,15 +226,15 @@ def test_imports_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     modules = {"json": guards.Facade("json", {"loads": int, "dumps": str})}
     monkeypatch.setattr(guards, "MODULES", modules)
     monkeypatch.setattr(registry, "MODULES", modules)
-    assert language.check(ENTRY + "import json\nfrom json import loads as l") == []
-    assert "did you mean 'json'" in language.check(ENTRY + "import jsn")[0].message
-    assert "'os.path' is not available" in language.check(ENTRY + "import os.path as p")[0].message
-    unknown = language.check(ENTRY + "import xyzzy")[0].message
+    assert compiler.check(ENTRY + "import json\nfrom json import loads as l") == []
+    assert "did you mean 'json'" in compiler.check(ENTRY + "import jsn")[0].message
+    assert "'os.path' is not available" in compiler.check(ENTRY + "import os.path as p")[0].message
+    unknown = compiler.check(ENTRY + "import xyzzy")[0].message
     assert unknown.startswith(
         "module 'xyzzy' is not available, because only what was reviewed is; actions can import: base64, "
     )
-    assert "Did you mean 'loads'" in language.check(ENTRY + "def f():\n    from json import load")[0].message
-    assert language.check(ENTRY + "try:\n    import os\nexcept ImportError:\n    os = None") == []
+    assert "Did you mean 'loads'" in compiler.check(ENTRY + "def f():\n    from json import load")[0].message
+    assert compiler.check(ENTRY + "try:\n    import os\nexcept ImportError:\n    os = None") == []
 
 
 @pytest.mark.parametrize(
@@ -250,7 +251,7 @@ def test_imports_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_undefined_names(source: str, words: str) -> None:
     """A name that nothing binds is told before the first login meets it."""
-    assert [fault.message for fault in language.check(ENTRY + source) if words in fault.message]
+    assert [fault.message for fault in compiler.check(ENTRY + source) if words in fault.message]
 
 
 def test_defined_later() -> None:
@@ -258,7 +259,7 @@ def test_defined_later() -> None:
     source = (
         "def f(a):\n    global g\n    g = a\n    return h(g), [i for i in a], later\ndef h(x):\n    return x\nlater = 1"
     )
-    assert language.check(ENTRY + source) == []
+    assert compiler.check(ENTRY + source) == []
 
 
 @pytest.mark.parametrize(
@@ -272,7 +273,7 @@ def test_defined_later() -> None:
 )
 def test_members_of_modules(source: str, line: int, column: int, words: str) -> None:
     """A member that a module has not is told once, before a login meets it."""
-    faults = [fault for fault in language.check(ENTRY + source) if "has no" in fault.message]
+    faults = [fault for fault in compiler.check(ENTRY + source) if "has no" in fault.message]
     assert [(fault.line, fault.column) for fault in faults] == [(line, column)]
     assert words in faults[0].message
 
@@ -288,4 +289,4 @@ def test_members_of_modules(source: str, line: int, column: int, words: str) -> 
 )
 def test_members_of_other_values(source: str) -> None:
     """A name that may be something else than the module, or is asked for in a `try`, is left to run time."""
-    assert [fault for fault in language.check(ENTRY + source) if "has no" in fault.message] == []
+    assert [fault for fault in compiler.check(ENTRY + source) if "has no" in fault.message] == []

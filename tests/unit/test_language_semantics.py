@@ -10,7 +10,8 @@ import types
 
 import pytest
 
-from sandbox import guards, language, registry
+from sandbox.language import compiler
+from sandbox.reach import guards, registry
 
 _NAMES = (
     "abs all any bool bytes callable dict divmod enumerate filter float frozenset int isinstance iter len list map max"
@@ -52,7 +53,7 @@ def _both(snippet: str) -> tuple[object, object]:
     source = _module(snippet)
     namespace = {"__builtins__": {**BUILTINS, "__import__": builtins.__import__}}
     plain = _call(compile(source, "<action>", "exec", dont_inherit=True), namespace)
-    policy = _call(language.compile_action(source), {"__builtins__": dict(BUILTINS), **guards.GUARDS})
+    policy = _call(compiler.compile_action(source), {"__builtins__": dict(BUILTINS), **guards.GUARDS})
     return plain, policy
 
 
@@ -74,7 +75,7 @@ def test_same_result(snippet: str) -> None:
 
 def test_generic_types_are_erased() -> None:
     """Subscribing a type, as aliases of types do, answers the type."""
-    code = language.compile_action(_module("Names = dict[str, list[int]]\nreturn Names"))
+    code = compiler.compile_action(_module("Names = dict[str, list[int]]\nreturn Names"))
     assert _call(code, {"__builtins__": dict(BUILTINS), **guards.GUARDS}) is dict
 
 
@@ -88,7 +89,7 @@ def test_text_of_a_function_has_no_address() -> None:
     )
     source = _module(body)
     plain = _call(compile(source, "<action>", "exec", dont_inherit=True), {"__builtins__": dict(BUILTINS)})
-    policy = _call(language.compile_action(source), {"__builtins__": dict(BUILTINS), **guards.GUARDS})
+    policy = _call(compiler.compile_action(source), {"__builtins__": dict(BUILTINS), **guards.GUARDS})
     assert isinstance(plain, list)
     assert isinstance(policy, list)
     for with_address, without in zip(plain, policy, strict=True):
@@ -101,7 +102,7 @@ def test_globals_are_fresh() -> None:
     source = _module(
         "N = 0\ndef up(kept=[]):\n    global N\n    N += 1\n    kept.append(N)\n    return N, kept\n\n---\nreturn up()"
     )
-    code = language.compile_action(source)
+    code = compiler.compile_action(source)
     results = [_call(code, {"__builtins__": dict(BUILTINS), **guards.GUARDS}) for _ in range(2)]
     assert results == [(1, [1]), (1, [1])]
 
@@ -110,7 +111,7 @@ def test_lines_of_errors() -> None:
     """An error in rewritten code stands at the line the author wrote."""
     source = _module("x = {}\n\nfor k in [1]:\n    x['a'][k] += (\n        1)")
     namespace = {"__builtins__": dict(BUILTINS), **guards.GUARDS}
-    exec(language.compile_action(source), namespace)  # noqa: S102  the comparison is the point
+    exec(compiler.compile_action(source), namespace)  # noqa: S102  the comparison is the point
     with pytest.raises(KeyError) as caught:
         namespace["on_execute_post_login"](None, None)  # type: ignore[operator]  # a function, by what was run
     frames = traceback.extract_tb(caught.value.__traceback__)
@@ -119,5 +120,5 @@ def test_lines_of_errors() -> None:
 
 def test_module_name_is_a_constant() -> None:
     """`__name__` is the same harmless text in every action, so that the usual idioms compile and mean nothing."""
-    code = language.compile_action(_module("if __name__ == '__main__':\n    1 / 0\n\n---\nreturn __name__"))
+    code = compiler.compile_action(_module("if __name__ == '__main__':\n    1 / 0\n\n---\nreturn __name__"))
     assert _call(code, {"__builtins__": dict(BUILTINS), **guards.GUARDS}) == "action"

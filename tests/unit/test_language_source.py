@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sandbox import language
+from sandbox.language import compiler
 
 ENTRY = "def on_execute_post_login(event, api):\n    pass\n"
 
@@ -36,7 +36,7 @@ ENTRY = "def on_execute_post_login(event, api):\n    pass\n"
 )
 def test_not_source(source: str, line: int | None, column: int | None, words: list[str]) -> None:
     """A character nobody sees or a syntax error is one fault at its place."""
-    faults = language.check(source + ("" if words[0].startswith("'(") or "unterm" in words[0] else "\n" + ENTRY))
+    faults = compiler.check(source + ("" if words[0].startswith("'(") or "unterm" in words[0] else "\n" + ENTRY))
     assert all(word in faults[0].message for word in words), faults
     assert line is None or faults[0].line == line
     assert column is None or faults[0].column == column
@@ -80,7 +80,7 @@ def test_not_source(source: str, line: int | None, column: int | None, words: li
 def test_pathological(source: str) -> None:
     """Source made to exhaust parser, checker or compiler is refused in bounded time, without any other exception."""
     before = time.monotonic()
-    assert language.check(source + "\n" + ENTRY)
+    assert compiler.check(source + "\n" + ENTRY)
     assert time.monotonic() - before < 5
 
 
@@ -112,7 +112,7 @@ def test_pathological(source: str) -> None:
 def test_good_source(source: str) -> None:
     """Byte order mark, cookies, line ends, emoji, dubious style and long but flat code are accepted, and fast."""
     before = time.monotonic()
-    assert language.check(source) == []
+    assert compiler.check(source) == []
     assert time.monotonic() - before < 5
 
 
@@ -132,29 +132,29 @@ def test_many_faults(unit: str) -> None:
     """A source full of faults is answered in bounded time, with the first of them and the number of the others."""
     text = "".join(unit.replace("{}", f"a{'b' * 80}{index}") for index in range(90_000 // (len(unit) + 85)))
     before = time.monotonic()
-    faults = language.check(text + "\n" + ENTRY)
+    faults = compiler.check(text + "\n" + ENTRY)
     assert time.monotonic() - before < 5
-    assert len(faults) <= language.MAX_FAULTS + 1  # none for imports as long as no module is registered
+    assert len(faults) <= compiler.MAX_FAULTS + 1  # none for imports as long as no module is registered
     places = [(fault.line, fault.column) for fault in faults]
     assert places == sorted(places)
 
 
 def test_source_is_text() -> None:
     """Bytes are not decoded by guess."""
-    assert "must be text, not bytes" in language.check(b"x")[0].message  # type: ignore[arg-type]  # what is tested
+    assert "must be text, not bytes" in compiler.check(b"x")[0].message  # type: ignore[arg-type]  # what is tested
 
 
 def test_constant_folding_is_bounded() -> None:
     """The compiler does not compute what would fill the memory: the constants of the code stay small."""
     source = "def f():\n    return 'a' * 10 ** 9, 10 ** 10 ** 8, (1,) * 10 ** 9, 1 << 10 ** 9\n" + ENTRY
-    code = language.compile_action(source)
+    code = compiler.compile_action(source)
     inner = next(const for const in code.co_consts if hasattr(const, "co_consts"))
     assert all(len(repr(const)) < 10_000 for const in inner.co_consts if type(const) is not type(code))
 
 
 def test_asserts_are_kept() -> None:
     """Asserts are compiled in however the interpreter was started."""
-    code = language.compile_action("assert 0\n" + ENTRY)
+    code = compiler.compile_action("assert 0\n" + ENTRY)
     assert "LOAD_ASSERTION_ERROR" in _opnames(code) or "LOAD_COMMON_CONSTANT" in _opnames(code)
 
 
@@ -166,5 +166,5 @@ def _opnames(code: object) -> set[str]:
 
 def test_fault_order_and_text() -> None:
     """Faults sort by place and print as `file:line:col: message`."""
-    assert sorted([language.Fault(2, 1, "b"), language.Fault(1, 9, "a")])[0].message == "a"
-    assert str(language.Fault(2, 3, "m", "f.py")) == "f.py:2:3: m"
+    assert sorted([compiler.Fault(2, 1, "b"), compiler.Fault(1, 9, "a")])[0].message == "a"
+    assert str(compiler.Fault(2, 3, "m", "f.py")) == "f.py:2:3: m"

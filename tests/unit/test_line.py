@@ -8,7 +8,7 @@ from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import GatewayContext
 
 from runtime.errors import InvalidRequest
-from runtime.line import Line
+from runtime.offline.event_line import Line
 
 EVENT: dict[str, Any] = {"user": {"user_id": "auth0|1"}, "client": {"client_id": "app"}}
 

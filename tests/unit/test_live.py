@@ -7,14 +7,16 @@ import pytest
 from google.protobuf import json_format
 from vestibule.v1 import event_pb2
 
-from runtime import codec, replay
 from runtime.core.aggregate import aggregate
 from runtime.core.model import Command, EventFacts, Execution, OnError, Settings, Verdict
-from sandbox import execution, language, surface
-from sandbox.alarm import ACTION_FILENAME, install
-from sandbox.api import Recorder, make_api
-from sandbox.event import Event
-from sandbox.live import Flow
+from runtime.login import messages, replay
+from sandbox.action import execution
+from sandbox.action.alarm import ACTION_FILENAME, install
+from sandbox.action.api import Recorder, make_api
+from sandbox.action.event import Event
+from sandbox.action.live import Flow
+from sandbox.contract import surface
+from sandbox.language import compiler
 
 
 def message(**members: Any) -> event_pb2.PostLoginEvent:
@@ -187,10 +189,12 @@ USER = ("authentication.set_primary_user", {"primary_user_id": "u"})
 def test_the_decision_carries_them() -> None:
     """The last value of a member and the first primary user reach the gateway, unless the login is refused."""
     flow = [ran(SET, USER), ran(("transaction.set_metadata", {"key": "k", "value": None}))]
-    effects = codec.encode(aggregate(flow, Settings(), EventFacts), "d", 1, 1).side_effects
+    effects = messages.encode(aggregate(flow, Settings(), EventFacts), "d", 1, 1).side_effects
     assert dict(effects.transaction_metadata) == {"k": None}
     assert effects.primary_user_id == "u"
-    denied = codec.encode(aggregate([*flow, ran(("access.deny", {"reason": "r"}))], Settings(), EventFacts), "d", 1, 1)
+    denied = messages.encode(
+        aggregate([*flow, ran(("access.deny", {"reason": "r"}))], Settings(), EventFacts), "d", 1, 1
+    )
     assert not denied.HasField("side_effects")
 
 
@@ -211,7 +215,7 @@ def test_an_action_that_fails_leaves_nothing_to_later_ones(tail: str, kept: int)
     source = f"def on_execute_post_login(event, api):\n    api.transaction.set_metadata('k', 1)\n{tail}"
     flow = Flow()
     execution.execute(
-        language.compile_action(source, ACTION_FILENAME),
+        compiler.compile_action(source, ACTION_FILENAME),
         execution.HANDLER,
         STORED,
         {},

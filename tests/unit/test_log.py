@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from runtime.config import LogConfig
-from runtime.log import LoginLog, build, clip, forward_libraries, where
+from runtime.config.settings import LogConfig
+from runtime.ops.log import LoginLog, build, clip, forward_libraries, where
 
 
 def written(stream: io.StringIO) -> list[dict[str, Any]]:

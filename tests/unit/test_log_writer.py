@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runtime.log_writer import LogWriter
+from runtime.ops.log_writer import LogWriter
 
 PATIENCE_S = 30.0
 

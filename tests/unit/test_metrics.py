@@ -8,9 +8,10 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from runtime import errors, labels
-from runtime import metrics as m
+from runtime import errors
 from runtime.core.model import Verdict
+from runtime.ops import labels
+from runtime.ops import metrics as m
 from runtime.workers import worker
 
 

@@ -3,7 +3,7 @@
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from runtime import metrics as m
+from runtime.ops import metrics as m
 
 BOUNDS = [
     "0.0005",

@@ -9,10 +9,11 @@ from vestibule.v1 import event_pb2
 
 from runtime.core.mfa import BACK_CHANNEL_PROTOCOLS
 from runtime.core.resolution import MFA_API_FACTORS
-from sandbox import interrupts, surface
-from sandbox.api import Recorder, make_api
-from sandbox.event import Event
-from sandbox.surface import CONTINUE
+from sandbox.action.api import Recorder, make_api
+from sandbox.action.event import Event
+from sandbox.contract import surface
+from sandbox.contract.surface import CONTINUE
+from sandbox.reach import interrupts
 
 Ask = Callable[[Any], Any]
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from runtime import log
-from runtime.config import Config, LogConfig
-from runtime.labels import KillReason
-from runtime.metrics import Metrics
+from runtime.config.settings import Config, LogConfig
+from runtime.ops import log
+from runtime.ops.labels import KillReason
+from runtime.ops.metrics import Metrics
 from runtime.workers import memory
 from runtime.workers.patrol import _WORKERS_AT_ONCE, Patrol
 from runtime.workers.worker import State

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.config import Config
+from runtime.config.settings import Config
 from runtime.errors import TenantInFlight, TooManyInFlight
-from runtime.rpc.places import Places
+from runtime.rpc.admission import Places
 
 
 def fill(places: Places, tenant: str) -> int:

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from runtime import log
-from runtime.config import Config, LogConfig
+from runtime.config.settings import Config, LogConfig
 from runtime.errors import PoolExhausted, QueueFull, WorkerStartError
-from runtime.labels import KillReason
-from runtime.metrics import Metrics
+from runtime.ops import log
+from runtime.ops.labels import KillReason
+from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
 from runtime.workers.worker import State
 from tests.fakes import FakeSpawned, FakeZygote

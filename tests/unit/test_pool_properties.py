@@ -19,11 +19,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from runtime import log
-from runtime.config import Config, LogConfig
+from runtime.config.settings import Config, LogConfig
 from runtime.errors import PoolExhausted, QueueFull, WorkerLost, WorkerStartError
-from runtime.labels import KillReason
-from runtime.metrics import Metrics
+from runtime.ops import log
+from runtime.ops.labels import KillReason
+from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
 from runtime.workers.worker import State, Worker
 from tests.fakes import FakeSpawned

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.commands import output
-from runtime.printable import printable, printable_json
+from runtime.cli import output
+from runtime.ops.printable import printable, printable_json
 
 # C0, DEL, C1, bidi overrides and isolates, line and paragraph separators, invisible marks, halves of pairs, tags.
 HOSTILE = "".join(
@@ -40,7 +40,7 @@ def test_every_control_is_escaped() -> None:
 def test_commands_write_in_one_place() -> None:
     """No command has a way to its terminal but `output`, where everything is escaped."""
     root = Path(output.__file__).parent
-    files = [path for path in (*root.glob("*.py"), root.parent / "cli.py") if path.name != "output.py"]
+    files = [path for path in root.glob("*.py") if path.name != "output.py"]
     ways = re.compile(r"\bprint\(|print_exc|std(out|err)\.write|std(out|err)\.buffer")
     assert len(files) > 10
     assert ways.search("sys.stdout.write(text)")

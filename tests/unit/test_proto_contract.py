@@ -11,7 +11,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from vestibule.v1 import decision_pb2, event_pb2
 
 from runtime.core import mfa, model
-from sandbox import event, surface
+from sandbox.action import event
+from sandbox.contract import surface
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTO = ROOT / "proto"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from vestibule.v1 import event_pb2
 
-from sandbox import tokens
-from sandbox.api import Recorder, make_api
-from sandbox.event import Event
-from sandbox.surface import CONTINUE
+from sandbox.action.api import Recorder, make_api
+from sandbox.action.event import Event
+from sandbox.contract import tokens
+from sandbox.contract.surface import CONTINUE
 
 NOW_S = 1_700_000_000
 EVENT = event_pb2.PostLoginEvent(

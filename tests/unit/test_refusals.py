@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from runtime.config import LogConfig
-from runtime.log import build
+from runtime.config.settings import LogConfig
+from runtime.ops.log import build
+from runtime.ops.throttle import WINDOW_S
 from runtime.rpc.refusals import TENANTS_A_REASON, Refusals
-from runtime.throttle import WINDOW_S
 
 
 class Rig:

@@ -7,13 +7,15 @@ import socket
 from vestibule.v1 import decision_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox import alarm, language, rehearsal, worker
+from sandbox.action import alarm
+from sandbox.language import compiler
+from sandbox.process import rehearsal, worker
 
 
 def test_its_actions_are_actions() -> None:
     """Each passes the language's checks, so that compiling is rehearsed and not refusing."""
     for source in rehearsal.ACTIONS:
-        assert language.check(source, "<action>") == []
+        assert compiler.check(source, "<action>") == []
 
 
 def test_sources_come_once_for_each_revision() -> None:

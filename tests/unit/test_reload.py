@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from runtime.config import Config, Loaded, LogConfig
+from runtime.config.settings import Config, Loaded, LogConfig
 from runtime.continuation import keys
-from runtime.continuation.suspensions import Suspensions
 from runtime.errors import ConfigError
-from runtime.log import build
+from runtime.login.suspensions import Suspensions
+from runtime.ops.log import build
 from runtime.reload import Reload
 
 

@@ -16,7 +16,7 @@ from runtime.catalog.base import Binding
 from runtime.core.model import OnError, Verdict
 from runtime.errors import ProtocolViolation
 from runtime.workers import frames, reply, worker
-from sandbox import surface, wire
+from sandbox.contract import surface, wire
 from tests.unit.test_flow import COMPLETED, REQUIRE, step, whole
 
 NONCE = 0x1122334455667788

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox import seccomp, syscalls
-from sandbox.syscalls import SYSCALLS, Act, Arg, Compare, Syscall, decide, numbered
+from sandbox.process import seccomp, syscalls
+from sandbox.process.syscalls import SYSCALLS, Act, Arg, Compare, Syscall, decide, numbered
 
 MACHINES = ("x86_64", "aarch64")
 PROGRAMS = {machine: seccomp.program(machine) for machine in MACHINES}

@@ -9,7 +9,7 @@ from google.protobuf.struct_pb2 import Struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import structs
+from runtime.login import structs
 from tests import strict_reader
 
 DATA = st.recursive(

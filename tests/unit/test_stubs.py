@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import event, language, reach, reference, stubgen, surface
-from sandbox.alarm import ACTION_FILENAME
+from sandbox.action import event
+from sandbox.action.alarm import ACTION_FILENAME
+from sandbox.authoring import reference, stubs
+from sandbox.contract import surface
+from sandbox.language import compiler
+from sandbox.reach import reachable
 
 GOOD = """\
 from __future__ import annotations
@@ -79,7 +83,7 @@ def check(tmp_path: Path, source: str) -> str:
     run = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'cache'}", "action.py"],
         cwd=tmp_path,
-        env={**os.environ, "MYPYPATH": str(stubgen.STUB.parents[1])},
+        env={**os.environ, "MYPYPATH": str(stubs.STUB.parents[1])},
         capture_output=True,
         text=True,
         timeout=300,
@@ -89,9 +93,9 @@ def check(tmp_path: Path, source: str) -> str:
 
 
 def test_the_committed_stub_is_what_the_tables_say() -> None:
-    """Nothing drifts: after a change of the api or the event, `python -m sandbox.stubgen` is run."""
-    assert stubgen.STUB.read_text() == stubgen.generate()
-    assert stubgen.REFERENCE.read_text() == reference.generate()
+    """Nothing drifts: after a change of the api or the event, `python -m sandbox.authoring.stubs` is run."""
+    assert stubs.STUB.read_text() == stubs.generate()
+    assert stubs.REFERENCE.read_text() == reference.generate()
 
 
 def test_every_call_and_every_member_is_in_the_reference() -> None:
@@ -111,14 +115,14 @@ def test_whatever_ends_or_suspends_a_flow_is_in_its_table() -> None:
         assert sum(f"`{call.op}`" in row for row in rows) == bool(call.ends), call.op
 
 
-GUIDE = (stubgen.STUB.parents[1] / "PORTING.md").read_text()
+GUIDE = stubs.REFERENCE.with_name("PORTING.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
 
 
 @pytest.mark.parametrize("source", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_the_examples_of_the_porting_guide_are_actions(source: str, tmp_path: Path) -> None:
     """Each one passes the sandbox's policy, and a strict checker once its parameters are annotated."""
-    language.compile_action(source, ACTION_FILENAME)
+    compiler.compile_action(source, ACTION_FILENAME)
     typed = source.replace("(event, api):", "(event: Event, api: Api) -> None:")
     assert check(tmp_path, f"from vestibule_actions import Api, Event\n{typed}") == ""
 
@@ -130,7 +134,7 @@ def test_the_porting_guide_has_examples() -> None:
 
 def test_every_call_and_every_member_is_in_it() -> None:
     """Both spellings of each call, and each member of the event's root, have a line of their own."""
-    text = stubgen.generate()
+    text = stubs.generate()
     for call in surface.SURFACE:
         assert f"    def {call.name}(self" in text
         if (alias := surface.camel(call.name)) != call.name:
@@ -142,7 +146,7 @@ def test_every_call_and_every_member_is_in_it() -> None:
 def test_a_good_action_passes(tmp_path: Path) -> None:
     """A checker in its strict mode has nothing to say, and neither has the sandbox's policy."""
     assert check(tmp_path, GOOD) == ""
-    language.compile_action(GOOD, ACTION_FILENAME)
+    compiler.compile_action(GOOD, ACTION_FILENAME)
 
 
 def test_faults_are_found(tmp_path: Path) -> None:
@@ -156,12 +160,12 @@ def test_faults_are_found(tmp_path: Path) -> None:
 
 def test_every_named_type_can_be_imported() -> None:
     """An action may import what the stub defines beside the parts of event and api, in the sandbox too."""
-    named = set(re.findall(r"^class (\w+)", stubgen.generate(), re.MULTILINE))
+    named = set(re.findall(r"^class (\w+)", stubs.generate(), re.MULTILINE))
     parts = {name for name in named if re.match(r"(Api|Event)[A-Z]", name)} | {"View"}
-    assert named - parts == reach.MODULES["vestibule_actions"]
+    assert named - parts == reachable.MODULES["vestibule_actions"]
 
 
 def test_an_unknown_kind_is_our_fault() -> None:
     """A kind of argument that nobody has typed is an error of the generator, not an `Any`."""
     with pytest.raises(TypeError, match="no annotation for object"):
-        stubgen._Options().annotation(object(), "x")
+        stubs._Options().annotation(object(), "x")

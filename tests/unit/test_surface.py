@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from runtime.core import model
-from sandbox import surface, values
-from sandbox.surface import CALLS, SURFACE, CommandError, bind, parse_all, validate, validate_all
-from sandbox.values import json_bytes
+from sandbox.contract import surface, values
+from sandbox.contract.surface import CALLS, SURFACE, CommandError, bind, parse_all, validate, validate_all
+from sandbox.contract.values import json_bytes
 
 ENABLE = CALLS["multifactor.enable"]
 DENY = CALLS["access.deny"]

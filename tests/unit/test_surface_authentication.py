@@ -6,12 +6,14 @@ import pytest
 from vestibule.v1 import event_pb2
 
 from runtime.core import challenges
-from sandbox import execution, factors, language, surface
-from sandbox.alarm import ACTION_FILENAME, disarm, install, time
-from sandbox.api import Recorder, make_api
-from sandbox.event import Event
-from sandbox.live import Flow
-from sandbox.surface import CONTINUE
+from sandbox.action import execution
+from sandbox.action.alarm import ACTION_FILENAME, disarm, install, time
+from sandbox.action.api import Recorder, make_api
+from sandbox.action.event import Event
+from sandbox.action.live import Flow
+from sandbox.contract import factors, surface
+from sandbox.contract.surface import CONTINUE
+from sandbox.language import compiler
 
 OTP = {"type": "otp"}
 SMS = {"type": "phone", "options": {"preferred_method": "sms"}}
@@ -177,7 +179,7 @@ def test_the_daemon_believes_no_wrong_factor(op: str, args: dict[str, Any]) -> N
 def run(body: str, handler: str = execution.HANDLER) -> tuple[execution.worker_pb2.StepReport, execution.End]:
     install()
     source = f"def on_execute_post_login(event, api):\n    {body}\n"
-    code = language.compile_action(source, ACTION_FILENAME)
+    code = compiler.compile_action(source, ACTION_FILENAME)
     event = event_pb2.PostLoginEvent()
     now_ns = time.monotonic_ns()
     report, end, _ = execution.execute(code, handler, event, {}, 0, bytes(16), now_ns, 10**10, 64, Flow())

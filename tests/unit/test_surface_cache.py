@@ -5,12 +5,17 @@ from typing import Any
 import pytest
 from vestibule.v1 import event_pb2
 
-from sandbox import execution, guards, language, stubgen, surface, surface_cache
-from sandbox.alarm import ACTION_FILENAME, disarm, install, time
-from sandbox.api import Recorder, make_api
-from sandbox.event import Event
-from sandbox.live import Flow
-from sandbox.surface_cache import CacheRecord, CacheResult
+from sandbox.action import execution
+from sandbox.action.alarm import ACTION_FILENAME, disarm, install, time
+from sandbox.action.api import Recorder, make_api
+from sandbox.action.event import Event
+from sandbox.action.live import Flow
+from sandbox.authoring import stubs
+from sandbox.contract import surface
+from sandbox.contract.calls import cache as surface_cache
+from sandbox.contract.calls.cache import CacheRecord, CacheResult
+from sandbox.language import compiler
+from sandbox.reach import guards
 
 NOW_MS = 1_700_000_000_000
 MINUTE, HOUR = 60_000, 3_600_000
@@ -219,7 +224,7 @@ def test_answers_are_read_only_and_tell_no_address() -> None:
 
 def test_the_stub_has_their_members() -> None:
     """What the stub says of an answer is what the class exposes."""
-    text = stubgen.generate()
+    text = stubs.generate()
     for cls in (CacheRecord, CacheResult):
         body = text.partition(f"class {cls.__name__}:")[2].partition("\nclass ")[0]
         assert {line.split()[1].partition("(")[0] for line in body.splitlines() if "(self)" in line} == cls._exposed_
@@ -241,7 +246,7 @@ def on_execute_post_login(event, api):
 """
     flow = Flow({"hit": ("v", NOW_MS + 1)})
     report, end, _ = execution.execute(
-        language.compile_action(source, ACTION_FILENAME), execution.HANDLER, event_pb2.PostLoginEvent(), {},
+        compiler.compile_action(source, ACTION_FILENAME), execution.HANDLER, event_pb2.PostLoginEvent(), {},
         NOW_MS * 10**6, bytes(16), time.monotonic_ns(), 10**10, 64, flow,
     )  # fmt: skip
     disarm()

@@ -5,14 +5,15 @@ from typing import Any, NoReturn
 import pytest
 from vestibule.v1 import event_pb2
 
-from sandbox import surface, surface_cache
-from sandbox.api import Recorder, make_api
-from sandbox.event import Event
-from sandbox.factors import Factor, Factors
-from sandbox.kinds import Many, Millis, Nullable, OneOrMany, Scalar, Whole
-from sandbox.pages import Object, Query, Url
-from sandbox.surface import CONTINUE
-from sandbox.values import Bool, Choice, Json, Options
+from sandbox.action.api import Recorder, make_api
+from sandbox.action.event import Event
+from sandbox.contract import surface
+from sandbox.contract.calls import cache
+from sandbox.contract.factors import Factor, Factors
+from sandbox.contract.kinds import Many, Millis, Nullable, OneOrMany, Scalar, Whole
+from sandbox.contract.pages import Object, Query, Url
+from sandbox.contract.surface import CONTINUE
+from sandbox.contract.values import Bool, Choice, Json, Options
 
 
 def refuse(*_: Any) -> NoReturn:
@@ -66,7 +67,7 @@ HOSTILE: dict[str, Any] = {
 
 
 # What the cache's calls judge by its size or worth, and not by its type.
-CODED = {surface_cache.Measured: {"huge text"}, surface_cache.Number: {"nan", "infinity"}}
+CODED = {cache.Measured: {"huge text"}, cache.Number: {"nan", "infinity"}}
 
 
 def good(kind: Any) -> Any:
@@ -77,7 +78,7 @@ def good(kind: Any) -> Any:
         return kind.choices[0]
     if isinstance(kind, (Options, Query, Object)):
         return {}
-    if isinstance(kind, (Millis, Whole, surface_cache.Number)):
+    if isinstance(kind, (Millis, Whole, cache.Number)):
         return 1
     if isinstance(kind, Nullable):
         return good(kind.kind)

@@ -7,11 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
 
-from sandbox import execution, factors, kinds, pages, surface, surface_cache, values
-from sandbox.api import Recorder, make_api
-from sandbox.event import Event
-from sandbox.live import Command, Flow
-from sandbox.surface import CONTINUE
+from sandbox.action import execution
+from sandbox.action.api import Recorder, make_api
+from sandbox.action.event import Event
+from sandbox.action.live import Command, Flow
+from sandbox.contract import factors, kinds, pages, surface, values
+from sandbox.contract.calls import cache
+from sandbox.contract.surface import CONTINUE
 from tests.security.fuzz.effort import FACTOR
 
 NOW_MS = 1_700_000_000_000
@@ -46,7 +48,7 @@ def given_for(kind: Any) -> st.SearchStrategy[Any]:
         return st.booleans()
     if isinstance(kind, values.Choice):
         return st.sampled_from(kind.choices)
-    if isinstance(kind, (kinds.Millis, surface_cache.Number)):
+    if isinstance(kind, (kinds.Millis, cache.Number)):
         return instants
     if isinstance(kind, kinds.Whole):
         return st.integers(0, 100)

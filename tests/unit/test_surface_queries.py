@@ -6,9 +6,9 @@ import pytest
 from google.protobuf import json_format
 from vestibule.v1 import event_pb2
 
-from sandbox import surface
-from sandbox.api import Recorder, make_api
-from sandbox.event import Event
+from sandbox.action.api import Recorder, make_api
+from sandbox.action.event import Event
+from sandbox.contract import surface
 
 
 def ask(**members: Any) -> Any:

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
 
-from sandbox import execution, language, surface, tokens
-from sandbox.alarm import ACTION_FILENAME, disarm, install, time
-from sandbox.api import Recorder, make_api
-from sandbox.event import Event
-from sandbox.live import Flow
-from sandbox.surface import CONTINUE
+from sandbox.action import execution
+from sandbox.action.alarm import ACTION_FILENAME, disarm, install, time
+from sandbox.action.api import Recorder, make_api
+from sandbox.action.event import Event
+from sandbox.action.live import Flow
+from sandbox.contract import surface, tokens
+from sandbox.contract.surface import CONTINUE
+from sandbox.language import compiler
 
 NOW_S = 1_700_000_000
 SECRET = "a secret of thirty-two characters, at least"
@@ -45,7 +47,7 @@ def begin(
 
 
 def jwt(claims: Any, secret: str = SECRET, header: Any = None, signature: bytes | None = None) -> str:
-    """Make a token as anybody might, apart from `sandbox.tokens`."""
+    """Make a token as anybody might, apart from `sandbox.contract.tokens`."""
     parts = [
         base64.urlsafe_b64encode(part if isinstance(part, bytes) else json.dumps(part).encode()).rstrip(b"=")
         for part in ({"typ": "JWT", "alg": "HS256"} if header is None else header, claims)
@@ -421,7 +423,7 @@ def on_continue_post_login(event, api):
 
 def run(handler: str, message: event_pb2.PostLoginEvent) -> tuple[list[tuple[str, Any]], execution.End]:
     install()
-    code = language.compile_action(BOTH, ACTION_FILENAME)
+    code = compiler.compile_action(BOTH, ACTION_FILENAME)
     report, end, _ = execution.execute(
         code, handler, message, {"KEY": SECRET}, NOW_S * 10**9, bytes(16), time.monotonic_ns(), 10**10, 64, Flow()
     )

@@ -6,13 +6,13 @@ import pytest
 from google.protobuf import json_format
 from vestibule.v1 import event_pb2
 
-from runtime import codec
 from runtime.core import effects
 from runtime.core.aggregate import aggregate
 from runtime.core.model import Command, EventFacts, Execution, OnError, Settings, Verdict
-from sandbox import surface
-from sandbox.api import Recorder, make_api
-from sandbox.event import Event
+from runtime.login import messages
+from sandbox.action.api import Recorder, make_api
+from sandbox.action.event import Event
+from sandbox.contract import surface
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def decide(recorder: Recorder) -> dict[str, Any]:
     texts = recorder.encoded()
     commands = tuple(Command(op, args) for (op, _), args in zip(texts, surface.parse_all(texts), strict=True))
     ran = Execution("a", "0" * 64, OnError.REQUIRE_MFA, Verdict.COMPLETED, commands)
-    message = codec.encode(aggregate([ran], Settings(), EventFacts), "d", 1, 1)
+    message = messages.encode(aggregate([ran], Settings(), EventFacts), "d", 1, 1)
     found: dict[str, Any] = json_format.MessageToDict(message.side_effects.saml_response)
     return found
 

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from vestibule.v1 import decision_pb2, event_pb2
 
-from runtime import codec
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import Command, Decision, EventFacts, Execution, OnError, Settings, Verdict
-from sandbox import surface
-from sandbox.api import Recorder, make_api
-from sandbox.event import Event
+from runtime.login import messages
+from sandbox.action.api import Recorder, make_api
+from sandbox.action.event import Event
+from sandbox.contract import surface
 
 
 def record(event: event_pb2.PostLoginEvent) -> tuple[Any, Recorder]:
@@ -33,7 +33,7 @@ def execution(recorder: Recorder) -> Execution:
 
 def decide(*recorders: Recorder) -> tuple[Decision, decision_pb2.SideEffects]:
     decision = aggregate([execution(recorder) for recorder in recorders], Settings(), EventFacts)
-    return decision, codec.encode(decision, "d", 1, 1).side_effects
+    return decision, messages.encode(decision, "d", 1, 1).side_effects
 
 
 def test_the_last_call_for_a_scope_wins() -> None:
@@ -72,7 +72,7 @@ def test_revoking_denies(call: Any, kind: str) -> None:
     ran = execution(recorder)
     assert ends_flow(ran)
     decision = aggregate([ran], Settings(), EventFacts)
-    message = codec.encode(decision, "d", 1, 1)
+    message = messages.encode(decision, "d", 1, 1)
     assert decision.outcome == "deny"
     assert decision.access is not None
     assert (decision.access.kind, decision.access.reason) == (kind, "why")
@@ -207,7 +207,7 @@ def test_a_flow_without_such_calls_has_no_such_effects() -> None:
     api.multifactor.enable("any")
     decision, _ = decide(recorder)
     assert decision.effects is None
-    assert not codec.encode(decision, "d", 1, 1).HasField("side_effects")
+    assert not messages.encode(decision, "d", 1, 1).HasField("side_effects")
 
 
 @pytest.mark.parametrize(("access", "kept"), [("online", 0), ("offline", 2)])

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runtime import cli
-from runtime.config import Config
-from runtime.workers import survey
-from sandbox import selftest, worker, zygote
+from runtime.cli import main
+from runtime.config.settings import Config
+from runtime.doctor import host_check
+from sandbox.process import selftest, worker, zygote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,28 +32,28 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def doctor(monkeypatch: pytest.MonkeyPatch, codes: Sequence[int], *arguments: str, missing: str = "") -> int:
     """Run the command on a host whose workers end with these codes."""
     layers = tuple(
-        survey.LayerSurvey(name, name != missing, "", survey.remedy(name, name != missing))
+        host_check.LayerSurvey(name, name != missing, "", host_check.remedy(name, name != missing))
         for name in Config().sandbox.required_layers
     )
-    attempts = tuple(survey._judge(name, code) for name, code in zip(survey.ATTEMPTS, codes, strict=False))
+    attempts = tuple(host_check._judge(name, code) for name, code in zip(host_check.ATTEMPTS, codes, strict=False))
 
-    async def found(_config: Config) -> survey.Survey:
-        return survey.Survey(layers, attempts)
+    async def found(_config: Config) -> host_check.Survey:
+        return host_check.Survey(layers, attempts)
 
-    monkeypatch.setattr(survey, "survey", found)
-    return cli.main(["doctor", *arguments])
+    monkeypatch.setattr(host_check, "survey", found)
+    return main.main(["doctor", *arguments])
 
 
 @pytest.mark.parametrize("code", [selftest.EXIT_REFUSED, -signal.SIGSYS])
 def test_a_refused_attempt_is_contained(code: int) -> None:
     """The kernel's refusal and the system call filter's signal are what shows that a layer holds."""
-    found = survey._judge(NAME, code)
+    found = host_check._judge(NAME, code)
     assert (found.tried, found.contained) == (True, True)
 
 
 def test_only_its_own_word_says_that_an_attempt_succeeded() -> None:
     """A worker that broke out says so by an exit code that nothing else has."""
-    found = survey._judge(NAME, selftest.EXIT_BROKE_OUT)
+    found = host_check._judge(NAME, selftest.EXIT_BROKE_OUT)
     assert (found.tried, found.contained, found.detail) == (True, False, "it succeeded")
     assert selftest.EXIT_BROKE_OUT not in OTHER_ENDS
 
@@ -61,7 +61,7 @@ def test_only_its_own_word_says_that_an_attempt_succeeded() -> None:
 @pytest.mark.parametrize("code", OTHER_ENDS)
 def test_any_other_end_says_nothing_of_the_attempt(code: int) -> None:
     """It neither held nor broke out: it could not be tried, and the detail says how its worker ended."""
-    found = survey._judge(NAME, code)
+    found = host_check._judge(NAME, code)
     assert (found.tried, found.contained) == (False, False)
     assert str(abs(code)) in found.detail
 

@@ -6,8 +6,6 @@ import pytest
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1 import event_pb2, runtime_service_pb2
 
-from runtime import codec
-from runtime.answers import Answers
 from runtime.core.challenges import TYPES, FactorRequest, Ignored, Step
 from runtime.core.model import (
     Command,
@@ -22,6 +20,8 @@ from runtime.core.model import (
     Verdict,
 )
 from runtime.core.resolution import Failure
+from runtime.login import messages
+from runtime.login.answers import Answers
 
 OTP = {"type": "otp"}
 
@@ -107,14 +107,14 @@ def test_reports_say_which_handler_ran_and_when() -> None:
 
 def test_every_word_of_the_core_is_on_the_wire() -> None:
     """Outcomes, kinds of denial and origins are those of the public enumerations."""
-    assert set(codec._OUTCOMES) == set(get_args(Outcome))
-    assert set(codec._KINDS) == set(get_args(DenialKind))
-    assert set(codec._ORIGINS) == set(get_args(Origin))
+    assert set(messages._OUTCOMES) == set(get_args(Outcome))
+    assert set(messages._KINDS) == set(get_args(DenialKind))
+    assert set(messages._ORIGINS) == set(get_args(Origin))
     for words, enum in (
-        (codec._OUTCOMES, pb.Outcome),
-        (codec._KINDS, pb.Access.Kind),
-        (codec._ORIGINS, pb.Multifactor.Origin),
-        (codec._STEPS, pb.MfaQueue.Kind),
+        (messages._OUTCOMES, pb.Outcome),
+        (messages._KINDS, pb.Access.Kind),
+        (messages._ORIGINS, pb.Multifactor.Origin),
+        (messages._STEPS, pb.MfaQueue.Kind),
     ):
         assert set(words.values()) == set(enum.values()) - {0}
 
@@ -122,8 +122,8 @@ def test_every_word_of_the_core_is_on_the_wire() -> None:
 def test_every_factor_type_has_a_number() -> None:
     """The vocabulary of commands and that of the wire are one."""
     numbers = set(pb.FactorType.values()) - {pb.FACTOR_TYPE_UNSPECIFIED}
-    assert set(codec.FACTOR_TYPES) == set(TYPES)
-    assert set(codec.FACTOR_TYPES.values()) == numbers
+    assert set(messages.FACTOR_TYPES) == set(TYPES)
+    assert set(messages.FACTOR_TYPES.values()) == numbers
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_silent_login_is_one_however_the_event_says_so(
     event = event_pb2.PostLoginEvent()
     event.transaction.prompt.extend(transaction)
     event.request.query.update(query)
-    reader = codec.EventReader(event.SerializeToString())
+    reader = messages.EventReader(event.SerializeToString())
     assert reader.prompt == wanted
     assert reader.read == {"prompt"}
 
@@ -170,7 +170,7 @@ def test_requested_classes_are_found_however_the_event_says_so(
     event = event_pb2.PostLoginEvent()
     event.transaction.acr_values.extend(transaction)
     event.request.query.update(query)
-    reader = codec.EventReader(event.SerializeToString())
+    reader = messages.EventReader(event.SerializeToString())
     assert reader.acr_values == wanted
     assert reader.read == {"acr_values"}
     assert "acr_values" in query or "acr_values" not in reader.message.request.query.fields

@@ -25,7 +25,7 @@ from runtime.core.model import (
 )
 from runtime.core.resolution import Failure, Gateway
 from runtime.core.suspension import OPS, pending, suspends
-from sandbox import surface
+from sandbox.contract import surface
 from tests import strength
 from tests.flow_walk import (
     GATEWAY,

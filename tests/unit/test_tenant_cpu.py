@@ -8,8 +8,8 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from runtime.catalog.definition import TENANT_NAME
-from runtime.metrics import Metrics
-from runtime.tenant_cpu import OTHER, SERIES_MAX, TenantCpu
+from runtime.ops.metrics import Metrics
+from runtime.ops.tenant_cpu import OTHER, SERIES_MAX, TenantCpu
 
 
 def series(cpu: TenantCpu) -> dict[str, float]:

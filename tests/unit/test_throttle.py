@@ -1,6 +1,6 @@
 """Equal things are written a few times a minute and counted otherwise; no count is lost, and keys stay few."""
 
-from runtime.throttle import WINDOW_S, Throttle
+from runtime.ops.throttle import WINDOW_S, Throttle
 
 
 class Clock:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from vestibule.worker.v1 import worker_pb2
 
-from runtime import cache
-from runtime.cache import Records, TriggerCache
 from runtime.core.model import Command
-from sandbox.surface_cache import ENTRIES_MAX, LIFETIME_MAX_MS, TOTAL_BYTES
+from runtime.login import api_cache
+from runtime.login.api_cache import Records, TriggerCache
+from sandbox.contract.calls.cache import ENTRIES_MAX, LIFETIME_MAX_MS, TOTAL_BYTES
 
 NOW_MS = 1_800_000_000_000
 
@@ -75,7 +75,7 @@ def test_tenants_do_not_share() -> None:
 
 def test_the_number_of_tenants_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond it the tenant that has not written for longest goes."""
-    monkeypatch.setattr(cache, "TENANTS_MAX", 2)
+    monkeypatch.setattr(api_cache, "TENANTS_MAX", 2)
     all_of_them = TriggerCache()
     for tenant in ("a", "b", "a", "c"):
         all_of_them.apply(tenant, [put("k")], NOW_MS)

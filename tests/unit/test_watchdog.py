@@ -10,7 +10,7 @@ import pytest
 
 from runtime.workers.watchdog import Watchdog
 from runtime.workers.worker import State
-from sandbox.journal import Entry, Phase
+from sandbox.contract.journal import Entry, Phase
 
 MS = 1_000_000
 GRACE = 10 * MS

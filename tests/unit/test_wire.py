@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox import wire
+from sandbox.contract import wire
 
 
 @given(

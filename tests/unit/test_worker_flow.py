@@ -13,7 +13,11 @@ import pytest
 from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox import alarm, execution, interrupts, language, wire, worker
+from sandbox.action import alarm, execution
+from sandbox.contract import wire
+from sandbox.language import compiler
+from sandbox.process import worker
+from sandbox.reach import interrupts
 
 NOW_MS = 1_700_000_000_000
 BUDGET_US = 10_000_000
@@ -186,7 +190,7 @@ def test_a_source_that_was_not_compiled_in_time_is_compiled_again(
     flow_reply = wire.flow_reply
     monkeypatch.setattr(wire, "flow_reply", reply)
     ask(action(f"print('{why}, the control')"))
-    monkeypatch.setattr(language, "compile_action", exhausted)
+    monkeypatch.setattr(compiler, "compile_action", exhausted)
     (report,) = ask(action(f"print('{why}')"))
     assert report.verdict == execution.REJECTED
     assert replies[-1]
@@ -224,7 +228,7 @@ def test_a_source_whose_caller_left_is_not_refused(ask: Ask, monkeypatch: pytest
             pass
 
     with monkeypatch.context() as patched:
-        patched.setattr(language, "compile_action", slow)
+        patched.setattr(compiler, "compile_action", slow)
         assert ask(source, deadline_ns=time.monotonic_ns() + 20_000_000) == []
     (report,) = ask(source)
     assert (report.verdict, report.output) == (execution.COMPLETED, "slow to compile\n")

@@ -1,6 +1,6 @@
 """How hard to try: a little in every run of the tests, FUZZ_FACTOR times as much in `make fuzz`.
 
-Called by the fuzz tests. What `make fuzz` finds goes into `seeds/`, one line a finding, so that it is tried for ever.
+What `make fuzz` finds goes into `seeds/`, one line a finding, so that it is tried for ever.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Raw HTTP/2: a real call's bytes taken from the wire, taken apart into frames, and said again to a server.
 
-Not a test module. Knows frames, not what is in them. Called by the fuzz tests of the gRPC port.
+Not a test module. Knows frames, not what is in them.
 """
 
 from __future__ import annotations

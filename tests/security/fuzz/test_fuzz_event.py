@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
 
-from runtime import event_json
 from runtime.errors import InvalidEvent
-from sandbox import event
+from runtime.login import event_json
+from sandbox.action import event
 from tests.security.fuzz.damage import Edit, damaged, edits
 from tests.security.fuzz.effort import effort, seeds
 from tests.security.test_reach import EVENT

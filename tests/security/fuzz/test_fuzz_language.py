@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox import environment, guards, language
-from sandbox.nodes import guard_call
-from sandbox.rewrite import Policy
+from sandbox.language import compiler
+from sandbox.language.nodes import guard_call
+from sandbox.language.rewrite import Policy
+from sandbox.reach import environment, guards
 from tests.action_body import ENTRY, NOW_NS
 from tests.security.fuzz.effort import effort, seeds
 from tests.security.test_reach import TELLING, objections
@@ -174,7 +175,7 @@ def run(tree: ast.Module, namespace: dict[str, Any]) -> list[str]:
 def guarded(body: str) -> list[str] | None:
     """Run a body as an action, instrumented; None if it is refused."""
     source = ENTRY + "\n".join("    " + line for line in body.split("\n")) + "\n"
-    if language.check(source):
+    if compiler.check(source):
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

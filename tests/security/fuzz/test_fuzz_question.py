@@ -22,9 +22,11 @@ from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from runtime.attack.desk import EVENT, NOW_NS, OUTPUT_BYTES, SEED
-from sandbox import journal, language, surface, wire, worker
-from sandbox.alarm import ACTION_FILENAME
+from runtime.doctor.desk import EVENT, NOW_NS, OUTPUT_BYTES, SEED
+from sandbox.action.alarm import ACTION_FILENAME
+from sandbox.contract import journal, surface, wire
+from sandbox.language import compiler
+from sandbox.process import worker
 from tests.security.cells import ANSWER_TIMEOUT_S, LENGTH, MIB, Cells, cells
 from tests.security.fuzz.damage import Edit, damaged, edits, pieces
 from tests.security.fuzz.effort import effort, seeds
@@ -40,7 +42,7 @@ SOURCES = {
 }
 """What a question may ask to run, and the calls that it can lead to."""
 
-CODES = [marshal.dumps(language.compile_action(s, ACTION_FILENAME)) for s in SOURCES if not language.check(s)]
+CODES = [marshal.dumps(compiler.compile_action(s, ACTION_FILENAME)) for s in SOURCES if not compiler.check(s)]
 ENDED = {worker.EXIT_CLOSED, worker.EXIT_PROTOCOL, worker.EXIT_MEMORY}
 
 
@@ -149,7 +151,7 @@ async def _asked(made: Cells, chunks: list[bytes], kill_after_s: float) -> End:
 def ask() -> Iterator[Ask]:
     """Send chunks to a fresh worker under all layers, close, and return its end."""
     with asyncio.Runner() as runner:
-        made = cells(entry="sandbox.worker", memory_bytes=64 * MIB, journal_bytes=journal.size_for(1 * MIB))
+        made = cells(entry="sandbox.process.worker", memory_bytes=64 * MIB, journal_bytes=journal.size_for(1 * MIB))
         running = runner.run(_entered(made.__aenter__))
 
         def send(chunks: list[bytes], kill_after_s: float = ANSWER_TIMEOUT_S) -> End:

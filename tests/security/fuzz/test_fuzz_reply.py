@@ -14,7 +14,7 @@ from runtime.catalog.base import Binding
 from runtime.core.model import OnError, Verdict
 from runtime.errors import ProtocolViolation
 from runtime.workers import reply
-from sandbox import journal, surface, wire
+from sandbox.contract import journal, surface, wire
 from tests.fakes import LENGTH, FakeSpawned
 from tests.security.fuzz.damage import Edit, damaged, edits, pieces
 from tests.security.fuzz.effort import effort, seeds

@@ -222,7 +222,7 @@ def _floods(good: list[Frame]) -> dict[str, list[Frame]]:
 def test_control_a_method_that_is_no_text_ends_a_server_without_our_acceptor() -> None:
     """Control: one such call shuts grpc.aio's own server down. When this fails, `runtime.rpc.accepting` can go."""
     echo = subprocess.Popen(
-        [*TIED, sys.executable, "-m", "runtime.rpc.echo"],
+        [*TIED, sys.executable, "-m", "tests.load.echo"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -1,0 +1,123 @@
+"""`vestibule apply`: put a directory of tenants into the store; a running daemon follows by itself."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from runtime.cli.output import Exit, agrees, at_terminal, complain, fault_json, plural, say, say_json, warn
+from runtime.cli.secret_flags import add_secret_flags, secrets_of
+from runtime.cli.settings import add_settings, loaded
+from runtime.errors import CatalogError, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runtime.catalog.comparison import ApplyResult
+
+NAME = "apply"
+HELP = "put a directory of tenants into the store"
+DESCRIPTION = """\
+Read every TENANT/tenant.yaml and TENANT/actions/NAME.py of a directory, or of one tenant's own directory, compile each
+action in a sandboxed worker, and put them into the store in one transaction. A directory with any fault is refused
+whole, with every fault listed (exit 3); so is a store that cannot be written (exit 1). Running daemons see the change
+within two seconds.
+
+Tenants that the directory does not have stay, unless --prune removes them: that is listed and needs --yes, or an answer
+at the terminal, and is refused for one tenant's own directory (exit 2). What is replaced or removed stays in the store
+for 25 hours and until the next apply after that."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("directory", metavar="DIR", help="directory of tenants, or one tenant's directory")
+    parser.add_argument("--prune", action="store_true", help="remove tenants that the directory does not have")
+    parser.add_argument("--yes", action="store_true", help="with --prune: remove them without a question")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be added, changed and removed, and write nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_secret_flags(parser)
+    add_settings(parser, only=("store",))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load, check and apply."""
+    config = loaded(args).config
+    from runtime.catalog import comparison, directory, sqlite
+    from runtime.offline import workbench
+
+    try:
+        found = directory.load(args.directory, workbench.run_sync_check, secrets_of(args))
+    except CatalogError as error:
+        if not args.json:
+            raise
+        return _refused(args, error.faults, Exit.CHECK_FAILED)
+    if args.prune and found.single:
+        message = (
+            f"{args.directory} is one tenant's own directory, so every other tenant of the store would be removed; "
+            "apply the directory that holds all of them, or leave --prune out"
+        )
+        return _refused(args, [Fault("--prune", message)], Exit.USAGE)
+    path = config.store.removeprefix("sqlite:")
+    agreed = None
+    if args.dry_run or (args.prune and not args.yes):
+        planned = comparison.plan(path, found.definitions, prune=args.prune)
+        if args.dry_run:
+            _report(args, config.store, planned, found.warnings)
+            return Exit.OK
+        if planned.pruned and not _agreed(args, planned.pruned):
+            names = ", ".join(planned.pruned)
+            message = f"would remove {plural(len(planned.pruned), 'tenant')}: {names}; add --yes if that is meant"
+            return _refused(args, [Fault("--prune", message)], Exit.USAGE)
+        agreed = planned.pruned
+    new = not os.path.exists(path)
+    result = sqlite.apply(path, found.definitions, prune=args.prune, agreed=agreed)
+    if new and not args.json:
+        say(f"made the store {path}; a daemon that serves another one will not follow it")
+    _report(args, config.store, result, found.warnings)
+    return Exit.OK
+
+
+def _agreed(args: argparse.Namespace, names: Sequence[str]) -> bool:
+    if args.json or not at_terminal():
+        return False
+    for name in names:
+        complain(f"would remove {name}")
+    return agrees(f"remove {plural(len(names), 'tenant')}?")
+
+
+def _refused(args: argparse.Namespace, faults: Sequence[Fault], code: Exit) -> int:
+    """Say why nothing was done."""
+    if args.json:
+        say_json({"ok": False, "faults": [fault_json(fault) for fault in faults], "warnings": []})
+    else:
+        for fault in faults:
+            complain(f"vestibule: {fault}; nothing was done")
+    return code
+
+
+def _report(args: argparse.Namespace, store: str, result: ApplyResult, warnings: Sequence[Fault]) -> None:
+    """Print what was done, or would be."""
+    if args.json:
+        lists = {name: list(getattr(result, name)) for name in ("created", "changed", "unchanged", "pruned")}
+        details = {tenant: [asdict(change) for change in found] for tenant, found in result.changes.items()}
+        head = {"ok": True, "dry_run": args.dry_run, "revision": result.revision, "store": store}
+        say_json(head | lists | {"changes": details, "warnings": [fault_json(warning) for warning in warnings]})
+        return
+    warn(warnings)
+    for tenant in result.created:
+        say(f"added {tenant}")
+    for tenant in result.changed:
+        say(f"changed {tenant}")
+        for change in result.changes.get(tenant, ()):
+            say(f"  {change}")
+    for tenant in result.pruned:
+        say(f"removed {tenant}")
+    count = plural(len(result.created) + len(result.changed) + len(result.unchanged), "tenant")
+    if args.dry_run:
+        say(f"dry run, nothing was written: {count} would be applied; {store} is at revision {result.revision}")
+    else:
+        say(f"{count}: {store} is at revision {result.revision}")

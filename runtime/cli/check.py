@@ -1,0 +1,63 @@
+"""`vestibule check`: is this source an action? The answer an author, an editor or a pipeline wants."""
+
+import argparse
+from pathlib import Path
+
+from runtime.cli.output import Exit, complain, fault_json, plural, read_text, say, say_json, warn
+from runtime.errors import CatalogError, Fault
+
+NAME = "check"
+HELP = "check actions, or whole tenants, without a daemon"
+DESCRIPTION = """\
+Compile actions in a locked-down worker and list every fault as file:line:column, what is wrong, why, and what to write
+instead. A directory is checked as `vestibule apply` would, tenant.yaml included; secrets that come from outside need no
+value here. Faults exit with 3; an action that no flow binds is a warning."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="an action's source, or a directory of tenants")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check and report."""
+    from runtime.catalog import directory
+    from runtime.catalog.secret_values import Secrets
+    from runtime.offline import workbench
+
+    faults: list[Fault] = []
+    warnings: list[Fault] = []
+    sources: list[tuple[str, str]] = []
+    tenants = 0
+    for name in args.files:
+        if Path(name).is_dir():
+            try:
+                found = directory.load(name, workbench.run_sync_check, Secrets(placeholders=True))
+            except CatalogError as error:
+                faults += error.faults
+            else:
+                tenants += len(found.definitions)
+                warnings += found.warnings
+        else:
+            try:
+                source = directory.action_source(name)
+            except CatalogError as error:
+                faults += error.faults
+            else:
+                sources.append((name, read_text(name) if source is None else source))
+    if sources:
+        faults += workbench.run_sync_check(sources)
+    if args.json:
+        lists = {"faults": faults, "warnings": warnings}
+        say_json({"ok": not faults, **{name: [fault_json(fault) for fault in lists[name]] for name in lists}}, indent=2)
+    else:
+        for fault in faults:
+            say(str(fault))
+        warn(warnings)
+        if faults:
+            complain(f"vestibule: {plural(len(faults), 'fault')}")
+        else:
+            counts = [plural(count, noun) for count, noun in ((tenants, "tenant"), (len(sources), "file")) if count]
+            say(f"{' and '.join(counts)} checked: no fault")
+    return Exit.CHECK_FAILED if faults else Exit.OK

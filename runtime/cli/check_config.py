@@ -1,0 +1,62 @@
+"""`vestibule check-config`: what the daemon would be configured with, and where each value came from."""
+
+import argparse
+from pathlib import Path
+
+from runtime.cli.output import Exit, say, say_json, table
+from runtime.cli.settings import add_settings, loaded
+from runtime.config.settings import SETTINGS
+from runtime.errors import ConfigError
+
+NAME = "check-config"
+HELP = "check the configuration and print what is in effect"
+DESCRIPTION = """\
+Read file, environment and flags exactly as `vestibule serve` does, and the file of keys. Print the effective
+configuration and where each value came from, or every fault with its source and its remedy; faults exit with 2. A
+variable VESTIBULE_* that is no setting is a fault here; `serve` warns of it and starts."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--reference", action="store_true", help="print every setting with its kind, default and text")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_settings(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the reference or the effective configuration."""
+    if args.reference:
+        _reference(args.json)
+        return Exit.OK
+    found = loaded(args, warn=False)
+    if found.ignored:
+        raise ConfigError(found.ignored)
+    if found.config.continuation.keys_file:
+        from runtime.continuation import keys
+
+        keys.read(Path(found.config.continuation.keys_file))
+    if args.json:
+        say_json({s.key: {"value": found.value(s.key), "source": found.sources[s.key]} for s in SETTINGS}, indent=2)
+        return Exit.OK
+    rows = [(s.key, s.kind.text(found.value(s.key)), found.sources[s.key]) for s in SETTINGS]
+    for line in table(rows, ("SETTING", "VALUE", "FROM")):
+        say(line)
+    return Exit.OK
+
+
+def _reference(as_json: bool) -> None:
+    if as_json:
+        entries = [
+            {"key": s.key, "env": s.env, "flag": s.flag, "kind": s.kind.name, "default": s.default, "doc": s.doc}
+            for s in SETTINGS
+        ]
+        say_json(entries, indent=2)
+        return
+    say("Flags win over the environment, the environment over the file, the file over the defaults.")
+    say("The file is TOML, named by --config or VESTIBULE_CONFIG; log.level is the key `level` of its table [log].")
+    say()
+    for setting in SETTINGS:
+        say(f"{setting.key} = {setting.kind.text(setting.default)}")
+        say(f"    {setting.doc}")
+        say(f"    {setting.kind.name}; {setting.flag}; {setting.env}")
+        say()

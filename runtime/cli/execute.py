@@ -1,0 +1,133 @@
+"""`vestibule execute`: ask a running daemon to decide one login, or to go on with a suspended one."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import contextlib
+import json
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from runtime.cli.output import Exit, read_input, read_text, say_json
+from runtime.errors import ConfigError, Fault
+
+if TYPE_CHECKING:
+    from vestibule.v1.decision_pb2 import FactorType
+    from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse, ExecutePostLoginResponse, GatewayContext
+
+NAME = "execute"
+HELP = "ask a running daemon to decide one login, or to go on with one"
+DESCRIPTION = """\
+Send one event, in Auth0's own JSON shape, to a running daemon and print the decision as ProtoJSON. A decision exits
+with 0 whatever it is; no decision with 1; a daemon that cannot be reached with 5.
+
+A decision that suspends its login is gone on with by --continuation, which takes the file that the decision was saved
+to, and by --completed for what the user has presented:
+
+  vestibule execute --tenant acme --event login.json > answer.json
+  vestibule execute --tenant acme --event back.json --continuation answer.json --completed otp"""
+DEFAULT_TARGET = "127.0.0.1:50051"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--tenant", required=True, metavar="ID", help="the tenant whose flow decides")
+    parser.add_argument("--event", required=True, metavar="FILE", help="JSON of the event; - reads standard input")
+    parser.add_argument(
+        "--target",
+        metavar="HOST:PORT",
+        help=f"the daemon (environment: VESTIBULE_TARGET; {DEFAULT_TARGET})",
+    )
+    parser.add_argument("--gateway", metavar="FILE", help="ProtoJSON of a GatewayContext; resolves a required factor")
+    parser.add_argument(
+        "--continuation", metavar="FILE|BASE64", help="go on with the suspended login of this answer, or this token"
+    )
+    parser.add_argument(
+        "--completed", metavar="TYPES", help="with --continuation: factors that satisfied each step, such as otp,phone"
+    )
+    parser.add_argument("--request-id", default="", metavar="ID", help="id for logs and the answer; chosen if absent")
+    parser.add_argument("--timeout", type=_seconds, default=10.0, metavar="S", help="deadline in seconds [10]")
+    parser.add_argument("--json", action="store_true", help="print the decision on one line")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Send the event and print the decision."""
+    from google.protobuf import json_format
+
+    from runtime.login import event_json
+    from runtime.rpc import client
+
+    target = args.target or os.environ.get("VESTIBULE_TARGET") or DEFAULT_TARGET
+    if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", target):
+        raise ConfigError(
+            [
+                Fault(
+                    "--target" if args.target else "environment VESTIBULE_TARGET",
+                    f"{target!r} is not an address; write host:port, such as {DEFAULT_TARGET}",
+                )
+            ]
+        )
+    if args.completed and not args.continuation:
+        raise ConfigError([Fault("--completed", "is for a suspended login; name it by --continuation")])
+    event = event_json.loads(read_input(args.event))
+    options: dict[str, Any] = {
+        "gateway": _gateway(args.gateway) if args.gateway else None,
+        "request_id": args.request_id,
+        "timeout_s": args.timeout,
+    }
+    response: ExecutePostLoginResponse | ContinuePostLoginResponse
+    if args.continuation:
+        token, completed = _continuation(args.continuation), _completed(args.completed or "")
+        response = client.resume(target, args.tenant, event, token, completed, **options)
+    else:
+        response = client.execute(target, args.tenant, event, **options)
+    say_json(json_format.MessageToDict(response.decision), indent=None if args.json else 2)
+    return Exit.OK
+
+
+def _gateway(name: str) -> GatewayContext:
+    from google.protobuf import json_format
+    from vestibule.v1.runtime_service_pb2 import GatewayContext
+
+    try:
+        return json_format.Parse(read_text(name), GatewayContext())
+    except json_format.ParseError as error:
+        raise ConfigError([Fault(name, f"is not the ProtoJSON of a GatewayContext: {error}")]) from None
+
+
+def _continuation(given: str) -> bytes:
+    """Read a token from the file of an answer or of its Base64, or from the argument itself."""
+    text = read_text(given) if given == "-" or os.path.exists(given) else given
+    if text.lstrip().startswith("{"):
+        try:
+            text = json.loads(text)["suspension"]["continuation"]
+        except (ValueError, KeyError, TypeError):
+            raise ConfigError([Fault("--continuation", f"{given} holds no decision that suspends its login")]) from None
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        fault = Fault(
+            "--continuation", "is neither the file of an answer nor Base64; save the answer and name the file"
+        )
+        raise ConfigError([fault]) from None
+
+
+def _completed(given: str) -> list[FactorType]:
+    from runtime.login.messages import FACTOR_TYPES
+
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    for name in names:
+        if name not in FACTOR_TYPES:
+            raise ConfigError([Fault("--completed", f"{name!r} is no factor; write {', '.join(FACTOR_TYPES)}")])
+    return [FACTOR_TYPES[name] for name in names]
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        value = float(text)
+        if 0 < value <= 3600:
+            return value
+    raise argparse.ArgumentTypeError(f"{text[:40]!r} is no time to wait; write seconds, more than 0 and at most 3600")

@@ -1,0 +1,157 @@
+"""The `vestibule` command: finds the subcommand, runs it, turns whatever went wrong into lines and an exit code.
+
+Knows the commands by name, errors by class. Must not know what a command does. The outermost edge of every command:
+no traceback ever reaches a user who did not ask for it with --debug.
+"""
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import metadata
+from typing import NoReturn
+
+from runtime import errors
+from runtime.cli.output import Exit, Unwritable, complain, flush, plural
+
+COMMANDS = ("serve", "apply", "execute", "check", "run", "doctor", "check_config", "demo")
+
+
+def version() -> str:
+    """Return the installed version."""
+    return metadata.version("vestibule")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, and where help is."""
+        complain(f"{self.prog}: {message}")
+        complain(f"try `{self.prog} --help`")
+        raise SystemExit(int(Exit.USAGE))
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command."""
+    parser = _Parser(
+        prog="vestibule",
+        formatter_class=_Help,
+        description="A sandboxed action-runtime daemon: tenants' own post-login actions, one decision for each login.",
+        epilog="exit codes: 0 ok, 1 unexpected, 2 usage or configuration, 3 check failed, 4 test failed, "
+        "5 cannot reach the daemon",
+    )
+    parser.add_argument("--version", action="version", version=f"vestibule {version()}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an unexpected error")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=_Parser)
+    for name in COMMANDS:
+        module = importlib.import_module(f"runtime.cli.{name}")
+        sub = commands.add_parser(
+            module.NAME, help=module.HELP, description=module.DESCRIPTION, formatter_class=_Help, allow_abbrev=False
+        )
+        module.arguments(sub)
+        # Accepted on both sides of the command's name; SUPPRESS keeps this one from undoing the other.
+        sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        sub.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    _open_missing_streams()
+    arguments = sys.argv[1:] if argv is None else argv
+    if next((word for word in arguments if not word.startswith("-")), "") == "serve":
+        # One that comes before the daemon can act on it must not end it. No child inherits a handler.
+        signal.signal(signal.SIGHUP, lambda *_: None)
+    try:
+        return _run(argv)
+    finally:
+        _give_up_output()
+
+
+def _open_missing_streams() -> None:
+    """Give a process that was started without standard streams empty ones, before a store takes their numbers."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is this one.
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the life of the process
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for the life of the process
+
+
+def _give_up_output() -> None:
+    """Drop what cannot be written: at its end the interpreter would try again, fail, and exit with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    debug = False
+    try:
+        args = build_parser().parse_args(argv)
+        debug = args.debug
+        if args.command is None:
+            build_parser().print_help(sys.stderr)
+            return Exit.USAGE
+        code: int = args.run(args)
+        flush()
+    except SystemExit as exit_:  # argparse: help, version, usage
+        return exit_.code if isinstance(exit_.code, int) else Exit.UNEXPECTED
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has enough.
+        return Exit.OK
+    except Unwritable as error:
+        complain(f"vestibule: the result cannot be written: {error}")
+        return Exit.UNEXPECTED
+    except errors.VestibuleError as error:
+        if debug:
+            _trace()
+        return _foreseen(error)
+    except Exception as error:  # noqa: BLE001 - the outermost edge: one line for the user, whatever it is
+        if debug:
+            _trace()
+        complain(
+            f"vestibule: unexpected {type(error).__name__}: this is a fault of ours; please report it, "
+            "with what `vestibule --debug` shows"
+        )
+        return Exit.UNEXPECTED
+    return code
+
+
+def _trace() -> None:
+    for line in traceback.format_exc().split("\n"):
+        complain(line)
+
+
+def _foreseen(error: errors.VestibuleError) -> int:
+    """Print an error of ours and return its exit code."""
+    if isinstance(error, errors.FaultsError):
+        for fault in error.faults:
+            complain(f"vestibule: {fault}")
+        if len(error.faults) > 1:
+            complain(f"vestibule: {plural(len(error.faults), 'fault')}; nothing was done")
+    else:
+        for line in f"vestibule: {error}".split("\n"):
+            complain(line)
+    if isinstance(error, errors.ConfigError | errors.RequestError):
+        return Exit.USAGE
+    if isinstance(error, errors.CatalogError) and not isinstance(error, errors.CatalogUnavailable):
+        return Exit.CHECK_FAILED
+    if isinstance(error, errors.CannotReach):
+        return Exit.UNREACHABLE
+    return Exit.UNEXPECTED

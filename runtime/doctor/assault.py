@@ -1,0 +1,170 @@
+"""Runs the hostile actions on this host through the whole stack: catalog, pool, locked workers, decision.
+
+Knows what shows that an attack succeeded, and which layer stopped it. Must not know terminals or exit codes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from vestibule.v1 import decision_pb2, runtime_service_pb2
+
+from runtime.catalog.base import Binding, Flow, Snapshot
+from runtime.config.settings import Config, LogConfig
+from runtime.core.model import OnError, Settings
+from runtime.doctor.desk import EVENT
+from runtime.errors import VestibuleError
+from runtime.login.flow import FlowRunner
+from runtime.offline import workbench
+from runtime.ops import log
+from runtime.ops.metrics import Metrics
+
+if TYPE_CHECKING:
+    from runtime.doctor.corpus import Attack
+    from runtime.workers.pool import Pool
+
+ACTION_MS: Final = 300
+_ANSWER_S: Final = 20.0
+
+CANARY: Final = """\
+def on_execute_post_login(event, api):
+    if event.user.user_metadata.get("use_mfa"):
+        api.multifactor.enable("any", allow_remember_browser=False)
+"""
+
+STOPPED_BY: Final = {
+    "rejected": "language, before it ran",
+    "raised": "language and guards, as it ran",
+    "timed_out": "time limit",
+    "exhausted": "memory and output limits",
+    "crashed": "process layers: the worker died",
+    "violated": "process layers and distrust: killed for what it did or said",
+    "completed": "nothing to stop: it did what any action may",
+}
+"""What each verdict says of who stopped an attack."""
+
+
+@dataclass(slots=True)
+class Assault:
+    """What the corpus came to against the whole stack."""
+
+    attacks: int = 0
+    ended: dict[str, str] = field(default_factory=dict)
+    """How each attack's action ended, by the attack's id."""
+    escapes: list[str] = field(default_factory=list)
+
+
+class _Tenants:
+    """A catalog of tenants that are replaced between logins."""
+
+    healthy = True
+    reason = ""
+
+    def __init__(self) -> None:
+        self._flows: dict[str, Flow] = {}
+        self._sources: dict[str, str] = {}
+
+    def put(self, tenant: str, source: str) -> None:
+        sha = hashlib.sha256(source.encode()).hexdigest()
+        self._sources = {**self._sources, sha: source}
+        self._flows = {**self._flows, tenant: Flow(tenant, Settings(), (Binding("attack", sha, OnError.REQUIRE_MFA),))}
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(1, MappingProxyType(self._flows), self._sources)
+
+    async def start(self) -> None:
+        """Nothing to read."""
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+
+class Stack:
+    """All that decides a login in a daemon, but for its ports."""
+
+    def __init__(self, pool: Pool, config: Config) -> None:
+        self.pool = pool
+        self._tenants = _Tenants()
+        logger = log.build(LogConfig(), io.StringIO())
+        self.runner = FlowRunner(self._tenants, pool, Metrics(""), config, logger, log.LoginLog(logger, 0.0))
+        self.put("canary", CANARY)
+
+    def put(self, tenant: str, source: str) -> None:
+        """Give a tenant a flow of one action, as of its next login."""
+        self._tenants.put(tenant, source)
+
+    async def login(self, tenant: str, answer_s: float = _ANSWER_S) -> decision_pb2.Decision:
+        """Decide one login. Raises: VestibuleError."""
+        data = await self.runner.execute(tenant, "attack", EVENT, time.monotonic() + answer_s)
+        return runtime_service_pb2.ExecutePostLoginResponse.FromString(data).decision
+
+
+@asynccontextmanager
+async def stack(config: Config, action_ms: int = ACTION_MS) -> AsyncIterator[Stack]:
+    """Start a pool and a flow runner, and stop both. Raises: WorkerStartError: this host cannot run workers at all."""
+    config = replace(
+        config,
+        sandbox=replace(config.sandbox, action_timeout_ms=action_ms, flow_timeout_ms=2 * action_ms),
+        pool=replace(config.pool, blank_workers=2, workers_per_tenant=1, queue_wait_ms=5000),
+    )
+    async with workbench.open_pool(config, Metrics("")) as pool:
+        made = Stack(pool, config)
+        try:
+            yield made
+        finally:
+            await made.runner.close()
+
+
+async def attack(config: Config, attacks: Sequence[Attack], progress: Callable[[str], None]) -> Assault:
+    """Let a tenant run each attack, and after each let others log in and see whether they are decided rightly.
+
+    Raises: WorkerStartError: this host cannot run workers at all.
+    """
+    found = Assault()
+    async with stack(config) as made:
+        for place, each in enumerate(attacks, 1):
+            progress(f"attack {place} of {len(attacks)}: {each.family}")
+            found.attacks += 1
+            escape = await _one(each, made, found)
+            if escape:
+                found.escapes.append(f"{each.id} ({each.goal}): {escape}")
+    return found
+
+
+def verdict(decision: decision_pb2.Decision) -> str:
+    """Name how the only action of a flow ended, as `STOPPED_BY` does."""
+    return decision_pb2.Verdict.Name(decision.executions[0].verdict).removeprefix("VERDICT_").lower()
+
+
+async def _one(each: Attack, made: Stack, found: Assault) -> str:
+    """Run one attack; return what went wrong, or nothing."""
+    marker = Path(tempfile.gettempdir()) / each.mark
+    stale = marker.exists()
+    made.put("mallory", each.code)
+    try:
+        decision = await made.login("mallory")
+        ended = verdict(decision)
+        found.ended[each.id] = ended
+        if each.mark in str(decision) or (marker.exists() and not stale):
+            return "it succeeded"
+        if ended != "completed" and decision.outcome != decision_pb2.OUTCOME_MFA_REQUIRED:
+            return "its failure weakened the decision"
+        for tenant in ("mallory", "bystander") if each.followup is not None else ():
+            made.put(tenant, each.followup or "")
+            if each.mark in str(await made.login(tenant)):
+                return f"the next login of {tenant} sees its trace"
+        canary = await made.login("canary")
+        if canary.outcome != decision_pb2.OUTCOME_MFA_REQUIRED or canary.degraded:
+            return "another tenant was decided wrongly afterwards"
+    except VestibuleError as error:
+        return f"a login could not be decided: {error}"
+    return ""

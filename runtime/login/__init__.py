@@ -1,0 +1,1 @@
+"""One login: flow, steps on workers, executions, decision; begun or resumed."""

@@ -1,0 +1,139 @@
+"""What the daemon sends to a worker for a tenant's flow, prepared once per catalog change.
+
+Knows bindings, budgets and the private messages. Must not know processes or decisions. The steps of a flow are the
+same for every login, so their bytes are serialized once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vestibule.worker.v1 import worker_pb2
+
+from runtime.core.model import OnError
+from runtime.login.answers import Answers
+from sandbox.contract.surface import CONTINUE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runtime.catalog.base import Flow
+
+
+class Plan:
+    """A flow ready to be sent, from any of its steps on; or what is left of one that was suspended.
+
+    `continuing` is how many of its first steps run CONTINUE.
+    """
+
+    __slots__ = (
+        "_action_timeout_us",
+        "_codes",
+        "_resumed",
+        "_sources",
+        "_steps",
+        "_tails",
+        "all_steps",
+        "answers",
+        "bindings",
+        "budgets_ns",
+        "continuing",
+        "flow",
+        "revisions",
+    )
+
+    def __init__(
+        self,
+        flow: Flow,
+        sources: Mapping[str, str],
+        action_timeout_us: int,
+        *,
+        start: int = 0,
+        continuing: int = 0,
+        codes: dict[str, bytes] | None = None,
+    ) -> None:
+        self.flow = flow
+        self.bindings = bindings = flow.bindings[start:]
+        self.continuing = continuing
+        self.answers = Answers(flow.settings)
+        # A binding's own budget may be larger or smaller than the default; the flow's budget caps both.
+        budgets_us = [binding.timeout_us or action_timeout_us for binding in bindings]
+        self.budgets_ns = tuple(budget_us * 1000 for budget_us in budgets_us)
+        self.revisions = tuple(binding.revision for binding in bindings)
+        self._action_timeout_us = action_timeout_us
+        # Its own only: a plan outlives the snapshot that it was made of, and must not keep all of that.
+        self._sources = {revision: sources[revision] for revision in self.revisions}
+        self._codes: dict[str, bytes] = {} if codes is None else codes
+        self._resumed: dict[tuple[int, int], Plan] = {}
+        self._steps = [
+            worker_pb2.Step(
+                action=binding.action,
+                revision=bytes.fromhex(binding.revision),
+                budget_us=budget_us,
+                secrets=flow.secrets.get(binding.action),
+                stop_on_failure=binding.on_error is OnError.DENY,
+                handler=CONTINUE if at < continuing else "",
+            )
+            for at, (binding, budget_us) in enumerate(zip(bindings, budgets_us, strict=True))
+        ]
+        self._tails: dict[int, bytes] = {}
+        self.all_steps = self._tail(0)
+
+    def resumed(self, start: int, *, continuing: bool) -> Plan:
+        """Return what is left of the flow from a binding on, which goes on in CONTINUE or begins.
+
+        It has answers of its own, since those of a whole flow say nothing of a part.
+        """
+        plan = self._resumed.get((start, continuing))
+        if plan is None:
+            plan = self._resumed[start, continuing] = Plan(
+                self.flow,
+                self._sources,
+                self._action_timeout_us,
+                start=start,
+                continuing=int(continuing),
+                codes=self._codes,
+            )
+        return plan
+
+    def _tail(self, start: int) -> bytes:
+        tail = self._tails.get(start)
+        if tail is None:
+            tail = self._tails[start] = worker_pb2.FlowSteps(steps=self._steps[start:]).SerializeToString()
+        return tail
+
+    def steps(self, start: int, known: set[str]) -> tuple[bytes, bool]:
+        """Return the serialized steps from `start` on, and whether sources are among them.
+
+        A source, or the code that a worker of this tenant made of it, is included where the worker has not seen that
+        revision yet; `known` is updated.
+        """
+        if known.issuperset(self.revisions[start:]):
+            return self._tail(start), False
+        flow = worker_pb2.FlowSteps(steps=self._steps[start:])
+        for step, revision in zip(flow.steps, self.revisions[start:], strict=True):
+            if revision not in known:
+                code = self._codes.get(revision)
+                if code is None:
+                    step.source = self._sources[revision]
+                else:
+                    step.code = code
+                known.add(revision)
+        return flow.SerializeToString(), True
+
+    @property
+    def compiled(self) -> bool:
+        """Is the code of every revision known?"""
+        return self._codes.keys() >= set(self.revisions)
+
+    def keep(self, codes: Sequence[bytes]) -> None:
+        """Remember what a worker compiled, one code for each binding, for this tenant's other workers.
+
+        It must come from a worker that has seen no event: what a login did to one would otherwise outlive it.
+        """
+        self._codes.clear()
+        self._codes.update(zip(self.revisions, codes, strict=True))
+
+    def forget(self) -> None:
+        """A worker is lost: should it be the code that it died of, the next one compiles again."""
+        self._codes.clear()

@@ -1,0 +1,1 @@
+"""Check and run actions without a daemon, in the same sandbox."""

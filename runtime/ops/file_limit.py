@@ -1,0 +1,30 @@
+"""How many descriptors the daemon may have: raised to the host's limit, and said so when that is too few.
+
+Knows the limit and what a worker takes. Must not know who opens what.
+"""
+
+import resource
+from typing import Final
+
+from runtime.config.settings import Config
+from runtime.ops.log import Log
+
+# More would only make the kernel's table larger. A worker takes three descriptors.
+_MAX_FILES: Final = 1 << 20
+_FILES_PER_WORKER: Final = 3
+
+
+def raise_to_hard(config: Config, log: Log) -> None:
+    """Raise the soft limit as far as the hard one goes, and warn if the configuration may need more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):  # ValueError is what Python makes of EPERM
+            wanted = soft
+    needed = config.pool.max_workers * _FILES_PER_WORKER + config.limits.max_in_flight
+    if wanted < needed:
+        log.warning(
+            "files.limited", limit=wanted, needed=needed, remedy="raise the hard limit or lower pool.max_workers"
+        )

@@ -1,0 +1,50 @@
+"""Whether an address can be listened on, found out before anything is done that would have to be undone.
+
+Knows plain sockets and the two addresses of a daemon. Must not know grpc or HTTP.
+"""
+
+import errno
+import socket
+
+from runtime.config.kinds import split_address
+from runtime.config.settings import Config
+from runtime.errors import StartError
+
+_REMEDIES = {
+    "listen": "choose another address with --listen or VESTIBULE_LISTEN",
+    "metrics_listen": "choose another with --metrics-listen or VESTIBULE_METRICS_LISTEN",
+}
+
+
+def check_free(setting: str, address: str) -> None:
+    """Bind an address for a moment. Raises: StartError when it cannot be used."""
+    host, port = split_address(address)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, target in found:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(target)
+    except OSError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) and len(found) > 1:
+            return  # one of several addresses of a name, such as ::1 of localhost without IPv6; the others are bound
+        raise refusal(setting, address, (error.strerror or str(error)).lower()) from None
+
+
+def refusal(setting: str, address: str, reason: str) -> StartError:
+    """Return the error that names the setting, the address, what is wrong with it and the remedy."""
+    return StartError(f"{setting}: cannot listen on {address}: {reason}; {_REMEDIES[setting]}")
+
+
+def check_both(config: Config) -> None:
+    """Try both addresses of a daemon. Raises: StartError that names every one that cannot be used."""
+    wrong = []
+    for setting, address in (("listen", config.listen), ("metrics_listen", config.metrics_listen)):
+        try:
+            check_free(setting, address)
+        except StartError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise StartError("\n".join(wrong))

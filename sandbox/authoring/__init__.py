@@ -1,0 +1,1 @@
+"""What authors read and import, made from the tables: type stubs and the reference page."""

@@ -1,0 +1,241 @@
+"""Raw kernel calls that the standard library does not offer, through libc by ctypes; failures are `OSError`.
+
+Knows system call names, constants and structures. Must not know what they are used for here.
+
+What a child calls is ready before the fork, down to the last argument (`Call`), and is made in one loop (`make`):
+each function, name and object that Python touches on its way costs the child a page of its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import functools
+import os
+import platform
+from collections.abc import Sequence
+from typing import Any, Final
+
+MACHINE: Final = platform.machine()
+
+# prctl(2), linux/prctl.h
+PR_SET_PDEATHSIG: Final = 1
+PR_SET_DUMPABLE: Final = 4
+PR_GET_DUMPABLE: Final = 3
+PR_SET_NAME: Final = 15
+PR_GET_SECCOMP: Final = 21
+PR_CAPBSET_DROP: Final = 24
+PR_SET_NO_NEW_PRIVS: Final = 38
+PR_GET_NO_NEW_PRIVS: Final = 39
+PR_CAP_AMBIENT: Final = 47
+PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
+PR_GET_SPECULATION_CTRL: Final = 52
+PR_SET_SPECULATION_CTRL: Final = 53
+PR_SPEC_STORE_BYPASS: Final = 0
+PR_SPEC_INDIRECT_BRANCH: Final = 1
+PR_SPEC_PRCTL: Final = 1
+PR_SPEC_ENABLE: Final = 2
+PR_SPEC_FORCE_DISABLE: Final = 8
+
+# unshare(2), linux/sched.h
+CLONE_NEWNS: Final = 0x0002_0000
+CLONE_NEWCGROUP: Final = 0x0200_0000
+CLONE_NEWUTS: Final = 0x0400_0000
+CLONE_NEWIPC: Final = 0x0800_0000
+CLONE_NEWUSER: Final = 0x1000_0000
+CLONE_NEWPID: Final = 0x2000_0000
+CLONE_NEWNET: Final = 0x4000_0000
+
+# mount(2), umount2(2)
+MS_RDONLY: Final = 0x1
+MS_NOSUID: Final = 0x2
+MS_NODEV: Final = 0x4
+MS_NOEXEC: Final = 0x8
+MS_REMOUNT: Final = 0x20
+MS_REC: Final = 0x4000
+MS_PRIVATE: Final = 0x4_0000
+MNT_DETACH: Final = 0x2
+
+# System calls without a wrapper in glibc 2.36; those from 424 on have one number on every architecture.
+_PIVOT_ROOT: Final = {"x86_64": 155, "aarch64": 41}
+_CAPSET: Final = {"x86_64": 126, "aarch64": 91}
+SYS_SECCOMP: Final = {"x86_64": 317, "aarch64": 277}
+SYS_CLOSE_RANGE: Final = 436
+SYS_LANDLOCK_CREATE_RULESET: Final = 444
+SYS_LANDLOCK_RESTRICT_SELF: Final = 446
+
+_CAPABILITY_VERSION_3: Final = 0x2008_0522
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+_syscall: Final = _libc.syscall
+_syscall.restype = ctypes.c_long
+_prctl: Final = _libc.prctl
+_prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
+_unshare: Final = _libc.unshare
+_mount: Final = _libc.mount
+_mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
+_umount2: Final = _libc.umount2
+
+
+Call = tuple[Any, tuple[ctypes.c_ulong, ...]]
+"""A function of libc and its arguments. What the arguments point to is the caller's to keep."""
+
+
+class SchedParam(ctypes.Structure):
+    """The struct sched_param."""
+
+    _fields_ = (("priority", ctypes.c_int),)
+
+
+class Rlimit(ctypes.Structure):
+    """The struct rlimit of 64-bit machines."""
+
+    _fields_ = (("soft", ctypes.c_uint64), ("hard", ctypes.c_uint64))
+
+
+def call(name: str, *args: int | ctypes.c_ulong | ctypes.Array[ctypes.c_char] | ctypes.Structure) -> Call:
+    """Make a call of libc ready; integers go as unsigned longs, structures and buffers by their address."""
+    return _untyped(name), tuple(_word(arg) for arg in args)
+
+
+@functools.cache
+def _untyped(name: str) -> Any:
+    # Indexing gives a function of its own, without the argument types of those above, which are checked at each call.
+    return _libc[name]
+
+
+def _word(arg: int | ctypes.c_ulong | ctypes.Array[ctypes.c_char] | ctypes.Structure) -> ctypes.c_ulong:
+    if isinstance(arg, ctypes.c_ulong):
+        return arg
+    return _constant(arg if isinstance(arg, int) else ctypes.addressof(arg))
+
+
+@functools.cache
+def _constant(value: int) -> ctypes.c_ulong:
+    return ctypes.c_ulong(value)
+
+
+def make(calls: Sequence[Call]) -> list[int]:
+    """Make calls in order, whatever becomes of each; return the results, the negated errno of those that failed."""
+    results = []
+    for function, args in calls:
+        result = function(*args)
+        results.append(-ctypes.get_errno() if result == -1 else result)
+    return results
+
+
+def _failed() -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number))
+
+
+def syscall(number: int, *args: int | ctypes.Array[ctypes.c_char] | ctypes.Structure | None) -> int:
+    """Make a system call; integers go as unsigned longs, structures and buffers by reference.
+
+    Raises: OSError.
+    """
+    converted = [
+        ctypes.c_ulong(arg) if isinstance(arg, int) else None if arg is None else ctypes.byref(arg) for arg in args
+    ]
+    result: int = _syscall(ctypes.c_long(number), *converted)
+    if result < 0:
+        raise _failed()
+    return result
+
+
+def prctl(option: int, *args: int) -> int:
+    """Call prctl(2) with zeroes for the arguments not given.
+
+    Raises: OSError.
+    """
+    padded = (*args, 0, 0, 0, 0)[:4]
+    result: int = _prctl(option, *padded)
+    if result < 0:
+        raise _failed()
+    return result
+
+
+def set_name(name: str) -> None:
+    """Set the name that `ps` and `top` show; at most 15 bytes."""
+    name_bytes = ctypes.create_string_buffer(name.encode()[:15])
+    prctl(PR_SET_NAME, ctypes.addressof(name_bytes))
+
+
+def unshare(flags: int) -> None:
+    """Enter new namespaces. `os.unshare` exists from Python 3.12 only.
+
+    Raises: OSError.
+    """
+    if _unshare(flags) < 0:
+        raise _failed()
+
+
+def mount(source: str, target: str, kind: str, flags: int, options: str) -> None:
+    """Call mount(2).
+
+    Raises: OSError.
+    """
+    if _mount(source.encode(), target.encode(), kind.encode(), flags, options.encode()) < 0:
+        raise _failed()
+
+
+def umount_detach(target: str) -> None:
+    """Take a mount and all below it out of sight.
+
+    Raises: OSError.
+    """
+    if _umount2(target.encode(), MNT_DETACH) < 0:
+        raise _failed()
+
+
+def pivot_root_here() -> None:
+    """Make the current directory, a mount point, the root, stacked on the old one.
+
+    Source: pivot_root(2), "pivot_root(".", ".")". Raises: OSError.
+    """
+    dot = ctypes.create_string_buffer(b".")
+    syscall(number_of(_PIVOT_ROOT), dot, dot)
+
+
+def number_of(numbers: dict[str, int]) -> int:
+    """Pick the number for this machine.
+
+    Raises: OSError with ENOSYS on a machine we have no numbers for.
+    """
+    number = numbers.get(MACHINE)
+    if number is None:
+        raise OSError(errno.ENOSYS, f"no system call numbers for {MACHINE}")
+    return number
+
+
+def close_from(first: int) -> None:
+    """Close every descriptor from `first` on.
+
+    Raises: OSError.
+    """
+    syscall(SYS_CLOSE_RANGE, first, 0xFFFF_FFFF, 0)
+
+
+class _CapHeader(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _CapData(ctypes.Structure):
+    # Two triples of effective, permitted, inheritable: the low and the high 32 capabilities.
+    _fields_ = (("words", ctypes.c_uint32 * 6),)
+
+
+def drop_capabilities() -> None:
+    """Give up every capability for good, the bounding set included where that is allowed.
+
+    Raises: OSError.
+    """
+    for capability in range(64):
+        try:
+            prctl(PR_CAPBSET_DROP, capability)
+        except OSError as error:
+            if error.errno == errno.EINVAL:  # past the last capability of this kernel
+                break
+            # EPERM without CAP_SETPCAP: the bounding set then stays, and no_new_privs makes it worthless.
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+    syscall(number_of(_CAPSET), _CapHeader(_CAPABILITY_VERSION_3, 0), _CapData())

@@ -1,0 +1,341 @@
+"""`json`, `copy`, `collections`, `itertools`, `functools`, `operator`, `types` and `typing`.
+
+Knows plain data. Knows nothing of events or api. The types of Python's own containers and iterators are opened by
+`sandbox.reach.guards`.
+
+Containers and iterators walk their arguments in C, past the iteration guard. That is safe here because the guard
+refuses whole types, and no type an action can hold yields, when walked, anything an attribute would not have shown;
+`tests/security/test_reach.py` walks everything there is.
+"""
+
+from __future__ import annotations
+
+import collections
+import collections.abc
+import functools
+import itertools
+import json
+import keyword
+import operator
+import types
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, NoReturn
+
+from sandbox.reach import guards, held, iterators, keys, paced, reachable
+from sandbox.reach.facades.base import Module, exception, module, opened, pick
+from sandbox.reach.stand_in import stand_in
+
+JSON_CHARS: Final = 1 << 20
+"""As large as a whole event may be."""
+
+JSON_DEPTH: Final = 100
+"""Deeper data meets the interpreter's recursion limit later, at a place that cannot name it."""
+
+_COPY_DEPTH: Final = 100
+
+
+def loads(text: str | bytes) -> Any:
+    """Read JSON. No hooks: what comes back is plain data."""
+    if type(text) is bytes:
+        text = text.decode("utf-8")
+    if type(text) is not str:
+        raise TypeError(f"json.loads() takes str or bytes, not {type(text).__name__}")
+    if len(text) > JSON_CHARS:
+        raise ValueError(f"json.loads(): more than {JSON_CHARS >> 20} MiB")
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"json.loads(): nested deeper than {JSON_DEPTH}") from None
+    if text.count("[") + text.count("{") > JSON_DEPTH:
+        _check_depth(value)
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(JSON_DEPTH + 1):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer if type(outer) is list else ())
+            if type(inner) in (dict, list)
+        ]
+        if not level:
+            return
+    raise ValueError(f"json.loads(): nested deeper than {JSON_DEPTH}")
+
+
+def dumps(
+    value: Any,
+    *,
+    skipkeys: bool = False,
+    ensure_ascii: bool = True,
+    check_circular: bool = True,
+    allow_nan: bool = True,
+    indent: int | str | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+    default: Callable[[Any], Any] | None = None,
+) -> str:
+    """Write plain data as JSON. `default` sees only what the action put in; the other hooks of Python are left out."""
+    if indent is not None:
+        if type(indent) not in (int, str):
+            raise TypeError("json.dumps(): indent must be an int or a str")
+        indent = min(indent, 16) if isinstance(indent, int) else indent[:16]
+    if separators is not None and (len(separators) != 2 or any(type(part) is not str for part in separators)):
+        raise TypeError("json.dumps(): separators must be two strings")
+    try:
+        # A circle is always looked for: without, it is a crash of the interpreter or an endless text.
+        # What `default` is given is held meanwhile by the record in which circles are looked for.
+        text = json.dumps(
+            value,
+            skipkeys=bool(skipkeys),
+            ensure_ascii=bool(ensure_ascii),
+            allow_nan=bool(allow_nan),
+            indent=indent,
+            separators=separators,
+            sort_keys=bool(sort_keys),
+            default=default,
+        )
+    except RecursionError:
+        raise ValueError("json.dumps(): nested too deeply") from None
+    except TypeError as error:
+        if "is not JSON serializable" in str(error):
+            raise TypeError(f"json.dumps(): {error}; make it a dict, a list or a str first") from None
+        raise
+    if len(text) > JSON_CHARS:
+        raise ValueError(f"json.dumps(): more than {JSON_CHARS >> 20} MiB")
+    return text
+
+
+def copy(value: Any) -> Any:
+    """Copy a container; anything else an action can hold cannot change, and is its own copy."""
+    kind = type(value)
+    if kind in (list, dict, set):
+        return kind(value)
+    if kind in (collections.OrderedDict, collections.defaultdict, collections.Counter, collections.deque):
+        return value.copy()
+    if kind is types.SimpleNamespace:
+        return types.SimpleNamespace(**vars(value))
+    return value
+
+
+def deepcopy(value: Any) -> Any:
+    """Copy a container and the containers in it."""
+    return _deepcopy(value, {}, 0)
+
+
+def _deepcopy(value: Any, done: dict[int, Any], depth: int) -> Any:
+    if depth > _COPY_DEPTH:
+        raise ValueError(f"copy.deepcopy(): nested deeper than {_COPY_DEPTH}")
+    kind = type(value)
+    if kind is tuple:
+        return tuple([_deepcopy(item, done, depth + 1) for item in value])
+    if id(value) in done:
+        return done[id(value)]
+    if kind is list or kind is collections.deque:
+        made = done[id(value)] = [] if kind is list else collections.deque(maxlen=value.maxlen)
+        made.extend(_deepcopy(item, done, depth + 1) for item in value)
+        return made
+    if isinstance(value, dict):
+        copied: Any = value.copy() if kind is not dict else {}
+        done[id(value)] = copied
+        copied.clear()
+        for key, item in value.items():
+            copied[key] = _deepcopy(item, done, depth + 1)
+        return copied
+    if kind is types.SimpleNamespace:
+        space = done[id(value)] = types.SimpleNamespace()
+        for key, item in vars(value).items():
+            setattr(space, key, _deepcopy(item, done, depth + 1))
+        return space
+    return copy(value)
+
+
+def itemgetter(item: Any, *items: Any) -> Callable[[Any], Any]:
+    """Make a function that reads an item; through the guard, as `x[item]` in an action is."""
+    if not items:
+        return lambda value: guards.guarded_getitem(value, item)
+    return lambda value: tuple([guards.guarded_getitem(value, one) for one in (item, *items)])
+
+
+def attrgetter(attr: Any, *attrs: Any) -> Callable[[Any], Any]:
+    """Make a function that reads an attribute, dots allowed; through the guard, as `x.attr` in an action is."""
+    for one in (attr, *attrs):
+        if type(one) is not str:
+            raise TypeError("attribute name must be a string")
+    if not attrs:
+        return lambda value: _read_path(value, attr)
+    return lambda value: tuple([_read_path(value, one) for one in (attr, *attrs)])
+
+
+def _read_path(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        value = guards.guarded_getattr(value, name)
+    return value
+
+
+def namedtuple(
+    typename: Any, field_names: Any, *, rename: Any = False, defaults: Any = None, module: Any = None
+) -> type:
+    """Make a tuple with names; without the text that Python's own makes a function from."""
+    fields = field_names.replace(",", " ").split() if type(field_names) is str else list(field_names)
+    if type(typename) is not str or any(type(field) is not str for field in fields) or rename or len(fields) > 200:
+        raise TypeError("collections.namedtuple() takes a name and up to 200 field names, all texts, and defaults")
+    for field in (typename, *fields):
+        if not field.isidentifier() or keyword.iskeyword(field) or field.startswith("_"):
+            raise ValueError(f"collections.namedtuple(): {field[:40]!a} is not a public name")
+    if len(set(fields)) != len(fields):
+        raise ValueError("collections.namedtuple(): a field name is given twice")
+    given = tuple(defaults) if defaults is not None else ()
+    if len(given) > len(fields):
+        raise TypeError("collections.namedtuple(): more defaults than fields")
+    preset = dict(zip(fields[len(fields) - len(given) :], given, strict=True))
+    body: dict[str, Any] = {
+        "__slots__": (),
+        "__new__": lambda cls, *args, **options: tuple.__new__(cls, _bound(typename, fields, preset, args, options)),
+        "__repr__": lambda self: _shown(typename, fields, self),
+        "_exposed_": frozenset(["count", "index", *fields]),
+        "_ephemeral_": True,
+    }
+    body.update((field, property(operator.itemgetter(place))) for place, field in enumerate(fields))
+    return type(typename, (tuple,), body)
+
+
+def _bound(
+    typename: str, fields: list[str], preset: dict[str, Any], args: tuple[Any, ...], options: dict[str, Any]
+) -> list[Any]:
+    values = {**preset, **dict(zip(fields, args))}  # noqa: B905 - counted next
+    wrong = [name for name in options if name not in fields or fields.index(name) < len(args)]
+    values.update(options)
+    if len(args) > len(fields) or wrong or len(values) != len(fields):
+        raise TypeError(f"{typename}() takes {', '.join(fields)}")
+    return [values[field] for field in fields]
+
+
+def _shown(typename: str, fields: list[str], values: tuple[Any, ...]) -> str:
+    return f"{typename}({', '.join(f'{name}={value!r}' for name, value in zip(fields, values, strict=True))})"
+
+
+_AUTHORS_TYPES: Final = ("Api", "CacheRecord", "CacheResult", "Event", "Factor", "FactorOptions", "ProviderOptions")
+
+
+class Hint:
+    """A name of `typing`: may be subscripted and combined in an annotation, does nothing."""
+
+    __slots__ = ("_name",)
+    _exposed_: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    __iter__ = None  # otherwise Python would walk it by index, without end
+
+    def __getitem__(self, item: object) -> Hint:
+        return self
+
+    def __or__(self, other: object) -> Hint:
+        return self
+
+    __ror__ = __or__
+
+    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
+        raise TypeError(f"{self._name} is for annotations only")
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+def cast(typ: object, value: Any) -> Any:
+    """Return the value; the type is for readers."""
+    return value
+
+
+def new_type(name: str, tp: Any) -> Callable[[Any], Any]:
+    """Make the identity function; the type is for readers."""
+    return lambda value: value
+
+
+def type_var(name: str, *constraints: object, **options: object) -> Hint:
+    """Make a name for annotations."""
+    return Hint("typing.TypeVar")
+
+
+_TYPING: Final[dict[str, Any]] = {
+    "TYPE_CHECKING": False,
+    "cast": cast,
+    "NewType": new_type,
+    "TypeVar": type_var,
+    "ParamSpec": type_var,
+    "Text": Hint("typing.Text"),
+}
+
+
+class _Subclasses(type):
+    """A class for `isinstance` alone: the abstract classes of Python keep registries an action could write to."""
+
+    _real_: type
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, cls._real_)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        # What stands in for a class has no base of its own.
+        return cls is subclass or issubclass(getattr(subclass, "_real_", subclass), cls._real_)
+
+    def __call__(cls, *args: object, **kwargs: object) -> NoReturn:
+        raise TypeError(f"{cls.__name__} is for isinstance() and annotations only")
+
+    def __repr__(cls) -> str:
+        return f"<class 'collections.abc.{cls.__name__}'>"
+
+
+def _abstract(name: str) -> type:
+    return _Subclasses(name, (), {"__slots__": (), "_real_": getattr(collections.abc, name)})
+
+
+def modules() -> list[tuple[str, Module]]:
+    """Build the facades of this file and open what their values show."""
+    exception(json.JSONDecodeError, "msg doc pos lineno colno")
+    guards.expose_class(iterators.ITERTOOLS["chain"], frozenset({"from_iterable"}))
+    opened(functools.partial, "")
+    abc = module("collections.abc", {name: _abstract(name) for name in reachable.MODULES["collections.abc"]})
+    filled: dict[str, Any] = {
+        "Counter": stand_in(collections.Counter, keys.make_counter),
+        "OrderedDict": stand_in(
+            collections.OrderedDict, keys.make_ordered, fromkeys=keys.FROMKEYS[collections.OrderedDict]
+        ),
+        "defaultdict": stand_in(collections.defaultdict, keys.make_default),
+    }
+    own = {**filled, "abc": abc, "namedtuple": namedtuple}
+    containers = {**pick(collections, "collections", *own), **own}
+    typing = {name: _TYPING.get(name, Hint(f"typing.{name}")) for name in reachable.MODULES["typing"]}
+    return [
+        ("__future__", module("__future__", {"annotations": True})),
+        ("json", module("json", {"JSONDecodeError": json.JSONDecodeError, "dumps": dumps, "loads": loads})),
+        ("copy", module("copy", {"copy": copy, "deepcopy": deepcopy})),
+        ("collections", module("collections", containers)),
+        ("collections.abc", abc),
+        ("itertools", module("itertools", {**pick(itertools, "itertools"), **iterators.ITERTOOLS, **paced.ITERTOOLS})),
+        (
+            "functools",
+            module("functools", {**pick(functools, "functools", "cmp_to_key"), "cmp_to_key": held.cmp_to_key}),
+        ),
+        (
+            "operator",
+            module(
+                "operator",
+                {
+                    **pick(operator, "operator", "and_", "attrgetter", "itemgetter", "or_"),
+                    "and_": keys.intersection,
+                    "or_": keys.union,
+                    "attrgetter": attrgetter,
+                    "itemgetter": itemgetter,
+                },
+            ),
+        ),
+        ("types", module("types", {"NoneType": type(None), "SimpleNamespace": types.SimpleNamespace})),
+        ("typing", module("typing", typing)),
+        # The types of an action's arguments, for editors and checkers: see sandbox.authoring.stubs.
+        ("vestibule_actions", module("vestibule_actions", {name: Hint(name) for name in _AUTHORS_TYPES})),
+    ]

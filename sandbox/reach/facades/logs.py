@@ -1,0 +1,185 @@
+"""`logging` and `print`: what an action says goes to the execution's output.
+
+Knows the output of the running execution. Knows no handler, file or stream.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any, ClassVar, Final
+
+from sandbox.reach import guards
+from sandbox.reach.facades.base import Module, module, names
+from sandbox.reach.facades.context import CURRENT
+
+_LEVELS: Final = {
+    "NOTSET": 0,
+    "DEBUG": 10,
+    "INFO": 20,
+    "WARN": 30,
+    "WARNING": 30,
+    "ERROR": 40,
+    "FATAL": 50,
+    "CRITICAL": 50,
+}
+_LEVEL_NAMES: Final = {0: "NOTSET", 10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+
+# A width or precision of five digits in a log template is an attempt to fill the memory.
+_WIDE: Final = re.compile(r"%(?:\([^)]*\))?[-#0 +]*(?:\d{5}|\d*\.\d{5}|\*|\d*\.\*)")
+
+
+def show(*values: Any, sep: str | None = " ", end: str | None = "\n", file: None = None, flush: bool = False) -> None:
+    """Be the `print` of an action."""
+    if file is not None:
+        raise TypeError("print() writes to the execution's output only; leave `file` out")
+    for word in (sep, end):
+        if word is not None and type(word) is not str:
+            raise TypeError(f"sep and end must be None or a string, not {type(word).__name__}")
+    between = " " if sep is None else sep
+    output = CURRENT.output
+    last = len(values) - 1
+    for index, value in enumerate(values):
+        output.write(guards.safe_str(value) + between if index < last else guards.safe_str(value))
+    output.write("\n" if end is None else end)
+
+
+def _level(level: Any) -> int:
+    if type(level) is str and level in _LEVELS:
+        return _LEVELS[level]
+    if type(level) is int:
+        return level
+    raise ValueError(f"unknown level; there are {', '.join(_LEVELS)}")
+
+
+def _message(template: Any, args: tuple[Any, ...]) -> str:
+    text = guards.safe_str(template)
+    if not args:
+        return text
+    try:
+        if _WIDE.search(text):
+            raise ValueError("too wide")
+        values: Any = args[0] if len(args) == 1 and type(args[0]) is dict and args[0] else args
+        return str(guards.GUARDS["_mod_"](text, values))
+    except (TypeError, ValueError, KeyError, OverflowError):
+        # As in Python, a wrong log call is no reason to fail; unlike Python's, it is still readable.
+        return " ".join([text, *(guards.safe_repr(arg) for arg in args)])
+
+
+def _emit(level: int, template: Any, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+    unknown = options.keys() - {"exc_info", "stack_info", "stacklevel", "extra"}
+    if unknown:
+        raise TypeError(f"logging: unexpected keyword argument {ascii(min(unknown))[:40]}")
+    if level < CURRENT.log_level:
+        return
+    line = f"{_LEVEL_NAMES.get(level, f'Level {level}')} {_message(template, args)}"
+    error = sys.exc_info()[1] if options.get("exc_info") else None
+    if error is not None:
+        line = f"{line}: {type(error).__name__}: {guards.safe_str(error)}"
+    CURRENT.output.write(line + "\n")
+
+
+def debug(msg: Any, *args: Any, **options: Any) -> None:
+    """Log at level DEBUG."""
+    _emit(10, msg, args, options)
+
+
+def info(msg: Any, *args: Any, **options: Any) -> None:
+    """Log at level INFO."""
+    _emit(20, msg, args, options)
+
+
+def warning(msg: Any, *args: Any, **options: Any) -> None:
+    """Log at level WARNING."""
+    _emit(30, msg, args, options)
+
+
+def error(msg: Any, *args: Any, **options: Any) -> None:
+    """Log at level ERROR."""
+    _emit(40, msg, args, options)
+
+
+def exception(msg: Any, *args: Any, **options: Any) -> None:
+    """Log at level ERROR, with the exception being handled."""
+    _emit(40, msg, args, {"exc_info": True, **options})
+
+
+def critical(msg: Any, *args: Any, **options: Any) -> None:
+    """Log at level CRITICAL."""
+    _emit(50, msg, args, options)
+
+
+def log(level: Any, msg: Any, *args: Any, **options: Any) -> None:
+    """Log at a level."""
+    _emit(_level(level), msg, args, options)
+
+
+def basic_config(**options: Any) -> None:
+    """Set the level below which nothing is written, for this execution; other options mean nothing here."""
+    if options.get("level") is not None:
+        CURRENT.log_level = _level(options["level"])
+
+
+def level_name(level: Any) -> Any:
+    """Return the name of a level, or the level of a name."""
+    return _LEVELS.get(level, f"Level {level}") if type(level) is str else _LEVEL_NAMES.get(level, f"Level {level}")
+
+
+class Logger:
+    """What `logging.getLogger` returns. All loggers write to the execution's output."""
+
+    __slots__ = ("_name",)
+    _exposed_: ClassVar[frozenset[str]] = names(
+        "critical debug error exception fatal getChild getEffectiveLevel info isEnabledFor log name setLevel warn"
+        " warning"
+    )
+
+    debug = staticmethod(debug)
+    info = staticmethod(info)
+    warning = warn = staticmethod(warning)
+    error = staticmethod(error)
+    exception = staticmethod(exception)
+    critical = fatal = staticmethod(critical)
+    log = staticmethod(log)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """The name it was asked for by."""
+        return self._name
+
+    def getChild(self, suffix: str) -> Logger:
+        """Return the logger below this one."""
+        return get_logger(f"{self._name}.{suffix}" if type(suffix) is str else None)
+
+    def setLevel(self, level: Any) -> None:
+        """Set the level below which nothing is written, for this execution."""
+        CURRENT.log_level = _level(level)
+
+    def getEffectiveLevel(self) -> int:
+        """Return the level below which nothing is written."""
+        return CURRENT.log_level
+
+    def isEnabledFor(self, level: Any) -> bool:
+        """Say whether a level is written."""
+        return _level(level) >= CURRENT.log_level
+
+    def __repr__(self) -> str:
+        return f"<Logger {self._name}>"
+
+
+def get_logger(name: Any = None) -> Logger:
+    """Return a logger."""
+    return Logger(name if type(name) is str and name else "root")
+
+
+def modules() -> list[tuple[str, Module]]:
+    """Build the facade of this file."""
+    members: dict[str, Any] = {
+        **_LEVELS, "basicConfig": basic_config, "critical": critical, "debug": debug, "error": error,
+        "exception": exception, "fatal": critical, "getLevelName": level_name, "getLogger": get_logger, "info": info,
+        "log": log, "warn": warning, "warning": warning,
+    }  # fmt: skip
+    return [("logging", module("logging", members))]

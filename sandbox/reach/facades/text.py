@@ -1,0 +1,207 @@
+"""`string`, `html`, `unicodedata`, `base64`, `binascii`, `urllib.parse` and `ipaddress`: text and addresses.
+
+Knows encodings of text. Touches no file and no network: nothing here resolves or fetches.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import ipaddress
+import string
+import unicodedata
+from collections.abc import Callable
+from typing import Any, Final
+from urllib import parse
+
+from sandbox.reach import guards
+from sandbox.reach.facades.base import Module, exception, module, opened, pick
+from sandbox.reach.facades.context import CURRENT, KEPT
+
+_FORGET: Final[Callable[[], None]] = parse.urlsplit.cache_clear  # type: ignore[attr-defined]  # typeshed does not say that it is cached
+
+
+def _remembered() -> None:
+    # urlsplit keeps the last answers; they hold what was in the texts of this execution.
+    if _FORGET not in CURRENT.at_end:
+        CURRENT.at_end.append(_FORGET)
+
+
+def _splitting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make the function that forgets what the library remembers of a call."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        _remembered()
+        return function(*args, **kwargs)
+
+    return call
+
+
+# Where `encoding` stands in each function of urllib.parse that takes one.
+_CODING: Final = {"quote": 2, "quote_plus": 2, "unquote": 1, "unquote_plus": 1, "parse_qs": 3, "parse_qsl": 3}
+
+
+def _coding(function: Callable[..., Any], place: int) -> Callable[..., Any]:
+    """Make the function that takes the codecs of `str.encode` only: others would be imported, or are quadratic."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > place and args[place] is not None:
+            args = (*args[:place], guards.check_codec(args[place]), *args[place + 1 :])
+        elif kwargs.get("encoding") is not None:
+            kwargs["encoding"] = guards.check_codec(kwargs["encoding"])
+        return function(*args, **kwargs)
+
+    return call
+
+
+def urlencode(
+    query: Any,
+    doseq: bool = False,
+    safe: str = "",
+    encoding: str | None = None,
+    errors: str | None = None,
+    quote_via: Callable[..., str] = parse.quote_plus,
+) -> str:
+    """Write pairs as a query string."""
+    pairs = list(query.items()) if isinstance(query, dict) else list(query)
+    plain = [(_word(key), _words(value) if doseq else _word(value)) for key, value in pairs]
+    codec = None if encoding is None else guards.check_codec(encoding)
+    return parse.urlencode(plain, doseq, safe, codec, errors, quote_via)
+
+
+def _word(value: Any) -> str | bytes:
+    return value if isinstance(value, bytes) else guards.safe_str(value)
+
+
+def _words(value: Any) -> Any:
+    return [_word(item) for item in value] if isinstance(value, (list, tuple)) else _word(value)
+
+
+def escape(s: str, quote: bool = True) -> str:
+    """Write text so that HTML shows it as it is."""
+    return html.escape(_only_text(s), quote)
+
+
+def unescape(s: str) -> str:
+    """Read HTML's character references."""
+    return html.unescape(_only_text(s))
+
+
+_NORMAL_CHARS: Final = 1 << 16
+_MARKS_MAX: Final = 500
+"""Combining marks in a row: they are put in order one by one, which is quadratic. Source: UAX 15, 13, allows 30."""
+
+
+def normalize(form: str, unistr: str, /) -> str:
+    """Return the normal form of a text."""
+    return unicodedata.normalize(form, _bounded("normalize", unistr))  # type: ignore[arg-type]  # it says which there are
+
+
+def is_normalized(form: str, unistr: str, /) -> bool:
+    """Tell whether a text is in a normal form."""
+    return unicodedata.is_normalized(form, _bounded("is_normalized", unistr))  # type: ignore[arg-type]  # as above
+
+
+def _bounded(what: str, text: Any) -> str:
+    if len(_only_text(text)) > _MARKS_MAX and not text.isascii():
+        if len(text) > _NORMAL_CHARS:
+            raise ValueError(f"unicodedata.{what}(): more than {_NORMAL_CHARS} characters; take the text in parts")
+        marks = bytes(map(unicodedata.combining, text))
+        if max(map(len, marks.split(b"\0"))) > _MARKS_MAX:
+            raise ValueError(f"unicodedata.{what}(): more than {_MARKS_MAX} combining marks in a row")
+    return str(text)
+
+
+def _only_text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError(f"expected str, got {type(value).__name__}")
+    return value
+
+
+_ADDRESS: Final = (
+    "compressed exploded is_global is_link_local is_loopback is_multicast is_private is_reserved is_unspecified"
+    " max_prefixlen packed reverse_pointer version"
+)
+_NETWORK: Final = (
+    "address_exclude broadcast_address compare_networks compressed exploded hostmask hosts is_global"
+    " is_link_local is_loopback is_multicast is_private is_reserved is_unspecified max_prefixlen netmask"
+    " network_address num_addresses overlaps prefixlen reverse_pointer subnet_of subnets supernet supernet_of"
+    " version with_hostmask with_netmask with_prefixlen"
+)
+_V6: Final = " ipv4_mapped is_site_local scope_id sixtofour teredo"
+_URL: Final = "count fragment geturl hostname index netloc password path port query scheme username"
+
+
+_HOST_BITS: Final = " has host bits set"
+
+
+def ip_network(address: Any, strict: bool = True) -> Any:
+    """Make a network of an address and a prefix; the library does not say how to take an address that is in it."""
+    try:
+        return ipaddress.ip_network(address, strict)
+    except ValueError as error:
+        if not str(error).endswith(_HOST_BITS):
+            raise
+        raise ValueError(f"{error}: with strict=False it is the network that the address is in") from None
+
+
+def _open_addresses() -> None:
+    interface = " hostmask ip netmask network with_hostmask with_netmask with_prefixlen"
+    opened(ipaddress.IPv4Address, _ADDRESS)
+    opened(ipaddress.IPv6Address, _ADDRESS + _V6)
+    opened(ipaddress.IPv4Network, _NETWORK, iterable=True, items=True)
+    opened(ipaddress.IPv6Network, f"{_NETWORK} is_site_local", iterable=True, items=True)
+    opened(ipaddress.IPv4Interface, _ADDRESS + interface)
+    opened(ipaddress.IPv6Interface, _ADDRESS + _V6 + interface)
+    exception(ipaddress.AddressValueError)
+    exception(ipaddress.NetmaskValueError)
+
+
+def _forget_addresses() -> None:
+    """Let `ipaddress` keep nothing: a mask found again, as 24.0 after 24, would tell that a login was here before."""
+    kinds: list[Any] = [ipaddress.IPv4Address, ipaddress.IPv4Network, ipaddress.IPv6Address, ipaddress.IPv6Network]
+    for kind in kinds:
+        for name, member in list(vars(kind).items()):
+            remembering: Any = getattr(member, "fget", None)
+            if hasattr(remembering, "cache_clear"):
+                setattr(kind, name, property(remembering.__wrapped__))
+        if hasattr(kind, "_netmask_cache") and not any(kept is kind._netmask_cache for kept in KEPT):
+            KEPT.append(kind._netmask_cache)
+
+
+def modules() -> list[tuple[str, Module]]:
+    """Build the facades of this file and open what their values show."""
+    _open_addresses()
+    _forget_addresses()
+    exception(binascii.Error)
+    for result in (parse.ParseResult, parse.ParseResultBytes):
+        opened(result, f"{_URL} params", iterable=True, items=True)
+    for split in (parse.SplitResult, parse.SplitResultBytes):
+        opened(split, _URL, iterable=True, items=True)
+    for defrag in (parse.DefragResult, parse.DefragResultBytes):
+        opened(defrag, "count fragment geturl index url", iterable=True, items=True)
+    splitting = {name: _splitting(getattr(parse, name)) for name in ("urldefrag", "urljoin", "urlparse", "urlsplit")}
+    coding = {name: _coding(getattr(parse, name), place) for name, place in _CODING.items()}
+    ours = {**splitting, **coding, "urlencode": urlencode}
+    urls = module("urllib.parse", {**pick(parse, "urllib.parse", *ours), **ours})
+    return [
+        ("string", module("string", pick(string, "string"))),
+        ("html", module("html", {"escape": escape, "unescape": unescape})),
+        (
+            "unicodedata",
+            module(
+                "unicodedata",
+                {
+                    **pick(unicodedata, "unicodedata", "normalize", "is_normalized"),
+                    "normalize": normalize,
+                    "is_normalized": is_normalized,
+                },
+            ),
+        ),
+        ("base64", module("base64", pick(base64, "base64"))),
+        ("binascii", module("binascii", pick(binascii, "binascii"))),
+        ("urllib.parse", urls),
+        ("urllib", module("urllib", {"parse": urls})),
+        ("ipaddress", module("ipaddress", {**pick(ipaddress, "ipaddress", "ip_network"), "ip_network": ip_network})),
+    ]

@@ -1,0 +1,76 @@
+"""Classes of Python's that an action calls through a check, and goes on using as the class: `isinstance`, its methods.
+
+Knows what of a class is open and what is checked. Must not know what a check is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sandbox.reach import builtin_types, registry
+
+
+class StandIn(type):
+    """A builtin class that must not be called as it is: called through a check, the class itself for `isinstance`."""
+
+    _real_: type
+    _kinds_: tuple[type, ...]
+    _make_: Callable[..., Any]
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return cls._make_(*args, **kwargs)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, cls._kinds_)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return subclass is cls or issubclass(subclass, cls._kinds_)
+
+    def __repr__(cls) -> str:
+        return repr(cls._real_)
+
+
+def _of_exactly(real: type, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Answer the method for instances of `real` and nothing else.
+
+    Those of a Counter are written in Python and take anything: `Counter.copy(int)` is `int.__class__(int)`, which is
+    `type` itself. Those of a dict take an OrderedDict, and leave the order behind that it keeps beside.
+    """
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not args or type(args[0]) is not real:
+            given = type(args[0]).__name__ if args else "nothing"
+            raise TypeError(f"{real.__name__}.{name} needs a {real.__name__} first, not {given}")
+        return method(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+STAND_INS: Final[dict[type, type]] = {}
+"""Class -> what an action has in its place."""
+
+
+def stand_in(real: type, make: Callable[..., Any], *others: type, **more: Callable[..., Any]) -> type:
+    """Make what stands in for `real`.
+
+    Args:
+        real: a class whose names are registered.
+        make: what is called in its place.
+        others: what else it makes.
+        more: methods of the class that are checked.
+    """
+    checked = builtin_types.CHECKED_METHODS.get(real, {})
+    plain = builtin_types.INSTANCE_NAMES.get(real, registry.NOTHING) | registry.CLASS_ATTRS.get(real, registry.NOTHING)
+    body: dict[str, Any] = {"_real_": real, "_kinds_": (real, *others), "_make_": staticmethod(make), "__slots__": ()}
+    methods = {name: getattr(real, name) for name in plain} | checked
+    if issubclass(real, dict):
+        methods = {name: _of_exactly(real, name, method) for name, method in methods.items()}
+    methods |= more
+    body |= {name: staticmethod(method) if callable(method) else method for name, method in methods.items()}
+    cls = StandIn(real.__name__, (), body)
+    registry.expose_class(cls, frozenset(methods))
+    for kind in (real, *others):
+        STAND_INS[kind] = cls
+    return cls

@@ -1,0 +1,116 @@
+"""Rows of the benchmark's answer, as a table for people and as JSON.
+
+Knows units and targets. Must not know how anything is measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.load.stats import Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was promised. A slow machine misses it; the benchmark does not fail for that."""
+
+    at_most: bool
+    limit: float
+
+    def met(self, value: float) -> bool:
+        """Compare what was measured, not what is printed."""
+        return value <= self.limit if self.at_most else value >= self.limit
+
+
+def at_most(limit: float) -> Target:
+    """Promise a ceiling."""
+    return Target(True, limit)
+
+
+def at_least(limit: float) -> Target:
+    """Promise a floor."""
+    return Target(False, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measured number. `unit` is `x` (ratio), `/s`, `us`, `ms`, `MiB` or empty (a count)."""
+
+    measure: str
+    what: str
+    value: float
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    target: Target | None = None
+    note: str = ""
+
+    @classmethod
+    def of(
+        cls, measure: str, what: str, rounds: Spread, unit: str, target: Target | None = None, note: str = ""
+    ) -> Row:
+        """Make a row of rounds: their median, with lowest and highest beside it."""
+        return cls(measure, what, rounds.median, unit, rounds.low, rounds.high, target, note)
+
+    def state(self) -> str:
+        """Return `ok` or `missed`, or nothing where nothing was promised."""
+        if self.target is None:
+            return ""
+        return "ok" if self.target.met(self.value) else "missed"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A measure that gives no number, because the number would not be true."""
+
+    measure: str
+    reason: str
+
+
+def number(value: float, unit: str) -> str:
+    """Print a value with the digits that its unit deserves."""
+    if unit == "x":
+        text = f"{value:.2f}"
+    elif unit in ("ms", "MiB"):
+        text = f"{value:.2f}" if value < 10 else f"{value:.1f}"
+    else:
+        text = f"{value:,.0f}"
+    return f"{text} {unit}".rstrip() if unit not in ("x", "/s") else text + unit
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return the columns of a row: measure, what, result, range, target, state, note."""
+    between = ""
+    if row.low is not None and row.high is not None:
+        between = f"{number(row.low, row.unit)} .. {number(row.high, row.unit)}"
+    target = ""
+    if row.target is not None:
+        target = ("<= " if row.target.at_most else ">= ") + number(row.target.limit, row.unit)
+    return row.measure, row.what, number(row.value, row.unit), between, target, row.state(), row.note
+
+
+HEAD = ("MEASURE", "WHAT", "RESULT", "ROUNDS", "TARGET", "", "NOTE")
+
+
+def as_json(machine: dict[str, Any], rows: Sequence[Row], refusals: Sequence[Refusal]) -> dict[str, Any]:
+    """Return everything for `--json`."""
+    return {
+        "machine": machine,
+        "rows": [dict(_members(row)) for row in rows],
+        "not_measured": [{"measure": refusal.measure, "reason": refusal.reason} for refusal in refusals],
+    }
+
+
+def _members(row: Row) -> Iterator[tuple[str, Any]]:
+    yield from (("measure", row.measure), ("what", row.what), ("value", row.value), ("unit", row.unit))
+    if row.low is not None:
+        yield from (("low", row.low), ("high", row.high))
+    if row.target is not None:
+        yield "target", {"at_most" if row.target.at_most else "at_least": row.target.limit}
+        yield "met", row.target.met(row.value)
+    if row.note:
+        yield "note", row.note

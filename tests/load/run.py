@@ -1,0 +1,93 @@
+"""The whole benchmark: every measure in turn, in a temporary folder, on a few processors.
+
+Knows the measures by name. Must not know what they do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from runtime.errors import VestibuleError
+from tests.load import against as comparison
+from tests.load import fairness, limits, machine, overshoot, rates, replies, soak, workers
+from tests.load.bench import Bench
+from tests.load.loads import generator
+from tests.load.report import Refusal, Row
+
+MEASURES: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
+    "throughput": rates.throughput,
+    "latency": rates.latency,
+    "cold": workers.cold,
+    "spawn": workers.spawn,
+    "memory": workers.memory,
+    "timeouts": limits.timeouts,
+    "overshoot": overshoot.overshoot,
+    "fairness": fairness.fairness,
+    "replies": replies.replies,
+    "isolation": rates.isolation,
+    "marginal": rates.marginal,
+    "soak": soak.soak,
+    "against": comparison.against,
+}
+ASKED_FOR: Final = frozenset({"soak", "against"})
+"""Measures that take so long, or need so much, that they are made only when they are named."""
+
+
+def run(
+    names: Sequence[str],
+    *,
+    quick: bool,
+    tenants: int,
+    logins: int,
+    isolation: str,
+    own_client: bool,
+    cpus: int,
+    against: Path | None,
+    progress: Callable[[str], None],
+) -> tuple[dict[str, Any], list[Row], list[Refusal]]:
+    """Run measures and return the machine, their rows, and those that gave none. Leaves no process and no file."""
+    rows: list[Row] = []
+    refusals: list[Refusal] = []
+    with _fewer_cpus(cpus), _terminable(), tempfile.TemporaryDirectory(prefix="vestibule-bench-") as name:
+        folder = Path(name)
+        load = generator(folder, own=own_client)
+        found = machine.describe(load.name)
+        bench = Bench(folder, load, quick, tenants, progress, logins, isolation, against)
+        for measure in names:
+            try:
+                rows.extend(MEASURES[measure](bench))
+            except VestibuleError as error:
+                refusals.append(Refusal(measure, str(error)))
+    return found, rows, refusals
+
+
+@contextlib.contextmanager
+def _fewer_cpus(count: int) -> Iterator[None]:
+    """Keep us and every child on a few processors, so that machines can be compared; 0 leaves all of them."""
+    allowed = os.sched_getaffinity(0)
+    if count:
+        os.sched_setaffinity(0, sorted(allowed)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Turn SIGTERM into an exception, so that whoever ends us ends our children too."""
+
+    def leave(number: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
