@@ -1,12 +1,9 @@
 """The author's stubs: equal to what the tables say, understood by a type checker, importable in an action."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from mypy import api as mypy
 
 from sandbox.action import event
 from sandbox.action.alarm import ACTION_FILENAME
@@ -77,19 +74,30 @@ FAULTS = [
 ]
 
 
-def check(tmp_path: Path, source: str) -> str:
-    """Return what mypy says of an action, in its strict mode."""
-    (tmp_path / "action.py").write_text(source)
-    run = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'cache'}", "action.py"],
-        cwd=tmp_path,
-        env={**os.environ, "MYPYPATH": str(stubs.STUB.parents[1])},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+GUIDE = stubs.REFERENCE.with_name("PORTING.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Return what mypy says of all actions of this module, in its strict mode: one run, a file each."""
+    folder = tmp_path_factory.mktemp("actions")
+    head = "from vestibule_actions import Api, Event\n"
+    faults = "\n\ndef on_execute_post_login(event: Event, api: Api) -> None:\n" + "".join(
+        f"    {fault}\n" for fault, _ in FAULTS
     )
-    return "" if run.returncode == 0 else run.stdout + run.stderr
+    (folder / "good.py").write_text(GOOD)
+    (folder / "faults.py").write_text(head + faults)
+    for number, source in enumerate(EXAMPLES):
+        typed = source.replace("(event, api):", "(event: Event, api: Api) -> None:")
+        (folder / f"example{number}.py").write_text(head + typed)
+    flags = ["--strict", "--config-file=", f"--cache-dir={folder / 'cache'}", "--no-error-summary"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MYPYPATH", str(stubs.STUB.parents[1]))
+        patch.chdir(folder)
+        said, complaints, _ = mypy.run([*flags, *sorted(path.name for path in folder.glob("*.py"))])
+    assert not complaints
+    return said.splitlines()
 
 
 def test_the_committed_stub_is_what_the_tables_say() -> None:
@@ -115,16 +123,11 @@ def test_whatever_ends_or_suspends_a_flow_is_in_its_table() -> None:
         assert sum(f"`{call.op}`" in row for row in rows) == bool(call.ends), call.op
 
 
-GUIDE = stubs.REFERENCE.with_name("PORTING.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
-
-
-@pytest.mark.parametrize("source", EXAMPLES, ids=range(len(EXAMPLES)))
-def test_the_examples_of_the_porting_guide_are_actions(source: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_the_examples_of_the_porting_guide_are_actions(number: int, findings: list[str]) -> None:
     """Each one passes the sandbox's policy, and a strict checker once its parameters are annotated."""
-    compiler.compile_action(source, ACTION_FILENAME)
-    typed = source.replace("(event, api):", "(event: Event, api: Api) -> None:")
-    assert check(tmp_path, f"from vestibule_actions import Api, Event\n{typed}") == ""
+    compiler.compile_action(EXAMPLES[number], ACTION_FILENAME)
+    assert [line for line in findings if line.startswith(f"example{number}.py:")] == []
 
 
 def test_the_porting_guide_has_examples() -> None:
@@ -143,19 +146,16 @@ def test_every_call_and_every_member_is_in_it() -> None:
         assert f"    def {name}(self) -> " in text
 
 
-def test_a_good_action_passes(tmp_path: Path) -> None:
+def test_a_good_action_passes(findings: list[str]) -> None:
     """A checker in its strict mode has nothing to say, and neither has the sandbox's policy."""
-    assert check(tmp_path, GOOD) == ""
+    assert [line for line in findings if not line.startswith("faults.py:")] == []
     compiler.compile_action(GOOD, ACTION_FILENAME)
 
 
-def test_faults_are_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "line", "text"), [(at, *fault) for at, fault in enumerate(FAULTS, 5)])
+def test_faults_are_found(number: int, line: str, text: str, findings: list[str]) -> None:
     """Each fault has a line of its own in the checker's answer."""
-    lines = "".join(f"    {line}\n" for line, _ in FAULTS)
-    head = "from vestibule_actions import Api, Event\n\n\ndef on_execute_post_login(event: Event, api: Api) -> None:\n"
-    answer = check(tmp_path, head + lines)
-    for number, (line, text) in enumerate(FAULTS, 5):
-        assert any(f"action.py:{number}:" in said and text in said for said in answer.splitlines()), (line, answer)
+    assert any(found.startswith(f"faults.py:{number}:") and text in found for found in findings), (line, findings)
 
 
 def test_every_named_type_can_be_imported() -> None:
