@@ -45,17 +45,16 @@ lint: setup
 	$(BIN)/mypy
 
 TEST_TAKES := about 6 minutes on an idle machine of two processors, 25 on a busy one
-LONG_FUZZ_FACTOR := 10
 LONG_TAKES := about 15 minutes on an idle machine of two processors
 
 test: setup lint
 	@echo "running the tests: $(TEST_TAKES)"
-	@exec $(TIED) $(PYTEST)
+	@exec $(TIED) $(PYTEST) --hypothesis-profile=ci
 
 test-long: setup
-	@echo "running the long tests, then fuzz and property tests $(LONG_FUZZ_FACTOR) times as long: $(LONG_TAKES)"
-	@exec $(TIED) $(PYTEST) -m long
-	@FUZZ_FACTOR=$(LONG_FUZZ_FACTOR) exec $(TIED) $(PYTEST) tests/security/fuzz tests/unit/test_*_properties.py
+	@echo "running the long tests, then fuzz and property tests ten times as long: $(LONG_TAKES)"
+	@exec $(TIED) $(PYTEST) -m long --hypothesis-profile=long
+	@exec $(TIED) $(PYTEST) --hypothesis-profile=long tests/security/fuzz tests/unit/test_*_properties.py
 
 test-debian:
 	@exec deploy/bare-debian
@@ -69,7 +68,7 @@ bench: setup
 FUZZ_FACTOR ?= 50
 
 fuzz: setup
-	FUZZ_FACTOR=$(FUZZ_FACTOR) $(BIN)/python -m pytest --durations=10 tests/security/fuzz
+	FUZZ_FACTOR=$(FUZZ_FACTOR) $(BIN)/python -m pytest --hypothesis-profile=long -m "not load" --durations=10 tests/security/fuzz
 
 proto: setup
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto/python --pyi_out=proto/python \

@@ -6,22 +6,18 @@ import os
 import signal
 from types import FrameType
 
-import hypothesis
 import pytest
 
 from sandbox.process import kernel
 from sandbox.reach import interrupts
-from tests import host
-from tests.security.fuzz.effort import FACTOR
+from tests import effort, host
 
 # Before grpc is imported: it would start its threads again in each child that test_zygote.py forks from this process,
 # and a zygote refuses to be forked from beside threads.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
 
-# Properties that do not say how hard to try: a little in every run, much in `make test-long` and `make fuzz`.
-hypothesis.settings.register_profile("effort", max_examples=40 * FACTOR)
-hypothesis.settings.load_profile("effort")
+effort.register_profiles()
 
 
 @pytest.fixture(autouse=True)

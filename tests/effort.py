@@ -1,32 +1,48 @@
-"""How hard to try: a little in every run of the tests, FUZZ_FACTOR times as much in `make fuzz`.
-
-What `make fuzz` finds goes into `seeds/`, one line a finding, so that it is tried for ever.
-"""
+"""How hard property tests try: the hypothesis profiles `dev`, `ci` and `long`, chosen by `--hypothesis-profile`."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-FACTOR = int(os.environ.get("FUZZ_FACTOR", "1"))
+EXAMPLES = 40
+"""Of a property that does not say how many, in `ci`."""
 
-SEEDS = Path(__file__).parent / "seeds"
-
-
-def effort(examples: int) -> settings:
-    """Settings of a property. The same programs in every short run, new ones in every long one."""
-    return settings(
-        max_examples=examples * FACTOR,
-        deadline=None,
-        derandomize=FACTOR == 1,
-        database=None if FACTOR == 1 else settings.default.database,  # type: ignore[union-attr]  # the default has one
-        suppress_health_check=list(HealthCheck),
-    )
+TIMES = {
+    "dev": 0.5,  # pytest by hand: new examples each time, and a failing one is tried again first
+    "ci": 1,  # `make test`: the same examples each time, so that a failure comes from the change under test
+    "long": int(os.environ.get("FUZZ_FACTOR", "10")),  # `make test-long`; `make fuzz` sets the factor
+}
+"""How many examples a profile tries, as a multiple of those in `ci`."""
 
 
-def seeds(name: str) -> list[str]:
-    """Read the seeds of one fuzzer: a line each, `#` begins a remark, `\\n` stands for a line's end."""
-    lines = (SEEDS / name).read_text(encoding="utf-8").splitlines()
-    return [line.replace("\\n", "\n") for line in lines if line and not line.startswith("#")]
+def register_profiles() -> None:
+    """Make the profiles known, and use `dev`. No example has a deadline: a busy machine is no reason to fail."""
+    for name in TIMES:
+        always: dict[str, Any] = {"derandomize": True, "database": None} if name == "ci" else {}
+        settings.register_profile(
+            name, max_examples=_scaled(name, EXAMPLES), deadline=None, suppress_health_check=list(HealthCheck), **always
+        )
+    settings.load_profile("dev")
+
+
+def profile() -> str:
+    """Name the profile in use."""
+    name: str = settings.get_current_profile_name()
+    return name
+
+
+def scaled(examples: int) -> int:
+    """Say how many examples the profile in use tries where `ci` tries so many."""
+    return _scaled(profile(), examples)
+
+
+def effort(examples: int, **others: Any) -> settings:
+    """Return the settings of a property that tries so many examples in `ci`."""
+    return settings(max_examples=scaled(examples), **others)
+
+
+def _scaled(name: str, examples: int) -> int:
+    return max(1, round(examples * TIMES[name]))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from runtime.core.challenges import TYPES
@@ -40,9 +39,6 @@ from tests.flow_walk import (
     metadata,
     redirect,
 )
-
-# A busy machine is no reason to fail: only what is decided counts here.
-calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # Most users hold some of the first, and some of the last are left to enrol.
 names = st.sampled_from(["otp", "phone", "webauthn-roaming", "email", "push-notification"])

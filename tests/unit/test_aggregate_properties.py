@@ -4,7 +4,7 @@ import copy
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.core.aggregate import CLAIMS, DENIALS, FOLDED, Fold, aggregate, ends_flow
@@ -25,9 +25,6 @@ from runtime.core.model import (
 from runtime.core.remembered import PAPE_MULTI_FACTOR
 from sandbox.contract import surface
 from tests import strength
-
-# A busy machine is no reason to fail: only what is decided counts here.
-calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 names = st.sampled_from(["k", "l", "m"])
 values = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=3))
@@ -128,7 +125,6 @@ def meaning(decision: Decision) -> tuple[Any, ...]:
     )
 
 
-@calm
 @given(flows(everything), tenants, events)
 def test_deny_always_wins(flow: tuple[Execution, ...], tenant: Settings, event: EventFacts) -> None:
     """A login is denied exactly when some execution that should have run denies or fails under deny."""
@@ -142,7 +138,6 @@ def test_deny_always_wins(flow: tuple[Execution, ...], tenant: Settings, event: 
         assert not decision.access_token_claims
 
 
-@calm
 @given(flows(everything), flows(everything), tenants, events, st.data())
 def test_nothing_lowers_a_strictest_decision(
     flow: tuple[Execution, ...], more: tuple[Execution, ...], tenant: Settings, event: EventFacts, data: st.DataObject
@@ -155,7 +150,6 @@ def test_nothing_lowers_a_strictest_decision(
     assert strength.of_decision(after) >= strength.of_decision(before)
 
 
-@calm
 @given(flows(everything), flows(everything), tenants, events)
 def test_a_failure_under_require_mfa_never_yields_less_than_mfa(
     before: tuple[Execution, ...], after: tuple[Execution, ...], tenant: Settings, event: EventFacts
@@ -171,7 +165,6 @@ def test_a_failure_under_require_mfa_never_yields_less_than_mfa(
         assert decision.degraded
 
 
-@calm
 @given(flows(everything), tenants, events)
 def test_failed_commands_never_count(flow: tuple[Execution, ...], tenant: Settings, event: EventFacts) -> None:
     """What a failed action recorded could be anything: the decision is the same without it."""
@@ -181,7 +174,6 @@ def test_failed_commands_never_count(flow: tuple[Execution, ...], tenant: Settin
     assert meaning(decide(flow, tenant, event)) == meaning(decide(bare, tenant, event))
 
 
-@calm
 @given(flows(everything), tenants, events, st.data())
 def test_folding_in_pieces_is_folding_at_once(
     flow: tuple[Execution, ...], tenant: Settings, event: EventFacts, data: st.DataObject
@@ -194,7 +186,6 @@ def test_folding_in_pieces_is_folding_at_once(
     assert fold.decide(flow, tenant, lambda: event) == decide(flow, tenant, event)
 
 
-@calm
 @given(flows(harmless), tenants, events, st.data())
 def test_splitting_an_action_in_two_changes_nothing(
     flow: tuple[Execution, ...], tenant: Settings, event: EventFacts, data: st.DataObject
@@ -213,7 +204,6 @@ def test_splitting_an_action_in_two_changes_nothing(
     assert whole.contributions == parts.contributions
 
 
-@calm
 @given(flows(everything), tenants, events)
 def test_the_trace_is_true(flow: tuple[Execution, ...], tenant: Settings, event: EventFacts) -> None:
     """A winner is named whenever something was required, lifted or denied; never more than one call wins."""
@@ -226,7 +216,6 @@ def test_the_trace_is_true(flow: tuple[Execution, ...], tenant: Settings, event:
         assert winners[0].op in DENIALS | {"on_error.deny"}
 
 
-@calm
 @given(flows(everything), tenants, events)
 def test_an_outcome_and_its_parts_agree(flow: tuple[Execution, ...], tenant: Settings, event: EventFacts) -> None:
     """mfa_required has a provider other than none, allow has none or nothing, and factors are the tenant's."""
@@ -242,7 +231,6 @@ def test_an_outcome_and_its_parts_agree(flow: tuple[Execution, ...], tenant: Set
         assert event.email_verified or "email" not in decision.multifactor.factors
 
 
-@calm
 @given(flows(everything), tenants, events)
 def test_deciding_changes_no_input(flow: tuple[Execution, ...], tenant: Settings, event: EventFacts) -> None:
     """A decision owns its dictionaries: changing them changes no later decision of the same executions."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.catalog import definition, yaml_file
@@ -11,8 +11,6 @@ from runtime.catalog.secret_values import Secrets
 from runtime.errors import Fault
 
 SECRETS = Secrets({"D": "d"}, frozenset({("acme", "D")}))
-calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
 GOOD = (
     "tenant: acme\nlogin_experience: new\nmfa: {policy: always, factors: [otp], merge: strictest}\n"
     "flows:\n  post_login:\n    - {action: geo, on_error: deny, timeout_ms: 100}\n"
@@ -66,21 +64,18 @@ def test_the_seed_is_good() -> None:
     assert tenant.secrets == {"geo": {"A": "b", "C": "d"}}
 
 
-@calm
 @given(st.text())
 def test_any_text(text: str) -> None:
     """Text that is not even YAML."""
     holds(text)
 
 
-@calm
 @given(values)
 def test_any_data(value: Any) -> None:
     """YAML of any shape, with our own keys among it."""
     holds(yaml.safe_dump(value))
 
 
-@calm
 @given(values, st.sampled_from(["tenant", "login_experience", "mfa", "flows", "secrets"]))
 def test_any_data_in_the_place_of_a_member(value: Any, key: str) -> None:
     """A good file with one member replaced by anything."""
@@ -89,7 +84,6 @@ def test_any_data_in_the_place_of_a_member(value: Any, key: str) -> None:
     holds(yaml.safe_dump(good))
 
 
-@calm
 @given(st.integers(0, len(GOOD)), st.integers(0, 8), st.text(alphabet="{}[]:,-&*!?|>'\"#%@ \n\tab1\0", max_size=4))
 def test_any_small_damage(at: int, cut: int, put: str) -> None:
     """A good file with a few characters cut out and others put in."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.continuation.v1.suspended_flow_pb2 import AwaitedStep, EarlierCommand, EarlierExecution, SuspendedFlow
 from vestibule.v1 import decision_pb2 as pb
@@ -24,6 +24,7 @@ from runtime.login import leg, messages
 from runtime.login.completed_factors import Completed
 from runtime.login.leg import Leg
 from runtime.login.messages import EventReader
+from tests.effort import effort
 
 RING = keys.Keyring([keys.generate()])
 NOW_MS = 1_800_000_000_000
@@ -311,7 +312,7 @@ states = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@effort(300)
 @given(states, st.lists(numbers, max_size=3))
 def test_whatever_another_version_sealed_is_taken_or_gone(state: SuspendedFlow, said: list[int]) -> None:
     """A state that opens is authentic and may still be of another version: it is taken, or refused in our own words."""

@@ -1,12 +1,13 @@
 """Continuation tokens: what was sealed comes back whole or not at all."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.continuation.v1.suspended_flow_pb2 import AwaitedStep, EarlierCommand, EarlierExecution, SuspendedFlow
 
 from runtime.continuation import keys, token
 from runtime.errors import ContinuationExpired, FlowGone, InvalidContinuation
+from tests.effort import effort
 
 RING = keys.Keyring([keys.generate()])
 ISSUED_MS = 1_800_000_000_000
@@ -49,7 +50,7 @@ def refusal(data: bytes, ring: keys.Keyring = RING, now_ms: int = ISSUED_MS) -> 
 
 
 @given(flows)
-@settings(max_examples=200, deadline=None)
+@effort(200)
 def test_a_token_opens_to_what_was_sealed(sealed: SuspendedFlow) -> None:
     """Sealing and opening give back every member, and the presence of those that may be absent."""
     opened = token.unseal(RING, token.seal(RING, sealed), ISSUED_MS)
@@ -161,7 +162,7 @@ def test_a_state_that_is_too_large_is_not_cut() -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=300, deadline=None)
+@effort(300)
 def test_arbitrary_bytes_are_refused(data: bytes) -> None:
     """Whatever a caller sends, the answer is a refusal and no exception of a library."""
     refusal(data)

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.v1.event_pb2 import PostLoginEvent
 
@@ -168,7 +168,6 @@ _JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([f.name for f in PostLoginEvent.DESCRIPTOR.fields]), _JSON, max_size=5))
 def test_any_json_is_an_event_or_a_named_fault(value: dict[str, Any]) -> None:
     """Whatever the JSON, the answer is an event that the daemon can parse, or a fault that names its place."""
@@ -181,7 +180,6 @@ def test_any_json_is_an_event_or_a_named_fault(value: dict[str, Any]) -> None:
     assert named.startswith("event")
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40) | st.binary(max_size=40))
 def test_any_text_is_an_event_or_a_fault(text: str | bytes) -> None:
     """Text that is no JSON is a fault, never another error."""

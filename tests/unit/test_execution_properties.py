@@ -2,7 +2,7 @@
 
 import time
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
 
@@ -10,7 +10,7 @@ from sandbox.action import alarm, execution
 from sandbox.action.live import Flow
 from sandbox.language import compiler
 from sandbox.reach import guards
-from tests.security.fuzz.effort import FACTOR
+from tests.effort import effort
 
 NOW_NS = 1_700_000_000_123_456_789
 PATIENCE_NS = 60 * 10**9
@@ -89,7 +89,7 @@ def report(source: str, seed: bytes) -> tuple[bytes, execution.End]:
     return done, end
 
 
-@settings(max_examples=60 * FACTOR, deadline=None, suppress_health_check=list(HealthCheck))
+@effort(60)
 @given(programs, programs, seeds, seeds)
 def test_same_inputs_same_bytes(source: str, other: str, seed: bytes, another: bytes) -> None:
     """An execution's report is a function of its inputs, whatever ran in this process in between."""
@@ -98,7 +98,7 @@ def test_same_inputs_same_bytes(source: str, other: str, seed: bytes, another: b
     assert report(source, seed) == first
 
 
-@settings(max_examples=25 * FACTOR, deadline=None)
+@effort(25)
 @given(st.sampled_from(CHANCE[:6]), seeds, seeds)
 def test_control_another_seed_gives_other_bytes(chance: str, seed: bytes, another: bytes) -> None:
     """Control: what the programs draw comes from the seed, and is seen in the report."""
@@ -110,7 +110,7 @@ def test_control_the_programs_say_something() -> None:
     """Control: most programs complete or fail at run time with something to compare, and few are refused."""
     loud: list[bool] = []
 
-    @settings(max_examples=30 * FACTOR, deadline=None, database=None, derandomize=True)
+    @effort(30, database=None, derandomize=True)
     @given(programs, seeds)
     def count(source: str, seed: bytes) -> None:
         loud.append(report(source, seed)[0] != execution.DONE)

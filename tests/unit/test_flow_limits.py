@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.core.model import Command, Execution, OnError, Settings, Verdict
@@ -13,7 +13,6 @@ from runtime.login.flow_limits import hold
 from sandbox.contract import surface
 
 KIB = 1024
-calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def ran(action: str, *commands: Command, on_error: OnError = OnError.REQUIRE_MFA, **fields: Any) -> Execution:
@@ -173,7 +172,6 @@ flows = st.lists(
 )
 
 
-@calm
 @given(flows)
 def test_what_is_left_is_within_the_limits(flow: list[Execution]) -> None:
     """All that was kept could have been recorded by one action; only what would have been too much was not kept."""

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.reach import iterators
 from tests.action_body import value
+from tests.effort import effort
 
 ITEMS = st.lists(st.integers(0, 3), max_size=8)
 MADE: Any = types.SimpleNamespace(**iterators.ITERTOOLS)
@@ -24,7 +25,7 @@ def fates(made: Iterator[Any], limit: int = 30) -> list[Any]:
     return list(itertools.islice(made, limit))
 
 
-@settings(max_examples=100, deadline=None)
+@effort(100)
 @given(ITEMS, ITEMS, ITEMS)
 def test_the_same_items_as_cpython(a: list[int], b: list[int], c: list[int]) -> None:
     """What is written here gives what CPython's own gives."""
@@ -51,7 +52,7 @@ def test_the_same_items_as_cpython(a: list[int], b: list[int], c: list[int]) -> 
     assert grouped == [(key, list(group)) for key, group in itertools.groupby(a, lambda i: i // 2)]
 
 
-@settings(max_examples=100, deadline=None)
+@effort(100)
 @given(ITEMS, st.lists(st.sampled_from("gni"), max_size=20))
 def test_a_groupby_and_its_groups_share_one_iterator(items: list[int], steps: list[str]) -> None:
     """In whatever order they are advanced, they give what CPython's give, an older group nothing."""
@@ -72,7 +73,7 @@ def test_a_groupby_and_its_groups_share_one_iterator(items: list[int], steps: li
     assert walk(MADE.groupby) == walk(itertools.groupby)
 
 
-@settings(max_examples=200, deadline=None)
+@effort(200)
 @given(st.lists(st.none() | st.integers(0, 6), min_size=1, max_size=2), st.none() | st.integers(1, 3))
 def test_islice_takes_no_more_than_cpython_does(bounds: list[Any], step: int | None) -> None:
     """The items are the same, and so is what is left, after each of them."""

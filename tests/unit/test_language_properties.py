@@ -12,13 +12,13 @@ import warnings
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.language import compiler
 from sandbox.language.rewrite import Policy
 from sandbox.reach import guards
-from tests.security.fuzz.effort import FACTOR
+from tests.effort import effort
 
 _NAMES = (
     "abs all any bool dict enumerate int isinstance len list max min range repr reversed set sorted str sum tuple zip"
@@ -121,7 +121,7 @@ def _outcome(code: types.CodeType, namespace: dict[str, Any]) -> tuple[list[str]
     return [repr(item) for item in log], ended
 
 
-@settings(max_examples=80 * FACTOR, deadline=None, suppress_health_check=list(HealthCheck))
+@effort(80)
 @given(_statements)
 def test_same_meaning(body: str) -> None:
     """A random program logs the same values and ends the same way with and without the policy."""
@@ -142,7 +142,7 @@ def test_same_meaning(body: str) -> None:
     assert plain[1] == policy[1]
 
 
-@settings(max_examples=50 * FACTOR, deadline=None, suppress_health_check=list(HealthCheck))
+@effort(50)
 @given(_statements)
 def test_invariants_of_random_programs(body: str) -> None:
     """A random program is rewritten to a tree in which every access goes through a guard."""

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.core import challenges, mfa, remembered, resolution
@@ -23,9 +23,6 @@ from runtime.core.model import (
 )
 from runtime.core.remembered import DAY_MS, HOUR_MS, PAPE_MULTI_FACTOR, SKEW_MS, RememberedBrowser
 from runtime.core.resolution import Gateway, Kind, RememberMode, Resolution
-
-# A busy machine is no reason to fail: only what is decided counts here.
-calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 NOW = 1_800_000_000_000
 TYPES = (*(name for name in FACTOR_NAMES if name not in ("sms", "voice", "duo")), "phone")
@@ -112,7 +109,6 @@ def resolve(multifactor: Multifactor, tenant: Settings, event: EventFacts, gatew
     return resolution.resolve(multifactor, tenant, event, gateway)
 
 
-@calm
 @given(opinions, st.booleans(), tenants, events, gateways)
 def test_a_required_factor_is_never_skipped_without_a_memory(
     said: list[tuple[str, bool | None]], failed: bool, tenant: Settings, event: EventFacts, gateway: Gateway
@@ -137,7 +133,6 @@ def test_a_required_factor_is_never_skipped_without_a_memory(
     assert not resolution.back_channel(event.protocol)
 
 
-@calm
 @given(opinions, st.booleans(), tenants, events, gateways)
 def test_a_resolution_and_its_parts_agree(
     said: list[tuple[str, bool | None]], failed: bool, tenant: Settings, event: EventFacts, gateway: Gateway
@@ -164,7 +159,6 @@ def test_a_resolution_and_its_parts_agree(
         assert not multifactor.ignore_remembered_browser
 
 
-@calm
 @given(st.sampled_from(["any", "guardian", "google-authenticator"]), tenants, events, gateways)
 def test_an_enrolled_user_never_enrols_with_a_password_alone(
     provider: str, tenant: Settings, event: EventFacts, gateway: Gateway
@@ -179,7 +173,6 @@ def test_an_enrolled_user_never_enrols_with_a_password_alone(
         assert not answer.enrollment_required
 
 
-@calm
 @given(memories, tenants, st.integers(0, 40 * DAY_MS), st.integers(0, 40 * DAY_MS))
 def test_a_memory_ends_for_good(memory: RememberedBrowser, tenant: Settings, later: int, more: int) -> None:
     """Once a memory lapsed by age it stays lapsed, and no renewal carries it past the absolute end."""
@@ -190,7 +183,6 @@ def test_a_memory_ends_for_good(memory: RememberedBrowser, tenant: Settings, lat
     assert memory.expires_at_ms(NOW + later, tenant) <= latest_ms
 
 
-@calm
 @given(asks, enrolments, st.integers(0, 4), tenants, events, gateways)
 def test_a_plan_shows_every_command_or_fails(
     commands: list[Ask], completed: tuple[str, ...], used: int, tenant: Settings, event: EventFacts, gateway: Gateway
@@ -222,7 +214,6 @@ def test_a_plan_shows_every_command_or_fails(
     assert not screens
 
 
-@calm
 @given(asks, tenants, events, gateways, st.data())
 def test_a_plan_never_shrinks_what_is_left_by_forgetting(
     commands: list[Ask], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
@@ -241,7 +232,6 @@ def test_a_plan_never_shrinks_what_is_left_by_forgetting(
         assert set(after.steps) <= set(before.steps)
 
 
-@calm
 @given(opinions, tenants, events, gateways)
 def test_resolving_is_a_function(
     said: list[tuple[str, bool | None]], tenant: Settings, event: EventFacts, gateway: Gateway

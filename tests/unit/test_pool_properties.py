@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from unittest import mock
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -26,9 +25,9 @@ from runtime.ops.labels import KillReason
 from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
 from runtime.workers.worker import State, Worker
+from tests.effort import effort
 from tests.fakes import FakeSpawned
 from tests.pool_rig import Loop, Process, Zygote
-from tests.security.fuzz.effort import FACTOR
 
 TENANTS = ("acme", "bank", "club")
 WAIT_S = 4.0
@@ -422,6 +421,4 @@ class World(RuleBasedStateMachine):
 
 
 TestPool = World.TestCase
-TestPool.settings = settings(
-    max_examples=40 * FACTOR, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestPool.settings = effort(40, stateful_step_count=50)

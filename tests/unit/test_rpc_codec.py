@@ -1,7 +1,7 @@
 """The request decoder: what reaches a flow is checked, what does not is refused by field."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginRequest, GatewayContext
@@ -202,7 +202,6 @@ def test_unknown_fields_are_ignored() -> None:
     assert decode(request(event=mapped), LIMIT)[2] == plain.SerializeToString()
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
     """Hostile bytes give a request within its limits or an error for the caller; nothing else, ever."""
@@ -217,7 +216,6 @@ def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
     assert len(event) <= 100
 
 
-@settings(deadline=None)
 @given(st.text(max_size=80), st.text(max_size=140), st.binary(max_size=60))
 def test_any_fields_are_decoded_or_refused(tenant_id: str, request_id: str, event: bytes) -> None:
     """The same, for bytes that are an envelope."""

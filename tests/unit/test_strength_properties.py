@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.core import challenges, mfa, policy, resolution
@@ -20,6 +20,7 @@ from runtime.core.model import Decision, EventFacts, Experience, Merge, OnError,
 from runtime.core.remembered import DAY_MS, RememberedBrowser
 from runtime.core.resolution import Gateway
 from tests import strength
+from tests.effort import effort
 from tests.flow_walk import (
     GATEWAY,
     NOW_MS,
@@ -36,7 +37,7 @@ from tests.flow_walk import (
     redirect,
     walk,
 )
-from tests.login_strategies import User, calm, enables, events, flows, gateways, tenants
+from tests.login_strategies import User, enables, events, flows, gateways, tenants
 
 
 def by_policy(tenant: Settings, event: EventFacts, gateway: Gateway) -> tuple[bool, int]:
@@ -82,7 +83,6 @@ def weaker(
     return got < (alone if adaptive else min(alone, strength.WAYS.index("a remembered browser")))
 
 
-@calm
 @given(flows(), tenants, events, gateways, st.data())
 def test_no_flow_is_weaker_than_the_policy(
     flow: list[Action], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
@@ -91,7 +91,6 @@ def test_no_flow_is_weaker_than_the_policy(
     assert not weaker(flow, tenant, event, gateway, User(data))
 
 
-@calm
 @given(flows(), st.sampled_from(OnError), tenants, events, gateways, st.data())
 def test_a_failure_never_weakens_a_flow(
     flow: list[Action],
@@ -110,7 +109,6 @@ def test_a_failure_never_weakens_a_flow(
     assert strength.of_login(after, tenant, event, gateway) >= strength.of_login(before, tenant, event, gateway)
 
 
-@calm
 @given(flows(), enables, tenants, events, gateways, st.data())
 def test_no_enable_weakens_a_strictest_flow(
     flow: list[Action], said: Any, tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
@@ -195,7 +193,7 @@ def drawn(count: int) -> Iterator[Login]:
         yield flow, chance.choice(TENANTS), chance.choice(EVENTS), chance.choice(GATEWAYS)
 
 
-@settings(calm, max_examples=150)
+@effort(150)
 @given(small)
 def test_no_short_flow_is_weaker_than_the_policy(login: Login) -> None:
     """The same where it matters most: at low confidence, with users who could enrol and browsers that remember."""

@@ -3,7 +3,7 @@
 import contextlib
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
 
@@ -14,7 +14,7 @@ from sandbox.action.live import Command, Flow
 from sandbox.contract import factors, kinds, pages, surface, values
 from sandbox.contract.calls import cache
 from sandbox.contract.surface import CONTINUE
-from tests.security.fuzz.effort import FACTOR
+from tests.effort import effort
 
 NOW_MS = 1_700_000_000_000
 EVENT = event_pb2.PostLoginEvent(
@@ -91,7 +91,7 @@ def flows(some: list[surface.Call]) -> st.SearchStrategy[list[list[Asked]]]:
     )
 
 
-calm = settings(deadline=None, max_examples=25 * FACTOR, suppress_health_check=[HealthCheck.too_slow])
+calm = effort(25)
 
 
 def record(flow: Flow, asked: list[Asked], handler: str) -> Recorder:

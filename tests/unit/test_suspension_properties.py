@@ -38,7 +38,6 @@ from tests.flow_walk import (
 from tests.login_strategies import (
     User,
     browsers,
-    calm,
     events,
     flows,
     gateways,
@@ -61,7 +60,6 @@ def asked(executions: tuple[Execution, ...]) -> list[Command]:
     return [c for e in executions if e.verdict is Verdict.COMPLETED for c in e.commands if c.op in challenges.OPS]
 
 
-@calm
 @given(flows(), tenants, events, gateways, st.data())
 def test_a_flow_in_one_piece_and_in_parts_decide_alike(
     flow: list[Action], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
@@ -74,7 +72,6 @@ def test_a_flow_in_one_piece_and_in_parts_decide_alike(
     assert [bare(decision) for decision in parts] == [bare(decision) for decision in whole]
 
 
-@calm
 @given(flows(), tenants, events, gateways, st.data())
 def test_deny_always_wins(
     flow: list[Action], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
@@ -90,7 +87,6 @@ def test_deny_always_wins(
     assert not (ended and cannot)
 
 
-@calm
 @given(flows(), tenants, events, gateways, st.data())
 def test_a_suspended_decision_has_no_side_effects(
     flow: list[Action], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
@@ -108,7 +104,6 @@ def test_a_suspended_decision_has_no_side_effects(
         assert all(e.verdict is not Verdict.SKIPPED for e in decision.executions)
 
 
-@calm
 @given(flows(), tenants, events, gateways, st.data())
 def test_a_failure_never_yields_less_than_a_factor(
     flow: list[Action], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
@@ -127,7 +122,6 @@ def test_a_failure_never_yields_less_than_a_factor(
             assert last.outcome == "deny"
 
 
-@calm
 @given(flows(), tenants, events, gateways, st.data())
 def test_a_challenge_is_met_or_the_login_is_refused(
     flow: list[Action], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
@@ -151,7 +145,6 @@ queries = st.dictionaries(
 )
 
 
-@calm
 @given(url_parts, url_parts, st.none() | st.text(st.sampled_from("ab?#&"), max_size=5), queries)
 def test_a_redirect_has_the_query_of_the_call(
     path: str, text: str, fragment: str | None, query: dict[str, Any]
@@ -189,7 +182,6 @@ ended = st.builds(
 )
 
 
-@calm
 @given(st.lists(ended, max_size=4), st.lists(names, max_size=2).map(tuple), tenants, events)
 def test_no_executions_pass_over_a_suspension(
     executions: list[Execution], completed: tuple[str, ...], tenant: Settings, event: EventFacts
@@ -209,7 +201,6 @@ def test_no_executions_pass_over_a_suspension(
             assert executions[at + 1].action == execution.action
 
 
-@calm
 @given(st.lists(ended, min_size=1, max_size=4), tenants, events, st.sampled_from(Failure))
 def test_what_cannot_be_done_is_always_a_denial(
     executions: list[Execution], tenant: Settings, event: EventFacts, failure: Failure
@@ -221,7 +212,6 @@ def test_what_cannot_be_done_is_always_a_denial(
     assert (decision.multifactor, decision.id_token_claims, decision.access_token_claims) == (None, {}, {})
 
 
-@calm
 @given(flows(harmless=True, factors=False), tenants, browsers)
 def test_a_page_changes_no_decision(flow: list[Action], tenant: Settings, event: EventFacts) -> None:
     """A redirect or a form decides nothing, under any merge rule: the login ends as the same commands without it do."""
@@ -236,7 +226,6 @@ def test_a_page_changes_no_decision(flow: list[Action], tenant: Settings, event:
     assert [c for c in last.contributions if c.op not in INTERACTIONS] == list(straight.contributions)
 
 
-@calm
 @given(flows(), st.integers(0, 5), flows(), tenants, events, gateways, st.data())
 def test_nothing_lowers_a_strictest_decision(
     flow: list[Action],
@@ -256,7 +245,6 @@ def test_nothing_lowers_a_strictest_decision(
         assert strength.of_decision(longer) >= strength.of_decision(before)
 
 
-@calm
 @given(flows(), tenants, events, gateways, st.data())
 def test_folding_splits_at_any_execution(
     flow: list[Action], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject

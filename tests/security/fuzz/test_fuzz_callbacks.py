@@ -1,7 +1,7 @@
 """Programs in which CPython calls an action back while it uses a thing: none kills its process.
 
-Made of the record of callbacks, so that what is added to it is tried. With freed memory overwritten; in `make fuzz`
-many more, and some under valgrind: a run that ended well may have used freed memory all the same.
+Made of the record of callbacks, so that what is added to it is tried. With freed memory overwritten; in the profile
+`long` many more, and some under valgrind: a run that ended well may have used freed memory all the same.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import shutil
 
 import pytest
 
+from tests.effort import profile, scaled
 from tests.security import callback_programs
-from tests.security.fuzz.effort import FACTOR
 
 PROGRAMS = 20
 """Tried under valgrind, which makes each take seconds."""
@@ -20,17 +20,17 @@ PROGRAMS = 20
 
 def test_no_program_crashes() -> None:
     """Each way to use a thing, with random parts: no signal but that of the clock ends a program."""
-    seed = "" if FACTOR == 1 else str(random.random())
-    programs = [("", choice) for choice in callback_programs.choices(FACTOR, seed)]
+    each = scaled(1)
+    seed = str(random.random()) if profile() == "long" else ""
+    programs = [("", choice) for choice in callback_programs.choices(each, seed)]
     assert len(programs) >= 150
-    crashed = callback_programs.crashes(programs, timeout_s=60 * (1 + FACTOR))
+    crashed = callback_programs.crashes(programs, timeout_s=60 * (1 + each))
     assert [(name, callback_programs.shown(choice), choice) for _, choice, name in crashed] == []
 
 
+@pytest.mark.long
 def test_none_uses_freed_memory() -> None:
     """Under valgrind nothing that was freed is read or written. Control: without a wrapper it is."""
-    if FACTOR == 1:
-        pytest.skip("valgrind takes minutes: `make fuzz` runs it")
     if shutil.which(callback_programs.VALGRIND[0]) is None:
         pytest.skip("valgrind is not installed")
     programs = [("", one.program()) for one in callback_programs.WRAPPERS.values()]

@@ -15,8 +15,9 @@ from vestibule.v1 import event_pb2
 from runtime.errors import InvalidEvent
 from runtime.login import event_json
 from sandbox.action import event
+from tests.effort import effort
 from tests.security.fuzz.damage import Edit, damaged, edits
-from tests.security.fuzz.effort import effort, seeds
+from tests.security.fuzz.seeds import seeds
 from tests.security.test_reach import EVENT
 
 GOOD = json_format.ParseDict(EVENT, event_pb2.PostLoginEvent(), ignore_unknown_fields=True).SerializeToString()

@@ -21,7 +21,8 @@ from sandbox.language.nodes import guard_call
 from sandbox.language.rewrite import Policy
 from sandbox.reach import environment, guards
 from tests.action_body import ENTRY, NOW_NS
-from tests.security.fuzz.effort import effort, seeds
+from tests.effort import effort
+from tests.security.fuzz.seeds import seeds
 from tests.security.test_reach import TELLING, objections
 
 IMPORTS = (

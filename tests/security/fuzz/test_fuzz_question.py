@@ -27,9 +27,10 @@ from sandbox.action.alarm import ACTION_FILENAME
 from sandbox.contract import journal, surface, wire
 from sandbox.language import compiler
 from sandbox.process import worker
+from tests.effort import effort
 from tests.security.cells import ANSWER_TIMEOUT_S, LENGTH, MIB, Cells, cells
 from tests.security.fuzz.damage import Edit, damaged, edits, pieces
-from tests.security.fuzz.effort import effort, seeds
+from tests.security.fuzz.seeds import seeds
 
 BUDGET_US = 2_000_000
 

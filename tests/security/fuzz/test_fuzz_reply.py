@@ -15,9 +15,10 @@ from runtime.core.model import OnError, Verdict
 from runtime.errors import ProtocolViolation
 from runtime.workers import reply
 from sandbox.contract import journal, surface, wire
+from tests.effort import effort
 from tests.fakes import LENGTH, FakeSpawned
 from tests.security.fuzz.damage import Edit, damaged, edits, pieces
-from tests.security.fuzz.effort import effort, seeds
+from tests.security.fuzz.seeds import seeds
 from tests.unit.test_flow import COMPLETED, DENY, REQUIRE, Rig, step, whole
 
 NONCE = 0x1122334455667788

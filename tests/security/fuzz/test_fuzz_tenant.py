@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from runtime.catalog import definition, yaml_file
 from runtime.catalog.secret_values import Secrets
 from runtime.errors import Fault
+from tests.effort import effort
 from tests.security.fuzz.damage import Edit, damaged, edits
-from tests.security.fuzz.effort import effort, seeds
+from tests.security.fuzz.seeds import seeds
 
 GOOD = (
     "tenant: acme\nlogin_experience: new\nmfa: {policy: always, factors: [otp], merge: strictest}\n"
