@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         say_json({s.key: {"value": found.value(s.key), "source": found.sources[s.key]} for s in SETTINGS}, indent=2)
         return Exit.OK
-    rows = [(s.key, s.kind.text(found.value(s.key)), found.sources[s.key]) for s in SETTINGS]
+    rows = [(s.key, s.text(found.value(s.key)), found.sources[s.key]) for s in SETTINGS]
     for line in table(rows, ("SETTING", "VALUE", "FROM")):
         say(line)
     return Exit.OK
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 def _reference(as_json: bool) -> None:
     if as_json:
         entries = [
-            {"key": s.key, "env": s.env, "flag": s.flag, "kind": s.kind.name, "default": s.default, "doc": s.doc}
+            {"key": s.key, "env": s.env, "flag": s.flag, "kind": s.kind, "default": s.default, "doc": s.doc}
             for s in SETTINGS
         ]
         say_json(entries, indent=2)
@@ -56,7 +56,7 @@ def _reference(as_json: bool) -> None:
     say("The file is TOML, named by --config or VESTIBULE_CONFIG; log.level is the key `level` of its table [log].")
     say()
     for setting in SETTINGS:
-        say(f"{setting.key} = {setting.kind.text(setting.default)}")
+        say(f"{setting.key} = {setting.text(setting.default)}")
         say(f"    {setting.doc}")
-        say(f"    {setting.kind.name}; {setting.flag}; {setting.env}")
+        say(f"    {setting.kind}; {setting.flag}; {setting.env}")
         say()

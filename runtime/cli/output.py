@@ -6,15 +6,12 @@ of tenants, callers and files never reaches a terminal raw.
 
 import contextlib
 import json
-import os
 import select
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
-from pathlib import Path
 from typing import Any, Final, TextIO
 
-from runtime.config.settings import Loaded, load
 from runtime.errors import ConfigError, Fault
 from runtime.ops.printable import printable, printable_json
 
@@ -163,8 +160,3 @@ def read_text(name: str) -> str:
         return read_input(name).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError([Fault(name, f"is not UTF-8 text (byte {error.start})")]) from None
-
-
-def load_config(file: str | None, flags: dict[str, object]) -> Loaded:
-    """Load the configuration for a command. The only place that reads the environment for it."""
-    return load(file=Path(file) if file else None, env=os.environ, flags=flags)

@@ -1,27 +1,12 @@
-"""Flags of the settings: made from the configuration's own declaration, so that there is one reference.
-
-Knows argparse and config.SETTINGS.
-"""
+"""Flags of the settings: made from the configuration's own declaration, so that there is one reference."""
 
 import argparse
+import os
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
 
-from runtime.cli.output import complain, load_config
-from runtime.config.kinds import Float, Int, Kind
-from runtime.config.settings import SETTINGS, Loaded
-
-_GROUPS = {
-    "": "daemon",
-    "sandbox": "sandbox: what holds one execution",
-    "pool": "pool: how many workers, and who waits",
-    "limits": "limits: what a caller may ask",
-    "grpc": "grpc: connections of clients",
-    "drain": "drain: before the daemon ends",
-    "catalog": "catalog: the tenants' store",
-    "continuation": "continuation: suspended logins",
-    "log": "log",
-}
+from runtime.cli.output import complain
+from runtime.config.settings import SECTIONS, SETTINGS, Loaded, Setting, load
 
 
 def add_settings(parser: argparse.ArgumentParser, only: Iterable[str] | None = None) -> None:
@@ -32,24 +17,29 @@ def add_settings(parser: argparse.ArgumentParser, only: Iterable[str] | None = N
     for setting in SETTINGS:
         if wanted is not None and setting.key not in wanted:
             continue
-        name = setting.key.rpartition(".")[0]
-        if name not in groups:
-            groups[name] = parser.add_argument_group(_GROUPS[name])
-        default = setting.kind.text(setting.default) or "none"
-        groups[name].add_argument(
+        section = setting.key.rpartition(".")[0]
+        if section not in groups:
+            groups[section] = parser.add_argument_group(_title(section))
+        default = setting.text(setting.default) or "none"
+        groups[section].add_argument(
             setting.flag,
             dest=setting.key,
-            metavar=_metavar(setting.key, setting.kind),
-            help=f"{setting.doc} [{setting.kind.name}; {default}]".replace("%", "%%"),
+            metavar=_metavar(setting),
+            help=f"{setting.doc} [{setting.kind}; {default}]".replace("%", "%%"),
         )
 
 
-def _metavar(key: str, kind: Kind[Any]) -> str:
+def _title(section: str) -> str:
+    doc = (SECTIONS[section].__doc__ or "").rstrip(".") if section else ""
+    return f"{section}: {doc[0].lower()}{doc[1:]}" if doc else "daemon"
+
+
+def _metavar(setting: Setting) -> str:
     """Return what stands for the value in `--help`: its unit, its form, or N for a plain number."""
-    last = key.rpartition(".")[2].rpartition("_")[2]
-    if kind.name == "host:port":
+    last = setting.key.rpartition(".")[2].rpartition("_")[2]
+    if setting.kind == "host:port":
         return "HOST:PORT"
-    if last not in ("ms", "s", "bytes", "uid") and isinstance(kind, Int | Float):
+    if last not in ("ms", "s", "bytes", "uid") and setting.kind.startswith(("integer", "number")):
         return "N"
     return last.upper()
 
@@ -60,7 +50,7 @@ def loaded(args: argparse.Namespace, *, warn: bool = True) -> Loaded:
     A command that says so in another way asks not to `warn`.
     """
     flags = {setting.key: getattr(args, setting.key, None) for setting in SETTINGS}
-    found = load_config(args.config, flags)
+    found = load(file=Path(args.config) if args.config else None, env=os.environ, flags=flags)
     for fault in found.ignored if warn else ():
         complain(f"vestibule: warning: {fault}")
     return found

@@ -1,36 +1,56 @@
-"""Kinds of configuration values: each turns text (environment, flag) or a TOML value into one exact Python value.
+"""Kinds of configuration values: pydantic types that read text (environment, flag) as exactly as TOML values.
 
-Knows: what a value of a kind looks like and how to say so. Must not know: which settings exist.
+pydantic checks types, ranges and choices. Reading text stays ours, because pydantic also takes `1_000`, `yes` and
+decimal units; so do the messages, because pydantic's name neither what was given nor a remedy.
 """
 
-import math
+import contextlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any, Final, NamedTuple, TypeVar, get_args
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConstraints
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 T = TypeVar("T")
 
 
-class Refused(ValueError):
-    """The value is not of the kind; the message says what it is and what is wanted."""
+class Kind(NamedTuple):
+    """How the reference and messages describe values. Texts may name {low}, {high}, {example} and {choices}."""
+
+    name: str
+    fault: str
+    remedy: str
+    text: Callable[[Any], str] = str
+    """Writes a value the way its kind reads it."""
+
+    def filled(self, template: str, field: FieldInfo) -> str:
+        """Fill a text with the bounds or choices of a setting."""
+        words = {"choices": ", ".join(map(str, get_args(field.annotation)))}
+        for part in field.metadata:
+            if (low := getattr(part, "ge", None)) is not None:
+                example = low or 1 << 26  # where 0 has a meaning of its own it is no example
+                words |= {"low": self.text(low), "example": f"{self.text(example)} or {example}"}
+            if (high := getattr(part, "le", None)) is not None:
+                words["high"] = self.text(high)
+        return template.format(**words)
+
+    def explain(self, error: ErrorDetails, field: FieldInfo) -> str:
+        """Say what pydantic found wrong with a value, and what to write instead."""
+        value = error["input"]
+        if error["type"] in ("greater_than_equal", "less_than_equal"):
+            fault = f"{value:g} is out of range" if isinstance(value, float) else f"{value} is out of range"
+        elif isinstance(error["loc"][-1], int):  # an item of a list
+            fault = f"{given(value)} is not known"
+        else:
+            fault = f"{given(value)} {self.fault}"
+        return f"{fault}; write {self.filled(self.remedy, field)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind(Generic[T]):
-    """Base of the kinds. `name` is what the reference calls it."""
-
-    @property
-    def name(self) -> str:
-        raise NotImplementedError
-
-    def parse(self, value: object) -> T:
-        """Return the value, exact and in range. Raises: Refused."""
-        raise NotImplementedError
-
-    def text(self, value: T) -> str:
-        """Write a value the way this kind reads it."""
-        return str(value)
+def kind_of(field: FieldInfo) -> Kind:
+    """Return the kind of a setting."""
+    return next(part for part in field.metadata if isinstance(part, Kind))
 
 
 def given(value: object) -> str:
@@ -43,216 +63,112 @@ def given(value: object) -> str:
     return f"{name} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Int(Kind[int]):
-    """A whole number in a range."""
-
-    low: int
-    high: int
-
-    @property
-    def name(self) -> str:
-        return f"integer {self.low} to {self.high}"
-
-    def parse(self, value: object) -> int:
-        number = self._number(value)
-        if number is None:
-            raise Refused(f"{given(value)} is not {self._what()}; write {self._wanted()}")
-        if not self.low <= number <= self.high:
-            raise Refused(f"{number} is out of range; write {self._wanted()}")
-        return number
-
-    def _what(self) -> str:
-        return "a whole number"
-
-    def _wanted(self) -> str:
-        return f"a number from {self.low} to {self.high}"
-
-    def _number(self, value: object) -> int | None:
-        if type(value) is int:
-            return value
-        if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,18}", value.strip()):
-            return int(value)
-        return None
+# Each reads what text says exactly; it hands on everything else, which pydantic then checks.
 
 
-_BYTE_UNITS = {"": 1, "B": 1, "K": 1 << 10, "KIB": 1 << 10, "M": 1 << 20, "MIB": 1 << 20, "G": 1 << 30, "GIB": 1 << 30}
+def _stripped(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
 
 
-@dataclass(frozen=True, slots=True)
-class Bytes(Int):
-    """A size: a number of bytes, or text such as `128MiB`."""
-
-    @property
-    def name(self) -> str:
-        return f"bytes {self.text(self.low)} to {self.text(self.high)}"
-
-    def _number(self, value: object) -> int | None:
-        if isinstance(value, str):
-            match = re.fullmatch(r"([0-9]{1,15})\s*([A-Za-z]{0,3})", value.strip())
-            unit = _BYTE_UNITS.get(match[2].upper()) if match else None
-            return int(match[1]) * unit if match and unit is not None else None
-        return Int._number(self, value)
-
-    def _what(self) -> str:
-        return "a size"
-
-    def _wanted(self) -> str:
-        # Of the least size, or of 64 MiB where 0 has a meaning of its own.
-        example = self.low or 1 << 26
-        return f"one from {self.text(self.low)} to {self.text(self.high)}, such as {self.text(example)} or {example}"
-
-    def text(self, value: int) -> str:
-        for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-            if value >= size and value % size == 0:
-                return f"{value // size}{unit}"
-        return str(value)
+def _whole(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,18}", value.strip()):
+        return int(value)
+    return value
 
 
-@dataclass(frozen=True, slots=True)
-class Float(Kind[float]):
-    """A number in a range."""
-
-    low: float
-    high: float
-
-    @property
-    def name(self) -> str:
-        return f"number {self.low:g} to {self.high:g}"
-
-    def parse(self, value: object) -> float:
-        number = math.nan
-        if type(value) in (int, float):
-            number = float(value)  # type: ignore[arg-type]  # what `type` says narrows nothing
-        elif isinstance(value, str):
-            try:
-                number = float(value)
-            except ValueError:
-                number = math.nan
-        if math.isnan(number):
-            raise Refused(f"{given(value)} is not a number; write a number from {self.low:g} to {self.high:g}")
-        if not self.low <= number <= self.high:
-            raise Refused(f"{number:g} is out of range; write a number from {self.low:g} to {self.high:g}")
-        return number
-
-    def text(self, value: float) -> str:
-        return f"{value:g}"
+def _number(value: object) -> object:
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return float(value)
+    return value
 
 
-@dataclass(frozen=True, slots=True)
-class Choice(Kind[str]):
-    """One word of a fixed few."""
-
-    choices: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return "one of " + ", ".join(self.choices)
-
-    def parse(self, value: object) -> str:
-        if isinstance(value, str) and value.strip() in self.choices:
-            return value.strip()
-        raise Refused(f"{given(value)} is not a choice; write {self.name}")
+def _switch(value: object) -> object:
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    return value
 
 
-@dataclass(frozen=True, slots=True)
-class Bool(Kind[bool]):
-    """Yes or no, as `true` and `false`."""
-
-    @property
-    def name(self) -> str:
-        return "true or false"
-
-    def parse(self, value: object) -> bool:
-        if isinstance(value, bool):
-            return value
-        if isinstance(value, str) and value.strip().lower() in ("true", "false"):
-            return value.strip().lower() == "true"
-        raise Refused(f"{given(value)} is neither; write true or false")
-
-    def text(self, value: bool) -> str:
-        return "true" if value else "false"
+_BYTE_UNITS: Final = dict.fromkeys(("", "B"), 1) | {
+    unit: 1 << shift for letter, shift in (("K", 10), ("M", 20), ("G", 30)) for unit in (letter, f"{letter}IB")
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Choices(Kind[tuple[str, ...]]):
-    """Any number of words of a fixed few; text separates them by commas."""
-
-    choices: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return "list of " + ", ".join(self.choices)
-
-    def parse(self, value: object) -> tuple[str, ...]:
-        items: Sequence[object]
-        if isinstance(value, str):
-            items = [item.strip() for item in value.split(",") if item.strip()]
-        elif isinstance(value, list | tuple):
-            items = value
-        else:
-            raise Refused(f"{given(value)} is not a list; write a {self.name}")
-        for item in items:
-            if not isinstance(item, str) or item not in self.choices:
-                raise Refused(f"{given(item)} is not known; write a {self.name}")
-        return tuple(dict.fromkeys(str(item) for item in items))
-
-    def text(self, value: tuple[str, ...]) -> str:
-        return ",".join(value)
+def _size(value: object) -> object:
+    match = re.fullmatch(r"([0-9]{1,15})\s*([A-Za-z]{0,3})", value.strip()) if isinstance(value, str) else None
+    unit = _BYTE_UNITS.get(match[2].upper()) if match else None
+    return int(match[1]) * unit if match and unit is not None else value
 
 
-@dataclass(frozen=True, slots=True)
-class Address(Kind[str]):
-    """`host:port` to listen on; port 0 lets the system choose."""
+def _size_text(value: int) -> str:
+    for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if value >= size and value % size == 0:
+            return f"{value // size}{unit}"
+    return str(value)
 
-    @property
-    def name(self) -> str:
-        return "host:port"
 
-    def parse(self, value: object) -> str:
-        text = value.strip() if isinstance(value, str) else ""
-        match = re.fullmatch(r"(\[[0-9a-fA-F:.%a-z]+\]|[A-Za-z0-9._-]*):([0-9]{1,5})", text)
-        if not match or int(match[2]) > 65535:
-            raise Refused(
-                f"{given(value)} is not an address; write host:port with a port from 0 to 65535, "
-                "such as 127.0.0.1:50051, [::1]:50051 or 0.0.0.0:50051"
-            )
-        return text if match[1] else "0.0.0.0" + text
+def as_list(value: object) -> object:
+    """Read a list of words, each once; text separates them by commas."""
+    if isinstance(value, str):
+        value = [item.strip() for item in value.split(",") if item.strip()]
+    if isinstance(value, list):
+        return tuple(dict.fromkeys(value)) if all(isinstance(item, str) for item in value) else tuple(value)
+    return value
+
+
+def _address(value: str) -> str:
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.%a-z]+\]|[A-Za-z0-9._-]*):([0-9]{1,5})", value)
+    if not match or int(match[2]) > 65535:
+        raise ValueError
+    return value if match[1] else "0.0.0.0" + value
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """Split what Address accepted into a host without brackets and a port."""
+    """Split an Address into a host without brackets and a port."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
 
 
-@dataclass(frozen=True, slots=True)
-class Store(Kind[str]):
-    """Where flows come from: `sqlite:PATH`."""
-
-    @property
-    def name(self) -> str:
-        return "sqlite:PATH"
-
-    def parse(self, value: object) -> str:
-        text = value.strip() if isinstance(value, str) else ""
-        scheme, _, path = text.partition(":")
-        if scheme != "sqlite" or not path or "\0" in path:
-            raise Refused(
-                f"{given(value)} is not a store; write sqlite:PATH, such as sqlite:/var/lib/vestibule/flows.db"
-            )
-        return text
-
-
-@dataclass(frozen=True, slots=True)
-class OptionalPath(Kind[str]):
-    """A path of a file, or empty for none."""
-
-    @property
-    def name(self) -> str:
-        return "path, or empty for none"
-
-    def parse(self, value: object) -> str:
-        if not isinstance(value, str) or "\0" in value:
-            raise Refused(f"{given(value)} is not a path; write the path of a file, or nothing")
-        return value.strip()
+Whole = Annotated[
+    int,
+    Strict(),
+    BeforeValidator(_whole),
+    Kind("integer {low} to {high}", "is not a whole number", "a number from {low} to {high}"),
+]
+Size = Annotated[
+    int,
+    Strict(),
+    BeforeValidator(_size),
+    Kind("bytes {low} to {high}", "is not a size", "one from {low} to {high}, such as {example}", _size_text),
+]
+Number = Annotated[
+    float,
+    Strict(),
+    BeforeValidator(_number),
+    Kind("number {low} to {high}", "is not a number", "a number from {low} to {high}", "{:g}".format),
+]
+Switch = Annotated[
+    bool,
+    Strict(),
+    BeforeValidator(_switch),
+    Kind("true or false", "is neither", "true or false", lambda value: str(value).lower()),
+]
+OneOf = Annotated[T, BeforeValidator(_stripped), Kind("one of {choices}", "is not a choice", "one of {choices}")]
+"""Of a Literal."""
+_Text = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, pattern=r"^[^\x00]*$")]
+Address = Annotated[
+    _Text,
+    AfterValidator(_address),
+    Kind(
+        "host:port",
+        "is not an address",
+        "host:port with a port from 0 to 65535, such as 127.0.0.1:50051, [::1]:50051 or 0.0.0.0:50051",
+    ),
+]
+"""Where to listen; port 0 lets the system choose."""
+Store = Annotated[
+    _Text,
+    Field(pattern="^sqlite:(?s:.+)$"),
+    Kind("sqlite:PATH", "is not a store", "sqlite:PATH, such as sqlite:/var/lib/vestibule/flows.db"),
+]
+OptionalPath = Annotated[_Text, Kind("path, or empty for none", "is not a path", "the path of a file, or nothing")]

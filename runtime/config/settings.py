@@ -1,37 +1,43 @@
-"""Every setting of the daemon: declared once, read once into frozen dataclasses, passed on as arguments.
+"""Every setting of the daemon: declared once, read once into frozen values, passed on as arguments.
 
-Knows: names, kinds, defaults and texts of the settings, and the precedence flags > environment > file > defaults.
-Must not know: what a setting does.
+Here settings are read: flags win over the environment, the environment over the file, the file over the defaults.
+pydantic checks each source by itself. pydantic-settings checks only what is left when all are merged: it would lose
+where a value came from, pass over faults of a value that another one hides, and not see a misspelt variable.
 """
 
+import dataclasses
 import difflib
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic.fields import FieldInfo
 
 from runtime.config.environment import ENV_PREFIX, is_injected
 from runtime.config.kinds import (
     Address,
-    Bool,
-    Bytes,
-    Choice,
-    Choices,
-    Float,
-    Int,
     Kind,
+    Number,
+    OneOf,
     OptionalPath,
-    Refused,
+    Size,
     Store,
+    Switch,
+    Whole,
+    as_list,
+    kind_of,
     split_address,
 )
 from runtime.errors import ConfigError, Fault
 
-T = TypeVar("T")
-
 MAX_LIFETIME_S = 86_400
 """No suspended login lives longer; the store keeps what was deployed before for as long."""
+
+T = TypeVar("T")
 
 # What a worker can be held by, as its report names it. A test compares this with the sandbox's own list.
 LAYERS = (
@@ -55,172 +61,199 @@ LAYERS = (
 )
 
 
-def _setting(default: T, kind: Kind[T], doc: str) -> T:
-    """Declare one setting: the dataclass field, its kind and its line of the reference."""
-    return field(default=default, metadata={"kind": kind, "doc": doc})
+def _layer(name: str) -> str:
+    if name not in LAYERS:
+        raise ValueError
+    return name
 
 
-@dataclass(frozen=True, slots=True)
+_LIST_OF_LAYERS = "list of " + ", ".join(LAYERS)
+Layers = Annotated[
+    tuple[Annotated[str, AfterValidator(_layer)], ...],
+    BeforeValidator(as_list),
+    Kind(_LIST_OF_LAYERS, "is not a list", f"a {_LIST_OF_LAYERS}", ",".join),
+]
+
+_CLOSED = ConfigDict(extra="forbid")
+
+
+def _setting(default: T, doc: str) -> T:
+    """Declare a setting: its default, and its line of the reference."""
+    return Field(default, description=doc)
+
+
+def _number(default: T, low: float, high: float, doc: str) -> T:
+    """Declare a setting with bounds, which are allowed too."""
+    return Field(default, ge=low, le=high, description=doc)
+
+
+@dataclass(frozen=True, slots=True, config=_CLOSED)
 class SandboxConfig:
     """What holds one execution."""
 
-    isolation: str = _setting(
+    isolation: OneOf[Literal["tenant", "login"]] = _setting(
         "tenant",
-        Choice(("tenant", "login")),
         "tenant: a worker serves one tenant for life; login: a worker serves one login and is never used again.",
     )
-    action_timeout_ms: int = _setting(
-        1000, Int(1, 60_000), "Processor time of one action that has no budget of its own (timeout_ms of its binding)."
+    action_timeout_ms: Whole = _number(
+        1000, 1, 60_000, "Processor time of one action that has no budget of its own (timeout_ms of its binding)."
     )
-    flow_timeout_ms: int = _setting(5000, Int(1, 120_000), "Processor time of all actions of one login together.")
-    kill_grace_ms: int = _setting(
-        10, Int(1, 5_000), "How long after its budget an action that cannot be interrupted is killed."
+    flow_timeout_ms: Whole = _number(5000, 1, 120_000, "Processor time of all actions of one login together.")
+    kill_grace_ms: Whole = _number(
+        10, 1, 5_000, "How long after its budget an action that cannot be interrupted is killed."
     )
-    memory_bytes: int = _setting(
-        128 << 20, Bytes(32 << 20, 8 << 30), "Address space that tenant code may add to its worker."
-    )
-    output_bytes: int = _setting(8192, Bytes(0, 1 << 20), "Printed and logged text kept of one execution.")
-    reply_bytes: int = _setting(
+    memory_bytes: Size = _number(128 << 20, 32 << 20, 8 << 30, "Address space that tenant code may add to its worker.")
+    output_bytes: Size = _number(8192, 0, 1 << 20, "Printed and logged text kept of one execution.")
+    reply_bytes: Size = _number(
         524_288,
-        Bytes(4096, 16 << 20),
+        4096,
+        16 << 20,
         "Largest answer of a worker. An action that asks for more is exhausted; a worker that sends more is killed.",
     )
-    max_executions: int = _setting(10_000, Int(1, 1_000_000_000), "Flows after which a worker is replaced.")
-    required_layers: tuple[str, ...] = _setting(
+    max_executions: Whole = _number(10_000, 1, 1_000_000_000, "Flows after which a worker is replaced.")
+    required_layers: Layers = _setting(
         ("seccomp", "landlock", "rlimits", "no_new_privs"),
-        Choices(LAYERS),
         "Layers without which the daemon refuses to start; the others are used where the host allows them.",
     )
-    uid: int = _setting(65534, Int(1, 4_294_967_294), "User and group of workers when the daemon runs as root.")
+    uid: Whole = _number(65534, 1, 4_294_967_294, "User and group of workers when the daemon runs as root.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CLOSED)
 class PoolConfig:
     """How many workers there are, and who waits."""
 
-    blank_workers: int = _setting(4, Int(0, 1024), "Workers kept ready for tenants that have none.")
-    max_workers: int = _setting(4096, Int(1, 100_000), "Workers of all tenants together.")
-    workers_per_tenant: int = _setting(4, Int(1, 1024), "Workers of one tenant.")
-    queue_per_tenant: int = _setting(64, Int(0, 65_536), "Logins of one tenant that may wait for a worker.")
-    queue_wait_ms: int = _setting(1000, Int(0, 60_000), "How long a login may wait for a worker.")
-    memory_bytes: int = _setting(
+    blank_workers: Whole = _number(4, 0, 1024, "Workers kept ready for tenants that have none.")
+    max_workers: Whole = _number(4096, 1, 100_000, "Workers of all tenants together.")
+    workers_per_tenant: Whole = _number(4, 1, 1024, "Workers of one tenant.")
+    queue_per_tenant: Whole = _number(64, 0, 65_536, "Logins of one tenant that may wait for a worker.")
+    queue_wait_ms: Whole = _number(1000, 0, 60_000, "How long a login may wait for a worker.")
+    memory_bytes: Size = _number(
         0,
-        Bytes(0, 1 << 50),
+        0,
+        1 << 50,
         "Private memory of all workers together. Beyond it the workers that were idle longest are evicted, and no new "
         "ones are made. 0: three quarters of the machine's memory, or of the control group's.",
     )
-    idle_s: float = _setting(300.0, Float(0.1, 604_800), "Idle time after which a tenant's worker is let go.")
-    long_run_share: float = _setting(
+    idle_s: Number = _number(300.0, 0.1, 604_800, "Idle time after which a tenant's worker is let go.")
+    long_run_share: Number = _number(
         0.05,
-        Float(0, 1),
+        0,
+        1,
         "Share of all processors that one tenant may spend in executions of more than some milliseconds; beyond it, "
         "and while others log in, it is kept to one half of the processors. 0: nobody is.",
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CLOSED)
 class LimitsConfig:
     """What a caller may ask."""
 
-    event_bytes: int = _setting(1 << 20, Bytes(1024, 16 << 20), "Largest event, serialized.")
-    max_in_flight: int = _setting(512, Int(1, 65_536), "Logins decided at the same time; one more is refused at once.")
-    tenant_share: float = _setting(
+    event_bytes: Size = _number(1 << 20, 1024, 16 << 20, "Largest event, serialized.")
+    max_in_flight: Whole = _number(512, 1, 65_536, "Logins decided at the same time; one more is refused at once.")
+    tenant_share: Number = _number(
         0.1,
-        Float(0.001, 1),
+        0.001,
+        1,
         "Share of max_in_flight that one tenant may hold, and one login at least: nine that loop leave a tenth to the "
         "others. 1: no limit for one tenant.",
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CLOSED)
 class GrpcConfig:
     """How long clients keep their connections."""
 
-    max_connection_age_s: float = _setting(
+    max_connection_age_s: Number = _number(
         1800.0,
-        Float(0, 604_800),
+        0,
+        604_800,
         "Age at which a connection is closed in good order, give or take a tenth, so that gateways find new replicas. "
         "0: never.",
     )
-    max_connection_age_grace_s: float = _setting(
+    max_connection_age_grace_s: Number = _number(
         60.0,
-        Float(0, 3600),
+        0,
+        3600,
         "How long streams of a connection that has reached its age are kept; a login always has the time it may take.",
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CLOSED)
 class DrainConfig:
     """What comes before the drain."""
 
-    delay_s: float = _setting(
+    delay_s: Number = _number(
         1.0,
-        Float(0, 600),
+        0,
+        600,
         "How long after SIGTERM new logins are still decided, while health and /readyz say that no more should come.",
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CLOSED)
 class CatalogConfig:
     """What is asked of the tenants' store."""
 
-    allow_empty: bool = _setting(
-        False, Bool(), "Whether a daemon whose store has no tenant is ready; a daemon without a store never is."
+    allow_empty: Switch = _setting(
+        False, "Whether a daemon whose store has no tenant is ready; a daemon without a store never is."
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CLOSED)
 class ContinuationConfig:
     """How suspended logins are kept by the gateway."""
 
-    keys_file: str = _setting(
+    keys_file: OptionalPath = _setting(
         "",
-        OptionalPath(),
         "Keys that seal suspended logins, one a line: the first seals, all open. None: a key that ends with the "
         "process, and with it every login that it suspended.",
     )
-    lifetime_s: float = _setting(
-        900.0, Float(1, MAX_LIFETIME_S), "How long a suspended login may be continued, by its user's return."
+    lifetime_s: Number = _number(
+        900.0, 1, MAX_LIFETIME_S, "How long a suspended login may be continued, by its user's return."
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CLOSED)
 class LogConfig:
     """What is written about it."""
 
-    format: str = _setting("auto", Choice(("auto", "json", "console")), "auto: console on a terminal, otherwise json.")
-    level: str = _setting("info", Choice(("debug", "info", "warning", "error")), "Least severe line that is written.")
-    sample: float = _setting(
-        1.0, Float(0, 1), "Share of login.decided lines that is written; degraded logins are always written."
+    format: OneOf[Literal["auto", "json", "console"]] = _setting("auto", "auto: console on a terminal, otherwise json.")
+    level: OneOf[Literal["debug", "info", "warning", "error"]] = _setting("info", "Least severe line that is written.")
+    sample: Number = _number(
+        1.0, 0, 1, "Share of login.decided lines that is written; degraded logins are always written."
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_CLOSED)
 class Config:
     """The effective configuration."""
 
-    listen: str = _setting("127.0.0.1:50051", Address(), "gRPC address.")
-    metrics_listen: str = _setting("127.0.0.1:9464", Address(), "HTTP address of /metrics, /livez and /readyz.")
-    store: str = _setting("sqlite:vestibule.db", Store(), "Where the tenants' flows are.")
-    drain_s: float = _setting(10.0, Float(0, 3600), "How long logins in flight may take once draining begins.")
-    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
-    pool: PoolConfig = field(default_factory=PoolConfig)
-    limits: LimitsConfig = field(default_factory=LimitsConfig)
-    grpc: GrpcConfig = field(default_factory=GrpcConfig)
-    drain: DrainConfig = field(default_factory=DrainConfig)
-    catalog: CatalogConfig = field(default_factory=CatalogConfig)
-    continuation: ContinuationConfig = field(default_factory=ContinuationConfig)
-    log: LogConfig = field(default_factory=LogConfig)
+    listen: Address = _setting("127.0.0.1:50051", "gRPC address.")
+    metrics_listen: Address = _setting("127.0.0.1:9464", "HTTP address of /metrics, /livez and /readyz.")
+    store: Store = _setting("sqlite:vestibule.db", "Where the tenants' flows are.")
+    drain_s: Number = _number(10.0, 0, 3600, "How long logins in flight may take once draining begins.")
+    sandbox: SandboxConfig = Field(default_factory=SandboxConfig)
+    pool: PoolConfig = Field(default_factory=PoolConfig)
+    limits: LimitsConfig = Field(default_factory=LimitsConfig)
+    grpc: GrpcConfig = Field(default_factory=GrpcConfig)
+    drain: DrainConfig = Field(default_factory=DrainConfig)
+    catalog: CatalogConfig = Field(default_factory=CatalogConfig)
+    continuation: ContinuationConfig = Field(default_factory=ContinuationConfig)
+    log: LogConfig = Field(default_factory=LogConfig)
 
 
-@dataclass(frozen=True, slots=True)
+_READ: Final = TypeAdapter(Config)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Setting:
     """One line of the reference. `key` is its path in the file, such as `sandbox.memory_bytes`."""
 
     key: str
-    kind: Kind[Any]
+    field: FieldInfo
     default: Any
     doc: str
+    kind: str
 
     @property
     def env(self) -> str:
@@ -232,26 +265,36 @@ class Setting:
         """The command-line flag."""
         return "--" + self.key.replace(".", "-").replace("_", "-")
 
-
-def _declared() -> tuple[Setting, ...]:
-    found = []
-    for outer in fields(Config):
-        if "kind" in outer.metadata:
-            found.append(Setting(outer.name, outer.metadata["kind"], outer.default, outer.metadata["doc"]))
-            continue
-        assert callable(outer.default_factory)
-        for inner in fields(outer.default_factory()):
-            key = f"{outer.name}.{inner.name}"
-            found.append(Setting(key, inner.metadata["kind"], inner.default, inner.metadata["doc"]))
-    return tuple(found)
+    def text(self, value: Any) -> str:
+        """Write a value the way it is read."""
+        return kind_of(self.field).text(value)
 
 
-SETTINGS: tuple[Setting, ...] = _declared()
-_BY_KEY = {setting.key: setting for setting in SETTINGS}
-_BY_ENV = {setting.env: setting for setting in SETTINGS}
+SECTIONS: Final = {
+    name: type(section)
+    for name in Config.__dataclass_fields__
+    if dataclasses.is_dataclass(section := getattr(Config(), name))
+}
+"""The settings that are tables in the file."""
 
 
-@dataclass(frozen=True, slots=True)
+def _declared(section: type, prefix: str = "") -> Iterator[Setting]:
+    fields: Mapping[str, FieldInfo] = section.__pydantic_fields__  # type: ignore[attr-defined]  # of every section
+    for name, field in fields.items():
+        if name not in SECTIONS or prefix:
+            kind = kind_of(field)
+            yield Setting(prefix + name, field, field.default, field.description or "", kind.filled(kind.name, field))
+
+
+SETTINGS: Final = (
+    *_declared(Config),
+    *(setting for name, section in SECTIONS.items() for setting in _declared(section, f"{name}.")),
+)
+_BY_KEY: Final = {setting.key: setting for setting in SETTINGS}
+_BY_ENV: Final = {setting.env: setting for setting in SETTINGS}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Loaded:
     """A configuration, and for each key where its value came from."""
 
@@ -262,7 +305,7 @@ class Loaded:
 
     def value(self, key: str) -> Any:
         """Return the effective value of a setting."""
-        return _get(self.config, key)
+        return attrgetter(key)(self.config)
 
 
 def load(
@@ -273,92 +316,88 @@ def load(
     Raises: ConfigError, with every fault of every source. A variable that is no setting is none: a platform may put
     anything there, and that must not stop a daemon; see `Loaded.ignored`.
     """
-    faults: list[Fault] = []
-    ignored: list[Fault] = []
-    values: dict[str, Any] = {setting.key: setting.default for setting in SETTINGS}
-    sources: dict[str, str] = {setting.key: "default" for setting in SETTINGS}
-
-    def take(setting: Setting, raw: object, source: str) -> None:
-        try:
-            values[setting.key] = setting.kind.parse(raw)
-        except Refused as refused:
-            faults.append(Fault(source, str(refused)))
-        sources[setting.key] = source
-
-    if file is None and env and env.get("VESTIBULE_CONFIG"):
+    env = env or {}
+    if file is None and env.get("VESTIBULE_CONFIG"):
         file = Path(env["VESTIBULE_CONFIG"])
-    if file is not None:
-        _take_file(file, take, faults)
-    for name, raw in sorted((env or {}).items()):
-        if name in _BY_ENV:
-            take(_BY_ENV[name], raw, f"environment {name}")
-        elif name.startswith(ENV_PREFIX) and not is_injected(name, env or {}):
-            ignored.append(Fault(f"environment {name}", "is not a setting" + _nearest(name, _BY_ENV)))
-    for key, given in (flags or {}).items():
-        if given is not None:
-            take(_BY_KEY[key], given, f"flag {_BY_KEY[key].flag}")
-
-    config = _build(values)
+    in_file, faults = _of_file(file)
+    in_env = {setting.key: env[name] for name, setting in sorted(_BY_ENV.items()) if name in env}
+    in_flags = {key: value for key, value in (flags or {}).items() if value is not None}
+    ignored = tuple(
+        Fault(f"environment {name}", "is not a setting" + _nearest(name, _BY_ENV))
+        for name in sorted(env)
+        if name.startswith(ENV_PREFIX) and name not in _BY_ENV and not is_injected(name, env)
+    )
+    values: dict[str, Any] = {}
+    sources = {setting.key: "default" for setting in SETTINGS}
+    for source, found in (
+        ("file {file}, {key}", in_file),
+        ("environment {env}", _nested(in_env)),
+        ("flag {flag}", _nested(in_flags)),
+    ):
+        places = {s.key: source.format(file=file, key=s.key, env=s.env, flag=s.flag) for s in SETTINGS}
+        faults += [Fault(places.get(key, f"file {file}, {key}"), message) for key, message in _faults(found)]
+        given = {key: value for key in _BY_KEY if (value := _at(found, key)) is not None}
+        values |= given
+        sources |= {key: places[key] for key in given}
     if not faults:
-        faults += _contradictions(config, sources)
+        config = _READ.validate_python(_nested(values))
+        faults = _contradictions(config, sources)
     if faults:
         raise ConfigError([*faults, *ignored])
-    return Loaded(config, sources, tuple(ignored))
+    return Loaded(config, sources, ignored)
 
 
-def _take_file(path: Path, take: Callable[[Setting, object, str], None], faults: list[Fault]) -> None:
+def _of_file(path: Path | None) -> tuple[dict[str, Any], list[Fault]]:
+    """Return what the file holds, and why it cannot be read."""
+    if path is None:
+        return {}, []
     try:
-        document = tomllib.loads(path.read_bytes().decode())
+        return tomllib.loads(path.read_bytes().decode()), []
     except OSError as error:
-        faults.append(Fault(f"file {path}", f"cannot be read: {error.strerror}; give another path with --config"))
-        return
+        why = f"cannot be read: {error.strerror}; give another path with --config"
     except UnicodeDecodeError:
-        faults.append(Fault(f"file {path}", "is not UTF-8 text; write it as TOML"))
-        return
+        why = "is not UTF-8 text; write it as TOML"
     except tomllib.TOMLDecodeError as error:
-        faults.append(Fault(f"file {path}", f"is not TOML: {error}"))
-        return
-    groups = {setting.key.split(".")[0] for setting in SETTINGS if "." in setting.key}
-    for name, value in document.items():
-        if name in groups and isinstance(value, dict):
-            entries = [(f"{name}.{inner}", inner_value) for inner, inner_value in value.items()]
-        elif name in groups:
-            faults.append(Fault(f"file {path}, {name}", f"is not a table; write [{name}] and its keys below it"))
-            continue
-        else:
-            entries = [(name, value)]
-        for key, raw in entries:
-            if key in _BY_KEY:
-                take(_BY_KEY[key], raw, f"file {path}, {key}")
+        why = f"is not TOML: {error}"
+    return {}, [Fault(f"file {path}", why)]
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by key as a file holds them: in a table for each section."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        section, _, name = key.rpartition(".")
+        table = found.setdefault(section, {}) if section else found
+        table[name] = value
+    return found
+
+
+def _at(found: Mapping[str, Any], key: str) -> Any:
+    section, _, name = key.rpartition(".")
+    table = found.get(section, {}) if section else found
+    return table.get(name) if isinstance(table, dict) else None
+
+
+def _faults(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Say what is wrong with the values of one source, by key."""
+    try:
+        _READ.validate_python(found)
+    except ValidationError as refused:
+        for error in refused.errors(include_url=False):
+            key = ".".join([part for part in error["loc"] if isinstance(part, str)])
+            if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+                message = "is not a setting" + _nearest(key, _BY_KEY)
+            elif key in SECTIONS:
+                message = f"is not a table; write [{key}] and its keys below it"
             else:
-                faults.append(Fault(f"file {path}, {key}", "is not a setting" + _nearest(key, _BY_KEY)))
+                field = _BY_KEY[key].field
+                message = kind_of(field).explain(error, field)
+            yield key, message
 
 
-def _nearest(name: str, known: Mapping[str, Setting]) -> str:
+def _nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else "; `vestibule check-config --reference` lists them all"
-
-
-def _build(values: Mapping[str, Any]) -> Config:
-    groups: dict[str, dict[str, Any]] = {}
-    plain: dict[str, Any] = {}
-    for key, value in values.items():
-        group, _, name = key.rpartition(".")
-        if group:
-            groups.setdefault(group, {})[name] = value
-        else:
-            plain[name] = value
-    return Config(
-        sandbox=SandboxConfig(**groups["sandbox"]),
-        pool=PoolConfig(**groups["pool"]),
-        limits=LimitsConfig(**groups["limits"]),
-        grpc=GrpcConfig(**groups["grpc"]),
-        drain=DrainConfig(**groups["drain"]),
-        catalog=CatalogConfig(**groups["catalog"]),
-        continuation=ContinuationConfig(**groups["continuation"]),
-        log=LogConfig(**groups["log"]),
-        **plain,
-    )
 
 
 def _contradictions(config: Config, sources: Mapping[str, str]) -> list[Fault]:
@@ -366,9 +405,10 @@ def _contradictions(config: Config, sources: Mapping[str, str]) -> list[Fault]:
     faults = []
 
     def at_most(low: str, high: str, remedy: str) -> None:
-        if _get(config, low) > _get(config, high):
-            values = f"{_get(config, low)} is more than {high} {_get(config, high)} ({sources[high]})"
-            faults.append(Fault(f"{low} ({sources[low]})", f"{values}; {remedy}"))
+        least, most = attrgetter(low)(config), attrgetter(high)(config)
+        if least > most:
+            message = f"{least} is more than {high} {most} ({sources[high]}); {remedy}"
+            faults.append(Fault(f"{low} ({sources[low]})", message))
 
     at_most(
         "sandbox.action_timeout_ms", "sandbox.flow_timeout_ms", "an action cannot outlive its flow: lower the first"
@@ -384,11 +424,3 @@ def _contradictions(config: Config, sources: Mapping[str, str]) -> list[Fault]:
         where = f"metrics_listen ({sources['metrics_listen']})"
         faults.append(Fault(where, f"{config.listen} is also the gRPC address; choose another port"))
     return faults
-
-
-def _get(config: Config, key: str) -> Any:
-    value: Any = config
-    for name in key.split("."):
-        value = getattr(value, name)
-    assert not is_dataclass(value)
-    return value
