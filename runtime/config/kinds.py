@@ -168,7 +168,7 @@ Address = Annotated[
 """Where to listen; port 0 lets the system choose."""
 Store = Annotated[
     _Text,
-    Field(pattern="^sqlite:(?s:.+)$"),
+    Field(pattern=r"^sqlite:[^\x00]+$"),
     Kind("sqlite:PATH", "is not a store", "sqlite:PATH, such as sqlite:/var/lib/vestibule/flows.db"),
 ]
 OptionalPath = Annotated[_Text, Kind("path, or empty for none", "is not a path", "the path of a file, or nothing")]
