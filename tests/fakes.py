@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import mmap
 import socket
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox.contract import journal
+from sandbox.contract import frames, journal
 
-LENGTH = struct.Struct(">I")
 LAYERS = ("seccomp", "landlock", "rlimits", "no_new_privs")
 
 
@@ -63,13 +61,15 @@ class FakeSpawned:
 
     async def read(self) -> worker_pb2.RunFlow:
         """Read one question."""
-        data = b""
-        while len(data) < 4 or len(data) < 4 + LENGTH.unpack_from(data)[0]:
+        reader = frames.Reader()
+        while True:
             try:
-                data += self.peer.recv(1 << 20, socket.MSG_DONTWAIT)
+                frame = reader.feed(self.peer.recv(1 << 20, socket.MSG_DONTWAIT), 1 << 30)
             except BlockingIOError:
                 await asyncio.sleep(0.001)
-        return worker_pb2.RunFlow.FromString(data[4:])
+            else:
+                if frame is not None:
+                    return worker_pb2.RunFlow.FromString(frame)
 
     async def asked(self) -> worker_pb2.RunFlow:
         """Read one question about a login; those that ask for code only are answered with none."""
@@ -84,7 +84,7 @@ class FakeSpawned:
 
     def say(self, payload: bytes) -> None:
         """Send one frame."""
-        self.peer.sendall(LENGTH.pack(len(payload)) + payload)
+        self.peer.sendall(frames.encode(payload))
 
 
 class FakeZygote:

@@ -12,16 +12,16 @@ import ctypes
 import os
 import resource
 import signal
-import struct
 import time
 from collections.abc import Callable
 from typing import NoReturn
 
 from vestibule.worker.v1 import worker_pb2
 
+from sandbox.contract import frames
 from sandbox.process import worker
+from sandbox.process.channel import Channel
 
-_LENGTH = struct.Struct(">I")
 _MARK = b"# reply: "
 
 
@@ -84,16 +84,16 @@ def _end(_fd: int, _payload: bytes) -> None:
 
 
 def _empty(fd: int, _payload: bytes) -> None:
-    os.write(fd, _LENGTH.pack(0))
+    os.write(fd, frames.encode(b""))
 
 
 def _half(fd: int, payload: bytes) -> None:
-    os.write(fd, (_LENGTH.pack(len(payload)) + payload)[:-1])
+    os.write(fd, frames.encode(payload)[:-1])
     _never(fd, payload)
 
 
 def _bytewise(fd: int, payload: bytes) -> None:
-    for byte in _LENGTH.pack(len(payload)) + payload:
+    for byte in frames.encode(payload):
         os.write(fd, bytes([byte]))
         later_ns = time.monotonic_ns() + 200_000
         while time.monotonic_ns() < later_ns:
@@ -102,23 +102,23 @@ def _bytewise(fd: int, payload: bytes) -> None:
 
 def _huge(fd: int, _payload: bytes) -> None:
     data = bytes(1 << 20)
-    os.write(fd, _LENGTH.pack(64 << 20))
+    os.write(fd, (64 << 20).to_bytes(frames.LENGTH_BYTES))
     for _ in range(64):
         os.write(fd, data)
 
 
 def _flood(fd: int, payload: bytes) -> None:
-    data = _LENGTH.pack(len(payload)) + payload
+    data = frames.encode(payload)
     while True:
         os.write(fd, data)
 
 
 def _garbage(fd: int, payload: bytes) -> None:
-    os.write(fd, _LENGTH.pack(len(payload)) + bytes(255 - byte for byte in payload))
+    os.write(fd, frames.encode(bytes(255 - byte for byte in payload)))
 
 
 def _burns(fd: int, payload: bytes) -> None:
-    os.write(fd, _LENGTH.pack(len(payload)) + payload)
+    os.write(fd, frames.encode(payload))
     while True:
         pass
 
@@ -136,23 +136,32 @@ KINDS: dict[bytes, Callable[[int, bytes], None]] = {
 }
 
 
-def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
-    """Serve as a worker does, with a way of sending that the tenant's source chooses."""
-    honest_read, honest_write = worker._read, worker._write
-    kind, chosen = b"", b""
+class FaultyChannel(Channel):
+    """Sends as the tenant's source chooses."""
 
-    def read(fd: int) -> bytes:
-        nonlocal kind, chosen
-        frame = honest_read(fd)
+    def __init__(self, fd: int) -> None:
+        super().__init__(fd)
+        self._socket_fd = fd
+        self._kind = self._chosen = b""
+
+    def read(self) -> bytes:
+        """Read a question, and how its reply is to be sent."""
+        frame = super().read()
         _, found, rest = frame.partition(_MARK)
         if found:
-            chosen = rest.partition(b"\n")[0]
+            self._chosen = rest.partition(b"\n")[0]
         # Code is asked for before the first login, whose reply it is about.
-        kind = b"" if worker_pb2.RunFlow.FromString(frame).return_code else chosen
+        self._kind = b"" if worker_pb2.RunFlow.FromString(frame).return_code else self._chosen
         return frame
 
-    def write(fd: int, payload: bytes) -> None:
-        KINDS.get(kind, honest_write)(fd, payload)
+    def write(self, payload: bytes) -> None:
+        """Send a reply."""
+        if self._kind in KINDS:
+            KINDS[self._kind](self._socket_fd, payload)
+        else:
+            super().write(payload)
 
-    worker._read, worker._write = read, write
-    worker.serve(sock_fd, view, ready)
+
+def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
+    """Serve as a worker does, with a way of sending that the tenant's source chooses."""
+    worker.serve_on(FaultyChannel(sock_fd), view, ready)

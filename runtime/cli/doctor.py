@@ -117,11 +117,14 @@ def _print_attack(report: dict[str, Any]) -> None:
 
 
 async def _report(config: Config) -> dict[str, Any]:
-    from runtime.doctor.host_check import survey
+    from runtime.doctor import host_check
 
     required = config.sandbox.required_layers
-    found = await survey(config)
-    layers = [asdict(layer) | {"required": layer.name in required} for layer in found.layers]
+    found = await host_check.survey(config)
+    layers = [
+        asdict(layer) | {"remedy": host_check.remedy(layer), "required": layer.name in required}
+        for layer in found.layers
+    ]
     active = {layer["name"] for layer in layers if layer["active"]}
     return {
         "kernel": platform.release(),

@@ -33,32 +33,12 @@ from runtime.config.kinds import (
     split_address,
 )
 from runtime.errors import ConfigError, Fault
+from sandbox.contract.layers import LAYERS
 
 MAX_LIFETIME_S = 86_400
 """No suspended login lives longer; the store keeps what was deployed before for as long."""
 
 T = TypeVar("T")
-
-# What a worker can be held by, as its report names it. A test compares this with the sandbox's own list.
-LAYERS = (
-    "seccomp",
-    "landlock",
-    "rlimits",
-    "no_new_privs",
-    "uid",
-    "environment",
-    "descriptors",
-    "not_dumpable",
-    "parent_death",
-    "speculation",
-    "namespaces.user",
-    "namespaces.net",
-    "namespaces.mount",
-    "namespaces.ipc",
-    "namespaces.uts",
-    "namespaces.cgroup",
-    "namespaces.pid",
-)
 
 
 def _layer(name: str) -> str:

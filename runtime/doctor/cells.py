@@ -1,6 +1,6 @@
-"""Workers in which plain Python is tried, with any of their layers left off.
+"""Workers that are asked by hand, with any of their layers left off.
 
-Knows how to ask `sandbox.process.probe`, and how a process may end. Must not know what is tried, or why.
+Knows what `sandbox.process.probe` answers, and how a process may end. Must not know what is tried, or why.
 """
 
 from __future__ import annotations
@@ -8,32 +8,31 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import struct
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import worker_pb2
 
-from runtime.config.settings import LAYERS as _CONFIGURABLE
+from runtime.errors import WorkerStartError
 from runtime.workers.launch import Hold
 from runtime.workers.spawned import SpawnedWorker
 from runtime.workers.zygote import Zygote
+from sandbox.contract import frames, layers
+from sandbox.contract.layers import Layer
 
-LAYERS: Final = frozenset(_CONFIGURABLE)
+LAYERS: Final = frozenset(layers.LAYERS)
 MIB: Final = 1024 * 1024
-MEMORY_BYTES: Final = 64 * MIB
-LENGTH: Final = struct.Struct(">I")
 ANSWER_TIMEOUT_S: Final = 20.0
-ENTRY: Final = "sandbox.process.probe"
-_UID: Final = 65534
-_JOURNAL_BYTES: Final = 4096
+_FRAME_BYTES_MAX: Final = 16 * MIB
+_READ_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a probe: a value, an error, or the end of its process."""
+    """How a probe ended: a value, an error, or the end of its process."""
 
     value: Any = None
     error: str | None = None
@@ -55,48 +54,24 @@ class Outcome:
         return self.errno in numbers
 
 
-class Cells:
-    """A zygote whose workers are probes."""
-
-    def __init__(self, zygote: Zygote) -> None:
-        self.zygote = zygote
-        self._exits: dict[int, asyncio.Future[int]] = {}
-
-    def exited(self, worker_id: int, code: int) -> None:
-        """Note an exit, whether or not somebody waits for it already."""
-        self.exit_of(worker_id).set_result(code)
-
-    def exit_of(self, worker_id: int) -> asyncio.Future[int]:
-        """Return the exit code to come of a worker."""
-        return self._exits.setdefault(worker_id, asyncio.get_running_loop().create_future())
-
-    async def probe(self, source: str) -> Outcome:
-        """Run Python in a fresh cell."""
-        async with self.cell() as cell:
-            return await cell.run(source)
-
-    @asynccontextmanager
-    async def cell(self) -> AsyncIterator[Cell]:
-        """Spawn one cell and wait until it is locked."""
-        worker = await self.zygote.spawn()
-        try:
-            cell = Cell(worker, self.exit_of(worker.id))
-            ready = await cell.receive()
-            assert ready is not None, await cell.exit
-            cell.layers = {layer.name: layer for layer in worker_pb2.Ready.FromString(ready).layers}
-            yield cell
-        finally:
-            worker.kill()
-            worker.close()
-
-
 class Cell:
     """One worker."""
 
     def __init__(self, worker: SpawnedWorker, exit_code: asyncio.Future[int]) -> None:
         self.worker = worker
         self.exit = exit_code
-        self.layers: dict[str, worker_pb2.Layer] = {}
+        self.layers: dict[str, Layer] = {}
+        self._reader = frames.Reader()
+
+    async def ready(self) -> None:
+        """Wait until it is locked, and note its layers. Raises: WorkerStartError, TimeoutError."""
+        frame = await self.receive()
+        if frame is None:
+            raise WorkerStartError("a worker died before it was ready")
+        try:
+            self.layers = {each.name: Layer.of(each) for each in worker_pb2.Ready.FromString(frame).layers}
+        except DecodeError:
+            raise WorkerStartError("a worker's ready frame cannot be parsed") from None
 
     async def run(self, source: str) -> Outcome:
         """Run Python in it; the value of `result` comes back. Raises: TimeoutError."""
@@ -113,49 +88,90 @@ class Cell:
 
     async def send(self, payload: bytes) -> None:
         """Write one frame."""
-        await asyncio.get_running_loop().sock_sendall(self.worker.sock, LENGTH.pack(len(payload)) + payload)
+        await asyncio.get_running_loop().sock_sendall(self.worker.sock, frames.encode(payload))
 
     async def receive(self) -> bytes | None:
-        """Read one frame; None when the cell is gone. Raises: TimeoutError."""
+        """Read one frame; None when the cell is gone. Raises: TimeoutError, FrameError."""
         loop = asyncio.get_running_loop()
-        data = b""
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            while len(data) < LENGTH.size or len(data) < LENGTH.size + LENGTH.unpack_from(data)[0]:
-                try:
-                    more = await loop.sock_recv(self.worker.sock, 65536)
-                except ConnectionResetError:
-                    return None
-                if not more:
-                    return None
-                data += more
-        return data[LENGTH.size :]
+            try:
+                while data := await loop.sock_recv(self.worker.sock, _READ_BYTES):
+                    frame = self._reader.feed(data, _FRAME_BYTES_MAX)
+                    if frame is not None:
+                        return frame
+            except ConnectionResetError:
+                pass
+        return None
+
+
+class Cells:
+    """A zygote whose workers are cells."""
+
+    def __init__(self, hold: Hold) -> None:
+        self.zygote = Zygote(hold, lambda worker_id, code: self.exit_of(worker_id).set_result(code))
+        self._exits: dict[int, asyncio.Future[int]] = {}
+
+    def exit_of(self, worker_id: int) -> asyncio.Future[int]:
+        """Return the exit code to come of a worker, or the one that came before this was asked."""
+        return self._exits.setdefault(worker_id, asyncio.get_running_loop().create_future())
+
+    async def probe(self, source: str) -> Outcome:
+        """Run Python in a fresh cell."""
+        async with self.cell() as cell:
+            return await cell.run(source)
+
+    async def self_test(self, attempt: str) -> int:
+        """Let a fresh worker try one of `sandbox.contract.attempts`; return its exit code."""
+        worker = await self.zygote.spawn(self_test=attempt)
+        try:
+            return await self.exit_of(worker.id)
+        finally:
+            worker.close()
+
+    @asynccontextmanager
+    async def cell(self) -> AsyncIterator[Cell]:
+        """Spawn one cell and wait until it is locked."""
+        worker = await self.zygote.spawn()
+        try:
+            cell = Cell(worker, self.exit_of(worker.id))
+            await cell.ready()
+            yield cell
+        finally:
+            worker.kill()
+            worker.close()
 
 
 def hold(omit: Iterable[str] = (), **changes: Any) -> Hold:
-    """How probes are held: as workers are, but for what is left off."""
+    """Say how probes are held: as workers are, but for what is left off."""
     values: dict[str, Any] = {
-        "memory_bytes": MEMORY_BYTES,
-        "journal_bytes": _JOURNAL_BYTES,
-        "uid": _UID,
-        "entry": ENTRY,
+        "memory_bytes": 64 * MIB,
+        "journal_bytes": 4096,
+        "uid": 65534,
+        "entry": "sandbox.process.probe",
         "omit": frozenset(omit),
     }
     return Hold(**(values | changes))
 
 
-def only(*layers: str) -> frozenset[str]:
-    """Everything to leave off so that these layers hold alone."""
-    assert set(layers) <= LAYERS
-    return LAYERS - frozenset(layers)
+def only(*names: str) -> frozenset[str]:
+    """Return everything to leave off so that these layers hold alone."""
+    assert set(names) <= LAYERS
+    return LAYERS - frozenset(names)
+
+
+@asynccontextmanager
+async def held(hold: Hold) -> AsyncIterator[Cells]:
+    """Start a zygote. Raises: WorkerStartError."""
+    made = Cells(hold)
+    await made.zygote.start()
+    try:
+        yield made
+    finally:
+        await made.zygote.close()
 
 
 @asynccontextmanager
 async def cells(omit: Iterable[str] = (), **changes: Any) -> AsyncIterator[Cells]:
     """Start a zygote of probes. Raises: WorkerStartError."""
-    zygote = Zygote(hold(omit, **changes), lambda worker, code: made.exited(worker, code))
-    made = Cells(zygote)
-    await zygote.start()
-    try:
+    async with held(hold(omit, **changes)) as made:
         yield made
-    finally:
-        await zygote.close()

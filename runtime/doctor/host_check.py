@@ -7,36 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from google.protobuf.message import DecodeError
-from vestibule.worker.v1 import worker_pb2
-
+from runtime.doctor import cells
 from runtime.errors import WorkerStartError
 from runtime.workers.launch import Hold
-from runtime.workers.spawned import SpawnedWorker
-from runtime.workers.zygote import Zygote
+from sandbox.contract import exit_codes, layers
+from sandbox.contract.attempts import ATTEMPTS
+from sandbox.contract.layers import Layer
 
 if TYPE_CHECKING:
     from runtime.config.settings import Config
 
-ATTEMPTS: Final = (
-    "read a file",
-    "read its environment",
-    "open a socket",
-    "fork a process",
-    "execute a program",
-    "map executable memory",
-    "signal its parent",
-)
-"""Names in `sandbox.process.selftest`, which a test compares with these."""
-_EXIT_BROKE_OUT: Final = 42
-_EXIT_REFUSED: Final = 43
 _BUDGET_S: Final = 10.0
-_FRAME_BYTES_MAX: Final = 64 * 1024
-_LENGTH: Final = struct.Struct(">I")
 
 _USER_NAMESPACES: Final = (
     "allow user namespaces (sysctl user.max_user_namespaces > 0, and kernel.apparmor_restrict_unprivileged_userns = 0 "
@@ -44,41 +28,27 @@ _USER_NAMESPACES: Final = (
     "that allows unshare"
 )
 _REMEDIES: Final = {
-    "seccomp": "a kernel with CONFIG_SECCOMP_FILTER, on x86_64 or aarch64; under gVisor or an old container runtime, "
-    "one that passes seccomp(2) through",
-    "landlock": "Linux 5.13 or newer with CONFIG_SECURITY_LANDLOCK, and `landlock` in the kernel's lsm= list (see "
+    layers.SECCOMP: "a kernel with CONFIG_SECCOMP_FILTER, on x86_64 or aarch64; under gVisor or an old container "
+    "runtime, one that passes seccomp(2) through",
+    layers.LANDLOCK: "Linux 5.13 or newer with CONFIG_SECURITY_LANDLOCK, and `landlock` in the kernel's lsm= list (see "
     "/sys/kernel/security/lsm); in a container, a seccomp profile that allows the landlock_* calls",
-    "rlimits": "raise the hard limits that the service manager sets for the daemon",
-    "no_new_privs": "Linux 3.5 or newer",
-    "uid": "start the daemon as an ordinary user, or as root with CAP_SETUID and CAP_SETGID",
-    "speculation": "newer microcode, or a hypervisor that passes the processor's switches (spec_ctrl, ssbd) through",
-    "namespaces.user": _USER_NAMESPACES,
-    "namespaces.net": _USER_NAMESPACES,
-    "namespaces.mount": _USER_NAMESPACES + " and mount, on a root that pivot_root can leave (not an initramfs)",
-    "namespaces.ipc": _USER_NAMESPACES,
-    "namespaces.uts": _USER_NAMESPACES,
-    "namespaces.cgroup": _USER_NAMESPACES,
-    "namespaces.pid": _USER_NAMESPACES,
+    layers.RLIMITS: "raise the hard limits that the service manager sets for the daemon",
+    layers.NO_NEW_PRIVS: "Linux 3.5 or newer",
+    layers.UID: "start the daemon as an ordinary user, or as root with CAP_SETUID and CAP_SETGID",
+    layers.SPECULATION: "newer microcode, or a hypervisor that passes the processor's switches (spec_ctrl, ssbd) "
+    "through",
+    **dict.fromkeys(layers.NAMESPACES, _USER_NAMESPACES),
+    layers.MOUNT: _USER_NAMESPACES + " and mount, on a root that pivot_root can leave (not an initramfs)",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class LayerSurvey:
-    """One layer; `remedy` is empty when it is active."""
-
-    name: str
-    active: bool
-    detail: str
-    remedy: str
-
-
-@dataclass(frozen=True, slots=True)
 class AttemptSurvey:
-    """One attempt to break out of a worker; `detail` says what became of it."""
+    """One attempt to break out of a worker; `detail` says how it ended."""
 
     name: str
     tried: bool
-    """False: the worker ended before it could tell, so that nothing is known of what it could do."""
+    """False: the worker ended before it could say, so that nothing is known of what it could do."""
     contained: bool
     """It was tried and failed."""
     detail: str
@@ -88,13 +58,13 @@ class AttemptSurvey:
 class Survey:
     """What a worker on this host is held by, and whether it holds."""
 
-    layers: tuple[LayerSurvey, ...]
+    layers: tuple[Layer, ...]
     attempts: tuple[AttemptSurvey, ...]
 
 
-def remedy(name: str, active: bool) -> str:
-    """Say what to change on the host for a layer that is not active."""
-    return "" if active else _REMEDIES.get(name, "report it: nothing on a host should stop this one")
+def remedy(layer: Layer) -> str:
+    """Say what to change on the host for a layer that is not active; nothing for one that is."""
+    return "" if layer.active else _REMEDIES.get(layer.name, "report it: nothing on a host should stop this one")
 
 
 async def survey(config: Config, hold: Hold | None = None) -> Survey:
@@ -102,56 +72,24 @@ async def survey(config: Config, hold: Hold | None = None) -> Survey:
 
     Raises: WorkerStartError.
     """
-    exits: dict[int, asyncio.Future[int]] = {}
-    loop = asyncio.get_running_loop()
-
-    def exit_of(worker_id: int) -> asyncio.Future[int]:
-        return exits.setdefault(worker_id, loop.create_future())
-
-    zygote = Zygote(hold or Hold.of(config), lambda worker_id, code: exit_of(worker_id).set_result(code))
-    try:
-        await zygote.start()
-        async with asyncio.timeout(_BUDGET_S):
-            worker = await zygote.spawn()
-            try:
-                ready = await _ready(worker)
-            finally:
-                worker.close()
-            attempts = []
-            for name in ATTEMPTS:
-                worker = await zygote.spawn(self_test=name)
-                try:
-                    attempts.append(_judge(name, await exit_of(worker.id)))
-                finally:
-                    worker.close()
-    except TimeoutError:
-        raise WorkerStartError(f"no worker answered within {_BUDGET_S:.0f} s") from None
-    finally:
-        await zygote.close()
-    layers = (LayerSurvey(item.name, item.active, item.detail, remedy(item.name, item.active)) for item in ready.layers)
-    return Survey(tuple(layers), tuple(attempts))
+    async with cells.held(hold or Hold.of(config)) as made:
+        try:
+            async with asyncio.timeout(_BUDGET_S):
+                async with made.cell() as cell:
+                    found = tuple(cell.layers.values())
+                attempts = [judge(name, await made.self_test(name)) for name in ATTEMPTS]
+        except TimeoutError:
+            raise WorkerStartError(f"no worker answered within {_BUDGET_S:.0f} s") from None
+    return Survey(found, tuple(attempts))
 
 
-def _judge(name: str, code: int) -> AttemptSurvey:
+def judge(name: str, code: int) -> AttemptSurvey:
+    """Say how an attempt went by the exit code of its worker."""
     if code == -signal.SIGSYS:
         return AttemptSurvey(name, True, True, "killed by the system call filter")
-    if code == _EXIT_REFUSED:
+    if code == exit_codes.REFUSED:
         return AttemptSurvey(name, True, True, "refused by the kernel")
-    if code == _EXIT_BROKE_OUT:
+    if code == exit_codes.BROKE_OUT:
         return AttemptSurvey(name, True, False, "it succeeded")
     ended = f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
     return AttemptSurvey(name, False, False, f"its worker {ended}")
-
-
-async def _ready(worker: SpawnedWorker) -> worker_pb2.Ready:
-    loop = asyncio.get_running_loop()
-    data = b""
-    while len(data) < _LENGTH.size or len(data) < _LENGTH.size + _LENGTH.unpack_from(data)[0]:
-        more = await loop.sock_recv(worker.sock, _FRAME_BYTES_MAX)
-        if not more or len(data) > _FRAME_BYTES_MAX:
-            raise WorkerStartError("a worker died before it was ready")
-        data += more
-    try:
-        return worker_pb2.Ready.FromString(data[_LENGTH.size :])
-    except DecodeError:
-        raise WorkerStartError("a worker's ready frame cannot be parsed") from None

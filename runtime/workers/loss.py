@@ -9,6 +9,7 @@ import signal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runtime.core.model import Execution, ExecutionError, Verdict
+from sandbox.contract import exit_codes
 from sandbox.contract.journal import Phase
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from runtime.catalog.base import Binding
 
-_EXIT_MEMORY: Final = 4
-"""As `sandbox.process.worker.EXIT_MEMORY`; a test holds the two equal."""
 
 CRASH_SIGNALS: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 """What the kernel sends to a process whose own machine code went wrong."""
@@ -104,6 +103,6 @@ def of_death(code: int, cpu_us: int) -> Failure | None:
     if -code in CRASH_SIGNALS:
         name = signal.Signals(-code).name
         return Failure(Verdict.CRASHED, "InterpreterCrashed", f"the action crashed its interpreter ({name})")
-    if code == _EXIT_MEMORY:
+    if code == exit_codes.MEMORY:
         return Failure(Verdict.EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit")
     return None

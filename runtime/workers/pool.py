@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from runtime.config.settings import Config
     from runtime.ops.log import Log
     from runtime.ops.metrics import Metrics
-    from runtime.workers.spawner import LayerReport, MakeZygote
+    from runtime.workers.spawner import MakeZygote
+    from sandbox.contract.layers import Layer
 
 _SWEEP_S: Final = 5.0
 
@@ -105,7 +106,7 @@ class Pool:
         return self._nursery.zygote_alive
 
     @property
-    def layers(self) -> tuple[LayerReport, ...]:
+    def layers(self) -> tuple[Layer, ...]:
         """What holds the workers, as the newest of them reported it."""
         return self._nursery.layers
 

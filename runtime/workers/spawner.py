@@ -9,7 +9,6 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from google.protobuf.message import DecodeError
@@ -21,6 +20,7 @@ from runtime.workers import memory
 from runtime.workers.loss import CRASH_SIGNALS
 from runtime.workers.meter import Meter
 from runtime.workers.worker import State, Worker
+from sandbox.contract.layers import Layer
 
 if TYPE_CHECKING:
     from runtime.config.settings import Config
@@ -59,15 +59,6 @@ MakeZygote = Callable[[Callable[[int, int], None], Callable[[str], None]], ForkS
 """Takes `on_exit(worker id, exit code or negated signal)` and `on_death(reason)`."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayerReport:
-    """One layer of a worker's lock-down, as the worker reported it."""
-
-    name: str
-    active: bool
-    detail: str
-
-
 class Nursery:
     """Makes workers that are ready and held by every required layer, and learns how each of them ended."""
 
@@ -104,7 +95,7 @@ class Nursery:
         self._requests: set[asyncio.Task[None]] = set()
         self._forks_on: Sequence[int] = ()
         self._closed = False
-        self.layers: tuple[LayerReport, ...] = ()
+        self.layers: tuple[Layer, ...] = ()
 
     def __len__(self) -> int:
         """Count the workers that live."""
@@ -218,7 +209,7 @@ class Nursery:
         except DecodeError:
             worker.kill(KillReason.VIOLATION)
             raise WorkerStartError("a worker's ready frame cannot be parsed") from None
-        layers = tuple(LayerReport(layer.name, layer.active, layer.detail) for layer in ready.layers)
+        layers = tuple(map(Layer.of, ready.layers))
         active = {layer.name for layer in layers if layer.active}
         missing = [name for name in self._required_layers if name not in active]
         if missing:

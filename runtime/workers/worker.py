@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from runtime.errors import DeadlineExceeded, ProtocolViolation, WorkerError, WorkerLost
 from runtime.ops.labels import KillReason
-from runtime.workers.frames import LENGTH, Frames
-from sandbox.contract import journal
+from sandbox.contract import frames, journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +122,7 @@ class Worker:
         self.reply_max = reply_max
         self._on_dead = on_dead
         self._kill_otherwise = kill_otherwise
-        self._frames = Frames()
+        self._frames = frames.Reader()
         self._unsent = b""
         self._pending: asyncio.Future[bytes] | None = loop.create_future()
         self._exited: asyncio.Future[int | None] = loop.create_future()
@@ -188,7 +187,7 @@ class Worker:
         self.state = State.RUNNING
         self._pending = future
         journal.clear(self._view)
-        frame = LENGTH.pack(len(payload)) + payload
+        frame = frames.encode(payload)
         try:
             sent = self.sock.send(frame)
         except BlockingIOError:
@@ -230,8 +229,8 @@ class Worker:
             return
         running = self.state is State.RUNNING
         try:
-            frame = self._frames.whole(data, self.reply_max if running else _READY_BYTES_MAX)
-        except ProtocolViolation as violation:
+            frame = self._frames.feed(data, self.reply_max if running else _READY_BYTES_MAX)
+        except frames.FrameError as violation:
             self._violated(str(violation))
             return
         if frame is None:

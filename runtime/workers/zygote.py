@@ -23,11 +23,10 @@ from vestibule.worker.v1 import zygote_pb2
 from runtime.errors import WorkerStartError
 from runtime.workers.launch import Hold, describe_end, is_runnable, launch, make_journal
 from runtime.workers.spawned import SpawnedWorker
+from sandbox.contract.layers import Layer
 
 if TYPE_CHECKING:
     from runtime.config.settings import Config
-
-__all__ = ["Hold", "Zygote", "ZygoteLayer", "zygotes"]
 
 _STDERR_BYTES: Final = 4096
 _REPORT_BYTES: Final = 64 * 1024
@@ -56,15 +55,6 @@ class _Pending:
         self.journal.close()
         if not self.future.done():
             self.future.set_exception(WorkerStartError(reason))
-
-
-@dataclass(frozen=True, slots=True)
-class ZygoteLayer:
-    """One layer that holds the zygote, and with it every worker."""
-
-    name: str
-    active: bool
-    detail: str
 
 
 class Zygote:
@@ -106,7 +96,8 @@ class Zygote:
         self._silent = ""
         self.alive = False
         """It takes requests."""
-        self.layers: tuple[ZygoteLayer, ...] = ()
+        self.layers: tuple[Layer, ...] = ()
+        """Layers that hold it, and with it every worker."""
 
     @property
     def pid(self) -> int:
@@ -319,7 +310,7 @@ class Zygote:
                 pending.fail(f"the zygote cannot fork a worker: {report.spawn_failed.reason}")
         elif not self._started.done():
             if kind == "started":
-                self.layers = tuple(ZygoteLayer(item.name, item.active, item.detail) for item in report.started.layers)
+                self.layers = tuple(map(Layer.of, report.started.layers))
                 self.alive = True
                 self._started.set_result(None)
             elif kind == "start_failed":

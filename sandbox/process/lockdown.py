@@ -15,24 +15,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from sandbox.contract.layers import Layer
+from sandbox.contract import exit_codes
+from sandbox.contract.layers import (
+    DESCRIPTORS,
+    LANDLOCK,
+    NO_NEW_PRIVS,
+    NOT_DUMPABLE,
+    PARENT_DEATH,
+    RLIMITS,
+    SECCOMP,
+    SPECULATION,
+    Layer,
+)
 from sandbox.process import kernel, landlock, seccomp
 from sandbox.process.syscalls import WORKER_FD
 from sandbox.reach import stacks
-
-__all__ = ["LAYERS", "Layer", "Lockdown", "OwnSize", "Profile"]
-
-PARENT_DEATH: Final = "parent_death"
-DESCRIPTORS: Final = "descriptors"
-NOT_DUMPABLE: Final = "not_dumpable"
-NO_NEW_PRIVS: Final = "no_new_privs"
-SPECULATION: Final = "speculation"
-LANDLOCK: Final = "landlock"
-RLIMITS: Final = "rlimits"
-SECCOMP: Final = "seccomp"
-
-LAYERS: Final = (PARENT_DEATH, NOT_DUMPABLE, NO_NEW_PRIVS, SPECULATION, LANDLOCK, DESCRIPTORS, RLIMITS, SECCOMP)
-"""In the order in which a child takes them on. Landlock's ruleset is a descriptor, and goes with the others."""
 
 # What a child does first is no layer: what it can do without, and what it needs.
 _MANNERS: Final = "manners"
@@ -40,8 +37,6 @@ _NEEDED: Final = "needed"
 _FIRST: Final = (_MANNERS, _MANNERS, _NEEDED, _NEEDED)
 
 MIB: Final = 1024 * 1024
-EXIT_ORPHAN: Final = 71
-"""Exit code of a child whose zygote died between the fork and the parent-death signal."""
 
 _PAGE_BYTES: Final = resource.getpagesize()
 # CPython specialises a function at its eighth call, and what branches a little later.
@@ -221,7 +216,7 @@ class Lockdown:
         """
         results = kernel.make(self._calls)
         if self._parent_at is not None and results[self._parent_at] != self._parent_pid:
-            os._exit(EXIT_ORPHAN)
+            os._exit(exit_codes.ORPHAN)
         return self.layers if min(results) >= 0 else self._refused(results)
 
     def rehearse(self) -> None:

@@ -9,23 +9,17 @@ import contextlib
 import os
 from typing import Final, NoReturn
 
-from sandbox.contract.layers import Layer
+from sandbox.contract.layers import CGROUP, IPC, MOUNT, NAMESPACES, NET, PID, UID, USER, UTS, Layer
 from sandbox.process import kernel
 
-USER: Final = "namespaces.user"
-MOUNT: Final = "namespaces.mount"
-PID: Final = "namespaces.pid"
-UID: Final = "uid"
-
 _NAMESPACES: Final = {
-    "namespaces.net": (kernel.CLONE_NEWNET, "no interface but a loopback that is down"),
+    NET: (kernel.CLONE_NEWNET, "no interface but a loopback that is down"),
     MOUNT: (kernel.CLONE_NEWNS, "an empty, read-only root, no /proc"),
-    "namespaces.ipc": (kernel.CLONE_NEWIPC, "no System V object or message queue of others"),
-    "namespaces.uts": (kernel.CLONE_NEWUTS, "a host name of its own"),
-    "namespaces.cgroup": (kernel.CLONE_NEWCGROUP, "its own cgroup is the root"),
+    IPC: (kernel.CLONE_NEWIPC, "no System V object or message queue of others"),
+    UTS: (kernel.CLONE_NEWUTS, "a host name of its own"),
+    CGROUP: (kernel.CLONE_NEWCGROUP, "its own cgroup is the root"),
     PID: (kernel.CLONE_NEWPID, "no process but the zygote and its workers"),
 }
-LAYERS: Final = (UID, USER, *_NAMESPACES)
 
 _MOUNT_POINTS: Final = ("/tmp", "/run", "/var", "/mnt", "/proc")
 
@@ -64,7 +58,7 @@ class Cage:
 
     def layers(self) -> list[Layer]:
         """Return the report, in a fixed order."""
-        return [Layer(name, *self._found.get(name, (False, "not asked for"))) for name in LAYERS]
+        return [Layer(name, *self._found.get(name, (False, "not asked for"))) for name in (UID, *NAMESPACES)]
 
     def open_own_size(self) -> int:
         """Return a descriptor of our own /proc/self/statm, and forget /proc.

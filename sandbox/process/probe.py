@@ -31,9 +31,10 @@ import time
 import traceback
 from typing import Any, NoReturn
 
+from sandbox.process.channel import Channel
+
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
-LENGTH = struct.Struct(">I")
 RING: list[int] = []
 PRELOADED = (datetime, decimal, encodings, hashlib, json, math, re, traceback)
 
@@ -53,9 +54,10 @@ def raw(number: int, *args: int) -> int:
 
 def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
     """Report, then run what is sent; the value of `result` is the answer."""
-    send(sock_fd, ready)
+    channel = Channel(sock_fd)
+    channel.write(ready)
     while True:
-        source = receive(sock_fd).decode()
+        source = channel.read().decode()
         scope: dict[str, Any] = {
             "contextlib": contextlib, "ctypes": ctypes, "errno": errno, "fcntl": fcntl, "gc": gc, "libc": LIBC,
             "mmap": mmap, "os": os, "raw": raw, "resource": resource, "select": select, "signal": signal,
@@ -72,22 +74,4 @@ def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
         except Exception as error:  # noqa: BLE001  whatever it was, the test wants to know
             answer = {"error": f"{type(error).__name__}: {error}", "errno": None}
         scope.clear()
-        send(sock_fd, json.dumps(answer).encode())
-
-
-def send(fd: int, payload: bytes) -> None:
-    """Write one frame."""
-    data = LENGTH.pack(len(payload)) + payload
-    while data:
-        data = data[os.write(fd, data) :]
-
-
-def receive(fd: int) -> bytes:
-    """Read one frame; leave when the other end is closed."""
-    data = b""
-    while len(data) < LENGTH.size or len(data) < LENGTH.size + LENGTH.unpack_from(data)[0]:
-        more = os.read(fd, 65536)
-        if not more:
-            os._exit(0)
-        data += more
-    return data[LENGTH.size :]
+        channel.write(json.dumps(answer).encode())

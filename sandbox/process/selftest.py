@@ -11,8 +11,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, NoReturn
 
-EXIT_BROKE_OUT: Final = 42
-EXIT_REFUSED: Final = 43
+from sandbox.contract import attempts, exit_codes
 
 
 def _read_file() -> None:
@@ -33,8 +32,8 @@ def _fork() -> None:
 
 
 def _execute() -> None:
-    # The program says what this one would say had it gone on: without that, its end could be any other's.
-    os.execv("/bin/sh", ["sh", "-c", f"exit {EXIT_BROKE_OUT}"])
+    # The program ends with the code of success: another one could come from anything that ended.
+    os.execv("/bin/sh", ["sh", "-c", f"exit {exit_codes.BROKE_OUT}"])
 
 
 def _map_executable() -> None:
@@ -45,24 +44,21 @@ def _signal_parent() -> None:
     os.kill(os.getppid(), 0)
 
 
-ATTEMPTS: Final[dict[str, Callable[[], None]]] = {
-    "read a file": _read_file,
-    "read its environment": _read_environment,
-    "open a socket": _open_socket,
-    "fork a process": _fork,
-    "execute a program": _execute,
-    "map executable memory": _map_executable,
-    "signal its parent": _signal_parent,
+_ATTEMPTS: Final[dict[str, Callable[[], None]]] = {
+    attempts.READ_FILE: _read_file,
+    attempts.READ_ENVIRONMENT: _read_environment,
+    attempts.OPEN_SOCKET: _open_socket,
+    attempts.FORK: _fork,
+    attempts.EXECUTE: _execute,
+    attempts.MAP_EXECUTABLE: _map_executable,
+    attempts.SIGNAL_PARENT: _signal_parent,
 }
 
 
 def run(attempt: str, _sock_fd: int) -> NoReturn:
-    """Make one attempt and say by the exit code how it went; the system call filter says it by its signal.
-
-    Any other end says nothing of the attempt.
-    """
+    """Make one attempt; the exit code says how it went, or the signal of the system call filter."""
     try:
-        ATTEMPTS[attempt]()
+        _ATTEMPTS[attempt]()
     except OSError:
-        os._exit(EXIT_REFUSED)
-    os._exit(EXIT_BROKE_OUT)
+        os._exit(exit_codes.REFUSED)
+    os._exit(exit_codes.BROKE_OUT)

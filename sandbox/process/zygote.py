@@ -23,20 +23,14 @@ from typing import Final, NoReturn, Protocol, cast
 from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import worker_pb2, zygote_pb2
 
-from sandbox.contract.layers import Layer
+from sandbox.contract import exit_codes
+from sandbox.contract.layers import ENVIRONMENT, NOT_DUMPABLE, PID, ZYGOTE, Layer
 from sandbox.process import compact, kernel, namespaces, selftest
-from sandbox.process.lockdown import NOT_DUMPABLE, Lockdown, OwnSize, Profile
+from sandbox.process.lockdown import Lockdown, OwnSize, Profile
 from sandbox.process.syscalls import WORKER_FD
 from sandbox.reach import stacks
 
-ENVIRONMENT: Final = "environment"
-LAYERS: Final = (ENVIRONMENT, *namespaces.LAYERS)
-"""Layers of the zygote, inherited by every worker."""
-
 REQUEST_BYTES_MAX: Final = 4096
-EXIT_FAILED: Final = 70
-"""Exit code of a zygote that could not start, and of a worker whose loop failed."""
-
 _FDS_PER_SPAWN: Final = 2
 _PROFILES_MAX: Final = 16
 
@@ -79,7 +73,7 @@ def main(argument: str) -> NoReturn:
         report = zygote_pb2.ZygoteReport(start_failed=zygote_pb2.StartFailed(reason=reason))
         with contextlib.suppress(OSError):
             control.send(report.SerializeToString())
-        os._exit(EXIT_FAILED)
+        os._exit(exit_codes.FAILED)
     stacks.above_all_frames(zygote.serve)
 
 
@@ -94,7 +88,7 @@ def _start(options: Options, control: socket.socket) -> _Zygote:
     if threads != 1:
         raise RuntimeError(f"an import started a thread ({threads} run): a forked child would miss it")
     layers = []
-    wanted = frozenset(LAYERS) - frozenset(options.omit)
+    wanted = frozenset(ZYGOTE) - frozenset(options.omit)
     if ENVIRONMENT in wanted:
         os.environ.clear()
         layers.append(Layer(ENVIRONMENT, True, "empty"))
@@ -103,7 +97,7 @@ def _start(options: Options, control: socket.socket) -> _Zygote:
     stacks.PLACE.find()  # while there is a /proc
     cage = namespaces.Cage(wanted)
     cage.enter(options.uid, options.gid)
-    if cage.active(namespaces.PID):
+    if cage.active(PID):
         namespaces.become_init("vst-zygote-init")
     # Both were cleared by the change of uid, and again by the fork.
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -186,7 +180,7 @@ class _Zygote:
                 self._place(request.place.id, request.place.cpus)
         except DecodeError:
             # The daemon is trusted: this is a difference of versions, and no worker can come of it.
-            os._exit(EXIT_FAILED)
+            os._exit(exit_codes.FAILED)
         finally:
             for fd in fds:
                 os.close(fd)
@@ -255,7 +249,7 @@ class _Zygote:
                 ready = _ready([*self._layers, *layers])
             self._entry.serve(WORKER_FD, memoryview(journal), ready)
         except BaseException:  # noqa: BLE001  process edge: no traceback, no interpreter shutdown, no way back into the zygote's loop
-            os._exit(EXIT_FAILED)
+            os._exit(exit_codes.FAILED)
 
     def _kill(self, worker_id: int) -> None:
         for pid, known in self._ids.items():

@@ -9,10 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runtime.core.model import Verdict
-from runtime.workers.loss import _EXIT_MEMORY
-from sandbox.process.worker import EXIT_MEMORY
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -277,9 +273,3 @@ def test_check_survives_sources_that_are_attacks(tmp_path: Path) -> None:
     for name in sources:
         assert f"{name}:" in run.stdout + run.stderr
     assert "Traceback" not in run.stdout + run.stderr
-
-
-def test_both_ends_agree_on_an_exit_code() -> None:
-    """The daemon knows a worker that ran out of memory by the code the worker exits with."""
-    assert EXIT_MEMORY == _EXIT_MEMORY
-    assert Verdict.EXHAUSTED == 5

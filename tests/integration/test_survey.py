@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.config.settings import LAYERS as CONFIGURABLE
 from runtime.config.settings import Config
 from runtime.doctor import host_check
 from runtime.errors import WorkerStartError
-from sandbox.process import selftest
+from sandbox.contract.attempts import ATTEMPTS
 from tests.security.cells import LAYERS, hold
 
 
 async def test_attempts_are_contained() -> None:
     """Under all layers no attempt succeeds; every layer is reported, and a missing one comes with its remedy."""
     found = await host_check.survey(Config())
-    assert {layer.name for layer in found.layers} == LAYERS == set(CONFIGURABLE)
-    assert all(bool(layer.remedy) is not layer.active for layer in found.layers)
-    assert [attempt.name for attempt in found.attempts] == list(selftest.ATTEMPTS)
+    assert {layer.name for layer in found.layers} == LAYERS
+    assert all(bool(host_check.remedy(layer)) is not layer.active for layer in found.layers)
+    assert [attempt.name for attempt in found.attempts] == list(ATTEMPTS)
     assert all(attempt.contained for attempt in found.attempts)
 
 

@@ -23,6 +23,7 @@ from runtime.errors import WorkerStartError
 from runtime.workers import zygote as client
 from runtime.workers.launch import describe_end, import_path, is_runnable, launch, make_journal
 from runtime.workers.zygote import Zygote
+from sandbox.contract import frames
 from sandbox.process import (
     kernel,
     probe,  # noqa: F401  imported before a fork becomes a user who cannot read it
@@ -31,7 +32,7 @@ from sandbox.process import zygote as sandbox_zygote
 from tests.daemon_rig import TIED
 from tests.host import require
 from tests.run_as import CALLS, refuse
-from tests.security.cells import LAYERS, LENGTH, cells, hold
+from tests.security.cells import LAYERS, cells, hold
 
 NO_PID_NAMESPACE = {name for name in LAYERS if name.startswith("namespaces.")}
 
@@ -529,23 +530,22 @@ def spawn_once(control: socket.socket) -> tuple[dict[str, worker_pb2.Layer], lis
         layers = {layer.name: layer for layer in worker_pb2.Ready.FromString(_frame(ours)).layers}
         answers = []
         for source in ("result = 1", "os.open('/etc/passwd', 0)", "os.fork()"):
-            ours.sendall(LENGTH.pack(len(source)) + source.encode())
+            ours.sendall(frames.encode(source.encode()))
             frame = _frame(ours)
             answers.append(tuple(json.loads(frame).items())[-1] if frame else ("gone", None))
     return layers, answers
 
 
 def _frame(sock: socket.socket) -> bytes:
-    data = b""
-    while len(data) < 4 or len(data) < 4 + LENGTH.unpack_from(data)[0]:
-        try:
-            more = sock.recv(65536)
-        except ConnectionResetError:
-            return b""
-        if not more:
-            return b""
-        data += more
-    return data[4:]
+    reader = frames.Reader()
+    try:
+        while data := sock.recv(65536):
+            frame = reader.feed(data, 65536)
+            if frame is not None:
+                return frame
+    except ConnectionResetError:
+        pass
+    return b""
 
 
 CONTAINED = [("value", 1), ("errno", errno.EPERM), ("gone", None)]

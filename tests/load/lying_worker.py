@@ -6,8 +6,6 @@ starts it, for the benchmark alone.
 
 from __future__ import annotations
 
-import os
-import struct
 from collections.abc import Callable
 from typing import Final, NoReturn
 
@@ -15,9 +13,9 @@ from vestibule.worker.v1 import worker_pb2
 
 from sandbox.contract import wire
 from sandbox.process import worker
+from sandbox.process.channel import Channel
 
 MARK: Final = "# lies: "
-_LENGTH: Final = struct.Struct(">I")
 _DONE: Final = b"\x08\x01"
 # A little less than `sandbox.reply_bytes`: beyond it nothing is read.
 _ROOM: Final = 500_000
@@ -50,29 +48,29 @@ KINDS: Final[dict[str, Callable[[int], bytes]]] = {
 """What each kind answers to the question with a nonce."""
 
 
-def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
-    """Serve as a worker does, and lie about each login of a flow whose source says how."""
-    honest_read, honest_write = worker._read, worker._write
-    kind, nonce, lying = "", 0, False
+class LyingChannel(Channel):
+    """Lies about each login of a flow whose source says how."""
 
-    def read(fd: int) -> bytes:
-        nonlocal kind, nonce, lying
-        frame = honest_read(fd)
+    def __init__(self, fd: int) -> None:
+        super().__init__(fd)
+        self._kind, self._nonce, self._lying = "", 0, False
+
+    def read(self) -> bytes:
+        """Read a question, and what to lie about."""
+        frame = super().read()
         _, found, rest = frame.partition(MARK.encode())
         if found:
-            kind = rest.partition(b"\n")[0].decode()
+            self._kind = rest.partition(b"\n")[0].decode()
         question = worker_pb2.RunFlow.FromString(frame)
-        nonce, lying = question.nonce, not question.check_only
+        self._nonce, self._lying = question.nonce, not question.check_only
         return frame
 
-    def write(fd: int, payload: bytes) -> None:
-        if not lying or kind not in KINDS:
-            honest_write(fd, payload)
-            return
-        reply = KINDS[kind](nonce)
-        data = _LENGTH.pack(len(reply)) + reply
-        while data:
-            data = data[os.write(fd, data) :]
+    def write(self, payload: bytes) -> None:
+        """Send the lie, or the reply."""
+        lie = KINDS.get(self._kind) if self._lying else None
+        super().write(payload if lie is None else lie(self._nonce))
 
-    worker._read, worker._write = read, write
-    worker.serve(sock_fd, view, ready)
+
+def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
+    """Serve as a worker does, but for the bytes that it sends."""
+    worker.serve_on(LyingChannel(sock_fd), view, ready)

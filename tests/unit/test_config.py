@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from runtime.config.environment import is_injected
-from runtime.config.settings import LAYERS, SETTINGS, Config, load
+from runtime.config.settings import SETTINGS, Config, load
 from runtime.errors import ConfigError
-from sandbox.process import lockdown, zygote
 
 
 def faults(**sources: object) -> str:
@@ -198,11 +197,6 @@ def test_layers_are_a_list_of_known_names() -> None:
     assert found.sandbox.required_layers == ("seccomp", "landlock")
     assert "text 'seccmop' is not known" in faults(flags={"sandbox.required_layers": "seccmop"})
     assert load(flags={"sandbox.required_layers": ""}).config.sandbox.required_layers == ()
-
-
-def test_known_layers_are_those_of_the_sandbox() -> None:
-    """The configuration's list of layers is the sandbox's own."""
-    assert set(LAYERS) == {*zygote.LAYERS, *lockdown.LAYERS}
 
 
 def test_settings_that_contradict_each_other_are_refused() -> None:

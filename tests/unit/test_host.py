@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config.settings import LAYERS
-from sandbox.process import lockdown
+from sandbox.contract import layers
 from tests import host
 
 TESTS = Path(__file__).parents[1]
 # A layer that needs nothing of the kernel is there on every host.
-EVERYWHERE = {"environment", lockdown.PARENT_DEATH, lockdown.DESCRIPTORS, lockdown.NOT_DUMPABLE}
+EVERYWHERE = {layers.ENVIRONMENT, layers.PARENT_DEATH, layers.DESCRIPTORS, layers.NOT_DUMPABLE}
 
 
 def test_each_feature_is_named_once_with_its_number_and_meaning() -> None:
@@ -35,7 +34,7 @@ def test_each_feature_is_named_once_with_its_number_and_meaning() -> None:
 
 def test_every_layer_has_a_meaning() -> None:
     """A layer that a host may lack is one that the summary can explain."""
-    assert set(LAYERS) - EVERYWHERE <= host.MEANING.keys()
+    assert set(layers.LAYERS) - EVERYWHERE <= host.MEANING.keys()
 
 
 def test_every_feature_that_a_test_requires_has_a_meaning() -> None:

@@ -10,6 +10,7 @@ from vestibule.worker.v1 import worker_pb2
 from sandbox.action import alarm
 from sandbox.language import compiler
 from sandbox.process import rehearsal, worker
+from sandbox.process.channel import Channel
 
 
 def test_its_actions_are_actions() -> None:
@@ -38,10 +39,10 @@ def test_a_worker_answers_every_question_of_the_rehearsal() -> None:
     thresholds, handler = gc.get_threshold(), signal.getsignal(signal.SIGALRM)
     alarm.install()
     with ours, theirs:
-        rehearsing = worker._Worker(theirs.fileno(), memoryview(bytearray(worker._REHEARSAL_JOURNAL_BYTES)))
+        rehearsing = worker.Runner(Channel(theirs.fileno()), memoryview(bytearray(worker._REHEARSAL_JOURNAL_BYTES)))
         for question in rehearsal.questions():
             rehearsing.answer(question)
-            reply = worker_pb2.FlowReply.FromString(ours.recv(worker._READ_BYTES)[worker._LENGTH.size :])
+            reply = worker_pb2.FlowReply.FromString(Channel(ours.fileno()).read())
             assert [step.verdict for step in reply.steps] == [completed, completed, raised]
             assert not reply.retire
     alarm.disarm()

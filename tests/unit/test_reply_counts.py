@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tracemalloc
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +16,8 @@ from vestibule.worker.v1 import worker_pb2
 from runtime.catalog.base import Binding
 from runtime.core.model import OnError, Verdict
 from runtime.errors import ProtocolViolation
-from runtime.workers import frames, reply, worker
-from sandbox.contract import surface, wire
+from runtime.workers import reply, worker
+from sandbox.contract import frames, surface, wire
 from tests.unit.test_flow import COMPLETED, REQUIRE, step, whole
 
 NONCE = 0x1122334455667788
@@ -219,23 +220,36 @@ def pieces(data: bytes, size: int) -> Iterator[bytes]:
         yield data[at : at + size]
 
 
-def test_a_frame_is_copied_once_however_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_is_copied_once_however_it_comes() -> None:
     """What has arrived is not copied at each read, which takes the square of the frame's size."""
-    copied: list[int] = []
-
-    def counted(buffer: bytearray) -> bytes:
-        copied.append(len(buffer))
-        return bytes(buffer)
-
-    monkeypatch.setattr(frames, "bytes", counted, raising=False)
-    coming = frames.Frames()
+    coming = frames.Reader()
     payload = bytes(range(256)) * (ROOM // 256)
-    frame = len(payload).to_bytes(4) + payload
-    found = [coming.whole(piece, ROOM) for piece in pieces(frame, 4096)]
+    cut = list(pieces(frames.encode(payload), 4096))
+    tracemalloc.start()
+    found = [coming.feed(piece, ROOM) for piece in cut]
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert found == [None] * (len(found) - 1) + [payload]
-    # The length is read when it is there, and then the frame when it is whole.
-    assert sum(copied) <= 2 * len(frame)
-    assert coming.whole(b"\x00\x00\x00\x02ok", ROOM) == b"ok"
+    assert peak_bytes < 1.1 * len(payload)
+    assert coming.feed(b"\x00\x00\x00\x02ok", ROOM) == b"ok"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_a_length_may_come_in_pieces(size: int) -> None:
+    """A frame is the same however its length is cut, and what is beyond it is refused."""
+    coming = frames.Reader()
+    found = [coming.feed(piece, ROOM) for piece in pieces(frames.encode(b"payload"), size)]
+    assert found == [None] * (len(found) - 1) + [b"payload"]
+    for piece in pieces(frames.encode(b"payload")[:-1], size):
+        coming.feed(piece, ROOM)
+    with pytest.raises(frames.FrameError, match="more than the one frame"):
+        coming.feed(b"d+", ROOM)
+
+
+def test_a_frame_beyond_its_limit_is_refused_by_its_length() -> None:
+    """Nothing of a frame that is too long is waited for."""
+    with pytest.raises(frames.FrameError, match="7 bytes; at most 6"):
+        frames.Reader().feed((7).to_bytes(4), 6)
 
 
 async def test_a_frame_in_crumbs_is_a_violation(end: worker.Worker) -> None:

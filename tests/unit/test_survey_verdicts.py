@@ -12,14 +12,16 @@ import pytest
 from runtime.cli import main
 from runtime.config.settings import Config
 from runtime.doctor import host_check
-from sandbox.process import selftest, worker, zygote
+from sandbox.contract import exit_codes
+from sandbox.contract.attempts import ATTEMPTS
+from sandbox.contract.layers import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAME = "open a socket"
 # Ends of workers that never came to their attempt, or were ended in the middle of it by somebody else.
-OTHER_ENDS = (0, 1, zygote.EXIT_FAILED, worker.EXIT_MEMORY, 127, -signal.SIGKILL, -signal.SIGSEGV, -signal.SIGXCPU)
+OTHER_ENDS = (0, 1, exit_codes.FAILED, exit_codes.MEMORY, 127, -signal.SIGKILL, -signal.SIGSEGV, -signal.SIGXCPU)
 
 
 @pytest.fixture(autouse=True)
@@ -31,11 +33,8 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def doctor(monkeypatch: pytest.MonkeyPatch, codes: Sequence[int], *arguments: str, missing: str = "") -> int:
     """Run the command on a host whose workers end with these codes."""
-    layers = tuple(
-        host_check.LayerSurvey(name, name != missing, "", host_check.remedy(name, name != missing))
-        for name in Config().sandbox.required_layers
-    )
-    attempts = tuple(host_check._judge(name, code) for name, code in zip(host_check.ATTEMPTS, codes, strict=False))
+    layers = tuple(Layer(name, name != missing, "") for name in Config().sandbox.required_layers)
+    attempts = tuple(host_check.judge(name, code) for name, code in zip(ATTEMPTS, codes, strict=False))
 
     async def found(_config: Config) -> host_check.Survey:
         return host_check.Survey(layers, attempts)
@@ -44,24 +43,24 @@ def doctor(monkeypatch: pytest.MonkeyPatch, codes: Sequence[int], *arguments: st
     return main.main(["doctor", *arguments])
 
 
-@pytest.mark.parametrize("code", [selftest.EXIT_REFUSED, -signal.SIGSYS])
+@pytest.mark.parametrize("code", [exit_codes.REFUSED, -signal.SIGSYS])
 def test_a_refused_attempt_is_contained(code: int) -> None:
     """The kernel's refusal and the system call filter's signal are what shows that a layer holds."""
-    found = host_check._judge(NAME, code)
+    found = host_check.judge(NAME, code)
     assert (found.tried, found.contained) == (True, True)
 
 
 def test_only_its_own_word_says_that_an_attempt_succeeded() -> None:
     """A worker that broke out says so by an exit code that nothing else has."""
-    found = host_check._judge(NAME, selftest.EXIT_BROKE_OUT)
+    found = host_check.judge(NAME, exit_codes.BROKE_OUT)
     assert (found.tried, found.contained, found.detail) == (True, False, "it succeeded")
-    assert selftest.EXIT_BROKE_OUT not in OTHER_ENDS
+    assert exit_codes.BROKE_OUT not in OTHER_ENDS
 
 
 @pytest.mark.parametrize("code", OTHER_ENDS)
 def test_any_other_end_says_nothing_of_the_attempt(code: int) -> None:
     """It neither held nor broke out: it could not be tried, and the detail says how its worker ended."""
-    found = host_check._judge(NAME, code)
+    found = host_check.judge(NAME, code)
     assert (found.tried, found.contained) == (False, False)
     assert str(abs(code)) in found.detail
 
@@ -70,7 +69,7 @@ def test_doctor_tells_what_could_not_be_tried(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It exits with 1, as for any fault, and claims neither that the attempt failed nor that it succeeded."""
-    codes = (selftest.EXIT_REFUSED, zygote.EXIT_FAILED, -signal.SIGKILL)
+    codes = (exit_codes.REFUSED, exit_codes.FAILED, -signal.SIGKILL)
     assert doctor(monkeypatch, codes) == 1
     said = capsys.readouterr()
     assert said.err.splitlines() == [
@@ -92,9 +91,9 @@ def test_doctor_puts_what_did_not_hold_first(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An attempt that succeeded, or a required layer that is missing, exits with 3 whatever else could not be tried."""
-    assert doctor(monkeypatch, (selftest.EXIT_BROKE_OUT, zygote.EXIT_FAILED)) == 3
+    assert doctor(monkeypatch, (exit_codes.BROKE_OUT, exit_codes.FAILED)) == 3
     assert "a locked-down worker could: read a file\n" in capsys.readouterr().err
-    assert doctor(monkeypatch, (zygote.EXIT_FAILED,), missing="landlock") == 3
+    assert doctor(monkeypatch, (exit_codes.FAILED,), missing="landlock") == 3
     assert "required and not active on this host: landlock" in capsys.readouterr().err
 
 
@@ -102,5 +101,5 @@ def test_doctor_says_yes_when_all_was_tried_and_held(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Control: with every attempt refused it exits with 0 and complains of nothing."""
-    assert doctor(monkeypatch, (selftest.EXIT_REFUSED, -signal.SIGSYS)) == 0
+    assert doctor(monkeypatch, (exit_codes.REFUSED, -signal.SIGSYS)) == 0
     assert capsys.readouterr().err == ""

@@ -14,9 +14,10 @@ from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
 from sandbox.action import alarm, execution
-from sandbox.contract import wire
+from sandbox.contract import exit_codes, wire
 from sandbox.language import compiler
 from sandbox.process import worker
+from sandbox.process.channel import Channel
 from sandbox.reach import interrupts
 
 NOW_MS = 1_700_000_000_000
@@ -40,7 +41,7 @@ def ask() -> Iterator[Ask]:
     ours, theirs = socket.socketpair()
     thresholds, handler = gc.get_threshold(), signal.getsignal(signal.SIGALRM)
     alarm.install()
-    held = worker._Worker(theirs.fileno(), memoryview(bytearray(64 * 1024)))
+    held = worker.Runner(Channel(theirs.fileno()), memoryview(bytearray(64 * 1024)))
 
     def answer(*sources: str, handlers: tuple[str, ...] = (), **rest: Any) -> list[worker_pb2.StepReport]:
         steps = [
@@ -52,10 +53,7 @@ def ask() -> Iterator[Ask]:
         event = event_pb2.PostLoginEvent(user=event_pb2.User(user_id="u")).SerializeToString()
         unusual = worker_pb2.RunFlow(**rest).SerializeToString()
         held.answer(wire.run_flow(7, NOW_MS * 10**6, bytes(16), BUDGET_US, 1024, event, flow, unusual))
-        data = b""
-        while len(data) < 4 or len(data) < 4 + worker._LENGTH.unpack_from(data)[0]:
-            data += ours.recv(1 << 20)
-        return list(worker_pb2.FlowReply.FromString(data[4:]).steps)
+        return list(worker_pb2.FlowReply.FromString(Channel(ours.fileno()).read()).steps)
 
     with ours, theirs:
         yield answer
@@ -170,7 +168,7 @@ def test_a_command_that_no_step_leaves_behind_is_a_broken_daemons(
     }
     with pytest.raises(SystemExit) as caught:
         ask(SILENT, earlier=[worker_pb2.Command(op=op, args_json=json.dumps(args.get(op, {})))])
-    assert caught.value.code == worker.EXIT_PROTOCOL
+    assert caught.value.code == exit_codes.PROTOCOL
 
 
 @pytest.mark.parametrize("why", ["time", "memory"])

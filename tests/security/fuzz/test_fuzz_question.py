@@ -24,11 +24,12 @@ from vestibule.worker.v1 import worker_pb2
 
 from runtime.doctor.desk import EVENT, NOW_NS, OUTPUT_BYTES, SEED
 from sandbox.action.alarm import ACTION_FILENAME
-from sandbox.contract import journal, surface, wire
+from sandbox.contract import exit_codes, frames, journal, surface, wire
 from sandbox.language import compiler
-from sandbox.process import worker
+from sandbox.process import channel
+from sandbox.process.flows import COMPILE_BUDGET_NS
 from tests.effort import effort
-from tests.security.cells import ANSWER_TIMEOUT_S, LENGTH, MIB, Cells, cells
+from tests.security.cells import ANSWER_TIMEOUT_S, MIB, Cells, cells
 from tests.security.fuzz.damage import Edit, damaged, edits, pieces
 from tests.security.fuzz.seeds import seeds
 
@@ -44,7 +45,7 @@ SOURCES = {
 """What a question may ask to run, and the calls that it can lead to."""
 
 CODES = [marshal.dumps(compiler.compile_action(s, ACTION_FILENAME)) for s in SOURCES if not compiler.check(s)]
-ENDED = {worker.EXIT_CLOSED, worker.EXIT_PROTOCOL, worker.EXIT_MEMORY}
+ENDED = {exit_codes.CLOSED, exit_codes.PROTOCOL, exit_codes.MEMORY}
 
 
 def step(source: str, **fields: Any) -> worker_pb2.Step:
@@ -122,10 +123,11 @@ class End:
         self.code = code
         self.replies: list[worker_pb2.FlowReply] = []
         while said:
-            (length,) = LENGTH.unpack_from(said)
-            assert len(said) >= LENGTH.size + length, "a reply without its end"
-            self.replies.append(worker_pb2.FlowReply.FromString(said[LENGTH.size : LENGTH.size + length]))
-            said = said[LENGTH.size + length :]
+            end = frames.LENGTH_BYTES + int.from_bytes(said[: frames.LENGTH_BYTES])
+            reply = frames.Reader().feed(said[:end], end)
+            assert reply is not None, "a reply without its end"
+            self.replies.append(worker_pb2.FlowReply.FromString(reply))
+            said = said[end:]
 
 
 async def _asked(made: Cells, chunks: list[bytes], kill_after_s: float) -> End:
@@ -167,7 +169,7 @@ async def _entered(enter: Callable[[], Awaitable[Cells]]) -> Cells:
 
 
 def framed(payload: bytes) -> bytes:
-    return LENGTH.pack(len(payload)) + payload
+    return frames.encode(payload)
 
 
 def understood(payload: bytes) -> tuple[worker_pb2.RunFlow, worker_pb2.FlowSteps] | None:
@@ -191,7 +193,7 @@ def judge(end: End, payload: bytes) -> None:
     read = understood(payload)
     if read is None:
         assert not end.replies
-        assert end.code == worker.EXIT_PROTOCOL
+        assert end.code == exit_codes.PROTOCOL
         return
     asked, flow = read
     # Code is as hostile as the tenant whose worker wrote it: if it brings its process down, it does no more.
@@ -211,7 +213,7 @@ def judge(end: End, payload: bytes) -> None:
 def test_control_good_questions_are_answered(ask: Ask) -> None:
     """Control: what is damaged below is answered, by steps that do what their sources say, and the end is as asked."""
     end = ask([framed(SINGLE)])
-    assert end.code == worker.EXIT_CLOSED
+    assert end.code == exit_codes.CLOSED
     assert [[command.op for command in report.commands] for report in end.replies[0].steps] == [["access.deny"]]
     for source in SOURCES:
         judge(ask([framed(question(step(source)))]), question(step(source)))
@@ -251,7 +253,7 @@ def test_any_damage_to_a_question_is_answered_or_ends_the_worker(ask: Ask, good:
 def test_a_question_that_ends_anywhere_is_not_run(ask: Ask, length: int, seed: int) -> None:
     """A question whose stream ends before it does runs nothing, and its worker leaves as from a closed socket."""
     end = ask(pieces(framed(GOOD)[:length], seed))
-    assert (end.replies, end.code) == ([], worker.EXIT_CLOSED)
+    assert (end.replies, end.code) == ([], exit_codes.CLOSED)
 
 
 @effort(40)
@@ -259,7 +261,7 @@ def test_a_question_that_ends_anywhere_is_not_run(ask: Ask, length: int, seed: i
 def test_a_question_cut_anywhere_is_answered(ask: Ask, seed: int) -> None:
     """However a good question is cut into pieces, it is answered as one."""
     end = ask(pieces(framed(SINGLE), seed))
-    assert (len(end.replies), end.code) == (1, worker.EXIT_CLOSED)
+    assert (len(end.replies), end.code) == (1, exit_codes.CLOSED)
 
 
 @effort(60)
@@ -275,14 +277,14 @@ def test_any_stream_ends_the_worker_in_order(ask: Ask, harm: list[Edit], seed: i
 def test_a_question_behind_an_unanswered_one_ends_the_worker(ask: Ask) -> None:
     """Two questions in one breath are a broken daemon: neither is run."""
     end = ask([framed(SINGLE) + framed(SINGLE)])
-    assert (end.replies, end.code) == ([], worker.EXIT_PROTOCOL)
+    assert (end.replies, end.code) == ([], exit_codes.PROTOCOL)
 
 
 def test_a_question_beyond_the_limit_ends_the_worker(ask: Ask) -> None:
     """A length of four GiB is refused by the length alone."""
-    for length in (worker.REQUEST_BYTES_MAX + 1, (1 << 32) - 1):
-        end = ask([LENGTH.pack(length) + SINGLE])
-        assert (end.replies, end.code) == ([], worker.EXIT_PROTOCOL)
+    for length in (channel.FRAME_BYTES_MAX + 1, (1 << 32) - 1):
+        end = ask([length.to_bytes(frames.LENGTH_BYTES) + SINGLE])
+        assert (end.replies, end.code) == ([], exit_codes.PROTOCOL)
 
 
 @effort(60)
@@ -290,5 +292,5 @@ def test_a_question_beyond_the_limit_ends_the_worker(ask: Ask) -> None:
 def test_damaged_code_ends_with_its_process_at_most(ask: Ask, code: bytes, harm: list[Edit]) -> None:
     """Code that a hostile worker of the same tenant made up may end its process by a signal; the next one works."""
     payload = question(step("", code=damaged(code, harm), budget_us=200_000))
-    ask([framed(payload)], kill_after_s=worker.COMPILE_BUDGET_NS / 1e9 + 1)
+    ask([framed(payload)], kill_after_s=COMPILE_BUDGET_NS / 1e9 + 1)
     assert len(ask([framed(SINGLE)]).replies) == 1

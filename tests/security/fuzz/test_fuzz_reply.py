@@ -14,9 +14,9 @@ from runtime.catalog.base import Binding
 from runtime.core.model import OnError, Verdict
 from runtime.errors import ProtocolViolation
 from runtime.workers import reply
-from sandbox.contract import journal, surface, wire
+from sandbox.contract import frames, journal, surface, wire
 from tests.effort import effort
-from tests.fakes import LENGTH, FakeSpawned
+from tests.fakes import FakeSpawned
 from tests.security.fuzz.damage import Edit, damaged, edits, pieces
 from tests.security.fuzz.seeds import seeds
 from tests.unit.test_flow import COMPLETED, DENY, REQUIRE, Rig, step, whole
@@ -172,10 +172,10 @@ async def flow(frame: bytes, nonce_at: int, seed: int, close: bool) -> tuple[lis
 
 
 def framed(payload: bytes) -> bytes:
-    return LENGTH.pack(len(payload)) + payload
+    return frames.encode(payload)
 
 
-NONCE_AT = LENGTH.size + 1
+NONCE_AT = frames.LENGTH_BYTES + 1
 GOOD = framed(whole(NONCE, step(), step(COMPLETED, REQUIRE), step()))
 
 

@@ -1,0 +1,43 @@
+"""A worker's own end of its socket: blocking, a frame at a time.
+
+The process ends here, with the exit code that says why, when the socket closes or brings something that is no frame.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from sandbox.contract import exit_codes, frames
+
+_READ_BYTES: Final = 32 * 1024
+FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
+"""An event of 1 MiB and twenty sources of 100 kB with their secrets fit many times over."""
+
+
+class Channel:
+    """One socket, from which one frame is read before one is written."""
+
+    __slots__ = ("_fd", "_reader")
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._reader = frames.Reader()
+
+    def read(self) -> bytes:
+        """Return the payload of the next frame."""
+        try:
+            while data := os.read(self._fd, _READ_BYTES):
+                frame = self._reader.feed(data, FRAME_BYTES_MAX)
+                if frame is not None:
+                    return frame
+        except frames.FrameError:
+            os._exit(exit_codes.PROTOCOL)
+        os._exit(exit_codes.CLOSED)
+
+    def write(self, payload: bytes) -> None:
+        """Send a payload as one frame."""
+        data = memoryview(frames.encode(payload))
+        sent = os.write(self._fd, data)
+        while sent < len(data):
+            sent += os.write(self._fd, data[sent:])

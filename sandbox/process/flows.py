@@ -1,0 +1,165 @@
+"""The flows that a worker has read and the revisions that it has compiled; both are kept from login to login."""
+
+from __future__ import annotations
+
+import gc
+import marshal
+import os
+import time
+from collections.abc import Sequence
+from types import CodeType
+from typing import Final
+
+from google.protobuf.message import DecodeError
+from vestibule.worker.v1 import worker_pb2
+
+from sandbox.action import alarm, execution
+from sandbox.contract import exit_codes, journal, wire
+from sandbox.language import compiler
+from sandbox.reach import interrupts
+
+COMPILE_BUDGET_NS: Final = 3_000_000_000
+"""Compiling is an attack surface too, and has a budget of its own: the action's starts with its first statement."""
+BUDGET_US_MAX: Final = 1 << 50
+"""Years. What is longer has no place in the journal."""
+_FLOWS_MAX: Final = 16
+_FAULTS_MAX: Final = 100
+
+Compiled = CodeType | bytes
+"""The code of a revision, or the serialized StepReport that says why it has none."""
+
+
+class Prepared:
+    """One step of a flow, read once for all of its logins."""
+
+    __slots__ = ("budget_ns", "code", "handler", "salt", "secrets", "stop_on_failure")
+
+    def __init__(self, step: worker_pb2.Step, code: Compiled) -> None:
+        self.handler = step.handler or execution.HANDLER
+        if isinstance(code, CodeType) and self.handler not in code.co_names:
+            # The daemon asks an action to continue that cannot: a revision with the function would be another one.
+            code = _rejected(f"the action does not define {self.handler}")
+        self.code = code
+        self.secrets = dict(step.secrets)
+        self.budget_ns = max(0, min(step.budget_us, BUDGET_US_MAX)) * 1000
+        self.salt = step.action.encode()
+        self.stop_on_failure = step.stop_on_failure
+
+
+class Flows:
+    """What a worker keeps of the flows of its tenant."""
+
+    __slots__ = ("_codes", "_prepared", "_view", "gave_up")
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+        self._codes: dict[bytes, Compiled] = {}
+        self._prepared: dict[bytes, list[Prepared]] = {}
+        self.gave_up = False
+        """Compiling used up its time or memory here, perhaps because the machine was full for a moment: another process
+        must decide about that source."""
+
+    def steps(self, flow: bytes, nonce: int, deadline_ns: int) -> list[Prepared]:
+        """Return the steps of a serialized FlowSteps, compiled; none when the deadline passes meanwhile."""
+        return self._prepared.get(flow) or self._prepare(flow, nonce, deadline_ns)
+
+    def _prepare(self, flow: bytes, nonce: int, deadline_ns: int) -> list[Prepared]:
+        try:
+            steps = worker_pb2.FlowSteps.FromString(flow).steps
+        except DecodeError:
+            os._exit(exit_codes.PROTOCOL)
+        if len(steps) > wire.STEPS_MAX:
+            os._exit(exit_codes.PROTOCOL)
+        # Before anything is compiled, which a deadline may end: what cannot be run whole is not begun.
+        known = set(self._codes)
+        for step in steps:
+            if step.HasField("source") or step.HasField("code"):
+                known.add(step.revision)
+            elif step.revision not in known:
+                os._exit(exit_codes.PROTOCOL)
+        prepared = []
+        for index, step in enumerate(steps):
+            code = self._codes.get(step.revision)
+            if code is None:
+                code = self._compile(step, index, nonce, deadline_ns)
+                if code is None:
+                    return []
+            prepared.append(Prepared(step, code))
+        if len(self._prepared) >= _FLOWS_MAX:
+            self._prepared.clear()
+        if not any(step.HasField("source") or step.HasField("code") for step in steps):
+            # With sources it comes once; the same flow without them is what every later login brings.
+            self._prepared[flow] = prepared
+        return prepared
+
+    def _compile(self, step: worker_pb2.Step, index: int, nonce: int, deadline_ns: int) -> Compiled | None:
+        """Return what becomes of a revision; None when the caller's deadline passed meanwhile."""
+        code: Compiled
+        late = False
+        now_ns, cpu_ns = time.monotonic_ns(), time.thread_time_ns()
+        journal.write_phase(self._view, nonce, now_ns, index, journal.Phase.COMPILING, 0, cpu_ns, COMPILE_BUDGET_NS)
+        try:
+            try:
+                alarm.start(COMPILE_BUDGET_NS, now_ns, cpu_ns, deadline_ns)
+                if step.HasField("code"):
+                    code = _load(step.code)
+                else:
+                    code = compiler.compile_action(step.source, alarm.ACTION_FILENAME)
+            finally:
+                alarm.stop()
+        except compiler.Rejected as rejected:
+            code = _report(rejected.faults)
+        except interrupts.Interrupted:
+            self.gave_up = True
+            late = alarm.late()
+            code = _rejected(
+                f"compiling took longer than {COMPILE_BUDGET_NS / 1e9:.0f} s of processor time "
+                f"(it had {(time.thread_time_ns() - cpu_ns) / 1e9:.1f} s): simplify it"
+            )
+        except MemoryError:
+            self.gave_up = True
+            code = _rejected("compiling used up the memory limit: simplify the action")
+        interrupts.reset()
+        alarm.disarm()
+        if late:
+            return None
+        self._codes[step.revision] = code
+        # Compiled code lives as long as the worker: keep the collector from walking it after every execution.
+        gc.collect()
+        gc.freeze()
+        return code
+
+
+def marshalled(steps: Sequence[Prepared], room: int) -> list[bytes]:
+    """Return the code of every step, or nothing when one has none or together they are longer than `room`."""
+    codes = [marshal.dumps(step.code) for step in steps if isinstance(step.code, CodeType)]
+    return codes if len(codes) == len(steps) and sum(map(len, codes)) + 8 * len(codes) <= room else []
+
+
+def _load(data: bytes) -> CodeType:
+    """Read code that another worker of this tenant compiled. It is as hostile as this tenant, and reaches as far."""
+    try:
+        code = marshal.loads(data)
+    except (EOFError, ValueError, TypeError):
+        os._exit(exit_codes.PROTOCOL)
+    if not isinstance(code, CodeType):
+        os._exit(exit_codes.PROTOCOL)
+    return code
+
+
+def _rejected(message: str) -> bytes:
+    return _report((compiler.Fault(1, 1, message),))
+
+
+def _report(faults: Sequence[compiler.Fault]) -> bytes:
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    report = worker_pb2.StepReport(
+        verdict=execution.REJECTED,
+        error_type="Rejected",
+        error_message=execution.clean(faults[0].message + more),
+        error_line=faults[0].line,
+    )
+    for fault in faults[:_FAULTS_MAX]:
+        report.faults.add(line=fault.line, column=fault.column, message=execution.clean(fault.message))
+    data: bytes = report.SerializeToString()
+    return data
