@@ -63,7 +63,9 @@ class Login:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--from", dest="source", metavar="DIR", help="directory of the demo [deploy/demo]")
+    parser.add_argument(
+        "--from", dest="source", metavar="DIR", help="directory of the demo [the one that is installed]"
+    )
     parser.add_argument("--once", action="store_true", help="end after the last login")
     add_secret_flags(parser)
     add_settings(parser)
@@ -72,7 +74,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Apply, serve, walk through the logins."""
     given = loaded(args)
-    source = Path(args.source) if args.source else Path(__file__).resolve().parents[2] / "deploy" / "demo"
+    source = Path(args.source) if args.source else _files()
     logins = _logins(source)
     config = given.config
     # Another store may hold tenants that are not the demo's: those stay.
@@ -102,6 +104,12 @@ def run(args: argparse.Namespace) -> int:
     names = ", ".join(definition.flow.tenant for definition in definitions)
     say(f"  {len(definitions)} tenants, catalog revision {applied.revision}: {names}")
     return _serve(config, logins, definitions, once=args.once)
+
+
+def _files() -> Path:
+    """Return the demo's directory: in a wheel pyproject.toml puts it beside this module."""
+    installed = Path(__file__).with_name("demo_files")
+    return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "deploy" / "demo"
 
 
 def _keys() -> Path:

@@ -1,0 +1,75 @@
+"""What `pip install vestibule` brings: the whole program and the demo's data, and nothing of the tests."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.daemon_rig import TIED, clean_environment
+
+ROOT = Path(__file__).resolve().parents[2]
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "runtime", "sandbox", "proto/python", "deploy/demo")
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from a copy, so that nothing is left behind in the checkout."""
+    copy = tmp_path_factory.mktemp("source")
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        else:
+            shutil.copy(ROOT / name, copy / name)
+    built = tmp_path_factory.mktemp("built")
+    # Offline: setuptools is the one that make setup has installed.
+    build = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(built), str(copy)]
+    subprocess.run(build, check=True, capture_output=True, timeout=300)
+    (found,) = built.glob("vestibule-*.whl")
+    return found
+
+
+def test_the_wheel_holds_every_module_and_no_test(wheel: Path) -> None:
+    """Each package is listed in pyproject.toml; benchmark, load generator and tests stay out."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    modules = {str(path.relative_to(ROOT)) for top in ("runtime", "sandbox") for path in (ROOT / top).rglob("*.py")}
+    assert modules <= names
+    assert {str(path.relative_to(ROOT)) for path in ROOT.glob("runtime/doctor/*.jsonl")} <= names
+    assert not [name for name in names if name.split("/")[0] in ("tests", "deploy", "build", "proto")]
+
+
+def test_the_demo_runs_from_a_wheel(wheel: Path, tmp_path: Path) -> None:
+    """Installed into a fresh environment, far from the checkout, `vestibule demo --once` decides every sample login."""
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True, timeout=120)
+    python = venv / "bin" / "python"
+    # The libraries of this environment, without what its own .pth files add: the checkout is one of them.
+    (site,) = venv.glob("lib/python*/site-packages")
+    (site / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    install = [*PIP, "--python", str(python), "install", "--no-deps", "--no-index", "--force-reinstall", str(wheel)]
+    subprocess.run(install, check=True, capture_output=True, timeout=300)
+    environment = {name: value for name, value in clean_environment().items() if name != "PYTHONPATH"}
+    where = "import runtime; print(runtime.__file__)"
+    found = subprocess.run([python, "-c", where], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert os.fsdecode(found.stdout).startswith(str(site))
+    ports = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+    done = subprocess.run(
+        [*TIED, str(venv / "bin" / "vestibule"), "demo", "--once", *ports],
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+    assert f"applying the tenants of {site}" in done.stdout or "applying the tenants of venv" in done.stdout
+    assert "18 of 18 logins decided as expected" in done.stdout
