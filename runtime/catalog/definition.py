@@ -6,7 +6,6 @@ never looks inside an action's source.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from runtime.catalog.base import TENANT_NAME
 from runtime.catalog.secret_values import MAX_VALUE_CHARS, Secrets, Unresolved
 from runtime.core.mfa import FACTORS
 from runtime.core.model import Experience, Merge, Policy, Settings
+from sandbox.contract.did_you_mean import did_you_mean
 
 ACTION_NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
 
@@ -35,6 +35,8 @@ MAX_REMEMBER_IDLE_H = 30 * 24
 
 # `phone` is the reference's word for both ways to use a phone number.
 _PHONE = ("sms", "voice")
+# A choice may be much longer than what was meant: `last` for last_call.
+_LIKE = 0.6
 
 _ActionName = Annotated[str, Field(pattern=f"^{ACTION_NAME}$")]
 _Factor = Literal[
@@ -197,7 +199,7 @@ def _bindings(document: yaml_file.Document, raw: Any, actions: frozenset[str]) -
             document.fault(path, f"{action!r} is bound twice, first at {place}; keep one")
         first.setdefault(action, at)
         if action not in actions:
-            hint = _nearest(action, sorted(actions))
+            hint = did_you_mean(action, actions, _LIKE)
             document.fault(path, f"there is no file actions/{action}.py; add it or correct the name{hint}")
     return first
 
@@ -212,7 +214,7 @@ def _unused(document: yaml_file.Document, raw: Any, actions: frozenset[str], bou
         if action in listed:
             document.fault(path, f"{action!r} is listed twice; keep one")
         elif action not in actions:
-            hint = _nearest(action, sorted(actions))
+            hint = did_you_mean(action, actions, _LIKE)
             document.fault(path, f"there is no file actions/{action}.py; correct the name or remove it{hint}")
         elif action in bound:
             place = yaml_file.dotted(("flows", "post_login", bound[action]))
@@ -234,7 +236,7 @@ def _secrets(
     for action, named in raw.items():
         path: yaml_file.Path = ("secrets", action)
         if action not in actions:
-            hint = _nearest(action, sorted(actions))
+            hint = did_you_mean(action, actions, _LIKE)
             document.fault(path, f"there is no file actions/{action}.py to use them; correct the name or remove{hint}")
         if not isinstance(named, dict):
             continue
@@ -301,13 +303,13 @@ def _explain(document: yaml_file.Document, error: ValidationError) -> None:
         kind, given, context = entry["type"], entry["input"], entry.get("ctx", {})
         if kind == "extra_forbidden":
             known = _keys(path[:-1])
-            hint = _nearest(str(path[-1]), known)
+            hint = did_you_mean(str(path[-1]), known, _LIKE)
             document.fault(path, f"unknown key; known here are {', '.join(known)}{hint}")
         elif kind == "missing":
             document.fault(path, "is missing; add it")
         elif kind == "literal_error":
             known = [str(value) for value in _choices(path)]
-            hint = _nearest(given, known) if isinstance(given, str) else ""
+            hint = did_you_mean(given, known, _LIKE) if isinstance(given, str) else ""
             document.fault(path, f"got {_shown(path, given)}; want one of {', '.join(known)}{hint}")
         elif kind == "string_pattern_mismatch":
             want = "lower-case letters, digits and hyphens" + ("" if path[0] == "tenant" else ", underscores too")
@@ -353,11 +355,6 @@ def _choices(path: yaml_file.Path) -> tuple[Any, ...]:
     if path[:2] == ("mfa", "factors"):
         return get_args(_Factor)
     return get_args(_model(path[:-1]).model_fields[str(path[-1])].annotation)
-
-
-def _nearest(given: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(given, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _kind(value: Any) -> str:

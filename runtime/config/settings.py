@@ -6,7 +6,6 @@ where a value came from, pass over faults of a value that another one hides, and
 """
 
 import dataclasses
-import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
@@ -33,6 +32,7 @@ from runtime.config.kinds import (
     split_address,
 )
 from runtime.errors import ConfigError, Fault
+from sandbox.contract.did_you_mean import nearest
 from sandbox.contract.layers import LAYERS
 
 MAX_LIFETIME_S = 86_400
@@ -376,8 +376,8 @@ def _faults(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else "; `vestibule check-config --reference` lists them all"
+    near = nearest(name, known, 0.6)
+    return f"; did you mean {near}?" if near else "; `vestibule check-config --reference` lists them all"
 
 
 def _contradictions(config: Config, sources: Mapping[str, str]) -> list[Fault]:

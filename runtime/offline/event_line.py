@@ -5,7 +5,6 @@ Knows the members of a line and what is wrong with one. Must not know flows or w
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from vestibule.v1.runtime_service_pb2 import GatewayContext
 from runtime.errors import InvalidEvent, InvalidRequest
 from runtime.login import event_json, event_rules, messages
 from runtime.ops import log
+from sandbox.contract.did_you_mean import nearest
 from sandbox.contract.surface import CONTINUE, ENTRY
 
 if TYPE_CHECKING:
@@ -77,9 +77,9 @@ class Line:
 def _no_typo(extra: Mapping[str, Any]) -> None:
     """Let a line carry members of its own, such as an id, but none that was meant to be one of ours."""
     for key in extra:
-        near = difflib.get_close_matches(key.lower()[:60], _LINE_KEYS, 1, 0.75) if key not in _LINE_KEYS else []
+        near = nearest(key, _LINE_KEYS) if key not in _LINE_KEYS else ""
         if near:
-            raise InvalidRequest(log.clip(key, 60), f"is not a member of a line; did you mean {near[0]}?")
+            raise InvalidRequest(log.clip(key, 60), f"is not a member of a line; did you mean {near}?")
 
 
 def _now(value: Any) -> int:

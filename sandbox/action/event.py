@@ -15,7 +15,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.struct_pb2 import Struct
 from vestibule.v1 import event_pb2
 
-from sandbox.contract.values import MAX_INT, nearest
+from sandbox.contract.did_you_mean import did_you_mean, nearest
+from sandbox.contract.values import MAX_INT
 
 # Source of the three tables: the post-login reference, section 1. Paths are of snake_case names; a list's items
 # share the path of the list.
@@ -193,7 +194,12 @@ _set_empties = cast("Any", View.__dict__["_empties"]).__set__
 
 
 def _unknown(view: type[View], name: str) -> str:
-    return f"{view._path_} has no attribute '{name[:64]}'{nearest(name, view._exposed_)}"
+    return f"{view._path_} has no attribute '{name[:64]}'{did_you_mean(name, view._exposed_)}"
+
+
+def _is_typo(name: str, view: type[View]) -> bool:
+    """Is it a member misspelt, and not another name that happens to be alike, such as one member and a word more?"""
+    return nearest(name, [known for known in view._exposed_ if abs(len(known) - len(name)) < 3]) != ""
 
 
 def _step(value: Any, name: str) -> Any:
@@ -223,7 +229,7 @@ def _check_path(view: type[View], names: list[str]) -> None:
             continue
         below = view._below_.get(name)
         if below is None:
-            if view._open_ and not name.startswith("_") and not nearest(name, view._exposed_):
+            if view._open_ and not name.startswith("_") and not _is_typo(name, view):
                 return
             raise AttributeError(_unknown(view, name))
         if below is True:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Protocol
 
-from sandbox.contract.values import Kind, camel, json_bytes, json_items, nearest, shown
+from sandbox.contract.did_you_mean import did_you_mean
+from sandbox.contract.values import Kind, camel, json_bytes, json_items, shown
 
 if TYPE_CHECKING:
     from vestibule.v1.event_pb2 import PostLoginEvent
@@ -238,7 +239,7 @@ def _refuse_count(call: Call, given: int) -> NoReturn:
 
 
 def _refuse_keyword(call: Call, name: Any) -> NoReturn:
-    hint = (nearest(name, call.keywords) if type(name) is str else "") or f"; write {signature(call)}"
+    hint = (did_you_mean(name, call.keywords) if type(name) is str else "") or f"; write {signature(call)}"
     raise TypeError(f"api.{call.op} has no argument {shown(name)}{hint}")
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sandbox.contract.values import Bool, Choice, Options, fault, nearest, shown
+from sandbox.contract.did_you_mean import did_you_mean
+from sandbox.contract.values import Bool, Choice, Options, fault, shown
 
 # Source of types and options: the post-login reference, section 2.3.
 FACTOR_TYPES: Final = (
@@ -89,7 +90,7 @@ class Factor:
         if kind in NOT_ENROLABLE:
             raise ValueError(f"{where} must not be {kind!r}: there is no enrolment of it, a verified address is one")
         meant = _MEANT.get(value.lower()) if len(value) < 64 else None
-        hint = f"; {meant}" if meant else nearest(value.replace("_", "-"), self.types)
+        hint = f"; {meant}" if meant else did_you_mean(value, self.types)
         raise ValueError(f"{fault(where, wants, value)}{hint}")
 
     def _options(self, kind: str, value: Any, where: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NoReturn
 
-from sandbox.contract.values import nearest
+from sandbox.contract.did_you_mean import did_you_mean
 
 
 class ReadOnly:
@@ -25,7 +25,7 @@ class ReadOnly:
         return f"<{self._path_}>"
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"{self._path_} has no attribute '{name[:64]}'{nearest(name, self._exposed_)}")
+        raise AttributeError(f"{self._path_} has no attribute '{name[:64]}'{did_you_mean(name, self._exposed_)}")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(self._read_only_)
@@ -50,5 +50,5 @@ class Members(ReadOnly):
         if type(name) is not str:
             raise TypeError(f"{self._path_}: a member's name must be text; got an object of type {type(name).__name__}")
         if name not in self._exposed_:
-            raise KeyError(f"{self._path_} has no member '{name[:64]}'{nearest(name, self._exposed_)}")
+            raise KeyError(f"{self._path_} has no member '{name[:64]}'{did_you_mean(name, self._exposed_)}")
         return getattr(self, name)

@@ -8,8 +8,10 @@ arguments in a worker and on a worker's bytes in the daemon.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, NoReturn, Protocol
+
+from sandbox.contract.did_you_mean import did_you_mean
 
 MAX_DEPTH: Final = 8
 MAX_ITEMS: Final = 1000
@@ -90,37 +92,6 @@ def camel(name: str) -> str:
     return head + "".join(word.capitalize() for word in tail)
 
 
-def nearest(name: str, candidates: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the candidate closest to a misspelt name, or nothing. Both may be any length."""
-    best, best_distance = "", 3 if len(name) > 4 else 2
-    lowered = name[:64].lower().replace("_", "")
-    # Of two that are equally close, the one in the author's own style: snake_case before camelCase, or the reverse.
-    for candidate in sorted(candidates, key=lambda word: (word.islower() != name.islower(), word)):
-        distance = _distance(lowered, candidate.lower().replace("_", ""), best_distance)
-        if distance < best_distance:
-            best, best_distance = candidate, distance
-    return f"; did you mean '{best}'?" if best else ""
-
-
-def _distance(one: str, other: str, limit: int) -> int:
-    """Count edits (insert, delete, replace, swap of neighbours) between two short words; `limit` means "or more"."""
-    if abs(len(one) - len(other)) >= limit:
-        return limit
-    before: list[int] = []
-    previous = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        current = [i]
-        for j, b in enumerate(other, 1):
-            cost = min(previous[j] + 1, current[j - 1] + 1, previous[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
-                cost = min(cost, before[j - 2] + 1)
-            current.append(cost)
-        if min(current) >= limit:
-            return limit
-        before, previous = previous, current
-    return min(previous[-1], limit)
-
-
 def fault(where: str, wants: str, value: Any) -> str:
     return f"{where} must be {wants}; got {shown(value)}"
 
@@ -191,7 +162,7 @@ class Choice:
             raise TypeError(fault(where, self.wants, value))
         word = self._words.get(value)
         if word is None:
-            raise ValueError(fault(where, self.wants, value) + nearest(value.replace("_", "-"), self.choices))
+            raise ValueError(fault(where, self.wants, value) + did_you_mean(value, self.choices))
         return word
 
 
@@ -221,7 +192,7 @@ class Options:
                 raise TypeError(f"{where} must be {self.wants}; a member's name is {shown(spelling)}")
             name = self._names.get(spelling)
             if name is None:
-                hint = nearest(spelling, self.members) or f"; there is {', '.join(self.members)}"
+                hint = did_you_mean(spelling, self.members) or f"; there is {', '.join(self.members)}"
                 raise ValueError(f"{where} has no member {shown(spelling)}{hint}")
             if name in copy:
                 raise ValueError(f"{where}[{name!r}] is given twice")

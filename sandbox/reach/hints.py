@@ -5,12 +5,12 @@ Knows names and the looks of JavaScript. Must not see values.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
+from sandbox.contract.did_you_mean import nearest
+
 _NAME_CHARS = 100
-_CANDIDATES_MAX = 500
 
 # Actions are often ported from JavaScript; these are the members its snippets use on strings, arrays and objects.
 _JAVASCRIPT = {
@@ -44,16 +44,13 @@ _JAVASCRIPT = {
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """Answer the missing name, quoted, followed by what was probably meant."""
-    shown = repr(name) if len(name) <= _NAME_CHARS else repr(name[:_NAME_CHARS]) + "..."
-    if len(name) <= _NAME_CHARS:
-        candidates = sorted(known)[:_CANDIDATES_MAX]
-        close = difflib.get_close_matches(name, candidates, n=1, cutoff=0.75)
-        if close:
-            return f"{shown}. Did you mean {close[0]!r}?"
-        python = _JAVASCRIPT.get(name)
-        if python is not None:
-            return f"{shown}. In Python: {python}"
-    return shown
+    if len(name) > _NAME_CHARS:
+        return repr(name[:_NAME_CHARS]) + "..."
+    if python := _JAVASCRIPT.get(name):
+        return f"{name!r}. In Python: {python}"
+    if near := nearest(name, known):
+        return f"{name!r}. Did you mean {near!r}?"
+    return repr(name)
 
 
 _JAVASCRIPT_NAMES = {
@@ -124,8 +121,6 @@ def define(name: str, known: Iterable[str], modules: Iterable[str]) -> str:
     instead = _JAVASCRIPT_NAMES.get(name)
     if instead is not None:
         return instead
-    if len(name) <= _NAME_CHARS:
-        close = difflib.get_close_matches(name, sorted(known)[:_CANDIDATES_MAX], n=1, cutoff=0.75)
-        if close:
-            return f"did you mean {close[0]!r}?"
+    if len(name) <= _NAME_CHARS and (near := nearest(name, known)):
+        return f"did you mean {near!r}?"
     return "define or import it"

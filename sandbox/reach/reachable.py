@@ -7,8 +7,9 @@ apart.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Final
+
+from sandbox.contract.did_you_mean import nearest
 
 
 def _names(text: str) -> frozenset[str]:
@@ -278,9 +279,9 @@ def explain_module(name: str) -> str:
         reason = REFUSED_MODULES.get(".".join(parts[:length]), "")
         if reason:
             return f"module '{shown}' is not available: {reason}"
-    near = get_close_matches(name[:60], MODULES, n=1, cutoff=0.75)
+    near = nearest(name, MODULES)
     if near:
-        return f"module '{shown}' is not available (did you mean '{near[0]}'?)"
+        return f"module '{shown}' is not available (did you mean '{near}'?)"
     listed = ", ".join(sorted(module for module in MODULES if not module.startswith("_")))
     return f"module '{shown}' is not available, because only what was reviewed is; actions can import: {listed}"
 
@@ -291,7 +292,7 @@ def explain_member(module: str, name: str) -> str:
     reason = REFUSED_MEMBERS.get(f"{module}.{name}", "")
     if reason:
         return f"'{module}.{shown}' is not available: {reason}"
-    near = get_close_matches(name[:60], MODULES[module], n=1, cutoff=0.75)
+    near = nearest(name, MODULES[module])
     if near:
-        return f"'{module}' has no '{shown}' (did you mean '{near[0]}'?)"
+        return f"'{module}' has no '{shown}' (did you mean '{near}'?)"
     return f"'{module}' has no '{shown}'; it has: {', '.join(sorted(MODULES[module]))}"
