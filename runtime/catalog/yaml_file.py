@@ -1,14 +1,15 @@
 """Read one YAML file into plain data, with the place of every value and every fault of its form.
 
-It knows YAML: which subset is accepted and where things stand. It must not know what the keys mean.
+PyYAML composes the nodes. Turning them into values stays ours: its constructors read YAML 1.1, keep the last of two
+equal keys, and follow tags. What the keys mean is not known here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -16,20 +17,20 @@ from runtime.errors import Fault
 
 Path = tuple[str | int, ...]
 
-# The C parser where PyYAML has it: ten times faster. Only its events are used, never its constructors.
+# The C parser where PyYAML has it: ten times faster.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # A definition nests five levels deep; the limit is there for hostile nesting.
-_MAX_DEPTH = 16
-_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]{1,3})?")
-_WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
+_MAX_DEPTH: Final = 16
+_INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]{1,3})?")
+_WORDS: Final[dict[str, Any]] = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
 @dataclass(slots=True)
 class Document:
     """The value of a file, where each of its parts begins (1-based line and column), and what is wrong with its form.
 
-    `broken` holds the paths whose values could not be read, so that nobody complains of them twice.
+    `broken` holds the paths whose values could not be read, so that nothing complains of them twice.
     """
 
     file: str
@@ -55,10 +56,10 @@ class Document:
 
         return sorted(self.faults, key=place)
 
-    def fault(self, path: Path, message: str) -> None:
-        """Note a fault at a path."""
+    def fault(self, path: Path, message: str, *, where: str = "") -> None:
+        """Note a fault at a path, or at another place that has to do with it."""
         name = dotted(path)
-        self.faults.append(Fault(self.where(path), f"{name}: {message}" if name else message))
+        self.faults.append(Fault(where or self.where(path), f"{name}: {message}" if name else message))
 
 
 def dotted(path: Path) -> str:
@@ -81,164 +82,111 @@ def parse(file: str, text: str) -> Document:
     """
     document = Document(file)
     try:
-        _Builder(document).feed(yaml.parse(text, Loader=_LOADER))
+        composer = _Composer(text)
+        if composer.check_node():
+            root: Any = composer.get_node()
+            document.value = _Reader(document, composer.refused).value((), root, root.start_mark)
+            if composer.check_node():
+                document.fault((), "holds several YAML documents; want one: remove the `---` line")
+            return document
+        document.fault((), "is empty")
+    except _TooDeep as error:
+        document.fault((), f"nested more than {_MAX_DEPTH} levels deep", where=_place(file, error.mark))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark is not None else file
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "malformed"
-        document.faults.append(Fault(where, f"not valid YAML: {problem}"))
-        document.broken.add(())
+        document.fault((), f"not valid YAML: {problem}", where=_place(file, mark) if mark is not None else file)
     except UnicodeEncodeError as error:
         # The C parser wants UTF-8, and half a surrogate pair has none.
         line = text.count("\n", 0, error.start) + 1
-        document.faults.append(Fault(f"{file}:{line}", "not valid YAML: half of a surrogate pair is not text"))
-        document.broken.add(())
+        document.fault((), "not valid YAML: half of a surrogate pair is not text", where=f"{file}:{line}")
+    document.broken.add(())
     return document
 
 
-@dataclass(slots=True)
-class _Open:
-    """A mapping or sequence that is being read. `key` is the mapping key whose value comes next, with its place."""
-
-    value: Any
-    path: Path
-    key: str | None = None
-    key_mark: Any = None
+def _place(file: str, mark: Any) -> str:
+    return f"{file}:{mark.line + 1}:{mark.column + 1}"
 
 
-class _Builder:
-    """Builds plain data from parser events with a stack of its own, so that no input can exhaust ours."""
+class _TooDeep(Exception):
+    def __init__(self, mark: Any) -> None:
+        self.mark = mark
+        super().__init__()
 
-    def __init__(self, document: Document) -> None:
+
+class _Composer(yaml.composer.Composer, _LOADER):  # type: ignore[misc]  # a parser in C where there is one
+    """PyYAML's composer on its parser, bounded in depth: what nests without end takes the parser quadratic time.
+
+    `refused` says what is wrong with the form of a node. An alias is a node of its own, so that no value is shared.
+    """
+
+    def __init__(self, text: str) -> None:
+        _LOADER.__init__(self, text)
+        yaml.composer.Composer.__init__(self)
+        self.refused: dict[yaml.Node, str] = {}
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event()
+        mark: Any = event.start_mark
+        if isinstance(event, yaml.AliasEvent):
+            self.get_event()
+            alias = yaml.ScalarNode("", "", mark)
+            self.refused[alias] = "aliases (`*name`) are not accepted; write the value out"
+            return alias
+        if self._depth > _MAX_DEPTH:
+            raise _TooDeep(mark)
+        problem = None
+        if event.tag is not None:
+            problem = f"YAML tags are not accepted (here {event.tag[:60]!r}); write the plain value"
+        elif event.anchor is not None:
+            problem = "anchors (`&name`) are not accepted; write the value where it is used"
+        event.anchor = None
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if problem and node is not None:
+            self.refused[node] = problem
+        return node
+
+
+class _Reader:
+    """Turns nodes into plain data. Recursion is bounded by the composer's depth."""
+
+    def __init__(self, document: Document, refused: Mapping[yaml.Node, str]) -> None:
         self._document = document
-        self._stack: list[_Open] = []
-        self._documents = 0
-        # Depth below a value that was refused: its parts are read and dropped.
-        self._refused = 0
+        self._refused = refused
 
-    def feed(self, events: Iterator[Any]) -> None:
-        for event in events:
-            if isinstance(event, yaml.DocumentStartEvent):
-                self._documents += 1
-                if self._documents > 1:
-                    self._document.fault((), "holds several YAML documents; want one: remove the `---` line")
-                    return
-            elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-                if len(self._stack) + self._refused >= _MAX_DEPTH:
-                    # Not read on: the parser takes quadratic time over what nests without end.
-                    self._refuse(event, (), f"nested more than {_MAX_DEPTH} levels deep")
-                    return
-                self._begin(event, {} if isinstance(event, yaml.MappingStartEvent) else [])
-            elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-                if self._refused:
-                    self._refused -= 1
-                else:
-                    self._stack.pop()
-            elif isinstance(event, yaml.AliasEvent):
-                self._scalar(event, None, "aliases (`*name`) are not accepted; write the value out")
-            elif isinstance(event, yaml.ScalarEvent):
-                self._read(event)
-        if not self._documents:
-            self._document.fault((), "is empty")
-            self._document.broken.add(())
-
-    def _begin(self, event: Any, value: Any) -> None:
-        if self._refused:
-            self._refused += 1
-            return
-        top = self._stack[-1] if self._stack else None
-        if top is not None and isinstance(top.value, dict) and top.key is None:
-            self._refuse(event, top.path, "a key must be text")
-            top.key, top.key_mark = "", event.start_mark
-            self._refused = 1
-            return
-        path = self._place(event)
-        if path is None:
-            self._refused = 1
-            return
-        problem = _form(event)
-        if problem:
-            self._refuse(event, path, problem)
-            self._put(path, None)
-            self._refused = 1
-            return
-        self._put(path, value)
-        self._stack.append(_Open(value, path))
-
-    def _read(self, event: Any) -> None:
-        top = self._stack[-1] if self._stack else None
-        if not self._refused and top is not None and isinstance(top.value, dict) and top.key is None:
-            top.key, top.key_mark = event.value, event.start_mark
-            problem = _form(event)
-            if problem:
-                self._refuse(event, top.path, problem)
-            return
-        plain = event.implicit[0]  # neither quoted nor a block
-        self._scalar(event, _plain(event.value) if plain else event.value, _form(event))
-
-    def _scalar(self, event: Any, value: Any, problem: str | None) -> None:
-        if self._refused:
-            return
-        top = self._stack[-1] if self._stack else None
-        if problem and top is not None and isinstance(top.value, dict) and top.key is None:
-            self._refuse(event, top.path, problem)
-            top.key, top.key_mark = "", event.start_mark
-            return
-        path = self._place(event)
-        if path is None:
-            return
-        if problem:
-            self._refuse(event, path, problem)
-        self._put(path, None if problem else value)
-
-    def _place(self, event: Any) -> Path | None:
-        """Find the path of the value that begins here; None for the second value of a key."""
-        mark = event.start_mark
-        path: Path = ()
-        if self._stack:
-            top = self._stack[-1]
-            if isinstance(top.value, list):
-                path = (*top.path, len(top.value))
-            else:
-                key = top.key or ""
-                path = (*top.path, key)
-                mark = top.key_mark
-                if key in top.value:
-                    top.key = None
-                    first = self._document.places[path][0]
-                    where = f"{self._document.file}:{mark.line + 1}:{mark.column + 1}"
-                    message = f"{dotted(path)}: the key is given twice, first on line {first}; keep one"
-                    self._document.faults.append(Fault(where, message))
-                    self._document.broken.add(path)
-                    return None
+    def value(self, path: Path, node: Any, mark: Any) -> Any:
+        """Return the value of a node; None when its form is refused. `mark` is where it begins."""
         self._document.places[path] = (mark.line + 1, mark.column + 1)
-        return path
+        if problem := self._refused.get(node):
+            return self._refuse(path, node, problem)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value((*path, at), item, item.start_mark) for at, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(path, node)
+        # Quoted and block scalars have a style, and are text.
+        return node.value if node.style else _plain(node.value)
 
-    def _put(self, path: Path, value: Any) -> None:
-        if not self._stack:
-            self._document.value = value
-            return
-        top = self._stack[-1]
-        if isinstance(top.value, list):
-            top.value.append(value)
-        else:
-            top.value[path[-1]] = value
-            top.key = None
+    def _mapping(self, path: Path, node: yaml.MappingNode) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in node.value:
+            problem = self._refused.get(key)
+            if problem or not isinstance(key, yaml.ScalarNode):
+                self._refuse(path, key, problem or "a key must be text")
+                continue
+            at = (*path, key.value)
+            if key.value in found:
+                first = self._document.places[at][0]
+                self._refuse(at, key, f"the key is given twice, first on line {first}; keep one")
+                continue
+            found[key.value] = self.value(at, value, key.start_mark)
+        return found
 
-    def _refuse(self, event: Any, path: Path, problem: str) -> None:
-        mark = event.start_mark
-        name = dotted(path)
-        where = f"{self._document.file}:{mark.line + 1}:{mark.column + 1}"
-        self._document.faults.append(Fault(where, f"{name}: {problem}" if name else problem))
+    def _refuse(self, path: Path, node: yaml.Node, problem: str) -> None:
+        self._document.fault(path, problem, where=_place(self._document.file, node.start_mark))
         self._document.broken.add(path)
-
-
-def _form(event: Any) -> str | None:
-    if event.tag is not None:
-        return f"YAML tags are not accepted (here {event.tag[:60]!r}); write the plain value"
-    if event.anchor is not None:
-        return "anchors (`&name`) are not accepted; write the value where it is used"
-    return None
 
 
 def _plain(text: str) -> Any:
