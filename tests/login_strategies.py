@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from runtime.core.challenges import TYPES
 from runtime.core.model import (
     FACTOR_NAMES,
     EventFacts,
@@ -22,6 +21,7 @@ from runtime.core.model import (
     Verdict,
 )
 from runtime.core.remembered import DAY_MS, PAPE_MULTI_FACTOR, RememberedBrowser
+from sandbox.contract.vocabulary import FACTOR_TYPES
 from tests.flow_walk import (
     GATEWAY,
     NOW_MS,
@@ -115,7 +115,7 @@ browsers = st.builds(
     protocol=st.sampled_from([None, "oidc-basic-profile"]),
     acr_values=st.sampled_from([(), (PAPE_MULTI_FACTOR,)]),
     risk_confidence=st.sampled_from([None, "low", "high"]),
-    enrolled=st.sampled_from([("otp", "phone", "webauthn-roaming"), TYPES, ("otp", "phone"), (), None]),
+    enrolled=st.sampled_from([("otp", "phone", "webauthn-roaming"), FACTOR_TYPES, ("otp", "phone"), (), None]),
     email_verified=st.booleans(),
 )
 events = st.one_of(

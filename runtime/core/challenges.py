@@ -14,24 +14,12 @@ from typing import Any, Final, Literal
 
 from runtime.core.model import Command, Experience, Facts, Settings
 from runtime.core.resolution import INDEPENDENT, Failure, Gateway, alone, back_channel, is_enrolled, servable_factors
+from sandbox.contract.vocabulary import FACTOR_TYPES, NOT_ENROLABLE
 
 # Commands of this family in one flow, over all of its actions; the next one is an error.
 MAX_COMMANDS: Final = 4
 
-# What a command may name. Source: post-login reference, 2.3; `push` is spelled `push-notification` by then.
-TYPES: Final = (
-    "otp",
-    "recovery-code",
-    "email",
-    "push-notification",
-    "phone",
-    "webauthn-roaming",
-    "webauthn-platform",
-)
-
 _PHONE: Final = ("sms", "voice")
-# No enrolment of email exists: a verified address is one.
-_NOT_ENROLABLE: Final = frozenset({"email"})
 _STANDS_ALONE: Final = INDEPENDENT | {"phone"}
 # They are never the first factor, and lean on one of these. Source: MFA semantics, sections 2, 9 and 10. Biometrics
 # need another active enrolment, which an address is in the documented express configuration.
@@ -213,7 +201,7 @@ def _enabled(factor: FactorRequest, settings: Settings) -> FactorRequest | None:
     A toggle for Duo means the provider, which no command can name.
     """
     if factor.type != "phone":
-        return factor if factor.type in settings.factors and factor.type in TYPES else None
+        return factor if factor.type in settings.factors and factor.type in FACTOR_TYPES else None
     methods = [name for name in _PHONE if name in settings.factors]
     if not methods:
         return None
@@ -264,7 +252,7 @@ def _has(name: str, facts: Facts, has_email: bool) -> bool:
 
 def _not_enrolable(name: str, held: tuple[str, ...], servable: frozenset[str]) -> Ignored | None:
     """Say why a factor cannot be enrolled. `held`: enrolled, or presented or enrolled in this flow."""
-    if name in _NOT_ENROLABLE or not _can_lean(name, held):
+    if name in NOT_ENROLABLE or not _can_lean(name, held):
         return Ignored.NOT_ENROLABLE
     if not _servable(name, servable):
         return Ignored.NOT_SERVABLE

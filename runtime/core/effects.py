@@ -11,34 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from runtime.core.model import Effects, TokenChanges
-
-# What a SAML response is made of, beside its attributes. A test holds it equal to the surface table.
-SAML_MEMBERS = (
-    "audience",
-    "authn_context_class_ref",
-    "cert",
-    "create_upn_claim",
-    "destination",
-    "digest_algorithm",
-    "encryption_algorithm",
-    "encryption_cert",
-    "encryption_public_key",
-    "include_attribute_name_format",
-    "issuer",
-    "key",
-    "lifetime_in_seconds",
-    "map_identities",
-    "map_unknown_claims_as_is",
-    "name_identifier_format",
-    "name_identifier_probes",
-    "passthrough_claims_with_no_mapping",
-    "recipient",
-    "relay_state",
-    "sign_response",
-    "signature_algorithm",
-    "signing_cert",
-    "typed_attributes",
-)
+from sandbox.contract.vocabulary import SAML_MEMBERS
 
 Rule = Callable[[Effects, dict[str, Any]], None]
 

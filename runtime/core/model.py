@@ -82,8 +82,6 @@ FACTOR_NAMES: tuple[str, ...] = (
     "duo",
 )
 
-PROVIDERS: tuple[str, ...] = ("any", "guardian", "google-authenticator", "duo", "none")
-
 
 @dataclass(frozen=True, slots=True)
 class Command:

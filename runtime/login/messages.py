@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1 import event_pb2
 
-from runtime.core.challenges import TYPES
-from runtime.core.model import FACTOR_NAMES, PROVIDERS
+from runtime.core.model import FACTOR_NAMES
 from runtime.login import structs
+from sandbox.contract import vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,9 +50,9 @@ def _numbers(enum: Any, prefix: str, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: enum.Value(prefix + name.upper().replace("-", "_")) for name in names}
 
 
-_PROVIDERS: Final = _numbers(pb.Provider, "PROVIDER_", PROVIDERS)
+_PROVIDERS: Final = _numbers(pb.Provider, "PROVIDER_", vocabulary.PROVIDERS)
 _FACTORS: Final = _numbers(pb.Factor, "FACTOR_", FACTOR_NAMES)
-FACTOR_TYPES: Final = _numbers(pb.FactorType, "FACTOR_TYPE_", TYPES)
+FACTOR_TYPES: Final = _numbers(pb.FactorType, "FACTOR_TYPE_", vocabulary.FACTOR_TYPES)
 """Factors as challenges name them, and their numbers on the wire."""
 
 

@@ -14,6 +14,7 @@ from vestibule.v1 import event_pb2
 
 from sandbox.action import event
 from sandbox.contract import factors, surface
+from sandbox.contract.vocabulary import FACTOR_TYPES, NOT_ENROLABLE
 
 _ENDS: Final = {"deny": "Ends the flow.", "suspend": "Suspends the flow."}
 
@@ -140,11 +141,11 @@ def _factor_reference() -> list[str]:
         _line("`type`", "to enrol", "`options`"),
         _line("---", "---", "---"),
     ]
-    for name in factors.FACTOR_TYPES:
+    for name in FACTOR_TYPES:
         known = factors.FACTOR_OPTIONS.get(name)
         options = [f"`{member}`: {kind.wants}" for member, kind in known.members.items()] if known else []
         also = "".join(f", `{alias}`" for alias, of in factors.FACTOR_ALIASES.items() if of == name)
-        lines.append(_line(f"`{name}`{also}", "no" if name in factors.NOT_ENROLABLE else "yes", "; ".join(options)))
+        lines.append(_line(f"`{name}`{also}", "no" if name in NOT_ENROLABLE else "yes", "; ".join(options)))
     return lines
 
 

@@ -19,6 +19,7 @@ from sandbox.authoring import reference
 from sandbox.authoring.reference import member, pascal
 from sandbox.contract import factors, kinds, pages, surface, values
 from sandbox.contract.calls import cache
+from sandbox.contract.vocabulary import FACTOR_TYPES
 
 _SANDBOX: Final = Path(__file__).parents[1]
 STUB: Final = _SANDBOX / "stubs" / "vestibule_actions" / "__init__.pyi"
@@ -101,7 +102,7 @@ def _factor() -> list[str]:
         for spelling in dict.fromkeys((member, values.camel(member)))
     ]
     lines += ["", "class Factor(TypedDict):", '    """A factor to present or to enrol."""', ""]
-    lines += [f"    type: {_words((*factors.FACTOR_TYPES, *factors.FACTOR_ALIASES))} | str"]
+    lines += [f"    type: {_words((*FACTOR_TYPES, *factors.FACTOR_ALIASES))} | str"]
     return [*lines, "    options: NotRequired[FactorOptions | None]"]
 
 

@@ -10,20 +10,11 @@ from typing import Any, Final
 
 from sandbox.contract.did_you_mean import did_you_mean
 from sandbox.contract.values import Bool, Choice, Options, fault, shown
+from sandbox.contract.vocabulary import FACTOR_TYPES, NOT_ENROLABLE
 
-# Source of types and options: the post-login reference, section 2.3.
-FACTOR_TYPES: Final = (
-    "otp",
-    "recovery-code",
-    "email",
-    "push-notification",
-    "phone",
-    "webauthn-roaming",
-    "webauthn-platform",
-)
 FACTOR_ALIASES: Final = {"push": "push-notification"}
-NOT_ENROLABLE: Final = frozenset({"email"})
 
+# Source: the post-login reference, section 2.3.
 FACTOR_OPTIONS: Final = {
     "phone": Options({"preferred_method": Choice(("sms", "voice", "both"))}, nullable=frozenset({"preferred_method"})),
     "push-notification": Options({"otp_fallback": Bool()}, nullable=frozenset({"otp_fallback"})),

@@ -51,6 +51,7 @@ from sandbox.contract.values import (
     shown,
     strict_decoder,
 )
+from sandbox.contract.vocabulary import PROVIDERS
 
 __all__ = [
     "CALLS",
@@ -63,7 +64,6 @@ __all__ = [
     "MAX_COMMANDS",
     "METADATA_BYTES",
     "OMITTED",
-    "PROVIDERS",
     "REASON_CHARS",
     "RECORDED",
     "REQUIRED",
@@ -88,8 +88,6 @@ __all__ = [
     "validate_all",
     "validate_each",
 ]
-
-PROVIDERS: Final = ("any", "guardian", "google-authenticator", "duo", "none")
 
 ENTRY: Final = "on_execute_post_login"
 CONTINUE: Final = "on_continue_post_login"

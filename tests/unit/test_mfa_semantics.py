@@ -12,7 +12,6 @@ from runtime.core import mfa
 from runtime.core.aggregate import aggregate
 from runtime.core.model import (
     FACTOR_NAMES,
-    PROVIDERS,
     Command,
     Decision,
     EventFacts,
@@ -26,6 +25,7 @@ from runtime.core.model import (
     Verdict,
 )
 from runtime.core.remembered import PAPE_MULTI_FACTOR
+from sandbox.contract.vocabulary import PROVIDERS
 
 EVERY = FACTOR_NAMES
 CLASSIC, NEW = Experience.CLASSIC, Experience.NEW

@@ -11,8 +11,8 @@ from runtime.core.mfa import BACK_CHANNEL_PROTOCOLS
 from runtime.core.resolution import MFA_API_FACTORS
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
-from sandbox.contract import surface
 from sandbox.contract.surface import CONTINUE
+from sandbox.contract.vocabulary import PROVIDERS
 from sandbox.reach import interrupts
 
 Ask = Callable[[Any], Any]
@@ -32,7 +32,7 @@ def factor(name: str, **options: Any) -> dict[str, Any]:
 RECORDED: list[Any] = [
     *[
         pytest.param(lambda api, name=name: api.multifactor.enable(name), {"provider": name}, id=f"1 provider {name}")
-        for name in surface.PROVIDERS
+        for name in PROVIDERS
     ],
     pytest.param(lambda api: api.multifactor.enable("any"), {"provider": "any"}, id="5 unset stays unset"),
     *[

@@ -9,7 +9,6 @@ from runtime.core import mfa, remembered, resolution
 from runtime.core.aggregate import aggregate
 from runtime.core.model import (
     FACTOR_NAMES,
-    PROVIDERS,
     Command,
     EventFacts,
     Execution,
@@ -22,6 +21,7 @@ from runtime.core.model import (
 )
 from runtime.core.remembered import DAY_MS, HOUR_MS, PAPE_MULTI_FACTOR, Refusal, RememberedBrowser, RememberMode
 from runtime.core.resolution import Failure, Gateway, Kind, Resolution
+from sandbox.contract.vocabulary import PROVIDERS
 
 NOW = 1_800_000_000_000
 USER = "auth0|1"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from runtime.core import model
 from sandbox.contract import surface, values
 from sandbox.contract.surface import CALLS, SURFACE, CommandError, bind, parse_all, validate, validate_all
 from sandbox.contract.values import json_bytes
+from sandbox.contract.vocabulary import PROVIDERS
 
 ENABLE = CALLS["multifactor.enable"]
 DENY = CALLS["access.deny"]
@@ -96,11 +96,6 @@ def test_the_table_holds_the_calls_of_this_release() -> None:
         "redirect.send_user_to",
     }
     assert len(CALLS) == len(SURFACE)
-
-
-def test_the_providers_are_those_of_the_core() -> None:
-    """The surface and the decision core name the same providers."""
-    assert model.PROVIDERS == surface.PROVIDERS
 
 
 @pytest.mark.parametrize(
@@ -494,7 +489,7 @@ def test_hostile_json_is_a_command_error(text: str) -> None:
     [
         *(
             ("multifactor.enable", {"provider": p, **remember})
-            for p in surface.PROVIDERS
+            for p in PROVIDERS
             for remember in ({}, {"allow_remember_browser": True}, {"allow_remember_browser": False})
         ),
         ("multifactor.enable", {"provider": "duo", "provider_options": {"host": "h"}}),

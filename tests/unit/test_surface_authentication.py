@@ -11,8 +11,9 @@ from sandbox.action.alarm import ACTION_FILENAME, disarm, install, time
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
 from sandbox.action.live import Flow
-from sandbox.contract import factors, surface
+from sandbox.contract import surface
 from sandbox.contract.surface import CONTINUE
+from sandbox.contract.vocabulary import FACTOR_TYPES
 from sandbox.language import compiler
 
 OTP = {"type": "otp"}
@@ -60,7 +61,7 @@ def begin(*, continues: bool = True, continuing: bool = False) -> tuple[Any, Rec
          "enroll_with_any", {"factors": [OTP, {"type": "phone"}]}),
         *(
             (lambda a, name=name: a.challenge_with({"type": name}), "challenge_with", {"factor": {"type": name}})
-            for name in factors.FACTOR_TYPES
+            for name in FACTOR_TYPES
         ),
     ],
 )  # fmt: skip

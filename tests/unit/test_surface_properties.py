@@ -14,6 +14,7 @@ from sandbox.action.live import Command, Flow
 from sandbox.contract import factors, kinds, pages, surface, values
 from sandbox.contract.calls import cache
 from sandbox.contract.surface import CONTINUE
+from sandbox.contract.vocabulary import FACTOR_TYPES
 from tests.effort import effort
 
 NOW_MS = 1_700_000_000_000
@@ -36,7 +37,7 @@ options = st.fixed_dictionaries(
     {}, optional={"preferredMethod": st.sampled_from(["sms", "both", "x"]), "otp_fallback": st.booleans()}
 )
 factor = st.fixed_dictionaries(
-    {"type": st.sampled_from([*factors.FACTOR_TYPES, *factors.FACTOR_ALIASES, "sms"])}, optional={"options": options}
+    {"type": st.sampled_from([*FACTOR_TYPES, *factors.FACTOR_ALIASES, "sms"])}, optional={"options": options}
 )
 
 

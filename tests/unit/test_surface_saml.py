@@ -34,12 +34,6 @@ def decide(recorder: Recorder) -> dict[str, Any]:
     return found
 
 
-def test_every_setter_has_a_member() -> None:
-    """The table and the fold name the same members of a response."""
-    setters = {op.removeprefix("saml_response.set_") for op in surface.CALLS if op.startswith("saml_response.")}
-    assert setters == {"attribute", *effects.SAML_MEMBERS}
-
-
 def test_the_gateway_is_given_what_was_set(api: Any, recorder: Recorder) -> None:
     """The last value of a member wins; attributes are one member, and None in it removes."""
     api.saml_response.set_audience("urn:a").samlResponse.setAudience("urn:b")

@@ -11,6 +11,7 @@ from typing import Final
 from sandbox.contract.call import Budget, Call, Effect, Param
 from sandbox.contract.kinds import Bytes, Many, Nullable, OneOrMany, Scalar, Whole
 from sandbox.contract.values import Bool, Choice, Kind
+from sandbox.contract.vocabulary import SAML_MEMBERS
 
 # Source of every limit: the post-login reference, sections 2.11 and 4.
 _LONG: Final = Bytes(2048, 1)
@@ -21,32 +22,38 @@ _ATTRIBUTES_MAX: Final = 100
 _ATTRIBUTES_BYTES: Final = 10 * 1024
 _LIFETIME_MAX: Final = 10 * 365 * 24 * 3600
 
-_SETTERS: Final[tuple[tuple[str, Kind, str], ...]] = (
-    ("audience", _LONG, "Audience of the assertion; by default the issuer of the request."),
-    ("recipient", _LONG, "Recipient of the assertion; by default the address that the request asks for."),
-    ("destination", _LONG, "Destination of the response; by default the address that the request asks for."),
-    ("create_upn_claim", Bool(), "Is a UPN claim made? By default yes."),
-    ("passthrough_claims_with_no_mapping", Bool(), "Do claims without a mapping pass? By default yes."),
-    ("map_unknown_claims_as_is", Bool(), "Do unknown claims keep their names? By default no."),
-    ("map_identities", Bool(), "Are identities mapped? By default yes."),
-    ("signature_algorithm", Choice(("rsa-sha256", "rsa-sha1")), "Signature algorithm; by default rsa-sha256."),
-    ("digest_algorithm", Choice(("sha256", "sha1")), "Digest algorithm; by default sha256."),
-    ("encryption_algorithm", Choice(("aes256-gcm", "aes256-cbc")), "Encryption algorithm; by default aes256-cbc."),
-    ("lifetime_in_seconds", Whole(1, _LIFETIME_MAX), "Lifetime of the assertion in seconds; by default 3600."),
-    ("sign_response", Bool(), "Is the response signed instead of the assertion? By default no."),
-    ("name_identifier_format", _SHORT, "Format of the name identifier."),
-    ("name_identifier_probes", Many(_SHORT, 10), "Claims that may give the name identifier, the first present wins."),
-    ("authn_context_class_ref", _SHORT, "Authentication context class of the assertion."),
-    ("signing_cert", _PEM, "Certificate, as PEM, that requests must be signed with."),
-    ("include_attribute_name_format", Bool(), "Do attributes say their name format? By default yes."),
-    ("typed_attributes", Bool(), "Do attributes say their type? By default yes."),
-    ("encryption_cert", _PEM, "Certificate, as PEM, to encrypt with; needs `set_encryption_public_key` too."),
-    ("encryption_public_key", _PEM, "Public key, as PEM, to encrypt with; needs `set_encryption_cert` too."),
-    ("cert", _PEM, "Certificate, as PEM, to sign with; needs `set_key` too."),
-    ("key", _PEM, "Private key, as PEM, to sign with, best from `event.secrets`; needs `set_cert` too."),
-    ("relay_state", _LONG, "Relay state of the response; by default that of the request."),
-    ("issuer", _LONG, "Issuer of the assertion."),
-)
+_SETTERS: Final[dict[str, tuple[Kind, str]]] = {
+    "audience": (_LONG, "Audience of the assertion; by default the issuer of the request."),
+    "recipient": (_LONG, "Recipient of the assertion; by default the address that the request asks for."),
+    "destination": (_LONG, "Destination of the response; by default the address that the request asks for."),
+    "create_upn_claim": (Bool(), "Is a UPN claim made? By default yes."),
+    "passthrough_claims_with_no_mapping": (Bool(), "Do claims without a mapping pass? By default yes."),
+    "map_unknown_claims_as_is": (Bool(), "Do unknown claims keep their names? By default no."),
+    "map_identities": (Bool(), "Are identities mapped? By default yes."),
+    "signature_algorithm": (Choice(("rsa-sha256", "rsa-sha1")), "Signature algorithm; by default rsa-sha256."),
+    "digest_algorithm": (Choice(("sha256", "sha1")), "Digest algorithm; by default sha256."),
+    "encryption_algorithm": (Choice(("aes256-gcm", "aes256-cbc")), "Encryption algorithm; by default aes256-cbc."),
+    "lifetime_in_seconds": (Whole(1, _LIFETIME_MAX), "Lifetime of the assertion in seconds; by default 3600."),
+    "sign_response": (Bool(), "Is the response signed instead of the assertion? By default no."),
+    "name_identifier_format": (_SHORT, "Format of the name identifier."),
+    "name_identifier_probes": (Many(_SHORT, 10), "Claims that may give the name identifier, the first present wins."),
+    "authn_context_class_ref": (_SHORT, "Authentication context class of the assertion."),
+    "signing_cert": (_PEM, "Certificate, as PEM, that requests must be signed with."),
+    "include_attribute_name_format": (Bool(), "Do attributes say their name format? By default yes."),
+    "typed_attributes": (Bool(), "Do attributes say their type? By default yes."),
+    "encryption_cert": (_PEM, "Certificate, as PEM, to encrypt with; needs `set_encryption_public_key` too."),
+    "encryption_public_key": (_PEM, "Public key, as PEM, to encrypt with; needs `set_encryption_cert` too."),
+    "cert": (_PEM, "Certificate, as PEM, to sign with; needs `set_key` too."),
+    "key": (_PEM, "Private key, as PEM, to sign with, best from `event.secrets`; needs `set_cert` too."),
+    "relay_state": (_LONG, "Relay state of the response; by default that of the request."),
+    "issuer": (_LONG, "Issuer of the assertion."),
+}
+
+
+def _setter(name: str) -> Call:
+    kind, doc = _SETTERS[name]
+    return Call(f"saml_response.set_{name}", Effect.SET_SAML, (Param("value", kind, aliases=(name,)),), doc)
+
 
 SAML_CALLS: Final[tuple[Call, ...]] = (
     Call(
@@ -63,8 +70,5 @@ SAML_CALLS: Final[tuple[Call, ...]] = (
         "Set an attribute of the SAML assertion; None removes it.",
         budget=Budget("SAML attributes", _ATTRIBUTES_BYTES, counted="attribute", max_counted=_ATTRIBUTES_MAX),
     ),
-    *(
-        Call(f"saml_response.set_{name}", Effect.SET_SAML, (Param("value", kind, aliases=(name,)),), doc)
-        for name, kind, doc in _SETTERS
-    ),
+    *map(_setter, SAML_MEMBERS),
 )
