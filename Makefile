@@ -63,7 +63,7 @@ run: setup
 	@exec $(TIED) $(BIN)/vestibule demo $(call given,LISTEN,--listen) $(call given,METRICS_LISTEN,--metrics-listen) $(ARGS)
 
 bench: setup
-	@PYTHONPATH=. exec $(TIED) $(BIN)/python -P -m tests.load $(ARGS)
+	@PYTHONPATH=. exec $(TIED) $(BIN)/python -P -m tests.load $(or $(ARGS),--figures deploy/FIGURES.md)
 
 FUZZ_FACTOR ?= 50
 

@@ -1,6 +1,10 @@
 """`make bench`: measure this machine against what is promised, as ratios to a bare echo server."""
 
 import argparse
+import datetime
+import os
+import shlex
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,6 +62,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--cpus", type=int, default=2, metavar="N", help="processors that everything shares; 0 for all [2]"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--figures", type=Path, metavar="FILE", help="write the table to this page of Markdown too")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -94,6 +99,18 @@ def run(args: argparse.Namespace) -> int:
         )
     finally:
         progress("")
+    if args.figures is not None:
+        args.figures.write_text(
+            report.as_markdown(
+                f"{machine.sentence(found)}; load after {os.getloadavg()[0]:.1f}",
+                rows,
+                refusals,
+                command=shlex.join(["python", "-m", "tests.load", *sys.argv[1:]]),
+                date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+                commit=_commit(),
+            ),
+            encoding="utf-8",
+        )
     if args.json:
         say_json(report.as_json(found, rows, refusals), indent=2)
     else:
@@ -105,6 +122,18 @@ def run(args: argparse.Namespace) -> int:
         for refusal in refusals:
             complain(f"bench: {refusal.measure} gives no number: {refusal.reason}")
     return Exit.TEST_FAILED if refusals else Exit.OK
+
+
+def _commit() -> str:
+    """Name the commit of this tree, and say so if files differ from it."""
+    named = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude=*"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return named.stdout.strip() or "unknown"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

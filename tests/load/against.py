@@ -52,7 +52,7 @@ def against(bench: Bench) -> Iterator[Row]:
         count = bench.count_for(min(bench.warm_up(daemon, request, _IN_FLIGHT) for daemon in daemons), seconds)
         for number in range(rounds):
             bench.progress(f"against {other.name}: round {number + 1} of {rounds}")
-            # Whoever is first in a round is second in the next: what drifts, drifts for both.
+            # The first of a round is second in the next, so that drift meets both.
             for side in (0, 1) if number % 2 else (1, 0):
                 burst, cpu_us = bench.decided(
                     daemons[side], _TENANT, count=count, in_flight=_IN_FLIGHT, outcome=_REQUIRED

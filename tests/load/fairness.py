@@ -85,7 +85,7 @@ def _neighbours(daemon: Daemon, wanted: bool) -> Iterator[None]:
     at_once = Config().pool.workers_per_tenant
     with ExitStack() as running:
         for tenant, in_flight, pace_s in (("loops", at_once, 0.0), ("eats", 1, 0.0), ("broken", 1, _BROKEN_PACE_S)):
-            # Each begins as it goes on: what is measured is the others' load, not the start of their clients.
+            # Each has run for a while before: the others' load is measured, not the start of their clients.
             _check(tenant, call(daemon.target, [subjects.request(tenant)], count=1))
             load = Call(
                 daemon.target,

@@ -74,7 +74,7 @@ class H2load:
         self.name = " ".join(version[:2]) or "h2load"
 
     def burst(self, target: str, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
-        """See Generator. It counts HTTP answers, not gRPC's: whoever calls compares with the server's own count."""
+        """See Generator. It counts HTTP answers, not gRPC's: the caller compares with the server's own count."""
         connections, each = streams(in_flight)
         body = self._folder / "request.bin"
         body.write_bytes(_PREFIX.pack(0, len(request)) + request)

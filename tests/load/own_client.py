@@ -44,13 +44,13 @@ class Plan:
     wanted: list[str] = field(default_factory=list)
     """The outcome that each request must have, or nothing to take what comes."""
     continued: list[str] = field(default_factory=list)
-    """For each request what goes on with it, in base64 and without the continuation, or nothing: its login is then
+    """For each request the one that continues it, in base64 and without the continuation, or nothing: its login is then
     suspended, and the outcome is that of its second part."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What came back. Times are in the order in which calls ended."""
+    """The answers. Times are in the order in which calls ended."""
 
     seconds: float = 0.0
     latencies_us: list[float] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Rows of the benchmark's answer, as a table for people and as JSON.
+"""Rows of the benchmark's answer: a table for people, JSON, and the page of figures.
 
 Knows units and targets. Must not know how anything is measured.
 """
@@ -114,3 +114,28 @@ def _members(row: Row) -> Iterator[tuple[str, Any]]:
         yield "met", row.target.met(row.value)
     if row.note:
         yield "note", row.note
+
+
+def as_markdown(
+    machine: str, rows: Sequence[Row], refusals: Sequence[Refusal], *, command: str, date: str, commit: str
+) -> str:
+    """Return the page of figures: what was run, where, when, of which commit, and each row with its promise."""
+    lines = [
+        "# Figures",
+        "",
+        f"Written by `{command}` on {date}, of commit {commit}: do not edit. `make bench` writes this page anew.",
+        "Ratios compare with a bare grpc.aio echo of the same bytes, in the same run; `rounds` is their range.",
+        "",
+        *machine.split("\n"),
+        "",
+        _line([column.lower() or "kept" for column in HEAD]),
+        "|---" * len(HEAD) + "|",
+        *[_line(cells(row)) for row in rows],
+    ]
+    for refusal in refusals:
+        lines += ["", f"`{refusal.measure}` gives no number: {refusal.reason}"]
+    return "\n".join(lines) + "\n"
+
+
+def _line(columns: Sequence[str]) -> str:
+    return "| " + " | ".join([column.replace("|", "\\|") for column in columns]) + " |"

@@ -81,7 +81,7 @@ def _fewer_cpus(count: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """Turn SIGTERM into an exception, so that whoever ends us ends our children too."""
+    """Turn SIGTERM into an exception, so that our children end with us."""
 
     def leave(number: int, _frame: object) -> NoReturn:
         raise SystemExit(128 + number)

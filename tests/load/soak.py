@@ -119,7 +119,7 @@ def _compared(points: list[tuple[int, Held]]) -> Iterator[Row]:
         "threads of the daemon": after.threads - before.threads,
     }.items():
         yield Row("soak", f"{what}, more than before", more, target=at_most(0))
-    # The first half may still fill caches that are bounded; what goes on in the second half goes on for ever.
+    # The first half may still fill caches that are bounded; growth in the second half would never end.
     half = [(done, held) for done, held in points if done >= points[-1][0] / 2]
     for what, sizes in {
         "daemon": [(done / _PER, held.bytes / _MIB) for done, held in points],
@@ -156,7 +156,7 @@ def _make(daemon: Daemon, count: int) -> float:
         answers.codes != {"OK": count}
         or answers.wrong
         or degraded != hostile
-        # The action that suspends a login runs once more to go on with it.
+        # The action that suspends a login runs once more to continue it.
         or completed != len(subjects.FLOW) * (count - hostile) + suspended
         or verdicts.total() != hostile
         or not verdicts.keys() <= _FAILURES
@@ -169,7 +169,7 @@ def _make(daemon: Daemon, count: int) -> float:
 
 
 def _cycle() -> tuple[list[bytes], list[str], list[bytes]]:
-    """Return the requests that are sent in turn, what each must end in, and what goes on with it if it is suspended."""
+    """Return the requests that are sent in turn, what each must end in, and what continues it if it is suspended."""
     requests, wanted, continued = [], [], []
     for turn, name in enumerate(HOSTILE):
         for place in range(_HOSTILE_EACH - 1):

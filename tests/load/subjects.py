@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SETTINGS: Final = Settings(policy=Policy.NEVER, factors=("push-notification", "otp", "webauthn-roaming"))
 
 UNVERIFIED: Final = '''\
-"""Refuse users whose address nobody has verified."""
+"""Refuse users whose address was never verified."""
 
 
 def on_execute_post_login(event, api):
@@ -50,7 +50,7 @@ def on_execute_post_login(event, api):
 '''
 FLOW: Final = (UNVERIFIED, MFA, CLAIMS)
 RETURN: Final = '''\
-"""Send users to a page elsewhere, and go on when they are back."""
+"""Send users to a page elsewhere, and continue when they are back."""
 
 
 def on_execute_post_login(event, api):
@@ -114,7 +114,7 @@ def request(tenant: str, *, sensitive: bool = True) -> bytes:
 
 
 def continuing(request: bytes) -> bytes:
-    """Serialize what goes on with the suspended login of a request, all but its continuation."""
+    """Serialize the request that continues the suspended login, all but its continuation."""
     first = runtime_service_pb2.ExecutePostLoginRequest.FromString(request)
     rest = runtime_service_pb2.ContinuePostLoginRequest(
         tenant_id=first.tenant_id, request_id=first.request_id, event=first.event
