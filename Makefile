@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 # may mean something else by that name.
 given = $(if $(filter command,$(origin $1)),$2 '$($1)')
 
-.PHONY: help setup run test test-long test-debian bench proto lint fuzz lock audit sbom clean
+.PHONY: help setup run test test-long test-debian bench pages proto lint fuzz lock audit sbom clean
 
 help:
 	@echo "make run    set up, decide sample logins with the demo tenants, keep serving; passes on LISTEN=HOST:PORT,"
@@ -25,6 +25,7 @@ help:
 	@echo "make test-long  the tests that take longer, and longer fuzzing: $(LONG_TAKES)"
 	@echo "make test-debian  make run and make test on a bare Debian 12; needs root and debootstrap, 10 minutes"
 	@echo "make bench  throughput, latency, spawn, memory and time-out accuracy, as ratios in one run; passes on ARGS"
+	@echo "make pages  write the generated sections of README.md and deploy/README.md"
 	@echo "make fuzz   the fuzz tests with new programs, FUZZ_FACTOR (50) times as many as in make test"
 	@echo "make proto  regenerate proto/python"
 	@echo "make lock   pin and hash what pyproject.toml asks for; UPGRADE=--upgrade for the newest of it"
@@ -69,6 +70,12 @@ FUZZ_FACTOR ?= 50
 
 fuzz: setup
 	FUZZ_FACTOR=$(FUZZ_FACTOR) $(BIN)/python -m pytest --hypothesis-profile=long -m "not load" --durations=10 tests/security/fuzz
+
+# The demo is run for the decisions that the front page shows.
+pages: setup
+	@mkdir -p build/pages
+	@cd build/pages && $(abspath $(BIN))/vestibule demo --once --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 >demo.txt
+	@$(BIN)/python deploy/pages --demo build/pages/demo.txt
 
 proto: setup
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto/python --pyi_out=proto/python \

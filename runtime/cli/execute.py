@@ -1,4 +1,4 @@
-"""`vestibule execute`: ask a running daemon to decide one login, or to go on with a suspended one."""
+"""`vestibule execute`: ask a running daemon to decide one login, or to continue a suspended one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse, ExecutePostLoginResponse, GatewayContext
 
 NAME = "execute"
-HELP = "ask a running daemon to decide one login, or to go on with one"
+HELP = "ask a running daemon to decide one login, or to continue one"
 DESCRIPTION = """\
 Send one event, in Auth0's own JSON shape, to a running daemon and print the decision as ProtoJSON. A decision exits
 with 0 whatever it is; no decision with 1; a daemon that cannot be reached with 5.
 
-A decision that suspends its login is gone on with by --continuation, which takes the file that the decision was saved
-to, and by --completed for what the user has presented:
+To continue a login that a decision suspended, give the file that the decision was saved to by --continuation, and what
+the user has presented by --completed:
 
   vestibule execute --tenant acme --event login.json > answer.json
   vestibule execute --tenant acme --event back.json --continuation answer.json --completed otp"""
@@ -43,7 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--gateway", metavar="FILE", help="ProtoJSON of a GatewayContext; resolves a required factor")
     parser.add_argument(
-        "--continuation", metavar="FILE|BASE64", help="go on with the suspended login of this answer, or this token"
+        "--continuation", metavar="FILE|BASE64", help="continue the suspended login of this answer, or of this token"
     )
     parser.add_argument(
         "--completed", metavar="TYPES", help="with --continuation: factors that satisfied each step, such as otp,phone"

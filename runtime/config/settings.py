@@ -120,7 +120,7 @@ class PoolConfig:
         0,
         1,
         "Share of all processors that one tenant may spend in executions of more than some milliseconds; beyond it, "
-        "and while others log in, it is kept to one half of the processors. 0: nobody is.",
+        "and while others log in, it is kept to one half of the processors. 0: no tenant is.",
     )
 
 

@@ -234,9 +234,7 @@ class _Exporter(Collector):
             ("outcome",),
             flows,
         )
-        yield counts_family(
-            "vestibule_decisions", "Logins decided, by what the gateway is told to do.", "outcome", flows
-        )
+        yield counts_family("vestibule_decisions", "Logins decided, by outcome.", "outcome", flows)
         runs: Series = {(verdict.name.lower(),): m._executions[verdict] for verdict in Verdict}
         yield histogram_family(
             "vestibule_execution_duration_seconds",
@@ -260,7 +258,7 @@ class _Exporter(Collector):
         )
         yield reasons_family(
             "vestibule_continuations",
-            "Continuations sent, by what became of them: continued, or why not.",
+            "Continuations sent, by result: continued, or why not.",
             m._continuations,
             "result",
         )

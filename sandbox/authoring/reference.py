@@ -104,7 +104,7 @@ def _api_reference() -> list[str]:
 
 def _flow_reference() -> list[str]:
     lines = [
-        "## What becomes of the flow",
+        "## Effect on the flow",
         "",
         "The action that calls runs to its end, whatever it calls. If it raises, it has asked for nothing.",
         "",

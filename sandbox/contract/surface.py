@@ -192,7 +192,7 @@ SURFACE: Final[tuple[Call, ...]] = (
         (
             Param("reason", Text(REASON_CHARS), doc="Reaches the application, and may reach the user."),
             # A sample of Auth0's passes a code and a message; its reference has one parameter.
-            Param("detail", Text(REASON_CHARS), OMITTED, doc="Accepted for ported actions; reaches nobody."),
+            Param("detail", Text(REASON_CHARS), OMITTED, doc="Accepted for ported actions; not passed on."),
         ),
         "Refuse the login. The action runs to its end; later actions do not run.",
         ends="deny",

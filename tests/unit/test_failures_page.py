@@ -10,7 +10,7 @@ from runtime.ops.labels import ExitReason, KillReason, ShedReason
 from runtime.ops.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGE = (ROOT / "runtime" / "FAILURES.md").read_text()
+PAGE = (ROOT / "deploy" / "FAILURES.md").read_text()
 CODE = re.findall(r"`([^`\n]+)`", PAGE)
 REASONS = {"worker_exits": ExitReason, "worker_kills": KillReason, "sheds": ShedReason}
 

@@ -116,8 +116,8 @@ def test_every_call_and_every_member_is_in_the_reference() -> None:
 
 
 def test_whatever_ends_or_suspends_a_flow_is_in_its_table() -> None:
-    """The reference says of each such call what becomes of later actions."""
-    table = reference.generate().partition("## What becomes of the flow")[2].partition("\n## ")[0]
+    """The reference says of each such call whether later actions run."""
+    table = reference.generate().partition("## Effect on the flow")[2].partition("\n## ")[0]
     rows = [line for line in table.splitlines() if line.startswith("| `")]
     for call in surface.SURFACE:
         assert sum(f"`{call.op}`" in row for row in rows) == bool(call.ends), call.op

@@ -17,7 +17,7 @@ _USER_CHARS: Final = 128
 _METHOD_CHARS: Final = 2048
 
 _ANY: Final = "The user picks one, in this order; a list of one is shown at once."
-_THEN: Final = "The flow waits after this action and goes on with the next one."
+_THEN: Final = "The flow waits after this action and continues with the next one."
 
 
 def _factors(verb: str, does: str, factor: Factor) -> tuple[Call, Call]:

@@ -1,7 +1,7 @@
 """The calls that send a user to a page or a form, and the tokens that travel along: a part of the surface table.
 
 Knows these calls, their parameters and their limits, and what a token has to say of its login. Must not know how a
-flow waits and goes on.
+flow waits and continues.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FORM_BYTES: Final = 16 * 1024
 _LIFETIME_S: Final = 900
 _LIFETIME_MAX_S: Final = 24 * 3600
 _PARAMETER: Final = "session_token"
-_THEN: Final = "The flow waits after this action and goes on in its on_continue_post_login"
+_THEN: Final = "The flow waits after this action and continues in its on_continue_post_login"
 
 _SECRET: Final = Secret(4096)  # as long as a secret of an action may be
 
@@ -139,7 +139,7 @@ REDIRECT_CALLS: Final[tuple[Call, ...]] = (
                 doc=f"How long it is valid; {_LIFETIME_S} by default.",
             ),
         ),
-        "Sign a token for the page, a JWT by HS256: it can be read by anybody, and made by nobody without the secret.",
+        "Sign a token for the page, a JWT by HS256: anybody can read it, only a holder of the secret can make it.",
         answer=_encode_token,
         returns="str",
     ),

@@ -1072,7 +1072,7 @@ class ApiAccess:
         """Refuse the login. The action runs to its end; later actions do not run.
 
         reason: Reaches the application, and may reach the user.
-        detail: Accepted for ported actions; reaches nobody.
+        detail: Accepted for ported actions; not passed on.
 
         Since 1.0."""
 
@@ -1149,7 +1149,7 @@ class ApiAuthentication:
     """`api.authentication`."""
 
     def challenge_with(self, factor: Factor, *, additional_factors: Sequence[Factor] | None = None) -> Api:
-        """Let the user present this factor, or one of the additional ones. The flow waits after this action and goes on with the next one.
+        """Let the user present this factor, or one of the additional ones. The flow waits after this action and continues with the next one.
 
         factor: The factor that is shown first: `{'type': 'otp'}`.
         additional_factors: Factors that do as well, behind a link to other methods.
@@ -1157,14 +1157,14 @@ class ApiAuthentication:
         Since 1.0."""
     challengeWith = challenge_with
     def challenge_with_any(self, factors: Sequence[Factor]) -> Api:
-        """Let the user present one of these factors. The flow waits after this action and goes on with the next one.
+        """Let the user present one of these factors. The flow waits after this action and continues with the next one.
 
         factors: The user picks one, in this order; a list of one is shown at once.
 
         Since 1.0."""
     challengeWithAny = challenge_with_any
     def enroll_with(self, factor: Factor, *, additional_factors: Sequence[Factor] | None = None) -> Api:
-        """Let the user enrol this factor, or one of the additional ones. The flow waits after this action and goes on with the next one.
+        """Let the user enrol this factor, or one of the additional ones. The flow waits after this action and continues with the next one.
 
         factor: The factor that is shown first: `{'type': 'otp'}`.
         additional_factors: Factors that do as well, behind a link to other methods.
@@ -1172,7 +1172,7 @@ class ApiAuthentication:
         Since 1.0."""
     enrollWith = enroll_with
     def enroll_with_any(self, factors: Sequence[Factor]) -> Api:
-        """Let the user enrol one of these factors. The flow waits after this action and goes on with the next one.
+        """Let the user enrol one of these factors. The flow waits after this action and continues with the next one.
 
         factors: The user picks one, in this order; a list of one is shown at once.
 
@@ -1310,7 +1310,7 @@ class ApiRedirect:
         Since 1.0."""
     canRedirect = can_redirect
     def send_user_to(self, url: str, *, query: Mapping[str, str | float | bool] | None = None) -> Api:
-        """Send the user to a page elsewhere. The flow waits after this action and goes on in its on_continue_post_login.
+        """Send the user to a page elsewhere. The flow waits after this action and continues in its on_continue_post_login.
 
         url: The page, which sends the user back to `/continue` with its `state`.
         query: Parameters for the URL; they replace those of the same name.
@@ -1318,7 +1318,7 @@ class ApiRedirect:
         Since 1.0."""
     sendUserTo = send_user_to
     def encode_token(self, *, secret: str, payload: dict[str, Any], expires_in_seconds: int | None = None) -> str:
-        """Sign a token for the page, a JWT by HS256: it can be read by anybody, and made by nobody without the secret.
+        """Sign a token for the page, a JWT by HS256: anybody can read it, only a holder of the secret can make it.
 
         secret: The key that both sides know, from `event.secrets`.
         payload: Claims of your own; those of the same name go before iat, iss, sub, exp and ip.
@@ -1339,7 +1339,7 @@ class ApiPrompt:
     """`api.prompt`."""
 
     def render(self, prompt_id: str, *, fields: dict[str, Any] | None = None, vars: dict[str, Any] | None = None) -> Api:
-        """Show a form. The flow waits after this action and goes on in its on_continue_post_login, which reads `event.prompt`.
+        """Show a form. The flow waits after this action and continues in its on_continue_post_login, which reads `event.prompt`.
 
         prompt_id: Id of the form.
         fields: Data of its fields.

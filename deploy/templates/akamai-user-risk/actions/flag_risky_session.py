@@ -1,7 +1,7 @@
 """Require a second factor in sessions with a high user risk, and remember the session in the user's `app_metadata`.
 
 Reads Akamai's user risk score, the methods of the session, `session.id`, and `app_metadata.risky_session`, which this
-action keeps. The mark outlives the login, because a factor is presented only after all actions have run: whoever
+action keeps. The mark outlives the login, because a factor is presented only after all actions have run: a user who
 gives up at the challenge meets it again in the same session, whatever the score is by then. Wants no secrets. Belongs
 together with `clear_risk_flag`, which comes after it.
 

@@ -1,6 +1,6 @@
 """Challenge with the phone or a push notification; the user picks one.
 
-Reads nothing, wants no secrets. The flow goes on with the next action once the challenge is passed.
+Reads nothing, wants no secrets. The next action runs once the challenge is passed.
 
 Source: post-login examples, two actions with context, first action.
 """

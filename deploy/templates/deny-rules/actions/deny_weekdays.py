@@ -1,4 +1,4 @@
-"""Refuse logins on the days of the week on which nobody works.
+"""Refuse logins on the days of the week on which the company is closed.
 
 Reads the clock, in UTC. Secrets: CLOSED_DAYS, English names with commas between them; nothing is closed without it.
 

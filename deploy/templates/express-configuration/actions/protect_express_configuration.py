@@ -1,6 +1,6 @@
 """Challenge administrators of the express configuration by email and by biometrics of their device.
 
-Reads `resource_server.identifier` and `user.enrolled_factors`. Whoever has no biometrics yet enrols them, after the
+Reads `resource_server.identifier` and `user.enrolled_factors`. A user without biometrics enrols them, after the
 email. Wants no secrets.
 
 Source: post-login examples, express configuration.

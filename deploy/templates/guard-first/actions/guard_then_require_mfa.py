@@ -1,4 +1,4 @@
-"""Leave early where nobody can answer, and require a second factor from everybody else.
+"""Return early where no user can answer, and require a second factor of all others.
 
 Reads the protocol, wants no secrets.
 

@@ -1,4 +1,4 @@
-"""Require a second factor, but not in a refresh token exchange: nobody is there to answer.
+"""Require a second factor, but not in a refresh token exchange: no user is there to answer.
 
 Reads the protocol; a login without a transaction is asked. Wants no secrets.
 

@@ -20,7 +20,7 @@ def risk_score(details: dict[str, Any], verified: bool) -> int:
     try:
         amount = float(details["instructedAmount"]["amount"])
     except (KeyError, TypeError, ValueError):
-        return RISKY_SCORE  # nobody can say how much it is
+        return RISKY_SCORE  # the amount is not known
     return (2 if amount >= LARGE else 0) + (0 if verified else 1)
 
 

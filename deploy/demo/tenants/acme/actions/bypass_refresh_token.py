@@ -1,4 +1,4 @@
-"""Let refresh token exchanges pass: nobody is there to answer a challenge."""
+"""Let refresh token exchanges pass: no user is there to answer a challenge."""
 
 
 def on_execute_post_login(event, api):

@@ -1,4 +1,4 @@
-"""Refuse users whose email address nobody has verified. Later actions do not run."""
+"""Refuse users whose email address was never verified. Later actions do not run."""
 
 
 def on_execute_post_login(event, api):

@@ -2,5 +2,5 @@
 
 
 def on_execute_post_login(event, api):
-    event.user.user_metadata["is_admin"] = True  # a private copy: nobody else sees it
+    event.user.user_metadata["is_admin"] = True  # a private copy: no other code sees it
     api.id_token.set_custom_claim("sub", "auth0|somebody-else")

@@ -1,0 +1,119 @@
+"""The commands and examples of the pages, run as their readers would, while the demo serves."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.daemon_rig import TIED, clean_environment
+from tests.generated_pages import pages
+
+ROOT = Path(__file__).resolve().parents[2]
+LINKED = ("deploy", "proto", "sandbox", "tests")
+NOT_RUN = re.compile(r"^(make|pip) |vestibule serve|^python -m pip|^git ", re.MULTILINE)
+"""Blocks that install, never end, or are tried by a test of their own."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A terminal in a folder of the reader's, while the demo serves."""
+
+    folder: Path
+    demo_output: str
+    grpc: str
+    metrics: str
+
+    def run(self, command: list[str], text: str = "") -> subprocess.CompletedProcess[str]:
+        for typed, ours in (("127.0.0.1:50051", self.grpc), ("127.0.0.1:9464", self.metrics)):
+            text = text.replace(typed, ours)
+        return subprocess.run(
+            [*TIED, *command],
+            cwd=self.folder, input=text, env=environment() | {"VESTIBULE_TARGET": self.grpc},
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    return clean_environment() | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "proto" / "python")))}
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    folder = tmp_path_factory.mktemp("reader")
+    for name in LINKED:
+        (folder / name).symlink_to(ROOT / name)
+    tools = folder / ".venv" / "bin"
+    tools.mkdir(parents=True)
+    for name, words in (("python", ""), ("vestibule", "-m runtime.cli")):
+        (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
+        (tools / name).chmod(0o755)
+    ports = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+    demo = subprocess.Popen(
+        [*TIED, sys.executable, "-m", "runtime.cli", "demo", *ports],
+        cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert demo.stdout is not None
+    try:
+        output = ""
+        for line in demo.stdout:
+            output += line
+            if found := re.match(r"still serving: gRPC on (\S+), metrics on http://(\S+)/metrics", line):
+                yield Reader(folder, output, found[1], found[2])
+                break
+        else:
+            pytest.fail(f"the demo does not serve: {output[-2000:]}")
+    finally:
+        demo.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            demo.wait(60)
+        demo.kill()
+        demo.stdout.close()
+
+
+@pytest.mark.parametrize("page", ["README.md", "proto/README.md", "sandbox/docs/README.md", "deploy/README.md"])
+def test_every_command_does_what_its_page_says(reader: Reader, page: str) -> None:
+    """Each block of commands that ends by itself ends well, in the order of the page."""
+    ran = 0
+    for block in pages.blocks((ROOT / page).read_text(), ""):
+        if NOT_RUN.search(block) or not re.search(r"^(\.venv|curl|cp|mkdir|head) ?", block, re.MULTILINE):
+            continue
+        done = reader.run(["sh", "-eu"], block)
+        assert done.returncode == 0, block + done.stdout + done.stderr
+        ran += 1
+    assert ran >= 1
+
+
+def test_the_examples_of_the_gateways_page_run(reader: Reader) -> None:
+    """Each Python block runs, and the first call prints the outcome that the page names."""
+    printed = []
+    for block in pages.blocks((ROOT / "proto" / "README.md").read_text(), "python"):
+        done = reader.run([sys.executable, "-"], block)
+        assert done.returncode == 0, block + done.stderr
+        printed.append(done.stdout.strip())
+    assert printed == ["OUTCOME_MFA_REQUIRED", ""]
+
+
+def test_the_front_page_shows_what_the_demo_prints(reader: Reader) -> None:
+    """The logins of the front page are the demo's own, in all but measured times."""
+    shown = pages.section((ROOT / "README.md").read_text(), "demo")
+    assert "TIMED_OUT" in shown
+    assert pages.untimed(shown) == pages.untimed(pages.demo(reader.demo_output))
+
+
+def test_a_refused_import_is_refused_in_these_words(reader: Reader) -> None:
+    """The fault on the authors' page is the one that `check` prints."""
+    (shown,) = re.findall(
+        r"^my-tenants/acme/actions/geo.py:.*$", (ROOT / "sandbox/docs/README.md").read_text(), re.MULTILINE
+    )
+    action = reader.folder / "my-tenants" / "acme" / "actions" / "geo.py"
+    action.parent.mkdir(parents=True, exist_ok=True)
+    action.write_text("# by country\n\nimport requests\n\n\ndef on_execute_post_login(event, api):\n    pass\n")
+    done = reader.run([str(reader.folder / ".venv/bin/vestibule"), "check", str(action.relative_to(reader.folder))])
+    assert shown in done.stdout + done.stderr

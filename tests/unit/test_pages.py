@@ -1,0 +1,148 @@
+"""The pages: links lead somewhere, generated sections are what the code says, commands parse, words are plain."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runtime.cli import main
+from runtime.cli.output import Exit
+from tests.generated_pages import pages
+
+ROOT = Path(__file__).resolve().parents[2]
+TRACKED = subprocess.run(
+    ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+    cwd=ROOT, capture_output=True, text=True, check=True,
+).stdout.split()  # fmt: skip
+PAGES = sorted(name for name in TRACKED if name.endswith(".md") and (ROOT / name).is_file())
+OPERATORS = "deploy/README.md"
+PLAIN = re.compile(
+    r"\bnobody\b(?!@|\")|\bwhoever\b|\bgo(es)? on\b|\bwent on\b|\bgone on\b|\b(is|are|was) told\b"
+    r"|\bwhat (became|becomes|came) of\b",
+    re.IGNORECASE,
+)
+FIGURE = re.compile(r"\b\d[\d,.]*\s?(ms|us|KiB|MiB|GiB|MB|GB|kB|/s|x|%|seconds?|minutes?|times)(?!\w)")
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def prose(page: str) -> str:
+    """Return a page without its code blocks."""
+    return re.sub(r"^```.*?^```$", "", text_of(page), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: str) -> set[str]:
+    """Return what a page's headings are called in links."""
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def commands(page: str) -> list[list[str]]:
+    """Return the words of each `vestibule` command in a page's code blocks."""
+    blocks = "\n".join(pages.blocks(text_of(page), ""))
+    lines = re.findall(r"^\.venv/bin/vestibule (.+)$", blocks.replace("\\\n", ""), re.MULTILINE)
+    return [shlex.split(line.partition(" > ")[0]) for line in lines]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    """Each relative link names a file that is there, and a heading of it where it has an anchor."""
+    faults = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (ROOT / page).parent / name if name else ROOT / page
+        if not path.exists() or (anchor and anchor not in anchors(str(path.resolve().relative_to(ROOT)))):
+            faults.append(target)
+    assert faults == []
+
+
+def test_control_a_link_to_nothing_is_noticed() -> None:
+    """Control: a heading that no page has is no anchor."""
+    assert "where-to-read-on" in anchors("README.md")
+    assert "no-such-heading" not in anchors("README.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_module_that_is_named_is_there(page: str) -> None:
+    """A page names only Python files that exist; those of its examples are not ours."""
+    if page == "CHANGELOG.md":
+        return
+    there = {Path(name).name for name in TRACKED if (ROOT / name).is_file()}
+    # Not in front of them a name that stands for many, such as NAME.py or test_*.py.
+    named = set(re.findall(r"(?<![\w*/-])(?:[\w-]+/)*([a-z]\w*\.py)\b", prose(page)))
+    assert named - there == set()
+
+
+def test_the_front_page_is_one_screen() -> None:
+    """At most 1,100 words, what is generated included."""
+    assert len(text_of("README.md").split()) <= 1_100
+
+
+def test_the_front_page_has_no_typed_figures() -> None:
+    """What was measured stands in generated sections only."""
+    typed = re.sub(r"<!-- generated: (\w+) -->.*?<!-- end: \1 -->", "", text_of("README.md"), flags=re.DOTALL)
+    assert typed != text_of("README.md")
+    assert [found.group() for found in FIGURE.finditer(typed)] == []
+    assert FIGURE.search("answers in 12 ms")
+
+
+@pytest.mark.parametrize("name", ["settings", "metrics", "commands", "figures"])
+def test_generated_sections_are_what_the_code_says(name: str) -> None:
+    """`make pages` would change nothing: each setting, metric and command that exists is on its page."""
+    page, make = pages.SECTIONS[name]
+    assert pages.section(text_of(page), name) == make()
+
+
+def test_every_exit_code_is_on_the_operators_page() -> None:
+    """The table has each code with its name."""
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", text_of(OPERATORS), re.MULTILINE)
+    assert {(int(code), name) for code, name in rows} == {(code.value, code.name) for code in Exit}
+
+
+def test_every_metric_of_an_alert_is_one() -> None:
+    """What operators watch is what a scrape shows."""
+    listed = set(re.findall(r"^\| `(\w+)`", pages.metrics(), re.MULTILINE))
+    named = set(re.findall(r"\b(?:vestibule|grpc_server)_\w+", text_of(OPERATORS).partition("## Settings")[0]))
+    assert len(named) > 10
+    assert named <= listed
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_parses(page: str) -> None:
+    """Each `vestibule` command of a code block has only flags that exist, and names only files that are there."""
+    for words in commands(page):
+        main.build_parser().parse_args(words)
+        assert [word for word in words if word.startswith("deploy/") and not (ROOT / word).exists()] == []
+
+
+def test_control_commands_are_found() -> None:
+    """Control: pages of readers who type have commands."""
+    assert all(commands(page) for page in ("README.md", "proto/README.md", "sandbox/docs/README.md", OPERATORS))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_make_target_is_there(page: str) -> None:
+    """`make NAME` of a page is in the Makefile."""
+    code = re.findall(r"`([^`\n]+)`|^(make .+)$", text_of(page), re.MULTILINE)
+    asked = {found[1] for one, other in code if (found := re.match(r"make ([a-z-]+)", one or other))}
+    targets = set(re.findall(r"^([a-z-]+):", text_of("Makefile"), re.MULTILINE))
+    assert asked <= targets
+
+
+def test_words_are_plain() -> None:
+    """Pages, protos, templates, demo and Makefile say who does what."""
+    places = [
+        name
+        for name in TRACKED
+        if (name.endswith((".md", ".proto")) or name.startswith("deploy/") or name in ("Makefile", "pyproject.toml"))
+        and (ROOT / name).is_file()
+    ]
+    found = [f"{name}: {hit.group()}" for name in places for hit in PLAIN.finditer(text_of(name))]
+    assert len(places) > 100
+    assert found == []
