@@ -15,11 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.catalog import definition, yaml_file
+from runtime.catalog import tenant_file, yaml_file
 from runtime.catalog.base import TENANT_NAME, Binding, Definition, Flow
 from runtime.catalog.beneath import Folder, NotAFile, Outside
 from runtime.catalog.secret_values import Secrets
-from runtime.core.model import OnError
 from runtime.errors import CatalogError, Fault
 
 # Source: post-login reference, section 4.
@@ -144,8 +143,8 @@ class _Reader:
         if text is None:
             return
         document = yaml_file.parse(str(self._label / "tenant.yaml"), text)
-        tenant = definition.read(document, self._name, actions, secrets)
-        self._faults.extend(document.ordered())
+        tenant, faults = tenant_file.read(document, self._name, actions, secrets)
+        self._faults.extend(faults)
         if tenant is None or len(self._faults) > before:
             return
         for name in tenant.unbound:
@@ -173,7 +172,7 @@ class _Reader:
         sources: dict[str, str] = {}
         for file in files[: MAX_ACTIONS + 1]:
             name = file[:-3]
-            if not re.fullmatch(definition.ACTION_NAME, name):
+            if not re.fullmatch(tenant_file.ACTION_NAME, name):
                 self._fault(
                     f"actions/{file}",
                     "not an action's name; want 1 to 64 lower-case letters, digits, hyphens and underscores, "
@@ -236,7 +235,7 @@ def _leaves(name: str, error: Outside) -> str:
     return f"is a symbolic link out of the tenant's folder{by}; copy what it leads to into the folder"
 
 
-def _defined(tenant: definition.Tenant, sources: dict[str, str]) -> Definition:
+def _defined(tenant: tenant_file.Tenant, sources: dict[str, str]) -> Definition:
     bindings = []
     bound: dict[str, str] = {}
     for section in tenant.bindings:
@@ -244,7 +243,7 @@ def _defined(tenant: definition.Tenant, sources: dict[str, str]) -> Definition:
         revision = hashlib.sha256(source.encode()).hexdigest()
         bound[revision] = source
         timeout_us = None if section.timeout_ms is None else section.timeout_ms * 1000
-        bindings.append(Binding(section.action, revision, OnError(section.on_error), timeout_us))
+        bindings.append(Binding(section.action, revision, section.on_error, timeout_us))
     names = {binding.action for binding in bindings}
     secrets = {action: dict(named) for action, named in tenant.secrets.items() if action in names and named}
     return Definition(Flow(tenant.name, tenant.settings, tuple(bindings), secrets), bound)

@@ -7,8 +7,8 @@ equal keys, and follow tags. What the keys mean is not known here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
@@ -26,7 +26,7 @@ _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]{1,3})
 _WORDS: Final[dict[str, Any]] = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Document:
     """The value of a file, where each of its parts begins (1-based line and column), and what is wrong with its form.
 
@@ -34,10 +34,10 @@ class Document:
     """
 
     file: str
-    value: Any = None
-    places: dict[Path, tuple[int, int]] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
-    broken: set[Path] = field(default_factory=set)
+    value: Any
+    places: Mapping[Path, tuple[int, int]]
+    faults: Sequence[Fault]
+    broken: Set[Path]
 
     def where(self, path: Path) -> str:
         """Name the place of a path, or of the nearest part around it, as `file:line:column`."""
@@ -48,18 +48,22 @@ class Document:
         line, column = self.places[path]
         return f"{self.file}:{line}:{column}"
 
-    def ordered(self) -> list[Fault]:
-        """List the faults in the order of the file."""
+    def ordered(self, more: Iterable[Fault] = ()) -> list[Fault]:
+        """List the faults, with more of the same file, in the order of the file."""
 
         def place(fault: Fault) -> tuple[int, ...]:
             return tuple(int(part) for part in fault.where.removeprefix(self.file).split(":") if part)
 
-        return sorted(self.faults, key=place)
+        return sorted([*self.faults, *more], key=place)
 
-    def fault(self, path: Path, message: str, *, where: str = "") -> None:
-        """Note a fault at a path, or at another place that has to do with it."""
-        name = dotted(path)
-        self.faults.append(Fault(where or self.where(path), f"{name}: {message}" if name else message))
+    def fault(self, path: Path, message: str) -> Fault:
+        """Say what is wrong at a path."""
+        return _fault(self.where(path), path, message)
+
+
+def _fault(where: str, path: Path, message: str) -> Fault:
+    name = dotted(path)
+    return Fault(where, f"{name}: {message}" if name else message)
 
 
 def dotted(path: Path) -> str:
@@ -80,38 +84,31 @@ def parse(file: str, text: str) -> Document:
     Plain scalars follow YAML 1.2: only `true` and `false` are booleans, so `no` is text and `12:30` is too. Tags,
     anchors and aliases are refused: a tag asks for a constructor, aliases can blow a small file up.
     """
-    document = Document(file)
+    reader = _Reader(file)
+    value = None
     try:
         composer = _Composer(text)
+        if not composer.check_node():
+            raise _Unreadable(problem="is empty")
+        root: Any = composer.get_node()
+        value = reader.value((), root, root.start_mark, composer.refused)
         if composer.check_node():
-            root: Any = composer.get_node()
-            document.value = _Reader(document, composer.refused).value((), root, root.start_mark)
-            if composer.check_node():
-                document.fault((), "holds several YAML documents; want one: remove the `---` line")
-            return document
-        document.fault((), "is empty")
-    except _TooDeep as error:
-        document.fault((), f"nested more than {_MAX_DEPTH} levels deep", where=_place(file, error.mark))
+            raise _Unreadable(problem="holds several YAML documents; want one: remove the `---` line")
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "malformed"
-        document.fault((), f"not valid YAML: {problem}", where=_place(file, mark) if mark is not None else file)
+        prefix = "" if isinstance(error, _Unreadable) else "not valid YAML: "
+        reader.refuse((), mark, prefix + problem)
     except UnicodeEncodeError as error:
         # The C parser wants UTF-8, and half a surrogate pair has none.
         line = text.count("\n", 0, error.start) + 1
-        document.fault((), "not valid YAML: half of a surrogate pair is not text", where=f"{file}:{line}")
-    document.broken.add(())
-    return document
+        reader.faults.append(Fault(f"{file}:{line}", "not valid YAML: half of a surrogate pair is not text"))
+        reader.broken.add(())
+    return Document(file, value, reader.places, reader.faults, reader.broken)
 
 
-def _place(file: str, mark: Any) -> str:
-    return f"{file}:{mark.line + 1}:{mark.column + 1}"
-
-
-class _TooDeep(Exception):
-    def __init__(self, mark: Any) -> None:
-        self.mark = mark
-        super().__init__()
+class _Unreadable(yaml.MarkedYAMLError):
+    """The document is refused whole, though it is YAML."""
 
 
 class _Composer(yaml.composer.Composer, _LOADER):  # type: ignore[misc]  # a parser in C where there is one
@@ -135,7 +132,7 @@ class _Composer(yaml.composer.Composer, _LOADER):  # type: ignore[misc]  # a par
             self.refused[alias] = "aliases (`*name`) are not accepted; write the value out"
             return alias
         if self._depth > _MAX_DEPTH:
-            raise _TooDeep(mark)
+            raise _Unreadable(problem=f"nested more than {_MAX_DEPTH} levels deep", problem_mark=mark)
         problem = None
         if event.tag is not None:
             problem = f"YAML tags are not accepted (here {event.tag[:60]!r}); write the plain value"
@@ -151,42 +148,41 @@ class _Composer(yaml.composer.Composer, _LOADER):  # type: ignore[misc]  # a par
 
 
 class _Reader:
-    """Turns nodes into plain data. Recursion is bounded by the composer's depth."""
+    """Turns nodes into plain data, and collects places and faults. The composer has bounded the recursion."""
 
-    def __init__(self, document: Document, refused: Mapping[yaml.Node, str]) -> None:
-        self._document = document
-        self._refused = refused
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self.places: dict[Path, tuple[int, int]] = {}
+        self.faults: list[Fault] = []
+        self.broken: set[Path] = set()
 
-    def value(self, path: Path, node: Any, mark: Any) -> Any:
+    def value(self, path: Path, node: Any, mark: Any, refused: Mapping[yaml.Node, str]) -> Any:
         """Return the value of a node; None when its form is refused. `mark` is where it begins."""
-        self._document.places[path] = (mark.line + 1, mark.column + 1)
-        if problem := self._refused.get(node):
-            return self._refuse(path, node, problem)
+        self.places[path] = (mark.line + 1, mark.column + 1)
+        if problem := refused.get(node):
+            return self.refuse(path, node.start_mark, problem)
         if isinstance(node, yaml.SequenceNode):
-            return [self.value((*path, at), item, item.start_mark) for at, item in enumerate(node.value)]
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(path, node)
-        # Quoted and block scalars have a style, and are text.
-        return node.value if node.style else _plain(node.value)
-
-    def _mapping(self, path: Path, node: yaml.MappingNode) -> dict[str, Any]:
+            return [self.value((*path, at), item, item.start_mark, refused) for at, item in enumerate(node.value)]
+        if isinstance(node, yaml.ScalarNode):
+            # Quoted and block scalars have a style, and are text.
+            return node.value if node.style else _plain(node.value)
         found: dict[str, Any] = {}
         for key, value in node.value:
-            problem = self._refused.get(key)
-            if problem or not isinstance(key, yaml.ScalarNode):
-                self._refuse(path, key, problem or "a key must be text")
-                continue
+            problem = refused.get(key)
             at = (*path, key.value)
-            if key.value in found:
-                first = self._document.places[at][0]
-                self._refuse(at, key, f"the key is given twice, first on line {first}; keep one")
-                continue
-            found[key.value] = self.value(at, value, key.start_mark)
+            if problem or not isinstance(key, yaml.ScalarNode):
+                self.refuse(path, key.start_mark, problem or "a key must be text")
+            elif key.value in found:
+                self.refuse(at, key.start_mark, f"the key is given twice, first on line {self.places[at][0]}; keep one")
+            else:
+                found[key.value] = self.value(at, value, key.start_mark, refused)
         return found
 
-    def _refuse(self, path: Path, node: yaml.Node, problem: str) -> None:
-        self._document.fault(path, problem, where=_place(self._document.file, node.start_mark))
-        self._document.broken.add(path)
+    def refuse(self, path: Path, mark: Any, problem: str) -> None:
+        """Note what is wrong with the form of a value."""
+        where = f"{self._file}:{mark.line + 1}:{mark.column + 1}" if mark is not None else self._file
+        self.faults.append(_fault(where, path, problem))
+        self.broken.add(path)
 
 
 def _plain(text: str) -> Any:

@@ -6,7 +6,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.catalog import definition, yaml_file
+from runtime.catalog import tenant_file, yaml_file
 from runtime.catalog.secret_values import Secrets
 from runtime.errors import Fault
 
@@ -40,10 +40,9 @@ values = st.recursive(
 )
 
 
-def read(text: str) -> tuple[definition.Tenant | None, list[Fault]]:
+def read(text: str) -> tuple[tenant_file.Tenant | None, list[Fault]]:
     document = yaml_file.parse("f", text)
-    tenant = definition.read(document, "acme", frozenset({"geo"}), SECRETS)
-    return tenant, document.ordered()
+    return tenant_file.read(document, "acme", frozenset({"geo"}), SECRETS)
 
 
 def holds(text: str) -> None:

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from runtime.catalog.definition import TENANT_NAME
+from runtime.catalog.base import TENANT_NAME
 from runtime.ops.metrics import Metrics
 from runtime.ops.tenant_cpu import OTHER, SERIES_MAX, TenantCpu
 

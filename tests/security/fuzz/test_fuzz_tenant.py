@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.catalog import definition, yaml_file
+from runtime.catalog import tenant_file, yaml_file
 from runtime.catalog.secret_values import Secrets
-from runtime.errors import Fault
 from tests.effort import effort
 from tests.security.fuzz.damage import Edit, damaged, edits
 from tests.security.fuzz.seeds import seeds
@@ -35,11 +34,10 @@ TOKENS = (
 )  # fmt: skip
 
 
-def holds(text: str) -> definition.Tenant | None:
+def holds(text: str) -> tenant_file.Tenant | None:
     """Read a tenant's file: a tenant of plain data, or faults that say where, in words that can be printed."""
     document = yaml_file.parse("f", text)
-    tenant = definition.read(document, "acme", frozenset({"geo"}), SECRETS)
-    faults: list[Fault] = document.ordered()
+    tenant, faults = tenant_file.read(document, "acme", frozenset({"geo"}), SECRETS)
     assert (tenant is None) is bool(faults)
     for fault in faults:
         assert fault.where.split(":")[0] == "f"
