@@ -1,49 +1,39 @@
-"""How a flow's values are written into the store's rows, and read from them.
-
-It knows the text forms of settings and a flow's fingerprint. It must not know SQL.
-"""
+"""How a flow is written into the store's rows, and read from them: the text of settings, the fingerprint, old flows."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Mapping
+from dataclasses import fields
+from enum import Enum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
-from runtime.catalog.base import Flow
-from runtime.core.model import Experience, Merge, Policy, Settings
+from runtime.catalog.base import Binding, Definition, Flow
+from runtime.core.model import OnError, Settings
 
-_DEFAULT = Settings()
-_LATER = ("step_up", "exempt_refresh", "remember_satisfies_adaptive", "remember_lifetime_h", "remember_idle_h")
+_DEFAULT: Final = Settings()
+# Settings of the first version. Later ones are written when a tenant sets them, so that older fingerprints stay.
+_FIRST: Final = ("experience", "policy", "factors", "merge", "none_lifts_adaptive")
+
+UNREADABLE: Final = (ValueError, KeyError, TypeError)
+"""What reading raises for a row that this version cannot read."""
 
 
 def settings_text(settings: Settings) -> str:
-    """Write settings. Those that came later are written when a tenant sets them, so that older fingerprints stay."""
-    members: dict[str, Any] = {
-        "experience": settings.experience.value,
-        "policy": settings.policy.value,
-        "factors": settings.factors,
-        "merge": settings.merge.value,
-        "none_lifts_adaptive": settings.none_lifts_adaptive,
-    }
-    for name in _LATER:
-        if (value := getattr(settings, name)) != getattr(_DEFAULT, name):
-            members[name] = value
-    return json.dumps(members)
+    """Write settings as JSON, in the order of their declaration: a fingerprint covers the text."""
+    values = {member.name: getattr(settings, member.name) for member in fields(Settings)}
+    kept = {name: value for name, value in values.items() if name in _FIRST or value != getattr(_DEFAULT, name)}
+    return json.dumps({name: value.value if isinstance(value, Enum) else value for name, value in kept.items()})
 
 
 def settings_of(text: str) -> Settings:
-    """Read settings. Raises: ValueError, KeyError, TypeError for what this version cannot read."""
+    """Read settings. Raises: UNREADABLE."""
     row = json.loads(text)
-    return Settings(
-        Experience(row["experience"]),
-        Policy(row["policy"]),
-        tuple(row["factors"]),
-        Merge(row["merge"]),
-        bool(row["none_lifts_adaptive"]),
-        **{name: type(getattr(_DEFAULT, name))(row[name]) for name in _LATER if name in row},
-    )
+    names = [member.name for member in fields(Settings) if member.name in _FIRST or member.name in row]
+    return Settings(**{name: type(getattr(_DEFAULT, name))(row[name]) for name in names})
 
 
 def digest(flow: Flow) -> bytes:
@@ -63,3 +53,28 @@ def source_of(sha256: str, source: str) -> str:
     if hashlib.sha256(source.encode()).hexdigest() != sha256:
         raise ValueError(f"revision {sha256} does not match its source")
     return source
+
+
+def deployed(connection: sqlite3.Connection, tenant: str) -> tuple[bytes | None, str]:
+    """Read a tenant's flow as it is now: its fingerprint, and the text that `superseded` holds of one."""
+    query = "SELECT settings, digest FROM tenants WHERE tenant = ?"
+    settings, digest = connection.execute(query, (tenant,)).fetchone() or (None, None)
+    query = "SELECT action, sha256, on_error, timeout_us FROM bindings WHERE tenant = ? ORDER BY position"
+    bindings = connection.execute(query, (tenant,)).fetchall()
+    secrets: dict[str, dict[str, str]] = {}
+    query = "SELECT action, name, value FROM secrets WHERE tenant = ?"
+    for action, name, value in connection.execute(query, (tenant,)):
+        secrets.setdefault(action, {})[name] = value
+    return digest, json.dumps({"settings": settings, "bindings": bindings, "secrets": secrets})
+
+
+def definition_of(connection: sqlite3.Connection, tenant: str, digest: bytes, text: str) -> Definition:
+    """Return a flow from that text, with its sources. Raises: UNREADABLE."""
+    row: dict[str, Any] = json.loads(text)
+    bindings = tuple([Binding(action, sha, OnError(on_error), us) for action, sha, on_error, us in row["bindings"]])
+    sources = {}
+    for binding in bindings:
+        query = "SELECT source FROM revisions WHERE sha256 = ?"
+        (source,) = connection.execute(query, (binding.revision,)).fetchone()
+        sources[binding.revision] = source_of(binding.revision, source)
+    return Definition(Flow(tenant, settings_of(row["settings"]), bindings, frozen(row["secrets"]), digest), sources)

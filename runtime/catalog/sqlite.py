@@ -20,7 +20,7 @@ from typing import Any
 from runtime.catalog import rows, store, suspended
 from runtime.catalog.base import EMPTY, Binding, Definition, Flow, OnChange, Snapshot
 from runtime.catalog.comparison import ApplyResult, by_tenant, compare
-from runtime.catalog.lineage import NONE, Mark, holds, newest
+from runtime.catalog.store import NO_MARK, Mark
 from runtime.core.model import OnError, Settings
 from runtime.errors import CatalogError, CatalogUnavailable, NoStore
 
@@ -111,7 +111,7 @@ class _Image:
     """What a reader holds of the store: a snapshot, and what it takes to bring it up to date."""
 
     snapshot: Snapshot = EMPTY
-    mark: Mark = NONE
+    mark: Mark = NO_MARK
     changed: int = 0
     removed: int = 0
     # How many bindings use each source, so that unused ones are dropped.
@@ -126,13 +126,13 @@ def read(connection: sqlite3.Connection, image: _Image | None, path: Path) -> _I
     """
     try:
         with store.transaction(connection, "BEGIN"):
-            mark = newest(connection)
+            mark = store.newest(connection)
             if image is not None:
                 if mark == image.mark:
                     return None
-                holds(connection, path, image.mark)
+                store.holds(connection, path, image.mark)
             return _update(connection, image, mark)
-    except (ValueError, KeyError, TypeError) as error:
+    except rows.UNREADABLE as error:
         kind = type(error).__name__
         raise CatalogUnavailable(
             [f"the store {path} holds a row that this version cannot read ({kind}: {error})"]

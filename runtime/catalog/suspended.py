@@ -7,7 +7,6 @@ each of them may touch the disk.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -15,10 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from runtime.catalog import rows, store
-from runtime.catalog.base import Binding, Definition, Flow
-from runtime.catalog.lineage import NONE, Mark, holds
+from runtime.catalog.base import Definition
+from runtime.catalog.store import NO_MARK, Mark
 from runtime.config.settings import MAX_LIFETIME_S
-from runtime.core.model import OnError
 from runtime.errors import CatalogError
 
 _Work = Callable[[sqlite3.Connection], bool]
@@ -33,7 +31,7 @@ _ENDED = "the store is being closed"
 
 def keep(connection: sqlite3.Connection, tenant: str) -> None:
     """Keep a tenant's flow as it is, before it is replaced or removed. In the transaction of an apply."""
-    digest, text = deployed(connection, tenant)
+    digest, text = rows.deployed(connection, tenant)
     connection.execute(
         "INSERT INTO superseded VALUES (?, ?, CAST(strftime('%s', 'now') AS INTEGER), ?) "
         "ON CONFLICT (tenant, digest) DO UPDATE SET replaced_at = excluded.replaced_at",
@@ -44,19 +42,6 @@ def keep(connection: sqlite3.Connection, tenant: str) -> None:
         "(SELECT digest FROM superseded WHERE tenant = ? ORDER BY replaced_at DESC LIMIT ?)",
         (tenant, tenant, SUPERSEDED_MAX),
     )
-
-
-def deployed(connection: sqlite3.Connection, tenant: str) -> tuple[bytes | None, str]:
-    """Read a tenant's flow as it is now: its fingerprint, and the text that `superseded` holds of one."""
-    query = "SELECT settings, digest FROM tenants WHERE tenant = ?"
-    settings, digest = connection.execute(query, (tenant,)).fetchone() or (None, None)
-    query = "SELECT action, sha256, on_error, timeout_us FROM bindings WHERE tenant = ? ORDER BY position"
-    bindings = connection.execute(query, (tenant,)).fetchall()
-    secrets: dict[str, dict[str, str]] = {}
-    query = "SELECT action, name, value FROM secrets WHERE tenant = ?"
-    for action, name, value in connection.execute(query, (tenant,)):
-        secrets.setdefault(action, {})[name] = value
-    return digest, json.dumps({"settings": settings, "bindings": bindings, "secrets": secrets})
 
 
 def prune(connection: sqlite3.Connection) -> None:
@@ -75,7 +60,7 @@ class SqliteSuspendedFlows:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, timeout_s: float = 1.0, mark: Callable[[], Mark] = lambda: NONE
+        self, path: str | os.PathLike[str], *, timeout_s: float = 1.0, mark: Callable[[], Mark] = lambda: NO_MARK
     ) -> None:
         """Use the store at a path as long as it is the one whose history holds the mark.
 
@@ -171,7 +156,7 @@ class SqliteSuspendedFlows:
 
     def _in_transaction(self, works: Sequence[_Work]) -> list[bool]:
         with store.writing(self._path, self._timeout_s) as connection:
-            holds(connection, self._path, self._mark())
+            store.holds(connection, self._path, self._mark())
             return [work(connection) for work in works]
 
     def _find(self, tenant: str, digest: bytes) -> Definition | None:
@@ -179,17 +164,17 @@ class SqliteSuspendedFlows:
             query = "SELECT flow FROM superseded WHERE tenant = ? AND digest = ?"
             # In one transaction: between two reads an apply might move it from the one place to the other.
             with store.transaction(connection, "BEGIN"):
-                holds(connection, self._path, self._mark())
+                store.holds(connection, self._path, self._mark())
                 found = connection.execute(query, (tenant, digest)).fetchone()
                 if found is None:
                     # Another replica may have seen the last apply before this one, and suspended the login.
-                    current, text = deployed(connection, tenant)
+                    current, text = rows.deployed(connection, tenant)
                     if current != digest:
                         return None
                     found = (text,)
             try:
-                return definition_of(connection, tenant, digest, found[0])
-            except (ValueError, KeyError, TypeError) as error:
+                return rows.definition_of(connection, tenant, digest, found[0])
+            except rows.UNREADABLE as error:
                 kind = type(error).__name__
                 message = f"the store {self._path} holds a superseded flow that this version cannot read ({kind})"
                 raise CatalogError([message]) from error
@@ -199,16 +184,3 @@ def _answer(batch: Sequence[tuple[_Work, asyncio.Future[bool]]], error: CatalogE
     for _, future in batch:
         if not future.done():
             future.set_exception(error)
-
-
-def definition_of(connection: sqlite3.Connection, tenant: str, digest: bytes, text: str) -> Definition:
-    """Return a flow from its text, with its sources. Raises: ValueError, KeyError, TypeError: it cannot be read."""
-    row = json.loads(text)
-    bindings = tuple([Binding(action, sha, OnError(on_error), us) for action, sha, on_error, us in row["bindings"]])
-    sources = {}
-    for binding in bindings:
-        query = "SELECT source FROM revisions WHERE sha256 = ?"
-        (source,) = connection.execute(query, (binding.revision,)).fetchone()
-        sources[binding.revision] = rows.source_of(binding.revision, source)
-    flow = Flow(tenant, rows.settings_of(row["settings"]), bindings, rows.frozen(row["secrets"]), digest)
-    return Definition(flow, sources)

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.catalog import sqlite, store
 from runtime.catalog.base import Binding, Flow
-from runtime.catalog.changes import changes
+from runtime.catalog.comparison import changes
 from runtime.cli import main
 from runtime.core.model import Experience, OnError, Policy, Settings
 from runtime.errors import CatalogError

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runtime.catalog import lineage, sqlite, store
+from runtime.catalog import sqlite, store
 from runtime.catalog.base import Definition, Flow
 from runtime.catalog.suspended import SqliteSuspendedFlows
 from runtime.core.model import Settings
@@ -121,7 +121,7 @@ def test_a_reader_of_an_empty_store_has_nothing_to_lose(path: Path, tmp_path: Pa
     """It takes whatever store it finds."""
     first = load(empty(tmp_path))
     assert first is not None
-    assert first.mark == lineage.NONE
+    assert first.mark == store.NO_MARK
     found = load(path, first)
     assert found is not None
     assert found.snapshot.revision == 2
