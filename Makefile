@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 # may mean something else by that name.
 given = $(if $(filter command,$(origin $1)),$2 '$($1)')
 
-.PHONY: help setup run test test-long test-debian bench pages proto lint fuzz lock audit sbom clean
+.PHONY: help setup run test test-long test-debian matrix coverage bench pages proto lint fuzz lock audit sbom clean
 
 help:
 	@echo "make run    set up, decide sample logins with the demo tenants, keep serving; passes on LISTEN=HOST:PORT,"
@@ -24,6 +24,8 @@ help:
 	@echo "make test   set up, lint, type-check, run the tests: $(TEST_TAKES)"
 	@echo "make test-long  the tests that take longer, and longer fuzzing: $(LONG_TAKES)"
 	@echo "make test-debian  make run and make test on a bare Debian 12; needs root and debootstrap, 10 minutes"
+	@echo "make matrix  the tests with each supported Python; TESTS=tests/unit for some of them"
+	@echo "make coverage  the tests with a table of covered lines by room; TESTS=tests/unit for some of them"
 	@echo "make bench  throughput, latency, spawn, memory and time-out accuracy, as ratios in one run; passes on ARGS"
 	@echo "make pages  write the generated sections of README.md and deploy/README.md"
 	@echo "make fuzz   the fuzz tests with new programs, FUZZ_FACTOR (50) times as many as in make test"
@@ -68,6 +70,17 @@ bench: setup
 
 FUZZ_FACTOR ?= 50
 
+# TESTS names files, folders or flags of pytest; without it, what `make test` runs.
+matrix: $(TOOLS)/.installed
+	@exec $(TIED) deploy/matrix $(TOOLS)/bin/uv -n $(PROCESSES) --dist loadfile $(TESTS)
+
+# The table is printed when a test has failed, too: measuring makes everything slower, and a test of time may notice.
+coverage: setup
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@code=0; $(TIED) $(BIN)/python -m coverage run -m pytest -n $(PROCESSES) --dist loadfile $(TESTS) || code=$$?; \
+	  $(BIN)/python -m coverage combine --quiet && $(BIN)/python -m coverage json --quiet -o build/coverage/report.json && \
+	  $(BIN)/python deploy/coverage-by-room build/coverage/report.json; exit $$code
+
 fuzz: setup
 	FUZZ_FACTOR=$(FUZZ_FACTOR) $(BIN)/python -m pytest --hypothesis-profile=long -m "not load" --durations=10 tests/security/fuzz
 
@@ -100,4 +113,4 @@ sbom: $(TOOLS)/.installed
 	@$(TOOLS)/bin/python deploy/sbom $(TOOLS)/bin/cyclonedx-py pyproject.toml $(LOCKS)/run.txt build/vestibule.cdx.json
 
 clean:
-	rm -rf $(VENV) $(TOOLS) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon_rig import TIED, clean_environment
-from tests.generated_pages import pages
+from tests.deploy_scripts import pages
 
 ROOT = Path(__file__).resolve().parents[2]
 LINKED = ("deploy", "proto", "sandbox", "tests")

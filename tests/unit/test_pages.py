@@ -9,7 +9,7 @@ import pytest
 
 from runtime.cli import main
 from runtime.cli.output import Exit
-from tests.generated_pages import pages
+from tests.deploy_scripts import pages
 
 ROOT = Path(__file__).resolve().parents[2]
 TRACKED = subprocess.run(

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.deploy_scripts import script
+
 ROOT = Path(__file__).resolve().parents[2]
 CHANGELOG = "# Changelog\n\n## Unreleased\n\n## 0.2.0 (2026-12-01)\n\n### Operators\n- A thing.\n\n## 0.1.0\n- Old.\n"
 
@@ -157,3 +159,30 @@ def test_six_questions_have_answers() -> None:
 def test_an_answer_names_what_is_there(question: str, path: str, name: str) -> None:
     """The file exists and defines the thing."""
     assert name in defined(ROOT / path), question
+
+
+def test_coverage_is_summed_up_by_room() -> None:
+    """Files of a package count together, nested ones too; those at the top stand by themselves."""
+    summary = {"num_statements": 10, "covered_lines": 4}
+    names = ("runtime/core/model.py", "runtime/core/mfa.py", "sandbox/reach/facades/text.py", "runtime/daemon.py")
+    found = script("coverage-by-room").rooms({name: {"summary": summary} for name in names})
+    assert found == [("runtime/*.py", 10, 4), ("runtime/core", 20, 8), ("sandbox/reach", 10, 4)]
+
+
+def test_the_matrix_says_which_python_cannot_be_had(tmp_path: Path) -> None:
+    """Without interpreters, and with a uv that cannot install any, each is named and the command fails."""
+    (tmp_path / "uv").write_text('#!/bin/sh\n[ "$2" = install ] && echo "no network" >&2\nexit 1\n')
+    (tmp_path / "uv").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/sbin:/sbin", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["/bin/sh", str(ROOT / "deploy" / "matrix"), str(tmp_path / "uv")],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    for version in ("3.11", "3.12", "3.13"):
+        assert f"{version}  NOT TESTED: there is none here" in done.stdout
+    assert done.stderr.count("no network") == 3
