@@ -24,7 +24,7 @@ from runtime.catalog.sqlite import SqliteCatalog
 from runtime.catalog.suspended import SqliteSuspendedFlows
 from runtime.config.settings import Config
 from runtime.continuation import keys
-from runtime.errors import Fault, StartError
+from runtime.errors import Fault
 from runtime.login.flow import FlowRunner
 from runtime.login.suspensions import Suspensions
 from runtime.ops import file_limit
@@ -141,11 +141,6 @@ class Daemon:
         # a tenth of the daemon's processor time. Versions of gRPC without either ignore the name.
         os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
         # Not before the zygote runs: grpc starts threads, and a fork would miss them.
-        from runtime.rpc import build
-
-        untested = build.check()
-        if untested:
-            self._log.warning("grpcio.untested", problem=untested)
         from runtime.rpc.own_call import own_call, target
         from runtime.rpc.server import Server
 
@@ -154,10 +149,7 @@ class Daemon:
         await server.start()
         ourselves = target(self._config.listen, server.port)
         own_port = OwnPort(lambda: own_call(ourselves), self._log)
-        silent = await own_port.check()
-        if silent and untested:
-            await server.stop(0)
-            raise StartError(build.refusal(silent))
+        await own_port.check()
         return server, own_port
 
     async def _show(self, showing: Awaitable[bool]) -> None:

@@ -1,6 +1,7 @@
 """Run the daemon with another build of grpcio: `python other_grpc.py KIND -m runtime.cli ARGUMENT...`.
 
-All but the build is the real daemon. Started by tests/integration/test_own_port.py in a process of its own.
+All but the build is the real daemon. Started by tests/integration/test_own_port.py and test_fronts.py in a process of
+its own.
 """
 
 import runpy
@@ -13,11 +14,12 @@ def main() -> None:
     import grpc
     from grpc._cython import cygrpc
 
-    if kind != "silent":
+    if kind == "newer":
         grpc.__version__ = "1.99.0"
-    if kind == "lacking":
-        del cygrpc._handle_rpc, cygrpc._receive_message
-    elif kind in ("changed", "silent"):
+    elif kind == "lacking":
+        # Not functions: grpc.aio itself would miss them.
+        del cygrpc.SendMessageOperation, cygrpc._MethodResolver
+    elif kind == "changed":
 
         def changed(*_: object) -> None:
             raise TypeError
@@ -25,8 +27,20 @@ def main() -> None:
         cygrpc._ServicerContext = changed
         from runtime.rpc import own_call
 
-        # No call is ever answered: wait less for that.
-        own_call.own_call.__defaults__ = (0.5,)
+        # The fast front answers no call: wait less for that.
+        own_call.own_call.__defaults__ = (*own_call.own_call.__defaults__[:-1], 0.5)
+    elif kind == "rewritten":
+        # As when grpc.aio's loop no longer calls what the fast front overrides.
+        from runtime.rpc import fast_front
+
+        del fast_front._Core._make_request_call_future
+    elif kind == "silent":
+        from runtime.rpc import services
+
+        async def fail(*_: object) -> bytes:
+            raise TypeError
+
+        services.ActionRuntime._handle = fail
     sys.argv = [module, *sys.argv[4:]]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -159,6 +159,17 @@ class GrpcConfig:
 
 
 @dataclass(frozen=True, slots=True, config=_CLOSED)
+class RpcConfig:
+    """How calls are taken in."""
+
+    front: OneOf[Literal["fast", "stock"]] = _setting(
+        "fast",
+        "fast: our own accept loop on private names of grpcio, where the installed build was tested with it; stock: "
+        "grpc.aio alone, which takes more of the processor for each login.",
+    )
+
+
+@dataclass(frozen=True, slots=True, config=_CLOSED)
 class DrainConfig:
     """What comes before the drain."""
 
@@ -216,6 +227,7 @@ class Config:
     pool: PoolConfig = Field(default_factory=PoolConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
     grpc: GrpcConfig = Field(default_factory=GrpcConfig)
+    rpc: RpcConfig = Field(default_factory=RpcConfig)
     drain: DrainConfig = Field(default_factory=DrainConfig)
     catalog: CatalogConfig = Field(default_factory=CatalogConfig)
     continuation: ContinuationConfig = Field(default_factory=ContinuationConfig)

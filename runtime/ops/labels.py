@@ -11,6 +11,7 @@ OUTCOMES: Final = ("allow", "mfa_required", "deny", "suspend")
 GRPC_SERVICE: Final = "vestibule.v1.ActionRuntimeService"
 GRPC_METHOD: Final = "ExecutePostLogin"
 GRPC_CONTINUE: Final = "ContinuePostLogin"
+FRONTS: Final = ("fast", "stock")
 # The codes that status.py can answer, and what gRPC itself decides; named as the gRPC specification names them.
 GRPC_CODES: Final = (
     "OK",

@@ -19,6 +19,7 @@ from runtime.core.model import Verdict
 from runtime.ops.histogram import BUCKETS, Histogram, Series, counts_family, histogram_family, reasons_family
 from runtime.ops.labels import (
     CONTINUATIONS,
+    FRONTS,
     GRPC_CODES,
     GRPC_CONTINUE,
     GRPC_METHOD,
@@ -71,6 +72,8 @@ class Metrics:
         self._sheds: dict[str, int] = {reason.value: 0 for reason in ShedReason}
         self._suspensions = dict.fromkeys(SUSPENSIONS, 0)
         self._continuations = dict.fromkeys(CONTINUATIONS, 0)
+        self._rpc_front = ""
+        self._rpc_restarts = 0
         self._retries = 0
         self._tenants_aside = 0
         self._memory_bytes = self._memory_ceiling_bytes = 0
@@ -157,6 +160,14 @@ class Metrics:
         """Count one start of the zygote; more than one in a daemon's life means that it died."""
         self._zygote_starts += 1
 
+    def rpc_front(self, name: str) -> None:
+        """Note which of FRONTS takes in calls."""
+        self._rpc_front = name
+
+    def rpc_restarted(self) -> None:
+        """Count one server of the stock front that a call has ended."""
+        self._rpc_restarts += 1
+
     def watch_workers(self, census: Callable[[], Mapping[str, int]]) -> None:
         """Read worker counts by WorkerState from `census` at each scrape. It is called from the HTTP thread."""
         self._workers = census
@@ -218,6 +229,19 @@ class _Exporter(Collector):
             "Seconds from a call's arrival to its answer, whatever the status.",
             labels,
             {values: counts.durations for values, counts in methods.items()},
+        )
+        front = GaugeMetricFamily(
+            "vestibule_rpc_front",
+            "1 for the front that takes in calls: fast, or stock if rpc.front says so or grpcio was not tested.",
+            labels=("front",),
+        )
+        for name in FRONTS:
+            front.add_metric((name,), float(name == m._rpc_front))
+        yield front
+        yield CounterMetricFamily(
+            "vestibule_rpc_restarts",
+            "Servers of the stock front that a call has ended and that were replaced, with all their connections.",
+            m._rpc_restarts,
         )
         yield GaugeMetricFamily(
             "vestibule_logins_in_flight",

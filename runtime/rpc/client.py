@@ -4,6 +4,7 @@ Knows: grpc. Must not know: the daemon's insides.
 """
 
 from collections.abc import Iterable
+from typing import cast
 
 import grpc
 from vestibule.v1.decision_pb2 import FactorType
@@ -62,12 +63,12 @@ def resume(
 
 def _call(target: str, method: str, request: bytes, timeout_s: float) -> bytes:
     with grpc.insecure_channel(target, options=[("grpc.enable_retries", 0)]) as channel:
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{GRPC_SERVICE}/{method}")
         try:
-            answer: bytes = channel.unary_unary(f"/{GRPC_SERVICE}/{method}")(request, timeout=timeout_s)
+            return call(request, timeout=timeout_s)
         except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.UNAVAILABLE and "grpc-status-details-bin" not in dict(
-                error.trailing_metadata() or ()
-            ):
+            failed = cast(grpc.Call, error)
+            details = {key for key, _ in failed.trailing_metadata() or ()}
+            if failed.code() is grpc.StatusCode.UNAVAILABLE and "grpc-status-details-bin" not in details:
                 raise CannotReach(f"no daemon answers at {target}; is `vestibule serve` running there?") from None
-            raise NoDecision(error.code().name, explain(error)) from None
-        return answer
+            raise NoDecision(failed.code().name, explain(failed)) from None

@@ -36,12 +36,12 @@ def target(address: str, port: int) -> str:
     return f"dns:///{host}:{port}"
 
 
-async def own_call(target: str, timeout_s: float = TIMEOUT_S) -> str:
+async def own_call(target: str, method: str = GRPC_METHOD, timeout_s: float = TIMEOUT_S) -> str:
     """Return why the call failed, in a few words; empty when it was answered."""
     async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
-        method = channel.unary_unary(f"/{GRPC_SERVICE}/{GRPC_METHOD}")
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{GRPC_SERVICE}/{method}")
         try:
-            await method(OWN_CALL, timeout=timeout_s)
+            await call(OWN_CALL, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             # Not the details: they quote addresses and errors of the core.
             return f"a call through our own port {target} ended with {error.code().name}"

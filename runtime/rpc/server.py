@@ -1,14 +1,15 @@
 """The gRPC server: what it listens on, which services it has, how it stops.
 
-Knows: grpc.aio, health, reflection. Must not know: how a login is decided.
+Must not know how a login is decided.
 """
 
 import asyncio
 from typing import Any, Final
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+from grpc_health.v1 import health
+from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from vestibule.v1 import runtime_service_pb2
 
 from runtime.config.settings import Config
@@ -16,12 +17,12 @@ from runtime.ops.labels import GRPC_SERVICE
 from runtime.ops.listening import check_free, refusal
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
-from runtime.rpc import accepting
+from runtime.rpc import front
 from runtime.rpc.codec import ENVELOPE_BYTES
+from runtime.rpc.health import Health
 from runtime.rpc.services import ActionRuntime, FlowRunner, longest_login_s
 
 _REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
-_SERVICES: Final = ("", GRPC_SERVICE)
 # Far above what is decided: gRPC's own refusal has another status and no details. No limit at all would let one message
 # take 4 GiB.
 _RECEIVE_BYTES: Final = 128 << 20
@@ -33,98 +34,39 @@ _PING_INTERVAL_MS: Final = 5_000
 _NEVER_MS: Final = (1 << 31) - 1
 
 
-class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # the package has no types
-    """The standard health service. Every service is what the daemon is.
-
-    The package's own writes to a client while it holds the lock that a change of state needs: one client that reads
-    nothing would keep every other in the dark, and the daemon from stopping.
-    """
-
-    def __init__(self) -> None:
-        self._draining = False
-        self._able = True
-        self._ended = False
-        # Set, and replaced, at each change.
-        self._changed = asyncio.Event()
-
-    def _state(self, service: str) -> health_pb2.HealthCheckResponse:
-        if service not in _SERVICES:
-            return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVICE_UNKNOWN)
-        if self._able and not self._draining:
-            return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
-        return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING)
-
-    async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> health_pb2.HealthCheckResponse:
-        """Answer with a service's state."""
-        if request.service not in _SERVICES:
-            await context.abort(grpc.StatusCode.NOT_FOUND)
-        return self._state(request.service)
-
-    async def List(self, request: health_pb2.HealthListRequest, context: Any) -> health_pb2.HealthListResponse:
-        """Answer with the state of every service."""
-        return health_pb2.HealthListResponse(statuses={service: self._state(service) for service in _SERVICES})
-
-    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:
-        """Stream changes of a service's state until the client or we have enough."""
-        told: health_pb2.HealthCheckResponse | None = None
-        while True:
-            changed = self._changed
-            if (now := self._state(request.service)) != told:
-                await context.write(now)
-                told = now
-            elif self._ended:
-                return
-            else:
-                await changed.wait()
-
-    def able(self, able: bool) -> None:
-        """Say whether logins can be decided at all."""
-        if able != self._able:
-            self._able = able
-            self._wake()
-
-    def drain(self) -> None:
-        """Say NOT_SERVING from now on."""
-        self._draining = True
-        self._wake()
-
-    def end_watches(self) -> None:
-        """End every watch whose client has been told; one that reads nothing ends with the server."""
-        self._ended = True
-        self._wake()
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-
 class Server:
     """One listening gRPC server. Belongs to one event loop."""
 
     def __init__(self, flows: FlowRunner, config: Config, metrics: Metrics, log: Log) -> None:
-        self._address = config.listen
+        self._config = config
+        self._metrics = metrics
+        self._log = log
         self._runtime = ActionRuntime(flows, config, metrics, log)
-        self._health = _Health()
-        self._server = accepting.Server(_options(config))
-        self._server.add_unary(GRPC_SERVICE, self._runtime.methods())
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._add_reflection()
+        self._health = Health()
+        self._front: front.Front | None = None
         self.port = 0
 
     async def start(self) -> None:
         """Listen and serve. Raises: StartError when the address cannot be used."""
+        config = self._config
+        methods = {
+            GRPC_SERVICE: self._runtime.methods(),
+            health.SERVICE_NAME: self._health.methods(),
+            **_reflection(),
+        }
         # With a plain socket first: gRPC's own answer does not say why, and prints lines of its own.
-        check_free("listen", self._address)
+        check_free("listen", config.listen)
         try:
-            self.port = self._server.add_insecure_port(self._address)
+            self._front, self.port = await front.start(
+                methods, _options(config), config, longest_login_s(config), self._metrics, self._log
+            )
         except RuntimeError:
-            raise refusal("listen", self._address, "it cannot be bound") from None
-        await self._server.start()
+            raise refusal("listen", config.listen, "it cannot be bound") from None
 
     @property
     def running(self) -> bool:
         """Does it take in calls?"""
-        return self._server.running
+        return self._front is not None and self._front.running
 
     def look_after_calls(self) -> None:
         """Give up lost logins, and write what was counted of refused ones. To be called every second or so."""
@@ -144,9 +86,11 @@ class Server:
 
         Call it once: grpc.aio 1.85 crashes the process when a server is stopped while it stops.
         """
+        if self._front is None:
+            return 0
         self._runtime.draining = True
         self._health.drain()
-        stopping = asyncio.ensure_future(self._server.stop(drain_s))
+        stopping = asyncio.ensure_future(self._front.stop(drain_s))
         given_up = 0
         try:
             await asyncio.wait_for(self._runtime.wait_idle(), drain_s)
@@ -158,19 +102,27 @@ class Server:
         self._runtime.report(everything=True)
         return given_up
 
-    def _add_reflection(self) -> None:
-        # The descriptor, not the text: reflection answers from the pool that importing it fills.
-        ours = runtime_service_pb2.DESCRIPTOR.services_by_name["ActionRuntimeService"].full_name
-        names = (ours, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        servicer = reflection.aio.ReflectionServicer(names)
-        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, self._server)
-        # v1 is v1alpha under another name, message for message; newer clients ask for it first.
-        method = grpc.stream_stream_rpc_method_handler(
-            servicer.ServerReflectionInfo,
-            request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
-            response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
-        )
-        self._server.add_registered_method_handlers(_REFLECTION_V1, {"ServerReflectionInfo": method})
+
+def _reflection() -> dict[str, dict[str, "grpc.RpcMethodHandler[Any, Any]"]]:
+    # The descriptor, not the text: reflection answers from the pool that importing it fills.
+    ours = runtime_service_pb2.DESCRIPTOR.services_by_name["ActionRuntimeService"].full_name
+    names = (ours, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    method = grpc.stream_stream_rpc_method_handler(
+        reflection.aio.ReflectionServicer(names).ServerReflectionInfo,
+        request_deserializer=ServerReflectionRequest.FromString,
+        response_serializer=ServerReflectionResponse.SerializeToString,
+    )
+    # v1 is v1alpha under another name, message for message; newer clients ask for it first.
+    return {name: {"ServerReflectionInfo": method} for name in (reflection.SERVICE_NAME, _REFLECTION_V1)}
+
+
+def concurrent_streams(limit: int) -> list[tuple[str, int]]:
+    """Return the options that let a connection have `limit` calls open at a time.
+
+    A call that was answered counts for gRPC's core until this process has let go of it. Without room for as many of
+    those again, a caller that keeps to the limit and begins its next calls at once gets UNAVAILABLE for them.
+    """
+    return [("grpc.max_concurrent_streams", limit), ("grpc.http2.max_deallocating_streams", limit)]
 
 
 def _options(config: Config) -> list[tuple[str, int]]:
@@ -186,7 +138,7 @@ def _options(config: Config) -> list[tuple[str, int]]:
         ("grpc.max_metadata_size", 16 * 1024),
         # A call that is not whole yet takes 16 KiB and more, and a connection may hold any number of them. Above our
         # own limit as well: a caller that would have to wait is told so, and its client's queue says nothing.
-        *accepting.concurrent_streams(2 * max(config.limits.max_in_flight, _STREAMS_MIN)),
+        *concurrent_streams(2 * max(config.limits.max_in_flight, _STREAMS_MIN)),
         # A gateway keeps its connection for days: find out when it is gone, and let it find out about us, by pings with
         # a call or without. Left alone gRPC permits one in five minutes, and closes connections that ping more often.
         ("grpc.keepalive_time_ms", 60_000),

@@ -29,7 +29,6 @@ from runtime.rpc.admission import Places
 from runtime.rpc.codec import decode, decode_continuation
 from runtime.rpc.own_call import OWN_CALL
 from runtime.rpc.refusals import Refusals
-from runtime.rpc.unary import Handler
 
 # A flow answers by its deadline. One that has not this long after it is lost, by a fault of ours; it is given up.
 _LOST_S: Final = 2.0
@@ -80,9 +79,12 @@ class ActionRuntime:
         self._lost: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.get_running_loop()
 
-    def methods(self) -> dict[str, Handler]:
-        """Return what answers each method, by its name."""
-        return {method: partial(self._handle, self._metrics.rpc[method]) for method in (GRPC_METHOD, GRPC_CONTINUE)}
+    def methods(self) -> "dict[str, grpc.RpcMethodHandler[bytes, bytes]]":
+        """Return the handlers by method. They have no serializers: requests and answers are bytes."""
+        return {
+            method: grpc.unary_unary_rpc_method_handler(partial(self._handle, self._metrics.rpc[method]))
+            for method in (GRPC_METHOD, GRPC_CONTINUE)
+        }
 
     @property
     def in_flight(self) -> int:
@@ -94,7 +96,9 @@ class ActionRuntime:
         while self._running:
             await asyncio.wait(tuple(self._running))
 
-    async def _handle(self, counts: RpcCounts, request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
+    async def _handle(
+        self, counts: RpcCounts, request: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]"
+    ) -> bytes:
         if request == OWN_CALL:
             return b""
         began = monotonic()
@@ -151,8 +155,7 @@ class ActionRuntime:
                 if self._lost:
                     self._lost.discard(task)
             counts.handled(code, monotonic() - began)
-        await status.abort(context, answer)
-        raise AssertionError("abort does not return")
+        return await status.abort(context, answer)
 
     def report(self, *, everything: bool = False) -> None:
         """Write what was counted of refused logins; see Refusals."""

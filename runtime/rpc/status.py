@@ -3,7 +3,7 @@
 Knows: errors.py and google.rpc. Must not know: how a request is served.
 """
 
-from typing import Final
+from typing import Final, Never
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -101,12 +101,12 @@ def _pack(message: Message) -> Any:
     return packed
 
 
-async def abort(context: grpc.aio.ServicerContext, status: status_pb2.Status) -> None:
-    """End the call with this status; does not return."""
+async def abort(context: grpc.aio.ServicerContext[bytes, bytes], status: status_pb2.Status) -> Never:
+    """End the call with this status."""
     await context.abort_with_status(rpc_status.to_status(status))
 
 
-def explain(error: grpc.RpcError) -> str:
+def explain(error: grpc.Call) -> str:
     """Say in lines for a person what a failed call's status and details say. For the client side."""
     code = error.code()
     lines = [f"{code.name}: {error.details() or 'no further information'}"]

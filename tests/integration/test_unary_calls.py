@@ -1,4 +1,4 @@
-"""Unary calls on the shortest way through gRPC's core, from a real client."""
+"""Unary calls on both fronts, from a real client."""
 
 import asyncio
 import contextlib
@@ -10,28 +10,36 @@ from typing import Any
 import grpc
 import pytest
 
-from runtime.rpc import accepting
-from runtime.rpc.unary import Handler
+from runtime.rpc.fast_front import FastFront, Handler
+from runtime.rpc.server import concurrent_streams
+from runtime.rpc.stock_front import StockFront
 
 PATH = "/test.Service/Method"
+FRONTS = pytest.mark.parametrize("kind", ["fast", "stock"])
 
 
 class Rig:
-    """A server with one method, a channel to it, and what went wrong in the loop."""
+    """A front with one method, a channel to it, and what went wrong in the loop."""
 
-    def __init__(self, server: accepting.Server, port: int, channel: grpc.aio.Channel) -> None:
-        self.server = server
+    def __init__(
+        self,
+        front: FastFront | StockFront,
+        port: int,
+        channel: grpc.aio.Channel,
+        failed: list[BaseException | None],
+    ) -> None:
+        self.front = front
+        self.failed = failed
         self.port = port
         self.channel = channel
-        self.failed: list[BaseException | None] = []
+        self._tasks = len(asyncio.all_tasks())
 
     def call(self, request: bytes = b"?", **options: Any) -> Any:
         return self.channel.unary_unary(PATH)(request, **options)
 
     async def settle(self) -> None:
-        """Wait until no task of a call is left, and none will look for callers any more."""
-        unary = self.server._server._unary
-        await until(lambda: not unary._tasks and not unary._unheard and unary._look is None)
+        """Wait until no call is open and no task of one is left."""
+        await until(lambda: len(asyncio.all_tasks()) <= self._tasks)
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -41,30 +49,36 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def rig(handler: Handler, options: Sequence[tuple[str, int]] = ()) -> AsyncIterator[Rig]:
-    server = accepting.Server([("grpc.so_reuseport", 0), *options])
-    server.add_unary("test.Service", {"Method": handler})
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
+async def rig(
+    handler: Handler, kind: str = "fast", options: Sequence[tuple[str, int]] = (), look_s: float = 0.02
+) -> AsyncIterator[Rig]:
+    methods = {"test.Service": {"Method": grpc.unary_unary_rpc_method_handler(handler)}}
+    options = [("grpc.so_reuseport", 0), *options]
+    failed: list[BaseException | None] = []
+    front = FastFront(methods, options, look_s) if kind == "fast" else StockFront(methods, options, 30.0, failed.append)
+    port = await front.start("127.0.0.1:0")
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        it = Rig(server, port, channel)
+        await channel.channel_ready()
+        it = Rig(front, port, channel, failed)
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda _, context: it.failed.append(context.get("exception")))
+        loop.set_exception_handler(lambda _, context: failed.append(context.get("exception")))
         try:
             yield it
         finally:
             loop.set_exception_handler(None)
-            await server.stop(0)
+            if front.running:
+                await front.stop(0)
 
 
-async def test_calls_are_answered_and_leave_nothing() -> None:
+@FRONTS
+async def test_calls_are_answered_and_leave_nothing(kind: str) -> None:
     """A thousand calls, quick ones and some that are listened to, get their own answers, and no task is left."""
 
     async def echo(request: bytes, _context: Any) -> bytes:
         await asyncio.sleep(0.1 if request.endswith(b"0") else 0)
         return request * 2
 
-    async with rig(echo) as it:
+    async with rig(echo, kind) as it:
         asked = [str(number).encode() for number in range(1000)]
         answers = []
         for start in range(0, 1000, 50):
@@ -74,8 +88,9 @@ async def test_calls_are_answered_and_leave_nothing() -> None:
         assert not it.failed
 
 
-async def test_a_caller_that_gives_up_is_heard_of() -> None:
-    """Whoever gives up after it was listened to has its work cancelled; the next call is answered."""
+@FRONTS
+async def test_a_caller_that_gives_up_is_heard_of(kind: str) -> None:
+    """A call whose caller gives up is cancelled; the next call is answered."""
     begun, cancelled = [], []
 
     async def slow(request: bytes, _context: Any) -> bytes:
@@ -89,10 +104,10 @@ async def test_a_caller_that_gives_up_is_heard_of() -> None:
             raise
         raise AssertionError
 
-    async with rig(slow) as it:
+    async with rig(slow, kind) as it:
         calls = [it.call(b"%d" % number) for number in range(20)]
         await until(lambda: len(begun) == 20)
-        # Some before anybody listens, which is found out a little later.
+        # The fast front hears of some of them a little later, when it begins to listen.
         for call in calls:
             call.cancel()
         await until(lambda: sorted(cancelled) == sorted(begun))
@@ -102,31 +117,30 @@ async def test_a_caller_that_gives_up_is_heard_of() -> None:
 
 
 async def test_a_caller_that_gives_up_at_once_costs_nothing_but_the_answer() -> None:
-    """A call that ends before anybody listens is worked on to its end, and its answer goes nowhere."""
-    go, finished = asyncio.Event(), []
+    """A call that the fast front does not listen to yet is worked on to its end, and its answer goes nowhere."""
+    begun, go, finished = asyncio.Event(), asyncio.Event(), []
 
     async def handler(request: bytes, _context: Any) -> bytes:
+        begun.set()
         await go.wait()
         finished.append(request)
         return request
 
-    async with rig(handler) as it:
-        # Nobody is listened to while this runs.
-        it.server._server._unary._look = asyncio.get_running_loop().call_later(3600, str)
+    async with rig(handler, look_s=3600) as it:
         call = it.call(b"gone")
-        await until(lambda: bool(it.server._server._unary._unheard))
+        await begun.wait()
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
         go.set()
         await until(lambda: finished == [b"gone"])
         assert await it.call(b"next") == b"next"
-        await until(lambda: not it.server._server._unary._tasks)
+        await it.settle()
         assert not it.failed
 
 
 async def test_what_a_handler_did_not_foresee_is_an_internal_error() -> None:
-    """The caller gets INTERNAL without a word of what it was; our log gets the error; the server goes on."""
+    """The caller gets INTERNAL without a word of what it was; our log gets the error; the next call is answered."""
 
     async def handler(request: bytes, _context: Any) -> bytes:
         if request == b"bad":
@@ -143,7 +157,8 @@ async def test_what_a_handler_did_not_foresee_is_an_internal_error() -> None:
         await until(lambda: [type(error) for error in it.failed] == [ValueError])
 
 
-async def test_an_abort_is_the_answer() -> None:
+@FRONTS
+async def test_an_abort_is_the_answer(kind: str) -> None:
     """A status that the handler aborts with reaches the caller, with its details, whether or not it is listened to."""
 
     async def handler(request: bytes, context: Any) -> bytes:
@@ -151,7 +166,7 @@ async def test_an_abort_is_the_answer() -> None:
         await context.abort(grpc.StatusCode.NOT_FOUND, "no such thing")
         raise AssertionError
 
-    async with rig(handler) as it:
+    async with rig(handler, kind) as it:
         for request in (b"soon", b"late"):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await it.call(request)
@@ -186,7 +201,7 @@ async def test_a_caller_that_keeps_to_the_limit_is_never_refused(room: bool) -> 
             arrived.set()
             return [call.code() for call in second]
 
-    async with rig(handler, accepting.concurrent_streams(limit)[: 2 if room else 1]) as it:
+    async with rig(handler, options=concurrent_streams(limit)[: 2 if room else 1]) as it:
         codes = await asyncio.to_thread(two_waves, it.port)
         assert (set(codes) == {grpc.StatusCode.OK}) is room, codes
         assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
@@ -194,18 +209,22 @@ async def test_a_caller_that_keeps_to_the_limit_is_never_refused(room: bool) -> 
         assert not it.failed
 
 
-async def test_a_server_that_is_stopped_cancels_what_is_open() -> None:
+@FRONTS
+async def test_a_server_that_is_stopped_cancels_what_is_open(kind: str) -> None:
     """Calls that are open when the grace is over end UNAVAILABLE or CANCELLED, and touch nothing any more."""
 
-    async def handler(_request: bytes, _context: Any) -> bytes:
+    begun = []
+
+    async def handler(request: bytes, _context: Any) -> bytes:
+        begun.append(request)
         await asyncio.Event().wait()
         raise AssertionError
 
-    async with rig(handler) as it:
+    async with rig(handler, kind) as it:
         calls = [it.call() for _ in range(5)]
-        await until(lambda: len(it.server._server._unary._tasks) >= 5)
+        await until(lambda: len(begun) == 5)
         await asyncio.sleep(0.1)
-        await it.server.stop(0)
+        await it.front.stop(0)
         for call in calls:
             with pytest.raises((grpc.aio.AioRpcError, asyncio.CancelledError)):
                 await call

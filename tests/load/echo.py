@@ -7,7 +7,6 @@ gRPC costs. Run by the benchmark as a process of its own: prints its port, serve
 import asyncio
 import os
 import sys
-from typing import Any
 
 import grpc
 import uvloop
@@ -15,7 +14,7 @@ import uvloop
 from runtime.ops.labels import GRPC_METHOD, GRPC_SERVICE
 
 
-async def _echo(request: bytes, _context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
+async def _echo(request: bytes, _context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
     return request
 
 
@@ -30,7 +29,7 @@ async def serve() -> None:
             closed.set()
 
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    method = grpc.unary_unary_rpc_method_handler(_echo)
+    method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(_echo)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(GRPC_SERVICE, {GRPC_METHOD: method}),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

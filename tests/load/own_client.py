@@ -21,6 +21,8 @@ from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePo
 
 from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
 
+Method = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -104,8 +106,8 @@ class Generator:
 
     async def _stream(self, channel: grpc.aio.Channel) -> None:
         plan = self._plan
-        call = channel.unary_unary(f"/{GRPC_SERVICE}/{GRPC_METHOD}")
-        go_on = channel.unary_unary(f"/{GRPC_SERVICE}/{GRPC_CONTINUE}")
+        call: Method = channel.unary_unary(f"/{GRPC_SERVICE}/{GRPC_METHOD}")
+        go_on: Method = channel.unary_unary(f"/{GRPC_SERVICE}/{GRPC_CONTINUE}")
         while (index := self._next) < plan.count:
             self._next += 1
             now_s = time.perf_counter()

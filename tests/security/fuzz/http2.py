@@ -44,6 +44,14 @@ class Frame:
         return replace(self, stream=stream) if self.stream else self
 
 
+# RFC 7541: POST, http, an :authority, a :path that is not UTF-8, and what gRPC wants besides.
+NOT_TEXT = Frame(
+    HEADERS, END_HEADERS, 1, b"\x83\x86\x41\1a\x44\4/\xff\xfe/\x5f\x10application/grpc\x40\2te\x08trailers"
+)
+NOT_TEXT_CALL = PREFACE + Frame(SETTINGS, 0, 0, b"").encode() + NOT_TEXT.encode()
+"""A whole connection with one such call."""
+
+
 def frames(data: bytes) -> tuple[list[Frame], bytes]:
     """Take a stream apart; what is not a whole frame is left over."""
     found = []
