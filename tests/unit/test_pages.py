@@ -135,6 +135,16 @@ def test_every_make_target_is_there(page: str) -> None:
     assert asked <= targets
 
 
+@pytest.mark.parametrize("page", [name for name in PAGES if name.endswith("/DECISIONS.md")])
+def test_a_decision_says_why_and_until_when(page: str) -> None:
+    """Each record says what was decided, why, what it costs and what would make us look again."""
+    records = text_of(page).split("\n## ")[1:]
+    assert records
+    for record in records:
+        parts = re.findall(r"^\*\*(.+?)\*\*", record, re.MULTILINE)
+        assert parts == ["Decided:", "Because:", "It costs:", "Look again when:"], record.splitlines()[0]
+
+
 def test_words_are_plain() -> None:
     """Pages, protos, templates, demo and Makefile say who does what."""
     places = [
