@@ -67,7 +67,7 @@ class Answer:
 
 
 class Desk:
-    """One tenant's worker at a time, replaced when it is gone or does not want to go on."""
+    """One tenant's worker at a time, replaced when it is gone or asks to retire."""
 
     def __init__(self, made: Cells, budget_ms: int) -> None:
         self._made = made

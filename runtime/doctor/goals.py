@@ -44,7 +44,7 @@ class Goal:
     landlock_abi: int = 1
     """The version of Landlock that knows of it."""
     as_root: bool = False
-    """Only whoever starts as root can get there, layers or not."""
+    """Only a process that starts as root can get there, layers or not."""
     by_exit: bool = False
     """Its process ends in success, with exit code 0."""
 

@@ -128,6 +128,6 @@ def main(lines: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
-    # Some attacks are after our own packages, which are within reach of whoever runs actions in its own process.
+    # Some attacks are after our own packages, which are within reach of a process that runs actions itself.
     sys.path += sys.argv[1:]
     main(sys.stdin)

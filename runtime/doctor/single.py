@@ -129,7 +129,7 @@ async def attack(active: Collection[str], progress: Callable[[str], None]) -> li
 
     Args:
         active: names of layers that a worker reports.
-        progress: is told what is being attacked.
+        progress: gets a line on what is being attacked.
 
     Raises: WorkerStartError.
     """
