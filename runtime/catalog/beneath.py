@@ -1,19 +1,20 @@
-"""Read files below a folder and none outside of it, whatever symbolic links it holds and however it changes meanwhile.
-
-Knows path components, links and descriptors. Must not know what the files mean.
-"""
+"""Read files below a folder and none outside of it, whatever links it holds and however it changes meanwhile."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 # As many as the kernel follows. Source: path_resolution(7).
 _MAX_LINKS = 40
+
+_Trail = list[tuple[str, int]]
 
 
 class Outside(Exception):
@@ -56,9 +57,8 @@ class Folder:
 
     def names(self, path: str = ".") -> list[str]:
         """List a folder below this one, ordered. Raises: OSError, Outside."""
-        with _Trail(self._descriptor) as trail:
-            trail.walk(path)
-            listed = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=trail.last)
+        with self._walk(path) as trail:
+            listed = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=trail[-1][1])
             try:
                 return sorted(os.listdir(listed))
             finally:
@@ -66,87 +66,66 @@ class Folder:
 
     def read(self, path: str, limit: int) -> tuple[bytes, os.stat_result]:
         """Return at most limit + 1 bytes of a plain file, and its status. Raises: OSError, Outside, NotAFile."""
-        with _Trail(self._descriptor) as trail:
-            trail.walk(path)
-            found = os.fstat(trail.last)
+        with self._walk(path) as trail:
+            name, descriptor = trail[-1]
+            found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
                 # Never opened: a pipe would hold us, and opening a device does something.
                 raise NotAFile
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-            with open(os.open(trail.name, flags, dir_fd=trail.parent), "rb") as file:
+            with open(os.open(name, flags, dir_fd=trail[-2][1]), "rb") as file:
                 status = os.fstat(file.fileno())
                 if (status.st_dev, status.st_ino) != (found.st_dev, found.st_ino):
                     raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
                 return file.read(limit + 1), status
 
+    @contextlib.contextmanager
+    def _walk(self, path: str) -> Iterator[_Trail]:
+        """Go to what a path names, through links that stay inside. Yield each component and its descriptor.
 
-class _Trail:
-    """The descriptors from the folder down to where a walk is. `..` steps back by one, and never beyond the folder."""
-
-    def __init__(self, root: int) -> None:
-        self._root = root
-        self._open: list[tuple[str, int]] = []
-
-    def __enter__(self) -> _Trail:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._back_to_root()
-
-    @property
-    def last(self) -> int:
-        return self._open[-1][1] if self._open else self._root
-
-    @property
-    def parent(self) -> int:
-        return self._open[-2][1] if len(self._open) > 1 else self._root
-
-    @property
-    def name(self) -> str:
-        return self._open[-1][0] if self._open else "."
-
-    def walk(self, path: str) -> None:
-        """Go to what the path names, through links that stay inside. Raises: OSError, Outside."""
-        rest = deque(path.split("/"))
-        links = 0
-        # The link that is being followed, for the message that names it.
-        link = path
-        while rest:
-            part = rest.popleft()
-            if part in ("", "."):
-                continue
-            if part == "..":
-                if not self._open:
-                    raise Outside(link)
-                os.close(self._open.pop()[1])
-                continue
-            found = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.last)
-            self._open.append((part, found))
-            if not stat.S_ISLNK(os.fstat(found).st_mode):
-                continue
-            links += 1
-            if links > _MAX_LINKS:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-            link = "/".join(name for name, _ in self._open)
-            target = os.readlink("", dir_fd=found)
-            os.close(self._open.pop()[1])
-            if target.startswith("/"):
-                target = self._below_root(target, link)
-                self._back_to_root()
-            rest.extendleft(reversed(target.split("/")))
-
-    def _below_root(self, target: str, link: str) -> str:
-        """Return an absolute target as a path in the folder. Raises: Outside."""
+        The first is this folder: `..` steps back by one, and never beyond it. Raises: OSError, Outside.
+        """
+        trail = [("", self._descriptor)]
         try:
-            root = os.readlink(f"/proc/self/fd/{self._root}")
+            rest = deque(path.split("/"))
+            links = 0
+            # The link that is being followed, for the message that names it.
+            link = path
+            while rest:
+                part = rest.popleft()
+                if part in ("", "."):
+                    continue
+                if part == "..":
+                    if len(trail) == 1:
+                        raise Outside(link)
+                    os.close(trail.pop()[1])
+                    continue
+                found = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=trail[-1][1])
+                trail.append((part, found))
+                if not stat.S_ISLNK(os.fstat(found).st_mode):
+                    continue
+                links += 1
+                if links > _MAX_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                link = "/".join(name for name, _ in trail[1:])
+                target = os.readlink("", dir_fd=found)
+                os.close(trail.pop()[1])
+                if target.startswith("/"):
+                    target = self._below(target, link)
+                    while len(trail) > 1:
+                        os.close(trail.pop()[1])
+                rest.extendleft(reversed(target.split("/")))
+            yield trail
+        finally:
+            for _, descriptor in trail[1:]:
+                os.close(descriptor)
+
+    def _below(self, target: str, link: str) -> str:
+        """Return an absolute target as a path in this folder. Raises: Outside."""
+        try:
+            root = os.readlink(f"/proc/self/fd/{self._descriptor}")
         except OSError:
             raise Outside(link) from None
         if not Path(target).is_relative_to(root):
             raise Outside(link)
         return target[len(root) :]
-
-    def _back_to_root(self) -> None:
-        while self._open:
-            os.close(self._open.pop()[1])

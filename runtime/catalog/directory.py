@@ -1,7 +1,7 @@
 """Read a directory of tenants: `TENANT/tenant.yaml` beside `TENANT/actions/NAME.py`.
 
-It knows files and folders. It must not run or parse an action's source: a sandboxed worker does that, through the
-`check` it is given. The daemon never reads a directory.
+An action's source is not run or parsed here: a sandboxed worker does that, through the `check` that load() is given.
+The daemon never reads a directory.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,27 +49,27 @@ def load(directory: str | os.PathLike[str], check: Check | None = None, secrets:
     Raises: CatalogError with every fault of the whole directory.
     """
     shown = Path(directory)
-    found = Tenants([], [], single=False)
-    faults: list[Fault] = []
-    sources: list[tuple[str, str]] = []
     try:
         real = Path(os.path.realpath(shown, strict=True))
         with Folder(real) as root:
-            found = Tenants([], [], single="tenant.yaml" in root.names())
-            names = [real.name] if found.single else _tenants(root, shown, faults)
+            single = "tenant.yaml" in root.names()
+            names, faults = ([real.name], []) if single else _tenants(root, shown)
+            found = []
             for name in names:
-                label = shown if found.single else shown / name
-                with Folder("." if found.single else name, root) as folder:
-                    _Reader(folder, name, label, faults, sources).tenant(secrets or Secrets(), found)
+                with Folder("." if single else name, root) as folder:
+                    found.append(_tenant(folder, name, shown if single else shown / name, secrets or Secrets()))
     except OSError as error:
         raise CatalogError([Fault(str(shown), f"cannot be read: {_why(error)}")]) from error
     if not names and not faults:
         raise CatalogError([Fault(str(shown), "holds no tenant; want folders with a tenant.yaml")])
+    faults += [fault for tenant in found for fault in tenant.faults]
+    sources = [source for tenant in found for source in tenant.sources]
     if check is not None and sources:
-        faults.extend(check(sources))
+        faults += check(sources)
     if faults:
         raise CatalogError(faults)
-    return found
+    definitions = [tenant.definition for tenant in found if tenant.definition is not None]
+    return Tenants(definitions, [warning for tenant in found for warning in tenant.warnings], single)
 
 
 def action_source(path: str | os.PathLike[str]) -> str | None:
@@ -81,20 +81,16 @@ def action_source(path: str | os.PathLike[str]) -> str | None:
     label = shown.parent.parent
     if shown.parent.name != "actions" or not os.path.lexists(label / "tenant.yaml"):
         return None
-    faults: list[Fault] = []
     try:
         with Folder(label) as folder:
-            source = _Reader(folder, label.name, label, faults, []).text(f"actions/{shown.name}", MAX_SOURCE_BYTES)
+            return _text(folder, label, f"actions/{shown.name}", MAX_SOURCE_BYTES)
     except OSError as error:
         raise CatalogError([Fault(str(shown), f"cannot be read: {_why(error)}")]) from error
-    if source is None:
-        raise CatalogError(faults)
-    return source
 
 
-def _tenants(root: Folder, shown: Path, faults: list[Fault]) -> list[str]:
-    """Name the folders of a directory. A link is none: it would bring in what lies elsewhere."""
-    names = []
+def _tenants(root: Folder, shown: Path) -> tuple[list[str], list[Fault]]:
+    """Name the folders of a directory. A link is a fault: it would bring in what lies elsewhere."""
+    names, faults = [], []
     for name in root.names():
         if name.startswith(".") or name == "__pycache__":
             continue
@@ -103,7 +99,7 @@ def _tenants(root: Folder, shown: Path, faults: list[Fault]) -> list[str]:
             names.append(name)
         elif stat.S_ISLNK(kind) and not _leads_to_a_file(root, name):
             faults.append(Fault(str(shown / name), "is a symbolic link; copy the tenant's folder in"))
-    return names
+    return names, faults
 
 
 def _leads_to_a_file(root: Folder, name: str) -> bool:
@@ -119,115 +115,109 @@ def _why(error: OSError) -> str:
     return "is not a directory" if error.errno == errno.ENOTDIR else os.strerror(error.errno).lower()
 
 
-class _Reader:
-    """Reads one tenant's folder; appends to the faults and sources of the whole directory."""
+@dataclass(frozen=True, slots=True)
+class _Tenant:
+    """What one folder holds. Sources are those of all action files, by label; there is no definition beside faults."""
 
-    def __init__(
-        self, folder: Folder, name: str, label: Path, faults: list[Fault], sources: list[tuple[str, str]]
-    ) -> None:
-        self._folder = folder
-        self._name = name
-        self._label = label
-        self._faults = faults
-        self._sources = sources
+    definition: Definition | None
+    sources: Sequence[tuple[str, str]]
+    warnings: Sequence[Fault]
+    faults: Sequence[Fault]
 
-    def tenant(self, secrets: Secrets, found: Tenants) -> None:
-        """Add the tenant to what was found, unless it has faults."""
-        before = len(self._faults)
-        if not re.fullmatch(TENANT_NAME, self._name):
-            self._fault(
-                "", "not a tenant's name; want 1 to 64 lower-case letters, digits and hyphens, a letter or digit first"
-            )
-        actions, sources = self._actions()
-        text = self.text("tenant.yaml", MAX_TENANT_FILE_BYTES)
-        if text is None:
-            return
-        document = yaml_file.parse(str(self._label / "tenant.yaml"), text)
-        tenant, faults = tenant_file.read(document, self._name, actions, secrets)
-        self._faults.extend(faults)
-        if tenant is None or len(self._faults) > before:
-            return
-        for name in tenant.unbound:
-            message = (
-                f"no flow binds this action, so no login runs it; bind it, or list it in tenant.yaml: unused: [{name}]"
-            )
-            found.warnings.append(Fault(str(self._label / "actions" / f"{name}.py"), message))
-        found.definitions.append(_defined(tenant, sources))
 
-    def _actions(self) -> tuple[frozenset[str], dict[str, str]]:
-        """Read the action files: the names of all that exist, and the sources of those that can be read."""
+def _tenant(folder: Folder, name: str, label: Path, secrets: Secrets) -> _Tenant:
+    actions, faults = _actions(folder, label)
+    if not re.fullmatch(TENANT_NAME, name):
+        want = "want 1 to 64 lower-case letters, digits and hyphens, a letter or digit first"
+        faults = [Fault(str(label), f"not a tenant's name; {want}"), *faults]
+    read = {action: source for action, source in actions.items() if source is not None}
+    sources = [(str(label / "actions" / f"{action}.py"), source) for action, source in read.items()]
+    tenant = None
+    try:
+        document = yaml_file.parse(
+            str(label / "tenant.yaml"), _text(folder, label, "tenant.yaml", MAX_TENANT_FILE_BYTES)
+        )
+    except CatalogError as error:
+        faults += error.faults
+    else:
+        tenant, found = tenant_file.read(document, name, frozenset(actions), secrets)
+        faults += found
+    if tenant is None or faults:
+        return _Tenant(None, sources, (), faults)
+    warnings = [
+        Fault(
+            str(label / "actions" / f"{action}.py"),
+            f"no flow binds this action, so no login runs it; bind it, or list it in tenant.yaml: unused: [{action}]",
+        )
+        for action in tenant.unbound
+    ]
+    return _Tenant(_defined(tenant, read), sources, warnings, ())
+
+
+def _actions(folder: Folder, label: Path) -> tuple[dict[str, str | None], list[Fault]]:
+    """Read the action files: the names of all that exist, with None for a source that cannot be read."""
+
+    def fault(message: str, file: str = "") -> Fault:
+        return Fault(str(label / "actions" / file), message)
+
+    try:
+        files = [name for name in folder.names("actions") if name.endswith(".py")]
+    except FileNotFoundError:
         try:
-            files = [name for name in self._folder.names("actions") if name.endswith(".py")]
+            folder.status("actions", follow=False)
         except FileNotFoundError:
-            return self._without_actions()
-        except Outside as error:
-            self._fault("actions", _leaves("actions", error))
-            return frozenset(), {}
-        except OSError as error:
-            self._fault("actions", f"cannot be read: {_why(error)}")
-            return frozenset(), {}
-        if len(files) > MAX_ACTIONS:
-            self._fault("actions", f"holds {len(files)} actions; a tenant may have {MAX_ACTIONS}")
-        names: set[str] = set()
-        sources: dict[str, str] = {}
-        for file in files[: MAX_ACTIONS + 1]:
-            name = file[:-3]
-            if not re.fullmatch(tenant_file.ACTION_NAME, name):
-                self._fault(
-                    f"actions/{file}",
-                    "not an action's name; want 1 to 64 lower-case letters, digits, hyphens and underscores, "
-                    "a letter or digit first",
-                )
-                continue
-            names.add(name)
-            source = self.text(f"actions/{file}", MAX_SOURCE_BYTES)
-            if source is not None:
-                sources[name] = source
-                self._sources.append((str(self._label / "actions" / file), source))
-        return frozenset(names), sources
-
-    def _without_actions(self) -> tuple[frozenset[str], dict[str, str]]:
+            return {}, []
+        return {}, [fault("is a link to nothing; remove it or add the folder")]
+    except Outside as error:
+        return {}, [fault(_leaves("actions", error))]
+    except OSError as error:
+        return {}, [fault(f"cannot be read: {_why(error)}")]
+    faults = []
+    if len(files) > MAX_ACTIONS:
+        faults.append(fault(f"holds {len(files)} actions; a tenant may have {MAX_ACTIONS}"))
+    sources: dict[str, str | None] = {}
+    for file in files[: MAX_ACTIONS + 1]:
+        name = file[:-3]
+        if not re.fullmatch(tenant_file.ACTION_NAME, name):
+            want = "1 to 64 lower-case letters, digits, hyphens and underscores, a letter or digit first"
+            faults.append(fault(f"not an action's name; want {want}", file))
+            continue
+        sources[name] = None
         try:
-            self._folder.status("actions", follow=False)
-        except FileNotFoundError:
-            pass
-        else:
-            self._fault("actions", "is a link to nothing; remove it or add the folder")
-        return frozenset(), {}
+            sources[name] = _text(folder, label, f"actions/{file}", MAX_SOURCE_BYTES)
+        except CatalogError as error:
+            faults += error.faults
+    return sources, faults
 
-    def text(self, name: str, limit: int) -> str | None:
-        """Read a file as UTF-8 text without NUL, or note why it cannot be."""
-        try:
-            data, _ = self._folder.read(name, limit)
-        except Outside as error:
-            return self._refuse(name, _leaves(name, error))
-        except NotAFile:
-            return self._refuse(name, "is not a plain file")
-        except FileNotFoundError:
-            if name == "tenant.yaml":
-                return self._refuse(name, "is missing; add it, or move the folder out of the directory")
-            return self._refuse(name, "is a link to nothing; remove it or add the file")
-        except OSError as error:
-            return self._refuse(name, f"cannot be read: {_why(error)}")
-        if len(data) > limit:
-            return self._refuse(name, f"is larger than {limit} bytes, the limit")
-        try:
-            text = data.decode()
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            return self._refuse(f"{name}:{line}", f"byte {error.start} is not UTF-8; save the file as UTF-8")
-        at = text.find("\0")
-        if at >= 0:
-            line = text.count("\n", 0, at) + 1
-            return self._refuse(f"{name}:{line}", "holds a NUL character; remove it")
-        return text
 
-    def _refuse(self, name: str, message: str) -> str | None:
-        self._fault(name, message)
-        return None
+def _text(folder: Folder, label: Path, name: str, limit: int) -> str:
+    """Read a file as UTF-8 text without NUL. Raises: CatalogError."""
 
-    def _fault(self, name: str, message: str) -> None:
-        self._faults.append(Fault(str(self._label / name) if name else str(self._label), message))
+    def refused(problem: str, line: int = 0) -> CatalogError:
+        return CatalogError([Fault(str(label / name) + (f":{line}" if line else ""), problem)])
+
+    try:
+        data, _ = folder.read(name, limit)
+    except Outside as error:
+        raise refused(_leaves(name, error)) from None
+    except NotAFile:
+        raise refused("is not a plain file") from None
+    except FileNotFoundError:
+        if name == "tenant.yaml":
+            raise refused("is missing; add it, or move the folder out of the directory") from None
+        raise refused("is a link to nothing; remove it or add the file") from None
+    except OSError as error:
+        raise refused(f"cannot be read: {_why(error)}") from None
+    if len(data) > limit:
+        raise refused(f"is larger than {limit} bytes, the limit")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise refused(f"byte {error.start} is not UTF-8; save the file as UTF-8", line) from None
+    if "\0" in text:
+        raise refused("holds a NUL character; remove it", text[: text.index("\0")].count("\n") + 1)
+    return text
 
 
 def _leaves(name: str, error: Outside) -> str:
@@ -235,7 +225,7 @@ def _leaves(name: str, error: Outside) -> str:
     return f"is a symbolic link out of the tenant's folder{by}; copy what it leads to into the folder"
 
 
-def _defined(tenant: tenant_file.Tenant, sources: dict[str, str]) -> Definition:
+def _defined(tenant: tenant_file.Tenant, sources: Mapping[str, str]) -> Definition:
     bindings = []
     bound: dict[str, str] = {}
     for section in tenant.bindings:
