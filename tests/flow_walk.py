@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
@@ -90,10 +89,6 @@ def sealed(executions: list[Execution]) -> list[Execution]:
     return list(legs.executions(SuspendedFlow.FromString(state.SerializeToString()), flow))
 
 
-def _given(event: EventFacts) -> EventFacts:
-    return event
-
-
 def walk(
     flow: Sequence[Action],
     settings: Settings,
@@ -127,7 +122,7 @@ def walk(
         if ended:
             done += [Execution(a.name, REVISION, a.on_error, Verdict.SKIPPED) for a in flow[at + 1 :]]
         if ended or waiting is not None:
-            decisions.append(aggregate(done, settings, partial(_given, event), suspension=waiting, completed=completed))
+            decisions.append(aggregate(done, settings, event, suspension=waiting, completed=completed))
         if ended:
             return decisions
         if isinstance(waiting, Suspension):
@@ -139,7 +134,7 @@ def walk(
                 times += 1
                 continue
         at, times = at + 1, 0
-    decisions.append(aggregate(done, settings, partial(_given, event), completed=completed))
+    decisions.append(aggregate(done, settings, event, completed=completed))
     return decisions
 
 

@@ -1,12 +1,12 @@
 """Fold the executions of one flow into one decision.
 
-It knows what each recorded command means and what a failed execution counts as. It must not know where executions
-come from: a worker, a fake or a test.
+Knows what each recorded command means and what a failed execution counts as. Must not know where executions come
+from: a worker, a fake or a test.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from runtime.core import challenges, effects, mfa, policy, trace
@@ -19,6 +19,7 @@ from runtime.core.model import (
     Effects,
     Execution,
     Facts,
+    Failure,
     Multifactor,
     OnError,
     Refused,
@@ -26,28 +27,18 @@ from runtime.core.model import (
     Suspension,
     Verdict,
 )
-from runtime.core.resolution import Failure
+from runtime.core.trace import Opinion
 
 # Commands that end the flow: the current action runs to its end, later ones do not run. Source: reference, 2.16.
 DENIALS = frozenset({"access.deny", "validation.error", "session.revoke", "refresh_token.revoke"})
-CLAIMS = frozenset({"id_token.set_custom_claim", "access_token.set_custom_claim"})
-METADATA = frozenset({"user.set_user_metadata", "user.set_app_metadata"})
-# Commands that take the user to a page; the same action goes on when the user is back. Source: reference, 2.16.
+# Commands that take the user to a page; the same action continues when the user is back. Source: reference, 2.16.
 INTERACTIONS = frozenset({"redirect.send_user_to", "prompt.render"})
-# They are of the trigger and not of the login: the runner applies them, whatever is decided.
+# They are of the trigger and not of the login: the daemon applies them, whatever is decided.
 CACHE = frozenset({"cache.set", "cache.delete"})
-# Every command that has a fold rule here; a test holds it equal to the surface table.
-FOLDED = (
-    frozenset({"multifactor.enable", *challenges.OPS, *effects.RULES})
-    | DENIALS
-    | CLAIMS
-    | METADATA
-    | INTERACTIONS
-    | CACHE
-)
+CLAIMS = frozenset({"id_token.set_custom_claim", "access_token.set_custom_claim"})
 
-# What the trace of a decision lists in any case.
-OPINIONS = frozenset({"multifactor.enable", *challenges.OPS}) | DENIALS | INTERACTIONS
+# Contributions list these always, and other commands where a denial dropped them.
+_OPINIONS = frozenset({"multifactor.enable", *challenges.OPS}) | DENIALS | INTERACTIONS
 
 # Becomes error_description at the application, so it names no action and no cause: those are in the reports.
 _FAILED_REASON = "The login rules could not be evaluated."
@@ -71,39 +62,25 @@ def ends_flow(execution: Execution) -> bool:
 
 
 class Fold:
-    """What a flow has asked for so far. Feeding executions one by one or all at once gives the same state."""
-
-    __slots__ = (
-        "access",
-        "access_token_claims",
-        "app_metadata",
-        "asked",
-        "denied_by",
-        "effects",
-        "failed",
-        "id_token_claims",
-        "reasons",
-        "requests",
-        "suspended",
-        "user_metadata",
-    )
+    """The requests of a flow so far. Feeding executions one by one or all at once gives the same state."""
 
     def __init__(self) -> None:
-        self.user_metadata: dict[str, object] = {}
-        self.app_metadata: dict[str, object] = {}
-        self.id_token_claims: dict[str, object] = {}
-        self.access_token_claims: dict[str, object] = {}
-        # Every opinion, in call order: action, operation, summary. A position in it identifies an opinion.
-        self.asked: list[tuple[str, str, str]] = []
+        # Every opinion, in call order. A position in it identifies an opinion.
+        self.asked: list[Opinion] = []
         self.requests: list[policy.Request] = []
         # Positions of failures that count as a requirement.
         self.failed: list[int] = []
-        self.effects: Effects | None = None
+        # Failures, in words.
+        self.reasons: list[str] = []
         self.access: Access | None = None
         self.denied_by = -1
         # Did an execution wait for the user?
         self.suspended = False
-        self.reasons: list[str] = []
+        self.user_metadata: dict[str, Any] = {}
+        self.app_metadata: dict[str, Any] = {}
+        self.id_token_claims: dict[str, Any] = {}
+        self.access_token_claims: dict[str, Any] = {}
+        self.effects: Effects | None = None
 
     def add(self, executions: Iterable[Execution]) -> None:
         """Feed executions in flow order. What follows one that ended the flow is ignored: it should not have run."""
@@ -114,7 +91,7 @@ class Fold:
                 for command in execution.commands:
                     self._command(execution.action, command)
             else:
-                # Its commands are dropped: nobody knows which ones are missing.
+                # Its commands are dropped: it cannot be known which ones are missing.
                 self._failure(execution)
 
     def _command(self, action: str, command: Command) -> None:
@@ -136,74 +113,72 @@ class Fold:
         elif op == "user.set_app_metadata":
             self.app_metadata[args["key"]] = args["value"]
         elif op == "access.deny":
-            # The last reason given in the denying action counts; later actions have no say.
-            self.access, self.denied_by = Access(args["reason"], "denied"), len(self.asked)
-            self.asked.append((action, op, "deny"))
+            self._deny((action, op, "deny"), Access(args["reason"], "denied"))
         elif op == "validation.error":
-            self.access = Access(args["error_message"], "validation_error", args["error_code"])
-            self.denied_by = len(self.asked)
-            self.asked.append((action, op, "deny with a code of its own"))
+            access = Access(args["error_message"], "validation_error", args["error_code"])
+            self._deny((action, op, "deny with a code of its own"), access)
         elif op in challenges.OPS or op in INTERACTIONS:
             self.suspended = True
             self.asked.append((action, op, trace.waits_for(command)))
         elif op not in CACHE:
-            self._effect(action, op, args)
+            if self.effects is None:
+                self.effects = Effects()
+            effects.apply(self.effects, op, args)
+            if op in DENIALS:
+                kind: DenialKind = "session_revoked" if op == "session.revoke" else "refresh_token_revoked"
+                self._deny((action, op, "deny and revoke"), Access(args["reason"], kind))
 
-    def _effect(self, action: str, op: str, args: dict[str, Any]) -> None:
-        rule = effects.RULES.get(op)
-        if rule is None:
-            raise ValueError(f"no fold rule for command {op!r}")
-        if self.effects is None:
-            self.effects = Effects()
-        rule(self.effects, args)
-        if op in DENIALS:
-            kind: DenialKind = "session_revoked" if op == "session.revoke" else "refresh_token_revoked"
-            self.access, self.denied_by = Access(args["reason"], kind), len(self.asked)
-            self.asked.append((action, op, "deny and revoke"))
+    def _deny(self, opinion: Opinion, access: Access) -> None:
+        # The last reason given in the denying action counts; later actions have no say.
+        self.access, self.denied_by = access, len(self.asked)
+        self.asked.append(opinion)
 
     def _failure(self, execution: Execution) -> None:
         # A skipped execution that is reached here was skipped for want of time, which is a failure like any other.
-        verdict = execution.verdict.name.lower()
-        on_error = execution.on_error
+        verdict, on_error = execution.verdict.name.lower(), execution.on_error
         self.reasons.append(f"{execution.action}: {verdict}, counts as {on_error.value}")
-        if on_error is OnError.CONTINUE:
-            return
-        position = len(self.asked)
         if on_error is OnError.DENY:
-            self.access, self.denied_by = Access(_FAILED_REASON, "on_error"), position
-            self.asked.append((execution.action, "on_error.deny", f"deny, the action {verdict}"))
-        else:
-            self.failed.append(position)
+            opinion = (execution.action, "on_error.deny", f"deny, the action {verdict}")
+            self._deny(opinion, Access(_FAILED_REASON, "on_error"))
+        elif on_error is OnError.REQUIRE_MFA:
+            self.failed.append(len(self.asked))
             self.asked.append((execution.action, "on_error.require_mfa", f"require any, the action {verdict}"))
 
     def decide(
         self,
         executions: tuple[Execution, ...],
         settings: Settings,
-        facts: Callable[[], Facts],
+        facts: Facts,
         suspension: Suspension | Refused | None = None,
         completed: tuple[str, ...] = (),
     ) -> Decision:
         """Apply the tenant's settings to what was asked for: deny, then suspend, then multifactor, then policy."""
         if self.access is not None:
-            return self._denied(executions)
-        if suspension is not None:
-            if isinstance(suspension, Refused):
-                return self._refused(executions, suspension)
+            return self._denied(executions, self.access)
+        if isinstance(suspension, Suspension):
             return self._waiting(executions, suspension)
+        if suspension is not None:
+            return self._refused(executions, suspension)
         if self.suspended or completed:
             _check_resumed(executions, completed)
-            if completed:
-                # A factor was presented or enrolled in this login, as an action asked: that overrides enable and the
-                # policy. It also is what a failed action under `require_mfa` counts as, before or after it: a challenge
-                # that really happened. Source: reference, 2.3, rule 9, and 3.3.
-                return self._granted(executions, None, trace.of_completed(self.asked, self.failed, completed))
+        if completed:
+            # A factor was presented or enrolled in this login, as an action asked: that overrides enable and the
+            # policy. It also is what a failed action under `require_mfa` counts as, before or after it: a challenge
+            # that really happened. Source: reference, 2.3, rule 9, and 3.3.
+            met = {at for at, (_, op, _) in enumerate(self.asked) if op in challenges.OPS}
+            action = self.asked[max(met)][0] if met else ""
+            done = Contribution(action, "mfa.completed", True, f"completed {', '.join(completed)}")
+            return self._granted(executions, None, trace.contributions(self.asked, met.union(self.failed), done))
         winner = policy.merge(self.requests, settings.merge) if self.requests else None
         multifactor = mfa.resolve(winner, bool(self.failed), settings, facts)
-        contributions: tuple[Contribution, ...] = ()
-        if multifactor is not None or self.asked:
-            contributions = trace.of_decided(self.asked, self.failed, winner, multifactor, settings)
-        return self._granted(executions, multifactor, contributions)
+        if multifactor is None:
+            return self._granted(executions, None, trace.contributions(self.asked, ()) if self.asked else ())
+        # Every failure that requires a factor is honoured whenever there is one, whatever chose the provider.
+        won = set(self.failed)
+        if winner is not None and multifactor.origin == "action":
+            won.add(winner.position)
+        more = trace.of_settings(multifactor, settings)
+        return self._granted(executions, multifactor, trace.contributions(self.asked, won, *more))
 
     def _granted(
         self,
@@ -211,70 +186,61 @@ class Fold:
         multifactor: Multifactor | None,
         contributions: tuple[Contribution, ...],
     ) -> Decision:
-        required = multifactor is not None and multifactor.provider != "none"
         return Decision(
-            "mfa_required" if required else "allow",
+            "mfa_required" if multifactor is not None and multifactor.provider != "none" else "allow",
+            executions,
+            tuple(self.reasons),
+            contributions,
             multifactor,
             None,
             self.user_metadata,
             self.app_metadata,
             self.id_token_claims,
             self.access_token_claims,
-            bool(self.reasons),
-            tuple(self.reasons),
-            contributions,
-            executions,
             self.effects,
         )
 
-    def _denied(self, executions: tuple[Execution, ...]) -> Decision:
+    def _denied(self, executions: tuple[Execution, ...], access: Access) -> Decision:
+        dropped = _claims(executions).items()
+        lost = [Contribution(*key, False, f"{count} dropped, the login is denied") for key, count in dropped]
         # Metadata survives a denial, multifactor and claims do not. Source: MFA semantics, section 14, row 13.
         return Decision(
             "deny",
-            None,
-            self.access,
-            self.user_metadata,
-            self.app_metadata,
-            {},
-            {},
-            bool(self.reasons),
-            tuple(self.reasons),
-            trace.of_denied(self.asked, self.denied_by, _claims(executions)),
             executions,
-            effects.of_denied(self.effects),
+            tuple(self.reasons),
+            trace.contributions(self.asked, (self.denied_by,), *lost),
+            access=access,
+            user_metadata=self.user_metadata,
+            app_metadata=self.app_metadata,
+            effects=effects.of_denied(self.effects),
         )
 
     def _refused(self, executions: tuple[Execution, ...], refused: Refused) -> Decision:
-        """What the last execution needs of the user cannot be done. Nobody gets in because of that."""
+        """Refuse the login, because what its last execution needs of the user cannot be done."""
         failure = refused.failure
         kind: DenialKind = "interaction_required" if failure is Failure.INTERACTION_REQUIRED else "mfa_failed"
         op, reason = _REFUSALS[kind]
-        self.access, self.denied_by = Access(reason, kind, failure.value), len(self.asked)
-        self.asked.append((_begun(executions)[-1].action, op, trace.why(refused)))
-        return self._denied(executions)
+        access = Access(reason, kind, failure.value)
+        self._deny((_begun(executions)[-1].action, op, trace.why(refused)), access)
+        return self._denied(executions, access)
 
     def _waiting(self, executions: tuple[Execution, ...], suspension: Suspension) -> Decision:
-        """Nothing is decided before the user is back, so nothing takes effect: the flow's last decision has it all."""
-        last = sum(command.op in OPINIONS for command in executions[-1].commands)
+        """Decide nothing before the user is back, so nothing takes effect: the flow's last decision has it all."""
+        last = sum(command.op in _OPINIONS for command in executions[-1].commands)
+        waited_for = {
+            at for at in range(len(self.asked) - last, len(self.asked)) if self.asked[at][1] != "multifactor.enable"
+        }
         return Decision(
             "suspend",
-            None,
-            None,
-            {},
-            {},
-            {},
-            {},
-            bool(self.reasons),
-            tuple(self.reasons),
-            trace.of_waiting(self.asked, len(self.asked) - last),
             executions,
-            None,
-            suspension,
+            tuple(self.reasons),
+            trace.contributions(self.asked, waited_for),
+            suspension=suspension,
         )
 
 
 def _claims(executions: Iterable[Execution]) -> dict[tuple[str, str], int]:
-    """Count the claims that each action set before the flow ended."""
+    """Count the claims that each action set before the flow ended, by action and operation."""
     counts: dict[tuple[str, str], int] = {}
     for execution in executions:
         if execution.verdict is Verdict.COMPLETED:
@@ -296,9 +262,9 @@ def _begun(executions: Sequence[Execution]) -> Sequence[Execution]:
 
 
 def _check_resumed(executions: Sequence[Execution], completed: tuple[str, ...]) -> None:
-    """Hold whoever resumed the flow to it: what an action waited for has happened.
+    """Check that a resumed flow has had what its actions waited for.
 
-    Raises: ValueError when a factor was not presented, or when an action that sent the user to a page did not go on.
+    Raises: ValueError when a factor was not presented, or when an action that sent the user to a page did not continue.
     """
     for at, execution in enumerate(executions):
         if execution.verdict is not Verdict.COMPLETED:
@@ -317,7 +283,7 @@ def _check_resumed(executions: Sequence[Execution], completed: tuple[str, ...]) 
 def aggregate(
     executions: Sequence[Execution],
     settings: Settings,
-    facts: Callable[[], Facts],
+    facts: Facts,
     *,
     suspension: Suspension | Refused | None = None,
     completed: tuple[str, ...] = (),
@@ -329,7 +295,7 @@ def aggregate(
     Args:
         executions: of the whole flow, those before earlier suspensions included.
         settings: the tenant's.
-        facts: reads the event; called only when the decision depends on it.
+        facts: of the event; read only where the decision depends on them.
         suspension: what `pending` said of the last execution that ran, when the flow stops there.
         completed: types of factors that the user presented or enrolled in this flow.
 

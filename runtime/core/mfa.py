@@ -1,12 +1,10 @@
-"""Which second factor a login needs and which factors can be offered for it.
+"""Say which second factor a login needs and which factors can be offered for it.
 
-It knows the provider x experience table and the order of precedence. It must not know commands, actions or storage.
+Knows the provider x experience table and the order of precedence. Must not know commands, actions or storage.
 Source of every rule: the MFA semantics, sections 1 to 5 and 7.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from runtime.core import policy
 from runtime.core.model import FACTOR_NAMES, Experience, Facts, Merge, Multifactor, Settings
@@ -44,7 +42,7 @@ BACK_CHANNEL_PROTOCOLS = frozenset(
 )
 
 
-def offer(provider: str, settings: Settings, facts: Callable[[], Facts]) -> tuple[str, ...]:
+def offer(provider: str, settings: Settings, facts: Facts) -> tuple[str, ...]:
     """List the factors to offer for a provider, safest first; empty when the login cannot be completed.
 
     `any` means every factor that the tenant enabled; an explicit provider overrides the tenant's choice of factors,
@@ -55,22 +53,20 @@ def offer(provider: str, settings: Settings, facts: Callable[[], Facts]) -> tupl
     if provider == "any" or (settings.merge is Merge.STRICTEST and provider != "duo"):
         enabled = settings.factors
         row = tuple([name for name in row if name in enabled])
-    if "email" in row and not facts().email_verified:
+    if "email" in row and not facts.email_verified:
         return tuple([name for name in row if name != "email"])
-    if provider == "duo" and facts().protocol in BACK_CHANNEL_PROTOCOLS:
+    if provider == "duo" and facts.protocol in BACK_CHANNEL_PROTOCOLS:
         return ()
     return row
 
 
-def resolve(
-    winner: policy.Request | None, failed: bool, settings: Settings, facts: Callable[[], Facts]
-) -> Multifactor | None:
+def resolve(winner: policy.Request | None, failed: bool, settings: Settings, facts: Facts) -> Multifactor | None:
     """Apply the order of precedence: an action's requirement, a failed action, a lifting, the tenant's policy.
 
     `winner` is the request that the tenant's merge rule chose, if any action expressed one. `failed` says that an
     execution failed under `require_mfa`: the result is then at least provider `any` with a challenge that really
     happens, because that action could have asked for it. What the adaptive policy demands by itself comes on top of
-    both: only an explicit `none` takes it away. `facts` is called only when the answer depends on them.
+    both: only an explicit `none` takes it away.
     """
     if winner is not None and winner.provider != "none":
         remember = False if failed else winner.allow_remember_browser

@@ -1,17 +1,16 @@
-"""The values that every part of the daemon speaks in: executions, settings, opinions, decisions.
+"""The values that the daemon decides with: executions, settings, opinions, suspensions, decisions.
 
-It knows names and shapes only. It must not know protobuf, processes, clocks, logs or storage.
+Knows names and shapes only. Must not know protobuf, processes, clocks, logs or storage.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from enum import StrEnum
+from typing import Any, Literal, Protocol
 
-if TYPE_CHECKING:
-    from runtime.core.challenges import Ignored, Step
-    from runtime.core.resolution import Failure
+from sandbox.contract.report import Command as Command  # the contract's values, under one roof with the core's own
+from sandbox.contract.report import Verdict as Verdict
 
 Origin = Literal["action", "policy", "on_error"]
 Outcome = Literal["allow", "mfa_required", "deny", "suspend"]
@@ -24,19 +23,7 @@ DenialKind = Literal[
     "mfa_failed",
     "interaction_required",
 ]
-
-
-class Verdict(IntEnum):
-    """How an execution ended. Numbers are those of `vestibule.v1.Verdict`."""
-
-    COMPLETED = 1
-    RAISED = 2
-    REJECTED = 3
-    TIMED_OUT = 4
-    EXHAUSTED = 5
-    VIOLATED = 6
-    CRASHED = 7
-    SKIPPED = 8
+StepKind = Literal["challenge", "enroll"]
 
 
 class OnError(StrEnum):
@@ -69,6 +56,36 @@ class Experience(StrEnum):
     CLASSIC = "classic"
 
 
+class Failure(StrEnum):
+    """Why a required factor cannot be presented. None of them ever lets the login through."""
+
+    NO_USABLE_FACTOR = "no_usable_factor"
+    PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL = "provider_not_supported_for_protocol"
+    INTERACTION_REQUIRED = "interaction_required"
+    MFA_GRANT_NOT_ALLOWED = "mfa_grant_not_allowed"
+    # Adaptive MFA asks for a verified address before an enrolment.
+    EMAIL_MISSING = "email_missing"
+    # A password alone must not choose the second factor of an account at risk.
+    ENROLLMENT_NOT_POSSIBLE = "enrollment_not_possible"
+    # A token exchange for an organization, or with an actor, has no second factor.
+    TOKEN_EXCHANGE_NOT_SUPPORTED = "token_exchange_not_supported"
+    # Of challenge and enrolment commands only: see `challenges`.
+    EXPERIENCE_NOT_SUPPORTED = "experience_not_supported"
+    CUSTOMIZATION_OFF = "customization_off"
+    TOO_MANY_COMMANDS = "too_many_commands"
+    CHALLENGE_FIRST = "challenge_first"
+
+
+class Ignored(StrEnum):
+    """Why a factor of a command does not count; a gateway logs each as a warning."""
+
+    DISABLED = "disabled"
+    NOT_ENROLLED = "not_enrolled"
+    ALREADY_ENROLLED = "already_enrolled"
+    NOT_ENROLABLE = "not_enrolable"
+    NOT_SERVABLE = "not_servable"
+
+
 # The vocabulary of tenant factors, safest first. `duo` is last: it is a provider of its own and never one of several.
 FACTOR_NAMES: tuple[str, ...] = (
     "webauthn-roaming",
@@ -84,14 +101,6 @@ FACTOR_NAMES: tuple[str, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """One recorded api call, already validated against the surface table. `args` are plain JSON data."""
-
-    op: str
-    args: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class ExecutionError:
     """What went wrong in tenant code, for its author. `line` is 1-based, 0 when unknown."""
 
@@ -104,8 +113,8 @@ class ExecutionError:
 class Execution:
     """One run, or non-run, of one binding's revision. `revision` is the SHA-256 of the source, hexadecimal.
 
-    `continued`: the handler for users who come back from a redirect or a form. `earlier`: it ran before the flow was
-    suspended last, and its times and output were reported then.
+    `continued`: the handler for users who come back from a redirect or a form. `earlier`: it ran before the last
+    suspension of the flow, and that answer reported its times and output.
     """
 
     action: str
@@ -146,36 +155,27 @@ class Settings:
 
 
 class Facts(Protocol):
-    """The few members of the event that a decision may depend on; each may be read when it is asked for."""
+    """The few members of the event that a decision may depend on; a reader may fetch each when it is asked for."""
 
     @property
-    def protocol(self) -> str | None:
-        """The transaction's protocol."""
-
+    def protocol(self) -> str | None: ...
     @property
-    def prompt(self) -> tuple[str, ...]:
-        """OIDC prompt instructions."""
-
+    def prompt(self) -> tuple[str, ...]: ...
     @property
-    def acr_values(self) -> tuple[str, ...]:
-        """Requested authentication context classes."""
-
+    def acr_values(self) -> tuple[str, ...]: ...
     @property
-    def risk_confidence(self) -> str | None:
-        """The risk assessment's overall confidence."""
-
+    def risk_confidence(self) -> str | None: ...
     @property
     def enrolled(self) -> tuple[str, ...] | None:
         """Types of the user's factors; None when the gateway did not say."""
 
     @property
-    def email_verified(self) -> bool:
-        """Was the user's address verified?"""
+    def email_verified(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
 class EventFacts:
-    """The few members of the event that a decision may depend on. `enrolled` is None when the gateway did not say."""
+    """`Facts` as values."""
 
     protocol: str | None = None
     prompt: tuple[str, ...] = ()
@@ -230,8 +230,29 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class FactorRequest:
+    """One factor that a command names, in the vocabulary of challenges."""
+
+    type: str
+    # Phones only: sms, voice or both.
+    preferred_method: str | None = None
+    # Push only: False forbids typing the one-time code of the application.
+    otp_fallback: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One screen. Without `picker` the first of `usable` is shown, with a way to the others if there are any."""
+
+    kind: StepKind
+    usable: tuple[FactorRequest, ...]
+    picker: bool
+    ignored: tuple[tuple[str, Ignored], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Suspension:
-    """What the user does before the flow goes on. `action`: who asked for it, and who runs on after a page."""
+    """What the user does before the flow continues. `action`: the one that asked, and that continues after a page."""
 
     kind: Literal["mfa", "redirect", "prompt"]
     action: str
@@ -260,7 +281,7 @@ class Refused:
 
 @dataclass(slots=True)
 class TokenChanges:
-    """What becomes of the session, or of the refresh token. Instants are milliseconds since the epoch, 0 is unset."""
+    """Changes of the session, or of the refresh token. Instants are milliseconds since the epoch, 0 is unset."""
 
     revoked: bool = False
     expires_at_ms: int = 0
@@ -292,18 +313,23 @@ class Effects:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer to one login. Whoever holds it owns its dictionaries; nothing else refers to them."""
+    """The answer to one login. Its holder owns its dictionaries; nothing else refers to them."""
 
     outcome: Outcome
-    multifactor: Multifactor | None
-    access: Access | None
-    user_metadata: dict[str, Any]
-    app_metadata: dict[str, Any]
-    id_token_claims: dict[str, Any]
-    access_token_claims: dict[str, Any]
-    degraded: bool
+    executions: tuple[Execution, ...]
+    # Failures of executions, in words; a decision that has any is degraded.
     degraded_reasons: tuple[str, ...]
     contributions: tuple[Contribution, ...]
-    executions: tuple[Execution, ...]
+    multifactor: Multifactor | None = None
+    access: Access | None = None
+    user_metadata: dict[str, Any] = field(default_factory=dict)
+    app_metadata: dict[str, Any] = field(default_factory=dict)
+    id_token_claims: dict[str, Any] = field(default_factory=dict)
+    access_token_claims: dict[str, Any] = field(default_factory=dict)
     effects: Effects | None = None
     suspension: Suspension | None = None
+
+    @property
+    def degraded(self) -> bool:
+        """Did an execution fail?"""
+        return bool(self.degraded_reasons)

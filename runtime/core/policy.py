@@ -1,11 +1,11 @@
-"""A tenant's folding rules: how several requests become one, and what its policy asks for when no action did.
+"""Apply a tenant's folding rules: how several requests become one, and what its policy asks for when no action did.
 
-It knows requests, settings and the risk assessment's answer. It must not know factors or how commands are recorded.
+Knows requests, settings and the risk assessment's answer. Must not know factors or how commands are recorded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,16 +72,14 @@ def low_confidence(facts: Facts) -> bool:
     return facts.risk_confidence not in ("medium", "high", "neutral")
 
 
-def demands(settings: Settings, lifted: bool, facts: Callable[[], Facts]) -> bool:
+def demands(settings: Settings, lifted: bool, facts: Facts) -> bool:
     """Tell whether the adaptive policy demands a factor of its own, whatever actions require. `lifted`: see `lifts`."""
     if settings.policy is not Policy.ADAPTIVE or (lifted and settings.none_lifts_adaptive) or _exempt(settings, facts):
         return False
-    return low_confidence(facts())
+    return low_confidence(facts)
 
 
-def required(
-    settings: Settings, lifted: bool, facts: Callable[[], Facts]
-) -> Literal["always", "adaptive", "step_up"] | None:
+def required(settings: Settings, lifted: bool, facts: Facts) -> Literal["always", "adaptive", "step_up"] | None:
     """Say what of the settings requires a factor when no action does. `lifted`: see `lifts`."""
     if settings.policy is Policy.NEVER and not settings.step_up:
         return None
@@ -91,8 +89,8 @@ def required(
         return None
     if settings.policy is Policy.ALWAYS:
         return "always"
-    return "step_up" if settings.step_up and asks_for_factor(facts()) else None
+    return "step_up" if settings.step_up and asks_for_factor(facts) else None
 
 
-def _exempt(settings: Settings, facts: Callable[[], Facts]) -> bool:
-    return settings.exempt_refresh and facts().protocol == "oauth2-refresh-token"
+def _exempt(settings: Settings, facts: Facts) -> bool:
+    return settings.exempt_refresh and facts.protocol == "oauth2-refresh-token"

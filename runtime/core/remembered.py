@@ -1,7 +1,7 @@
-"""Whether a browser that passed a challenge before may skip the next one, and whether it may be remembered again.
+"""Say whether a browser that passed a challenge before may skip the next one, and whether it is remembered again.
 
-It knows lifetimes and what overrides them. It must not know cookies, clocks or how a gateway keeps either: instants
-are arguments. Source of every rule: the MFA semantics, sections 3, 4, 5 and 11.
+Knows lifetimes and what overrides them. Must not know cookies, clocks or how a gateway keeps either: instants are
+arguments. Source of every rule: the MFA semantics, sections 3, 4, 5 and 11.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def allowed(multifactor: Multifactor, duo_remembers_when_unset: bool) -> bool:
     """Fold the three states into one answer: may a browser be remembered for this requirement?
 
     The policy has no such option and allows it. An action's silence means no, as the reference says; only Duo's
-    own memory works when nobody spoke, and the tenant must have chosen that.
+    own memory works without a word from an action, and the tenant must have chosen that.
     """
     if multifactor.origin == "policy":
         return not multifactor.ignore_remembered_browser

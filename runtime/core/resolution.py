@@ -1,18 +1,19 @@
-"""What a gateway does with a required second factor: prompt, skip, answer with a token, or give up.
+"""Say what a gateway does with a required second factor: prompt, skip, answer with a token, or give up.
 
-It knows protocols, enrolments and which factors need which. It must not know requests, cookies, pages or clocks.
+Knows protocols, enrolments and which factors need which. Must not know requests, cookies, pages or clocks.
 Source of every rule: the MFA semantics, sections 1 to 3, 5 to 7 and 9 to 12.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from runtime.core import remembered
 from runtime.core.mfa import BACK_CHANNEL_PROTOCOLS, offer
-from runtime.core.model import FACTOR_NAMES, Experience, Facts, Multifactor, Settings
+from runtime.core.model import FACTOR_NAMES, Experience, Facts, Failure, Multifactor, Settings
 from runtime.core.remembered import RememberedBrowser, RememberMode
 
 # Each can carry a second factor alone; the others lean on one of these. Source: section 2.
@@ -39,29 +40,9 @@ class Kind(StrEnum):
 
     PROMPT = "prompt"
     SATISFIED_BY_REMEMBERED_BROWSER = "satisfied_by_remembered_browser"
-    # There is no page: the token endpoint answers `mfa_required` and the client goes on through the MFA API.
+    # There is no page: the token endpoint answers `mfa_required` and the client uses the MFA API.
     MFA_REQUIRED_TOKEN = "mfa_required_token"
     FAILED = "failed"
-
-
-class Failure(StrEnum):
-    """Why a required factor cannot be presented. None of them ever lets the login through."""
-
-    NO_USABLE_FACTOR = "no_usable_factor"
-    PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL = "provider_not_supported_for_protocol"
-    INTERACTION_REQUIRED = "interaction_required"
-    MFA_GRANT_NOT_ALLOWED = "mfa_grant_not_allowed"
-    # Adaptive MFA asks for a verified address before it lets anybody enrol.
-    EMAIL_MISSING = "email_missing"
-    # Whoever has the password alone may not choose the second factor of an account at risk.
-    ENROLLMENT_NOT_POSSIBLE = "enrollment_not_possible"
-    # A token exchange for an organization, or with an actor, has no second factor.
-    TOKEN_EXCHANGE_NOT_SUPPORTED = "token_exchange_not_supported"
-    # Challenge and enrolment commands only: see `challenges`.
-    EXPERIENCE_NOT_SUPPORTED = "experience_not_supported"
-    CUSTOMIZATION_OFF = "customization_off"
-    TOO_MANY_COMMANDS = "too_many_commands"
-    CHALLENGE_FIRST = "challenge_first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +89,7 @@ class Resolution:
 
 
 def back_channel(protocol: str | None) -> bool:
-    """Tell whether nobody looks at a page during this login. An unknown protocol has a browser."""
+    """Tell whether this login has no page. An unknown protocol has a browser."""
     return protocol in BACK_CHANNEL_PROTOCOLS
 
 
@@ -126,16 +107,9 @@ def recovery_code_allowed(provider: str, settings: Settings) -> bool:
 
 def _dependents(multifactor: Multifactor, settings: Settings) -> tuple[str, ...]:
     """List the factors outside the provider's row that an enrolled user may present instead."""
-    names = []
-    if (
-        multifactor.provider == "any"
-        and settings.experience is Experience.NEW
-        and "webauthn-platform" in settings.factors
-    ):
-        names.append("webauthn-platform")
-    if recovery_code_allowed(multifactor.provider, settings):
-        names.append("recovery-code")
-    return tuple(names)
+    biometrics = multifactor.provider == "any" and settings.experience is Experience.NEW
+    names = ("webauthn-platform",) if biometrics and "webauthn-platform" in settings.factors else ()
+    return (*names, "recovery-code") if recovery_code_allowed(multifactor.provider, settings) else names
 
 
 def servable_factors(browser: bool, gateway: Gateway) -> frozenset[str]:
@@ -144,10 +118,6 @@ def servable_factors(browser: bool, gateway: Gateway) -> frozenset[str]:
         return MFA_API_FACTORS
     every = frozenset(FACTOR_NAMES)
     return every if gateway.webauthn else every - {"webauthn-roaming", "webauthn-platform"}
-
-
-def _failed(failure: Failure, multifactor: Multifactor) -> Resolution:
-    return Resolution(Kind.FAILED, failure, notes=_NOTES.get(multifactor.provider, ()))
 
 
 def _protocol_failure(multifactor: Multifactor, facts: Facts, gateway: Gateway) -> Failure | None:
@@ -163,8 +133,8 @@ def _protocol_failure(multifactor: Multifactor, facts: Facts, gateway: Gateway) 
 def resolve(multifactor: Multifactor | None, settings: Settings, facts: Facts, gateway: Gateway) -> Resolution | None:
     """Resolve a decision's requirement for one login; None when none is required.
 
-    The answer depends on the time and on members of the event that the decision did not look at, so whoever remembers
-    decisions must not remember resolutions.
+    The answer depends on the time and on members of the event that the decision did not look at, so a remembered
+    decision needs a resolution of its own in every login.
     """
     if multifactor is None or multifactor.provider == "none":
         return None
@@ -179,38 +149,30 @@ def resolve(multifactor: Multifactor | None, settings: Settings, facts: Facts, g
 
 def alone(settings: Settings, facts: Facts, gateway: Gateway) -> Resolution:
     """Resolve what the adaptive policy demands by itself at low confidence, whatever the actions say."""
-    offered = offer("any", settings, lambda: facts)
+    offered = offer("any", settings, facts)
     return _resolved(Multifactor("any", None, None, offered, "policy", True), settings, facts, gateway)
 
 
 def _resolved(multifactor: Multifactor, settings: Settings, facts: Facts, gateway: Gateway) -> Resolution:
     browser = not back_channel(facts.protocol)
     if browser:
-        satisfied = _by_memory(multifactor, settings, facts, gateway)
-        if satisfied is not None:
-            return satisfied
+        memory, unset = gateway.remembered_browser, gateway.duo_remembers_when_unset
+        refusal = remembered.refusal(memory, multifactor, facts, gateway.user_id, gateway.now_ms, settings, unset)
+        if memory is not None and refusal is None:
+            return Resolution(
+                Kind.SATISFIED_BY_REMEMBERED_BROWSER,
+                remembered_until_ms=memory.expires_at_ms(gateway.now_ms, settings),
+                notes=_notes(multifactor),
+            )
         # Satisfied silently or not at all: the application asked for no page.
-        if "none" in facts.prompt:
-            return _failed(Failure.INTERACTION_REQUIRED, multifactor)
+        failure = Failure.INTERACTION_REQUIRED if "none" in facts.prompt else None
     else:
         failure = _protocol_failure(multifactor, facts, gateway)
-        if failure is not None:
-            return _failed(failure, multifactor)
+    if failure is not None:
+        return _failed(failure, multifactor)
     if multifactor.provider == "duo":
         return _by_duo(multifactor, settings, facts, gateway, browser)
     return _with_enrolments(multifactor, settings, facts, gateway, browser)
-
-
-def _by_memory(multifactor: Multifactor, settings: Settings, facts: Facts, gateway: Gateway) -> Resolution | None:
-    memory, now_ms, user_id = gateway.remembered_browser, gateway.now_ms, gateway.user_id
-    unset = gateway.duo_remembers_when_unset
-    if memory is None or remembered.refusal(memory, multifactor, facts, user_id, now_ms, settings, unset) is not None:
-        return None
-    return Resolution(
-        Kind.SATISFIED_BY_REMEMBERED_BROWSER,
-        remembered_until_ms=memory.expires_at_ms(now_ms, settings),
-        notes=_NOTES.get(multifactor.provider, ()),
-    )
 
 
 def _by_duo(multifactor: Multifactor, settings: Settings, facts: Facts, gateway: Gateway, browser: bool) -> Resolution:
@@ -218,7 +180,7 @@ def _by_duo(multifactor: Multifactor, settings: Settings, facts: Facts, gateway:
     unknown = multifactor.adaptive and not is_enrolled("duo", facts.enrolled or ())
     if unknown and not gateway.has_email:
         return _failed(Failure.EMAIL_MISSING, multifactor)
-    answer = _present(multifactor, settings, gateway, browser, multifactor.factors, ())
+    answer = _present(multifactor, settings, gateway, browser, multifactor.factors)
     return replace(answer, verify_email_first=True) if unknown else answer
 
 
@@ -226,40 +188,34 @@ def _with_enrolments(
     multifactor: Multifactor, settings: Settings, facts: Facts, gateway: Gateway, browser: bool
 ) -> Resolution:
     servable = servable_factors(browser, gateway)
-    adaptive = multifactor.adaptive
-    offered = tuple([name for name in multifactor.factors if name in servable])
     if not gateway.has_email:
-        offered = tuple([name for name in offered if name != "email"])
+        servable -= {"email"}
+    offered = tuple([name for name in multifactor.factors if name in servable])
     dependents = tuple([name for name in _dependents(multifactor, settings) if name in servable])
-    # Whoever can present nothing yet enrols a factor that stands alone; a verified address needs no enrolment.
+    # A user who can present nothing yet enrols a factor that stands alone; a verified address needs no enrolment.
     enrolable = tuple([name for name in offered if name in INDEPENDENT])
     enrolled = facts.enrolled
     if enrolled is None:
         if not offered:
             return _failed(Failure.NO_USABLE_FACTOR, multifactor)
         # The gateway knows the enrolments and this answer does not: both lists, and the gateway takes its one.
-        every = tuple(sorted((*offered, *dependents), key=FACTOR_NAMES.index))
-        blocked = adaptive and not (browser and gateway.has_email)
+        blocked = multifactor.adaptive and not (browser and gateway.has_email)
+        every = _safest_first((*offered, *dependents))
         return _present(multifactor, settings, gateway, browser, every, () if blocked else enrolable)
     # A verified address may be challenged without an enrolment, though only beside another factor if there is a choice.
-    email = "email" in offered
+    email = {"email"} & set(offered)
     held = {name for name in (*offered, *dependents) if is_enrolled(name, enrolled)}
     if held:
-        usable = tuple(sorted(held | {"email"} if email else held, key=FACTOR_NAMES.index))
-        return _present(multifactor, settings, gateway, browser, usable, ())
-    if any(is_enrolled(name, enrolled) for name in settings.factors):
-        # The user has a factor that the tenant still trusts and that cannot be presented here. To enrol another one
-        # would let whoever has the password walk around it. A verified address is the account's own, so it may stand.
+        return _present(multifactor, settings, gateway, browser, _safest_first(held | email))
+    # A user may have a factor that the tenant still trusts and that cannot be presented here. Enrolling another one
+    # would let anyone with the password walk around it. A verified address is the account's own, so it may stand.
+    if any(is_enrolled(name, enrolled) for name in settings.factors) or not enrolable:
         if email:
-            return _present(multifactor, settings, gateway, browser, ("email",), ())
+            return _present(multifactor, settings, gateway, browser, ("email",))
         return _failed(Failure.NO_USABLE_FACTOR, multifactor)
-    if not enrolable:
-        if email:
-            return _present(multifactor, settings, gateway, browser, ("email",), ())
-        return _failed(Failure.NO_USABLE_FACTOR, multifactor)
-    if adaptive and not browser:
+    if multifactor.adaptive and not browser:
         return _failed(Failure.ENROLLMENT_NOT_POSSIBLE, multifactor)
-    if adaptive and not gateway.has_email:
+    if multifactor.adaptive and not gateway.has_email:
         return _failed(Failure.EMAIL_MISSING, multifactor)
     return _present(multifactor, settings, gateway, browser, (), enrolable)
 
@@ -270,26 +226,34 @@ def _present(
     gateway: Gateway,
     browser: bool,
     challenge: tuple[str, ...],
-    enroll: tuple[str, ...],
+    enroll: tuple[str, ...] = (),
 ) -> Resolution:
-    mode = RememberMode.NONE
-    if browser:
-        mode = remembered.mode(multifactor, challenge or enroll, gateway.duo_remembers_when_unset)
+    remember = remembered.mode(multifactor, challenge or enroll, gateway.duo_remembers_when_unset)
     return Resolution(
         Kind.PROMPT if browser else Kind.MFA_REQUIRED_TOKEN,
-        None,
-        challenge,
+        challenge=challenge,
         # The classic widget asks for the safest one and offers no other.
-        len(challenge) > 1 and settings.experience is Experience.NEW,
-        enroll,
-        not challenge,
-        # Adaptive MFA lets nobody choose a factor before the address is proven.
-        multifactor.adaptive and bool(enroll),
-        recovery_code_allowed(multifactor.provider, settings),
-        mode,
-        0,
-        browser and remembered.forget(multifactor),
+        choice=len(challenge) > 1 and settings.experience is Experience.NEW,
+        enroll=enroll,
+        enrollment_required=not challenge,
+        # Adaptive MFA lets a user choose a factor only once the address is proven.
+        verify_email_first=multifactor.adaptive and bool(enroll),
+        recovery_code_allowed=recovery_code_allowed(multifactor.provider, settings),
+        remember=remember if browser else RememberMode.NONE,
+        forget_remembered_browser=browser and remembered.forget(multifactor),
         # Tokens of the MFA API carry none.
-        browser,
-        _NOTES.get(multifactor.provider, ()),
+        records_amr=browser,
+        notes=_notes(multifactor),
     )
+
+
+def _failed(failure: Failure, multifactor: Multifactor) -> Resolution:
+    return Resolution(Kind.FAILED, failure, notes=_notes(multifactor))
+
+
+def _notes(multifactor: Multifactor) -> tuple[str, ...]:
+    return _NOTES.get(multifactor.provider, ())
+
+
+def _safest_first(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(names, key=FACTOR_NAMES.index))

@@ -1,6 +1,6 @@
-"""Whether an execution suspends its flow, and what the user is to do before the flow goes on.
+"""Say whether an execution suspends its flow, and what the user does before the flow continues.
 
-It knows what each suspending command waits for. It must not know continuation tokens, pages or how a flow resumes.
+Knows what each suspending command waits for. Must not know continuation tokens, pages or how a flow resumes.
 Source of every rule: the post-login reference, 2.3, 2.6, 2.7 and 3.1 to 3.3, and the MFA semantics, sections 4 and 8.
 """
 
@@ -12,8 +12,8 @@ from urllib.parse import unquote_plus, urlencode
 
 from runtime.core import challenges, policy
 from runtime.core.aggregate import DENIALS, INTERACTIONS
-from runtime.core.model import Command, Execution, Facts, OnError, Refused, Settings, Suspension, Verdict
-from runtime.core.resolution import Failure, Gateway, back_channel
+from runtime.core.model import Command, Execution, Facts, Failure, OnError, Refused, Settings, Suspension, Verdict
+from runtime.core.resolution import Gateway, back_channel
 
 OPS = frozenset(challenges.OPS) | INTERACTIONS
 
@@ -46,10 +46,10 @@ def pending(
         gateway: what it can do.
 
     Returns:
-        A suspension. None when everything was satisfied before: the flow goes on with the next binding. Refused when it
-        cannot be done: so is the login then, it is never taken for satisfied.
+        A suspension. None when everything was satisfied before: the next binding runs. Refused when it cannot be done:
+        the login is refused too, it is never taken for satisfied.
 
-    Raises: ValueError for commands that cannot stand together, which whoever validated them let pass.
+    Raises: ValueError for commands that cannot stand together, which validation should have refused.
     """
     last = executions[-1]
     asks = [challenges.read(command) for command in last.commands if command.op in challenges.OPS]
@@ -59,36 +59,29 @@ def pending(
             # To show one of them would drop the others, and a factor with them.
             raise ValueError("an execution asks for a page beside another page or a factor")
         return _page(last.action, pages[0], facts)
-    used = sum(command.op in challenges.OPS for command in _effective(executions[:-1]))
-    winner, failed = _asked(executions, settings)
+    commands = [c for execution in executions if execution.verdict is Verdict.COMPLETED for c in execution.commands]
+    used = sum(command.op in challenges.OPS for command in commands) - len(asks)
     # A `none` so far lifts nothing here: a later action may take it back, and these commands override it anyway.
-    adaptive = policy.demands(settings, False, lambda: facts)
-    plan = challenges.plan(asks, completed, used, settings, facts, gateway, adaptive=adaptive)
-    if plan.failure is not None:
-        return Refused(plan.failure, plan.ignored)
-    if not plan.steps:
+    adaptive = policy.demands(settings, False, facts)
+    queue = challenges.plan(asks, completed, used, settings, facts, gateway, adaptive=adaptive)
+    if queue.failure is not None:
+        return Refused(queue.failure, queue.ignored)
+    if not queue.steps:
         return None
     # Challenges have no option of their own about remembering: the flow's `multifactor.enable` so far speaks for them.
     # A failed action could have forbidden it, and the adaptive policy never offers it.
-    hidden = failed or adaptive or (winner is not None and winner.allow_remember_browser is False)
-    return Suspension("mfa", last.action, plan.steps, plan.by_token, hidden, plan.verify_email_first)
-
-
-def _effective(executions: Iterable[Execution]) -> Iterable[Command]:
-    for execution in executions:
-        if execution.verdict is Verdict.COMPLETED:
-            yield from execution.commands
-
-
-def _asked(executions: Sequence[Execution], settings: Settings) -> tuple[policy.Request | None, bool]:
-    """Return what the flow's `multifactor.enable` calls come to so far, and whether a failure requires a factor."""
     failed = any(e.verdict is not Verdict.COMPLETED and e.on_error is OnError.REQUIRE_MFA for e in executions)
+    hidden = failed or adaptive or _forbids_remembering(commands, settings)
+    return Suspension("mfa", last.action, queue.steps, queue.by_token, hidden, queue.verify_email_first)
+
+
+def _forbids_remembering(commands: Iterable[Command], settings: Settings) -> bool:
     requests = [
         policy.Request(0, command.args["provider"], command.args.get("allow_remember_browser"), None)
-        for command in _effective(executions)
+        for command in commands
         if command.op == "multifactor.enable"
     ]
-    return policy.merge(requests, settings.merge) if requests else None, failed
+    return bool(requests) and policy.merge(requests, settings.merge).allow_remember_browser is False
 
 
 def _page(action: str, command: Command, facts: Facts) -> Suspension | Refused:

@@ -1,14 +1,13 @@
-"""Says which action asked for what, and what the decision followed: the contributions of each kind of decision.
+"""Says which action asked for what, and which requests a decision followed: its contributions.
 
-It knows opinions in call order and what became of the login. It must not know how either came about. A contribution
-may be logged: it holds no event content, secret or text of the tenant's.
+Knows opinions in call order. A contribution may be logged: it holds no event content, secret or text of the tenant's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Sequence
 
-from runtime.core import challenges, policy
+from runtime.core import challenges
 from runtime.core.model import Command, Contribution, Multifactor, Policy, Refused, Settings
 
 Opinion = tuple[str, str, str]
@@ -31,60 +30,18 @@ def why(refused: Refused) -> str:
     return f"deny, {refused.failure.value}{': ' if ignored else ''}{', '.join(ignored)}"
 
 
-def of_denied(
-    asked: Sequence[Opinion], denied_by: int, claims: Mapping[tuple[str, str], int]
-) -> tuple[Contribution, ...]:
-    """Trace a denial, `denied_by` the opinion at that position; `claims` by action and operation are dropped."""
-    trace = [Contribution(action, op, at == denied_by, what) for at, (action, op, what) in enumerate(asked)]
-    trace += [
-        Contribution(action, op, False, f"{count} dropped, the login is denied")
-        for (action, op), count in claims.items()
-    ]
-    return tuple(trace)
+def contributions(asked: Sequence[Opinion], won: Container[int], *more: Contribution) -> tuple[Contribution, ...]:
+    """List the opinions, of which those at the positions `won` decided, and what the settings or the daemon added."""
+    return (*[Contribution(action, op, at in won, what) for at, (action, op, what) in enumerate(asked)], *more)
 
 
-def of_waiting(asked: Sequence[Opinion], first: int) -> tuple[Contribution, ...]:
-    """Trace a suspension by the execution whose opinions begin at position `first`."""
-    return tuple(
-        [
-            Contribution(action, op, at >= first and op != "multifactor.enable", what)
-            for at, (action, op, what) in enumerate(asked)
-        ]
-    )
-
-
-def of_completed(asked: Sequence[Opinion], failed: Sequence[int], completed: Sequence[str]) -> tuple[Contribution, ...]:
-    """Trace a login in which factors were presented or enrolled: challenges and failures got what they ask for."""
-    trace = [
-        Contribution(action, op, op in challenges.OPS or at in failed, what)
-        for at, (action, op, what) in enumerate(asked)
-    ]
-    action = next((action for action, op, _ in reversed(asked) if op in challenges.OPS), "")
-    trace.append(Contribution(action, "mfa.completed", True, f"completed {', '.join(completed)}"))
-    return tuple(trace)
-
-
-def of_decided(
-    asked: Sequence[Opinion],
-    failed: Sequence[int],
-    winner: policy.Request | None,
-    multifactor: Multifactor | None,
-    settings: Settings,
-) -> tuple[Contribution, ...]:
-    """Trace a login that `enable`, failures at the positions `failed` or the tenant's policy decided."""
-    if multifactor is None:
-        return tuple([Contribution(action, op, False, what) for action, op, what in asked])
-    origin = multifactor.origin
-    chosen = winner.position if winner is not None and origin == "action" else -1
-    trace = [
-        # Every failure that requires a factor is honoured whenever there is one, whoever chose the provider.
-        Contribution(action, op, at == chosen or at in failed, what)
-        for at, (action, op, what) in enumerate(asked)
-    ]
-    if origin == "policy":
+def of_settings(multifactor: Multifactor, settings: Settings) -> list[Contribution]:
+    """Say what of a requirement no action asked for."""
+    more = []
+    if multifactor.origin == "policy":
         named = multifactor.adaptive or settings.policy is Policy.ALWAYS
         op = f"policy.{settings.policy.value}" if named else "policy.step_up"
-        trace.append(Contribution("", op, True, "require any"))
+        more.append(Contribution("", op, True, "require any"))
     if not multifactor.factors and multifactor.provider != "none":
-        trace.append(Contribution("", "mfa.factors", False, "no factor can be offered, the login cannot complete"))
-    return tuple(trace)
+        more.append(Contribution("", "mfa.factors", False, "no factor can be offered, the login cannot complete"))
+    return more

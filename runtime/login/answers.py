@@ -209,13 +209,13 @@ class Answers:
             # It depends on more than these reports: on what the gateway can do, and on what happened before.
             reader = messages.EventReader(event)
             held = flow_limits.hold(executions)
-            return Answer(aggregate(held, self._settings, lambda: reader, suspension=suspension, completed=completed))
+            return Answer(aggregate(held, self._settings, reader, suspension=suspension, completed=completed))
         answer = self.recall(steps, count, event) if steps is not None else None
         if answer is not None:
             return answer
         reader = messages.EventReader(event)
         entry = self._entries.get(steps) if steps is not None else None
-        answer = Answer(aggregate(flow_limits.hold(executions), self._settings, lambda: reader))
+        answer = Answer(aggregate(flow_limits.hold(executions), self._settings, reader))
         if steps is None or len(steps) > _KEY_BYTES_MAX or answer.decision.degraded:
             return answer
         if entry is None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import GatewayContext
 
-from runtime.core.model import FACTOR_NAMES
+from runtime.core.model import FACTOR_NAMES, Failure
 from runtime.core.remembered import RememberedBrowser, RememberMode
-from runtime.core.resolution import Failure, Gateway, Kind, resolve
+from runtime.core.resolution import Gateway, Kind, resolve
 from sandbox.contract.vocabulary import PROVIDERS
 
 if TYPE_CHECKING:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.struct_pb2 import Struct
 
-    from runtime.core.challenges import Step
-    from runtime.core.model import Decision, Effects, Execution, Suspension, TokenChanges
+    from runtime.core.model import Decision, Effects, Execution, Step, Suspension, TokenChanges
 
 _OUTCOMES: Final = {
     "allow": pb.OUTCOME_ALLOW,

@@ -81,7 +81,7 @@ def test_fold(case: dict[str, Any]) -> None:
     settings = dataclasses.replace(Settings(), factors=("otp", "push-notification"))
     settings = case_files.settings_of(case.get("settings", {}), settings)
     executions = run([execution_of(entry) for entry in case["executions"]])
-    hold(messages.encode(aggregate(executions, settings, lambda: EventFacts(**facts)), "", 0, 0), case["decision"])
+    hold(messages.encode(aggregate(executions, settings, EventFacts(**facts)), "", 0, 0), case["decision"])
 
 
 # -- the sandbox -------------------------------------------------------------------------------------------------------

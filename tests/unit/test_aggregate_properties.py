@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.core.aggregate import CLAIMS, DENIALS, FOLDED, Fold, aggregate, ends_flow
+from runtime.core.aggregate import CLAIMS, DENIALS, Fold, aggregate, ends_flow
 from runtime.core.model import (
     FACTOR_NAMES,
     Command,
@@ -108,7 +108,7 @@ events = st.builds(
 
 
 def decide(flow: tuple[Execution, ...], tenant: Settings, event: EventFacts) -> Decision:
-    return aggregate(flow, tenant, lambda: event)
+    return aggregate(flow, tenant, event)
 
 
 def meaning(decision: Decision) -> tuple[Any, ...]:
@@ -183,7 +183,7 @@ def test_folding_in_pieces_is_folding_at_once(
     fold = Fold()
     fold.add(flow[:at])
     fold.add(flow[at:])
-    assert fold.decide(flow, tenant, lambda: event) == decide(flow, tenant, event)
+    assert fold.decide(flow, tenant, event) == decide(flow, tenant, event)
 
 
 @given(flows(harmless), tenants, events, st.data())
@@ -210,7 +210,7 @@ def test_the_trace_is_true(flow: tuple[Execution, ...], tenant: Settings, event:
     decision = decide(flow, tenant, event)
     winners = [c for c in decision.contributions if c.won]
     assert bool(winners) is (decision.multifactor is not None or decision.outcome == "deny")
-    assert len([c for c in winners if c.op in FOLDED]) <= 1
+    assert len([c for c in winners if c.op in surface.RECORDED]) <= 1
     if decision.outcome == "deny":
         assert len(winners) == 1
         assert winners[0].op in DENIALS | {"on_error.deny"}
@@ -244,9 +244,3 @@ def test_deciding_changes_no_input(flow: tuple[Execution, ...], tenant: Settings
         for changes in filter(None, (first.effects.session, first.effects.refresh_token)):
             changes.metadata["changed"] = "x"
     assert meaning(decide(flow, tenant, event)) == kept
-
-
-def test_every_call_of_the_surface_has_a_fold_rule() -> None:
-    """The table of the api and the fold agree on what exists and on what ends a flow."""
-    assert surface.RECORDED == FOLDED
-    assert {call.op for call in surface.SURFACE if call.ends == "deny"} == DENIALS

@@ -17,6 +17,7 @@ from runtime.core.model import (
     EventFacts,
     Execution,
     ExecutionError,
+    Failure,
     OnError,
     Policy,
     Refused,
@@ -24,7 +25,7 @@ from runtime.core.model import (
     Suspension,
     Verdict,
 )
-from runtime.core.resolution import Failure, Gateway
+from runtime.core.resolution import Gateway
 from runtime.core.suspension import pending
 from runtime.login.answers import Answer
 from tests import flow_walk, strict_reader
@@ -78,7 +79,7 @@ WAITS: dict[str, Command] = {
 
 
 def decided(executions: list[Execution], waits: Suspension | Refused | None = None) -> Answer:
-    return Answer(aggregate(executions, SETTINGS, lambda: FACTS, suspension=waits))
+    return Answer(aggregate(executions, SETTINGS, FACTS, suspension=waits))
 
 
 def filled(answer: Answer, **options: Any) -> ExecutePostLoginResponse:

@@ -8,8 +8,7 @@ import pytest
 from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
 from vestibule.v1.event_pb2 import PostLoginEvent
 
-from runtime.core.challenges import FactorRequest, Step
-from runtime.core.model import Suspension
+from runtime.core.model import FactorRequest, Step, Suspension
 from runtime.login import completed_factors
 from runtime.login.completed_factors import Completed
 

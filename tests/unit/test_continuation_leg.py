@@ -17,8 +17,17 @@ from vestibule.v1 import event_pb2
 
 from runtime.catalog.base import Binding, Flow
 from runtime.continuation import keys, token
-from runtime.core.model import Command, Execution, ExecutionError, OnError, Refused, Settings, Suspension, Verdict
-from runtime.core.resolution import Failure
+from runtime.core.model import (
+    Command,
+    Execution,
+    ExecutionError,
+    Failure,
+    OnError,
+    Refused,
+    Settings,
+    Suspension,
+    Verdict,
+)
 from runtime.errors import ContinuationMismatch, FlowGone, InvalidRequest
 from runtime.login import leg, messages
 from runtime.login.completed_factors import Completed

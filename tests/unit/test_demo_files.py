@@ -119,7 +119,7 @@ def test_logins_come_out_as_announced(login: dict[str, Any], tenants: dict[str, 
                 tuple(Command(op, args) for (op, _), args in zip(commands, checked, strict=True)),
             )
         )
-    decision = aggregate(executions, found.flow.settings, lambda: messages.EventReader(message.SerializeToString()))
+    decision = aggregate(executions, found.flow.settings, messages.EventReader(message.SerializeToString()))
     assert decision.outcome == login["outcome"]
     assert not decision.degraded
     wanted = PROVIDERS.get(login["event"])

@@ -16,6 +16,7 @@ from runtime.core.model import (
     EventFacts,
     Execution,
     Experience,
+    Failure,
     Merge,
     Multifactor,
     OnError,
@@ -25,7 +26,6 @@ from runtime.core.model import (
     Suspension,
     Verdict,
 )
-from runtime.core.resolution import Failure
 from runtime.core.suspension import OPS, pending, suspends
 from sandbox.contract import surface
 from tests.flow_walk import (
@@ -429,7 +429,7 @@ class TestDecision:
     def test_what_cannot_be_done_refuses_the_login(self, failure: Failure) -> None:
         """The kind says whom it concerns and the code why; the reason names nothing of the tenant's inside."""
         executions = (ran(metadata("k", 1), claim("n", 1), challenge("otp")), ran(verdict=Verdict.SKIPPED))
-        decision = aggregate(executions, ALWAYS, lambda: EVENT, suspension=Refused(failure))
+        decision = aggregate(executions, ALWAYS, EVENT, suspension=Refused(failure))
         assert decision.outcome == "deny"
         assert decision.access is not None
         silent = failure is Failure.INTERACTION_REQUIRED
@@ -447,7 +447,7 @@ class TestDecision:
     def test_a_denial_of_the_same_action_beats_both(self) -> None:
         """Order of the MFA semantics, section 4: deny, then suspend."""
         for given in (self.WAITING, Refused(Failure.NO_USABLE_FACTOR)):
-            decision = aggregate([ran(challenge("otp"), deny())], EVERY, lambda: EVENT, suspension=given)
+            decision = aggregate([ran(challenge("otp"), deny())], EVERY, EVENT, suspension=given)
             assert decision.access == Access("no", "denied")
             assert decision.suspension is None
 
@@ -521,7 +521,7 @@ class TestDecision:
     ) -> None:
         """A runner that forgot to wait must not read as allow: it is a fault of ours."""
         with pytest.raises(ValueError, match="was not co"):
-            aggregate(executions, EVERY, lambda: EVENT, completed=completed)
+            aggregate(executions, EVERY, EVENT, completed=completed)
 
     def test_recorded_methods_are_kept_once_each(self) -> None:
         """Methods recorded in the session survive a denial, and each URL is one method."""

@@ -11,8 +11,7 @@ from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse, GatewayContext, RememberedBrowser
 
-from runtime.core.model import Command, Execution, Multifactor, OnError, Settings, Verdict
-from runtime.core.resolution import Failure
+from runtime.core.model import Command, Execution, Failure, Multifactor, OnError, Settings, Verdict
 from runtime.login import gateway
 from runtime.login.answers import Answers
 from runtime.login.messages import EventReader

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 
 from runtime.core import challenges, mfa, remembered, resolution
 from runtime.core.aggregate import aggregate
-from runtime.core.challenges import Ask, FactorRequest
+from runtime.core.challenges import Ask
 from runtime.core.model import (
     FACTOR_NAMES,
     Command,
     EventFacts,
     Execution,
     Experience,
+    FactorRequest,
     Merge,
     Multifactor,
     OnError,
@@ -101,7 +102,7 @@ def required(said: list[tuple[str, bool | None]], failed: bool, tenant: Settings
     flow = [Execution("a", "0" * 64, OnError.REQUIRE_MFA, Verdict.COMPLETED, commands)]
     if failed:
         flow.append(Execution("b", "0" * 64, OnError.REQUIRE_MFA, Verdict.CRASHED))
-    multifactor = aggregate(flow, tenant, lambda: event).multifactor
+    multifactor = aggregate(flow, tenant, event).multifactor
     return multifactor if multifactor is not None else Multifactor("none")
 
 
@@ -164,7 +165,7 @@ def test_an_enrolled_user_never_enrols_with_a_password_alone(
     provider: str, tenant: Settings, event: EventFacts, gateway: Gateway
 ) -> None:
     """Who holds a factor that the tenant trusts is challenged or turned away, never asked to enrol another one."""
-    offered = mfa.offer(provider, tenant, lambda: event)
+    offered = mfa.offer(provider, tenant, event)
     answer = resolve(Multifactor(provider, None, None, offered), tenant, event, gateway)
     assert answer is not None
     enrolled = event.enrolled

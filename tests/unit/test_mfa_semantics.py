@@ -42,7 +42,7 @@ def login(
     said = {} if remember is None else {"allow_remember_browser": remember}
     commands = tuple(Command("multifactor.enable", {"provider": provider, **said}) for provider in providers)
     execution = Execution("a", "0" * 64, OnError.REQUIRE_MFA, Verdict.COMPLETED, commands)
-    return aggregate((execution,), settings, lambda: facts)
+    return aggregate((execution,), settings, facts)
 
 
 def required(decision: Decision) -> Multifactor:
@@ -254,7 +254,7 @@ def test_section_14_a_failed_action_is_not_exempt() -> None:
     failed = Execution("a", "0" * 64, OnError.REQUIRE_MFA, Verdict.RAISED)
     settings = Settings(policy=Policy.ALWAYS, factors=("otp",), exempt_refresh=True)
     facts = EventFacts(protocol="oauth2-refresh-token")
-    assert aggregate([failed], settings, lambda: facts).outcome == "mfa_required"
+    assert aggregate([failed], settings, facts).outcome == "mfa_required"
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 
 from runtime.core import challenges, resolution
-from runtime.core.challenges import Ask, FactorRequest, Ignored, Plan
+from runtime.core.challenges import Ask, Queue
 from runtime.core.model import (
     FACTOR_NAMES,
     Command,
     EventFacts,
     Execution,
     Experience,
+    FactorRequest,
+    Failure,
+    Ignored,
     Multifactor,
     OnError,
     Settings,
@@ -20,7 +23,7 @@ from runtime.core.model import (
     Verdict,
 )
 from runtime.core.remembered import DAY_MS, PAPE_MULTI_FACTOR, RememberedBrowser
-from runtime.core.resolution import Failure, Gateway, Kind
+from runtime.core.resolution import Gateway, Kind
 from runtime.core.suspension import pending
 
 EVERY = Settings(factors=FACTOR_NAMES)
@@ -44,11 +47,11 @@ def plan(
     settings: Settings = EVERY,
     facts: EventFacts = FACTS,
     gateway: Gateway = GATEWAY,
-) -> Plan:
+) -> Queue:
     return challenges.plan(asks, completed, used, settings, facts, gateway)
 
 
-def shown(answer: Plan) -> list[tuple[str, tuple[str, ...], bool]]:
+def shown(answer: Queue) -> list[tuple[str, tuple[str, ...], bool]]:
     assert answer.failure is None
     return [(step.kind, tuple([factor.type for factor in step.usable]), step.picker) for step in answer.steps]
 
@@ -382,7 +385,7 @@ def test_section_4_commands_ask_for_no_less_than_adaptive(
 def test_section_8_no_command_no_plan(experience: Experience) -> None:
     """Without a command there is nothing to show and nothing to fail, whatever the tenant switched off."""
     settings = Settings(experience=experience)
-    assert plan(used=4, settings=settings, gateway=replace(GATEWAY, customize_mfa=False)) == Plan()
+    assert plan(used=4, settings=settings, gateway=replace(GATEWAY, customize_mfa=False)) == Queue()
 
 
 @pytest.mark.parametrize(

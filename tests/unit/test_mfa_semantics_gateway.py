@@ -13,6 +13,7 @@ from runtime.core.model import (
     EventFacts,
     Execution,
     Experience,
+    Failure,
     Multifactor,
     OnError,
     Policy,
@@ -20,7 +21,7 @@ from runtime.core.model import (
     Verdict,
 )
 from runtime.core.remembered import DAY_MS, HOUR_MS, PAPE_MULTI_FACTOR, Refusal, RememberedBrowser, RememberMode
-from runtime.core.resolution import Failure, Gateway, Kind, Resolution
+from runtime.core.resolution import Gateway, Kind, Resolution
 from sandbox.contract.vocabulary import PROVIDERS
 
 NOW = 1_800_000_000_000
@@ -49,7 +50,7 @@ def resolve(
     **gateway: Any,
 ) -> Resolution:
     """Resolve a requirement with the factors that the decision would offer for it."""
-    offered = replace(multifactor, factors=mfa.offer(multifactor.provider, settings, lambda: facts))
+    offered = replace(multifactor, factors=mfa.offer(multifactor.provider, settings, facts))
     answer = resolution.resolve(offered, settings, facts, Gateway(NOW, USER, **gateway))
     assert answer is not None
     return answer
@@ -316,7 +317,7 @@ def test_section_2_an_explicit_provider_offers_no_email_at_low_confidence() -> N
     keys = replace(LOW, enrolled=("webauthn-roaming",))
     said = action(call("guardian"))
     for facts, usable in ((keys, ()), (replace(keys, risk_confidence="high"), ("email",))):
-        decision = aggregate([said], settings, lambda facts=facts: facts)
+        decision = aggregate([said], settings, facts)
         answer = resolution.resolve(decision.multifactor, settings, facts, Gateway(NOW, USER))
         assert answer is not None
         assert answer.challenge == usable
@@ -327,7 +328,7 @@ def test_section_2_an_explicit_provider_offers_no_email_at_low_confidence() -> N
 def test_section_5_an_explicit_word_and_adaptive(satisfies: bool, kind: Kind, remember: bool | None) -> None:
     """A tenant may let an action's explicit True have the last word; its silence never has it."""
     settings = replace(EVERY, policy=Policy.ADAPTIVE, remember_satisfies_adaptive=satisfies)
-    decision = aggregate([action(call("any", remember))], settings, lambda: NEWCOMER)
+    decision = aggregate([action(call("any", remember))], settings, NEWCOMER)
     gateway = Gateway(NOW, USER, MEMORY)
     answer = resolution.resolve(decision.multifactor, settings, NEWCOMER, gateway)
     assert answer is not None
@@ -603,7 +604,7 @@ def test_section_12_prompt_none(multifactor: Multifactor) -> None:
 def flow(*actions: Execution, policy: Policy = Policy.NEVER, facts: EventFacts = BROWSER, **gateway: Any) -> Any:
     """Decide a flow and resolve what it requires: (outcome, resolution or None)."""
     settings = replace(EVERY, policy=policy)
-    decision = aggregate(actions, settings, lambda: facts)
+    decision = aggregate(actions, settings, facts)
     return decision.outcome, resolution.resolve(decision.multifactor, settings, facts, Gateway(NOW, USER, **gateway))
 
 

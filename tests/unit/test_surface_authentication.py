@@ -12,6 +12,7 @@ from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
 from sandbox.action.live import Flow
 from sandbox.contract import surface
+from sandbox.contract.report import Command
 from sandbox.contract.surface import CONTINUE
 from sandbox.contract.vocabulary import FACTOR_TYPES
 from sandbox.language import compiler
@@ -71,7 +72,7 @@ def test_factors_are_recorded_in_one_form(call: Any, op: str, args: dict[str, An
     assert call(api.authentication) is api
     assert recorder.commands == [(f"authentication.{op}", args)]
     assert surface.parse_all(recorder.encoded()) == [args]
-    challenges.read(challenges.Command(f"authentication.{op}", args))
+    challenges.read(Command(f"authentication.{op}", args))
 
 
 @pytest.mark.parametrize(

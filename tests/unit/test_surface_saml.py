@@ -8,7 +8,7 @@ from vestibule.v1 import event_pb2
 
 from runtime.core import effects
 from runtime.core.aggregate import aggregate
-from runtime.core.model import Command, EventFacts, Execution, OnError, Settings, Verdict
+from runtime.core.model import Command, Effects, EventFacts, Execution, OnError, Settings, Verdict
 from runtime.login import messages
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
@@ -29,7 +29,7 @@ def decide(recorder: Recorder) -> dict[str, Any]:
     texts = recorder.encoded()
     commands = tuple(Command(op, args) for (op, _), args in zip(texts, surface.parse_all(texts), strict=True))
     ran = Execution("a", "0" * 64, OnError.REQUIRE_MFA, Verdict.COMPLETED, commands)
-    message = messages.encode(aggregate([ran], Settings(), EventFacts), "d", 1, 1)
+    message = messages.encode(aggregate([ran], Settings(), EventFacts()), "d", 1, 1)
     found: dict[str, Any] = json_format.MessageToDict(message.side_effects.saml_response)
     return found
 
@@ -100,6 +100,6 @@ def test_a_key_shows_in_no_repr(api: Any, recorder: Recorder) -> None:
     """A private key goes to the gateway; a decision that is printed does not show it."""
     api.saml_response.set_key("-----BEGIN PRIVATE KEY-----")
     _, args = recorder.commands[0]
-    gathered = effects.Effects()
-    effects.RULES["saml_response.set_key"](gathered, args)
+    gathered = Effects()
+    effects.apply(gathered, "saml_response.set_key", args)
     assert "PRIVATE" not in repr(gathered)

@@ -6,20 +6,22 @@ import pytest
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1 import event_pb2, runtime_service_pb2
 
-from runtime.core.challenges import FactorRequest, Ignored, Step
 from runtime.core.model import (
     Command,
     DenialKind,
     Execution,
+    FactorRequest,
+    Failure,
+    Ignored,
     OnError,
     Origin,
     Outcome,
     Refused,
     Settings,
+    Step,
     Suspension,
     Verdict,
 )
-from runtime.core.resolution import Failure
 from runtime.login import messages
 from runtime.login.answers import Answers
 

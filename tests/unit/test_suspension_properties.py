@@ -1,7 +1,6 @@
 """Properties of flows with suspensions: waiting for the user never costs a requirement, a denial or a side effect."""
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,6 +15,7 @@ from runtime.core.model import (
     Decision,
     EventFacts,
     Execution,
+    Failure,
     Merge,
     OnError,
     Refused,
@@ -23,7 +23,7 @@ from runtime.core.model import (
     Suspension,
     Verdict,
 )
-from runtime.core.resolution import Failure, Gateway
+from runtime.core.resolution import Gateway
 from runtime.core.suspension import OPS, pending, suspends
 from sandbox.contract import surface
 from tests import strength
@@ -188,7 +188,7 @@ def test_no_executions_pass_over_a_suspension(
 ) -> None:
     """Whatever is said to have run and been completed, what an action waited for has happened, or there is no allow."""
     try:
-        decision = aggregate(executions, tenant, partial(replace, event), completed=completed)
+        decision = aggregate(executions, tenant, event, completed=completed)
     except ValueError:
         return
     if decision.outcome == "deny":
@@ -206,7 +206,7 @@ def test_what_cannot_be_done_is_always_a_denial(
     executions: list[Execution], tenant: Settings, event: EventFacts, failure: Failure
 ) -> None:
     """A failure of a suspension refuses the login, whatever else was asked for, with exactly one cause."""
-    decision = aggregate(executions, tenant, partial(replace, event), suspension=Refused(failure))
+    decision = aggregate(executions, tenant, event, suspension=Refused(failure))
     assert decision.outcome == "deny"
     assert len([c for c in decision.contributions if c.won]) == 1
     assert (decision.multifactor, decision.id_token_claims, decision.access_token_claims) == (None, {}, {})
@@ -220,7 +220,7 @@ def test_a_page_changes_no_decision(flow: list[Action], tenant: Settings, event:
         replace(e, commands=tuple([c for c in e.commands if c.op not in INTERACTIONS]), continued=False)
         for e in last.executions
     ]
-    straight = aggregate(plain, tenant, partial(replace, event))
+    straight = aggregate(plain, tenant, event)
     wanted = replace(straight, executions=(), contributions=())
     assert replace(last, executions=(), contributions=()) == wanted
     assert [c for c in last.contributions if c.op not in INTERACTIONS] == list(straight.contributions)
@@ -258,5 +258,5 @@ def test_folding_splits_at_any_execution(
     fold = Fold()
     fold.add(sealed(list(last.executions[:at])))
     fold.add(last.executions[at:])
-    decision = fold.decide(last.executions, tenant, partial(replace, event), None, tuple(user.completed))
+    decision = fold.decide(last.executions, tenant, event, None, tuple(user.completed))
     assert decision == last
