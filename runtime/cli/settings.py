@@ -2,31 +2,31 @@
 
 import argparse
 import os
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from runtime.cli.output import complain
 from runtime.config.settings import SECTIONS, SETTINGS, Loaded, Setting, load
 
 
-def add_settings(parser: argparse.ArgumentParser, only: Iterable[str] | None = None) -> None:
+def add_settings(parser: argparse.ArgumentParser, only: Collection[str] | None = None) -> None:
     """Add `--config` and a flag for each setting, or for those named."""
-    wanted = None if only is None else set(only)
+    wanted = [setting for setting in SETTINGS if only is None or setting.key in only]
     parser.add_argument("--config", metavar="FILE", help="TOML file with settings (environment: VESTIBULE_CONFIG)")
-    groups: dict[str, argparse._ArgumentGroup] = {}
-    for setting in SETTINGS:
-        if wanted is not None and setting.key not in wanted:
-            continue
-        section = setting.key.rpartition(".")[0]
-        if section not in groups:
-            groups[section] = parser.add_argument_group(_title(section))
+    sections = dict.fromkeys(_section(setting) for setting in wanted)
+    groups = {section: parser.add_argument_group(_title(section)) for section in sections}
+    for setting in wanted:
         default = setting.text(setting.default) or "none"
-        groups[section].add_argument(
+        groups[_section(setting)].add_argument(
             setting.flag,
             dest=setting.key,
             metavar=_metavar(setting),
             help=f"{setting.doc} [{setting.kind}; {default}]".replace("%", "%%"),
         )
+
+
+def _section(setting: Setting) -> str:
+    return setting.key.rpartition(".")[0]
 
 
 def _title(section: str) -> str:
