@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from runtime.core.aggregate import DENIALS
 from runtime.core.model import ExecutionError, Verdict
 from sandbox.contract import surface
+from sandbox.contract.spending import Spending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ def hold(executions: Sequence[Execution]) -> Sequence[Execution]:
         return executions
     held = list(executions)
     exceeded = False
-    spending = surface.Spending()
+    spending = Spending()
     for at, execution in enumerate(executions):
         if execution.verdict is not Verdict.COMPLETED or not execution.commands:
             continue
@@ -47,7 +48,7 @@ def hold(executions: Sequence[Execution]) -> Sequence[Execution]:
     return held if exceeded else executions
 
 
-def _spend(spending: surface.Spending, execution: Execution) -> str:
+def _spend(spending: Spending, execution: Execution) -> str:
     for command in execution.commands:
         if fault := spending.spend(surface.CALLS[command.op], command.args):
             return f"api.{command.op}: with what earlier actions set, {fault}"

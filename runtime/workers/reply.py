@@ -15,6 +15,7 @@ from vestibule.worker.v1 import worker_pb2
 from runtime.core.model import Command, Execution, ExecutionError, Verdict
 from runtime.errors import ProtocolViolation
 from sandbox.contract import surface, wire
+from sandbox.contract.spending import Spending
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -139,7 +140,7 @@ def in_parts(
     reply: Reply, bindings: Sequence[Binding], output_bytes: int, continuing: int = 0
 ) -> Generator[None, None, list[Execution]]:
     """Do what `executions` does in parts of less than a millisecond, between which the caller may do something else."""
-    spending = surface.Spending()
+    spending = Spending()
     found = []
     for at, (step, binding, wall_us, cpu_us) in enumerate(
         zip(reply.steps, bindings, reply.wall_us, reply.cpu_us, strict=False)
@@ -249,7 +250,7 @@ def _execution(
     wall_us: int,
     cpu_us: int,
     continued: bool,
-    spending: surface.Spending,
+    spending: Spending,
 ) -> Generator[None, None, Execution]:
     step = _report(data)
     verdict = _VERDICTS.get(step.verdict)

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.action.live import Command, Draft, Flow
 from sandbox.contract import surface
+from sandbox.contract.call import Call, bind, signature
 from sandbox.contract.readonly import ReadOnly
+from sandbox.contract.spending import LOGIN_COMMANDS_MAX, Leaving, Spending
+from sandbox.contract.values import camel
 from sandbox.reach.interrupts import LimitExceeded
 
 if TYPE_CHECKING:
@@ -66,25 +69,25 @@ class Recorder:
         self._defined = defined
         self._draft: Draft | None = Draft(view, flow) if flow.live else None
         self.commands: list[Command] = []
-        self._spending: surface.Spending | None = None
-        self._leaving: surface.Leaving | None = None
+        self._spending: Spending | None = None
+        self._leaving: Leaving | None = None
         self._open = True
 
     @property
     def event(self) -> PostLoginEvent:
-        """See `surface.Moment`."""
+        """See `Moment`."""
         message: PostLoginEvent = self._view._message
         return message
 
-    def record(self, call: surface.Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def record(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Check one call and append it.
 
         Raises:
-            TypeError, ValueError: as `surface.bind`, or a budget of the execution is spent.
+            TypeError, ValueError: as `bind`, or a budget of the execution is spent.
             LimitExceeded: the execution has made too many calls; its author's code cannot catch this.
             RuntimeError: the execution is over.
         """
-        bound = surface.bind(call, args, kwargs)
+        bound = bind(call, args, kwargs)
         if not self._open:
             raise RuntimeError(f"api.{call.op}: the action has ended")
         if call.continue_only and self._handler != surface.CONTINUE:
@@ -98,13 +101,13 @@ class Recorder:
             if fault := draft.fault(command):
                 raise ValueError(f"api.{call.op}: {fault}")
         spending = self._spent()
-        if spending.commands >= surface.LOGIN_COMMANDS_MAX:
-            raise LimitExceeded("commands", f"more than {surface.LOGIN_COMMANDS_MAX} api calls in one login")
+        if spending.commands >= LOGIN_COMMANDS_MAX:
+            raise LimitExceeded("commands", f"more than {LOGIN_COMMANDS_MAX} api calls in one login")
         if fault := spending.spend(call, bound):
             raise ValueError(f"api.{call.op}: {fault}")
         if call.ends == "suspend":
             if self._leaving is None:
-                self._leaving = surface.Leaving()
+                self._leaving = Leaving()
             if fault := self._leaving.add(call):
                 raise ValueError(f"api.{call.op}: {fault}")
         if len(self.commands) >= surface.MAX_COMMANDS:
@@ -113,34 +116,34 @@ class Recorder:
         if draft is not None:
             draft.apply(command)
 
-    def ask(self, call: surface.Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def ask(self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Answer a query from the event.
 
         Raises:
-            TypeError, ValueError: as `surface.bind`, or it cannot be answered here.
+            TypeError, ValueError: as `bind`, or it cannot be answered here.
         """
-        bound = surface.bind(call, args, kwargs)
+        bound = bind(call, args, kwargs)
         if call.continue_only and self._handler != surface.CONTINUE:
             raise ValueError(f"api.{call.op}: {_NOT_CONTINUING}")
         return call.answer(self, bound) if call.answer is not None else None
 
-    def _spent(self) -> surface.Spending:
+    def _spent(self) -> Spending:
         if self._spending is None:
             self._spending = self._flow.spending.copy()
         return self._spending
 
     @property
     def continues(self) -> bool:
-        """See `surface.Moment`."""
+        """See `Moment`."""
         return surface.CONTINUE in self._defined
 
     @property
     def records(self) -> Mapping[str, tuple[str, int]]:
-        """See `surface.Moment`."""
+        """See `Moment`."""
         return self._flow.records if self._draft is None else self._draft.records
 
     def perform(self, op: str, args: dict[str, Any]) -> bool:
-        """See `surface.Moment`."""
+        """See `Moment`."""
         if not self._open:
             raise RuntimeError(f"api.{op}: the action has ended")
         if len(self.commands) >= surface.MAX_COMMANDS or self._spent().spend(surface.CALLS[op], args):
@@ -184,7 +187,7 @@ class _Group(ReadOnly):
         object.__setattr__(self, "_api", api)
 
 
-def _method(call: surface.Call) -> Callable[..., Any]:
+def _method(call: Call) -> Callable[..., Any]:
     def record(self: _Group, /, *args: Any, **kwargs: Any) -> Api:
         api: Api = self._api
         api._recorder.record(call, args, kwargs)
@@ -197,7 +200,7 @@ def _method(call: surface.Call) -> Callable[..., Any]:
     method = record if call.answer is None else ask
     method.__name__ = call.name
     method.__qualname__ = call.op
-    method.__doc__ = f"{call.doc}\n\n{surface.signature(call)}"
+    method.__doc__ = f"{call.doc}\n\n{signature(call)}"
     return method
 
 
@@ -205,9 +208,9 @@ def _group(name: str) -> type[_Group]:
     members: dict[str, Any] = {"__slots__": (), "_path_": f"api.{name}", "__module__": __name__}
     for call in surface.SURFACE:
         if call.group == name:
-            members[call.name] = members[surface.camel(call.name)] = _method(call)
+            members[call.name] = members[camel(call.name)] = _method(call)
     members["_exposed_"] = frozenset(member for member in members if not member.startswith("_"))
-    return type(surface.camel(name).capitalize(), (_Group,), members)
+    return type(camel(name).capitalize(), (_Group,), members)
 
 
 def _expose_groups() -> dict[str, type[_Group]]:
@@ -216,8 +219,8 @@ def _expose_groups() -> dict[str, type[_Group]]:
     for name, group in groups.items():
         # Calling the class with the api is all a group needs, so the class itself is the getter.
         setattr(Api, name, property(group))
-        setattr(Api, surface.camel(name), property(group))
-    Api._exposed_ = frozenset(groups) | frozenset(map(surface.camel, groups))
+        setattr(Api, camel(name), property(group))
+    Api._exposed_ = frozenset(groups) | frozenset(map(camel, groups))
     return groups
 
 

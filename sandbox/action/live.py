@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sandbox.action.event import Event, View, plain_struct
-from sandbox.contract.call import Call, Spending
+from sandbox.contract.call import Call
+from sandbox.contract.calls.metadata import TRANSACTION_BYTES
 from sandbox.contract.calls.session import METADATA_ENTRIES
-from sandbox.contract.calls.transaction import TRANSACTION_BYTES
+from sandbox.contract.spending import Spending
 from sandbox.contract.values import json_bytes
 
 Command = tuple[str, dict[str, Any]]

@@ -14,6 +14,8 @@ from vestibule.v1 import event_pb2
 
 from sandbox.action import event
 from sandbox.contract import factors, surface
+from sandbox.contract.call import REQUIRED, Budget, signature
+from sandbox.contract.spending import ITEMS_MAX, LOGIN_COMMANDS_MAX
 from sandbox.contract.vocabulary import FACTOR_TYPES, NOT_ENROLABLE
 
 _ENDS: Final = {"deny": "Ends the flow.", "suspend": "Suspends the flow."}
@@ -77,8 +79,8 @@ def _api_reference() -> list[str]:
         "A call that answers nothing returns `api`, so calls can be chained, and takes effect when the flow ends.",
         "",
         f"An execution makes at most {surface.MAX_COMMANDS} calls, and all actions of a login"
-        f" {surface.LOGIN_COMMANDS_MAX}. The lists and dicts in them, claims and metadata together, hold at most"
-        f" {surface.ITEMS_MAX} items, nested ones counted; a call that goes beyond raises `ValueError`.",
+        f" {LOGIN_COMMANDS_MAX}. The lists and dicts in them, claims and metadata together, hold at most"
+        f" {ITEMS_MAX} items, nested ones counted; a call that goes beyond raises `ValueError`.",
     ]
     group = ""
     for call in surface.SURFACE:
@@ -87,7 +89,7 @@ def _api_reference() -> list[str]:
             lines += ["", f"### `api.{group}`", "", _line("call", "what it does"), _line("---", "---")]
         does = [call.doc]
         does += [
-            f"`{param.name}`: {param.kind.wants}{'; may be left out' if param.default is not surface.REQUIRED else ''}."
+            f"`{param.name}`: {param.kind.wants}{'; may be left out' if param.default is not REQUIRED else ''}."
             for param in call.params
         ]
         if call.budget is not None and "value" in call.by_name:
@@ -98,7 +100,7 @@ def _api_reference() -> list[str]:
             does.append(_ENDS[call.ends])
         if call.continue_only:
             does.append("Only in `on_continue_post_login`.")
-        lines.append(_line(f"`{surface.signature(call).removeprefix(f'api.{group}.')}`", " ".join(does)))
+        lines.append(_line(f"`{signature(call).removeprefix(f'api.{group}.')}`", " ".join(does)))
     return lines
 
 
@@ -115,18 +117,18 @@ def _flow_reference() -> list[str]:
         ("never run", [call for call in surface.SURFACE if call.ends == "deny"]),
         (
             "run once the user has passed; a flow has at most four of these calls",
-            [call for call in surface.SURFACE if call.effect is surface.Effect.PRESENT_FACTOR],
+            [call for call in surface.SURFACE if call.ends == "suspend" and not call.page],
         ),
         (
             "run after `on_continue_post_login` of this one, when the user is back",
-            [call for call in surface.SURFACE if call.effect is surface.Effect.SHOW_PAGE],
+            [call for call in surface.SURFACE if call.page],
         ),
     ):
         lines.append(_line(", ".join(f"`{call.op}`" for call in calls), does))
     return [*lines, _line("all others", "run at once")]
 
 
-def _together(budget: surface.Budget) -> str:
+def _together(budget: Budget) -> str:
     entries = f"{budget.max_counted} entries" if budget.max_counted is not None else ""
     size = f"{budget.max_bytes} bytes as JSON" if budget.max_bytes is not None else ""
     return f"All {budget.name} of a login together: at most {' and '.join(filter(None, (entries, size)))}."

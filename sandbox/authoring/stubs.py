@@ -17,8 +17,10 @@ from vestibule.v1 import event_pb2
 from sandbox.action import event
 from sandbox.authoring import reference
 from sandbox.authoring.reference import member, pascal
-from sandbox.contract import factors, kinds, pages, surface, values
+from sandbox.contract import factors, kinds, surface
+from sandbox.contract.call import REQUIRED, Call
 from sandbox.contract.calls import cache
+from sandbox.contract.values import camel
 from sandbox.contract.vocabulary import FACTOR_TYPES
 
 _SANDBOX: Final = Path(__file__).parents[1]
@@ -56,17 +58,6 @@ class View:
     def __getitem__(self, name: str) -> Any: ...
 '''
 
-_STRINGS: Final = (
-    values.Text,
-    values.ClaimName,
-    kinds.Scope,
-    kinds.Key,
-    kinds.Bytes,
-    kinds.Secret,
-    pages.Url,
-    cache.Measured,
-)
-
 
 def _results() -> list[str]:
     """Type what the cache's calls answer with. A test holds the members equal to those of the classes."""
@@ -99,7 +90,7 @@ def _factor() -> list[str]:
         f"    {spelling}: {_Options().annotation(kind, member)} | None  # of {name}"
         for name, known in factors.FACTOR_OPTIONS.items()
         for member, kind in known.members.items()
-        for spelling in dict.fromkeys((member, values.camel(member)))
+        for spelling in dict.fromkeys((member, camel(member)))
     ]
     lines += ["", "class Factor(TypedDict):", '    """A factor to present or to enrol."""', ""]
     lines += [f"    type: {_words((*FACTOR_TYPES, *factors.FACTOR_ALIASES))} | str"]
@@ -110,51 +101,17 @@ class _Options:
     """Typed dicts met on the way, by name."""
 
     def __init__(self) -> None:
-        self.found: dict[str, values.Options] = {}
+        self.found: dict[str, kinds.Options] = {}
 
-    def annotation(self, kind: Any, name: str) -> str:
-        """Return the type that a checker should ask for where `kind` checks.
-
-        Raises: TypeError: nobody has said here how this kind is typed.
-        """
-        if isinstance(kind, _STRINGS):
-            return "str"
-        if isinstance(kind, values.Bool):
-            return "bool"
-        if isinstance(kind, values.Json):
-            return "Any"
-        if isinstance(kind, values.Choice):
-            return _words(kind.choices)
-        if isinstance(kind, pages.Query):
-            return "Mapping[str, str | float | bool]"
-        if isinstance(kind, pages.Object):
-            return "dict[str, Any]"
-        if isinstance(kind, factors.Factor):
-            return "Factor"
-        if isinstance(kind, factors.Factors):
-            return "Sequence[Factor]"
-        if isinstance(kind, (kinds.Millis, cache.Number)):
-            return "float"
-        if isinstance(kind, kinds.Whole):
-            return "int"
-        if isinstance(kind, kinds.Scalar):
-            return "str | float | bool"
-        if isinstance(kind, kinds.Nullable):
-            return f"{self.annotation(kind.kind, name)} | None"
-        if isinstance(kind, kinds.Many):
-            item = self.annotation(kind.item, name)
-            return f"list[{item}] | tuple[{item}, ...]"
-        if isinstance(kind, kinds.OneOrMany):
-            item = self.annotation(kind.item, name)
-            # Lists are invariant to a checker, and a list of text is a list of these.
-            return f"{item} | list[Any] | tuple[{item}, ...]"
-        if isinstance(kind, values.Options):
+    def annotation(self, kind: kinds.Kind, name: str) -> str:
+        """Return the type that a checker should ask for where `kind` checks."""
+        if isinstance(kind, kinds.Options):
             self.found[pascal(name)] = kind
             return pascal(name)
-        raise TypeError(f"no annotation for {type(kind).__name__}")
+        return kind.annotation
 
 
-def _parameters(call: surface.Call, options: _Options) -> str:
+def _parameters(call: Call, options: _Options) -> str:
     words = ["self"]
     star = False
     for param in call.params:
@@ -162,7 +119,7 @@ def _parameters(call: surface.Call, options: _Options) -> str:
             words.append("*")
             star = True
         wanted = options.annotation(param.kind, param.name)
-        if param.default is surface.REQUIRED:
+        if param.default is REQUIRED:
             words.append(f"{param.name}: {wanted}")
         else:
             words.append(f"{param.name}: {wanted} | None = None")
@@ -171,7 +128,7 @@ def _parameters(call: surface.Call, options: _Options) -> str:
 
 def _api() -> list[str]:
     options = _Options()
-    groups: dict[str, list[surface.Call]] = {}
+    groups: dict[str, list[Call]] = {}
     for call in surface.SURFACE:
         groups.setdefault(call.group, []).append(call)
     lines: list[str] = []
@@ -184,11 +141,11 @@ def _api() -> list[str]:
             if call.params:
                 lines.append("")
             lines.append(f'        Since {call.since}."""')
-            if surface.camel(call.name) != call.name:
-                lines.append(f"    {surface.camel(call.name)} = {call.name}")
+            if camel(call.name) != call.name:
+                lines.append(f"    {camel(call.name)} = {call.name}")
     lines += ["", "class Api:", '    """What an action asks for. Nothing happens at the call: it is recorded."""', ""]
     for group in groups:
-        for name in dict.fromkeys((group, surface.camel(group))):
+        for name in dict.fromkeys((group, camel(group))):
             lines += ["    @property", f"    def {name}(self) -> Api{pascal(group)}: ..."]
     typed = _factor() + _results()
     for name, kind in options.found.items():

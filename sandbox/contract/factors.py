@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sandbox.contract.did_you_mean import did_you_mean
-from sandbox.contract.values import Bool, Choice, Options, fault, shown
+from sandbox.contract.kinds import BOOL, Options, choice
+from sandbox.contract.values import fault, shown
 from sandbox.contract.vocabulary import FACTOR_TYPES, NOT_ENROLABLE
 
 FACTOR_ALIASES: Final = {"push": "push-notification"}
 
 # Source: the post-login reference, section 2.3.
 FACTOR_OPTIONS: Final = {
-    "phone": Options({"preferred_method": Choice(("sms", "voice", "both"))}, nullable=frozenset({"preferred_method"})),
-    "push-notification": Options({"otp_fallback": Bool()}, nullable=frozenset({"otp_fallback"})),
+    "phone": Options({"preferred_method": choice(("sms", "voice", "both"))}, nullable=frozenset({"preferred_method"})),
+    "push-notification": Options({"otp_fallback": BOOL}, nullable=frozenset({"otp_fallback"})),
 }
 
 _MEANT: Final = {
@@ -38,6 +39,7 @@ class Factor:
     """One factor: `{"type": ..., "options": ...}`. Aliases of a type become the type; empty options are left out."""
 
     __slots__ = ("types", "wants")
+    annotation: Final = "Factor"
 
     def __init__(self, *, enrol: bool = False) -> None:
         self.types = tuple(name for name in FACTOR_TYPES if not (enrol and name in NOT_ENROLABLE))
@@ -99,6 +101,7 @@ class Factors:
     """A list or a tuple of factors. A type that comes again is left out: a user may have enrolled two phones."""
 
     __slots__ = ("item", "min_items", "wants")
+    annotation: Final = "Sequence[Factor]"
 
     # What a user has enrolled is passed on as it is, each key and phone of it.
     MAX_ITEMS: Final = 50

@@ -1,93 +1,28 @@
-"""The author-facing `api`, as one table: it builds the recorder's objects and validates what a worker says it recorded.
+"""The author-facing `api`, as one table: it builds the `api` object, and validates what a worker says was recorded.
 
-Knows every call, its parameters, its effect and its limits. Must not know how commands are carried or folded. A
-worker is hostile) and by `sandbox.authoring.stubs`.
-
-Adding a call is one entry here or in a `surface_*` part, one fold rule in `runtime.core`, one conformance case, and a
-run of `python -m sandbox.authoring.stubs`.
+Must not know how commands are carried or folded. A call is added as an entry of a module of `calls`, a fold rule in
+`runtime.core`, a conformance case, and by a run of `python -m sandbox.authoring.stubs`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from sandbox.contract.call import (
-    ITEMS_MAX,
-    LOGIN_COMMANDS_MAX,
-    OMITTED,
-    REQUIRED,
-    Budget,
-    Call,
-    Effect,
-    Leaving,
-    Missing,
-    Moment,
-    Param,
-    Spending,
-    bind,
-    signature,
-)
+from sandbox.contract.call import Call
 from sandbox.contract.calls.authentication import AUTHENTICATION_CALLS
 from sandbox.contract.calls.cache import CACHE_CALLS
+from sandbox.contract.calls.claims import CLAIM_CALLS, CLAIMS_BYTES
+from sandbox.contract.calls.decision import DECISION_CALLS
+from sandbox.contract.calls.metadata import TRANSACTION_CALLS, USER_CALLS
 from sandbox.contract.calls.queries import QUERY_CALLS
 from sandbox.contract.calls.redirect import REDIRECT_CALLS
 from sandbox.contract.calls.saml import SAML_CALLS
-from sandbox.contract.calls.session import REASON_CHARS, SESSION_CALLS, TOKEN_CALLS
-from sandbox.contract.calls.transaction import TRANSACTION_CALLS
-from sandbox.contract.kinds import Secret
-from sandbox.contract.values import (
-    MAX_ITEMS,
-    Bool,
-    Choice,
-    ClaimName,
-    Json,
-    Options,
-    Text,
-    camel,
-    decode,
-    shown,
-    strict_decoder,
-)
+from sandbox.contract.calls.session import SESSION_CALLS
+from sandbox.contract.spending import Leaving, Spending
+from sandbox.contract.values import MAX_ITEMS, json_text, shown, strict_decoder
 from sandbox.contract.vocabulary import PROVIDERS
-
-__all__ = [
-    "CALLS",
-    "CLAIMS_BYTES",
-    "CONTINUE",
-    "ENTRY",
-    "ITEMS_MAX",
-    "LOGIN_COMMANDS_MAX",
-    "MAX_ARGS_BYTES",
-    "MAX_COMMANDS",
-    "METADATA_BYTES",
-    "OMITTED",
-    "REASON_CHARS",
-    "RECORDED",
-    "REQUIRED",
-    "SURFACE",
-    "Budget",
-    "Call",
-    "CommandError",
-    "Effect",
-    "Leaving",
-    "Missing",
-    "Moment",
-    "Param",
-    "Spending",
-    "bind",
-    "camel",
-    "decode",
-    "encode",
-    "parse_all",
-    "parse_each",
-    "signature",
-    "validate",
-    "validate_all",
-    "validate_each",
-]
 
 ENTRY: Final = "on_execute_post_login"
 CONTINUE: Final = "on_continue_post_login"
@@ -96,8 +31,6 @@ CONTINUE: Final = "on_continue_post_login"
 MAX_COMMANDS: Final = 100
 """Per execution. Auth0 has such a cap and does not publish it (`MaxSideEffectsExceeded`)."""
 
-CLAIMS_BYTES: Final = 100 * 1024
-METADATA_BYTES: Final = 32 * 1024
 MAX_ARGS_BYTES: Final = CLAIMS_BYTES + 8 * 1024
 """Of one command's JSON text: the largest is a claim, with its name and the JSON around both."""
 # A key, a value and a comma for each item; the arguments themselves are few. A number is at most 17 digits, a point, a
@@ -110,108 +43,10 @@ class CommandError(ValueError):
     """A command from a worker is not one that the recorder could have recorded: the worker is lying."""
 
 
-def _duo_only(args: dict[str, Any]) -> str:
-    if "provider_options" in args and args.get("provider") != "duo":
-        return f"provider_options is for provider 'duo' only; the provider is {args.get('provider')!r}"
-    return ""
-
-
-_CLAIMS = Budget("custom claims", CLAIMS_BYTES)
-_USER_METADATA = Budget("user_metadata", METADATA_BYTES)
-_APP_METADATA = Budget("app_metadata", METADATA_BYTES)
-
-_DUO_OPTIONS = Options(
-    {
-        "host": Text(255, 1),
-        "ikey": Text(256, 1),
-        "skey": Secret(4096),  # as long as a secret may be
-        "username": Text(256, 1),
-    },
-    nullable=frozenset({"username"}),  # usually a profile member, which the user may not have
-)
-
-
-def _claim(op: str, token: str) -> Call:
-    return Call(
-        op,
-        Effect.SET_CLAIM,
-        (
-            Param("name", ClaimName(), aliases=("key",), doc="Name of the claim, best as a URL of your own."),
-            Param("value", Json(CLAIMS_BYTES), doc="Any JSON data."),
-        ),
-        f"Set a claim of the {token} that the login issues. The last call for a name wins.",
-        budget=_CLAIMS,
-    )
-
-
-def _metadata(op: str, name: str, budget: Budget) -> Call:
-    return Call(
-        op,
-        Effect.SET_METADATA,
-        (
-            Param("key", Text(256, 1), aliases=("name",), doc="Name of the member."),
-            Param("value", Json(METADATA_BYTES), doc="Any JSON data; None deletes the member."),
-        ),
-        f"Set a member of the user's {name} when the flow ends, even when the login is refused; None deletes it.",
-        budget=budget,
-    )
-
-
 SURFACE: Final[tuple[Call, ...]] = (
-    Call(
-        "multifactor.enable",
-        Effect.REQUIRE_FACTOR,
-        (
-            Param(
-                "provider",
-                Choice(PROVIDERS),
-                doc="Who verifies the factor; `none` asks for no challenge. New actions say `any` or `duo`.",
-            ),
-            Param(
-                "allow_remember_browser",
-                Bool(),
-                OMITTED,
-                keyword_only=True,
-                doc="May the browser be remembered, so that the next login needs no challenge?",
-            ),
-            Param(
-                "provider_options",
-                _DUO_OPTIONS,
-                OMITTED,
-                keyword_only=True,
-                doc="For `duo`: host, ikey, skey and username; what is left out comes from the tenant's settings.",
-            ),
-        ),
-        "Require a second factor before the login completes, after all actions have run; `none` asks for none."
-        " `guardian` and `google-authenticator` are there for ported actions: new ones say `any`.",
-        rule=_duo_only,
-    ),
-    Call(
-        "access.deny",
-        Effect.DENY,
-        (
-            Param("reason", Text(REASON_CHARS), doc="Reaches the application, and may reach the user."),
-            # A sample of Auth0's passes a code and a message; its reference has one parameter.
-            Param("detail", Text(REASON_CHARS), OMITTED, doc="Accepted for ported actions; not passed on."),
-        ),
-        "Refuse the login. The action runs to its end; later actions do not run.",
-        ends="deny",
-    ),
-    Call(
-        "validation.error",
-        Effect.DENY,
-        (
-            Param("error_code", Text(REASON_CHARS, 1), doc="A code of your own."),
-            Param("error_message", Text(1024, 1), doc="Reaches the application, and may reach the user."),
-        ),
-        "Refuse the login with a code and a message of your own.",
-        ends="deny",
-    ),
-    _metadata("user.set_user_metadata", "user_metadata", _USER_METADATA),
-    _metadata("user.set_app_metadata", "app_metadata", _APP_METADATA),
-    _claim("id_token.set_custom_claim", "ID token"),
-    _claim("access_token.set_custom_claim", "access token"),
-    *TOKEN_CALLS,
+    *DECISION_CALLS,
+    *USER_CALLS,
+    *CLAIM_CALLS,
     *AUTHENTICATION_CALLS,
     *SESSION_CALLS,
     *TRANSACTION_CALLS,
@@ -234,11 +69,9 @@ def validate(op: str, args: Any) -> dict[str, Any]:
         op: the operation; hostile.
         args: parsed JSON; hostile.
 
-    Returns:
-        A private copy of the arguments, by Python name.
+    Returns: a private copy of the arguments, by Python name.
 
-    Raises:
-        CommandError: no author could have caused this command.
+    Raises: CommandError: no author could have caused this command.
     """
     call = _REPORTED.get(op) if type(op) is str else None
     if call is None:
@@ -265,37 +98,17 @@ def validate(op: str, args: Any) -> dict[str, Any]:
     return checked
 
 
-def validate_all(
-    commands: Iterable[tuple[str, Any]], continuing: bool = False, spending: Spending | None = None
-) -> list[dict[str, Any]]:
-    """Check the commands of one execution, each and together.
-
-    Args as `validate_each` has them.
-
-    Returns:
-        Private copies of the arguments, in the same order.
-
-    Raises:
-        CommandError: as `validate_each`.
-    """
-    return list(validate_each(commands, continuing, spending))
-
-
 def validate_each(
     commands: Iterable[tuple[str, Any]], continuing: bool = False, spending: Spending | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Check the commands of one execution, each when it is asked for.
+    """Check the commands of one execution, each when it is asked for; yield private copies of their arguments.
 
     Args:
         commands: operation and parsed JSON arguments, in call order; hostile.
         continuing: it was an execution of on_continue_post_login.
         spending: of the executions before; what these commands spend is added.
 
-    Yields:
-        Private copies of the arguments, in the same order.
-
-    Raises:
-        CommandError: one is invalid or out of place, there are too many, or together they exceed a limit.
+    Raises: CommandError: one is invalid or out of place, there are too many, or together they exceed a limit.
     """
     if spending is None:
         spending = Spending()
@@ -317,18 +130,14 @@ def validate_each(
 def parse_all(
     commands: Iterable[tuple[str, str]], continuing: bool = False, spending: Spending | None = None
 ) -> list[dict[str, Any]]:
-    """Check the commands of one execution as they come from a worker, arguments as JSON text.
-
-    Raises:
-        CommandError: as `validate_all`, or the text is not strict JSON.
-    """
+    """Check all commands of one execution as `parse_each` does."""
     return list(parse_each(commands, continuing, spending))
 
 
 def parse_each(
     commands: Iterable[tuple[str, str]], continuing: bool = False, spending: Spending | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Check the commands of one execution as `parse_all` does, each when it is asked for."""
+    """Check commands as `validate_each` does, with arguments as JSON text. Raises: CommandError: also for the text."""
     return validate_each(((op, _parse(op, text)) for op, text in commands), continuing, spending)
 
 
@@ -364,7 +173,6 @@ def _short(text: str) -> str:
 
 
 _decode_args = strict_decoder(parse_int=lambda text: int(_short(text)), parse_float=lambda text: float(_short(text)))
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def encode(op: str, args: dict[str, Any]) -> str:
@@ -373,18 +181,14 @@ def encode(op: str, args: dict[str, Any]) -> str:
         text = _COMMON_TEXT.get((args["provider"], args.get("allow_remember_browser")))
         if text is not None:
             return text
-    return _encode(args)
+    return json_text(args)
 
 
-def _common() -> dict[tuple[str, bool | None], dict[str, Any]]:
-    """List the arguments of nearly every command there is; they are encoded and decoded once, at import."""
-    table: dict[tuple[str, bool | None], dict[str, Any]] = {}
-    for provider in PROVIDERS:
-        table[provider, None] = {"provider": provider}
-        for remember in (False, True):
-            table[provider, remember] = {"provider": provider, "allow_remember_browser": remember}
-    return table
-
-
-_COMMON_TEXT: Final = {key: _encode(args) for key, args in _common().items()}
-_COMMON_ARGS: Final = {("multifactor.enable", _encode(args)): args for args in _common().values()}
+# The arguments of nearly every command there is: encoded and decoded once, at import.
+_COMMON: Final[list[dict[str, Any]]] = [
+    {"provider": provider} | remember
+    for provider in PROVIDERS
+    for remember in ({}, {"allow_remember_browser": False}, {"allow_remember_browser": True})
+]
+_COMMON_TEXT: Final = {(args["provider"], args.get("allow_remember_browser")): json_text(args) for args in _COMMON}
+_COMMON_ARGS: Final = {("multifactor.enable", json_text(args)): args for args in _COMMON}

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
-from sandbox.contract.surface import ITEMS_MAX
+from sandbox.contract.spending import ITEMS_MAX
 from tests.load import subjects
 from tests.load.loads import Call, call
 from tests.load.lying_worker import KINDS, MARK

@@ -8,6 +8,7 @@ from vestibule.v1 import event_pb2
 from sandbox.action.api import Api, Recorder, make_api
 from sandbox.action.event import Event
 from sandbox.contract import surface
+from sandbox.contract.values import camel
 from sandbox.reach.interrupts import LimitExceeded, reset
 
 
@@ -24,9 +25,9 @@ def api(recorder: Recorder) -> Api:
 def test_every_call_of_the_table_is_reachable_in_both_spellings(api: Any) -> None:
     """Each operation is a method of its group, under the Python name and under Auth0's."""
     for call in surface.SURFACE:
-        for group in (call.group, surface.camel(call.group)):
+        for group in (call.group, camel(call.group)):
             assert group in type(api)._exposed_
-            for name in (call.name, surface.camel(call.name)):
+            for name in (call.name, camel(call.name)):
                 assert name in type(getattr(api, group))._exposed_
                 assert callable(getattr(getattr(api, group), name))
 
@@ -34,11 +35,11 @@ def test_every_call_of_the_table_is_reachable_in_both_spellings(api: Any) -> Non
 def test_nothing_else_is_exposed(api: Any) -> None:
     """Exposed names are those of the table, and none begins with an underscore."""
     groups = {call.group for call in surface.SURFACE}
-    assert type(api)._exposed_ == groups | {surface.camel(name) for name in groups}
+    assert type(api)._exposed_ == groups | {camel(name) for name in groups}
     for group in groups:
         names = {call.name for call in surface.SURFACE if call.group == group}
         exposed = type(getattr(api, group))._exposed_
-        assert exposed == names | {surface.camel(name) for name in names}
+        assert exposed == names | {camel(name) for name in names}
         assert not any(name.startswith("_") for name in exposed)
 
 

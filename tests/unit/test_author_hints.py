@@ -7,6 +7,7 @@ from vestibule.v1.event_pb2 import PostLoginEvent, User
 
 from sandbox.action.event import Event
 from sandbox.contract import surface
+from sandbox.contract.call import bind
 from sandbox.language import compiler
 
 
@@ -19,7 +20,7 @@ def _faults(body: str) -> str:
 def test_a_nearly_right_provider_is_named(given: str) -> None:
     """The author sees every provider there is, and the one that was probably meant."""
     with pytest.raises(ValueError, match=r"one of any, guardian.*did you mean 'google-authenticator'\?"):
-        surface.bind(surface.CALLS["multifactor.enable"], (given,), {})
+        bind(surface.CALLS["multifactor.enable"], (given,), {})
 
 
 def test_datetime_without_import_shows_both_imports() -> None:
@@ -41,7 +42,7 @@ def test_an_enrolled_factor_is_no_factor_to_ask_for() -> None:
     user = User(enrolled_factors=[User.EnrolledFactor(type="otp")])
     (enrolled,) = Event(PostLoginEvent(user=user), {}).user.enrolled_factors
     with pytest.raises(TypeError, match=r"write \{'type': factor.type\}"):
-        surface.bind(surface.CALLS["authentication.challenge_with_any"], ([enrolled],), {})
+        bind(surface.CALLS["authentication.challenge_with_any"], ([enrolled],), {})
 
 
 @pytest.mark.parametrize(

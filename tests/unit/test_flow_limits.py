@@ -161,7 +161,7 @@ commands = st.one_of(
 def alone(execution: Execution) -> bool:
     """Could one action have recorded this?"""
     try:
-        surface.validate_all([(command.op, command.args) for command in execution.commands])
+        list(surface.validate_each([(command.op, command.args) for command in execution.commands]))
     except surface.CommandError:
         return False
     return True

@@ -140,7 +140,7 @@ def test_the_total_is_of_what_is_stored() -> None:
     second_api.transaction.set_metadata("a", None).transaction.set_metadata("c", "x" * 300)
     surface.parse_all(second.encoded())
     with pytest.raises(surface.CommandError, match="transaction metadata of one login must be at most 16384"):
-        surface.validate_all([("transaction.set_metadata", {"key": k, "value": "x" * 8000}) for k in "abc"])
+        list(surface.validate_each([("transaction.set_metadata", {"key": k, "value": "x" * 8000}) for k in "abc"]))
 
 
 def test_session_metadata_counts_what_the_event_had() -> None:
@@ -165,7 +165,7 @@ def test_the_primary_user_is_set_once_in_a_flow() -> None:
         later.authentication.set_primary_user("auth0|2")
     twice = [("authentication.set_primary_user", {"primary_user_id": "u"})] * 2
     with pytest.raises(surface.CommandError, match="primary user can be set 1 time in one login"):
-        surface.validate_all(twice)
+        list(surface.validate_each(twice))
 
 
 @pytest.mark.parametrize(("user", "kind"), [("", ValueError), ("u" * 129, ValueError), (7, TypeError)])

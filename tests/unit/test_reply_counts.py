@@ -18,6 +18,7 @@ from runtime.core.model import OnError, Verdict
 from runtime.errors import ProtocolViolation
 from runtime.workers import reply, worker
 from sandbox.contract import frames, surface, wire
+from sandbox.contract.spending import LOGIN_COMMANDS_MAX
 from tests.unit.test_flow import COMPLETED, REQUIRE, step, whole
 
 NONCE = 0x1122334455667788
@@ -139,7 +140,7 @@ def test_what_several_steps_hold_is_added_up(monkeypatch: pytest.MonkeyPatch) ->
             else:
                 with pytest.raises(ProtocolViolation, match=r"in all of its actions|of one login must hold at most"):
                     reply.executions(answer, bindings, 8192)
-                assert work.texts <= 2 * surface.LOGIN_COMMANDS_MAX + 2
+                assert work.texts <= 2 * LOGIN_COMMANDS_MAX + 2
             monkeypatch.undo()
 
 

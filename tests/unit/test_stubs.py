@@ -9,6 +9,8 @@ from sandbox.action import event
 from sandbox.action.alarm import ACTION_FILENAME
 from sandbox.authoring import reference, stubs
 from sandbox.contract import surface
+from sandbox.contract.call import signature
+from sandbox.contract.values import camel
 from sandbox.language import compiler
 from sandbox.reach import reachable
 
@@ -110,7 +112,7 @@ def test_every_call_and_every_member_is_in_the_reference() -> None:
     """Each call has a row with its limits, each member of the event's root another."""
     text = reference.generate()
     for call in surface.SURFACE:
-        assert f"| `{surface.signature(call).removeprefix(f'api.{call.group}.')}` |" in text
+        assert f"| `{signature(call).removeprefix(f'api.{call.group}.')}` |" in text
     for name in event.Event._exposed_ - {"get"}:
         assert f"`event.{name}`" in text or f", `{name}` |" in text
 
@@ -140,7 +142,7 @@ def test_every_call_and_every_member_is_in_it() -> None:
     text = stubs.generate()
     for call in surface.SURFACE:
         assert f"    def {call.name}(self" in text
-        if (alias := surface.camel(call.name)) != call.name:
+        if (alias := camel(call.name)) != call.name:
             assert f"    {alias} = {call.name}\n" in text
     for name in event.Event._exposed_ - {"get"}:
         assert f"    def {name}(self) -> " in text
@@ -163,9 +165,3 @@ def test_every_named_type_can_be_imported() -> None:
     named = set(re.findall(r"^class (\w+)", stubs.generate(), re.MULTILINE))
     parts = {name for name in named if re.match(r"(Api|Event)[A-Z]", name)} | {"View"}
     assert named - parts == reachable.MODULES["vestibule_actions"]
-
-
-def test_an_unknown_kind_is_our_fault() -> None:
-    """A kind of argument that nobody has typed is an error of the generator, not an `Any`."""
-    with pytest.raises(TypeError, match="no annotation for object"):
-        stubs._Options().annotation(object(), "x")

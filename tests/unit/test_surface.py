@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sandbox.contract import surface, values
-from sandbox.contract.surface import CALLS, SURFACE, CommandError, bind, parse_all, validate, validate_all
+from sandbox.contract.call import Call, bind
+from sandbox.contract.surface import CALLS, SURFACE, CommandError, parse_all, validate, validate_each
 from sandbox.contract.values import json_bytes
 from sandbox.contract.vocabulary import PROVIDERS
 
@@ -19,7 +20,7 @@ CLAIM = CALLS["id_token.set_custom_claim"]
 METADATA = CALLS["user.set_user_metadata"]
 
 
-def give(call: surface.Call, *args: Any, **kwargs: Any) -> dict[str, Any]:
+def give(call: Call, *args: Any, **kwargs: Any) -> dict[str, Any]:
     return bind(call, args, kwargs)
 
 
@@ -368,9 +369,9 @@ def test_validated_arguments_are_copies() -> None:
 def test_an_execution_has_at_most_a_hundred_commands() -> None:
     """The daemon counts again."""
     one = ("access.deny", {"reason": "x"})
-    assert len(validate_all([one] * 100)) == 100
+    assert len(list(validate_each([one] * 100))) == 100
     with pytest.raises(CommandError, match="more than 100 commands"):
-        validate_all([one] * 101)
+        list(validate_each([one] * 101))
 
 
 @pytest.mark.parametrize(
@@ -387,19 +388,19 @@ def test_claims_and_each_metadata_have_a_total(ops: tuple[str, str], size: int, 
     """Claims of both tokens share 100 KB; user and app metadata have 32 kB each."""
     commands = [(op, {("name" if "claim" in op else "key"): "k", "value": "x" * size}) for op in ops]
     if fits:
-        assert len(validate_all(commands)) == 2
+        assert len(list(validate_each(commands))) == 2
     else:
         with pytest.raises(CommandError, match="of one login must be at most"):
-            validate_all(commands)
+            list(validate_each(commands))
 
 
 @pytest.mark.parametrize("op", ["id_token.set_custom_claim", "user.set_user_metadata", "user.set_app_metadata"])
 def test_values_of_many_items_cannot_hold_up_the_daemon(op: str) -> None:
     """Every list of a thousand is within its own limit; dozens of them took a tenth of a second to read."""
     commands = [(op, {("name" if "claim" in op else "key"): f"k{at}", "value": [{"a": 1}] * 500}) for at in range(80)]
-    assert len(validate_all(commands[:1])) == 1
+    assert len(list(validate_each(commands[:1]))) == 1
     with pytest.raises(CommandError, match=r"at most 1000 items of lists and dicts, .* this makes 2000: set fewer"):
-        validate_all(commands)
+        list(validate_each(commands))
 
 
 def test_items_are_one_budget_of_every_call() -> None:
@@ -415,9 +416,9 @@ def test_items_are_one_budget_of_every_call() -> None:
             {"prompt_id": "p", "fields": {f"k{n}": n for n in range(50)}, "vars": {f"k{n}": n for n in range(50)}},
         ),
     ]
-    assert len(validate_all(commands)) == 5
+    assert len(list(validate_each(commands))) == 5
     with pytest.raises(CommandError, match="this makes 1001"):
-        validate_all([*commands, ("user.set_app_metadata", {"key": "k", "value": [0]})])
+        list(validate_each([*commands, ("user.set_app_metadata", {"key": "k", "value": [0]})]))
 
 
 @pytest.mark.parametrize(

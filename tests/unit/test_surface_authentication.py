@@ -175,7 +175,7 @@ def test_what_is_no_url_is_no_method(url: str) -> None:
 def test_the_daemon_believes_no_wrong_factor(op: str, args: dict[str, Any]) -> None:
     """What no author could have recorded is a lie of the worker."""
     with pytest.raises(surface.CommandError):
-        surface.validate_all([(op, args)], continuing=True)
+        list(surface.validate_each([(op, args)], continuing=True))
 
 
 def run(body: str, handler: str = execution.HANDLER) -> tuple[execution.worker_pb2.StepReport, execution.End]:

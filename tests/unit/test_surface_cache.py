@@ -195,7 +195,7 @@ def test_a_kept_cache_writes_nothing_later() -> None:
 def test_the_daemon_believes_no_wrong_record(op: str, args: dict[str, Any]) -> None:
     """A worker reports the instant of expiry, within the limits, and nothing else."""
     with pytest.raises(surface.CommandError):
-        surface.validate_all([(op, args)])
+        list(surface.validate_each([(op, args)]))
 
 
 def test_answers_are_read_only_and_tell_no_address() -> None:

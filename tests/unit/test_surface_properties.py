@@ -11,8 +11,8 @@ from sandbox.action import execution
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
 from sandbox.action.live import Command, Flow
-from sandbox.contract import factors, kinds, pages, surface, values
-from sandbox.contract.calls import cache
+from sandbox.contract import factors, kinds, surface, values
+from sandbox.contract.call import REQUIRED, Call
 from sandbox.contract.surface import CONTINUE
 from sandbox.contract.vocabulary import FACTOR_TYPES
 from tests.effort import effort
@@ -41,48 +41,42 @@ factor = st.fixed_dictionaries(
 )
 
 
-def given_for(kind: Any) -> st.SearchStrategy[Any]:
+def given_for(kind: kinds.Kind) -> st.SearchStrategy[Any]:
     """Return what an author may give for a kind of argument: mostly right, at times not."""
     if isinstance(kind, kinds.Nullable):
         return st.none() | given_for(kind.kind)
-    if isinstance(kind, values.Bool):
-        return st.booleans()
-    if isinstance(kind, values.Choice):
-        return st.sampled_from(kind.choices)
-    if isinstance(kind, (kinds.Millis, cache.Number)):
-        return instants
-    if isinstance(kind, kinds.Whole):
-        return st.integers(0, 100)
     if isinstance(kind, (kinds.Many, kinds.OneOrMany)):
         return st.lists(given_for(kind.item), max_size=3)
     if isinstance(kind, factors.Factor):
         return factor
     if isinstance(kind, factors.Factors):
         return st.lists(factor, max_size=4)
-    if isinstance(kind, pages.Url):
-        return st.sampled_from(["https://x.example/", "http://[::1]:8080/p?a=1#b", "/relative"])
-    if isinstance(kind, (pages.Query, pages.Object, values.Options)):
+    if isinstance(kind, (kinds.Query, values.Object, kinds.Options)):
         return st.dictionaries(st.sampled_from(["host", "a", "b"]), json, max_size=2)
     if isinstance(kind, values.Json):
         return st.sampled_from(["x" * 20_000, "x" * 30_000, None]) | json
     if isinstance(kind, kinds.Scalar):
         return st.sampled_from(["x" * 2000, "x" * 8000, True]) | json
-    return words
+    if kind.annotation.startswith("Literal"):
+        return st.sampled_from(kind.annotation.split('"')[1::2])
+    if "http" in kind.wants:
+        return st.sampled_from(["https://x.example/", "http://[::1]:8080/p?a=1#b", "/relative"])
+    return {"bool": st.booleans(), "float": instants, "int": st.integers(0, 100)}.get(kind.annotation, words)
 
 
-def call_of(call: surface.Call) -> st.SearchStrategy[tuple[surface.Call, dict[str, Any]]]:
-    wanted = {param.name: given_for(param.kind) for param in call.params if param.default is surface.REQUIRED}
-    others = {param.name: given_for(param.kind) for param in call.params if param.default is not surface.REQUIRED}
+def call_of(call: Call) -> st.SearchStrategy[tuple[Call, dict[str, Any]]]:
+    wanted = {param.name: given_for(param.kind) for param in call.params if param.default is REQUIRED}
+    others = {param.name: given_for(param.kind) for param in call.params if param.default is not REQUIRED}
     return st.tuples(st.just(call), st.fixed_dictionaries(wanted, optional=others))
 
 
-Asked = tuple[surface.Call, dict[str, Any]]
+Asked = tuple[Call, dict[str, Any]]
 
 
 CARRIED = [call for call in surface.SURFACE if call.carried]
 
 
-def flows(some: list[surface.Call]) -> st.SearchStrategy[list[list[Asked]]]:
+def flows(some: list[Call]) -> st.SearchStrategy[list[list[Asked]]]:
     """Few calls, often made: that is where they meet."""
     few = st.lists(st.sampled_from(some), min_size=1, max_size=2, unique=True)
     return few.flatmap(

@@ -172,12 +172,12 @@ def test_a_page_stands_alone(first: Any, second: Any, text: str) -> None:
     assert text in str(caught.value)
     assert recorder.commands == [first]
     with pytest.raises(surface.CommandError, match="this execution called"):
-        surface.validate_all([first, second])
+        list(surface.validate_each([first, second]))
 
 
 def test_control_factors_stand_together() -> None:
     """Several challenges and enrolments of one execution are done one after the other."""
-    assert len(surface.validate_all([CHALLENGE, ENROLMENT, CHALLENGE])) == 3
+    assert len(list(surface.validate_each([CHALLENGE, ENROLMENT, CHALLENGE]))) == 3
 
 
 def test_a_token_says_whose_login_it_is() -> None:
@@ -463,4 +463,4 @@ def test_there_and_back_again() -> None:
 def test_the_daemon_believes_no_wrong_page(op: str, args: dict[str, Any]) -> None:
     """What no author could have recorded is a lie of the worker, and a query is no command."""
     with pytest.raises(surface.CommandError):
-        surface.validate_all([(op, args)], continuing=True)
+        list(surface.validate_each([(op, args)], continuing=True))

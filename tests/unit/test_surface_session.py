@@ -188,7 +188,7 @@ def test_metadata_has_at_most_25_entries() -> None:
     api.session.set_metadata("k0", "w").refresh_token.set_metadata("k25", "v")
     assert len(recorder.commands) == 27
     with pytest.raises(surface.CommandError, match="at most 25 entries"):
-        surface.validate_all([("session.set_metadata", {"key": f"k{n}", "value": "v"}) for n in range(26)])
+        list(surface.validate_each([("session.set_metadata", {"key": f"k{n}", "value": "v"}) for n in range(26)]))
 
 
 def test_the_last_cookie_mode_wins() -> None:

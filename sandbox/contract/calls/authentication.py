@@ -1,16 +1,12 @@
-"""The calls that ask for factors in the middle of a flow, and what else concerns a login: a part of the surface table.
-
-Knows these calls, their parameters and their limits. Must not know which factors a user has or a tenant allows.
-"""
+"""The calls that ask for factors in the middle of a flow, and for another user: a part of the surface table."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sandbox.contract.call import OMITTED, Budget, Call, Effect, Param
+from sandbox.contract.call import OMITTED, Budget, Call, Param
 from sandbox.contract.factors import Factor, Factors
-from sandbox.contract.pages import Url
-from sandbox.contract.values import Text
+from sandbox.contract.kinds import text, url
 
 # Source of every limit: the post-login reference, sections 2.3 and 4.
 _USER_CHARS: Final = 128
@@ -24,7 +20,6 @@ def _factors(verb: str, does: str, factor: Factor) -> tuple[Call, Call]:
     return (
         Call(
             f"authentication.{verb}_with",
-            Effect.PRESENT_FACTOR,
             (
                 Param("factor", factor, doc="The factor that is shown first: `{'type': 'otp'}`."),
                 Param(
@@ -40,7 +35,6 @@ def _factors(verb: str, does: str, factor: Factor) -> tuple[Call, Call]:
         ),
         Call(
             f"authentication.{verb}_with_any",
-            Effect.PRESENT_FACTOR,
             (Param("factors", Factors(factor), doc=_ANY),),
             f"{does} one of these factors. {_THEN}",
             ends="suspend",
@@ -53,16 +47,14 @@ AUTHENTICATION_CALLS: Final[tuple[Call, ...]] = (
     *_factors("enroll", "Let the user enrol", Factor(enrol=True)),
     Call(
         "authentication.record_method",
-        Effect.RECORD_METHOD,
-        (Param("provider_url", Url(_METHOD_CHARS), doc="URL that names the method."),),
+        (Param("provider_url", url(_METHOD_CHARS), doc="URL that names the method."),),
         "Note that the user passed a method of your own: later logins of the session find it in"
         " `event.authentication.methods`.",
         continue_only=True,
     ),
     Call(
         "authentication.set_primary_user",
-        Effect.SET_USER,
-        (Param("primary_user_id", Text(_USER_CHARS, 1), doc="The user that this identity is linked to."),),
+        (Param("primary_user_id", text(_USER_CHARS, 1), doc="The user that this identity is linked to."),),
         "Log in as the user that the authenticating identity is a secondary identity of. Once in a login.",
         budget=Budget("primary user", max_calls=1),
         live=True,

@@ -1,17 +1,17 @@
-"""The calls of the trigger's cache, which all actions and logins of a tenant share: a part of the surface table.
+"""`api.cache`, which all actions and logins of a tenant share: its calls, a part of the surface table.
 
-Knows these calls, their limits and what they answer with. Must not know where records are kept: those of a flow's
-start come with the question, and what actions write is recorded.
+The daemon keeps the records (`runtime/login/api_cache.py`). Those at the start of a flow come with the question, and
+what actions write is recorded.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from sandbox.contract.call import OMITTED, Call, Effect, Param
-from sandbox.contract.kinds import Bytes, Millis
+from sandbox.contract.call import OMITTED, Call, Param
+from sandbox.contract.kinds import MILLIS, Exact, utf8
 from sandbox.contract.readonly import Members
-from sandbox.contract.values import MAX_INT, check_text, fault
+from sandbox.contract.values import MAX_INT, check_text
 
 if TYPE_CHECKING:
     from sandbox.contract.call import Moment
@@ -36,40 +36,20 @@ CODES: Final = (
     "FailedToDeleteCacheRecord",
     "CacheKeyDoesNotExist",
 )
-"""Auth0's. The two failures to write are here for whoever compares with them: at the call no write fails."""
+"""Auth0's. No write fails at the call, so the two failures to write never come."""
 
 
-class Measured:
-    """Text whose size is the call's to judge: too much of it has a code, and raises nothing."""
-
-    __slots__ = ("wants",)
-
-    def __init__(self, max_bytes: int) -> None:
-        self.wants = f"text of at most {max_bytes} bytes"
-
-    def check(self, value: Any, where: str) -> str:
-        """See `Kind.check`."""
-        if type(value) is not str:
-            raise TypeError(fault(where, self.wants, value))
-        check_text(value, where)
-        return value
+# What is too long or no instant has a code of its own in the result, and raises nothing.
+_NUMBER: Final = Exact(
+    "a number of milliseconds",
+    "float",
+    (int, float),
+    lambda value: type(value) is float or -MAX_INT <= value <= MAX_INT,
+)
 
 
-class Number:
-    """A number whose worth is the call's to judge."""
-
-    __slots__ = ()
-
-    wants: Final = "a number of milliseconds"
-
-    def check(self, value: Any, where: str) -> int | float:
-        """See `Kind.check`."""
-        if type(value) is not int and type(value) is not float:
-            raise TypeError(fault(where, self.wants, value))
-        if type(value) is int and not -MAX_INT <= value <= MAX_INT:
-            raise ValueError(fault(where, self.wants, value))
-        number: int | float = value
-        return number
+def _measured(max_bytes: int) -> Exact:
+    return Exact(f"text of at most {max_bytes} bytes", "str", (str,), copied=check_text)
 
 
 class CacheRecord(Members):
@@ -88,7 +68,7 @@ class CacheRecord(Members):
 
 
 class CacheResult(Members):
-    """What became of a write: `type` is `success` or `error`. An error has a `code`, what was set has a `record`."""
+    """How a write ended: `type` is `success` or `error`. An error has a `code`, what was set has a `record`."""
 
     __slots__ = ("code", "record", "type")
     _exposed_: ClassVar[frozenset[str]] = frozenset({"code", "record", "type"})
@@ -156,13 +136,12 @@ def _delete(moment: Moment, args: dict[str, Any]) -> CacheResult:
     return CacheResult()
 
 
-_STORED_KEY: Final = Param("key", Bytes(KEY_BYTES, 1))
-_KEY: Final = Param("key", Measured(KEY_BYTES), doc="Name of the record.")
+_STORED_KEY: Final = Param("key", utf8(KEY_BYTES, 1))
+_KEY: Final = Param("key", _measured(KEY_BYTES), doc="Name of the record.")
 
 CACHE_CALLS: Final[tuple[Call, ...]] = (
     Call(
         "cache.get",
-        Effect.QUERY,
         (_KEY,),
         "Return the record of a key, or None. Any record may be gone before it expires.",
         answer=_get,
@@ -170,12 +149,11 @@ CACHE_CALLS: Final[tuple[Call, ...]] = (
     ),
     Call(
         "cache.set",
-        Effect.WRITE_CACHE,
         (
             _KEY,
-            Param("value", Measured(VALUE_BYTES), doc="The text to keep."),
-            Param("ttl", Number(), OMITTED, keyword_only=True, doc="Milliseconds from now; 15 minutes by default."),
-            Param("expires_at", Number(), OMITTED, keyword_only=True, doc="Milliseconds since the epoch."),
+            Param("value", _measured(VALUE_BYTES), doc="The text to keep."),
+            Param("ttl", _NUMBER, OMITTED, keyword_only=True, doc="Milliseconds from now; 15 minutes by default."),
+            Param("expires_at", _NUMBER, OMITTED, keyword_only=True, doc="Milliseconds since the epoch."),
         ),
         "Keep a text for this trigger's later executions and logins, for 24 hours at most; of two expiries the earlier"
         f" one holds. At most {ENTRIES_MAX} records, and {TOTAL_BYTES} bytes of keys and values. What cannot be kept is"
@@ -184,21 +162,16 @@ CACHE_CALLS: Final[tuple[Call, ...]] = (
         answer=_set,
         returns="CacheResult",
         command=Call(
-            "cache.set",
-            Effect.WRITE_CACHE,
-            (_STORED_KEY, Param("value", Bytes(VALUE_BYTES)), Param("expires_at", Millis())),
-            "",
-            live=True,
+            "cache.set", (_STORED_KEY, Param("value", utf8(VALUE_BYTES)), Param("expires_at", MILLIS)), "", live=True
         ),
     ),
     Call(
         "cache.delete",
-        Effect.WRITE_CACHE,
         (_KEY,),
         "Delete the record of a key. That there is none is said by the code of the result.",
         live=True,
         answer=_delete,
         returns="CacheResult",
-        command=Call("cache.delete", Effect.WRITE_CACHE, (_STORED_KEY,), "", live=True),
+        command=Call("cache.delete", (_STORED_KEY,), "", live=True),
     ),
 )

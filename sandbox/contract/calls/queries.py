@@ -1,16 +1,11 @@
-"""The calls that answer from the event and record nothing: a part of the surface table.
-
-Knows these calls and how the event answers them. Must not know commands: a query is not one, and a worker that
-reports one lies.
-"""
+"""The calls that answer from the event and record nothing: a part of the surface table."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sandbox.contract.call import OMITTED, Call, Effect, Param
-from sandbox.contract.kinds import Many, Whole
-from sandbox.contract.values import Text
+from sandbox.contract.call import OMITTED, Call, Param
+from sandbox.contract.kinds import Many, text, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +17,7 @@ _PAGE: Final = 50
 _PAGE_MAX: Final = 100
 _IDS_MAX: Final = 100
 _NAMES_MAX: Final = 50
-_NAME: Final = Text(256, 1)
+_NAME: Final = text(256, 1)
 
 
 def _was_executed(_moment: Moment, _args: dict[str, Any]) -> bool:
@@ -65,13 +60,13 @@ def _unknown(call: str, what: str, instead: str) -> Callable[[Moment, dict[str, 
 
 
 def _query(op: str, answer: Callable[[Moment, dict[str, Any]], Any], doc: str, returns: str, *params: Param) -> Call:
-    return Call(op, Effect.QUERY, params, doc, answer=answer, returns=returns)
+    return Call(op, params, doc, answer=answer, returns=returns)
 
 
 _BY_NAMES: Final = "ask api.roles.get_user_effective_roles_by_names"
 _GROUPS: Final = "read what the gateway put into event.user.app_metadata"
-_TAKE = Param("take", Whole(1, _PAGE_MAX), OMITTED, keyword_only=True, doc=f"How many at most; {_PAGE} by default.")
-_FROM = Param("from_", Text(64, 1), OMITTED, keyword_only=True, doc="The `next` of the answer before.")
+_TAKE = Param("take", whole(1, _PAGE_MAX), OMITTED, keyword_only=True, doc=f"How many at most; {_PAGE} by default.")
+_FROM = Param("from_", text(64, 1), OMITTED, keyword_only=True, doc="The `next` of the answer before.")
 
 QUERY_CALLS: Final[tuple[Call, ...]] = (
     _query(

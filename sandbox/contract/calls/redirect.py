@@ -1,18 +1,13 @@
-"""The calls that send a user to a page or a form, and the tokens that travel along: a part of the surface table.
-
-Knows these calls, their parameters and their limits, and what a token has to say of its login. Must not know how a
-flow waits and continues.
-"""
+"""The calls that send a user to a page or a form, and the tokens that travel along: a part of the surface table."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.contract import tokens
-from sandbox.contract.call import OMITTED, Call, Effect, Param
-from sandbox.contract.kinds import Secret, Whole
-from sandbox.contract.pages import Object, Query, Url
-from sandbox.contract.values import Text
+from sandbox.contract.call import OMITTED, Call, Param
+from sandbox.contract.kinds import Query, Secret, text, url, whole
+from sandbox.contract.values import Object
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -97,7 +92,6 @@ def _validate_token(moment: Moment, args: dict[str, Any]) -> dict[str, Any]:
 REDIRECT_CALLS: Final[tuple[Call, ...]] = (
     Call(
         "redirect.can_redirect",
-        Effect.QUERY,
         (),
         "Can the user be sent elsewhere? Not in a silent login, nor where no browser takes part.",
         answer=_can_redirect,
@@ -105,9 +99,8 @@ REDIRECT_CALLS: Final[tuple[Call, ...]] = (
     ),
     Call(
         "redirect.send_user_to",
-        Effect.SHOW_PAGE,
         (
-            Param("url", Url(_URL_CHARS), doc="The page, which sends the user back to `/continue` with its `state`."),
+            Param("url", url(_URL_CHARS), doc="The page, which sends the user back to `/continue` with its `state`."),
             Param(
                 "query",
                 Query(_QUERY_BYTES),
@@ -118,11 +111,11 @@ REDIRECT_CALLS: Final[tuple[Call, ...]] = (
         ),
         f"Send the user to a page elsewhere. {_THEN}.",
         ends="suspend",
+        page=True,
         needs=_needs_continuation,
     ),
     Call(
         "redirect.encode_token",
-        Effect.QUERY,
         (
             Param("secret", _SECRET, keyword_only=True, doc="The key that both sides know, from `event.secrets`."),
             Param(
@@ -133,7 +126,7 @@ REDIRECT_CALLS: Final[tuple[Call, ...]] = (
             ),
             Param(
                 "expires_in_seconds",
-                Whole(1, _LIFETIME_MAX_S),
+                whole(1, _LIFETIME_MAX_S),
                 OMITTED,
                 keyword_only=True,
                 doc=f"How long it is valid; {_LIFETIME_S} by default.",
@@ -145,12 +138,11 @@ REDIRECT_CALLS: Final[tuple[Call, ...]] = (
     ),
     Call(
         "redirect.validate_token",
-        Effect.QUERY,
         (
             Param("secret", _SECRET, keyword_only=True, doc="The key that both sides know, from `event.secrets`."),
             Param(
                 "token_parameter_name",
-                Text(128, 1),
+                text(128, 1),
                 OMITTED,
                 keyword_only=True,
                 doc=f"The parameter of the request that holds it; `{_PARAMETER}` by default.",
@@ -164,14 +156,14 @@ REDIRECT_CALLS: Final[tuple[Call, ...]] = (
     ),
     Call(
         "prompt.render",
-        Effect.SHOW_PAGE,
         (
-            Param("prompt_id", Text(256, 1), doc="Id of the form."),
+            Param("prompt_id", text(256, 1), doc="Id of the form."),
             Param("fields", Object(_FORM_BYTES), OMITTED, keyword_only=True, doc="Data of its fields."),
             Param("vars", Object(_FORM_BYTES), OMITTED, keyword_only=True, doc="Variables that it shares."),
         ),
         f"Show a form. {_THEN}, which reads `event.prompt`.",
         ends="suspend",
+        page=True,
         needs=_needs_continuation,
     ),
 )

@@ -1,28 +1,23 @@
-"""The calls that change a session, a refresh token or the scopes of an access token: a part of the surface table.
-
-Knows these calls, their parameters and their limits. Must not know what a command leads to.
-"""
+"""The calls that change a session or a refresh token: a part of the surface table."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sandbox.contract.call import OMITTED, Budget, Call, Effect, Param
-from sandbox.contract.kinds import Key, Millis, Nullable, Scope
-from sandbox.contract.values import Bool, Choice, Text
+from sandbox.contract.call import OMITTED, Budget, Call, Param
+from sandbox.contract.calls.decision import REASON_CHARS
+from sandbox.contract.kinds import BOOL, MILLIS, Nullable, choice, key, text
 
 if TYPE_CHECKING:
     from sandbox.contract.call import Moment
 
-REASON_CHARS: Final = 2048
-"""Generous: a denial that raises for its length would count as its on_error, which may be less than a denial."""
 METADATA_ENTRIES: Final = 25
 METADATA_CHARS: Final = 255
 COOKIE_MODES: Final = ("persistent", "non-persistent")
 
 # Source of every limit: the post-login reference, sections 2.21 and 4.
-_KEY = Key(METADATA_CHARS)
-_VALUE = Nullable(Text(METADATA_CHARS))
+_KEY = key(METADATA_CHARS)
+_VALUE = Nullable(text(METADATA_CHARS))
 
 EXCHANGE: Final = "oauth2-refresh-token"
 
@@ -42,41 +37,23 @@ def _needs_exchange(moment: Moment) -> str:
     return f"only in a refresh token exchange, when event.transaction.protocol is {EXCHANGE!r}"
 
 
-def _scope(name: str, verb: str) -> Call:
-    return Call(
-        f"access_token.{name}",
-        Effect.SET_SCOPE,
-        (Param("scope", Scope(), doc="One scope, as in `event.transaction.requested_scopes`."),),
-        f"{verb} the access token that the login issues. The last call for a scope wins.",
-    )
-
-
 def _kept(group: str, thing: str) -> tuple[Call, ...]:
     """Return the calls that a session and a refresh token have in common."""
-    effect = Effect.CHANGE_SESSION if group == "session" else Effect.CHANGE_REFRESH_TOKEN
     needs = _needs_session if group == "session" else _needs_offline
     budget = Budget(f"{thing} metadata", counted="key", max_counted=METADATA_ENTRIES)
-    expiry = (Param("expires_at", Millis(), aliases=("absolute", "idle"), doc="Milliseconds since the epoch."),)
-    key = Param("key", _KEY, aliases=("name",), doc="Name of the member.")
+    expiry = (Param("expires_at", MILLIS, aliases=("absolute", "idle"), doc="Milliseconds since the epoch."),)
+    name = Param("key", _KEY, aliases=("name",), doc="Name of the member.")
     return (
-        Call(
-            f"{group}.set_expires_at",
-            effect,
-            expiry,
-            f"Let the {thing} end by then. The earliest call wins.",
-            needs=needs,
-        ),
+        Call(f"{group}.set_expires_at", expiry, f"Let the {thing} end by then. The earliest call wins.", needs=needs),
         Call(
             f"{group}.set_idle_expires_at",
-            effect,
             expiry,
             f"Let the {thing} end by then unless it is used. The earliest call wins.",
             needs=needs,
         ),
         Call(
             f"{group}.set_metadata",
-            effect,
-            (key, Param("value", _VALUE, doc="Text; None deletes the member.")),
+            (name, Param("value", _VALUE, doc="Text; None deletes the member.")),
             f"Set a member of the {thing}'s metadata, which `event.{group}.metadata` shows at once; None deletes it.",
             budget=budget,
             needs=needs,
@@ -84,8 +61,7 @@ def _kept(group: str, thing: str) -> tuple[Call, ...]:
         ),
         Call(
             f"{group}.delete_metadata",
-            effect,
-            (key,),
+            (name,),
             f"Delete a member of the {thing}'s metadata.",
             budget=budget,
             needs=needs,
@@ -93,7 +69,6 @@ def _kept(group: str, thing: str) -> tuple[Call, ...]:
         ),
         Call(
             f"{group}.evict_metadata",
-            effect,
             (),
             f"Delete all of the {thing}'s metadata.",
             budget=budget,
@@ -103,22 +78,16 @@ def _kept(group: str, thing: str) -> tuple[Call, ...]:
     )
 
 
-_REASON = Param("reason", Text(REASON_CHARS), doc="Reaches the application, and may reach the user.")
-
-TOKEN_CALLS: Final[tuple[Call, ...]] = (
-    _scope("add_scope", "Add a scope to"),
-    _scope("remove_scope", "Remove a scope from"),
-)
+_REASON = Param("reason", text(REASON_CHARS), doc="Reaches the application, and may reach the user.")
 
 SESSION_CALLS: Final[tuple[Call, ...]] = (
     Call(
         "session.revoke",
-        Effect.DENY,
         (
             _REASON,
             Param(
                 "preserve_refresh_tokens",
-                Bool(),
+                BOOL,
                 OMITTED,
                 keyword_only=True,
                 doc="Do the refresh tokens of the session stay valid? They do not when nothing is said.",
@@ -131,15 +100,13 @@ SESSION_CALLS: Final[tuple[Call, ...]] = (
     *_kept("session", "session"),
     Call(
         "session.set_cookie_mode",
-        Effect.CHANGE_SESSION,
-        (Param("mode", Choice(COOKIE_MODES), doc="Does the cookie outlive the browser's session?"),),
+        (Param("mode", choice(COOKIE_MODES), doc="Does the cookie outlive the browser's session?"),),
         "Choose how long the session's cookie lives. The last call wins; `event.session.cookie` shows it at once.",
         needs=_needs_session,
         live=True,
     ),
     Call(
         "refresh_token.revoke",
-        Effect.DENY,
         (_REASON,),
         "Revoke the refresh token of an exchange and refuse the login. Only in a refresh token exchange.",
         ends="deny",

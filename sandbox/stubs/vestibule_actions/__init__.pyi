@@ -1035,7 +1035,7 @@ class CacheRecord:
     def __getitem__(self, name: str) -> Any: ...
 
 class CacheResult:
-    """What became of a write: `type` is `success` or `error`. An error has a `code`, what was set has a `record`."""
+    """How a write ended: `type` is `success` or `error`. An error has a `code`, what was set has a `record`."""
 
     @property
     def type(self) -> Literal["success", "error"]: ...
