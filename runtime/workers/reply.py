@@ -1,20 +1,21 @@
-"""Reads what a worker says about a flow: the one strict decoder between hostile bytes and the core's values.
+"""Reads a worker's reply: the one strict decoder between hostile bytes and the core's values.
 
 Knows the private messages, the surface table and every cap. Must not know settings or decisions. It counts before it
-decodes or copies: a parser that reads whatever is there would let one reply of many tiny parts hold up every login.
+decodes or copies: without that, one reply of many tiny parts could hold up every login.
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from vestibule.worker.v1 import worker_pb2
 
-from runtime.core.model import Command, Execution, ExecutionError, Verdict
+from runtime.core.model import Execution, ExecutionError
 from runtime.errors import ProtocolViolation
 from sandbox.contract import surface, wire
+from sandbox.contract.report import Command, Verdict
 from sandbox.contract.spending import Spending
 
 if TYPE_CHECKING:
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
     from runtime.catalog.base import Binding
 
 # What a worker may say of itself; the other verdicts are the daemon's to give.
-_VERDICTS: Final = {
-    int(v): v for v in (Verdict.COMPLETED, Verdict.RAISED, Verdict.REJECTED, Verdict.TIMED_OUT, Verdict.EXHAUSTED)
-}
+_VERDICTS: Final = {int(v): v for v in Verdict if v <= Verdict.EXHAUSTED}
 _ERROR_CHARS: Final = 512
 _TYPE_CHARS: Final = 64
 _LINE_MAX: Final = 1_000_000
@@ -150,69 +149,33 @@ def in_parts(
 
 
 def faults(step: bytes) -> list[worker_pb2.Fault]:
-    """Return the compiler's faults in a step report, with their texts made harmless."""
-    found = []
-    for start, end in _report(step).faults:
-        fault = worker_pb2.Fault()
-        for tag, at, stop in _fields(step, _FAULT_FIELDS, "a fault", start, end):
-            if tag == _FAULT_LINE:
-                fault.line = _line(step, at, stop)
-            elif tag == _FAULT_COLUMN:
-                fault.column = _line(step, at, stop)
-            elif tag == _FAULT_MESSAGE:
-                fault.message = _text(_decoded(step, at, stop), _ERROR_CHARS)
-            else:
-                raise ProtocolViolation("a fault has a field that no worker writes")
-        found.append(fault)
-    return found
+    """Return the compiler's faults in a step report, with their texts made harmless. Raises: ProtocolViolation."""
+    return [_fault(step, start, end) for tag, start, end in _step_fields(step) if tag == _FAULTS]
 
 
-class _Report:
-    """A step report whose commands and faults are places in it, not decoded yet."""
+def _fault(step: bytes, start: int, end: int) -> worker_pb2.Fault:
+    fault = worker_pb2.Fault()
+    for tag, at, stop in _fields(step, _FAULT_FIELDS, "a fault", start, end):
+        if tag == _FAULT_LINE:
+            fault.line = _line(step, at, stop)
+        elif tag == _FAULT_COLUMN:
+            fault.column = _line(step, at, stop)
+        elif tag == _FAULT_MESSAGE:
+            fault.message = _text(_decoded(step, at, stop), _ERROR_CHARS)
+        else:
+            raise ProtocolViolation("a fault has a field that no worker writes")
+    return fault
 
-    __slots__ = ("commands", "error_line", "error_message", "error_type", "faults", "output", "truncated", "verdict")
 
-    def __init__(self) -> None:
-        self.verdict = 0
-        self.error_type = self.error_message = self.output = ""
-        self.error_line = 0
-        self.truncated = False
-        self.commands: list[tuple[int, int]] = []
-        self.faults: list[tuple[int, int]] = []
-
-
-def _report(data: bytes) -> _Report:
-    """Read a step report: its fields are counted before any of them is decoded, and each stands once.
-
-    Raises: ProtocolViolation.
-    """
-    report = _Report()
+def _step_fields(data: bytes) -> list[tuple[int, int, int]]:
+    """List the fields of a step report, counted before any of them is decoded; each but two kinds stands once."""
+    found = _fields(data, surface.MAX_COMMANDS + _FAULTS_MAX + _REPORT_FIELDS, "a step report")
     last = 0
-    for tag, start, end in _fields(data, surface.MAX_COMMANDS + _FAULTS_MAX + _REPORT_FIELDS, "a step report"):
+    for tag, _, _ in found:
         if tag < last or (tag == last and tag not in (_COMMANDS, _FAULTS)):
             raise ProtocolViolation("a step report has a field twice, or out of order")
         last = tag
-        if tag == _COMMANDS:
-            report.commands.append((start, end))
-        elif tag == _VERDICT:
-            report.verdict = wire.number(data, start, end)[0]
-        elif tag == _ERROR_TYPE:
-            report.error_type = _decoded(data, start, end)
-        elif tag == _ERROR_MESSAGE:
-            report.error_message = _decoded(data, start, end)
-        elif tag == _ERROR_LINE:
-            report.error_line = _line(data, start, end)
-        elif tag == _OUTPUT:
-            report.output = _decoded(data, start, end)
-        elif tag == _TRUNCATED:
-            report.truncated = data[start:end] == b"\x01"
-        elif tag == _FAULTS:
-            report.faults.append((start, end))
-        else:
-            raise ProtocolViolation("a step report has a field that no worker writes")
-    if len(report.commands) > surface.MAX_COMMANDS:
-        raise ProtocolViolation(f"a step reports more than {surface.MAX_COMMANDS} commands")
-    return report
+    return found
 
 
 def _decoded(data: bytes, start: int, end: int) -> str:
@@ -229,7 +192,82 @@ def _line(data: bytes, start: int, end: int) -> int:
     return line
 
 
-def _commands(data: bytes, places: Sequence[tuple[int, int]], ops: list[str]) -> Iterator[tuple[str, str]]:
+def _execution(
+    data: bytes,
+    binding: Binding,
+    output_bytes: int,
+    wall_us: int,
+    cpu_us: int,
+    continued: bool,
+    spending: Spending,
+) -> Generator[None, None, Execution]:
+    said = line = 0
+    kind = message = output = ""
+    truncated = False
+    places: list[tuple[int, int]] = []
+    for tag, start, end in _step_fields(data):
+        if tag == _COMMANDS:
+            places.append((start, end))
+        elif tag == _VERDICT:
+            said = wire.number(data, start, end)[0]
+        elif tag == _ERROR_TYPE:
+            kind = _text(_decoded(data, start, end), _TYPE_CHARS)
+        elif tag == _ERROR_MESSAGE:
+            message = _text(_decoded(data, start, end), _ERROR_CHARS)
+        elif tag == _ERROR_LINE:
+            line = _line(data, start, end)
+        elif tag == _OUTPUT:
+            output = _decoded(data, start, end)
+            if end - start > output_bytes + 4:
+                raise ProtocolViolation(f"a step reports more than {output_bytes} bytes of output")
+        elif tag == _TRUNCATED:
+            truncated = data[start:end] == b"\x01"
+        elif tag != _FAULTS:
+            raise ProtocolViolation("a step report has a field that no worker writes")
+    verdict = _VERDICTS.get(said)
+    if verdict is None:
+        raise ProtocolViolation(f"a step reports verdict {said}")
+    completed = verdict is Verdict.COMPLETED
+    if places and not completed:
+        raise ProtocolViolation("a failed step reports commands")
+    if len(places) > surface.MAX_COMMANDS:
+        raise ProtocolViolation(f"a step reports more than {surface.MAX_COMMANDS} commands")
+    return Execution(
+        binding.action,
+        binding.revision,
+        binding.on_error,
+        verdict,
+        (yield from _commands(data, places, continued, spending)) if places else (),
+        wall_us,
+        cpu_us,
+        None if completed else ExecutionError(kind, message, line),
+        output,
+        truncated,
+        continued,
+    )
+
+
+def _commands(
+    data: bytes, places: Sequence[tuple[int, int]], continued: bool, spending: Spending
+) -> Generator[None, None, tuple[Command, ...]]:
+    """Check the commands of a step against the table, some at a time."""
+    ops: list[str] = []
+    commands: list[Command] = []
+    items, part = spending.items, 0
+    try:
+        for args in surface.parse_each(_texts(data, places, ops), continued, spending):
+            commands.append(Command(ops[-1], args))
+            part += _COMMAND_COST + spending.items - items
+            items = spending.items
+            if part > _PART_COST:
+                part = 0
+                yield
+    except surface.CommandError as fault:
+        raise ProtocolViolation(f"a step reports an impossible command: {fault}") from None
+    return tuple(commands)
+
+
+def _texts(data: bytes, places: Sequence[tuple[int, int]], ops: list[str]) -> Iterator[tuple[str, str]]:
     """Yield operation and arguments of each command, and note the operation; sizes are checked before it is decoded."""
     for start, end in places:
         found = _fields(data, 2, "a command", start, end)
@@ -241,61 +279,6 @@ def _commands(data: bytes, places: Sequence[tuple[int, int]], ops: list[str]) ->
         op = _decoded(data, op_at, op_end)
         ops.append(op)
         yield op, _decoded(data, args_at, args_end)
-
-
-def _execution(
-    data: bytes,
-    binding: Binding,
-    output_bytes: int,
-    wall_us: int,
-    cpu_us: int,
-    continued: bool,
-    spending: Spending,
-) -> Generator[None, None, Execution]:
-    step = _report(data)
-    verdict = _VERDICTS.get(step.verdict)
-    if verdict is None:
-        raise ProtocolViolation(f"a step reports verdict {step.verdict}")
-    output = step.output
-    if output and len(output.encode()) > output_bytes + 4:
-        raise ProtocolViolation(f"a step reports more than {output_bytes} bytes of output")
-    commands: tuple[Command, ...] = ()
-    error = None
-    if verdict is Verdict.COMPLETED:
-        if step.commands:
-            ops: list[str] = []
-            checked: list[dict[str, Any]] = []
-            items, part = spending.items, 0
-            try:
-                for args in surface.parse_each(_commands(data, step.commands, ops), continued, spending):
-                    checked.append(args)
-                    part += _COMMAND_COST + spending.items - items
-                    items = spending.items
-                    if part > _PART_COST:
-                        part = 0
-                        yield
-            except surface.CommandError as fault:
-                raise ProtocolViolation(f"a step reports an impossible command: {fault}") from None
-            commands = tuple([Command(op, args) for op, args in zip(ops, checked, strict=True)])
-    else:
-        if step.commands:
-            raise ProtocolViolation("a failed step reports commands")
-        error = ExecutionError(
-            _text(step.error_type, _TYPE_CHARS), _text(step.error_message, _ERROR_CHARS), step.error_line
-        )
-    return Execution(
-        binding.action,
-        binding.revision,
-        binding.on_error,
-        verdict,
-        commands,
-        wall_us,
-        cpu_us,
-        error,
-        output,
-        step.truncated,
-        continued,
-    )
 
 
 def _text(text: str, chars: int) -> str:
