@@ -5,15 +5,15 @@ Knows the messages of the gateway's side of a login and of a resolution. Must no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import GatewayContext
 
-from runtime.core.model import FACTOR_NAMES, Failure
+from runtime.core.model import Failure
 from runtime.core.remembered import RememberedBrowser, RememberMode
 from runtime.core.resolution import Gateway, Kind, resolve
-from sandbox.contract.vocabulary import PROVIDERS
+from runtime.login.messages import FACTORS, PROVIDERS, numbers
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
@@ -24,20 +24,15 @@ if TYPE_CHECKING:
     from runtime.login.messages import EventReader
 
 
-def _number(enum: Any, prefix: str, name: str) -> Any:
-    return enum.Value(prefix + name.upper().replace("-", "_"))
-
-
-_KINDS: Final = {kind: _number(pb.Resolution.Kind, "KIND_", kind.value) for kind in Kind}
+_KINDS: Final = numbers(pb.Resolution.Kind, "KIND_", Kind)
 # The others are of challenge and enrolment commands.
-_FAILURES: Final = {
-    failure: _number(pb.Resolution.Failure, "FAILURE_", failure.value)
-    for failure in Failure
-    if f"FAILURE_{failure.value.upper()}" in pb.Resolution.Failure.keys()  # noqa: SIM118 - an enum wrapper, no mapping
-}
-_MODES: Final = {mode: _number(pb.Resolution.RememberMode, "REMEMBER_MODE_", mode.value) for mode in RememberMode}
-_FACTORS: Final = {name: _number(pb.Factor, "FACTOR_", name) for name in FACTOR_NAMES}
-_PROVIDERS: Final = {_number(pb.Provider, "PROVIDER_", name): name for name in PROVIDERS}
+_FAILURES: Final = numbers(
+    pb.Resolution.Failure,
+    "FAILURE_",
+    [name for name in Failure if f"FAILURE_{name.upper()}" in pb.Resolution.Failure.keys()],  # noqa: SIM118 - no mapping
+)
+_MODES: Final = numbers(pb.Resolution.RememberMode, "REMEMBER_MODE_", RememberMode)
+_PROVIDER_NAMES: Final = {number: name for name, number in PROVIDERS.items()}
 
 
 def resolution(
@@ -73,7 +68,7 @@ def side(event: EventReader, gateway: bytes | None, now_ms: int) -> Gateway:
         said = context.remembered_browser
         memory = RememberedBrowser(
             said.user_id,
-            _PROVIDERS.get(said.provider, ""),
+            _PROVIDER_NAMES.get(said.provider, ""),
             _ms(said.issued_at),
             _ms(said.last_seen_at),
             said.email_only,
@@ -107,9 +102,9 @@ def _write(message: pb.Resolution, answer: Resolution) -> None:
     message.kind = _KINDS[answer.kind]
     if answer.failure is not None:
         message.failure = _FAILURES[answer.failure]
-    message.challenge.extend([_FACTORS[name] for name in answer.challenge])
+    message.challenge.extend([FACTORS[name] for name in answer.challenge])
     message.choice = answer.choice
-    message.enroll.extend([_FACTORS[name] for name in answer.enroll])
+    message.enroll.extend([FACTORS[name] for name in answer.enroll])
     message.enrollment_required = answer.enrollment_required
     message.verify_email_first = answer.verify_email_first
     message.recovery_code_allowed = answer.recovery_code_allowed

@@ -1,69 +1,47 @@
 """Translates between the core's values and the public messages: decisions out, facts of an event in.
 
-Knows protobuf and the core's values. Must not know gRPC, processes or storage.
+Must not know gRPC, processes or storage.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_args
 
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1 import event_pb2
 
-from runtime.core.model import FACTOR_NAMES
+from runtime.core.model import FACTOR_NAMES, DenialKind, Origin, Outcome, StepKind
 from runtime.login import structs
 from sandbox.contract import vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.struct_pb2 import Struct
 
-    from runtime.core.model import Decision, Effects, Execution, Step, Suspension, TokenChanges
+    from runtime.core.model import Decision, Effects, Execution, Multifactor, Step, Suspension, TokenChanges
 
-_OUTCOMES: Final = {
-    "allow": pb.OUTCOME_ALLOW,
-    "mfa_required": pb.OUTCOME_MFA_REQUIRED,
-    "deny": pb.OUTCOME_DENY,
-    "suspend": pb.OUTCOME_SUSPEND,
-}
-_ORIGINS: Final = {
-    "action": pb.Multifactor.ORIGIN_ACTION,
-    "policy": pb.Multifactor.ORIGIN_POLICY,
-    "on_error": pb.Multifactor.ORIGIN_ON_ERROR,
-}
-_KINDS: Final = {
-    "denied": pb.Access.KIND_DENIED,
-    "validation_error": pb.Access.KIND_VALIDATION_ERROR,
-    "on_error": pb.Access.KIND_ON_ERROR,
-    "session_revoked": pb.Access.KIND_SESSION_REVOKED,
-    "refresh_token_revoked": pb.Access.KIND_REFRESH_TOKEN_REVOKED,
-    "mfa_failed": pb.Access.KIND_MFA_FAILED,
-    "interaction_required": pb.Access.KIND_INTERACTION_REQUIRED,
-}
-_STEPS: Final = {"challenge": pb.MfaQueue.KIND_CHALLENGE, "enroll": pb.MfaQueue.KIND_ENROLL}
+T = TypeVar("T")
 
 
-def _numbers(enum: Any, prefix: str, names: tuple[str, ...]) -> dict[str, Any]:
+def numbers(enum: Any, prefix: str, names: Iterable[str]) -> dict[str, Any]:
+    """Return the numbers of an enum's values, by their names in the core."""
     return {name: enum.Value(prefix + name.upper().replace("-", "_")) for name in names}
 
 
-_PROVIDERS: Final = _numbers(pb.Provider, "PROVIDER_", vocabulary.PROVIDERS)
-_FACTORS: Final = _numbers(pb.Factor, "FACTOR_", FACTOR_NAMES)
-FACTOR_TYPES: Final = _numbers(pb.FactorType, "FACTOR_TYPE_", vocabulary.FACTOR_TYPES)
+_OUTCOMES: Final = numbers(pb.Outcome, "OUTCOME_", get_args(Outcome))
+_ORIGINS: Final = numbers(pb.Multifactor.Origin, "ORIGIN_", get_args(Origin))
+_KINDS: Final = numbers(pb.Access.Kind, "KIND_", get_args(DenialKind))
+_STEPS: Final = numbers(pb.MfaQueue.Kind, "KIND_", get_args(StepKind))
+PROVIDERS: Final = numbers(pb.Provider, "PROVIDER_", vocabulary.PROVIDERS)
+FACTORS: Final = numbers(pb.Factor, "FACTOR_", FACTOR_NAMES)
+FACTOR_TYPES: Final = numbers(pb.FactorType, "FACTOR_TYPE_", vocabulary.FACTOR_TYPES)
 """Factors as challenges name them, and their numbers on the wire."""
 
 
-FACTS: Final[dict[str, Callable[[event_pb2.PostLoginEvent], Any]]] = {
-    "protocol": lambda e: e.transaction.protocol if e.transaction.HasField("protocol") else None,
-    "prompt": lambda e: _prompt(e),
-    "acr_values": lambda e: _acr_values(e),
-    "risk_confidence": lambda e: e.authentication.risk_assessment.confidence or None,
-    "enrolled": lambda e: _enrolled(e),
-    "email_verified": lambda e: e.user.email_verified,
-}
-"""How each member of `Facts` is read from an event."""
+def _protocol(event: event_pb2.PostLoginEvent) -> str | None:
+    return event.transaction.protocol if event.transaction.HasField("protocol") else None
 
 
 def _prompt(event: event_pb2.PostLoginEvent) -> tuple[str, ...]:
@@ -85,13 +63,33 @@ def _acr_values(event: event_pb2.PostLoginEvent) -> tuple[str, ...]:
     return tuple([word for text in texts for word in text.split()])
 
 
+def _risk_confidence(event: event_pb2.PostLoginEvent) -> str | None:
+    return event.authentication.risk_assessment.confidence or None
+
+
 def _enrolled(event: event_pb2.PostLoginEvent) -> tuple[str, ...] | None:
     enrolled = tuple(factor.type for factor in event.user.enrolled_factors)
     return enrolled if enrolled or "user.enrolled_factors" in event.empty_lists else None
 
 
+def _email_verified(event: event_pb2.PostLoginEvent) -> bool:
+    return event.user.email_verified
+
+
+class _Fact(Generic[T]):
+    """A member of `Facts`, read from the event each time; the reader notes that it was read."""
+
+    def __init__(self, read: Callable[[event_pb2.PostLoginEvent], T]) -> None:
+        self._read = read
+        self._name = read.__name__.removeprefix("_")
+
+    def __get__(self, reader: EventReader, owner: type[EventReader] | None = None) -> T:
+        reader.read.add(self._name)
+        return self._read(reader.message)
+
+
 class EventReader:
-    """`Facts` of a serialized event, parsed when the first one is asked for; notes which ones were."""
+    """`Facts` of a serialized event, parsed when the first one is asked for; `read` names those that were."""
 
     __slots__ = ("_event", "_message", "read")
 
@@ -107,46 +105,16 @@ class EventReader:
             self._message = event_pb2.PostLoginEvent.FromString(self._event)
         return self._message
 
+    protocol = _Fact(_protocol)
+    prompt = _Fact(_prompt)
+    acr_values = _Fact(_acr_values)
+    risk_confidence = _Fact(_risk_confidence)
+    enrolled = _Fact(_enrolled)
+    email_verified = _Fact(_email_verified)
+
     def get(self, name: str) -> Any:
-        """Read one member."""
-        self.read.add(name)
-        return FACTS[name](self.message)
-
-    @property
-    def protocol(self) -> str | None:
-        """The transaction's protocol."""
-        value: str | None = self.get("protocol")
-        return value
-
-    @property
-    def prompt(self) -> tuple[str, ...]:
-        """OIDC prompt instructions."""
-        value: tuple[str, ...] = self.get("prompt")
-        return value
-
-    @property
-    def acr_values(self) -> tuple[str, ...]:
-        """Requested authentication context classes."""
-        value: tuple[str, ...] = self.get("acr_values")
-        return value
-
-    @property
-    def risk_confidence(self) -> str | None:
-        """The risk assessment's overall confidence."""
-        value: str | None = self.get("risk_confidence")
-        return value
-
-    @property
-    def enrolled(self) -> tuple[str, ...] | None:
-        """Types of the user's factors; None when the gateway did not say."""
-        value: tuple[str, ...] | None = self.get("enrolled")
-        return value
-
-    @property
-    def email_verified(self) -> bool:
-        """Was the user's address verified?"""
-        value: bool = self.get("email_verified")
-        return value
+        """Read one member by its name."""
+        return getattr(self, name)
 
 
 def set_duration(duration: Duration, us: int) -> None:
@@ -175,41 +143,39 @@ def encode(decision: Decision, decision_id: str, catalog_revision: int, wall_us:
     set_duration(message.wall_time, wall_us)
     if decision.degraded_reasons:
         message.degraded_reasons.extend(decision.degraded_reasons)
-    factor = decision.multifactor
-    if factor is not None:
-        part = message.multifactor
-        part.provider = _PROVIDERS[factor.provider]
-        part.origin = _ORIGINS[factor.origin]
-        if factor.allow_remember_browser is not None:
-            part.allow_remember_browser = factor.allow_remember_browser
-        if factor.factors:
-            part.factors.extend([_FACTORS[name] for name in factor.factors])
-        if factor.ignore_remembered_browser:
-            part.ignore_remembered_browser = True
-        if factor.provider_options is not None:
-            part.provider_options.SetInParent()
-            for name, value in factor.provider_options.items():
-                if value is not None:
-                    setattr(part.provider_options, name, value)
+    if decision.multifactor is not None:
+        _set_multifactor(message.multifactor, decision.multifactor)
     access = decision.access
     if access is not None:
         message.access.reason = access.reason
         message.access.kind = _KINDS[access.kind]
         if access.code is not None:
             message.access.code = access.code
-    if decision.user_metadata:
-        _set_struct(message.side_effects.user_metadata, decision.user_metadata)
-    if decision.app_metadata:
-        _set_struct(message.side_effects.app_metadata, decision.app_metadata)
-    if decision.id_token_claims:
-        _set_struct(message.side_effects.id_token_claims, decision.id_token_claims)
-    if decision.access_token_claims:
-        _set_struct(message.side_effects.access_token_claims, decision.access_token_claims)
+    for name in ("user_metadata", "app_metadata", "id_token_claims", "access_token_claims"):
+        members = getattr(decision, name)
+        if members:
+            _set_struct(getattr(message.side_effects, name), members)
     if decision.effects is not None:
         _set_effects(message.side_effects, decision.effects)
     if decision.suspension is not None:
         _set_suspension(message.suspension, decision.suspension)
     return message
+
+
+def _set_multifactor(part: pb.Multifactor, factor: Multifactor) -> None:
+    part.provider = PROVIDERS[factor.provider]
+    part.origin = _ORIGINS[factor.origin]
+    if factor.allow_remember_browser is not None:
+        part.allow_remember_browser = factor.allow_remember_browser
+    if factor.factors:
+        part.factors.extend([FACTORS[name] for name in factor.factors])
+    if factor.ignore_remembered_browser:
+        part.ignore_remembered_browser = True
+    if factor.provider_options is not None:
+        part.provider_options.SetInParent()
+        for name, value in factor.provider_options.items():
+            if value is not None:
+                setattr(part.provider_options, name, value)
 
 
 def _set_struct(part: Struct, members: dict[str, Any]) -> None:

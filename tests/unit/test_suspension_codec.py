@@ -1,6 +1,6 @@
 """A suspended decision on the wire: what the gateway is told, all of it and nothing else."""
 
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from vestibule.v1 import decision_pb2 as pb
@@ -8,14 +8,11 @@ from vestibule.v1 import event_pb2, runtime_service_pb2
 
 from runtime.core.model import (
     Command,
-    DenialKind,
     Execution,
     FactorRequest,
     Failure,
     Ignored,
     OnError,
-    Origin,
-    Outcome,
     Refused,
     Settings,
     Step,
@@ -109,9 +106,6 @@ def test_reports_say_which_handler_ran_and_when() -> None:
 
 def test_every_word_of_the_core_is_on_the_wire() -> None:
     """Outcomes, kinds of denial and origins are those of the public enumerations."""
-    assert set(messages._OUTCOMES) == set(get_args(Outcome))
-    assert set(messages._KINDS) == set(get_args(DenialKind))
-    assert set(messages._ORIGINS) == set(get_args(Origin))
     for words, enum in (
         (messages._OUTCOMES, pb.Outcome),
         (messages._KINDS, pb.Access.Kind),
