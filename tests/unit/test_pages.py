@@ -9,6 +9,7 @@ import pytest
 
 from runtime.cli import main
 from runtime.cli.output import Exit
+from runtime.rpc import status
 from tests.deploy_scripts import pages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,6 +104,17 @@ def test_every_exit_code_is_on_the_operators_page() -> None:
     """The table has each code with its name."""
     rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", text_of(OPERATORS), re.MULTILINE)
     assert {(int(code), name) for code, name in rows} == {(code.value, code.name) for code in Exit}
+
+
+def test_every_reason_of_an_error_is_on_the_gateways_page() -> None:
+    """Each reason stands in a row, beside its status."""
+    rows = [line for line in text_of("proto/README.md").splitlines() if line.startswith("|")]
+    for code, reason in status.TABLE.values():
+        if (code.name, reason) != (
+            "FAILED_PRECONDITION",
+            "CONTINUATION_INVALID",
+        ):  # of a class that is never raised itself
+            assert [row for row in rows if f"`{code.name}`" in row and f"`{reason}`" in row], (code, reason)
 
 
 def test_every_metric_of_an_alert_is_one() -> None:
