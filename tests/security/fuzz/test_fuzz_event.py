@@ -17,7 +17,7 @@ from runtime.login import event_json
 from sandbox.action import event
 from tests.effort import effort
 from tests.security.fuzz.damage import Edit, damaged, edits
-from tests.security.fuzz.seeds import seeds
+from tests.security.fuzz.findings import seeds
 from tests.security.test_reach import EVENT
 
 GOOD = json_format.ParseDict(EVENT, event_pb2.PostLoginEvent(), ignore_unknown_fields=True).SerializeToString()

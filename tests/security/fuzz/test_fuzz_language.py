@@ -22,7 +22,7 @@ from sandbox.language.rewrite import Policy
 from sandbox.reach import environment, guards
 from tests.action_body import ENTRY, NOW_NS
 from tests.effort import effort
-from tests.security.fuzz.seeds import seeds
+from tests.security.fuzz.findings import seeds
 from tests.security.test_reach import TELLING, objections
 
 IMPORTS = (

@@ -31,7 +31,7 @@ from sandbox.process.flows import COMPILE_BUDGET_NS
 from tests.effort import effort
 from tests.security.cells import ANSWER_TIMEOUT_S, MIB, Cells, cells
 from tests.security.fuzz.damage import Edit, damaged, edits, pieces
-from tests.security.fuzz.seeds import seeds
+from tests.security.fuzz.findings import seeds
 
 BUDGET_US = 2_000_000
 

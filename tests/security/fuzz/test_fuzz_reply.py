@@ -18,7 +18,7 @@ from sandbox.contract import frames, journal, surface, wire
 from tests.effort import effort
 from tests.fakes import FakeSpawned
 from tests.security.fuzz.damage import Edit, damaged, edits, pieces
-from tests.security.fuzz.seeds import seeds
+from tests.security.fuzz.findings import seeds
 from tests.unit.test_flow import COMPLETED, DENY, REQUIRE, Rig, step, whole
 
 NONCE = 0x1122334455667788

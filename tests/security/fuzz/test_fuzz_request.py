@@ -19,7 +19,7 @@ from vestibule.v1 import decision_pb2, runtime_service_pb2
 from tests.daemon_rig import ADA, ALLOW, BOB, CONTINUE, GATE, METHOD, MFA, PATIENCE_S, Daemon, served, tenant
 from tests.effort import effort
 from tests.security.fuzz.damage import Edit, damaged, edits
-from tests.security.fuzz.seeds import seeds
+from tests.security.fuzz.findings import seeds
 from tests.suspension_rig import CHALLENGE, OTP, event, suspended
 
 REFUSALS = {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND"}

@@ -32,8 +32,8 @@ from tests.daemon_rig import (
 from tests.effort import effort
 from tests.security.fuzz import http2
 from tests.security.fuzz.damage import Edit, damaged, edits, pieces
+from tests.security.fuzz.findings import seeds
 from tests.security.fuzz.http2 import Frame
-from tests.security.fuzz.seeds import seeds
 
 SECRET = "hunter2-of-the-tenant"
 MARK = "only-the-author-knows"

@@ -12,7 +12,7 @@ from runtime.catalog import tenant_file, yaml_file
 from runtime.catalog.secret_values import Secrets
 from tests.effort import effort
 from tests.security.fuzz.damage import Edit, damaged, edits
-from tests.security.fuzz.seeds import seeds
+from tests.security.fuzz.findings import seeds
 
 GOOD = (
     "tenant: acme\nlogin_experience: new\nmfa: {policy: always, factors: [otp], merge: strictest}\n"
