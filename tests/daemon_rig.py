@@ -36,6 +36,7 @@ from runtime.catalog import store as catalog_store
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.core.model import OnError, Policy, Settings
 from tests import strict_reader
+from tests.calls import unary
 
 METHOD = "/vestibule.v1.ActionRuntimeService/ExecutePostLogin"
 CONTINUE = "/vestibule.v1.ActionRuntimeService/ContinuePostLogin"
@@ -161,10 +162,11 @@ class Refused(Exception):
     def __init__(self, error: grpc.RpcError) -> None:
         self.code: str = error.code().name
         self.message: str = error.details() or ""
-        for key, value in error.trailing_metadata() or ():
+        metadata: Any = error.trailing_metadata() or ()
+        for key, value in metadata:
             if key == "grpc-status-details-bin":
                 strict_reader.read(value, status_pb2.Status)
-        status = rpc_status.from_call(error)
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an error is its call
         self.details: dict[str, Any] = {}
         for packed in status.details if status is not None else ():
             for kind in (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest, error_details_pb2.RetryInfo):
@@ -335,13 +337,12 @@ class Daemon:
 
     # -- calls -----------------------------------------------------------------------------------------------------
 
-    def send(self, data: bytes, timeout_s: float | None = PATIENCE_S) -> grpc.Future:
+    def send(self, data: bytes, timeout_s: float | None = PATIENCE_S) -> grpc.Future[Any]:
         """Begin a call with these very bytes."""
         assert self._channel is not None
-        method = self._channel.unary_unary(
-            METHOD, None, strict_reader.reader(runtime_service_pb2.ExecutePostLoginResponse)
-        )
-        return method.future(data, timeout=timeout_s)
+        method = unary(self._channel, METHOD, strict_reader.reader(runtime_service_pb2.ExecutePostLoginResponse))
+        begun: grpc.Future[Any] = method.future(data, timeout=timeout_s)
+        return begun
 
     def begin(
         self,
@@ -350,7 +351,7 @@ class Daemon:
         *,
         timeout_s: float | None = PATIENCE_S,
         request_id: str = "",
-    ) -> grpc.Future:
+    ) -> grpc.Future[Any]:
         """Begin a login."""
         request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id=name, request_id=request_id, event=event)
         return self.send(request.SerializeToString(), timeout_s)
@@ -368,16 +369,15 @@ class Daemon:
         *,
         gateway: runtime_service_pb2.GatewayContext | None = None,
         timeout_s: float | None = PATIENCE_S,
-    ) -> grpc.Future:
+    ) -> grpc.Future[Any]:
         """Begin to go on with a suspended login."""
         assert self._channel is not None
         request = runtime_service_pb2.ContinuePostLoginRequest(
             tenant_id=name, event=event, continuation=continuation, completed=completed, gateway=gateway
         )
-        method = self._channel.unary_unary(
-            CONTINUE, None, strict_reader.reader(runtime_service_pb2.ContinuePostLoginResponse)
-        )
-        return method.future(request.SerializeToString(), timeout=timeout_s)
+        method = unary(self._channel, CONTINUE, strict_reader.reader(runtime_service_pb2.ContinuePostLoginResponse))
+        begun: grpc.Future[Any] = method.future(request.SerializeToString(), timeout=timeout_s)
+        return begun
 
     def resume(self, *args: Any, **kwargs: Any) -> decision_pb2.Decision:
         """Go on with a suspended login; arguments as `begin_resuming` has them. Raises: Refused."""
@@ -523,7 +523,7 @@ def served(root: Path, *flags: str, **options: Any) -> Iterator[Daemon]:
     daemon.check()
 
 
-def result(call: grpc.Future) -> decision_pb2.Decision:
+def result(call: grpc.Future[Any]) -> decision_pb2.Decision:
     """Wait for a login that was begun. Raises: Refused."""
     try:
         response: runtime_service_pb2.ExecutePostLoginResponse = call.result()

@@ -140,7 +140,7 @@ def walk(
 
 def outline(decisions: Sequence[Decision]) -> list[str]:
     """Name each part's answer in a word: what it waits for, the denial's code or kind, or the outcome."""
-    words = []
+    words: list[str] = []
     for decision in decisions:
         if decision.suspension is not None:
             words.append(decision.suspension.kind)

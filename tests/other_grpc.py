@@ -6,13 +6,14 @@ its own.
 
 import runpy
 import sys
+from typing import Any
 
 
 def main() -> None:
     """Change what is installed as KIND says, and become the module."""
     kind, _, module = sys.argv[1:4]
     import grpc
-    from grpc._cython import cygrpc
+    from grpc._cython import cygrpc  # type: ignore[attr-defined]  # it has no stubs
 
     if kind == "newer":
         grpc.__version__ = "1.99.0"
@@ -28,7 +29,8 @@ def main() -> None:
         from runtime.rpc import own_call
 
         # The fast front answers no call: wait less for that.
-        own_call.own_call.__defaults__ = (*own_call.own_call.__defaults__[:-1], 0.5)
+        given: Any = own_call.own_call.__defaults__
+        own_call.own_call.__defaults__ = (*given[:-1], 0.5)
     elif kind == "rewritten":
         # As when grpc.aio's loop no longer calls what the fast front overrides.
         from runtime.rpc import fast_front
@@ -40,7 +42,7 @@ def main() -> None:
         async def fail(*_: object) -> bytes:
             raise TypeError
 
-        services.ActionRuntime._handle = fail
+        services.ActionRuntime._handle = fail  # type: ignore[method-assign,assignment]  # what is tested
     sys.argv = [module, *sys.argv[4:]]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 _M = TypeVar("_M", bound=Message)
+AnyDescriptor = Any
+"""A message's descriptor: the stubs know a class for each of the library's implementations, and no type for both."""
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED: Final = {_FIXED64: 8, _FIXED32: 4}
@@ -47,7 +49,7 @@ def reader(kind: type[_M]) -> Callable[[bytes], _M]:
     return partial(read, kind=kind)
 
 
-def walk(data: bytes, descriptor: Descriptor, path: str) -> None:
+def walk(data: bytes, descriptor: AnyDescriptor, path: str) -> None:
     """Read one message, and those in it. Raises: NotCanonical."""
     fields = {field.number: field for field in descriptor.fields}
     at = last = 0
@@ -74,7 +76,7 @@ def walk(data: bytes, descriptor: Descriptor, path: str) -> None:
             once.add(name)
         value, at = _value(data, at, wire_type, here)
         if field.message_type is not None:
-            walk(value, cast("Descriptor", field.message_type), here)
+            walk(value, field.message_type, here)
             if field.message_type.GetOptions().map_entry:
                 # Keys of our maps are texts, and the key comes first.
                 key = value[: _value(value, 1, _BYTES, here)[1]]

@@ -158,8 +158,8 @@ def _tenant(stem: str, case: Mapping[str, Any], template: Definition | None, ten
 
 
 def _binding(entry: str | dict[str, Any], sources: Mapping[str, str]) -> Binding:
-    given = {"action": entry} if isinstance(entry, str) else entry
-    timeout_ms = given.get("timeout_ms")
+    given: dict[str, Any] = {"action": entry} if isinstance(entry, str) else entry
+    timeout_ms: int | None = given.get("timeout_ms")
     return Binding(
         given["action"],
         _sha(sources[given["action"]]),

@@ -59,10 +59,10 @@ def view(decision: pb.Decision) -> dict[str, Any]:
 
 
 def _shown(message: Message) -> dict[str, Any]:
-    return {field.name: _member(message, field) for field in message.DESCRIPTOR.fields}
+    return {name: _member(message, field) for name, field in message.DESCRIPTOR.fields_by_name.items()}
 
 
-def _member(message: Message, field: FieldDescriptor) -> Any:
+def _member(message: Message, field: Any) -> Any:
     value = getattr(message, field.name)
     if field.is_repeated:
         return [_value(field, item) for item in value]

@@ -77,7 +77,9 @@ def run(executions: list[Execution]) -> tuple[Execution, ...]:
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in CORE])
 def test_fold(case: dict[str, Any]) -> None:
     """Executions and settings lead to the decision that the case wants."""
-    facts = {key: tuple(value) if isinstance(value, list) else value for key, value in case.get("facts", {}).items()}
+    facts: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in case.get("facts", {}).items()
+    }
     settings = dataclasses.replace(Settings(), factors=("otp", "push-notification"))
     settings = case_files.settings_of(case.get("settings", {}), settings)
     executions = run([execution_of(entry) for entry in case["executions"]])
@@ -180,7 +182,7 @@ def test_service(case: case_files.Case, first: int, replicas: list[Daemon]) -> N
         if number == 0:
             decision = client.execute(target, tenant, event, gateway=gateway, timeout_s=PATIENCE_S).decision
         else:
-            completed = [pb.FactorType.Value(f"FACTOR_TYPE_{name.upper().replace('-', '_')}") for name in leg.completed]
+            completed = [messages.FACTOR_TYPES[name] for name in leg.completed]
             decision = client.resume(
                 target, tenant, event, suspended.continuation, completed, gateway=gateway, timeout_s=PATIENCE_S
             ).decision

@@ -50,7 +50,7 @@ def _next_login_is_right(daemon: Daemon) -> Iterator[None]:
 
 def request(**fields: Any) -> bytes:
     """Serialize a request for acme with some fields replaced."""
-    given = {"tenant_id": "acme", "request_id": "r-1", "event": ADA} | fields
+    given: dict[str, Any] = {"tenant_id": "acme", "request_id": "r-1", "event": ADA} | fields
     return runtime_service_pb2.ExecutePostLoginRequest(**given).SerializeToString()
 
 
@@ -179,7 +179,13 @@ def test_a_store_with_bad_sources_gives_rejected(daemon: Daemon) -> None:
 
 def test_apply_refuses_bad_sources_whole(tmp_path: Path) -> None:
     """Every fault of every file is listed with its place, exit code 3, and no store is made."""
-    bad = [BAD_SOURCES["syntax"], BAD_SOURCES["nul"], BAD_SOURCES["too-long"], b"\xff\xfe = 1\n", BAD_SOURCES["class"]]
+    bad: list[str | bytes] = [
+        BAD_SOURCES["syntax"],
+        BAD_SOURCES["nul"],
+        BAD_SOURCES["too-long"],
+        b"\xff\xfe = 1\n",
+        BAD_SOURCES["class"],
+    ]
     directory = write_directory(tmp_path, "acme", GATE, *bad)
     store = tmp_path / "flows.db"
     refused = vestibule("apply", str(directory), "--store", f"sqlite:{store}")

@@ -8,6 +8,7 @@ import pytest
 
 from runtime.config.settings import Config
 from runtime.offline import workbench
+from runtime.offline.event_line import Line
 from tests.load import fairness, overshoot
 
 pytestmark = pytest.mark.long  # a drill
@@ -28,5 +29,5 @@ async def test_a_bad_action_ends_as_its_measure_says(name: str) -> None:
     source, wanted = SOURCES[name]
     config = replace(Config(), sandbox=replace(Config().sandbox, action_timeout_ms=400))
     async with workbench.open_action("bad", source, config) as runner:
-        (execution,) = await runner.executions(workbench.Line(EVENT, secrets_of="bad"))
+        (execution,) = await runner.executions(Line(EVENT, secrets_of="bad"))
     assert execution.verdict.name.lower() in wanted, execution.error

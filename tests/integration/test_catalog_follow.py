@@ -227,12 +227,18 @@ sqlite._replace = slowly
 sqlite.apply(sys.argv[1], [Definition(Flow(name, Settings())) for name in ("beta", "gamma")])
 """
 
+
+def replace_by_directory(path: Path) -> None:
+    remove(path)
+    path.mkdir()
+
+
 # What happens to the file, and the words that explain it.
 MISHAPS: list[Any] = [
     pytest.param(remove, "is gone", id="deleted"),
     pytest.param(lambda path: path.write_bytes(b"garbage " * 4096), "is not an SQLite database", id="overwritten"),
     pytest.param(lambda path: os.truncate(path, 5000), "is damaged|is not an SQLite|disk reports", id="truncated"),
-    pytest.param(lambda path: (remove(path), path.mkdir()), "is not a plain file", id="a directory in its place"),
+    pytest.param(replace_by_directory, "is not a plain file", id="a directory in its place"),
     pytest.param(
         lambda path: execute(path, "PRAGMA user_version = 99"), "was written by a newer Vestibule", id="newer schema"
     ),

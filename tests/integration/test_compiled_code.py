@@ -8,7 +8,7 @@ import io
 import time
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from vestibule.v1 import decision_pb2, runtime_service_pb2
@@ -66,7 +66,7 @@ class Catalog:
 class Stack:
     """Pool and flow runner over real workers, each used for one login unless `isolation` says otherwise."""
 
-    def __init__(self, *sources: str, isolation: str = "login") -> None:
+    def __init__(self, *sources: str, isolation: Literal["tenant", "login"] = "login") -> None:
         base = Config()
         config = replace(
             base,

@@ -5,9 +5,10 @@ import time
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
 from runtime.core.model import OnError
+from tests.calls import health
 from tests.daemon_rig import ADA, DENY, GATE, LOOP, MFA, Refused, Serve, result, tenant, until
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -20,8 +21,8 @@ def test_a_drain_answers_what_is_in_flight(serve: Serve) -> None:
     daemon = serve()
     daemon.publish(tenant("slow", LOOP, timeout_ms=2000, on_error=OnError.DENY), tenant("acme", GATE))
     with grpc.insecure_channel(daemon.target) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
-        watch = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=30)
+        stub = health(channel)
+        watch = stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=30)
         assert next(watch).status == SERVING
         assert daemon.get("/readyz") == (200, "ok\n")
         login = daemon.begin("slow")
@@ -55,7 +56,7 @@ def test_a_new_connection_is_refused_while_draining(serve: Serve) -> None:
     daemon.process.send_signal(signal.SIGTERM)
     daemon.wait_for("daemon.draining")
     with grpc.insecure_channel(daemon.target) as channel, pytest.raises(grpc.RpcError) as refused:
-        health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+        health(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
     assert refused.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
     assert result(login).outcome == MFA
     assert daemon.wait() == 0

@@ -90,8 +90,8 @@ def test_3_is_a_failed_check(tmp_path: Path, event: str) -> None:
         for place in (f"{file}:1:1: ", f"{file}:2:1: "):
             assert place in failed.stdout + failed.stderr, command
     told = []
-    for command in (("check", str(directory), "--json"), ("apply", str(directory), *store, "--json")):
-        failed = vestibule(*command)
+    for command in (("check", str(directory)), ("apply", str(directory), *store)):
+        failed = vestibule(*command, "--json")
         assert (failed.returncode, failed.stderr) == (CHECK_FAILED, ""), command
         told.append(json.loads(failed.stdout))
     assert told[0] == told[1]

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from vestibule.v1 import runtime_service_pb2
 
+from tests.calls import health, unary
 from tests.daemon_rig import (
     ADA,
     GATE,
@@ -58,7 +59,7 @@ def call_frames(daemon: Daemon) -> list[Frame]:
 
     def call(target: str) -> None:
         with grpc.insecure_channel(target) as channel:
-            channel.unary_unary(METHOD)(request, timeout=PATIENCE_S)
+            unary(channel, METHOD)(request, timeout=PATIENCE_S)
 
     return http2.record(daemon.target, call)
 
@@ -187,7 +188,7 @@ def test_a_health_watch_that_is_never_read_holds_neither_other_watches_nor_the_d
     """A load balancer still hears of the daemon's state at once, also that it drains, and the exit code is 0."""
 
     def watch(channel: grpc.Channel) -> Iterator[health_pb2.HealthCheckResponse]:
-        stream: Iterator[health_pb2.HealthCheckResponse] = health_pb2_grpc.HealthStub(channel).Watch(
+        stream: Iterator[health_pb2.HealthCheckResponse] = health(channel).Watch(
             health_pb2.HealthCheckRequest(), timeout=PATIENCE_S
         )
         return stream

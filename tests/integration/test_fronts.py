@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2
@@ -76,10 +78,14 @@ def test_a_path_that_is_no_text_stops_neither_front(serve: Serve, flags: tuple[s
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
         in_flight = daemon.begin("slow")
         daemon.wait_in_flight(1)
+
+        def restarted(count: int) -> bool:
+            return daemon.metric("vestibule_rpc_restarts_total") == count
+
         for count in (1, 2, 3):
             http2.say(daemon.target, [http2.NOT_TEXT_CALL])
             if flags:
-                until(lambda count=count: daemon.metric("vestibule_rpc_restarts_total") == count, "a new server")
+                until(partial(restarted, count), "a new server")
             with grpc.insecure_channel(daemon.target) as fresh:
                 grpc.channel_ready_future(fresh).result(timeout=30)
             right(daemon)

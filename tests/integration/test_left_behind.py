@@ -103,10 +103,10 @@ def test_a_run_of_tests(tmp_path: Path, number: signal.Signals, workers: int) ->
     require(bool(TIED), "setpriv: there is none here")
     file = tmp_path / "test_sleeps.py"
     file.write_text(SLEEPS)
-    options = ("-s", "-p", "tests.conftest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path))
-    options += ("-p", "no:cacheprovider", "-o", "addopts=", "--basetemp", str(tmp_path / "temporary"))
+    options = ["-s", "-p", "tests.conftest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path)]
+    options += ["-p", "no:cacheprovider", "-o", "addopts=", "--basetemp", str(tmp_path / "temporary")]
     if workers:
-        options += ("-n", str(workers))
+        options += ["-n", str(workers)]
     with started(sys.executable, "-m", "pytest", *options, str(file), cwd=ROOT) as run:
         if workers:
             # What a worker of xdist prints is not shown: a daemon with two workers has seven processes at least.

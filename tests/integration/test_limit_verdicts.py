@@ -35,7 +35,7 @@ LIMITS = {
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon with small limits."""
-    flags = ("--sandbox-action-timeout-ms", str(ACTION_MS), "--sandbox-flow-timeout-ms", str(FLOW_MS))
+    flags: tuple[str, ...] = ("--sandbox-action-timeout-ms", str(ACTION_MS), "--sandbox-flow-timeout-ms", str(FLOW_MS))
     # A login has long on the clock: a machine that runs tests gives a loop its budget of processor time when it can.
     flags += ("--sandbox-reply-bytes", "16KiB", "--pool-queue-wait-ms", "20000")
     # Filled well within the budget also where pages come slowly: 128 MiB took 140 of its 400 ms beside other load.

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from google.protobuf import json_format
 from vestibule.v1 import decision_pb2
 
 from runtime.catalog import sqlite
@@ -71,7 +72,7 @@ def test_no_login_mixes_two_revisions(serve: Serve) -> None:
         seen.add(version)
         assert decision.outcome == (MFA if version % 2 == 0 else ALLOW)
         assert not decision.degraded
-        claims = {name: list(value) for name, value in decision.side_effects.id_token_claims.items()}
+        claims = json_format.MessageToDict(decision.side_effects.id_token_claims)
         assert claims == {f"https://example.com/{step}": [version, str(version)] for step in range(3)}
     assert len(decisions) > 10 * APPLIES
     assert len(seen) >= APPLIES // 4, "the stream saw too few of the revisions to show anything"

@@ -20,6 +20,7 @@ import pytest
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
 from runtime.catalog import sqlite
+from tests.calls import unary
 from tests.daemon_rig import ADA, GATE, LOOP, METHOD, PATIENCE_S, TIED, clean_environment, quiet_port, tenant, until
 
 pytestmark = pytest.mark.long  # a drill
@@ -56,7 +57,7 @@ class Served:
         """Decide so many logins, twenty at a time after the first, each rightly."""
         request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme", event=ADA).SerializeToString()
         with grpc.insecure_channel(self.target) as channel:
-            method = channel.unary_unary(METHOD, None, runtime_service_pb2.ExecutePostLoginResponse.FromString)
+            method = unary(channel, METHOD, runtime_service_pb2.ExecutePostLoginResponse.FromString)
             method(request, timeout=PATIENCE_S, wait_for_ready=True)
             for _ in range(0, logins - 1, 20):
                 for call in [method.future(request, timeout=PATIENCE_S) for _ in range(20)]:
@@ -195,7 +196,7 @@ def test_a_second_signal_ends_it_beside_a_stalled_reader(tmp_path: Path) -> None
         daemon.decide(21)
         request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="loop", event=ADA).SerializeToString()
         with grpc.insecure_channel(daemon.target) as channel:
-            login = channel.unary_unary(METHOD).future(request, timeout=PATIENCE_S)
+            login = unary(channel, METHOD).future(request, timeout=PATIENCE_S)
             until(lambda: daemon.metric("vestibule_logins_in_flight") == 1, "it is in flight")
             daemon.process.send_signal(signal.SIGTERM)
             until(lambda: daemon.draining(), "it drains")

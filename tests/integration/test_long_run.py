@@ -4,17 +4,19 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 import pytest
 from google.protobuf import descriptor_pb2, struct_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from vestibule.v1 import event_pb2
 
 from runtime.core.model import OnError
+from tests.calls import health
 from tests.daemon_rig import (
     ADA,
     ALLOW,
@@ -86,7 +88,7 @@ def fill(message: Message, depth: int = 0) -> None:
             inner = getattr(message, field.name)
             if isinstance(inner, struct_pb2.Struct):
                 inner.update({f"{MARK}key": f"{MARK}value"})
-            elif field.message_type.full_name.startswith("vestibule."):
+            elif inner.DESCRIPTOR.full_name.startswith("vestibule."):
                 fill(inner, depth + 1)
 
 
@@ -186,21 +188,21 @@ def test_three_hundred_logins_leave_nothing_behind(serve: Serve) -> None:
 def test_health_is_told_and_watched_for_each_service(daemon: Daemon, service: str) -> None:
     """Check and Watch say SERVING for the server and for its service; another name is unknown."""
     with grpc.insecure_channel(daemon.target) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
+        stub = health(channel)
         request = health_pb2.HealthCheckRequest(service=service)
-        assert health.Check(request, timeout=10).status == health_pb2.HealthCheckResponse.SERVING
-        watch = health.Watch(request, timeout=10)
+        assert stub.Check(request, timeout=10).status == health_pb2.HealthCheckResponse.SERVING
+        watch = stub.Watch(request, timeout=10)
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
         watch.cancel()
         with pytest.raises(grpc.RpcError) as unknown:
-            health.Check(health_pb2.HealthCheckRequest(service="other"), timeout=10)
+            stub.Check(health_pb2.HealthCheckRequest(service="other"), timeout=10)
         assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 def test_reflection_is_enough_for_grpcurl(daemon: Daemon) -> None:
     """The service is listed, and its symbol leads to the file that describes its method."""
     with grpc.insecure_channel(daemon.target) as channel:
-        ask = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo
+        ask: Any = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo
         requests = [
             reflection_pb2.ServerReflectionRequest(list_services=""),
             reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,11 +31,14 @@ def test_idle_workers_make_room_and_then_new_ones_wait(tmp_path: Path, ceiling: 
         daemon.publish(*(tenant(name, GATE) for name in (*names, "cold")))
         daemon.publish(*(tenant(f"fills-{at}", FILLS, timeout_ms=10_000) for at in range(2)))
 
+        def decided(name: str) -> bool:
+            return daemon.call(name).outcome == MFA
+
         def held() -> float:
             return daemon.metric("vestibule_workers_memory_bytes")
 
         for name in names:
-            until(lambda name=name: daemon.call(name).outcome == MFA, "it is decided")
+            until(partial(decided, name), "it is decided")
         until(lambda: daemon.metric("vestibule_workers", state="idle") >= len(names), "their workers are idle")
         assert 0 < held() < 20 * MIB
         logins = [daemon.begin(f"fills-{at}", BOB, timeout_s=30) for at in range(2)]

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 
 from runtime.continuation import keys
+from tests.calls import health
 from tests.daemon_rig import (
     ALLOW,
     GATE,
@@ -224,7 +225,7 @@ def test_a_terminated_daemon_serves_on_until_others_have_heard(serve: Serve) -> 
     daemon = serve("--drain-delay-s", "600")
     daemon.publish(tenant("acme", GATE))
     with grpc.insecure_channel(daemon.target) as channel:
-        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=30)
+        watch = health(channel).Watch(health_pb2.HealthCheckRequest(), timeout=30)
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
         daemon.process.send_signal(signal.SIGTERM)
         assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
@@ -232,8 +233,8 @@ def test_a_terminated_daemon_serves_on_until_others_have_heard(serve: Serve) -> 
     assert daemon.wait_for("daemon.ending")["delay_s"] == 600
     options = [("grpc.use_local_subchannel_pool", 1)]
     with grpc.insecure_channel(daemon.target, options) as another:
-        health = health_pb2_grpc.HealthStub(another).Check(health_pb2.HealthCheckRequest(), timeout=30)
-        assert health.status == health_pb2.HealthCheckResponse.NOT_SERVING
+        answer = health(another).Check(health_pb2.HealthCheckRequest(), timeout=30)
+        assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
     assert daemon.call("acme").outcome == MFA
     # The second one does not wait.
     daemon.process.send_signal(signal.SIGTERM)
@@ -258,12 +259,13 @@ def test_the_delay_ends_in_a_drain(serve: Serve) -> None:
 def test_health_lists_every_service(daemon: Daemon) -> None:
     """`List` of the standard health service has what `Check` knows, each with its state."""
     with grpc.insecure_channel(daemon.target) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
-        listed = health.List(health_pb2.HealthListRequest(), timeout=30).statuses
+        stub = health(channel)
+        list_request = health_pb2.HealthListRequest()  # type: ignore[attr-defined]  # newer than the stubs
+        listed = stub.List(list_request, timeout=30).statuses
         assert set(listed) == {"", "vestibule.v1.ActionRuntimeService"}
         for service, found in listed.items():
             assert found.status == health_pb2.HealthCheckResponse.SERVING
-            assert health.Check(health_pb2.HealthCheckRequest(service=service), timeout=30) == found
+            assert stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=30) == found
 
 
 def test_a_connection_that_reaches_its_age_loses_no_login(serve: Serve) -> None:

@@ -9,6 +9,7 @@ import pytest
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
 from runtime.core.model import OnError
+from tests.calls import unary
 from tests.daemon_rig import (
     ADA,
     ALLOW,
@@ -157,7 +158,7 @@ def test_waiting_callers_that_leave_free_their_places(daemon: Daemon) -> None:
 def test_a_connection_that_breaks_loses_no_worker(daemon: Daemon) -> None:
     """A gateway that disappears with its logins leaves the workers free."""
     with grpc.insecure_channel(daemon.target, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
-        method = channel.unary_unary("/vestibule.v1.ActionRuntimeService/ExecutePostLogin")
+        method = unary(channel, "/vestibule.v1.ActionRuntimeService/ExecutePostLogin")
         request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="loud", event=BOB)
         call = method.future(request.SerializeToString(), timeout=PATIENCE_S)
         daemon.wait_in_flight(1)

@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 from vestibule.v1.decision_pb2 import OUTCOME_ALLOW
@@ -32,6 +32,7 @@ from runtime.ops.log import build
 from runtime.ops.metrics import Metrics
 from runtime.rpc import services
 from runtime.rpc.server import Server
+from tests.calls import health, unary
 
 PATH = f"/{GRPC_SERVICE}/{GRPC_METHOD}"
 CONTINUE_PATH = f"/{GRPC_SERVICE}/{GRPC_CONTINUE}"
@@ -111,8 +112,9 @@ class Rig:
     ) -> ExecutePostLoginResponse:
         if data is None:
             kind = ExecutePostLoginRequest if path == PATH else ContinuePostLoginRequest
-            data = kind(**({"tenant_id": "acme", "event": EVENT} | fields)).SerializeToString()
-        answer: bytes = await self.channel.unary_unary(path)(data, timeout=timeout)
+            given: dict[str, Any] = {"tenant_id": "acme", "event": EVENT} | fields
+            data = kind(**given).SerializeToString()
+        answer: bytes = await unary(self.channel, path)(data, timeout=timeout)
         return ExecutePostLoginResponse.FromString(answer)
 
     async def refused(self, *args: Any, **kwargs: Any) -> "Refusal":
@@ -136,7 +138,7 @@ class Refusal:
         self.info = error_details_pb2.ErrorInfo()
         self.bad = error_details_pb2.BadRequest()
         self.retry: error_details_pb2.RetryInfo | None = None
-        status = rpc_status.from_call(error)
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an error is its call
         for detail in status.details if status else ():
             retry = error_details_pb2.RetryInfo()
             if detail.Unpack(retry):
@@ -287,7 +289,7 @@ async def test_an_unforeseen_error_is_logged_by_its_place() -> None:
     """What nobody foresaw is an error line with the place where it happened, and whose login it was."""
 
     async def fail(*_: object) -> bytes:
-        return str({}["hunter2"]).encode()
+        return {"": b""}["hunter2"]
 
     async with rig(fail) as it:
         await it.refused()
@@ -327,7 +329,7 @@ async def test_a_client_that_goes_away_is_counted_and_leaks_nothing() -> None:
         raise AssertionError
 
     async with rig(forever) as it:
-        call = it.channel.unary_unary(PATH)(
+        call = unary(it.channel, PATH)(
             ExecutePostLoginRequest(tenant_id="acme", event=EVENT).SerializeToString(), timeout=30
         )
         await until(lambda: it.metrics.logins_in_flight == 1)
@@ -385,8 +387,8 @@ async def test_draining_finishes_what_is_in_flight() -> None:
         return await allow(*args)
 
     async with rig(wait) as it:
-        health = health_pb2_grpc.HealthStub(it.channel)
-        watch = health.Watch(health_pb2.HealthCheckRequest(service=GRPC_SERVICE))
+        stub = health(it.channel)
+        watch = stub.Watch(health_pb2.HealthCheckRequest(service=GRPC_SERVICE))
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
         running = asyncio.create_task(it.call())
         await until(lambda: it.metrics.logins_in_flight == 1)
@@ -395,7 +397,7 @@ async def test_draining_finishes_what_is_in_flight() -> None:
         assert not stopping.done()
         async with grpc.aio.insecure_channel(f"127.0.0.1:{it.server.port}") as late:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await late.unary_unary(PATH)(b"", timeout=2)
+                await unary(late, PATH)(b"", timeout=2)
             # CANCELLED is gRPC's own word for a call that crosses its GOAWAY.
             assert caught.value.code() in (
                 grpc.StatusCode.UNAVAILABLE,
@@ -429,11 +431,11 @@ async def test_draining_ends() -> None:
 async def test_health_is_reported_per_service(service: str) -> None:
     """The whole server and its service answer SERVING; an unknown one is NOT_FOUND."""
     async with rig() as it:
-        health = health_pb2_grpc.HealthStub(it.channel)
-        answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
+        stub = health(it.channel)
+        answer = await stub.Check(health_pb2.HealthCheckRequest(service=service))
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await health.Check(health_pb2.HealthCheckRequest(service="other"))
+            await stub.Check(health_pb2.HealthCheckRequest(service="other"))
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
@@ -460,7 +462,7 @@ async def test_an_unknown_method_is_unimplemented() -> None:
     """What does not exist is UNIMPLEMENTED, and no flow is asked."""
     async with rig() as it:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await it.channel.unary_unary(f"/{GRPC_SERVICE}/Other")(b"", timeout=5)
+            await unary(it.channel, f"/{GRPC_SERVICE}/Other")(b"", timeout=5)
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
         assert not it.flows.asked
 

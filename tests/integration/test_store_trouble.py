@@ -12,10 +12,11 @@ from pathlib import Path
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from vestibule.v1 import runtime_service_pb2
 
 from runtime.catalog import sqlite
+from tests.calls import health, unary
 from tests.daemon_rig import (
     ADA,
     METHOD,
@@ -248,7 +249,7 @@ def test_a_store_without_a_tenant_is_not_ready(serve: Serve) -> None:
     """A daemon that knows no tenant is not ready, nor healthy for gRPC; the first tenant makes it both."""
     daemon = serve("--catalog-allow-empty", "false")
     with grpc.insecure_channel(daemon.target) as channel:
-        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=PATIENCE_S)
+        watch = health(channel).Watch(health_pb2.HealthCheckRequest(), timeout=PATIENCE_S)
         assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
         _becomes_ready(daemon)
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
@@ -368,7 +369,7 @@ def test_a_log_that_cannot_be_written_stops_no_login(tmp_path: Path) -> None:
         daemon = subprocess.Popen([*command, "--metrics-listen", "127.0.0.1:0"], stderr=full, env=clean_environment())
     try:
         with grpc.insecure_channel(target) as channel:
-            method = channel.unary_unary(METHOD, None, runtime_service_pb2.ExecutePostLoginResponse.FromString)
+            method = unary(channel, METHOD, runtime_service_pb2.ExecutePostLoginResponse.FromString)
             for _ in range(3):
                 response = method(request, timeout=PATIENCE_S, wait_for_ready=True)
                 assert response.decision.outcome == MFA

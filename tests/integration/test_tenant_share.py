@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -13,7 +14,7 @@ MAX_IN_FLIGHT = 20
 HOGS = tuple(f"loops-{at}" for at in range(9))
 
 
-def told(login: grpc.Future) -> str:
+def told(login: grpc.Future[Any]) -> str:
     """Say how a login of a looping tenant ended."""
     try:
         return "degraded" if result(login).degraded else "decided"
@@ -24,7 +25,7 @@ def told(login: grpc.Future) -> str:
 @pytest.mark.parametrize("share", ["0.1", "1"], ids=["", "control"])
 def test_looping_tenants_leave_places_to_others(tmp_path: Path, share: str) -> None:
     """Each has its share; a quiet tenant is decided. The control: without a share it is refused."""
-    flags = ("--limits-max-in-flight", str(MAX_IN_FLIGHT), "--limits-tenant-share", share)
+    flags: tuple[str, ...] = ("--limits-max-in-flight", str(MAX_IN_FLIGHT), "--limits-tenant-share", share)
     flags += ("--pool-workers-per-tenant", "1", "--pool-queue-wait-ms", "20000")
     with served(tmp_path, *flags, blank=1) as daemon:
         daemon.publish(*(tenant(name, LOOP, timeout_ms=200) for name in HOGS), tenant("quiet", GATE))

@@ -13,6 +13,7 @@ import pytest
 from runtime.rpc.fast_front import FastFront, Handler
 from runtime.rpc.server import concurrent_streams
 from runtime.rpc.stock_front import StockFront
+from tests.calls import unary
 
 PATH = "/test.Service/Method"
 FRONTS = pytest.mark.parametrize("kind", ["fast", "stock"])
@@ -35,7 +36,7 @@ class Rig:
         self._tasks = len(asyncio.all_tasks())
 
     def call(self, request: bytes = b"?", **options: Any) -> Any:
-        return self.channel.unary_unary(PATH)(request, **options)
+        return unary(self.channel, PATH)(request, **options)
 
     async def settle(self) -> None:
         """Wait until no call is open and no task of one is left."""
@@ -52,7 +53,9 @@ async def until(holds: Callable[[], bool]) -> None:
 async def rig(
     handler: Handler, kind: str = "fast", options: Sequence[tuple[str, int]] = (), look_s: float = 0.02
 ) -> AsyncIterator[Rig]:
-    methods = {"test.Service": {"Method": grpc.unary_unary_rpc_method_handler(handler)}}
+    methods: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {
+        "test.Service": {"Method": grpc.unary_unary_rpc_method_handler(handler)}
+    }
     options = [("grpc.so_reuseport", 0), *options]
     failed: list[BaseException | None] = []
     front = FastFront(methods, options, look_s) if kind == "fast" else StockFront(methods, options, 30.0, failed.append)
@@ -193,7 +196,7 @@ async def test_a_caller_that_keeps_to_the_limit_is_never_refused(room: bool) -> 
 
     def two_waves(port: int) -> list[grpc.StatusCode]:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            method = channel.unary_unary(PATH)
+            method = unary(channel, PATH)
             first = [method.future(b"first") for _ in range(limit)]
             assert [call.result(30) for call in first] == [b"first"] * limit
             second = [method.future(b"second") for _ in range(limit)]

@@ -94,7 +94,7 @@ def test_a_daemon_serves(place: Path, who: str) -> None:
     given_to(place, uid)
     # Time is what the first one runs out of, and none of the others, however busy the machine.
     hostile = {"loop": (LOOP, 300), "hoard": (HOARD, 30_000), "reads": (READS, 30_000)}
-    flags = ("--sandbox-flow-timeout-ms", "30000", "--pool-queue-wait-ms", "20000")
+    flags: tuple[str, ...] = ("--sandbox-flow-timeout-ms", "30000", "--pool-queue-wait-ms", "20000")
     flags += ("--grpc-max-connection-age-grace-s", "60")
     with served(place, *flags, launcher=launcher(uid, refused)) as daemon:
         started = daemon.events("daemon.started")[0]

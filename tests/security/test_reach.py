@@ -25,6 +25,7 @@ from vestibule.v1 import event_pb2
 from sandbox.action import api, event
 from sandbox.language import compiler
 from sandbox.reach import environment, guards, reachable, registry
+from sandbox.reach.facades.base import Module
 from tests.action_body import NOW_NS, run, value
 from tests.facade_corpus import bodies
 
@@ -157,7 +158,7 @@ def neighbours(thing: Any, read: Read, call: bool) -> Iterator[tuple[str, Any]]:
     kind = type(thing)
     VISITS[kind] = VISITS.get(kind, 0) + 1
     names = {name for name in dir(kind) + dir(thing) if name != "__abstractmethods__"} | TELLING
-    if read is guarded and not isinstance(thing, (type, environment.Module)):
+    if read is guarded and not isinstance(thing, (type, Module)):
         # The guards decide by exact type, and their refusal, with its search for what was meant, takes its time.
         names -= REFUSED.setdefault(kind, set())
         if VISITS[kind] > VISITS_MAX:
@@ -169,7 +170,7 @@ def neighbours(thing: Any, read: Read, call: bool) -> Iterator[tuple[str, Any]]:
             REFUSED.setdefault(kind, set()).add(name)
             continue
         yield f".{name}", found
-        if call and callable(found) and not isinstance(found, type) and not isinstance(thing, environment.Module):
+        if call and callable(found) and not isinstance(found, type) and not isinstance(thing, Module):
             try:
                 yield f".{name}()", found()
             except Exception:  # noqa: BLE001 - most want arguments
@@ -257,7 +258,7 @@ def objections(path: str, thing: Any) -> str:
         named = thing in set(registry.CLASS_ATTRS) | NAMED_CLASSES or getattr(thing, "_ephemeral_", False)
         # Exceptions of libraries come in the arguments of others; all there is to do with one is to raise it.
         return "" if named or issubclass(thing, Exception) else f"{path}: the class {thing!r}"
-    if isinstance(thing, environment.Module):
+    if isinstance(thing, Module):
         return "" if thing in environment.MODULES.values() else f"{path}: a strange facade"
     if type(thing) in registry.ATTRS or type(thing) in registry.ITERABLE:
         return ""
@@ -440,7 +441,7 @@ def test_from_import_never_falls_back_on_loaded_modules() -> None:
     class Named:
         __name__ = "urllib"
 
-    namespace = {"__builtins__": {"__import__": lambda *args: Named()}}
+    namespace: dict[str, Any] = {"__builtins__": {"__import__": lambda *args: Named()}}
     exec("from urllib import request", namespace)  # noqa: S102 - the control
     assert namespace["request"] is urllib.request
 

@@ -63,7 +63,8 @@ def pins(lock: str) -> dict[str, str]:
 
 
 def project() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return table
 
 
 def test_reviewed_release_of_restrictedpython_is_in_use() -> None:
@@ -81,7 +82,7 @@ def test_only_reviewed_visitors_are_inherited() -> None:
     assert Policy.visitors.keys() == set(ALLOWED)
 
 
-def concrete(base: type) -> set[type]:
+def concrete(base: type[ast.AST]) -> set[type[ast.AST]]:
     """Answer all node types of this Python that a parser can make."""
     below = set(itertools.chain.from_iterable(concrete(kind) for kind in base.__subclasses__()))
     return below or {base}
@@ -123,6 +124,10 @@ class Teleport(ast.expr):
     """An expression of a Python to come."""
 
     _fields = ("value",)
+    value: ast.expr
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(**fields)
 
 
 class Assign(ast.Assign):
@@ -169,6 +174,9 @@ def test_field_of_a_python_to_come_is_refused() -> None:
     class Lazy(ast.Pass):
         _fields = ("is_lazy",)
         _field_types = {"is_lazy": int}  # noqa: RUF012  3.13 asks for it
+
+        def __init__(self, **fields: Any) -> None:
+            super().__init__(**fields)
 
     assert nodes.unreviewed(Lazy) == ("is_lazy",)
     visitor = rewrite.refuse_fields(Policy.visitors[ast.Pass], nodes.unreviewed(Lazy))

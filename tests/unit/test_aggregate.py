@@ -300,8 +300,9 @@ class TestSideEffects:
             commands = [Command(op, {"key": "k", "value": value}) for value in (1, None)]
             decision = decide(ran("a", *commands))
             assert {"k": None} in (decision.user_metadata, decision.app_metadata)
+        values: tuple[Any, ...] = (1, {"x": []})
         for op in CLAIMS:
-            commands = [Command(op, {"name": "n", "value": value}) for value in (1, {"x": []})]
+            commands = [Command(op, {"name": "n", "value": value}) for value in values]
             decision = decide(ran("a", commands[0]), ran("b", commands[1]))
             assert {"n": {"x": []}} in (decision.id_token_claims, decision.access_token_claims)
 
@@ -361,7 +362,8 @@ def test_unknown_command_is_our_fault() -> None:
 
 def test_every_call_of_the_surface_has_a_fold_rule() -> None:
     """Each operation that a worker may report is accepted."""
-    full = {"provider": "any", "reason": "r", "error_code": "c", "error_message": "m", "key": "k", "name": "n"}
+    full: dict[str, Any] = {"provider": "any", "reason": "r", "error_code": "c", "error_message": "m"}
+    full |= {"key": "k", "name": "n"}
     full |= {"scope": "s", "mode": "persistent", "primary_user_id": "u", "attribute": "a", "provider_url": "https://x"}
     full |= {"factor": {"type": "otp"}, "factors": [{"type": "otp"}]}
     for op in surface.RECORDED:

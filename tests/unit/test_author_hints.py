@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from vestibule.v1.event_pb2 import PostLoginEvent, User
 
@@ -40,6 +42,7 @@ def test_a_builtin_out_of_reach_lists_those_within() -> None:
 def test_an_enrolled_factor_is_no_factor_to_ask_for() -> None:
     """Auth0 takes the user's own list; here the author is told how to make factors of it."""
     user = User(enrolled_factors=[User.EnrolledFactor(type="otp")])
+    enrolled: Any
     (enrolled,) = Event(PostLoginEvent(user=user), {}).user.enrolled_factors
     with pytest.raises(TypeError, match=r"write \{'type': factor.type\}"):
         bind(surface.CALLS["authentication.challenge_with_any"], ([enrolled],), {})

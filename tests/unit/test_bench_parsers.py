@@ -1,6 +1,8 @@
 """What the benchmark reads: h2load's answers, /proc, the daemon's metrics; and what it sends."""
 
 import hashlib
+import os
+from pathlib import Path
 
 import pytest
 from vestibule.v1 import event_pb2, runtime_service_pb2
@@ -48,7 +50,9 @@ def test_streams_are_spread_over_a_few_connections(in_flight: int, wanted: tuple
 def test_stat_of_a_process_with_a_hostile_name_is_read() -> None:
     """A command with spaces and brackets does not shift the fields."""
     line = "4242 (a ) S 1 b) S 17 4242 4242 0 -1 4194560 1 2 3 4 250 50 20 30 20 0 1 0 999"
-    assert usage.parse_stat(line) == usage.Stat(4242, 17, pytest.approx(350 / usage._TICKS_PER_S))
+    found = usage.parse_stat(line)
+    assert (found.pid, found.parent) == (4242, 17)
+    assert found.cpu_s == pytest.approx(350 / os.sysconf("SC_CLK_TCK"))
 
 
 def test_private_memory_is_clean_and_dirty() -> None:
@@ -124,7 +128,7 @@ class FakeGenerator:
 
 def run_of(generator: FakeGenerator) -> bench.Bench:
     """Make a run without processes."""
-    return bench.Bench(subjects.Path("."), generator, True, 1, lambda _: None)
+    return bench.Bench(Path("."), generator, True, 1, lambda _: None)
 
 
 def test_counted_decisions_are_a_number() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from runtime.catalog import sqlite, store
 from runtime.catalog.base import Binding, Definition, Flow, Snapshot
+from runtime.catalog.comparison import ApplyResult
 from runtime.core.model import Experience, Merge, OnError, Policy, Settings
 from runtime.errors import CatalogError, CatalogUnavailable, NoStore
 
@@ -55,7 +56,7 @@ class TestApply:
         first = replace(first, flow=replace(first.flow, bindings=bindings))
         second = define("beta")
         result = sqlite.apply(path, [first, second])
-        assert result == sqlite.ApplyResult(1, ("acme", "beta"), (), (), ())
+        assert result == ApplyResult(1, ("acme", "beta"), (), (), ())
         read = snapshot(path)
         assert read.revision == 1
         assert dict(read.tenants) == {"acme": first.flow, "beta": second.flow}
@@ -72,7 +73,7 @@ class TestApply:
         """The same definitions again keep the revision, so no daemon reloads."""
         definitions = [define("acme", "x", secret="s"), define("beta")]
         sqlite.apply(path, definitions)
-        assert sqlite.apply(path, reversed(definitions)) == sqlite.ApplyResult(1, (), (), ("acme", "beta"), ())
+        assert sqlite.apply(path, reversed(definitions)) == ApplyResult(1, (), (), ("acme", "beta"), ())
 
     @pytest.mark.parametrize(
         "changed",
@@ -87,7 +88,7 @@ class TestApply:
     def test_any_change_is_one_revision(self, path: Path, changed: Definition) -> None:
         """A changed source, binding, secret or setting counts, once, and only for its tenant."""
         sqlite.apply(path, [define("acme", "x", secret="s"), define("beta")])
-        assert sqlite.apply(path, [changed, define("beta")]) == sqlite.ApplyResult(2, (), ("acme",), ("beta",), ())
+        assert sqlite.apply(path, [changed, define("beta")]) == ApplyResult(2, (), ("acme",), ("beta",), ())
         assert snapshot(path).tenants["acme"] == changed.flow
 
     def test_other_tenants_stay_unless_pruned(self, path: Path) -> None:
@@ -95,13 +96,11 @@ class TestApply:
         sqlite.apply(path, [define("acme", "x"), define("beta", "y")])
         assert sqlite.apply(path, [define("acme", "x")]).pruned == ()
         assert set(snapshot(path).tenants) == {"acme", "beta"}
-        assert sqlite.apply(path, [define("acme", "x")], prune=True) == sqlite.ApplyResult(
-            2, (), (), ("acme",), ("beta",)
-        )
+        assert sqlite.apply(path, [define("acme", "x")], prune=True) == ApplyResult(2, (), (), ("acme",), ("beta",))
         read = snapshot(path)
         assert set(read.tenants) == {"acme"}
         assert list(read.sources.values()) == ["x"]
-        assert sqlite.apply(path, [define("beta", "y")]) == sqlite.ApplyResult(3, ("beta",), (), (), ())
+        assert sqlite.apply(path, [define("beta", "y")]) == ApplyResult(3, ("beta",), (), (), ())
 
     def test_a_tenant_given_twice_is_refused(self, path: Path) -> None:
         """Which of the two would win is nobody's guess."""

@@ -72,7 +72,7 @@ def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.M
         fields[4] = 4242
         return os.stat_result(fields)
 
-    monkeypatch.setattr(keys.os, "fstat", foreign)
+    monkeypatch.setattr(os, "fstat", foreign)
     assert "belongs to uid 4242; it must belong to root or to us" in faults(path)
 
 

@@ -240,7 +240,7 @@ class TestResume:
         state = state_of(part)
         assert [step.enroll for step in state.awaited] == [False, True]
         found = leg.completed(state, [pb.FACTOR_TYPE_OTP, pb.FACTOR_TYPE_PHONE], NOW_MS)
-        assert (found.types, found.enrolled) == (("otp", "phone"), {"phone"})
+        assert (found.types, found.enrolled) == (("otp", "phone"), frozenset({"phone"}))
 
     def test_completed_factors_add_up(self) -> None:
         """What earlier legs completed stays, and a factor presented twice counts once."""

@@ -1,5 +1,7 @@
 """Continuation tokens: what was sealed comes back whole or not at all."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +42,8 @@ flows = st.builds(
 
 
 def flow(**members: object) -> SuspendedFlow:
-    return SuspendedFlow(**{"tenant_id": "acme", "issued_at_ms": ISSUED_MS, "expires_at_ms": EXPIRES_MS} | members)
+    given: dict[str, Any] = {"tenant_id": "acme", "issued_at_ms": ISSUED_MS, "expires_at_ms": EXPIRES_MS}
+    return SuspendedFlow(**given | members)
 
 
 def refusal(data: bytes, ring: keys.Keyring = RING, now_ms: int = ISSUED_MS) -> str:

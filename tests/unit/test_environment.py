@@ -7,6 +7,7 @@ import contextlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,7 +159,8 @@ def test_nothing_survives_an_execution() -> None:
     """)
     assert CURRENT.patterns == {}
     assert (CURRENT.log_level, CURRENT.now_ns, CURRENT.seed, CURRENT.at_end) == (0, 0, b"", [])
-    assert parse.urlsplit.cache_info().currsize == 0
+    cached: Any = parse.urlsplit
+    assert cached.cache_info().currsize == 0
     assert run("import logging\nlogging.info('seen')")[1] == "INFO seen\n"
 
 

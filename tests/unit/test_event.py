@@ -368,7 +368,7 @@ def test_numbers_that_json_does_not_have_stay_floats() -> None:
     message.user.user_metadata.fields["x"].number_value = float("nan")
     message.user.user_metadata.fields["y"].number_value = float("inf")
     message.user.user_metadata.fields["z"].SetInParent()
-    metadata = Event(message, {}).user.user_metadata
+    metadata: Any = Event(message, {}).user.user_metadata
     assert metadata["x"] != metadata["x"]
     assert metadata["y"] == float("inf")
     assert metadata["z"] is None

@@ -72,7 +72,7 @@ def test_present_and_empty_objects_are_told_apart() -> None:
 
 def test_free_objects_keep_every_kind_of_value() -> None:
     """Metadata, query and body hold any JSON."""
-    value = {"a": [1, 2.5, None, True, "x", {"b": {}}, []], "": "empty name"}
+    value: Any = {"a": [1, 2.5, None, True, "x", {"b": {}}, []], "": "empty name"}
     event = from_json({"user": {"user_metadata": value}})
     assert json.loads(json.dumps(_plain(event.user.user_metadata))) == value
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from grpc._cython import cygrpc
+from grpc._cython import cygrpc  # type: ignore[attr-defined]  # it has no stubs
 
 from runtime.rpc import fast_front
 

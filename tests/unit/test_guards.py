@@ -87,7 +87,7 @@ def test_every_other_attribute_is_closed(value: object) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        lambda: 1, len, [].append, (x for x in ()), types, Closed(), object(), iter([]), type, Exception.__init__,
+        lambda: 1, len, [].append, (x for x in ""), types, Closed(), object(), iter([]), type, Exception.__init__,
         types.SimpleNamespace, types.MappingProxyType({}), Closed().keys, (lambda: 1).__code__, NotImplemented,
     ],
     ids=lambda value: type(value).__name__,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def test_same_as_python(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [_function, [_function], {"f": iter([])}, ValueError(_function), (x for x in ()), object()]
+    "value", [_function, [_function], {"f": iter([])}, ValueError(_function), (x for x in ""), object()]
 )
 def test_no_address(value: object) -> None:
     """An address is left out, at whatever depth it stands; Python's own text has it."""
@@ -103,6 +104,7 @@ def test_str_format_reads_through_the_guards() -> None:
 
     template = "{0.__globals__[guards]}"
     assert "module" in template.format(_function)
+    call: Callable[[], object]
     for call in (
         lambda: guards.guarded_getattr(template, "format")(_function),
         lambda: guards.guarded_getattr("{f.__globals__}", "format_map")({"f": _function}),

@@ -105,7 +105,11 @@ def defined(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self":
             yield node.attr
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__slots__":
-            yield from (slot.value for slot in ast.walk(node.value) if isinstance(slot, ast.Constant))
+            yield from (
+                slot.value
+                for slot in ast.walk(node.value)
+                if isinstance(slot, ast.Constant) and isinstance(slot.value, str)
+            )
         elif isinstance(node, ast.Dict):  # what type() makes a class of
             yield from (key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str))
 
@@ -139,11 +143,12 @@ def foreign_privates(tree: ast.AST, ours: set[str]) -> Iterator[str]:
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if any(map(is_private, alias.name.split("."))))
         elif isinstance(node, ast.ImportFrom) and not within(node.module or "runtime", ("runtime", "sandbox")):
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from (name for name in names if any(map(is_private, name.split("."))))
+            imported = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name for name in imported if any(map(is_private, name.split("."))))
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr", "setattr", "delattr"):
             name = node.args[1]
-            if isinstance(name, ast.Constant) and is_private(name.value) and name.value not in ours:
+            text = name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else ""
+            if is_private(text) and text not in ours:
                 yield ast.unparse(node)
 
 

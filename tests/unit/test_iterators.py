@@ -36,7 +36,7 @@ def test_the_same_items_as_cpython(a: list[int], b: list[int], c: list[int]) -> 
         (ours.cycle(a), real.cycle(a)),
         (ours.pairwise(a), real.pairwise(a)),
         (ours.zip_longest(a, b, c, fillvalue="-"), real.zip_longest(a, b, c, fillvalue="-")),
-        (ours.zip_longest(), real.zip_longest()),
+        (ours.zip_longest(*[]), real.zip_longest(*[])),
         (ours.accumulate(a), real.accumulate(a)),
         (ours.accumulate(a, operator.mul, initial=7), real.accumulate(a, operator.mul, initial=7)),
         (ours.accumulate(a, max), real.accumulate(a, max)),

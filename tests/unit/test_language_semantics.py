@@ -7,6 +7,7 @@ import collections
 import pathlib
 import traceback
 import types
+from typing import Any
 
 import pytest
 
@@ -41,10 +42,10 @@ def _module(snippet: str) -> str:
     return f"{top if dashes else ''}\ndef on_execute_post_login(event, api):\n{_indent(body)}\n"
 
 
-def _call(code: types.CodeType, namespace: dict[str, object]) -> object:
+def _call(code: types.CodeType, namespace: dict[str, Any]) -> object:
     exec(code, namespace)  # noqa: S102  the comparison is the point
     try:
-        return namespace["on_execute_post_login"]("event", "api")  # type: ignore[operator]  # a function, by what was run
+        return namespace["on_execute_post_login"]("event", "api")
     except Exception as error:  # noqa: BLE001  an exception is a result to compare
         return type(error), str(error)
 
@@ -110,10 +111,10 @@ def test_globals_are_fresh() -> None:
 def test_lines_of_errors() -> None:
     """An error in rewritten code stands at the line the author wrote."""
     source = _module("x = {}\n\nfor k in [1]:\n    x['a'][k] += (\n        1)")
-    namespace = {"__builtins__": dict(BUILTINS), **guards.GUARDS}
+    namespace: dict[str, Any] = {"__builtins__": dict(BUILTINS), **guards.GUARDS}
     exec(compiler.compile_action(source), namespace)  # noqa: S102  the comparison is the point
     with pytest.raises(KeyError) as caught:
-        namespace["on_execute_post_login"](None, None)  # type: ignore[operator]  # a function, by what was run
+        namespace["on_execute_post_login"](None, None)
     frames = traceback.extract_tb(caught.value.__traceback__)
     assert [frame.lineno for frame in frames if frame.filename == "<action>"] == [6]
 

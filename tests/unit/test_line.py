@@ -68,6 +68,7 @@ def test_what_the_gateway_knows_is_read() -> None:
     said = line({"event": EVENT, "gateway": {"mfaGrantAllowed": False}}).gateway
     assert said is not None
     assert GatewayContext.FromString(said).HasField("mfa_grant_allowed")
+    wrong: Any
     for wrong in ([], {"mfaGrantAllowed": "no"}, {"cookie": {}}):
         with pytest.raises(InvalidRequest, match=r"^gateway: "):
             line({"event": EVENT, "gateway": wrong})
@@ -79,6 +80,7 @@ def test_completed_factors_have_the_names_of_challenges() -> None:
     assert line({"event": EVENT, "completed": []}, None).completed == ()
     wanted = (pb.FACTOR_TYPE_OTP, pb.FACTOR_TYPE_PUSH_NOTIFICATION)
     assert line({"event": EVENT, "completed": ["otp", "push-notification"]}, None).completed == wanted
+    wrong: Any
     for wrong in ("otp", ["sms"], [1], {}):
         with pytest.raises(InvalidRequest, match=r"^completed: .*otp"):
             line({"event": EVENT, "completed": wrong}, None)

@@ -1,16 +1,18 @@
 """Live values: what a call changes in the event of its own action and of later ones, and limits that depend on it."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 from google.protobuf import json_format
 from vestibule.v1 import event_pb2
+from vestibule.worker.v1 import worker_pb2
 
 from runtime.core.aggregate import aggregate
 from runtime.core.model import Command, EventFacts, Execution, OnError, Settings, Verdict
 from runtime.login import messages, replay
-from sandbox.action import execution
+from sandbox.action import alarm, execution
 from sandbox.action.alarm import ACTION_FILENAME, install
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
@@ -78,6 +80,7 @@ def test_a_transaction_comes_into_being_and_a_refresh_token_does_not() -> None:
     event, api, recorder = begin(event_pb2.PostLoginEvent())
     assert event.transaction is None
     api.transaction.set_metadata("k", "v").refresh_token.set_metadata("k", "v")
+    assert event.transaction is not None
     assert event.transaction.metadata == {"k": "v"}
     assert event.refresh_token is None
     assert len(recorder.commands) == 2
@@ -124,6 +127,7 @@ def test_transaction_metadata_is_scalar_and_small(key: str, value: Any, kind: ty
         api.transaction.set_metadata(key, value)
     assert text in str(caught.value)
     assert str(caught.value).startswith("api.transaction.set_metadata: ")
+    assert event.transaction is not None
     assert event.transaction.metadata == {"old": 1}
     assert recorder.commands == []
 
@@ -189,20 +193,18 @@ USER = ("authentication.set_primary_user", {"primary_user_id": "u"})
 def test_the_decision_carries_them() -> None:
     """The last value of a member and the first primary user reach the gateway, unless the login is refused."""
     flow = [ran(SET, USER), ran(("transaction.set_metadata", {"key": "k", "value": None}))]
-    effects = messages.encode(aggregate(flow, Settings(), EventFacts), "d", 1, 1).side_effects
+    effects = messages.encode(aggregate(flow, Settings(), EventFacts()), "d", 1, 1).side_effects
     assert dict(effects.transaction_metadata) == {"k": None}
     assert effects.primary_user_id == "u"
     denied = messages.encode(
-        aggregate([*flow, ran(("access.deny", {"reason": "r"}))], Settings(), EventFacts), "d", 1, 1
+        aggregate([*flow, ran(("access.deny", {"reason": "r"}))], Settings(), EventFacts()), "d", 1, 1
     )
     assert not denied.HasField("side_effects")
 
 
 def test_a_second_worker_is_told_what_the_first_one_did() -> None:
     """Live commands of completed executions are replayed, and nothing else is."""
-    question = replay.worker_pb2.RunFlow.FromString(
-        replay.earlier([ran(SET, SCOPE), ran(USER), ran(verdict=Verdict.RAISED)])
-    )
+    question = worker_pb2.RunFlow.FromString(replay.earlier([ran(SET, SCOPE), ran(USER), ran(verdict=Verdict.RAISED)]))
     assert [(c.op, json.loads(c.args_json)) for c in question.earlier] == [SET, USER]
     assert replay.earlier([ran(SCOPE)]) == b""
     assert replay.earlier([]) == b""
@@ -221,12 +223,12 @@ def test_an_action_that_fails_leaves_nothing_to_later_ones(tail: str, kept: int)
         {},
         0,
         bytes(16),
-        execution.alarm.time.monotonic_ns(),
+        time.monotonic_ns(),
         10**9,
         64,
         flow,
     )
-    execution.alarm.disarm()
+    alarm.disarm()
     assert flow.live == [SET][:kept]
     assert (flow.spending._entries != {}) is bool(kept)
 
@@ -294,7 +296,7 @@ def test_an_action_that_does_not_complete_has_spent_nothing() -> None:
 
 def test_what_the_daemon_sends_another_worker_is_what_counts() -> None:
     """Commands that spend a budget of the login are carried, and nothing else that leaves the event alone."""
-    question = replay.worker_pb2.RunFlow.FromString(replay.earlier([ran(SET, CLAIM, SCOPE)]))
+    question = worker_pb2.RunFlow.FromString(replay.earlier([ran(SET, CLAIM, SCOPE)]))
     assert [command.op for command in question.earlier] == [SET[0], CLAIM[0]]
     assert {op for op, call in surface.CALLS.items() if call.carried and not call.live} == {
         "access_token.set_custom_claim",

@@ -5,7 +5,7 @@ import json
 import logging
 import threading
 import warnings
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_console_is_for_people() -> None:
 
 @pytest.mark.parametrize("text", ["a\nb", "\x1b[31mred", "\u202eevil", "\ud800", "a\0b", "x\u2028y", "tab\there"])
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_foreign_text_cannot_break_a_line(text: str, form: str) -> None:
+def test_foreign_text_cannot_break_a_line(text: str, form: Literal["json", "console"]) -> None:
     """Text, clipped or not, holds nothing that ends a line, moves a cursor or turns the reading direction."""
     stream = io.StringIO()
     build(LogConfig(format=form), stream).warning("action.rejected", error=clip(text), reason=text)
@@ -146,6 +146,7 @@ def test_where_quotes_no_value() -> None:
 def test_what_any_client_can_make_a_library_say_is_no_error() -> None:
     """A client that leaves or sends a header that is no text fills no log: gRPC's complaint is for developers only."""
     quiet, talkative = io.StringIO(), io.StringIO()
+    level: Literal["info", "debug"]
     for level, stream in (("info", quiet), ("debug", talkative)):
         undo = forward_libraries(build(LogConfig(level=level), stream))
         try:

@@ -22,8 +22,8 @@ from runtime.core.model import (
     Settings,
     Verdict,
 )
-from runtime.core.remembered import DAY_MS, HOUR_MS, PAPE_MULTI_FACTOR, SKEW_MS, RememberedBrowser
-from runtime.core.resolution import Gateway, Kind, RememberMode, Resolution
+from runtime.core.remembered import DAY_MS, HOUR_MS, PAPE_MULTI_FACTOR, SKEW_MS, RememberedBrowser, RememberMode
+from runtime.core.resolution import Gateway, Kind, Resolution
 
 NOW = 1_800_000_000_000
 TYPES = (*(name for name in FACTOR_NAMES if name not in ("sms", "voice", "duo")), "phone")

@@ -173,9 +173,9 @@ def test_section_4_policy(
     ("said", "outcome"),
     [({}, "allow"), ({"none_lifts_adaptive": True}, "allow"), ({"none_lifts_adaptive": False}, "mfa_required")],
 )
-def test_section_4_none_lifts_adaptive_unless_the_tenant_says_no(said: dict[str, bool], outcome: str) -> None:
+def test_section_4_none_lifts_adaptive_unless_the_tenant_says_no(said: dict[str, Any], outcome: str) -> None:
     """An action's explicit `none` takes precedence over the adaptive policy, which a tenant may forbid."""
-    settings = Settings(policy=Policy.ADAPTIVE, factors=("otp",), **said)
+    settings = replace(Settings(policy=Policy.ADAPTIVE, factors=("otp",)), **said)
     decision = login("none", settings=settings, facts=EventFacts(risk_confidence="low"))
     assert decision.outcome == outcome
     if outcome == "mfa_required":

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runtime.core import resolution
+from runtime.core import remembered, resolution
 from runtime.core.model import (
     FACTOR_NAMES,
     Decision,
@@ -308,7 +308,7 @@ def test_section_14_worked_flows(flow: list[Action], given: dict[str, Any], want
 
 def test_section_11_step_up_is_answered_by_actions() -> None:
     """The PAPE class triggers nothing by itself, and a challenge command happens whatever the browser remembers."""
-    event = replace(BROWSER, acr_values=(resolution.remembered.PAPE_MULTI_FACTOR,))
+    event = replace(BROWSER, acr_values=(remembered.PAPE_MULTI_FACTOR,))
     assert outline(answers([action("a")], event=event)) == ["allow"]
     assert outline(answers([action("a", challenge("otp"))], event=event)) == ["mfa", "allow"]
     required = answers([action("a", enable(allow_remember_browser=True))], event=event)[-1]

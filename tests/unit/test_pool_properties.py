@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 from unittest import mock
 
 from hypothesis import strategies as st
@@ -88,7 +89,7 @@ class World(RuleBasedStateMachine):
         max_workers=st.integers(1, 6),
         queue=st.integers(1, 3),
     )
-    def start(self, isolation: str, blank_workers: int, workers_per_tenant: int, max_workers: int, queue: int) -> None:
+    def start(self, isolation: Any, blank_workers: int, workers_per_tenant: int, max_workers: int, queue: int) -> None:
         base = Config()
         config = replace(
             base,
@@ -105,7 +106,7 @@ class World(RuleBasedStateMachine):
         )
         self.config = config
         with mock.patch.object(os, "sched_getaffinity", return_value={0, 1, 2, 3}):
-            self.pool = Pool(config, self._zygote, Metrics(""), LOG)
+            self.pool = Pool(config, self._zygote, Metrics(""), LOG)  # type: ignore[arg-type]  # a stand-in for a zygote
         self.pool.prime = self._load
         self.pool.current = self._current
         starting = self.loop.create_task(self.pool.start())
@@ -295,9 +296,9 @@ class World(RuleBasedStateMachine):
         self.loop.settle()
         self.settled = True
         for login in list(self.logins):
-            worker = login.worker
-            if worker is not None:
-                self._got(login, worker)
+            given = login.worker
+            if given is not None:
+                self._got(login, given)
             elif login.task.done():
                 error = login.task.exception()
                 assert isinstance(error, PoolExhausted | QueueFull | WorkerStartError), error

@@ -57,7 +57,7 @@ async def test_whatever_fails_changes_nothing(error: Exception) -> None:
     answers: list[Any] = [error, loaded(log=LogConfig(level="info", sample=0.5))]
 
     def read() -> Loaded:
-        answer = answers.pop(0)
+        answer: Loaded | Exception = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer

@@ -16,6 +16,7 @@ from vestibule.worker.v1 import worker_pb2
 from runtime.catalog.base import Binding
 from runtime.core.model import OnError, Verdict
 from runtime.errors import ProtocolViolation
+from runtime.ops.labels import KillReason
 from runtime.workers import reply, worker
 from sandbox.contract import frames, surface, wire
 from sandbox.contract.spending import LOGIN_COMMANDS_MAX
@@ -210,7 +211,7 @@ async def end() -> Any:
     found = worker.Worker(asyncio.get_running_loop(), spawned, ROOM, lambda _: None, lambda _: None)  # type: ignore[arg-type]  # a stand-in for a process
     yield found
     if not spawned.killed:
-        found.kill(worker.KillReason.SHUTDOWN)
+        found.kill(KillReason.SHUTDOWN)
     if not found._exited.done():
         found._exited.cancel()
     theirs.close()
@@ -263,4 +264,4 @@ async def test_a_frame_in_crumbs_is_a_violation(end: worker.Worker) -> None:
         end._on_readable()
         if end.state is worker.State.DEAD:
             break
-    assert end.kill_reason is worker.KillReason.VIOLATION
+    assert end.kill_reason is KillReason.VIOLATION

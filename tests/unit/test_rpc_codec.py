@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from vestibule.v1.decision_pb2 import FACTOR_TYPE_OTP as OTP
+from vestibule.v1.decision_pb2 import FACTOR_TYPE_PHONE as PHONE
 from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginRequest, GatewayContext
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
@@ -65,11 +67,11 @@ def test_a_message_that_comes_in_pieces_is_joined() -> None:
 def test_a_continuation_comes_with_its_factors() -> None:
     """ContinuePostLogin's own members are read beside what every login has; nothing of them is judged here."""
     sent = ContinuePostLoginRequest(
-        tenant_id="acme", request_id="r-1", event=EVENT, continuation=b"\xff\0", completed=[5, 1, 5]
+        tenant_id="acme", request_id="r-1", event=EVENT, continuation=b"\xff\0", completed=[PHONE, OTP, PHONE]
     )
     login, continuation, completed = decode_continuation(sent.SerializeToString(), LIMIT)
     assert login == ("acme", "r-1", EVENT.SerializeToString(), None)
-    assert (continuation, completed) == (b"\xff\0", [5, 1, 5])
+    assert (continuation, completed) == (b"\xff\0", [PHONE, OTP, PHONE])
 
 
 def test_the_largest_event_and_continuation_fit_through_grpc() -> None:
@@ -142,7 +144,7 @@ def test_an_event_over_the_limit_is_refused_with_numbers() -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        ContinuePostLoginRequest(completed=[1] * 200_000),
+        ContinuePostLoginRequest(completed=[OTP] * 200_000),
         ContinuePostLoginRequest(continuation=bytes(200_000)),
         ContinuePostLoginRequest(request_id="r" * 200_000),
     ],

@@ -100,6 +100,16 @@ def swap_folder(key: Path) -> None:
     key.parent.symlink_to("victim")
 
 
+def swap_by(make: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Put something else in the place of a file."""
+
+    def swap(key: Path) -> None:
+        key.unlink()
+        make(key)
+
+    return swap
+
+
 UNUSABLE: list[Any] = [
     (lambda key: link(key, "../victim/key"), "is a symbolic link out of"),
     (lambda key: link(key, key.parents[2] / "outside"), "is a symbolic link out of"),
@@ -108,8 +118,8 @@ UNUSABLE: list[Any] = [
     (lambda key: link(key, "gone"), "there is no file"),
     (swap_folder, "must be a folder and no link"),
     (lambda key: key.unlink(), "there is no file"),
-    (lambda key: (key.unlink(), os.mkfifo(key)), "is not a plain file"),
-    (lambda key: (key.unlink(), key.mkdir()), "is not a plain file"),
+    (swap_by(os.mkfifo), "is not a plain file"),
+    (swap_by(os.mkdir), "is not a plain file"),
     (lambda key: key.write_bytes(b"ab\xff"), "is not UTF-8 text (byte 2); encode it, for example as base64"),
     (lambda key: key.write_bytes(b""), "is empty; write the secret into it"),
     (lambda key: key.write_bytes(b"\n"), "is empty; write the secret into it"),

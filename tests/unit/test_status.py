@@ -1,6 +1,7 @@
 """Statuses: every error of ours has one, with details, and inner texts stay inside."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -16,7 +17,7 @@ def subclasses(cls: type[errors.VestibuleError]) -> Iterator[type[errors.Vestibu
         yield from subclasses(sub)
 
 
-def detail(answer: status_pb2.Status, message: type) -> object:
+def detail(answer: status_pb2.Status, message: type) -> Any:
     for packed in answer.details:
         unpacked = message()
         if packed.Unpack(unpacked):

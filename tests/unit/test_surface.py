@@ -438,7 +438,12 @@ def test_items_are_one_budget_of_every_call() -> None:
 def test_arguments_are_counted_before_they_are_decoded(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A text of a hundred kilobytes can hold fifty thousand items, which take fifty times as long to read."""
     decoded: list[str] = []
-    monkeypatch.setattr(surface, "_decode_args", lambda text: decoded.append(text) or values.decode(text))
+
+    def decode(text: str) -> Any:
+        decoded.append(text)
+        return values.decode(text)
+
+    monkeypatch.setattr(surface, "_decode_args", decode)
     with pytest.raises(CommandError, match=r"hold more than 1000 items|characters of arguments"):
         parse_all([("id_token.set_custom_claim", f'{{"name":"n","value":{value}}}')])
     assert decoded == []

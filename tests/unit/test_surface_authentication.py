@@ -1,13 +1,15 @@
 """Challenges, enrolments and recorded methods: what the calls accept, and what becomes of the flow after them."""
 
+import time
 from typing import Any
 
 import pytest
 from vestibule.v1 import event_pb2
+from vestibule.worker.v1 import worker_pb2
 
 from runtime.core import challenges
 from sandbox.action import execution
-from sandbox.action.alarm import ACTION_FILENAME, disarm, install, time
+from sandbox.action.alarm import ACTION_FILENAME, disarm, install
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
 from sandbox.action.live import Flow
@@ -178,7 +180,7 @@ def test_the_daemon_believes_no_wrong_factor(op: str, args: dict[str, Any]) -> N
         list(surface.validate_each([(op, args)], continuing=True))
 
 
-def run(body: str, handler: str = execution.HANDLER) -> tuple[execution.worker_pb2.StepReport, execution.End]:
+def run(body: str, handler: str = execution.HANDLER) -> tuple[worker_pb2.StepReport, execution.End]:
     install()
     source = f"def on_execute_post_login(event, api):\n    {body}\n"
     code = compiler.compile_action(source, ACTION_FILENAME)
@@ -186,7 +188,7 @@ def run(body: str, handler: str = execution.HANDLER) -> tuple[execution.worker_p
     now_ns = time.monotonic_ns()
     report, end, _ = execution.execute(code, handler, event, {}, 0, bytes(16), now_ns, 10**10, 64, Flow())
     disarm()
-    return execution.worker_pb2.StepReport.FromString(report), end
+    return worker_pb2.StepReport.FromString(report), end
 
 
 @pytest.mark.parametrize("printed", ["", "; print('x')"])

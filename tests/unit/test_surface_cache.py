@@ -1,12 +1,14 @@
 """The trigger's cache: what a call answers, what it records, and what later actions of the flow see of it."""
 
+import time
 from typing import Any
 
 import pytest
 from vestibule.v1 import event_pb2
+from vestibule.worker.v1 import worker_pb2
 
 from sandbox.action import execution
-from sandbox.action.alarm import ACTION_FILENAME, disarm, install, time
+from sandbox.action.alarm import ACTION_FILENAME, disarm, install
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
 from sandbox.action.live import Flow
@@ -250,7 +252,7 @@ def on_execute_post_login(event, api):
         NOW_MS * 10**6, bytes(16), time.monotonic_ns(), 10**10, 64, flow,
     )  # fmt: skip
     disarm()
-    step = execution.worker_pb2.StepReport.FromString(report)
+    step = worker_pb2.StepReport.FromString(report)
     assert (step.error_message, end) == ("", execution.End.COMPLETED)
     assert [command.op for command in step.commands] == ["cache.set", "user.set_user_metadata"]
     assert [op for op, _ in flow.live] == ["cache.set"]

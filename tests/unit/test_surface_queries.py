@@ -1,5 +1,6 @@
 """Queries: answered from the event inside the sandbox, recorded nowhere, refused as commands."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -65,6 +66,7 @@ def test_roles_are_those_of_the_event() -> None:
 
 def test_roles_that_nobody_told_of_are_no_roles_to_answer() -> None:
     """Without event.authorization the question raises: an action that asks a role for a factor must not pass."""
+    call: Callable[[Any], object]
     for call in (
         lambda api: api.roles.get_user_effective_roles(),
         lambda api: api.roles.getUserEffectiveRolesByNames(["r"]),

@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import time
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
+from vestibule.worker.v1 import worker_pb2
 
 from sandbox.action import execution
-from sandbox.action.alarm import ACTION_FILENAME, disarm, install, time
+from sandbox.action.alarm import ACTION_FILENAME, disarm, install
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
 from sandbox.action.live import Flow
@@ -428,7 +430,7 @@ def run(handler: str, message: event_pb2.PostLoginEvent) -> tuple[list[tuple[str
         code, handler, message, {"KEY": SECRET}, NOW_S * 10**9, bytes(16), time.monotonic_ns(), 10**10, 64, Flow()
     )
     disarm()
-    step = execution.worker_pb2.StepReport.FromString(report)
+    step = worker_pb2.StepReport.FromString(report)
     assert (step.error_type, step.error_message) == ("", "")
     return [(command.op, json.loads(command.args_json)) for command in step.commands], end
 

@@ -1,5 +1,6 @@
 """Sessions, refresh tokens and scopes: what the calls accept, what they fold to, and what reaches the gateway."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def execution(recorder: Recorder) -> Execution:
 
 
 def decide(*recorders: Recorder) -> tuple[Decision, decision_pb2.SideEffects]:
-    decision = aggregate([execution(recorder) for recorder in recorders], Settings(), EventFacts)
+    decision = aggregate([execution(recorder) for recorder in recorders], Settings(), EventFacts())
     return decision, messages.encode(decision, "d", 1, 1).side_effects
 
 
@@ -71,7 +72,7 @@ def test_revoking_denies(call: Any, kind: str) -> None:
     api.session.set_metadata("k", "v")
     ran = execution(recorder)
     assert ends_flow(ran)
-    decision = aggregate([ran], Settings(), EventFacts)
+    decision = aggregate([ran], Settings(), EventFacts())
     message = messages.encode(decision, "d", 1, 1)
     assert decision.outcome == "deny"
     assert decision.access is not None
@@ -98,6 +99,7 @@ def test_a_refresh_token_is_revoked_in_an_exchange_only() -> None:
 def test_session_calls_need_a_session() -> None:
     """Without a session each of them raises; those of the refresh token do not, because one may be issued."""
     api, recorder = record(event_pb2.PostLoginEvent())
+    call: Callable[[], object]
     for call in (
         lambda: api.session.revoke("why"),
         lambda: api.session.set_expires_at(1),
@@ -216,6 +218,7 @@ def test_an_online_refresh_token_has_neither_expiry_nor_metadata(access: str, ke
     event = with_session()
     event.refresh_token.access = access
     api, recorder = record(event)
+    call: Callable[[], object]
     for call in (lambda: api.refresh_token.set_expires_at(1), lambda: api.refresh_token.set_metadata("k", "v")):
         if kept:
             call()

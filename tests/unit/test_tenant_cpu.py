@@ -83,7 +83,8 @@ def test_no_series_steps_back_or_jumps() -> None:
     chance = random.Random(4)
     cpu = TenantCpu(4)
     last: dict[str, float] = {}
-    gone, back, whole = set(), 0, 0.0
+    gone: set[str] = set()
+    back, whole = 0, 0.0
     for _ in range(3000):
         tenant, seconds = f"t{int(chance.paretovariate(0.6)) % 40}", chance.expovariate(1.0)
         cpu.spent(tenant, seconds)

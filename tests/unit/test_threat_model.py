@@ -22,7 +22,7 @@ CLAIMS = (
 )  # fmt: skip
 
 
-def rows() -> list[tuple[str, str, str]]:
+def rows() -> list[tuple[str, ...]]:
     """Read the table of claims: claim, layer, tests."""
     text = README.read_text(encoding="utf-8").partition("## Claims, and what shows them")[2].partition("\n## ")[0]
     lines = [line for line in text.splitlines() if line.startswith("|")][2:]

@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import json
+import os
 import signal
 import socket
 import time
@@ -161,7 +162,7 @@ def test_a_command_that_no_step_leaves_behind_is_a_broken_daemons(
     def ended(code: int) -> NoReturn:
         raise SystemExit(code)
 
-    monkeypatch.setattr(worker.os, "_exit", ended)
+    monkeypatch.setattr(os, "_exit", ended)
     args = {
         "multifactor.enable": {"provider": "any"},
         "authentication.record_method": {"provider_url": "https://x.example"},

@@ -101,7 +101,7 @@ def record(target: str, call: Callable[[str], object]) -> list[Frame]:
 
 
 def _read(sock: socket.socket, said: bytearray, ended: Callable[[bytes], bool]) -> None:
-    while not ended(said):
+    while not ended(bytes(said)):
         more = sock.recv(1 << 16)
         if not more:
             return

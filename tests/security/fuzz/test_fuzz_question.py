@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 from google.protobuf import message_factory
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.message import DecodeError
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
 from hypothesis import example, given
 from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
@@ -50,7 +50,8 @@ ENDED = {exit_codes.CLOSED, exit_codes.PROTOCOL, exit_codes.MEMORY}
 
 def step(source: str, **fields: Any) -> worker_pb2.Step:
     revision = hashlib.sha256(source.encode()).digest()
-    return worker_pb2.Step(**{"action": "a", "revision": revision, "source": source, "budget_us": BUDGET_US} | fields)
+    given: dict[str, Any] = {"action": "a", "revision": revision, "source": source, "budget_us": BUDGET_US}
+    return worker_pb2.Step(**given | fields)
 
 
 def question(*steps: worker_pb2.Step) -> bytes:
@@ -80,12 +81,12 @@ _FIELDS: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-def values(field: FieldDescriptor) -> st.SearchStrategy[Any]:
+def values(field: Any) -> st.SearchStrategy[Any]:
     """Make anything that a field can hold, of fields to come as well; where all else would stop early, mostly sense."""
     if field.name in _FIELDS:
         return _FIELDS[field.name]
     if field.message_type is not None:
-        return messages(field.message_type)
+        return messages(message_factory.GetMessageClass(field.message_type))
     if field.cpp_type in _INTEGERS:
         low, high = _INTEGERS[field.cpp_type]
         return st.one_of(st.integers(low, high), st.sampled_from([0, 1, low, high, BUDGET_US]))
@@ -94,11 +95,10 @@ def values(field: FieldDescriptor) -> st.SearchStrategy[Any]:
     return st.binary(max_size=20) if field.type == FieldDescriptor.TYPE_BYTES else st.text(max_size=20)
 
 
-def messages(kind: Descriptor) -> st.SearchStrategy[Any]:
+def messages(made: type[Message]) -> st.SearchStrategy[Any]:
     """Make any message of a type."""
-    made = message_factory.GetMessageClass(kind)
     optional: dict[str, st.SearchStrategy[Any]] = {}
-    for field in kind.fields:
+    for field in made.DESCRIPTOR.fields_by_name.values():
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             optional[field.name] = st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3)
         elif field.is_repeated:
@@ -108,10 +108,10 @@ def messages(kind: Descriptor) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries({}, optional=optional).map(lambda fields: made(**fields))
 
 
-flows = st.lists(messages(worker_pb2.Step.DESCRIPTOR), max_size=4).map(
+flows: st.SearchStrategy[bytes] = st.lists(messages(worker_pb2.Step), max_size=4).map(
     lambda steps: worker_pb2.FlowSteps(steps=steps).SerializeToString()
 )
-questions = messages(worker_pb2.RunFlow.DESCRIPTOR).map(lambda message: message.SerializeToString())
+questions = messages(worker_pb2.RunFlow).map(lambda message: message.SerializeToString())
 
 Ask = Callable[..., "End"]
 

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
+from tests.calls import unary
 from tests.daemon_rig import ADA, ALLOW, BOB, CONTINUE, GATE, METHOD, MFA, PATIENCE_S, Daemon, served, tenant
 from tests.effort import effort
 from tests.security.fuzz.damage import Edit, damaged, edits
@@ -38,7 +39,7 @@ class Desk:
     def ask(self, method: str, data: bytes, kind: Any) -> tuple[str, decision_pb2.Decision | None]:
         """Return the status, and the decision where there is one."""
         try:
-            answer = self._channel.unary_unary(method, None, kind.FromString)(data, timeout=PATIENCE_S)
+            answer = unary(self._channel, method, kind.FromString)(data, timeout=PATIENCE_S)
         except grpc.RpcError as error:
             return error.code().name, None
         decision: decision_pb2.Decision = answer.decision

@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
+from tests.calls import unary
 from tests.daemon_rig import (
     ADA,
     ALLOW,
@@ -60,7 +61,7 @@ class Port:
 
     def _call(self, target: str) -> None:
         with grpc.insecure_channel(target) as channel:
-            channel.unary_unary(METHOD)(self._data, timeout=PATIENCE_S)
+            unary(channel, METHOD)(self._data, timeout=PATIENCE_S)
 
     def _own_descriptors(self) -> int:
         """Count what is open apart from workers, whose number follows the load; each takes three."""
@@ -246,7 +247,7 @@ def test_control_a_method_that_is_not_text_ends_a_bare_grpc_server() -> None:
 
 def _call_echo(target: str) -> None:
     with grpc.insecure_channel(target) as channel:
-        channel.unary_unary(METHOD)(b"hello", timeout=PATIENCE_S)
+        unary(channel, METHOD)(b"hello", timeout=PATIENCE_S)
 
 
 FLOODS = list(_floods([Frame(http2.HEADERS, 0, 1, b"for the names"), Frame(http2.DATA, 0, 1, b"of the floods")]))

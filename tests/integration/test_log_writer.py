@@ -48,7 +48,13 @@ def test_lines_come_out_whole_and_in_order(pipe: tuple[int, int]) -> None:
             writer.write(f"{name} {at} {'x' * 100}\n")
 
     threads = [threading.Thread(target=say, args=(name,)) for name in range(4)]
-    closer = threading.Thread(target=lambda: ([thread.join() for thread in threads], writer.close()))
+
+    def close() -> None:
+        for thread in threads:
+            thread.join()
+        writer.close()
+
+    closer = threading.Thread(target=close)
     for thread in (*threads, closer):
         thread.start()
     lines = read_all(reader)
