@@ -1,7 +1,6 @@
 """Every error of the trusted side: one tree, raised where the fault is known, mapped to gRPC once in rpc/status.py.
 
-Knows: what went wrong and for whom. Must not know: gRPC, exit codes of commands, what tenant code did (that is a
-verdict, a value). Messages carry ids and numbers, never a tenant's payload.
+What tenant code did is no error but a verdict, a value. Messages carry ids and numbers, never a tenant's payload.
 """
 
 from collections.abc import Sequence
@@ -186,7 +185,7 @@ class CatalogError(FaultsError):
 
 
 class CatalogUnavailable(CatalogError):
-    """The store cannot be read or written as it is, whatever the definitions are."""
+    """The store cannot be read or written as it is, with any definitions."""
 
 
 class NoStore(CatalogUnavailable):

@@ -1,7 +1,4 @@
-"""What a catalog gives the daemon: one immutable snapshot of every tenant's flow.
-
-It knows shapes only; storage is behind the `Catalog` protocol. It must not know where flows are kept.
-"""
+"""What a catalog gives the daemon: one immutable snapshot of every tenant's flow. Storage is behind a protocol."""
 
 from __future__ import annotations
 
@@ -82,9 +79,9 @@ class OnChange(Protocol):
 class SuspendedFlows(Protocol):
     """What replicas share about suspended flows: which continuations were used, and what was deployed before.
 
-    A continuation is claimed before its flow goes on, and spent before the answer is given, so that it leads to one
+    A continuation is claimed before its flow is resumed, and spent before the answer is given, so that it leads to one
     decision; a claim that is never spent, because its daemon died, lapses. Every method raises CatalogError when the
-    store cannot be used: then nothing may go on.
+    store cannot be used: then no flow may be resumed.
     """
 
     async def claim(self, name: bytes, expires_at_ms: int, now_ms: int, until_ms: int) -> bool:

@@ -1,7 +1,6 @@
 """Where `{env: NAME}` and `{file: NAME}` secrets come from: only what the operator allows to that tenant.
 
-Knows the environment, the folder of secrets and who may have what. Must not know tenant files. A tenant's author
-chooses the names, so they are hostile here. No message holds a value.
+A tenant's author chooses the names, so they are hostile here. No message holds a value.
 """
 
 from __future__ import annotations

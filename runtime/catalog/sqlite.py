@@ -1,6 +1,6 @@
 """The default catalog: one SQLite file that `vestibule apply` fills and running daemons follow.
 
-It knows how definitions become rows and rows become snapshots. It must not know directories, gRPC or how logs look.
+Definitions become rows here, and rows become snapshots.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def _update(connection: sqlite3.Connection, image: _Image | None, mark: Mark) ->
             known[text] = rows.settings_of(text)
         flow = Flow(tenant, known[text], tuple(bindings.get(tenant, ())), rows.frozen(secrets.get(tenant, {})), digest)
         changed += flow != old
-        # The old object when it is equal, so that whoever compares identities sees no change.
+        # The old object when it is equal, so that a comparison by identity sees no change.
         tenants[tenant] = old if old is not None and flow == old else flow
     for sha256 in uses:
         sources[sha256]  # a KeyError here is a binding without its source
@@ -187,14 +187,14 @@ def _update(connection: sqlite3.Connection, image: _Image | None, mark: Mark) ->
 
 
 def _ignore(event: str, fields: Mapping[str, Any], /) -> None:
-    """Take an event and do nothing: for a catalog that nobody listens to."""
+    """Take an event and do nothing: for a catalog without a listener."""
 
 
 class SqliteCatalog:
     """Follows a store: one immutable snapshot, swapped when the file changes.
 
-    All SQLite work runs on a thread of its own. Whatever happens to the file, the last good snapshot serves; `healthy`
-    and `reason` say what is wrong, and the catalog recovers by itself. `on_change` is told `catalog.reloaded`,
+    All SQLite work runs on a thread of its own. When the file cannot be read the last good snapshot serves; `healthy`
+    and `reason` say what is wrong, and the catalog recovers by itself. `on_change` receives `catalog.reloaded`,
     `catalog.failed` and `catalog.recovered`, on the event loop.
     """
 
@@ -218,8 +218,8 @@ class SqliteCatalog:
         self._closing = asyncio.Event()
         self._woken = asyncio.Event()
         self._reason = "not started"
-        # The reason that was told last; empty once the catalog has recovered from it.
-        self._told = ""
+        # The reason that on_change received last; empty once the catalog has recovered from it.
+        self._reported = ""
         # When the store was last read, seconds since the epoch, for a metric.
         self.last_success_s = 0.0
         # Whether it could be written: a login that is suspended is continued by a write.
@@ -264,7 +264,7 @@ class SqliteCatalog:
         try:
             await self._refresh(self._poll)
         except NoStore as error:
-            # Told by the next poll: a start that is refused for another reason has one line to say.
+            # Reported by the next poll: a start that is refused for another reason has one line to say.
             self._reason = self._why(error)
         except CatalogError as error:
             self._thread.shutdown(wait=False)
@@ -305,8 +305,8 @@ class SqliteCatalog:
             }
             self._on_change("catalog.reloaded", fields)
         self._reason = ""
-        if self._told:
-            self._told = ""
+        if self._reported:
+            self._reported = ""
             self._on_change("catalog.recovered", {"revision": self._image.snapshot.revision})
 
     async def _follow(self) -> None:
@@ -323,7 +323,7 @@ class SqliteCatalog:
             except asyncio.CancelledError:
                 raise
             except BaseException:
-                # Ours, not the store's: say that nobody follows it any more, and let the task show the traceback.
+                # Ours, not the store's: say that it is not followed any more, and let the task show the traceback.
                 self._failed("following the store has stopped")
                 raise
 
@@ -334,6 +334,6 @@ class SqliteCatalog:
 
     def _failed(self, reason: str) -> None:
         self._reason = reason
-        if reason != self._told:
-            self._told = reason
+        if reason != self._reported:
+            self._reported = reason
             self._on_change("catalog.failed", {"reason": reason, "revision": self._image.snapshot.revision})

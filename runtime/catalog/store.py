@@ -1,6 +1,6 @@
 """The SQLite file: its schema and migrations, how it is opened, and what its errors mean in plain words.
 
-It knows SQL and the file system. It must not know directories, event loops or what a flow is for.
+What an apply writes into it is in rows.py and sqlite.py.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "value TEXT NOT NULL, PRIMARY KEY (tenant, action, name)) WITHOUT ROWID",
     ),
     (
-        # What applies replaced, kept for logins that were suspended before: such a login goes on with the flow that it
+        # What applies replaced, kept for logins that were suspended before: such a login is resumed with the flow it
         # began with. Sources are in `revisions`.
         "CREATE TABLE superseded (tenant TEXT NOT NULL, digest BLOB NOT NULL, replaced_at INTEGER NOT NULL, "
         "flow TEXT NOT NULL, PRIMARY KEY (tenant, digest)) WITHOUT ROWID",
         "CREATE INDEX superseded_by_age ON superseded (replaced_at)",
-        # Continuations in use, by their random name, and used ones, which are claimed by nobody any more.
+        # Continuations in use, by their random name, and used ones, which no claim holds any more.
         "CREATE TABLE continuations (name BLOB PRIMARY KEY, expires_at_ms INTEGER NOT NULL, "
         "claimed_until_ms INTEGER) WITHOUT ROWID",
         "CREATE INDEX continuations_by_expiry ON continuations (expires_at_ms)",
@@ -179,7 +179,7 @@ def prepare(path: Path, timeout_s: float) -> None:
 
 
 def _create(path: Path, timeout_s: float) -> None:
-    """Make a whole store under another name and move it into place, so that nobody ever sees half of one."""
+    """Make a whole store under another name and move it into place, so that no reader ever sees half of one."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
     os.close(descriptor)
     made = Path(name)

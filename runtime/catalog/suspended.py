@@ -1,7 +1,6 @@
 """What the store keeps for suspended logins: flows that were deployed before, and continuations that were used.
 
-It knows SQL. It must not know tokens or how a flow goes on. Such logins are as rare as people at a second factor, so
-each of them may touch the disk.
+Suspended logins are as rare as people at a second factor, so each of them may touch the disk.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from runtime.errors import CatalogError
 
 _Work = Callable[[sqlite3.Connection], bool]
 
-# Of one tenant. Whoever deploys more often than this while a login waits has its user begin again.
+# Of one tenant. After this many deployments in the lifetime of a suspended login, its user must begin again.
 SUPERSEDED_MAX = 100
 # Replicas' clocks may differ: a name is kept longer than any of them would accept its token.
 _SLACK_S = 3600
@@ -133,7 +132,7 @@ class SqliteSuspendedFlows:
         return future
 
     async def _drain(self) -> None:
-        """Write what is waiting, together, until nothing is. Whoever gave up meanwhile has still been served."""
+        """Write what is waiting, together, until nothing is. Work whose caller has given up is done too."""
         loop = asyncio.get_running_loop()
         batch: list[tuple[_Work, asyncio.Future[bool]]] = []
         try:
@@ -149,7 +148,7 @@ class SqliteSuspendedFlows:
                         if not future.done():
                             future.set_result(answer)
         finally:
-            # Nobody is left waiting when this ends early, by a close or by a fault of ours.
+            # No caller is left waiting when this ends early, by a close or by a fault of ours.
             self._writing = None
             _answer([*batch, *self._waiting], CatalogError([_ENDED]))
             self._waiting = []

@@ -18,8 +18,8 @@ DESCRIPTION = """\
 Start a worker exactly as the daemon does, print what its lock-down reports, and let others try to break out. A required
 layer that is not active is why `vestibule serve` would refuse to start; it exits with 3. With --attack every layer that
 this host has is attacked by itself, all others left off, beside a control with none; and the shipped corpus of hostile
-actions is run against the whole sandbox. Whatever did not hold exits with 3; an attempt that could not be made shows
-nothing, and exits with 1."""
+actions is run against the whole sandbox. A layer that did not hold exits with 3; an attempt that could not be made
+shows nothing, and exits with 1."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

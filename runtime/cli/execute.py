@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 NAME = "execute"
 HELP = "ask a running daemon to decide one login, or to continue one"
 DESCRIPTION = """\
-Send one event, in Auth0's own JSON shape, to a running daemon and print the decision as ProtoJSON. A decision exits
-with 0 whatever it is; no decision with 1; a daemon that cannot be reached with 5.
+Send one event, in Auth0's own JSON shape, to a running daemon and print the decision as ProtoJSON. Every decision
+exits with 0; no decision with 1; a daemon that cannot be reached with 5.
 
 To continue a login that a decision suspended, give the file that the decision was saved to by --continuation, and what
 the user has presented by --completed:

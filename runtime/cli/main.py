@@ -1,7 +1,6 @@
-"""The `vestibule` command: finds the subcommand, runs it, turns whatever went wrong into lines and an exit code.
+"""The `vestibule` command: finds the subcommand, runs it, and turns every error into lines and an exit code.
 
-Knows the commands by name, errors by class. Must not know what a command does. The outermost edge of every command:
-no traceback ever reaches a user who did not ask for it with --debug.
+The outermost edge of every command: no traceback reaches a user who did not ask for it with --debug.
 """
 
 import argparse
@@ -122,7 +121,7 @@ def _run(argv: Sequence[str] | None) -> int:
         if debug:
             _trace()
         return _foreseen(error)
-    except Exception as error:  # noqa: BLE001 - the outermost edge: one line for the user, whatever it is
+    except Exception as error:  # noqa: BLE001 - the outermost edge: one line for the user, for any error
         if debug:
             _trace()
         complain(

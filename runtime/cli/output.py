@@ -1,7 +1,6 @@
 """How commands speak: exit codes, messages, tables, reading what the user named.
 
-Knows terminals and files of the user. Must not know what a command does. The one place where a command writes: text
-of tenants, callers and files never reaches a terminal raw.
+The one place where a command writes: text of tenants, callers and files never reaches a terminal raw.
 """
 
 import contextlib
@@ -86,7 +85,7 @@ def agrees(question: str) -> bool:
 
 
 def at_terminal() -> bool:
-    """Tell whether somebody can be asked."""
+    """Tell whether there is a user to ask."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 

@@ -17,7 +17,7 @@ DESCRIPTION = """\
 Run an action's file, or a tenant's directory, on one event or on each line of a file. A line is an event in Auth0's
 JSON shape, or an object with `event` and perhaps `now`, `seed`, `secrets` and `handler`; members of your own, such as
 an id, are passed over. For an action each line gives {"verdict", "commands", "output", "error"}; for a tenant, the
-decision of the whole flow as ProtoJSON. A tenant's line may say what the gateway knows, in `gateway`, and goes on with
+decision of the whole flow as ProtoJSON. A tenant's line may say what the gateway knows, in `gateway`, and continues
 the flow that the line before it suspended if it has `completed`, the factors that were presented, such as ["otp"].
 A tenant's {env: NAME} and {file: NAME} secrets read as `placeholder-of-NAME` unless a flag gives them their value.
 

@@ -1,6 +1,6 @@
-"""Which variables with our prefix a platform injects, as opposed to a setting that is misspelt.
+"""Tell variables with our prefix that Kubernetes or Docker injects from a setting that is misspelt.
 
-Knows the names that Kubernetes and Docker make up. Must not know our settings: a test holds that none looks like these.
+A test holds that none of our settings looks like an injected one.
 """
 
 import re

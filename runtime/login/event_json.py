@@ -1,8 +1,9 @@
 """Auth0's JSON of a post-login event to `vestibule.v1.PostLoginEvent`, with errors a person can act on.
 
-Knows: the event's descriptor and JSON. Must not know: gRPC, files of tenants. It is ProtoJSON with both spellings of
-every name (`user_id`, `userId`) and unknown members ignored; written out because the library's errors name neither
-the path nor what was given, and it cannot tell an absent list from an empty one.
+It is ProtoJSON with both spellings of every name (`user_id`, `userId`) and unknown members ignored.
+google.protobuf.json_format would not do: some of its errors have no path ("expected string or bytes-like object"),
+others quote the caller's value or Python's words; it takes a member in both spellings, and NaN, in silence; and it
+cannot tell an absent list from an empty one, so that a walk of our own over the same values would remain.
 """
 
 import json

@@ -1,7 +1,6 @@
 """What an event must say before any action judges it, and the form in which actions see its addresses.
 
-Knows the members of an event. Must not know gRPC, JSON, flows or workers. The daemon and the commands that run actions
-without one hold every event to it.
+The daemon and the commands that run actions without one hold every event to it.
 """
 
 from __future__ import annotations

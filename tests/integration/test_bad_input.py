@@ -73,7 +73,7 @@ def wrapped(event: bytes) -> bytes:
         (request(tenant_id="acme\0"), "INVALID_ARGUMENT", "INVALID_REQUEST", "tenant_id"),
         (request(tenant_id="a" * 65), "INVALID_ARGUMENT", "INVALID_REQUEST", "tenant_id"),
         (request(request_id="a\nb"), "INVALID_ARGUMENT", "INVALID_REQUEST", "request_id"),
-        (request(tenant_id="nobody"), "NOT_FOUND", "UNKNOWN_TENANT", ""),
+        (request(tenant_id="unknown"), "NOT_FOUND", "UNKNOWN_TENANT", ""),
         (request(event=None), "INVALID_ARGUMENT", "INVALID_EVENT", "event"),
         (wrapped(b"\xff\xff\xff"), "INVALID_ARGUMENT", "INVALID_EVENT", "event"),
         (wrapped(b"\x0a\x7f"), "INVALID_ARGUMENT", "INVALID_EVENT", "event"),
@@ -223,7 +223,7 @@ def one_line(*arguments: str, code: int, environment: dict[str, str] | None = No
 
 
 def test_serve_on_ports_in_use(daemon: Daemon, tmp_path: Path) -> None:
-    """A second daemon on the ports of the first says so in one line and exits; the first one goes on."""
+    """A second daemon on the ports of the first says so in one line and exits; the first one keeps serving."""
     store = ("--store", f"sqlite:{tmp_path / 'x.db'}", "--log-level", "error")
     grpc_port = ("--listen", daemon.target, "--metrics-listen", "127.0.0.1:0")
     line = one_line("serve", *store, *grpc_port, code=1)
@@ -235,7 +235,7 @@ def test_serve_on_ports_in_use(daemon: Daemon, tmp_path: Path) -> None:
 
 
 def test_configuration_faults_are_listed_together(tmp_path: Path) -> None:
-    """Faults of file, environment and flags are told at once, each with its source; nothing is started."""
+    """Faults of file, environment and flags are listed at once, each with its source; nothing is started."""
     file = tmp_path / "vestibule.toml"
     file.write_text('drain_s = -1\n[pool]\nblank_wrokers = 3\n[sandbox]\nisolation = "none"\n')
     flags = ("--config", str(file), "--pool-max-workers", "none", "--listen", "nowhere")
@@ -266,7 +266,7 @@ def test_an_unknown_flag_is_a_usage_fault() -> None:
 
 
 def test_execute_without_a_daemon_is_exit_5(tmp_path: Path) -> None:
-    """Nobody there is an exit code of its own."""
+    """A target without a daemon is an exit code of its own."""
     event = tmp_path / "event.json"
     event.write_text("{}")
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -80,7 +80,7 @@ def remove(path: Path) -> None:
 
 class TestFollowing:
     async def test_is_a_catalog(self, catalog: sqlite.SqliteCatalog, log: Log) -> None:
-        """After start it is healthy and has a snapshot; the first load is told."""
+        """After start it is healthy and has a snapshot; the first load is reported."""
         follows: Catalog = catalog
         assert (follows.healthy, follows.reason) == (True, "")
         assert follows.snapshot().revision == 1
@@ -265,7 +265,7 @@ class TestMishaps:
     async def test_last_good_snapshot_serves_until_the_file_is_back(
         self, catalog: sqlite.SqliteCatalog, path: Path, log: Log, mishap: Callable[[Path], object], wanted: str
     ) -> None:
-        """Unhealthy with a reason, told once; the snapshot stays; healthy again when a good file is back."""
+        """Unhealthy with a reason, reported once; the snapshot stays; healthy again when a good file is back."""
         saved = copy(path, path.with_name("saved.db"))
         sqlite.apply(saved, [define("acme"), define("beta")])
         before = catalog.snapshot()
@@ -290,7 +290,7 @@ class TestMishaps:
     async def test_replaced_by_a_wrong_store(
         self, catalog: sqlite.SqliteCatalog, path: Path, log: Log, wrong: str
     ) -> None:
-        """What it has is served, unhealthy, told once; the right store in its place is followed at once."""
+        """What it has is served, unhealthy, reported once; the right store in its place is followed at once."""
         older = copy(path, path.with_name("older.db"))
         await asyncio.to_thread(sqlite.apply, path, [define("gamma")])
         await until(lambda: catalog.snapshot().revision == 2)
@@ -385,7 +385,7 @@ class TestMishaps:
 class TestReadOnly:
     @pytest.fixture
     def place(self) -> Iterator[Path]:
-        """A directory that may be read and entered, but not written, by whoever the test runs as."""
+        """A directory that may be read and entered, but not written, by the user of the test."""
         place = Path(tempfile.mkdtemp(prefix="vestibule-"))
         sqlite.apply(place / "store.db", [define("acme")])
         os.chmod(place / "store.db", 0o444)

@@ -1,4 +1,4 @@
-"""The demo goes on serving on the addresses it printed, and holds its hostile tenants to how they should end."""
+"""The demo keeps serving on the addresses it printed, and holds its hostile tenants to how they should end."""
 
 import os
 import re

@@ -60,7 +60,7 @@ def small_disk(path: Path, size: str) -> Iterator[Path]:
 
 @contextmanager
 def read_only(path: Path) -> Iterator[None]:
-    """Make a directory one that nobody can write to: a read-only mount for root, a mode for everybody else."""
+    """Make a directory that cannot be written: a read-only mount for root, a mode for other users."""
     if os.geteuid() != 0:
         path.chmod(0o555)
         try:
@@ -284,7 +284,7 @@ def test_a_locked_store_stops_an_apply_and_no_login(serve: Serve, tmp_path: Path
                 return True
             return False
 
-        until(taken, "nobody reads it at this moment")
+        until(taken, "no reader holds it at this moment")
         healthy(daemon, 0)
         assert "locked" in daemon.wait_for("catalog.failed")["reason"]
         assert says(daemon) == says(daemon, "cold") == "old"

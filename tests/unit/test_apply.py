@@ -258,5 +258,5 @@ class TestChanges:
         ],
     )
     def test_each_difference_is_told(self, new: Flow, wanted: list[str]) -> None:
-        """In the words of tenant.yaml; what is the same is not told."""
+        """In the words of tenant.yaml; what is the same is not listed."""
         assert [str(change) for change in changes(OLD, new)] == wanted

@@ -132,7 +132,7 @@ class TestAccepted:
         assert [Path(label).name for label in seen] == ["draft.py", "geo.py"]
 
     def test_an_action_may_be_unused_on_purpose(self, tmp_path: Path) -> None:
-        """`unused` names the drafts that nobody wants to hear of, and no others: the control is warned of."""
+        """`unused` silences the warning for the drafts it names, and for no others."""
         text = "flows: {post_login: [{action: geo}]}\nunused: [draft]\n"
         tenant(tmp_path, text=text, actions=("geo", "draft", "other"))
         (warning,) = directory.load(tmp_path).warnings

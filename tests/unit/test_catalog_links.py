@@ -186,7 +186,7 @@ def sockets(path: Path) -> None:
 @pytest.mark.parametrize("name", ["actions/odd.py", "tenant.yaml"])
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, sockets], ids=["pipe", "folder", "socket"])
 def test_what_is_no_file_is_never_opened(root: Path, name: str, make: Callable[[Path], object]) -> None:
-    """A pipe, a folder or a socket in the place of a file holds nobody up."""
+    """A pipe, a folder or a socket in the place of a file is refused and not waited for."""
     path = root / "thief" / name
     path.unlink(missing_ok=True)
     make(path)

@@ -103,7 +103,7 @@ class TestApply:
         assert sqlite.apply(path, [define("beta", "y")]) == ApplyResult(3, ("beta",), (), (), ())
 
     def test_a_tenant_given_twice_is_refused(self, path: Path) -> None:
-        """Which of the two would win is nobody's guess."""
+        """It is not clear which of the two should win."""
         with pytest.raises(CatalogError, match="tenant 'acme' is given twice"):
             sqlite.apply(path, [define("acme"), define("acme", "x")])
 
@@ -340,7 +340,7 @@ def test_no_secret_in_any_repr(path: Path) -> None:
 def test_a_file_written_while_it_could_not_be_locked_is_not_believed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no log can be made a reader locks nobody out, so it looks afterwards; left alone, what it read stands."""
+    """Where no log can be made a reader locks no writer out, so it checks afterwards; left alone, its read stands."""
     sqlite.apply(path, [define("acme", "1")])
     monkeypatch.setattr(store, "_open", lambda path, timeout_s: (store.connect(path, "immutable", timeout_s), 1, False))
     assert snapshot(path).revision == 1

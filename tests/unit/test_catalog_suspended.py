@@ -153,7 +153,7 @@ class TestContinuations:
         await flows.close()
 
     async def test_whoever_waits_when_it_is_closed_is_told(self, path: Path) -> None:
-        """Nobody is left waiting: what was being written ends, and the rest is an error."""
+        """No caller is left waiting: what was being written ends, and the rest is an error."""
         flows = SqliteSuspendedFlows(path)
         first = asyncio.create_task(flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS))
         await asyncio.sleep(0)
@@ -191,7 +191,7 @@ class TestSuperseded:
         found = await flows.find("acme", rows.digest(newest.flow))
         assert found is not None
         assert (found.flow, dict(found.sources)) == (newest.flow, dict(newest.sources))
-        assert await flows.find("nobody", rows.digest(newest.flow)) is None
+        assert await flows.find("unknown", rows.digest(newest.flow)) is None
 
     async def test_a_reader_knows_the_digest_of_what_is_deployed(self, path: Path) -> None:
         """A flow of a snapshot carries the digest by which it is found once it is replaced."""
@@ -246,7 +246,7 @@ class TestSuperseded:
             await flows.find("acme", digest)
 
     async def test_an_older_store_is_taken_along(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A store of the version before is migrated in place, by whoever opens it first, and keeps its tenants."""
+        """A store of the version before is migrated in place by its first reader or writer, and keeps its tenants."""
         path = tmp_path / "old.db"
         with monkeypatch.context() as patch:
             patch.setattr(store, "MIGRATIONS", store.MIGRATIONS[:1])

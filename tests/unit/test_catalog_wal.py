@@ -22,7 +22,7 @@ def asked(connection: sqlite3.Connection, pragma: str) -> object:
 
 
 def test_a_store_has_a_write_ahead_log_and_a_version(tmp_path: Path) -> None:
-    """The journal is a log, also for whoever opens the file later; the schema is as many steps as there are."""
+    """The journal is a log, also for a process that opens the file later; the schema is as many steps as there are."""
     path = tmp_path / "flows.db"
     sqlite.apply(path, [define("acme")])
     with contextlib.closing(sqlite3.connect(path)) as connection:

@@ -41,7 +41,7 @@ def faults(text: str) -> list[str]:
     ],
 )
 def test_values(text: str, value: Any) -> None:
-    """Plain scalars follow YAML 1.2, so nobody's `no` becomes false; quoted ones are text."""
+    """Plain scalars follow YAML 1.2, so a `no` does not become false; quoted ones are text."""
     document = parse("f", text)
     assert document.faults == []
     assert document.value == value

@@ -50,7 +50,7 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     "arguments", [[], ["bogus"], ["execute"], ["check-config", "--bogus"], ["run", "x"], ["check"]]
 )
 def test_usage_faults_exit_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """What argparse refuses is told on standard error, with the way to help."""
+    """What argparse refuses is said on standard error, with the way to help."""
     assert main.main(arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -171,7 +171,7 @@ def test_input_that_cannot_be_read_is_named(capsys: pytest.CaptureFixture[str], 
 
 
 def test_an_event_fault_names_the_member(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """The user is told which member of the event is wrong, before any daemon is asked."""
+    """The message names the member of the event that is wrong, before any daemon is asked."""
     event = tmp_path / "event.json"
     event.write_text('{"user": {"email": 3}}')
     assert main.main(["execute", "--tenant", "a", "--event", str(event)]) == 2
@@ -179,7 +179,7 @@ def test_an_event_fault_names_the_member(capsys: pytest.CaptureFixture[str], tmp
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "said"),
     [
         (["--completed", "otp"], "--completed: is for a suspended login; name it by --continuation"),
         (["--continuation", "AA==", "--completed", "sms"], "--completed: 'sms' is no factor; write otp, "),
@@ -189,7 +189,7 @@ def test_an_event_fault_names_the_member(capsys: pytest.CaptureFixture[str], tmp
     ],
 )
 def test_what_continues_a_login_is_checked_before_it_is_sent(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], told: str
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], said: str
 ) -> None:
     """A mistaken file, factor or token is named, and no daemon is asked."""
     event, answer = tmp_path / "event.json", tmp_path / "answer.json"
@@ -197,7 +197,7 @@ def test_what_continues_a_login_is_checked_before_it_is_sent(
     answer.write_text('{"outcome": "OUTCOME_ALLOW"}')
     given = [argument.replace("{answer}", str(answer)) for argument in arguments]
     assert main.main(["execute", "--tenant", "a", "--event", str(event), *given]) == 2
-    assert told in capsys.readouterr().err
+    assert said in capsys.readouterr().err
 
 
 def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_standard_input_is_a_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_target_that_is_no_address_is_refused(
     target: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The target is host:port; anything else is told before it is tried, by the name of where it was given."""
+    """The target is host:port; anything else is refused before it is tried, by the name of where it was given."""
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"{}")))
     if target:
         assert main.main(["execute", "--tenant", "a", "--event", "-", "--target", target]) == 2

@@ -44,7 +44,7 @@ def test_the_environment_names_the_file(tmp_path: Path) -> None:
 
 
 def test_every_fault_of_every_source_is_reported_at_once(tmp_path: Path) -> None:
-    """A file, the environment and a flag are wrong: all of it is told, each with its source, kind and remedy."""
+    """A file, the environment and a flag are wrong: all of it is listed, each with its source, kind and remedy."""
     file = tmp_path / "c.toml"
     file.write_text('listen = 7\nlog = 3\n[sandbox]\nisolaton = "login"\nuid = true\n')
     text = faults(file=file, env={"VESTIBULE_LOG_LEVEL": "loud"}, flags={"pool.idle_s": "soon"})
@@ -57,8 +57,8 @@ def test_every_fault_of_every_source_is_reported_at_once(tmp_path: Path) -> None
     assert len(text.splitlines()) == 6
 
 
-def test_a_misspelt_variable_is_ignored_and_said_so() -> None:
-    """A variable that nothing reads stops no daemon; what it may have meant is told."""
+def test_a_misspelt_variable_is_ignored_with_a_warning() -> None:
+    """A variable that is no setting stops no daemon; the warning names the setting it may have meant."""
     found = load(env={"VESTIBULE_SANDBOX_ISOLATON": "login", "VESTIBULE_LOG_SAMPLE": "0.5"})
     assert found.config.sandbox.isolation == "tenant"
     assert found.config.log.sample == 0.5
@@ -104,7 +104,7 @@ INJECTED = {
 
 
 def test_what_a_cluster_injects_is_let_through() -> None:
-    """Services and links whose names begin with ours put variables into every container: none is told of."""
+    """Services and links whose names begin with ours put variables into every container: none is warned of."""
     found = load(env=INJECTED)
     assert found.config == Config()
     assert found.ignored == ()
@@ -121,8 +121,8 @@ def test_what_a_cluster_injects_is_let_through() -> None:
         ("VESTIBULE_LISTEN_PORT_TCP", "1"),
     ],
 )
-def test_what_only_looks_like_it_is_told(name: str, value: str) -> None:
-    """A variable that a person may have written as a setting is not let through in silence."""
+def test_what_only_looks_injected_is_warned_of(name: str, value: str) -> None:
+    """A variable that a person may have written as a setting is warned of."""
     assert [fault.where for fault in load(env={name: value}).ignored] == [f"environment {name}"]
 
 

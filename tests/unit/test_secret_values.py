@@ -188,7 +188,7 @@ def thief(root: Path, *secrets: str) -> Path:
 
 
 def test_the_fault_names_tenant_secret_and_variable(tmp_path: Path) -> None:
-    """Each reference that is not allowed is a fault at its place; nothing is loaded, and no value is told."""
+    """Each reference that is not allowed is a fault at its place; nothing is loaded, and no value is shown."""
     root = thief(tmp_path, "{env: VICTIM_API_KEY}", "{env: PATH}", "{file: key}")
     with pytest.raises(CatalogError) as caught:
         directory.load(root, secrets=Secrets(ENVIRON, allowances([("", "victim:VICTIM_API_KEY")])))
