@@ -19,20 +19,24 @@ given = $(if $(filter command,$(origin $1)),$2 '$($1)')
 .PHONY: help setup run test test-long test-debian matrix coverage bench pages proto lint fuzz lock audit sbom clean
 
 help:
-	@echo "make run    set up, decide sample logins with the demo tenants, keep serving; passes on LISTEN=HOST:PORT,"
-	@echo "            METRICS_LISTEN=HOST:PORT and ARGS='--any-flag of vestibule demo'"
-	@echo "make test   set up, lint, type-check, run the tests: $(TEST_TAKES)"
-	@echo "make test-long  the tests that take longer, and longer fuzzing: $(LONG_TAKES)"
+	@echo "make run          set up, decide sample logins with the demo tenants, keep serving; passes on LISTEN=HOST:PORT,"
+	@echo "                  METRICS_LISTEN=HOST:PORT and ARGS='--any-flag of vestibule demo'"
+	@echo "make setup        make the virtual environment, from the pinned packages alone"
+	@echo "make lint         ruff, its format, mypy and the checks of the protos"
+	@echo "make test         set up, lint, run the tests: $(TEST_TAKES)"
+	@echo "make test-long    the tests that take longer, and longer fuzzing: $(LONG_TAKES)"
 	@echo "make test-debian  make run and make test on a bare Debian 12; needs root and debootstrap, 10 minutes"
-	@echo "make matrix  the tests with each supported Python; TESTS=tests/unit for some of them"
-	@echo "make coverage  the tests with a table of covered lines by room; TESTS=tests/unit for some of them"
-	@echo "make bench  throughput, latency, spawn, memory and time-out accuracy, as ratios in one run; passes on ARGS"
-	@echo "make pages  write the generated sections of README.md and deploy/README.md"
-	@echo "make fuzz   the fuzz tests with new programs, FUZZ_FACTOR (50) times as many as in make test"
-	@echo "make proto  regenerate proto/python"
-	@echo "make lock   pin and hash what pyproject.toml asks for; UPGRADE=--upgrade for the newest of it"
-	@echo "make audit  look the pinned packages up in the database of known vulnerabilities"
-	@echo "make sbom   write build/vestibule.cdx.json, a CycloneDX bill of materials of what is deployed"
+	@echo "make matrix       the tests with Python 3.11, 3.12 and 3.13; TESTS=tests/unit for some of them"
+	@echo "make coverage     the tests, with a table of covered lines by room; TESTS=tests/unit for some of them"
+	@echo "make fuzz         the fuzz tests with new programs, FUZZ_FACTOR (50) times as many as in make test"
+	@echo "make bench        throughput, latency, spawn, memory and time-out accuracy, as ratios in one run; writes"
+	@echo "                  deploy/FIGURES.md, or passes on ARGS"
+	@echo "make pages        write the generated sections of README.md and deploy/README.md"
+	@echo "make proto        regenerate proto/python"
+	@echo "make lock         pin and hash what pyproject.toml asks for; UPGRADE=--upgrade for the newest of it"
+	@echo "make audit        look the pinned packages up in the database of known vulnerabilities"
+	@echo "make sbom         write build/vestibule.cdx.json, a CycloneDX bill of materials of what is deployed"
+	@echo "make clean        remove every virtual environment and everything that was built"
 
 setup: $(VENV)/.installed
 

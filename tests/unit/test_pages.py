@@ -11,6 +11,7 @@ from runtime.cli import main
 from runtime.cli.output import Exit
 from runtime.rpc import status
 from tests.deploy_scripts import pages
+from tests.unit.test_import_law import RUNTIME_ROOMS
 
 ROOT = Path(__file__).resolve().parents[2]
 TRACKED = subprocess.run(
@@ -78,6 +79,14 @@ def test_every_module_that_is_named_is_there(page: str) -> None:
     # Not in front of them a name that stands for many, such as NAME.py or test_*.py.
     named = set(re.findall(r"(?<![\w*/-])(?:[\w-]+/)*([a-z]\w*\.py)\b", prose(page)))
     assert named - there == set()
+
+
+def test_the_maintainers_page_has_every_room_in_order() -> None:
+    """The table of rooms is the order that imports may run in."""
+    table = text_of("runtime/README.md").partition("## The rooms")[2].partition("\n## ")[0]
+    first = "".join(re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE))
+    rooms = tuple(name.removesuffix(".py").removesuffix("/") for name in re.findall(r"`([^`]+)`", first))
+    assert rooms == RUNTIME_ROOMS
 
 
 def test_the_front_page_is_one_screen() -> None:
