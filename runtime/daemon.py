@@ -25,7 +25,7 @@ from runtime.catalog.suspended import SqliteSuspendedFlows
 from runtime.config.settings import Config
 from runtime.continuation import keys
 from runtime.errors import Fault
-from runtime.login.flow import FlowRunner
+from runtime.login.logins import Logins
 from runtime.login.suspensions import Suspensions
 from runtime.ops import file_limit
 from runtime.ops.http import OperatorsPort
@@ -107,12 +107,12 @@ class Daemon:
 
             await self._catalog.start()
             parts.push_async_callback(self._catalog.close)
-            logins = LoginLog(self._log, self._config.log.sample)
-            flows = FlowRunner(
-                self._catalog, self._pool, self._metrics, self._config, self._log, logins, self._suspensions
+            sampled = LoginLog(self._log, self._config.log.sample)
+            logins = Logins(
+                self._catalog, self._pool, self._metrics, self._config, self._log, sampled, self._suspensions
             )
-            parts.push_async_callback(flows.close)
-            server, own_port = await self._start_server(flows)
+            parts.push_async_callback(logins.close)
+            server, own_port = await self._start_server(logins)
             self._server, self._own_port = server, own_port
             watching = asyncio.create_task(own_port.watch(), name="own port")
             parts.callback(watching.cancel)
@@ -132,7 +132,7 @@ class Daemon:
                 await self._drain(server)
         self._log.info("daemon.stopped")
 
-    async def _start_server(self, flows: FlowRunner) -> "tuple[_Server, OwnPort]":
+    async def _start_server(self, logins: Logins) -> "tuple[_Server, OwnPort]":
         """Serve gRPC, and call it once. Raises: StartError."""
         # Read as grpc is loaded, whose core would write lines of its own to stderr: no JSON, and as many as a client
         # likes to send headers that cannot be parsed.
@@ -144,7 +144,7 @@ class Daemon:
         from runtime.rpc.own_call import own_call, target
         from runtime.rpc.server import Server
 
-        server = Server(flows, self._config, self._metrics, self._log)
+        server = Server(logins, self._config, self._metrics, self._log)
         server.able(not self._undecidable())
         await server.start()
         ourselves = target(self._config.listen, server.port)

@@ -26,7 +26,7 @@ from runtime.core.model import (
 )
 from runtime.core.resolution import Gateway
 from runtime.core.suspension import pending, suspends
-from runtime.login import leg as legs
+from runtime.login import suspensions
 
 NOW_MS = 1_800_000_000_000
 GATEWAY = Gateway(NOW_MS, "auth0|1")
@@ -85,8 +85,8 @@ def sealed(executions: list[Execution]) -> list[Execution]:
         if not execution.continued
     )
     flow = Flow("acme", Settings(), bindings, {})
-    state = SuspendedFlow(executions=legs._earlier(executions))
-    return list(legs.executions(SuspendedFlow.FromString(state.SerializeToString()), flow))
+    state = SuspendedFlow(executions=suspensions.sealed_executions(executions))
+    return list(suspensions.executions(SuspendedFlow.FromString(state.SerializeToString()), flow))
 
 
 def walk(

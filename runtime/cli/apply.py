@@ -47,10 +47,10 @@ def run(args: argparse.Namespace) -> int:
     """Load, check and apply."""
     config = loaded(args).config
     from runtime.catalog import comparison, directory, sqlite
-    from runtime.offline import workbench
+    from runtime.offline import check
 
     try:
-        found = directory.load(args.directory, workbench.run_sync_check, secrets_of(args))
+        found = directory.load(args.directory, check.faults, secrets_of(args))
     except CatalogError as error:
         if not args.json:
             raise

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """Check and report."""
     from runtime.catalog import directory
     from runtime.catalog.secret_values import Secrets
-    from runtime.offline import workbench
+    from runtime.offline import check
 
     faults: list[Fault] = []
     warnings: list[Fault] = []
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     for name in args.files:
         if Path(name).is_dir():
             try:
-                found = directory.load(name, workbench.run_sync_check, Secrets(placeholders=True))
+                found = directory.load(name, check.faults, Secrets(placeholders=True))
             except CatalogError as error:
                 faults += error.faults
             else:
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
             else:
                 sources.append((name, read_text(name) if source is None else source))
     if sources:
-        faults += workbench.run_sync_check(sources)
+        faults += check.faults(sources)
     if args.json:
         lists = {"faults": faults, "warnings": warnings}
         say_json({"ok": not faults, **{name: [fault_json(fault) for fault in lists[name]] for name in lists}}, indent=2)

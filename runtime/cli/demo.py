@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     given = loaded(args)
     from runtime.catalog import directory, sqlite
     from runtime.cli import demo_walk
-    from runtime.offline import workbench
+    from runtime.offline import check
     from runtime.ops import listening
 
     source = Path(args.source) if args.source else _files()
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         raise StartError(f"{error}\n{remedy}") from None
 
     say(f"applying the tenants of {_shown(source / 'tenants')} to {config.store}")
-    found = directory.load(source / "tenants", workbench.run_sync_check, secrets_of(args))
+    found = directory.load(source / "tenants", check.faults, secrets_of(args))
     warn(found.warnings)
     applied = sqlite.apply(config.store.removeprefix("sqlite:"), found.definitions, prune=own_store)
     names = ", ".join(definition.flow.tenant for definition in found.definitions)

@@ -53,7 +53,7 @@ def _lines(text: str) -> Iterator[str]:
 
 async def _run(what: str, secrets: Secrets, lines: Iterable[str], indent: int | None) -> int:
     from runtime.catalog import directory
-    from runtime.offline import workbench
+    from runtime.offline import run as offline
 
     path = Path(what)
     if path.is_dir():
@@ -62,14 +62,14 @@ async def _run(what: str, secrets: Secrets, lines: Iterable[str], indent: int | 
             message = f"holds {len(found.definitions)} tenants; name the directory of one of them"
             raise ConfigError([Fault(what, message)])
         warn(found.warnings)
-        action, opening = None, workbench.open_tenant(found.definitions[0])
+        action, opening = None, offline.open_tenant(found.definitions[0])
     else:
         action = path.stem
         source = directory.action_source(path)
-        opening = workbench.open_action(action, read_text(what) if source is None else source)
+        opening = offline.open_action(action, read_text(what) if source is None else source)
     invalid = False
     async with opening as runner:
-        async for answer, _ in workbench.run_lines(runner, lines, action=action):
+        async for answer, _ in offline.run_lines(runner, lines, action=action):
             invalid = invalid or answer.get("verdict") == "invalid_input"
             say_json(answer, indent=indent)
     return Exit.USAGE if invalid else Exit.OK

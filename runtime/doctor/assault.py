@@ -1,4 +1,4 @@
-"""Runs the hostile actions on this host through the whole stack: catalog, pool, locked workers, decision.
+"""Runs the hostile actions on this host through the whole stack: login engine, pool, locked workers, decision.
 
 Knows what shows that an attack succeeded, and which layer stopped it. Must not know terminals or exit codes.
 """
@@ -6,31 +6,28 @@ Knows what shows that an attack succeeded, and which layer stopped it. Must not 
 from __future__ import annotations
 
 import hashlib
-import io
+import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from vestibule.v1 import decision_pb2, runtime_service_pb2
+from vestibule.v1 import decision_pb2
 
-from runtime.catalog.base import Binding, Flow, Snapshot
-from runtime.config.settings import Config, LogConfig
+from runtime.catalog.base import Binding, Flow
+from runtime.config.settings import Config
 from runtime.core.model import OnError, Settings
 from runtime.doctor.desk import EVENT
 from runtime.errors import VestibuleError
-from runtime.login.flow import FlowRunner
-from runtime.offline import workbench
-from runtime.ops import log
-from runtime.ops.metrics import Metrics
+from runtime.login.engine import Engine, Login
+from runtime.login.plan import Plan
+from runtime.offline.run import open_engine
 
 if TYPE_CHECKING:
     from runtime.doctor.corpus import Attack
-    from runtime.workers.pool import Pool
 
 ACTION_MS: Final = 300
 _ANSWER_S: Final = 20.0
@@ -63,65 +60,40 @@ class Assault:
     escapes: list[str] = field(default_factory=list)
 
 
-class _Tenants:
-    """A catalog of tenants that are replaced between logins."""
-
-    healthy = True
-    reason = ""
-
-    def __init__(self) -> None:
-        self._flows: dict[str, Flow] = {}
-        self._sources: dict[str, str] = {}
-
-    def put(self, tenant: str, source: str) -> None:
-        sha = hashlib.sha256(source.encode()).hexdigest()
-        self._sources = {**self._sources, sha: source}
-        self._flows = {**self._flows, tenant: Flow(tenant, Settings(), (Binding("attack", sha, OnError.REQUIRE_MFA),))}
-
-    def snapshot(self) -> Snapshot:
-        return Snapshot(1, MappingProxyType(self._flows), self._sources)
-
-    async def start(self) -> None:
-        """Nothing to read."""
-
-    async def close(self) -> None:
-        """Nothing to release."""
-
-
 class Stack:
-    """All that decides a login in a daemon, but for its ports."""
+    """All that decides a login in a daemon, but for its catalog and its ports."""
 
-    def __init__(self, pool: Pool, config: Config) -> None:
-        self.pool = pool
-        self._tenants = _Tenants()
-        logger = log.build(LogConfig(), io.StringIO())
-        self.runner = FlowRunner(self._tenants, pool, Metrics(""), config, logger, log.LoginLog(logger, 0.0))
+    def __init__(self, engine: Engine, action_ms: int) -> None:
+        self._engine = engine
+        self._action_us = action_ms * 1000
+        self._plans: dict[str, Plan] = {}
         self.put("canary", CANARY)
 
     def put(self, tenant: str, source: str) -> None:
         """Give a tenant a flow of one action, as of its next login."""
-        self._tenants.put(tenant, source)
+        revision = hashlib.sha256(source.encode()).hexdigest()
+        flow = Flow(tenant, Settings(), (Binding("attack", revision, OnError.REQUIRE_MFA),))
+        self._plans[tenant] = Plan(flow, {revision: source}, self._action_us)
 
     async def login(self, tenant: str, answer_s: float = _ANSWER_S) -> decision_pb2.Decision:
         """Decide one login. Raises: VestibuleError."""
-        data = await self.runner.execute(tenant, "attack", EVENT, time.monotonic() + answer_s)
-        return runtime_service_pb2.ExecutePostLoginResponse.FromString(data).decision
+        started_ns = time.monotonic_ns()
+        deadline_ns = started_ns + int(answer_s * 1e9)
+        login = Login(self._plans[tenant], EVENT, None, deadline_ns, time.time_ns(), os.urandom(16))
+        outcome = await self._engine.decide(login)
+        return outcome.decision("attack", (time.monotonic_ns() - started_ns) // 1000)
 
 
 @asynccontextmanager
 async def stack(config: Config, action_ms: int = ACTION_MS) -> AsyncIterator[Stack]:
-    """Start a pool and a flow runner, and stop both. Raises: WorkerStartError: this host cannot run workers at all."""
+    """Start a pool and a login engine, and stop both. Raises: WorkerStartError: this host cannot run workers at all."""
     config = replace(
         config,
         sandbox=replace(config.sandbox, action_timeout_ms=action_ms, flow_timeout_ms=2 * action_ms),
-        pool=replace(config.pool, blank_workers=2, workers_per_tenant=1, queue_wait_ms=5000),
+        pool=replace(config.pool, workers_per_tenant=1),
     )
-    async with workbench.open_pool(config, Metrics("")) as pool:
-        made = Stack(pool, config)
-        try:
-            yield made
-        finally:
-            await made.runner.close()
+    async with open_engine(config) as (engine, _):
+        yield Stack(engine, action_ms)
 
 
 async def attack(config: Config, attacks: Sequence[Attack], progress: Callable[[str], None]) -> Assault:

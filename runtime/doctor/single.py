@@ -22,7 +22,7 @@ from runtime.doctor.cells import ANSWER_TIMEOUT_S, LAYERS, Cell, Cells, Outcome,
 from runtime.doctor.desk import desk
 from runtime.doctor.goals import CPU_S, GOALS, LANDLOCK, Goal, Layers
 from runtime.workers.launch import import_path
-from runtime.workers.loss import CRASH_SIGNALS
+from runtime.workers.spawned import CRASH_SIGNALS
 
 LANGUAGE: Final = "language"
 TIME_LIMIT: Final = "time limit"

@@ -1,40 +1,49 @@
-"""Remembers what a flow's reports led to, because most logins of a tenant end like one before.
+"""Answers: executions held to the limits of a flow, folded into a decision, and remembered with its message.
 
-Knows decisions, their messages and which members of an event they looked at. Must not know workers or gRPC.
-Aggregation is a pure function, so the same reports of the same flow give the same decision; what differs from login
-to login (ids, times, revision) is filled in.
+Knows decisions, their messages and which members of an event they looked at. Must not know workers or gRPC. Most logins
+of a tenant end like one before. Aggregation is a pure function, so the same reports of the same flow give the same
+decision; what differs from login to login (ids, times, revision, what the actions printed) is filled in.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 from vestibule.v1 import decision_pb2 as pb
 
-from runtime.core.aggregate import CACHE, aggregate
-from runtime.core.model import Verdict
-from runtime.login import flow_limits, messages
-from sandbox.contract.wire import varint
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runtime.core.model import Decision, Execution, Refused, Settings, Suspension
+from runtime.core.aggregate import CACHE, DENIALS, aggregate
+from runtime.core.model import (
+    Command,
+    Decision,
+    Execution,
+    ExecutionError,
+    Refused,
+    Settings,
+    Suspension,
+    Verdict,
+)
+from runtime.login import messages
+from sandbox.contract import surface, wire
+from sandbox.contract.spending import Spending
 
 # Of one flow. A tenant whose logins all end differently pays the ordinary price, and no other tenant does.
 _KEYS_MAX: Final = 16
 _FACTS_MAX: Final = 16
 _KEY_BYTES_MAX: Final = 4096
 _FACTS_CHARS_MAX: Final = 512
+# Of a report that is looked through for its output: verdict, commands, output and whether it was cut.
+_FIELDS_MAX: Final = surface.MAX_COMMANDS + 3
+_STEP, _OUTPUT, _CUT = 0x12, 0x32, b"\x38\x01"
 
-Sealed = tuple[bytes, int]
-"""A continuation, and when it expires: milliseconds since the epoch."""
+Printed = tuple[tuple[str, bool], ...]
+"""What each execution printed, and whether that was cut; empty when none printed."""
 
 
 class Answer:
-    """A decision and its message, ready to be filled in. `cache`: what its executions wrote to the trigger's cache.
+    """A decision and its message, ready to be filled in; the executions of the decision hold no output.
 
-    The message is an ExecutePostLoginResponse and a ContinuePostLoginResponse alike.
+    `cache`: what they wrote to the trigger's cache. The message is an ExecutePostLoginResponse and a
+    ContinuePostLoginResponse alike.
     """
 
     __slots__ = (
@@ -46,7 +55,6 @@ class Answer:
         "_multifactor",
         "_outcome",
         "_reports",
-        "_total",
         "_wall",
         "cache",
         "decision",
@@ -78,7 +86,6 @@ class Answer:
             message.ClearField(name)
         self._middle = message.SerializeToString(deterministic=True)
         self._fixed = self._outcome + (_member(b"\x12", self._multifactor) if required else b"") + self._middle
-        self._total = self._last.wall_time
         self._wall = [report.wall_time for report in self._reports.executions]
         self._cpu = [report.cpu_time for report in self._reports.executions]
         self._long = False
@@ -92,62 +99,70 @@ class Answer:
         step_wall_us: Sequence[int],
         step_cpu_us: Sequence[int],
         *,
+        printed: Printed = (),
         resolution: pb.Resolution | None = None,
-        sealed: Sealed | None = None,
+        sealed: tuple[bytes, int] | None = None,
     ) -> bytes:
         """Return the serialized ExecutePostLoginResponse of one login, as protobuf would write it.
 
-        The ids are written by hand: a message keeps every text that was ever set in it until it is gone itself, and
-        these ones are filled in again for as long as the flow is served.
+        The ids are written by hand, and output into a copy: a message keeps every text that was ever set in it until it
+        is gone itself, and these ones are filled in again for as long as the flow is served.
 
         Args:
+            printed: by each execution.
             resolution: what the gateway does about the decision's second factor; of this login only.
-            sealed: the continuation of a suspension, which is never remembered.
+            sealed: the continuation of a suspension, which is never remembered, and when it expires: milliseconds since
+                the epoch.
         """
-        last, total = self._last, self._total
+        last, reports = self._last, self._reports
         last.catalog_revision = catalog_revision
         longest_us = max((wall_us, *step_wall_us, *step_cpu_us))
         if longest_us < 1_000_000 and not self._long:
             # No whole second in it, and none left over from an earlier login.
-            total.nanos = wall_us * 1000
+            last.wall_time.nanos = wall_us * 1000
             for duration, us in zip(self._wall, step_wall_us, strict=False):
                 duration.nanos = us * 1000
             for duration, us in zip(self._cpu, step_cpu_us, strict=False):
                 duration.nanos = us * 1000
         else:
             self._long = True
-            messages.set_duration(total, wall_us)
+            messages.set_duration(last.wall_time, wall_us)
             for duration, us in zip((*self._wall, *self._cpu), (*step_wall_us, *step_cpu_us), strict=False):
                 messages.set_duration(duration, us)
+        if printed:
+            reports = pb.Decision(executions=reports.executions)
+            for report, (text, cut) in zip(reports.executions, printed, strict=False):
+                if text:
+                    report.output, report.output_truncated = text, cut
         if sealed is not None:
             last.suspension.continuation, expires_at_ms = sealed
             last.suspension.expires_at.FromMilliseconds(expires_at_ms)
         fixed = self._fixed
         if resolution is not None and self.decision.multifactor is not None:
-            fixed = self._resolved(resolution)
-        reports, rest = self._reports.SerializeToString(), last.SerializeToString()
-        decision, request = decision_id.encode(), request_id.encode()
-        size = len(fixed) + len(reports) + len(decision) + len(rest) + 2
-        if 0x80 <= size < 0x4000 and 0 < len(decision) < 0x80 and 0 < len(request) < 0x80:
-            # The usual lengths, in one step.
-            return b"\x0a%c%c%b%b\x4a%c%b%b\x12%c%b" % (
-                size & 0x7F | 0x80, size >> 7, fixed, reports, len(decision), decision, rest, len(request), request,
-            )  # fmt: skip
-        message = b"".join((fixed, reports, _member(b"\x4a", decision) if decision else b"", rest))
-        return _member(b"\x0a", message) + (_member(b"\x12", request) if request else b"")
+            # `resolution` (7) is the last field of `multifactor` (2).
+            multifactor = self._multifactor + _member(b"\x3a", resolution.SerializeToString())
+            fixed = b"".join((self._outcome, _member(b"\x12", multifactor), self._middle))
+        return _response(fixed, reports.SerializeToString(), last.SerializeToString(), decision_id, request_id)
 
-    def _resolved(self, resolution: pb.Resolution) -> bytes:
-        """Write what is fixed with `resolution` (7) as the last field of `multifactor` (2)."""
-        multifactor = self._multifactor + _member(b"\x3a", resolution.SerializeToString())
-        return b"".join((self._outcome, _member(b"\x12", multifactor), self._middle))
+
+def _response(fixed: bytes, reports: bytes, rest: bytes, decision_id: str, request_id: str) -> bytes:
+    decision, request = decision_id.encode(), request_id.encode()
+    size = len(fixed) + len(reports) + len(decision) + len(rest) + 2
+    if 0x80 <= size < 0x4000 and 0 < len(decision) < 0x80 and 0 < len(request) < 0x80:
+        # The usual lengths, in one step.
+        return b"\x0a%c%c%b%b\x4a%c%b%b\x12%c%b" % (
+            size & 0x7F | 0x80, size >> 7, fixed, reports, len(decision), decision, rest, len(request), request,
+        )  # fmt: skip
+    message = b"".join((fixed, reports, _member(b"\x4a", decision) if decision else b"", rest))
+    return _member(b"\x0a", message) + (_member(b"\x12", request) if request else b"")
 
 
 def _member(tag: bytes, data: bytes) -> bytes:
     """Write a text or a message with its tag and length."""
-    return b"".join((tag, varint(len(data)), data))
+    return b"".join((tag, wire.varint(len(data)), data))
 
 
-class _Entry:
+class _Remembered:
     __slots__ = ("by_facts", "consulted", "count")
 
     def __init__(self, count: int) -> None:
@@ -157,33 +172,42 @@ class _Entry:
 
 
 class Answers:
-    """The remembered answers of one flow at one revision of the catalog."""
+    """The remembered answers of one flow at one revision of the catalog, by its reports without their output."""
 
-    __slots__ = ("_entries", "_settings")
+    __slots__ = ("_prints", "_remembered", "_settings")
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._entries: dict[bytes, _Entry] = {}
+        self._remembered: dict[bytes, _Remembered] = {}
+        self._prints = False
 
-    def __contains__(self, steps: bytes) -> bool:
-        """Were these very reports checked and decided upon before?"""
-        return steps in self._entries
+    def __len__(self) -> int:
+        return len(self._remembered)
 
-    def recall(self, steps: bytes, count: int, event: bytes) -> Answer | None:
+    def recall(self, steps: bytes, count: int, event: bytes, output_bytes: int) -> tuple[Answer, Printed] | None:
         """Return the answer that these reports led to, with an event whose members that mattered were the same.
 
         Args:
             steps: the reports as they stand in the usual reply; hostile.
             count: how many there are said to be; hostile.
             event: serialized; parsed only if the decision depends on it.
+            output_bytes: what each execution may print; of one that printed more, nothing is remembered.
         """
-        entry = self._entries.get(steps)
-        if entry is None or entry.count != count:
+        printed: Printed = ()
+        remembered = self._remembered.get(steps)
+        if remembered is None and self._prints:
+            split = _split(steps, output_bytes)
+            if split is not None:
+                key, printed = split
+                remembered = self._remembered.get(key)
+        if remembered is None or remembered.count != count:
             return None
-        if not entry.consulted:
-            return entry.by_facts.get(())
-        reader = messages.EventReader(event)
-        return entry.by_facts.get(tuple([reader.get(name) for name in entry.consulted]))
+        facts: tuple[Any, ...] = ()
+        if remembered.consulted:
+            reader = messages.EventReader(event)
+            facts = tuple([reader.get(name) for name in remembered.consulted])
+        answer = remembered.by_facts.get(facts)
+        return None if answer is None else (answer, printed)
 
     def decide(
         self,
@@ -205,32 +229,107 @@ class Answers:
             suspension: as in `aggregate`.
             completed: as in `aggregate`.
         """
-        if suspension is not None or completed or (executions and executions[0].earlier):
-            # It depends on more than these reports: on what the gateway can do, and on what happened before.
-            reader = messages.EventReader(event)
-            held = flow_limits.hold(executions)
-            return Answer(aggregate(held, self._settings, reader, suspension=suspension, completed=completed))
-        answer = self.recall(steps, count, event) if steps is not None else None
-        if answer is not None:
-            return answer
         reader = messages.EventReader(event)
-        entry = self._entries.get(steps) if steps is not None else None
-        answer = Answer(aggregate(flow_limits.hold(executions), self._settings, reader))
-        if steps is None or len(steps) > _KEY_BYTES_MAX or answer.decision.degraded:
-            return answer
-        if entry is None:
-            if any(execution.output for execution in executions):
-                # What an action prints is rarely the same twice.
-                return answer
-            if len(self._entries) >= _KEYS_MAX:
-                self._entries.clear()
-            entry = self._entries[steps] = _Entry(count)
+        silent = [replace(e, output="", output_truncated=False) if e.output else e for e in executions]
+        decision = aggregate(hold(silent), self._settings, reader, suspension=suspension, completed=completed)
+        answer = Answer(decision)
+        # What is suspended depends on more than these reports: on the gateway, and on what happened before.
+        once = suspension is not None or completed or (executions and executions[0].earlier)
+        if steps is not None and not once and not decision.degraded:
+            self._remember(steps, count, any(execution.output for execution in executions), answer, reader)
+        return answer
+
+    def _remember(self, steps: bytes, count: int, printed: bool, answer: Answer, reader: messages.EventReader) -> None:
+        if printed:
+            split = _split(steps, len(steps))
+            if split is None:
+                return
+            self._prints = True
+            steps, _ = split
+        if len(steps) > _KEY_BYTES_MAX:
+            return
+        remembered = self._remembered.get(steps)
+        if remembered is None:
+            if len(self._remembered) >= _KEYS_MAX:
+                self._remembered.clear()
+            remembered = self._remembered[steps] = _Remembered(count)
         consulted = tuple(sorted(reader.read))
-        if consulted != entry.consulted or len(entry.by_facts) >= _FACTS_MAX:
-            entry.by_facts.clear()
-            entry.consulted = consulted
+        if consulted != remembered.consulted or len(remembered.by_facts) >= _FACTS_MAX:
+            remembered.by_facts.clear()
+            remembered.consulted = consulted
         facts = tuple([reader.get(name) for name in consulted])
         if len(repr(facts)) <= _FACTS_CHARS_MAX:
             # What an end user may fill at will is not kept.
-            entry.by_facts[facts] = answer
-        return answer
+            remembered.by_facts[facts] = answer
+
+
+def printed_by(executions: Sequence[Execution]) -> Printed:
+    """Return what executions printed."""
+    if not any(execution.output for execution in executions):
+        return ()
+    return tuple([(execution.output, execution.output_truncated) for execution in executions])
+
+
+def _split(steps: bytes, output_bytes: int) -> tuple[bytes, Printed] | None:
+    """Take apart the reports of a reply and what they say was printed; None for what the strict parser must read.
+
+    Only equal reports are recalled, so of the rest nothing but its place is looked at.
+    """
+    key, printed = [], []
+    try:
+        for tag, start, end in wire.fields(steps, wire.STEPS_MAX):
+            if tag != _STEP:
+                return None
+            cut, text, rest = end, "", b""
+            for field, at, stop in wire.fields(steps, _FIELDS_MAX, start, end):
+                if field == _OUTPUT:
+                    text, rest = steps[at:stop].decode(), steps[stop:end]
+                    break
+                cut = stop
+            if rest not in (b"", _CUT) or len(text.encode()) > output_bytes + 4:
+                return None
+            key.append(wire.step(steps[start:cut]))
+            printed.append((text, bool(rest)))
+    except ValueError:
+        return None
+    return b"".join(key), tuple(printed)
+
+
+def hold(executions: Sequence[Execution]) -> Sequence[Execution]:
+    """Return the executions of a flow, where each that exceeds what all of them may spend is exhausted.
+
+    Its `on_error` decides what that means, as when a call raises. Only a denial of it stands: that needs no budget, and
+    a login that an action refused is refused. Each execution was held to the same limits by itself.
+    Source: the post-login reference, section 4, where each limit is one of a login.
+
+    Args:
+        executions: in order, those before earlier suspensions included.
+    """
+    if sum([bool(execution.commands) for execution in executions]) < 2:
+        return executions
+    held = []
+    spending = Spending()
+    for execution in executions:
+        fault = ""
+        if execution.verdict is Verdict.COMPLETED and execution.commands:
+            # What it spends before it goes too far is not spent.
+            spent = spending.copy()
+            fault = _spend(spent, execution.commands)
+            spending = spending if fault else spent
+        held.append(_exhausted(execution, fault) if fault else execution)
+    return held
+
+
+def _spend(spending: Spending, commands: Sequence[Command]) -> str:
+    for command in commands:
+        if fault := spending.spend(surface.CALLS[command.op], command.args):
+            return f"api.{command.op}: with what earlier actions set, {fault}"
+    return ""
+
+
+def _exhausted(execution: Execution, fault: str) -> Execution:
+    error = ExecutionError("FlowLimitExceeded", fault)
+    denials = tuple([command for command in execution.commands if command.op in DENIALS])
+    if denials:
+        return replace(execution, commands=denials, error=error)
+    return replace(execution, verdict=Verdict.EXHAUSTED, commands=(), error=error)

@@ -3,27 +3,20 @@
 Knows the event's members for factors and what a continuation keeps of them. Must not know flows, keys or gRPC.
 """
 
-from __future__ import annotations
-
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from vestibule.v1.event_pb2 import PostLoginEvent
+from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
+from vestibule.v1.event_pb2 import AuthenticationMethod, PostLoginEvent
 
+from runtime.core.model import Suspension
 from runtime.core.resolution import is_enrolled
+from runtime.errors import FlowGone, InvalidRequest
 from runtime.login.messages import FACTOR_TYPES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
-    from vestibule.v1.event_pb2 import AuthenticationMethod
-
-    from runtime.core.model import Suspension
 
 TYPE_NAMES: Final = {number: name for name, number in FACTOR_TYPES.items()}
 # The name of the methods that are second factors.
@@ -48,6 +41,52 @@ class Completed:
         """Types of the factors, in order."""
         return tuple(self.at_ms)
 
+    @classmethod
+    def of(cls, state: SuspendedFlow, numbers: Sequence[int], now_ms: int) -> "Completed":
+        """Return what earlier legs completed, and what the user has completed since.
+
+        Args:
+            state: the suspended flow.
+            numbers: what satisfied each step, as the caller says; hostile.
+            now_ms: milliseconds since the epoch, when the caller says so.
+
+        Raises:
+            InvalidRequest: a step that is waited for is not satisfied, and none is ever skipped.
+            FlowGone: another version of Vestibule sealed what this one does not know.
+        """
+        awaited = [tuple(step.factors) for step in state.awaited]
+        if not awaited and numbers:
+            raise InvalidRequest("completed", "is for factors; this flow waits for a page: send none")
+        if len(numbers) != len(awaited):
+            raise InvalidRequest(
+                "completed",
+                f"has {len(numbers)}, and the flow waits for {len(awaited)}; send the factor that satisfied each step, "
+                "in order, or refuse the login",
+            )
+        try:
+            before = cls.read(state)
+            wanted_names = [[TYPE_NAMES[number] for number in wanted] for wanted in awaited]
+        except (KeyError, ValueError):
+            raise FlowGone(state.tenant_id) from None
+        at_ms, enrolled = dict(before.at_ms), set(before.enrolled)
+        for at, (number, wanted) in enumerate(zip(numbers, wanted_names, strict=True)):
+            name = TYPE_NAMES.get(number, f"factor type {number}")
+            if name not in wanted:
+                raise InvalidRequest(
+                    f"completed[{at}]", f"{name} does not satisfy this step; it wants {' or '.join(wanted)}"
+                )
+            at_ms.setdefault(name, now_ms)
+            if state.awaited[at].enroll:
+                enrolled.add(name)
+        return cls(at_ms, frozenset(enrolled), before.known)
+
+    @classmethod
+    def read(cls, state: SuspendedFlow) -> "Completed":
+        """Read what earlier legs completed. Raises: KeyError, ValueError for what this version does not know."""
+        at_ms = {TYPE_NAMES[number]: ms for number, ms in zip(state.completed, state.completed_at_ms, strict=True)}
+        enrolled = frozenset([TYPE_NAMES[number] for number in state.enrolled])
+        return cls(at_ms, enrolled, frozenset(state.known_methods))
+
     def write(self, state: SuspendedFlow, suspension: Suspension, event: PostLoginEvent) -> None:
         """Put into a continuation what the next leg will need, the factors that are waited for now included."""
         state.completed.extend([FACTOR_TYPES[name] for name in self.at_ms])
@@ -57,7 +96,7 @@ class Completed:
             numbers = [FACTOR_TYPES[factor.type] for factor in step.usable]
             state.awaited.add(factors=numbers, enroll=step.kind == "enroll")
         awaited = {factor.type for step in suspension.steps for factor in step.usable}
-        state.known_methods.extend(sorted(self.known | set(_fingerprints(event, awaited))))
+        state.known_methods.extend(sorted(self.known | set(map(_fingerprint, _methods(event, awaited)))))
 
     def shown(self, event: bytes) -> bytes:
         """Return an event to which the factors that its sender left out are added; a serialized PostLoginEvent."""
@@ -79,26 +118,15 @@ class Completed:
         return data
 
 
-def read(state: SuspendedFlow) -> Completed:
-    """Read what earlier legs completed. Raises: KeyError for what this version does not know."""
-    at_ms = {TYPE_NAMES[number]: ms for number, ms in zip(state.completed, state.completed_at_ms, strict=True)}
-    enrolled = frozenset([TYPE_NAMES[number] for number in state.enrolled])
-    return Completed(at_ms, enrolled, frozenset(state.known_methods))
+NONE_COMPLETED: Final = Completed()
 
 
 def _methods(event: PostLoginEvent, types: Iterable[str]) -> Iterable[AuthenticationMethod]:
     """List the session's second factors of these types; an event may name a phone by how its code travels."""
     for method in event.authentication.methods:
-        if method.name == _MFA and any(is_enrolled(name, (_spelled(method.type),)) for name in types):
+        spelled = "push-notification" if method.type == "push" else method.type
+        if method.name == _MFA and any(is_enrolled(name, (spelled,)) for name in types):
             yield method
-
-
-def _spelled(name: str) -> str:
-    return "push-notification" if name == "push" else name
-
-
-def _fingerprints(event: PostLoginEvent, types: Iterable[str]) -> Iterable[int]:
-    return [_fingerprint(method) for method in _methods(event, types)]
 
 
 def _fingerprint(method: AuthenticationMethod) -> int:

@@ -1,29 +1,27 @@
-"""What came of a question whose worker did not answer it: killed, dead or lying.
+"""Turns a worker failure (killed, died, protocol violation) into execution verdicts.
 
 Knows the journal, exit codes and what each of them means for the executions of a flow. Must not know leases, budgets
 or decisions.
 """
 
-from __future__ import annotations
-
 import asyncio
 import enum
+import signal
 import time
-from typing import TYPE_CHECKING
+from typing import Final, NamedTuple
 
 from runtime.core.aggregate import ends_flow
+from runtime.core.model import Execution, ExecutionError, Verdict
 from runtime.core.suspension import suspends
-from runtime.errors import ProtocolViolation
-from runtime.ops.log import clip
-from runtime.workers import loss, reply
-from sandbox.contract import journal
-
-if TYPE_CHECKING:
-    from runtime.catalog.base import Binding
-    from runtime.core.model import Execution
-    from runtime.login.plan import Plan
-    from runtime.ops.log import Log
-    from runtime.workers.worker import Worker, WorkerKilled
+from runtime.errors import ProtocolViolation, WorkerError
+from runtime.login.plan import Plan
+from runtime.login.questions import Asked
+from runtime.ops.labels import KillReason
+from runtime.ops.log import Log, clip
+from runtime.workers import reply
+from runtime.workers.spawned import CRASH_SIGNALS
+from runtime.workers.worker import WorkerKilled
+from sandbox.contract import exit_codes, journal
 
 
 class End(enum.Enum):
@@ -34,77 +32,180 @@ class End(enum.Enum):
     LOST = "lost"
     """It died through no fault of the tenant's code."""
     UNBEGUN = "unbegun"
-    """It never began, or did not go on: it was dead or dying when it was asked, or did not move and was killed."""
+    """It never began, or did not continue: it was dead or dying when it was asked, or stood still and was killed."""
 
 
-class Aftermath:
-    """Appends what a lost worker's journal and exit code say of its executions. One per flow runner."""
+class Settled(NamedTuple):
+    """What a question led to: an execution for each step that its worker began. Unless it RAN, ask for the next again.
+
+    `key` holds the reports when they are those of the whole flow, from one reply. `stopped`: the worker ended early.
+    """
+
+    end: End
+    executions: list[Execution]
+    key: bytes | None = None
+    stopped: bool = False
+
+
+class Failure(NamedTuple):
+    """How an execution failed, for its report."""
+
+    verdict: Verdict
+    error_type: str
+    message: str
+
+
+LIED: Final = Failure(Verdict.VIOLATED, "ProtocolViolation", "the worker broke its protocol")
+
+
+def failed(plan: Plan, at: int, failure: Failure, wall_us: int = 0, cpu_us: int = 0) -> Execution:
+    """Return the failed execution of the binding at this place of a plan."""
+    binding = plan.bindings[at]
+    return Execution(
+        binding.action,
+        binding.revision,
+        binding.on_error,
+        failure.verdict,
+        wall_us=wall_us,
+        cpu_us=cpu_us,
+        error=ExecutionError(failure.error_type, failure.message),
+        continued=at < plan.continuing,
+    )
+
+
+def all_failed(plan: Plan, start: int, failure: Failure) -> list[Execution]:
+    """Return failed executions of every binding from a place on."""
+    return [failed(plan, at, failure) for at in range(start, len(plan.bindings))]
+
+
+def skipped(plan: Plan, start: int) -> list[Execution]:
+    """Return skipped executions of every binding from a place on: the flow had ended."""
+    return [Execution(b.action, b.revision, b.on_error, Verdict.SKIPPED) for b in plan.bindings[start:]]
+
+
+def budget_spent(had_us: int, budget_us: int) -> Failure:
+    """Say that an action could not run, because those before it used up what all of them may take."""
+    return Failure(
+        Verdict.TIMED_OUT,
+        "BudgetExceeded",
+        f"the flow's budget of {budget_us / 1000:.0f} ms of processor time was used up before this action could run: "
+        f"the actions before it had {had_us / 1000:.0f} ms",
+    )
+
+
+def of_kill(phase: int, wall_us: int, cpu_us: int | None) -> Failure:
+    """Say how the step failed in which the watchdog killed its worker. `cpu_us` is None where it is not known."""
+    had = f"{wall_us / 1000:.0f} ms" + (
+        f", with {cpu_us / 1000:.0f} ms of processor time" if cpu_us is not None else ""
+    )
+    if phase == journal.Phase.COMPILING:
+        message = f"compiling the action took too long, it was killed after {had}: simplify it"
+    else:
+        message = (
+            f"the action was killed after {had}: it did not return within its budget and could not be interrupted "
+            "(a single long operation, such as a huge power or a loop inside a built-in function, or a million values "
+            "and more to give back)"
+        )
+    return Failure(Verdict.TIMED_OUT, "BudgetExceeded", message)
+
+
+def of_death(code: int, cpu_us: int) -> Failure | None:
+    """Say how the step failed in which its worker died, from the exit code or negated signal.
+
+    None: another process killed it, an operator's or the kernel's OOM killer, so perhaps it is not the action's fault.
+    `cpu_us` is the processor time that the step had, as far as it was seen.
+    """
+    if code == -signal.SIGSYS:
+        return Failure(Verdict.VIOLATED, "ForbiddenSystemCall", "the action caused a forbidden system call")
+    if code == -signal.SIGXCPU:
+        had = f"the action used up its processor time: it had {cpu_us / 1000:.0f} ms"
+        return Failure(Verdict.TIMED_OUT, "CpuLimitExceeded", had)
+    if -code in CRASH_SIGNALS:
+        name = signal.Signals(-code).name
+        return Failure(Verdict.CRASHED, "InterpreterCrashed", f"the action crashed its interpreter ({name})")
+    if code == exit_codes.MEMORY:
+        return Failure(Verdict.EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit")
+    return None
+
+
+class Failures:
+    """Settles questions that a worker did not answer as it should. One per engine."""
 
     def __init__(self, log: Log, output_bytes: int) -> None:
         self._log = log
         self._output_bytes = output_bytes
 
-    def _recover(self, entry: journal.Entry, nonce: int, plan: Plan, done: int) -> list[Execution]:
+    async def settle(self, error: WorkerError, asked: Asked, plan: Plan) -> Settled:
+        """Say what the steps came to whose worker failed with this error."""
+        if isinstance(error, ProtocolViolation):
+            return self._violation(error, asked, plan)
+        if isinstance(error, WorkerKilled):
+            return self._kill(error, asked, plan)
+        return await self._death(asked, plan)
+
+    def _violation(self, violation: ProtocolViolation, asked: Asked, plan: Plan) -> Settled:
+        """Believe nothing that the worker said of this question: every remaining execution is violated."""
+        worker = asked.worker
+        worker.kill(KillReason.VIOLATION)
+        self._log.warning("worker.violated", worker=worker.id, tenant=worker.tenant, error=clip(str(violation)))
+        return Settled(End.RAN, all_failed(plan, asked.start, LIED))
+
+    def _kill(self, killed: WorkerKilled, asked: Asked, plan: Plan) -> Settled:
+        entry, worker = killed.entry, asked.worker
+        # It never began: stopped, or starved by the machine.
+        begun = entry.nonce == asked.nonce and entry.phase != journal.Phase.IDLE
+        done = self._finished(entry, asked, plan) if begun else []
+        if begun and _settled(entry, done, asked, plan):
+            return Settled(End.RAN, done)
+        if killed.stalled or not begun:
+            self._log.error("worker.stalled", worker=worker.id, tenant=worker.tenant)
+            return Settled(End.UNBEGUN, done)
+        cpu_us = None if killed.cpu_ns is None else killed.cpu_ns // 1000
+        wall_us = _since_us(entry)
+        failure = of_kill(entry.phase, wall_us, cpu_us)
+        at = asked.start + len(done)
+        return Settled(End.RAN, [*done, failed(plan, at, failure, wall_us, wall_us if cpu_us is None else cpu_us)])
+
+    async def _death(self, asked: Asked, plan: Plan) -> Settled:
+        worker = asked.worker
+        entry = worker.last_entry
+        if entry is None or entry.nonce != asked.nonce:
+            # The loop turns once and sees which others are dead: when a zygote dies, every idle worker is.
+            await asyncio.sleep(0)
+            return Settled(End.UNBEGUN, [])
+        code = await worker.exit_code()
+        done = self._finished(entry, asked, plan)
+        if _settled(entry, done, asked, plan):
+            return Settled(End.RAN, done)
+        seen_ns = 0 if worker.meter is None else int(worker.meter.seen_s * 1e9)
+        cpu_us = min(max(0, seen_ns - entry.cpu_ns), seen_ns) // 1000
+        failure = of_death(code, cpu_us) if code is not None and entry.phase != journal.Phase.IDLE else None
+        if failure is None:
+            return Settled(End.LOST, done)
+        verdict = failure.verdict.name.lower()
+        self._log.warning("worker.died", worker=worker.id, tenant=worker.tenant, code=code, verdict=verdict)
+        return Settled(End.RAN, [*done, failed(plan, asked.start + len(done), failure, _since_us(entry), cpu_us)])
+
+    def _finished(self, entry: journal.Entry, asked: Asked, plan: Plan) -> list[Execution]:
         """Return the executions that a dead worker had finished, from the copy of its journal."""
-        if entry.nonce != nonce or not entry.reports:
+        if not entry.reports:
             return []
         try:
-            bindings = plan.bindings[done:]
+            bindings = plan.bindings[asked.start :]
             found = reply.parse(entry.reports, None, len(bindings))
-            return reply.executions(found, bindings, self._output_bytes, plan.continuing - done)
+            return reply.executions(found, bindings, self._output_bytes, plan.continuing - asked.start)
         except ProtocolViolation as violation:
             self._log.warning("worker.journal_unreadable", error=clip(str(violation)))
             return []
 
-    def of_kill(self, killed: WorkerKilled, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> End:
-        entry = killed.entry
-        if entry.nonce != nonce or entry.phase == journal.Phase.IDLE:
-            # It never began: stopped, or starved by the machine.
-            self._log.error("worker.stalled", worker=worker.id, tenant=worker.tenant)
-            return End.UNBEGUN
-        if self._settled(entry, plan, done, nonce):
-            return End.RAN
-        if killed.stalled:
-            self._log.error("worker.stalled", worker=worker.id, tenant=worker.tenant)
-            return End.UNBEGUN
-        wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
-        cpu_us = None if killed.cpu_ns is None else killed.cpu_ns // 1000
-        failure = loss.of_kill(entry.phase, wall_us, cpu_us)
-        done.append(loss.failed(plan.bindings[len(done)], failure, wall_us, wall_us if cpu_us is None else cpu_us))
-        return End.RAN
 
-    async def of_loss(self, worker: Worker, plan: Plan, done: list[Execution], nonce: int) -> End:
-        entry = worker.last_entry
-        if entry is None or entry.nonce != nonce:
-            # The loop turns once and sees who else is dead: when a zygote dies, every idle worker is.
-            await asyncio.sleep(0)
-            return End.UNBEGUN
-        code = await worker.exit_code()
-        if self._settled(entry, plan, done, nonce):
-            return End.RAN
-        seen_ns = 0 if worker.meter is None else int(worker.meter.seen_s * 1e9)
-        cpu_us = min(max(0, seen_ns - entry.cpu_ns), seen_ns) // 1000
-        failure = loss.of_death(code, cpu_us) if code is not None and entry.phase != journal.Phase.IDLE else None
-        if failure is None:
-            return End.LOST
-        verdict = failure.verdict.name.lower()
-        self._log.warning("worker.died", worker=worker.id, tenant=worker.tenant, code=code, verdict=verdict)
-        wall_us = max(0, time.monotonic_ns() - entry.started_ns) // 1000
-        done.append(loss.failed(plan.bindings[len(done)], failure, wall_us, cpu_us))
-        return End.RAN
+def _settled(entry: journal.Entry, done: list[Execution], asked: Asked, plan: Plan) -> bool:
+    """Was no step under way, or is none left?"""
+    if not done:
+        return False
+    between = entry.phase == journal.Phase.TEARDOWN
+    return between or asked.start + len(done) == len(plan.bindings) or ends_flow(done[-1]) or suspends(done[-1])
 
-    def _settled(self, entry: journal.Entry, plan: Plan, done: list[Execution], nonce: int) -> bool:
-        """Take what the journal says was finished; True when no step was under way."""
-        done.extend(self._recover(entry, nonce, plan, len(done)))
-        return (
-            entry.phase == journal.Phase.TEARDOWN
-            or len(done) == len(plan.bindings)
-            or bool(done and (ends_flow(done[-1]) or suspends(done[-1])))
-        )
 
-    def of_violation(
-        self, worker: Worker, bindings: tuple[Binding, ...], done: list[Execution], violation: ProtocolViolation
-    ) -> None:
-        """Nothing the worker said about this leg is believed: every remaining execution is violated."""
-        self._log.warning("worker.violated", worker=worker.id, tenant=worker.tenant, error=clip(str(violation)))
-        loss.fill(done, bindings, loss.LIED)
+def _since_us(entry: journal.Entry) -> int:
+    return max(0, time.monotonic_ns() - entry.started_ns) // 1000

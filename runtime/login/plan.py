@@ -1,27 +1,20 @@
-"""What the daemon sends to a worker for a tenant's flow, prepared once per catalog change.
+"""What the daemon sends to a worker for a tenant's flow, serialized once per catalog change.
 
-Knows bindings, budgets and the private messages. Must not know processes or decisions. The steps of a flow are the
-same for every login, so their bytes are serialized once.
+Knows bindings, budgets and the private messages. Must not know processes or decisions.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from vestibule.worker.v1 import worker_pb2
 
+from runtime.catalog.base import Flow
 from runtime.core.model import OnError
 from runtime.login.answers import Answers
 from sandbox.contract.surface import CONTINUE
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from runtime.catalog.base import Flow
-
 
 class Plan:
-    """A flow ready to be sent, from any of its steps on; or what is left of one that was suspended.
+    """A flow ready to be sent, from any of its steps on; or the rest of one that was suspended, from `start` on.
 
     `continuing` is how many of its first steps run CONTINUE.
     """
@@ -29,7 +22,7 @@ class Plan:
     __slots__ = (
         "_action_timeout_us",
         "_codes",
-        "_resumed",
+        "_rests",
         "_sources",
         "_steps",
         "_tails",
@@ -40,6 +33,7 @@ class Plan:
         "continuing",
         "flow",
         "revisions",
+        "start",
     )
 
     def __init__(
@@ -53,6 +47,7 @@ class Plan:
         codes: dict[str, bytes] | None = None,
     ) -> None:
         self.flow = flow
+        self.start = start
         self.bindings = bindings = flow.bindings[start:]
         self.continuing = continuing
         self.answers = Answers(flow.settings)
@@ -64,7 +59,7 @@ class Plan:
         # Its own only: a plan outlives the snapshot that it was made of, and must not keep all of that.
         self._sources = {revision: sources[revision] for revision in self.revisions}
         self._codes: dict[str, bytes] = {} if codes is None else codes
-        self._resumed: dict[tuple[int, int], Plan] = {}
+        self._rests: dict[tuple[int, int], Plan] = {}
         self._steps = [
             worker_pb2.Step(
                 action=binding.action,
@@ -79,20 +74,16 @@ class Plan:
         self._tails: dict[int, bytes] = {}
         self.all_steps = self._tail(0)
 
-    def resumed(self, start: int, *, continuing: bool) -> Plan:
-        """Return what is left of the flow from a binding on, which goes on in CONTINUE or begins.
+    def rest(self, start: int, *, continuing: bool) -> "Plan":
+        """Return what is left of the flow from a binding on, whose first step runs CONTINUE or begins.
 
         It has answers of its own, since those of a whole flow say nothing of a part.
         """
-        plan = self._resumed.get((start, continuing))
+        key = start, int(continuing)
+        plan = self._rests.get(key)
         if plan is None:
-            plan = self._resumed[start, continuing] = Plan(
-                self.flow,
-                self._sources,
-                self._action_timeout_us,
-                start=start,
-                continuing=int(continuing),
-                codes=self._codes,
+            plan = self._rests[key] = Plan(
+                self.flow, self._sources, self._action_timeout_us, start=start, continuing=key[1], codes=self._codes
             )
         return plan
 
@@ -105,8 +96,8 @@ class Plan:
     def steps(self, start: int, known: set[str]) -> tuple[bytes, bool]:
         """Return the serialized steps from `start` on, and whether sources are among them.
 
-        A source, or the code that a worker of this tenant made of it, is included where the worker has not seen that
-        revision yet; `known` is updated.
+        A source, or the code that a worker of this tenant made of it, is included for each revision that is not known:
+        to the worker that is to run them.
         """
         if known.issuperset(self.revisions[start:]):
             return self._tail(start), False
@@ -118,7 +109,6 @@ class Plan:
                     step.source = self._sources[revision]
                 else:
                     step.code = code
-                known.add(revision)
         return flow.SerializeToString(), True
 
     @property
@@ -135,5 +125,5 @@ class Plan:
         self._codes.update(zip(self.revisions, codes, strict=True))
 
     def forget(self) -> None:
-        """A worker is lost: should it be the code that it died of, the next one compiles again."""
+        """Drop the code, since a worker was lost: should it have died of the code, the next one compiles again."""
         self._codes.clear()

@@ -3,27 +3,24 @@
 Knows the private messages and the watchdog. Must not know what an answer means, decisions or gRPC.
 """
 
-from __future__ import annotations
-
+import asyncio
 import os
 import struct
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from vestibule.worker.v1 import worker_pb2
 
-from runtime.workers.watchdog import START_NS
-from runtime.workers.worker import NEVER
-from sandbox.contract import wire
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from runtime.config.settings import SandboxConfig
-    from runtime.login.plan import Plan
-    from runtime.workers.watchdog import Watchdog
-    from runtime.workers.worker import Worker
+from runtime.config.settings import SandboxConfig
+from runtime.core.aggregate import CACHE
+from runtime.core.model import Execution, Verdict
+from runtime.login.plan import Plan
+from runtime.workers import reply
+from runtime.workers.watchdog import START_NS, Watchdog
+from runtime.workers.worker import NEVER, Worker
+from sandbox.contract import surface, wire
 
 COMPILE_BUDGET_NS: Final = 3_200_000_000
 """A little above the worker's own, which gives the better message."""
@@ -34,9 +31,9 @@ GIVE_UP_NS: Final = 2_500_000
 _NONCES: Final = struct.Struct("<64Q")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """A question that a worker has been sent."""
+    """A question that a worker has been sent: its steps from `start` on."""
 
     worker: Worker
     nonce: int
@@ -47,12 +44,12 @@ class Asked:
 
 
 class Questions:
-    """Asks workers. One per step runner."""
+    """Asks workers. One per engine."""
 
     def __init__(self, sandbox: SandboxConfig, watchdog: Watchdog) -> None:
         self._grace_ns = sandbox.kill_grace_ms * 1_000_000
         self._output_bytes = sandbox.output_bytes
-        self._watch = watchdog.watch
+        self._watchdog = watchdog
         self._nonces: list[int] = []
 
     def ask(
@@ -65,7 +62,6 @@ class Questions:
         deadline_ns: int,
         clock_ns: int,
         seed: bytes,
-        now_ns: int,
         rest: bytes = b"",
     ) -> Asked:
         """Send a leased worker the steps from `start` on, and let the watchdog see to the answer.
@@ -78,36 +74,59 @@ class Questions:
             hard_ns = budget_us * 1000 + 2 * self._grace_ns
         else:
             steps, with_sources = plan.steps(start, worker.revisions)
-            worker.plan = plan if start == 0 else None
+            worker.learns(plan.revisions[start:], plan if start == 0 else None)
             hard_ns = budget_us * 1000 + 2 * self._grace_ns + (COMPILE_BUDGET_NS if with_sources else 0)
         budgets_ns = plan.budgets_ns[start:] if start else plan.budgets_ns
         first_look_ns = min(budgets_ns[0] + self._grace_ns, hard_ns, START_NS)
-        worker.started(nonce, budgets_ns, now_ns, first_look_ns, hard_ns, deadline_ns - GIVE_UP_NS)
-        worker.executions += 1
-        self._watch(worker)
+        give_up_ns = deadline_ns - GIVE_UP_NS
+        worker.started(nonce, budgets_ns, time.monotonic_ns(), first_look_ns, hard_ns, give_up_ns, logins=1)
+        self._watchdog.watch(worker)
         late_ns = deadline_ns - MARGIN_US * 1000
         question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps, rest, late_ns)
         return Asked(worker, nonce, start, worker.ask(question), late_ns)
 
-    def ask_for_code(
+    def ask_for_code(self, worker: Worker, plan: Plan, budget_us: int, deadline_ns: int) -> Asked:
+        """Send a leased worker the whole flow to compile, with the limits of the login that waits for its code."""
+        steps, _ = plan.steps(0, worker.revisions)
+        worker.learns(plan.revisions)
+        hard_ns = budget_us * 1000 + 2 * self._grace_ns + COMPILE_BUDGET_NS
+        return self._ask_to_compile(worker, steps, plan.budgets_ns, START_NS, hard_ns, deadline_ns, return_code=True)
+
+    async def check(self, worker: Worker, steps: bytes, count: int, *, return_code: bool = False) -> reply.Reply:
+        """Let a worker compile the steps of serialized FlowSteps and run none of them.
+
+        Raises: WorkerError: the worker did not survive it, or lies.
+        """
+        hard_ns = COMPILE_BUDGET_NS * max(count, 1)
+        asked = self._ask_to_compile(worker, steps, (), COMPILE_BUDGET_NS, hard_ns, NEVER, return_code=return_code)
+        try:
+            return reply.parse(await asked.future, asked.nonce, count)
+        finally:
+            self._watchdog.unwatch(worker)
+
+    async def load(self, worker: Worker, plan: Plan, *, return_code: bool) -> reply.Reply:
+        """Let a worker compile a flow ahead of its first login. Raises: as `check`."""
+        steps, _ = plan.steps(0, worker.revisions)
+        worker.learns(plan.revisions)
+        return await self.check(worker, steps, len(plan.bindings), return_code=return_code)
+
+    def _ask_to_compile(
         self,
         worker: Worker,
         steps: bytes,
         budgets_ns: tuple[int, ...],
         first_look_ns: int,
         hard_ns: int,
-        deadline_ns: int = NEVER,
+        deadline_ns: int,
         *,
         return_code: bool,
     ) -> Asked:
-        """Send a leased worker serialized FlowSteps to compile, none to run."""
         nonce = self._next_nonce()
         question = worker_pb2.RunFlow(
             nonce=nonce, check_only=True, budget_us=1, flow=steps, return_code=return_code
         ).SerializeToString()
-        now_ns = time.monotonic_ns()
-        worker.started(nonce, budgets_ns, now_ns, first_look_ns, hard_ns, deadline_ns - GIVE_UP_NS)
-        self._watch(worker)
+        worker.started(nonce, budgets_ns, time.monotonic_ns(), first_look_ns, hard_ns, deadline_ns - GIVE_UP_NS)
+        self._watchdog.watch(worker)
         return Asked(worker, nonce, 0, worker.ask(question), deadline_ns)
 
     def _next_nonce(self) -> int:
@@ -115,3 +134,19 @@ class Questions:
         if not self._nonces:
             self._nonces.extend(_NONCES.unpack(os.urandom(_NONCES.size)))
         return self._nonces.pop()
+
+
+def carried(executions: Iterable[Execution]) -> bytes:
+    """Return what a worker must know of earlier steps that another one ran, as a part of a RunFlow; empty for nothing.
+
+    These are the commands that change what the event shows or spend a limit of the login. What an execution wrote to
+    the cache before the flow was suspended is in the cache by now, unless another login has changed it since.
+    """
+    commands = [
+        worker_pb2.Command(op=command.op, args_json=surface.encode(command.op, command.args))
+        for execution in executions
+        if execution.verdict is Verdict.COMPLETED
+        for command in execution.commands
+        if surface.CALLS[command.op].carried and not (execution.earlier and command.op in CACHE)
+    ]
+    return worker_pb2.RunFlow(earlier=commands).SerializeToString() if commands else b""

@@ -1,54 +1,92 @@
-"""What the daemon needs to suspend logins and to go on with them: keys, their lifetime, and what replicas share.
+"""Suspends logins and resumes them: what a suspended flow keeps, what a caller brings back, and that it counts once.
 
-Knows the order of claiming, running and spending. Must not know how a flow runs or where the store is.
+Knows the sealed state and the order of claiming, running and spending. Must not know how a flow runs or where the store
+is.
 """
-
-from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
-from runtime.continuation import keys
+from vestibule.continuation.v1.suspended_flow_pb2 import EarlierCommand, EarlierExecution, SuspendedFlow
+from vestibule.v1.event_pb2 import Transaction
+
+from runtime.catalog.base import Definition, Flow, SuspendedFlows
+from runtime.continuation import keys, token
 from runtime.continuation.process import ProcessSuspendedFlows
-from runtime.errors import CatalogError, ContinuationUsed, DeadlineExceeded
-from runtime.login.leg import Leg
-
-if TYPE_CHECKING:
-    from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
-
-    from runtime.catalog.base import Definition, Flow, SuspendedFlows
-    from runtime.continuation.keys import Keyring
-    from runtime.login.messages import EventReader
+from runtime.core.model import Command, Execution, ExecutionError, Refused, Suspension, Verdict
+from runtime.core.suspension import pending, suspends
+from runtime.errors import CatalogError, ContinuationMismatch, ContinuationUsed, DeadlineExceeded, FlowGone
+from runtime.login.answers import hold
+from runtime.login.completed_factors import NONE_COMPLETED, Completed
+from runtime.login.gateway import side
+from runtime.login.messages import EventReader
+from sandbox.contract import surface
 
 T = TypeVar("T")
 
-# After its deadline a login is given up soon; nobody may hold a continuation against a user who tries again.
+# After its deadline a login is given up soon; nothing may hold a continuation against a user who tries again.
 _CLAIM_SLACK_MS: Final = 30_000
 SPEND_S: Final = 0.025
-"""Time that a login which goes on leaves before its deadline, to have its continuation used up."""
+"""Time that a resumed login leaves before its deadline, to have its continuation used up."""
 # A decision that was reached in time is given if the store answers at all.
 _STORE_S: Final = 1.5
-# Giving back goes on behind whoever waits for it; together with the above it is over before a login counts as lost.
+# The caller may have its error already; with the above it is over before a login counts as lost.
 _RELEASE_S: Final = 0.4
 
 
+class Sealed(NamedTuple):
+    """A continuation, and when it expires: milliseconds since the epoch."""
+
+    token: bytes
+    expires_at_ms: int
+
+
+class Stop(NamedTuple):
+    """What an execution that suspends leads to. `found` is None when the flow continues with the next binding.
+
+    `execution` is the suspending one, or, if what it asks for cannot be had, a failed one in its place.
+    """
+
+    execution: Execution
+    found: Suspension | Refused | None = None
+    sealed: Sealed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One leg of a login: from its start, or from where it was suspended, to a decision or to the next suspension.
+
+    `position` is the binding it begins with; `before` and `completed` are of the legs before.
+    """
+
+    flow: Flow
+    event: EventReader
+    gateway: bytes | None
+    now_ms: int
+    position: int = 0
+    before: tuple[Execution, ...] = ()
+    completed: Completed = NONE_COMPLETED
+
+
 class Suspensions:
-    """One per flow runner. Without a store and keys, those of this process: what it suspends ends with it."""
+    """One per engine. Without a store and keys, those of this process: what it suspends ends with it."""
 
     def __init__(
-        self, keyring: Keyring | None = None, lifetime_s: float = 900.0, store: SuspendedFlows | None = None
+        self, keyring: keys.Keyring | None = None, lifetime_s: float = 900.0, store: SuspendedFlows | None = None
     ) -> None:
         self.keys = keyring or keys.Keyring([keys.generate()])
         self._lifetime_ms = int(lifetime_s * 1000)
         self._store = store or ProcessSuspendedFlows()
         self._releasing: set[asyncio.Task[None]] = set()
 
-    def use(self, keyring: Keyring) -> None:
-        """Seal and open with other keys from now on; logins that run meanwhile keep those they began with."""
+    def use(self, keyring: keys.Keyring) -> None:
+        """Seal and open with other keys from now on."""
         self.keys = keyring
 
     async def close(self) -> None:
@@ -56,9 +94,67 @@ class Suspensions:
         await asyncio.gather(*self._releasing, return_exceptions=True)
         await self._store.close()
 
-    def leg(self, flow: Flow, event: EventReader, gateway: bytes | None, clock_ns: int) -> Leg:
-        """Begin a leg of a login."""
-        return Leg(self.keys, self._lifetime_ms, flow, event, gateway, clock_ns // 1_000_000)
+    # -- suspend -----------------------------------------------------------------------------------------------------
+
+    def judge(self, leg: Leg, done: Sequence[Execution]) -> Stop:
+        """Say what the user is to do after the last execution of a leg, which suspends, and seal a suspension."""
+        executions = hold([*leg.before, *done])
+        last = executions[-1]
+        if not suspends(last):
+            # With what the others asked for it was too much.
+            return Stop(last)
+        gateway = side(leg.event, leg.gateway, leg.now_ms)
+        found = pending(executions, leg.completed.types, leg.flow.settings, leg.event, gateway)
+        if not isinstance(found, Suspension):
+            return Stop(last, found)
+        try:
+            return Stop(last, found, self._seal(leg, executions, found, leg.position + len(done)))
+        except token.TooLarge as error:
+            fault = ExecutionError(
+                "SuspensionTooLarge",
+                f"the flow cannot be suspended: what its actions asked for takes {error.size} bytes; "
+                f"{token.MAX_BYTES} are allowed",
+            )
+            return Stop(replace(last, verdict=Verdict.EXHAUSTED, commands=(), error=fault))
+
+    def _seal(self, leg: Leg, executions: Sequence[Execution], suspension: Suspension, position: int) -> Sealed:
+        event = leg.event.message
+        expires_at_ms = leg.now_ms + self._lifetime_ms
+        state = SuspendedFlow(
+            tenant_id=leg.flow.tenant,
+            user_id=event.user.user_id,
+            client_id=event.client.client_id,
+            flow_digest=leg.flow.digest,
+            # Factors are presented to the flow; a page belongs to its action.
+            position=position if suspension.kind == "mfa" else position - 1,
+            continuing=suspension.kind != "mfa",
+            executions=sealed_executions(executions),
+            issued_at_ms=leg.now_ms,
+            expires_at_ms=expires_at_ms,
+            id=os.urandom(token.ID_OF_TOKEN_BYTES),
+            transaction_id=_optional(event.transaction, "id"),
+            protocol=_optional(event.transaction, "protocol"),
+            prompt_id=suspension.prompt_id if suspension.kind == "prompt" else None,
+        )
+        leg.completed.write(state, suspension, event)
+        return Sealed(token.seal(self.keys, state), expires_at_ms)
+
+    # -- resume ------------------------------------------------------------------------------------------------------
+
+    def open(
+        self, continuation: bytes, tenant: str, event: EventReader, completed: Sequence[int], now_ms: int
+    ) -> tuple[SuspendedFlow, Completed]:
+        """Open what a caller brings back; return it and the factors that the user has presented or enrolled by now.
+
+        Args:
+            continuation: the token; hostile.
+            completed: numbers of FactorType: what satisfied each step, as the caller says; hostile.
+
+        Raises: InvalidContinuation, ContinuationError, InvalidRequest.
+        """
+        state = token.unseal(self.keys, continuation, now_ms)
+        match(state, tenant, event)
+        return state, Completed.of(state, completed, now_ms)
 
     async def find(self, tenant: str, digest: bytes, deadline: float) -> Definition | None:
         """Return what the tenant's flow was when it had this digest. Raises: CatalogError, DeadlineExceeded."""
@@ -88,7 +184,7 @@ class Suspensions:
         except ContinuationUsed:
             raise
         except asyncio.CancelledError:
-            # Whoever cancels waits for nothing.
+            # A caller that cancels waits for nothing.
             task = asyncio.get_running_loop().create_task(self._release(state.id, until_ms))
             self._releasing.add(task)
             task.add_done_callback(self._releasing.discard)
@@ -111,3 +207,80 @@ async def _within(seconds: float, work: Awaitable[T]) -> T:
             return await work
     except TimeoutError:
         raise DeadlineExceeded from None
+
+
+def match(state: SuspendedFlow, tenant: str, event: EventReader) -> None:
+    """Hold a continuation to the login that it is of. Raises: ContinuationMismatch."""
+    message = event.message
+    transaction = message.transaction
+    same = {
+        "tenant": state.tenant_id == tenant,
+        "user": state.user_id == message.user.user_id,
+        "transaction": _optional(state, "transaction_id") == _optional(transaction, "id"),
+        "client": state.client_id == message.client.client_id,
+        # Where no page can be shown less is asked for, so a login does not change over in the middle.
+        "protocol": _optional(state, "protocol") == _optional(transaction, "protocol"),
+        "prompt": not state.HasField("prompt_id") or state.prompt_id == message.prompt.id,
+    }
+    for what, holds in same.items():
+        if not holds:
+            raise ContinuationMismatch(what)
+
+
+def _optional(message: SuspendedFlow | Transaction, name: str) -> Any:
+    return getattr(message, name) if message.HasField(name) else None
+
+
+def sealed_executions(executions: Sequence[Execution]) -> list[EarlierExecution]:
+    """Return what a continuation keeps of executions."""
+    kept = []
+    binding = -1
+    for execution in executions:
+        binding += not execution.continued
+        error = execution.error or ExecutionError("", "")
+        part = EarlierExecution(
+            binding=binding,
+            verdict=int(execution.verdict),
+            commands=[
+                EarlierCommand(op=command.op, args_json=surface.encode(command.op, command.args))
+                for command in execution.commands
+            ],
+            continued=execution.continued,
+            error_type=error.type,
+            error_message=error.message,
+            error_line=error.line,
+        )
+        kept.append(part)
+    return kept
+
+
+def executions(state: SuspendedFlow, flow: Flow) -> tuple[Execution, ...]:
+    """Return what ran before, of the flow as it was then.
+
+    Raises: FlowGone: another version of Vestibule sealed what this one cannot carry out.
+    """
+    try:
+        found = tuple([_execution(part, flow) for part in state.executions])
+    except (surface.CommandError, ValueError, IndexError):
+        raise FlowGone(flow.tenant) from None
+    if not 0 <= state.position <= len(flow.bindings) - state.continuing:
+        raise FlowGone(flow.tenant)
+    return found
+
+
+def _execution(part: EarlierExecution, flow: Flow) -> Execution:
+    if part.binding < 0:
+        raise IndexError(part.binding)
+    binding = flow.bindings[part.binding]
+    pairs = [(command.op, command.args_json) for command in part.commands]
+    checked = surface.parse_all(pairs, part.continued)
+    return Execution(
+        binding.action,
+        binding.revision,
+        binding.on_error,
+        Verdict(part.verdict),
+        tuple([Command(op, args) for (op, _), args in zip(pairs, checked, strict=True)]),
+        error=ExecutionError(part.error_type, part.error_message, part.error_line) if part.error_type else None,
+        continued=part.continued,
+        earlier=True,
+    )

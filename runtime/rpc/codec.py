@@ -15,6 +15,7 @@ from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
 from runtime.continuation.token import MAX_BYTES
 from runtime.errors import InvalidEvent, InvalidRequest
 from runtime.login import event_rules
+from runtime.login.logins import Request
 
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
 _REQUEST_ID_CHARS: Final = 128
@@ -26,15 +27,13 @@ _FIELDS_LOOKED_AT: Final = 16
 _EVENT_TAG: Final = 0x1A
 _LENGTH_DELIMITED: Final = 2
 
-Login = tuple[str, str, bytes, bytes | None]
-
 
 def decode(
     data: bytes,
     max_event_bytes: int,
     public: type[ExecutePostLoginRequest | ContinuePostLoginRequest] = ExecutePostLoginRequest,
-) -> Login:
-    """Return (tenant id, request id, event, gateway) of a serialized request.
+) -> Request:
+    """Return what a serialized request asks for.
 
     An empty request id is replaced; the gateway is None when the request has none.
 
@@ -91,18 +90,18 @@ def decode(
             raise InvalidRequest(
                 "gateway", "is not a serialized vestibule.v1.GatewayContext; check the client's proto files"
             ) from None
-    return tenant_id, request_id, event, gateway
+    return Request(tenant_id, request_id, event, gateway)
 
 
-def decode_continuation(data: bytes, max_event_bytes: int) -> tuple[Login, bytes, list[int]]:
-    """Return what `decode` does of a serialized ContinuePostLoginRequest, its continuation and its completed factors.
+def decode_continuation(data: bytes, max_event_bytes: int) -> Request:
+    """Return what a serialized ContinuePostLoginRequest asks for.
 
-    data: bytes from a caller; hostile. The continuation is looked at by whoever has the keys.
+    data: bytes from a caller; hostile. The continuation is only bytes here.
     Raises: InvalidRequest, InvalidEvent.
     """
-    login = decode(data, max_event_bytes, ContinuePostLoginRequest)
+    request = decode(data, max_event_bytes, ContinuePostLoginRequest)
     envelope = ExecuteEnvelope.FromString(data)
-    return login, envelope.continuation, list(envelope.completed)
+    return request._replace(continuation=envelope.continuation, completed=list(envelope.completed))
 
 
 def _bound(size: int) -> None:

@@ -20,7 +20,7 @@ from runtime.ops.metrics import Metrics
 from runtime.rpc import front
 from runtime.rpc.codec import ENVELOPE_BYTES
 from runtime.rpc.health import Health
-from runtime.rpc.services import ActionRuntime, FlowRunner, longest_login_s
+from runtime.rpc.services import ActionRuntime, Logins, longest_login_s
 
 _REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
 # Far above what is decided: gRPC's own refusal has another status and no details. No limit at all would let one message
@@ -37,11 +37,11 @@ _NEVER_MS: Final = (1 << 31) - 1
 class Server:
     """One listening gRPC server. Belongs to one event loop."""
 
-    def __init__(self, flows: FlowRunner, config: Config, metrics: Metrics, log: Log) -> None:
+    def __init__(self, logins: Logins, config: Config, metrics: Metrics, log: Log) -> None:
         self._config = config
         self._metrics = metrics
         self._log = log
-        self._runtime = ActionRuntime(flows, config, metrics, log)
+        self._runtime = ActionRuntime(logins, config, metrics, log)
         self._health = Health()
         self._front: front.Front | None = None
         self.port = 0

@@ -5,7 +5,7 @@ as bytes: gRPC is given no serializer, so the event is never turned into Python 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import partial
 from time import monotonic
 from typing import Any, Final, Protocol
@@ -21,6 +21,7 @@ from runtime.errors import (
     NoStore,
     TooManyInFlight,
 )
+from runtime.login.logins import Request
 from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD
 from runtime.ops.log import Log, clip, where
 from runtime.ops.metrics import Metrics, RpcCounts
@@ -41,35 +42,24 @@ def longest_login_s(config: Config) -> float:
     return (_BUSY * config.sandbox.flow_timeout_ms + config.pool.queue_wait_ms) / 1000
 
 
-class FlowRunner(Protocol):
+class Logins(Protocol):
     """What decides."""
 
-    async def execute(
-        self, tenant_id: str, request_id: str, event: bytes, deadline: float, gateway: bytes | None = None
-    ) -> bytes:
-        """Return a serialized ExecutePostLoginResponse by the instant `deadline` of time.monotonic()."""
+    async def decide(self, request: Request, deadline: float) -> bytes:
+        """Return the serialized response by the instant `deadline` of time.monotonic()."""
 
-    async def resume(
-        self,
-        tenant_id: str,
-        request_id: str,
-        event: bytes,
-        deadline: float,
-        gateway: bytes | None,
-        continuation: bytes,
-        completed: Sequence[int],
-    ) -> bytes:
-        """Return a serialized ContinuePostLoginResponse by the instant `deadline` of time.monotonic()."""
+
+Decode = Callable[[bytes, int], Request]
+"""Reads the message of a method; its second argument is what an event may have, in bytes."""
 
 
 class ActionRuntime:
     """Decides logins until it drains. Belongs to one event loop."""
 
-    def __init__(self, flows: FlowRunner, config: Config, metrics: Metrics, log: Log) -> None:
+    def __init__(self, logins: Logins, config: Config, metrics: Metrics, log: Log) -> None:
         self.draining = False
-        self._flows = flows
+        self._logins = logins
         self._metrics = metrics
-        self._continues = metrics.rpc[GRPC_CONTINUE]
         self._log = log
         self._places = Places(config.limits.max_in_flight, config.limits.tenant_share)
         self._max_event_bytes = config.limits.event_bytes
@@ -81,9 +71,10 @@ class ActionRuntime:
 
     def methods(self) -> "dict[str, grpc.RpcMethodHandler[bytes, bytes]]":
         """Return the handlers by method. They have no serializers: requests and answers are bytes."""
+        decoders: dict[str, Decode] = {GRPC_METHOD: decode, GRPC_CONTINUE: decode_continuation}
         return {
-            method: grpc.unary_unary_rpc_method_handler(partial(self._handle, self._metrics.rpc[method]))
-            for method in (GRPC_METHOD, GRPC_CONTINUE)
+            method: grpc.unary_unary_rpc_method_handler(partial(self._handle, self._metrics.rpc[method], read))
+            for method, read in decoders.items()
         }
 
     @property
@@ -97,9 +88,9 @@ class ActionRuntime:
             await asyncio.wait(tuple(self._running))
 
     async def _handle(
-        self, counts: RpcCounts, request: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]"
+        self, counts: RpcCounts, read: Decode, data: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]"
     ) -> bytes:
-        if request == OWN_CALL:
+        if data == OWN_CALL:
             return b""
         began = monotonic()
         metrics = self._metrics
@@ -111,13 +102,8 @@ class ActionRuntime:
             if self.draining:
                 raise Draining
             self._places.check()
-            continues = counts is self._continues
-            if continues:
-                (tenant_id, request_id, event, gateway), continuation, completed = decode_continuation(
-                    request, self._max_event_bytes
-                )
-            else:
-                tenant_id, request_id, event, gateway = decode(request, self._max_event_bytes)
+            request = read(data, self._max_event_bytes)
+            tenant_id, request_id = request.tenant, request.request_id
             longest_s = self._longest_s
             remaining = context.time_remaining()
             if remaining is not None and remaining < longest_s:
@@ -132,11 +118,7 @@ class ActionRuntime:
             task = current
             self._running[task] = deadline + _LOST_S
             metrics.logins_in_flight += 1
-            if continues:
-                return await self._flows.resume(
-                    tenant_id, request_id, event, deadline, gateway, continuation, completed
-                )
-            return await self._flows.execute(tenant_id, request_id, event, deadline, gateway)
+            return await self._logins.decide(request, deadline)
         except asyncio.CancelledError:
             if task is None or task not in self._lost:
                 remaining = context.time_remaining()

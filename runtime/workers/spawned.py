@@ -12,6 +12,10 @@ import signal
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+CRASH_SIGNALS: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
+"""What the kernel sends to a process whose own machine code went wrong."""
 
 
 @dataclass(slots=True, eq=False)

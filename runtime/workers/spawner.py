@@ -17,8 +17,8 @@ from vestibule.worker.v1 import worker_pb2
 from runtime.errors import WorkerError, WorkerStartError
 from runtime.ops.labels import KillReason
 from runtime.workers import memory
-from runtime.workers.loss import CRASH_SIGNALS
 from runtime.workers.meter import Meter
+from runtime.workers.spawned import CRASH_SIGNALS
 from runtime.workers.worker import State, Worker
 from sandbox.contract.layers import Layer
 

@@ -16,7 +16,7 @@ from runtime.ops.labels import KillReason
 from sandbox.contract import frames, journal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from runtime.workers.meter import Meter
     from runtime.workers.spawned import SpawnedWorker
@@ -349,6 +349,11 @@ class Worker:
         self.spawned.close()
         self._on_dead(self)
 
+    def learns(self, revisions: Iterable[str], plan: object = None) -> None:
+        """Note that the next question brings these revisions; with it each step of `plan` is compiled."""
+        self.revisions.update(revisions)
+        self.plan = plan
+
     def started(
         self,
         nonce: int,
@@ -357,6 +362,8 @@ class Worker:
         first_look_ns: int,
         hard_ns: int,
         deadline_ns: int = NEVER,
+        *,
+        logins: int = 0,
     ) -> None:
         """Note the limits of the question that is about to be asked, for the watchdog.
 
@@ -367,7 +374,9 @@ class Worker:
             first_look_ns: after what time a limit can be reached at the earliest.
             hard_ns: processor time that the whole question may take, whatever the worker says.
             deadline_ns: CLOCK_MONOTONIC instant until which somebody waits for the answer.
+            logins: how many it runs.
         """
+        self.executions += logins
         self.nonce = nonce
         self.step_budgets_ns = step_budgets_ns
         self.sent_ns = self.moved_ns = now_ns

@@ -24,7 +24,7 @@ from runtime.config.settings import Config
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import Command, EventFacts, Execution, OnError, Settings, Verdict
 from runtime.login import event_json, messages
-from runtime.offline import workbench
+from runtime.offline import run as offline
 from runtime.offline.event_line import Line
 from runtime.rpc import client
 from sandbox.contract import surface
@@ -95,14 +95,14 @@ async def run_all() -> dict[str, list[pb.Decision]]:
     tenants = list(TENANTS.by_content.values())
     config = Config()
     patient = dataclasses.replace(config.sandbox, action_timeout_ms=PATIENCE_MS, flow_timeout_ms=PATIENCE_MS)
-    async with workbench.open_tenants(tenants, dataclasses.replace(config, sandbox=patient)) as opened:
+    async with offline.open_tenants(tenants, dataclasses.replace(config, sandbox=patient)) as opened:
         runners = {tenant.flow.tenant: runner for tenant, runner in zip(tenants, opened, strict=True)}
         for case in LOGINS:
             answers[case.id] = [decision async for decision in legs(case, runners[case.tenant.flow.tenant])]
     return answers
 
 
-async def legs(case: case_files.Case, runner: workbench.Runner) -> AsyncIterator[pb.Decision]:
+async def legs(case: case_files.Case, runner: offline.Runner) -> AsyncIterator[pb.Decision]:
     """Run a case up to its first leg that does not suspend."""
     now = datetime.fromisoformat(case.now or case_files.NOW)
     for number, leg in enumerate(case.legs):

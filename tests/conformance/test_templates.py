@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from runtime.catalog import directory
-from runtime.offline import workbench
+from runtime.offline import check
+from runtime.offline import run as offline
 from runtime.offline.event_line import Line
 from sandbox.authoring import stubs
 from tests.conformance import case_files
@@ -28,7 +29,7 @@ SOURCES = sorted(GALLERY.glob("*/actions/*.py"))
 
 def test_the_gallery_can_be_applied() -> None:
     """Every tenant file is valid, and every action compiles in a locked-down worker."""
-    found = directory.load(GALLERY, workbench.run_sync_check)
+    found = directory.load(GALLERY, check.faults)
     assert len(found.definitions) >= 30
     assert found.warnings == []
 
@@ -75,7 +76,7 @@ async def test_no_template_fails_for_want_of_a_member() -> None:
     """Whatever the event lacks, each template decides: whoever copies one needs no further test for None."""
     templates = list(case_files.templates().values())
     failed = set()
-    async with workbench.open_tenants(templates) as runners:
+    async with offline.open_tenants(templates) as runners:
         for template, runner in zip(templates, runners, strict=True):
             text = "".join(template.sources.values())
             for lack, event in events().items():
@@ -94,8 +95,8 @@ async def test_the_logins_beside_a_template_go_through_it() -> None:
     folder = GALLERY / "challenge-by-context"
     (found,) = directory.load(folder).definitions
     lines = (folder / "logins.jsonl").read_text().splitlines()
-    async with workbench.open_tenant(found) as runner:
-        outcomes = [answer["outcome"] async for answer, _ in workbench.run_lines(runner, lines, action=None)]
+    async with offline.open_tenant(found) as runner:
+        outcomes = [answer["outcome"] async for answer, _ in offline.run_lines(runner, lines, action=None)]
     assert outcomes == ["OUTCOME_SUSPEND", "OUTCOME_SUSPEND", "OUTCOME_ALLOW"]
 
 

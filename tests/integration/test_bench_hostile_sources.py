@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from runtime.config.settings import Config
-from runtime.offline import workbench
+from runtime.offline import run as offline
 from runtime.offline.event_line import Line
 from tests.load import fairness, overshoot
 
@@ -28,6 +28,6 @@ async def test_a_bad_action_ends_as_its_measure_says(name: str) -> None:
     """None of them is refused for another reason, and none ends before its budget."""
     source, wanted = SOURCES[name]
     config = replace(Config(), sandbox=replace(Config().sandbox, action_timeout_ms=400))
-    async with workbench.open_action("bad", source, config) as runner:
-        (execution,) = await runner.executions(Line(EVENT, secrets_of="bad"))
+    async with offline.open_action("bad", source, config) as runner:
+        execution = await runner.execution(Line(EVENT, secrets_of="bad"))
     assert execution.verdict.name.lower() in wanted, execution.error

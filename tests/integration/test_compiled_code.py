@@ -17,7 +17,7 @@ from vestibule.worker.v1 import worker_pb2
 from runtime.catalog.base import Binding, Flow, Snapshot
 from runtime.config.settings import Config, LogConfig
 from runtime.core.model import OnError, Settings
-from runtime.login.flow import FlowRunner
+from runtime.login.logins import Logins, Request
 from runtime.ops import log
 from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
@@ -64,7 +64,7 @@ class Catalog:
 
 
 class Stack:
-    """Pool and flow runner over real workers, each used for one login unless `isolation` says otherwise."""
+    """Pool and logins over real workers, each used for one login unless `isolation` says otherwise."""
 
     def __init__(self, *sources: str, isolation: Literal["tenant", "login"] = "login") -> None:
         base = Config()
@@ -75,11 +75,11 @@ class Stack:
         )
         logger = log.build(LogConfig(level="error", format="json"), io.StringIO())
         self.pool = Pool(config, zygotes(config), Metrics(""), logger)
-        self.runner = FlowRunner(Catalog(*sources), self.pool, Metrics(""), config, logger, log.LoginLog(logger, 0.0))
+        self.logins = Logins(Catalog(*sources), self.pool, Metrics(""), config, logger, log.LoginLog(logger, 0.0))
 
     async def login(self) -> decision_pb2.Decision:
         """Decide one login, without what differs between any two."""
-        data = await self.runner.execute(TENANT, "r", b"", time.monotonic() + 10)
+        data = await self.logins.decide(Request(TENANT, "r", b""), time.monotonic() + 10)
         decision = runtime_service_pb2.ExecutePostLoginResponse.FromString(data).decision
         for member in ("decision_id", "wall_time"):
             decision.ClearField(member)
@@ -90,7 +90,7 @@ class Stack:
 
     async def until_compiled(self) -> bool:
         """Wait for the successor of the first worker; tell whether it gave its code."""
-        plan = self.runner._plans[TENANT]
+        plan = self.logins._plans[TENANT]
         for _ in range(200):
             if plan.compiled:
                 return True
@@ -105,7 +105,7 @@ async def stacks() -> AsyncIterator[list[Stack]]:
     yield opened
     for stack in opened:
         await stack.pool.close()
-        await stack.runner.close()
+        await stack.logins.close()
 
 
 async def _start(stacks: list[Stack], *sources: str) -> Stack:
@@ -123,7 +123,7 @@ async def test_loaded_code_decides_as_compiled_code_does(stacks: list[Stack]) ->
     for _ in range(4):
         assert await stack.login() == compiled
     assert [report.error.line for report in compiled.executions] == [0, 3]
-    steps, news = stack.runner._plans[TENANT].steps(0, set())
+    steps, news = stack.logins._plans[TENANT].steps(0, set())
     assert news
     sent = worker_pb2.FlowSteps.FromString(steps).steps
     assert all(step.HasField("code") and not step.HasField("source") for step in sent)
@@ -135,7 +135,7 @@ async def test_who_compiled_serves_one_login(stacks: list[Stack]) -> None:
     stacks.append(stack)
     await stack.pool.start()
     first = await stack.login()
-    assert stack.runner._plans[TENANT].compiled
+    assert stack.logins._plans[TENANT].compiled
     workers = stack.pool._slots[TENANT]
     for _ in range(200):
         if workers.idle:
@@ -163,7 +163,7 @@ async def test_code_that_does_not_load_costs_its_worker_and_is_compiled_again(st
     stack = await _start(stacks, GOOD)
     good = await stack.login()
     assert await stack.until_compiled()
-    plan = stack.runner._plans[TENANT]
+    plan = stack.logins._plans[TENANT]
     plan.keep([b"not code"])
     for _ in range(4):
         assert await stack.login() == good

@@ -34,10 +34,7 @@ def frame(kind: int, flags: int = 0, payload: bytes = b"") -> bytes:
 class NoFlows:
     """Decides nothing: no call is made here."""
 
-    async def execute(self, *_: Any) -> bytes:
-        raise NotImplementedError
-
-    async def resume(self, *_: Any) -> bytes:
+    async def decide(self, *_: Any) -> bytes:
         raise NotImplementedError
 
 

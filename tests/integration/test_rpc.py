@@ -27,6 +27,7 @@ from vestibule.v1.runtime_service_pb2 import (
 
 from runtime.config.settings import Config, LimitsConfig, LogConfig, PoolConfig, SandboxConfig
 from runtime.errors import InvalidEvent, QueueFull, StartError, UnknownTenant, WorkerLost
+from runtime.login.logins import Request
 from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
 from runtime.ops.log import build
 from runtime.ops.metrics import Metrics
@@ -55,31 +56,19 @@ class Flows:
     def __init__(self, answer: Answer = allow) -> None:
         self.answer = answer
         self.asked: list[tuple[str, str, bytes, float]] = []
-        self.resumed: list[tuple[bytes | None, bytes, list[int]]] = []
+        self.resumed: list[tuple[bytes | None, bytes, Sequence[int]]] = []
         self.cancelled = 0
 
-    async def execute(
-        self, tenant_id: str, request_id: str, event: bytes, deadline: float, gateway: bytes | None = None
-    ) -> bytes:
-        self.asked.append((tenant_id, request_id, event, deadline))
+    async def decide(self, request: Request, deadline: float) -> bytes:
+        asked = request.tenant, request.request_id, request.event, deadline
+        self.asked.append(asked)
+        if request.continuation is not None:
+            self.resumed.append((request.gateway, request.continuation, request.completed))
         try:
-            return await self.answer(tenant_id, request_id, event, deadline)
+            return await self.answer(*asked)
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
-
-    async def resume(
-        self,
-        tenant_id: str,
-        request_id: str,
-        event: bytes,
-        deadline: float,
-        gateway: bytes | None,
-        continuation: bytes,
-        completed: Sequence[int],
-    ) -> bytes:
-        self.resumed.append((gateway, continuation, list(completed)))
-        return await self.execute(tenant_id, request_id, event, deadline)
 
 
 class Rig:

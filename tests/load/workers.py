@@ -78,12 +78,12 @@ def spawn(bench: Bench) -> Iterator[Row]:
 
 
 async def _spawn(count: int) -> tuple[list[float], int]:
-    from runtime.offline import workbench
+    from runtime.offline import run as offline
 
     times = _SpawnTimes()
     # No blank ones: each lease forks the one worker it needs, and nothing else runs meanwhile.
     config = replace(Config(), pool=replace(Config().pool, blank_workers=0))
-    async with workbench.open_pool(config, times) as pool:
+    async with offline.open_pool(config, times) as pool:
         for n in range(count):
             worker = await pool.lease(f"spawn-{n}", 10.0)
             pool.release(worker)

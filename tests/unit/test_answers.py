@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from vestibule.v1 import decision_pb2, event_pb2, runtime_service_pb2
+from vestibule.worker.v1 import worker_pb2
 
 from runtime.core.model import Command, Execution, ExecutionError, OnError, Policy, Settings, Verdict
-from runtime.login.answers import Answers
+from runtime.login.answers import Answer, Answers, Printed
+from sandbox.contract import wire
 from tests import strict_reader
 from tests.load.usage import resident_bytes
 
@@ -23,6 +26,7 @@ HIGH = event_pb2.PostLoginEvent(
 ).SerializeToString()
 
 STEPS = b"one"
+OUTPUT_BYTES = 16 * 1024
 
 
 def execution(*commands: tuple[str, dict[str, Any]], **fields: Any) -> Execution:
@@ -40,12 +44,12 @@ REQUIRE = execution(("multifactor.enable", {"provider": "any"}))
 
 
 def test_equal_reports_give_the_same_answer_object() -> None:
-    """The second login with these reports costs no aggregation."""
+    """The second login with these reports costs no aggregation; one more or one less report is another reply."""
     answers = Answers(Settings())
     first = answers.decide(STEPS, 1, [REQUIRE], VERIFIED)
-    assert STEPS in answers
-    assert answers.recall(STEPS, 1, VERIFIED) is first
-    assert answers.decide(STEPS, 1, [REQUIRE], VERIFIED) is first
+    assert answers.recall(STEPS, 1, VERIFIED, OUTPUT_BYTES) == (first, ())
+    assert answers.recall(STEPS, 2, VERIFIED, OUTPUT_BYTES) is None
+    assert answers.recall(b"other", 1, VERIFIED, OUTPUT_BYTES) is None
 
 
 def test_another_fact_is_another_answer() -> None:
@@ -64,15 +68,88 @@ def test_the_adaptive_policy_looks_at_every_event() -> None:
         assert answers.decide(STEPS, 1, [execution()], HIGH).decision.outcome == "allow"
 
 
-def test_failures_and_prints_are_not_remembered() -> None:
-    """A degraded decision, and one whose actions print, are made anew each time."""
+def test_failures_are_not_remembered() -> None:
+    """A degraded decision is made anew each time, and so is one whose reports came from more than one worker."""
     answers = Answers(Settings())
     failed = execution(verdict=Verdict.RAISED, error=ExecutionError("ValueError", "x", 1))
     answers.decide(b"failed", 1, [failed], VERIFIED)
-    answers.decide(b"printed", 1, [execution(output="hello")], VERIFIED)
     answers.decide(None, 1, [REQUIRE], VERIFIED)
-    assert b"failed" not in answers
-    assert b"printed" not in answers
+    assert len(answers) == 0
+
+
+def reports(*outputs: str, cut: bool = False) -> bytes:
+    """The reports of completed executions that printed this, as they stand in a reply."""
+    command = worker_pb2.Command(op="multifactor.enable", args_json='{"provider":"any"}')
+    return worker_pb2.FlowReply(
+        steps=[
+            worker_pb2.StepReport(verdict=1, commands=[command], output=output, output_truncated=cut)
+            for output in outputs
+        ]
+    ).SerializeToString()
+
+
+def printing(*outputs: str) -> Answers:
+    """Answers that remember a login whose executions printed this."""
+    answers = Answers(Settings())
+    answers.decide(reports(*outputs), len(outputs), [replace(REQUIRE, output=said) for said in outputs], VERIFIED)
+    assert len(answers) == 1
+    return answers
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_what_is_printed_is_of_each_login(cut: bool) -> None:
+    """Reports that differ in their output alone give one answer, and each response has the output of its own login."""
+    answers = printing("user 1", "")
+    recalled = answers.recall(reports("", "user \u00e9", cut=cut), 2, VERIFIED, OUTPUT_BYTES)
+    if cut:
+        # No worker says so of an execution that printed nothing.
+        assert recalled is None
+        recalled = answers.recall(reports("x", "user \u00e9", cut=cut), 2, VERIFIED, OUTPUT_BYTES)
+    assert recalled is not None
+    answer, printed = recalled
+    for _ in range(2):
+        said = read(answer.fill("r", "d", 7, 40, [30, 30], [20, 20], printed=printed)).decision.executions
+        assert [report.output for report in said] == ["x" if cut else "", "user \u00e9"]
+        assert [report.output_truncated for report in said] == [cut, cut]
+        assert [report.wall_time.ToMicroseconds() for report in said] == [30, 30]
+    silent = read(answer.fill("r", "d", 7, 40, [30, 30], [20, 20])).decision.executions
+    assert [report.output for report in silent] == ["", ""]
+
+
+def test_a_remembered_answer_keeps_nothing_that_was_printed() -> None:
+    """What an action printed of one user is in no later response and is not held in memory."""
+    answer, printed = recalled(printing("secret"), reports("other"))
+    assert "secret" not in repr(answer.decision)
+    assert printed == (("other", False),)
+    assert b"secret" not in answer.fill("r", "d", 7, 40, [30], [20], printed=printed)
+
+
+def recalled(answers: Answers, steps: bytes) -> tuple[Answer, Printed]:
+    found = answers.recall(steps, 1, VERIFIED, OUTPUT_BYTES)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        reports("x" * 21),
+        reports("one", "two"),
+        wire.step(reports("x")[2:-1] + b"\xff"),
+        wire.step(reports("x")[2:] + b"\x38\x00"),
+        wire.step(reports("x")[2:] + reports("x")[-3:]),
+        wire.step(b"\x32\x01x" + reports("")[2:]),
+        wire.step(b"\x08\x02\x32\x01x"),
+        reports("x") + b"\x28\x01",
+        reports("x")[:-1],
+    ],
+    ids=["too much", "two", "no text", "cut said wrongly", "twice", "out of order", "verdict", "retire", "unfinished"],
+)
+def test_an_unusual_report_is_left_to_the_strict_reader(steps: bytes) -> None:
+    """Output apart, only the very bytes that were read and checked once are recalled; the control is."""
+    answers = printing("hello")
+    assert answers.recall(reports("x" * 20), 1, VERIFIED, 16) is not None
+    assert answers.recall(steps, 1, VERIFIED, 16) is None
 
 
 def test_what_is_remembered_is_bounded() -> None:
@@ -81,9 +158,10 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(200):
         claim = execution(("id_token.set_custom_claim", {"name": "n", "value": number}))
         answers.decide(str(number).encode(), 1, [claim], VERIFIED)
-    assert len(answers._entries) <= 16
+    assert 0 < len(answers) <= 16
+    before = len(answers)
     answers.decide(b"x" * 5000, 1, [REQUIRE], VERIFIED)
-    assert b"x" * 5000 not in answers
+    assert len(answers) == before
 
 
 def test_an_answer_is_filled_in_for_each_login() -> None:

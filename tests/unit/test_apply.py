@@ -14,7 +14,7 @@ from runtime.catalog.comparison import changes
 from runtime.cli import main
 from runtime.core.model import Experience, OnError, Policy, Settings
 from runtime.errors import CatalogError
-from runtime.offline import workbench
+from runtime.offline import check
 
 ACTION = "def on_execute_post_login(event, api):\n    pass\n"
 
@@ -25,7 +25,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("VESTIBULE_"):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(workbench, "run_sync_check", lambda sources: [])
+    monkeypatch.setattr(check, "faults", lambda sources: [])
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ CODES = (b"one", b"two", b"three")
 def begin(rig: Rig, within_s: float = 2.0) -> asyncio.Task[bytes]:
     """Begin a login of a tenant that nobody has compiled the flow of."""
     event = event_pb2.PostLoginEvent().SerializeToString()
-    return asyncio.create_task(rig.runner.execute("acme", "r1", event, time.monotonic() + within_s))
+    return asyncio.ensure_future(rig.login("acme", event, within_s))
 
 
 async def asked_for_code(rig: Rig, worker: int = 0) -> tuple[FakeSpawned, worker_pb2.RunFlow]:
@@ -97,7 +97,7 @@ async def test_a_lie_about_code_is_a_lie_about_the_login(make: Any, lie: str) ->
         spawned.say(whole(request.nonce, *[step()] * 4, codes=CODES))
     assert decided(await task)[1] == ["VIOLATED"] * 3
     assert spawned.closed
-    assert not rig.runner._plans["acme"].compiled
+    assert not rig.logins._plans["acme"].compiled
 
 
 async def test_a_caller_that_leaves_while_its_flow_is_compiled(make: Any) -> None:
@@ -109,7 +109,9 @@ async def test_a_caller_that_leaves_while_its_flow_is_compiled(make: Any) -> Non
     with pytest.raises(asyncio.CancelledError):
         await task
     assert rig.pool.busy == 1
-    rig.runner.steps.watchdog._look(next(iter(rig.runner.steps.watchdog._running)), time.monotonic_ns() + 60 * 10**9)
+    rig.logins.engine._watchdog._look(
+        next(iter(rig.logins.engine._watchdog._running)), time.monotonic_ns() + 60 * 10**9
+    )
     await asyncio.sleep(0.01)
     assert spawned.closed
     assert rig.pool.busy == 0
@@ -134,7 +136,7 @@ async def test_no_login_begins_when_compiling_took_all_the_time(make: Any) -> No
     rig = await make()
     task = begin(rig, 0.05)
     spawned, request = await asked_for_code(rig)
-    worker = next(iter(rig.runner.steps.watchdog._running))
+    worker = next(iter(rig.logins.engine._watchdog._running))
     worker.check_at_ns = time.monotonic_ns() + 10**12
     await asyncio.sleep(0.06)
     spawned.say(whole(request.nonce, step(), step(), step(), codes=CODES))

@@ -9,7 +9,6 @@ from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
 from vestibule.v1.event_pb2 import PostLoginEvent
 
 from runtime.core.model import FactorRequest, Step, Suspension
-from runtime.login import completed_factors
 from runtime.login.completed_factors import Completed
 
 AT_MS = 1_800_000_000_123
@@ -41,7 +40,7 @@ def suspended(step: Step, sent: PostLoginEvent, before: Completed | None = None)
     """Return what a later leg reads of a flow that was suspended for a step, on this event."""
     state = SuspendedFlow()
     (before or Completed()).write(state, Suspension("mfa", "a", (step,)), sent)
-    return completed_factors.read(SuspendedFlow.FromString(state.SerializeToString()))
+    return Completed.read(SuspendedFlow.FromString(state.SerializeToString()))
 
 
 def step(kind: Any, *types: str) -> Step:
@@ -107,7 +106,7 @@ def test_every_leg_keeps_what_the_earlier_ones_completed() -> None:
     first = passed(suspended(step("enroll", "otp"), event()), "otp", enrolled=("otp",))
     page = SuspendedFlow()
     first.write(page, Suspension("redirect", "a", url="https://a.example/"), event())
-    assert completed_factors.read(page) == first
+    assert Completed.read(page) == first
     second = suspended(step("challenge", "phone"), event(("phone", OLD)), first)
     later = Completed({**second.at_ms, "phone": AT_MS + 1000}, second.enrolled, second.known)
     assert seen(later, event(("phone", OLD))) == (
@@ -136,4 +135,4 @@ def test_what_this_reader_does_not_know_is_kept() -> None:
 def test_what_another_version_sealed_is_no_factor(state: SuspendedFlow) -> None:
     """A state that does not agree with itself, or of factors unknown here, is refused by its reader."""
     with pytest.raises((KeyError, ValueError)):
-        completed_factors.read(state)
+        Completed.read(state)

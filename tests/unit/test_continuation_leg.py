@@ -29,10 +29,10 @@ from runtime.core.model import (
     Verdict,
 )
 from runtime.errors import ContinuationMismatch, FlowGone, InvalidRequest
-from runtime.login import leg, messages
+from runtime.login import messages, suspensions
 from runtime.login.completed_factors import Completed
-from runtime.login.leg import Leg
 from runtime.login.messages import EventReader
+from runtime.login.suspensions import Leg, Stop, Suspensions
 from tests.effort import effort
 
 RING = keys.Keyring([keys.generate()])
@@ -67,21 +67,23 @@ def execution(at: int, *commands: Command, verdict: Verdict = Verdict.COMPLETED,
 
 
 def begin(flow: Flow = FLOW, data: bytes = EVENT, gateway: bytes | None = None, **members: Any) -> Leg:
-    return Leg(RING, 900_000, flow, EventReader(data), gateway, NOW_MS, **members)
+    return Leg(flow, EventReader(data), gateway, NOW_MS, **members)
 
 
-def state_of(part: Leg) -> Any:
-    return token.unseal(RING, part.token, NOW_MS)
+def judge(part: Leg, *done: Execution) -> Stop:
+    return Suspensions(RING).judge(part, done)
+
+
+def state_of(stop: Stop) -> SuspendedFlow:
+    assert isinstance(stop.found, Suspension)
+    assert stop.sealed is not None
+    return token.unseal(RING, stop.sealed.token, NOW_MS)
 
 
 class TestSuspend:
     def test_factors_go_on_with_the_next_binding(self) -> None:
         """After a challenge the next binding begins, and its factors are what is waited for."""
-        part = begin()
-        done = [execution(0, CLAIM), execution(1, OTP)]
-        found = part.judge(done)
-        assert isinstance(found, Suspension)
-        state = state_of(part)
+        state = state_of(judge(begin(), execution(0, CLAIM), execution(1, OTP)))
         assert (state.position, state.continuing) == (2, False)
         assert [list(step.factors) for step in state.awaited] == [[pb.FACTOR_TYPE_OTP]]
         assert (state.tenant_id, state.user_id, state.transaction_id) == ("acme", "auth0|1", "t-1")
@@ -92,22 +94,18 @@ class TestSuspend:
 
     def test_a_page_goes_on_in_its_action(self) -> None:
         """After a redirect the same binding's continue handler runs, and no factor is waited for."""
-        part = begin()
-        assert isinstance(part.judge([execution(0), execution(1, REDIRECT)]), Suspension)
-        state = state_of(part)
+        state = state_of(judge(begin(), execution(0), execution(1, REDIRECT)))
         assert (state.position, state.continuing, len(state.awaited)) == (1, True, 0)
 
     def test_positions_count_from_the_start_of_the_flow(self) -> None:
         """A second leg's suspension names the binding of the flow, and not of the leg."""
         before = (replace(execution(0, REDIRECT), earlier=True),)
         again = begin(position=0, before=before)
-        assert isinstance(again.judge([execution(0, REDIRECT, continued=True)]), Suspension)
-        state = state_of(again)
+        state = state_of(judge(again, execution(0, REDIRECT, continued=True)))
         assert (state.position, state.continuing) == (0, True)
         assert [part.binding for part in state.executions] == [0, 0]
         onward = begin(position=0, before=before)
-        assert isinstance(onward.judge([execution(0, continued=True), execution(1, OTP)]), Suspension)
-        state = state_of(onward)
+        state = state_of(judge(onward, execution(0, continued=True), execution(1, OTP)))
         assert (state.position, [part.binding for part in state.executions]) == (2, [0, 0, 1])
 
     def test_what_is_satisfied_lets_the_flow_go_on(self) -> None:
@@ -115,23 +113,21 @@ class TestSuspend:
         part = begin(
             position=1, before=(replace(execution(0, OTP), earlier=True),), completed=Completed({"otp": NOW_MS - 5})
         )
-        assert part.judge([execution(1, OTP)]) is None
-        assert part.token == b""
+        last = execution(1, OTP)
+        assert judge(part, last) == Stop(last)
 
     def test_what_cannot_be_done_is_a_failure(self) -> None:
         """Without a page a redirect is a failure, and nothing is sealed."""
         part = begin(data=event(id="t-1", prompt=["none"], protocol="oidc-basic-profile"))
-        assert part.judge([execution(0, REDIRECT)]) == Refused(Failure.INTERACTION_REQUIRED)
-        assert part.token == b""
+        last = execution(0, REDIRECT)
+        assert judge(part, last) == Stop(last, Refused(Failure.INTERACTION_REQUIRED))
 
     def test_a_state_too_large_fails_its_execution(self) -> None:
         """A flow that asked for more than a token holds is not suspended: its action is exhausted, with the sizes."""
-        part = begin()
         big = Command("id_token.set_custom_claim", {"name": "https://a.example/n", "value": "x" * 70_000})
         done = [execution(0, big), execution(1, OTP, output="printed")]
-        assert part.judge(done) is None
-        assert part.token == b""
-        failed = done[-1]
+        failed, found, sealed = judge(begin(), *done)
+        assert (found, sealed) == (None, None)
         assert (failed.verdict, failed.commands, failed.output) == (Verdict.EXHAUSTED, (), "printed")
         assert failed.error is not None
         assert failed.error.type == "SuspensionTooLarge"
@@ -145,10 +141,8 @@ class TestSuspend:
             execution(0, Command("id_token.set_custom_claim", half)),
             execution(1, Command("id_token.set_custom_claim", half), OTP),
         ]
-        part = begin()
-        assert part.judge(done) is None
-        assert done[1].verdict is Verdict.EXHAUSTED
-        assert part.token == b""
+        failed, found, sealed = judge(begin(), *done)
+        assert (failed.verdict, found, sealed) == (Verdict.EXHAUSTED, None, None)
 
 
 class TestResume:
@@ -156,17 +150,13 @@ class TestResume:
         """Verdicts, commands and errors survive; times and output were reported when they happened."""
         failed = execution(0, verdict=Verdict.RAISED, error=ExecutionError("ValueError", "no", 7), output="x")
         done = [failed, execution(1, CLAIM, OTP)]
-        part = begin()
-        part.judge(done)
-        found = leg.executions(state_of(part), FLOW)
+        found = suspensions.executions(state_of(judge(begin(), *done)), FLOW)
         assert found == tuple(replace(e, wall_us=0, cpu_us=0, output="", earlier=True) for e in done)
 
     def test_a_continuation_of_another_login_is_told_apart(self) -> None:
         """Tenant, user, transaction, client and protocol have to be those of the suspended flow, absence too."""
-        part = begin()
-        part.judge([execution(0, OTP)])
-        state = state_of(part)
-        leg.match(state, "acme", EventReader(EVENT))
+        state = state_of(judge(begin(), execution(0, OTP)))
+        suspensions.match(state, "acme", EventReader(EVENT))
         other = event_pb2.PostLoginEvent.FromString(EVENT)
         other.user.user_id = "auth0|2"
         elsewhere = event_pb2.PostLoginEvent.FromString(EVENT)
@@ -186,15 +176,14 @@ class TestResume:
         for name, (tenant, data) in wrong.items():
             what = re.split("[ ,]", name)[0]
             with pytest.raises(ContinuationMismatch) as caught:
-                leg.match(state, tenant, EventReader(data))
+                suspensions.match(state, tenant, EventReader(data))
             assert caught.value.what == what
         with pytest.raises(ContinuationMismatch, match="another transaction"):
-            leg.match(state, "acme", EventReader(event()))
-        bare = begin(data=event())
-        bare.judge([execution(0, OTP)])
-        leg.match(state_of(bare), "acme", EventReader(event()))
+            suspensions.match(state, "acme", EventReader(event()))
+        bare = judge(begin(data=event()), execution(0, OTP))
+        suspensions.match(state_of(bare), "acme", EventReader(event()))
         with pytest.raises(ContinuationMismatch, match="another transaction"):
-            leg.match(state_of(bare), "acme", EventReader(EVENT))
+            suspensions.match(state_of(bare), "acme", EventReader(EVENT))
 
     @pytest.mark.parametrize(
         ("numbers", "field", "told"),
@@ -209,18 +198,15 @@ class TestResume:
     )
     def test_every_step_must_be_satisfied(self, numbers: list[int], field: str, told: str) -> None:
         """Too few, too many, and factors that were not asked for are refused by field."""
-        part = begin()
-        part.judge([execution(0, OTP)])
+        stop = judge(begin(), execution(0, OTP))
         with pytest.raises(InvalidRequest) as caught:
-            leg.completed(state_of(part), numbers, NOW_MS)
+            Completed.of(state_of(stop), numbers, NOW_MS)
         assert caught.value.field == field
         assert told in str(caught.value)
 
     def test_a_form_is_answered_by_its_own(self) -> None:
         """What the user filled in counts for the form that was asked for; a redirect asks for none."""
-        part = begin()
-        part.judge([execution(0, FORM)])
-        state = state_of(part)
+        state = state_of(judge(begin(), execution(0, FORM)))
         assert state.prompt_id == "ap_1"
         for name, right in (("ap_1", True), ("ap_2", False), ("", False), (None, False)):
             message = event_pb2.PostLoginEvent.FromString(EVENT)
@@ -228,37 +214,32 @@ class TestResume:
                 message.prompt.id = name
                 message.prompt.fields.update({"phone": "+49"})
             with contextlib.nullcontext() if right else pytest.raises(ContinuationMismatch, match="another prompt"):
-                leg.match(state, "acme", EventReader(message.SerializeToString()))
-        elsewhere = begin()
-        elsewhere.judge([execution(0, REDIRECT)])
-        leg.match(state_of(elsewhere), "acme", EventReader(EVENT))
+                suspensions.match(state, "acme", EventReader(message.SerializeToString()))
+        elsewhere = judge(begin(), execution(0, REDIRECT))
+        suspensions.match(state_of(elsewhere), "acme", EventReader(EVENT))
 
     def test_an_enrolment_is_told_from_a_challenge(self) -> None:
         """What satisfied an enrolment step was enrolled; what satisfied a challenge was presented."""
-        part = begin()
-        part.judge([execution(0, OTP, ENROLL)])
-        state = state_of(part)
+        state = state_of(judge(begin(), execution(0, OTP, ENROLL)))
         assert [step.enroll for step in state.awaited] == [False, True]
-        found = leg.completed(state, [pb.FACTOR_TYPE_OTP, pb.FACTOR_TYPE_PHONE], NOW_MS)
+        found = Completed.of(state, [pb.FACTOR_TYPE_OTP, pb.FACTOR_TYPE_PHONE], NOW_MS)
         assert (found.types, found.enrolled) == (("otp", "phone"), frozenset({"phone"}))
 
     def test_completed_factors_add_up(self) -> None:
         """What earlier legs completed stays, and a factor presented twice counts once."""
-        part = begin(completed=Completed({"email": NOW_MS - 5}))
-        part.judge([execution(0, OTP)])
-        assert leg.completed(state_of(part), [pb.FACTOR_TYPE_OTP], NOW_MS).at_ms == {"email": NOW_MS - 5, "otp": NOW_MS}
+        stop = judge(begin(completed=Completed({"email": NOW_MS - 5})), execution(0, OTP))
+        assert Completed.of(state_of(stop), [pb.FACTOR_TYPE_OTP], NOW_MS).at_ms == {"email": NOW_MS - 5, "otp": NOW_MS}
         again = begin(
             completed=Completed({"otp": NOW_MS - 5}), position=1, before=(replace(execution(0, OTP), earlier=True),)
         )
-        again.judge([execution(1, REDIRECT)])
-        assert leg.completed(state_of(again), [], NOW_MS).at_ms == {"otp": NOW_MS - 5}
+        stop = judge(again, execution(1, REDIRECT))
+        assert Completed.of(state_of(stop), [], NOW_MS).at_ms == {"otp": NOW_MS - 5}
 
     def test_a_page_completes_no_factor(self) -> None:
         """After a redirect nothing is completed, and a caller that says otherwise is mistaken."""
-        part = begin()
-        part.judge([execution(0, REDIRECT)])
+        stop = judge(begin(), execution(0, REDIRECT))
         with pytest.raises(InvalidRequest, match="this flow waits for a page: send none"):
-            leg.completed(state_of(part), [pb.FACTOR_TYPE_OTP], NOW_MS)
+            Completed.of(state_of(stop), [pb.FACTOR_TYPE_OTP], NOW_MS)
 
     @pytest.mark.parametrize(
         "change",
@@ -272,9 +253,7 @@ class TestResume:
     )
     def test_what_this_version_cannot_carry_out_is_gone(self, change: dict[str, Any]) -> None:
         """A state of another version, of calls or values that this one does not know, is not guessed at."""
-        part = begin()
-        part.judge([execution(0, OTP)])
-        state = state_of(part)
+        state = state_of(judge(begin(), execution(0, OTP)))
         for name, value in change.items():
             if name == "position":
                 state.position = value
@@ -283,7 +262,7 @@ class TestResume:
             else:
                 setattr(state.executions[0].commands[0], name, value)
         with pytest.raises(FlowGone, match="begin the login again"):
-            leg.executions(state, FLOW)
+            suspensions.executions(state, FLOW)
 
 
 numbers = st.integers(-2, 9)
@@ -326,9 +305,9 @@ states = st.builds(
 def test_whatever_another_version_sealed_is_taken_or_gone(state: SuspendedFlow, said: list[int]) -> None:
     """A state that opens is authentic and may still be of another version: it is taken, or refused in our own words."""
     with contextlib.suppress(InvalidRequest, FlowGone):
-        assert all(name in messages.FACTOR_TYPES for name in leg.completed(state, said, NOW_MS).types)
+        assert all(name in messages.FACTOR_TYPES for name in Completed.of(state, said, NOW_MS).types)
     try:
-        found = leg.executions(state, FLOW)
+        found = suspensions.executions(state, FLOW)
     except FlowGone:
         return
     assert all(execution.earlier and execution.action in ("one", "two", "three") for execution in found)

@@ -1,4 +1,4 @@
-"""The flow runner: what each reply, silence, lie and death of a worker means for the login, with scripted workers."""
+"""The login engine: what each reply, silence, lie and death of a worker means for the login, with scripted workers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from runtime.catalog.base import Binding, Flow, Snapshot
 from runtime.config.settings import Config, LogConfig
 from runtime.core.model import OnError, Settings, Verdict
 from runtime.errors import DeadlineExceeded, PoolExhausted, QueueFull, UnknownTenant, WorkerLost, WorkerStartError
-from runtime.login.flow import FlowRunner
+from runtime.login.engine import Login, Outcome
+from runtime.login.logins import Logins, Request
 from runtime.login.plan import Plan
 from runtime.ops import log
 from runtime.ops.labels import KillReason
@@ -30,7 +31,7 @@ from sandbox.contract import journal
 from tests.fakes import FakeSpawned, FakeZygote, Question
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from runtime.core.model import Execution
 
@@ -74,7 +75,7 @@ class Catalog:
 
 
 class Rig:
-    """A flow runner over scripted workers."""
+    """The daemon's logins over scripted workers."""
 
     def __init__(self, on_error: OnError = OnError.REQUIRE_MFA) -> None:
         config = Config()
@@ -87,19 +88,30 @@ class Rig:
         self.catalog = Catalog(on_error)
         self.zygote = FakeZygote()
         self.pool = Pool(config, self.zygote.make, Metrics(""), logger)  # type: ignore[arg-type]  # a stand-in for a zygote
-        self.runner = FlowRunner(self.catalog, self.pool, Metrics(""), config, logger, log.LoginLog(logger, 0.0))
+        self.logins = Logins(self.catalog, self.pool, Metrics(""), config, logger, log.LoginLog(logger, 0.0))
+        # Another worker compiled it, so that a question is about a login. `login` has a plan of its own.
         self.plan = Plan(self.catalog.flow, self.catalog.sources, 60_000)
+        self.plan.keep([b"code"] * len(SHA))
 
-    def run(self) -> asyncio.Task[list[Execution]]:
+    def run(self) -> asyncio.Task[Sequence[Execution]]:
         """Start one flow."""
 
-        async def executions() -> list[Execution]:
-            deadline_ns = time.monotonic_ns() + 2_000_000_000
-            ran = await self.runner.steps.run(self.plan, b"", deadline_ns, 0, bytes(16))
-            assert [e.wall_us for e in ran.executions] == list(ran.wall_us)
-            return ran.executions
+        async def executions() -> Sequence[Execution]:
+            outcome = await self.outcome(2.0)
+            executions = outcome.answer.decision.executions
+            assert len(executions) == len(outcome.wall_us) == len(outcome.cpu_us)
+            return executions
 
         return asyncio.create_task(executions())
+
+    def outcome(self, left_s: float) -> Awaitable[Outcome]:
+        """Decide one login whose caller waits so long."""
+        deadline_ns = time.monotonic_ns() + int(left_s * 1e9)
+        return self.logins.engine.decide(Login(self.plan, b"", None, deadline_ns, 0, bytes(16)))
+
+    def login(self, tenant: str, event: bytes = b"", left_s: float = 2.0) -> Awaitable[bytes]:
+        """Decide one login as the daemon does."""
+        return self.logins.decide(Request(tenant, "r1", event), time.monotonic() + left_s)
 
     async def question(self, worker: int = 0) -> tuple[FakeSpawned, Question]:
         """Wait until a worker has been asked."""
@@ -135,10 +147,10 @@ async def make() -> AsyncIterator[Callable[..., Any]]:
     yield build
     for rig in rigs:
         await rig.pool.close()
-        await rig.runner.close()
+        await rig.logins.close()
 
 
-def verdicts(executions: list[Execution]) -> list[str]:
+def verdicts(executions: Sequence[Execution]) -> list[str]:
     return [execution.verdict.name for execution in executions]
 
 
@@ -147,7 +159,7 @@ async def test_three_reports_become_three_executions(make: Any) -> None:
     rig = await make()
     task = rig.run()
     spawned, question = await rig.question()
-    assert [s.source != "" for s in question.steps] == [True, True, True]
+    assert [s.action for s in question.steps] == ["one", "two", "three"]
     rig.answer(spawned, question.nonce, step(), step(COMPLETED, REQUIRE), step())
     executions = await task
     assert verdicts(executions) == ["COMPLETED"] * 3
@@ -157,11 +169,21 @@ async def test_three_reports_become_three_executions(make: Any) -> None:
 async def test_sources_are_sent_once(make: Any) -> None:
     """A worker that has compiled a revision is not sent its source again."""
     rig = await make()
+    rig.plan.forget()
     for first in (True, False):
         task = rig.run()
-        spawned, question = await rig.question()
-        assert [s.HasField("source") for s in question.steps] == [first] * 3
-        rig.answer(spawned, question.nonce, step(), step(), step())
+        while not rig.zygote.spawned:
+            await asyncio.sleep(0.001)
+        request = await rig.zygote.spawned[0].read()
+        if first:
+            # It compiles before the login.
+            sent = worker_pb2.FlowSteps.FromString(request.flow).steps
+            assert [s.HasField("source") for s in sent] == [True] * 3
+            rig.zygote.spawned[0].say(whole(request.nonce, step(), step(), step()))
+            request = await rig.zygote.spawned[0].read()
+        sent = worker_pb2.FlowSteps.FromString(request.flow).steps
+        assert [s.HasField("source") for s in sent] == [False] * 3
+        rig.answer(rig.zygote.spawned[0], request.nonce, step(), step(), step())
         await task
 
 
@@ -441,15 +463,18 @@ async def test_a_death_in_tenant_code_is_a_verdict(make: Any, code: int, verdict
     assert verdicts(await task) == [verdict, "COMPLETED", "COMPLETED"]
 
 
-def begin(rig: Rig, left_s: float) -> asyncio.Task[Any]:
+def begin(rig: Rig, left_s: float) -> asyncio.Task[Outcome]:
     """Start one flow whose caller waits so long."""
-    deadline_ns = time.monotonic_ns() + int(left_s * 1e9)
-    return asyncio.create_task(rig.runner.steps.run(rig.plan, b"", deadline_ns, 0, bytes(16)))
+
+    async def outcome() -> Outcome:
+        return await rig.outcome(left_s)
+
+    return asyncio.create_task(outcome())
 
 
 async def past_the_deadline(rig: Rig) -> None:
     """Wait until the worker should have stopped, with a daemon that is late to say so."""
-    (worker,) = rig.runner.steps.watchdog._running
+    (worker,) = rig.logins.engine._watchdog._running
     worker.deadline_ns = worker.check_at_ns = NEVER
     await asyncio.sleep(0.06)
 
@@ -476,7 +501,7 @@ async def test_a_denial_before_the_deadline_stands(make: Any) -> None:
     spawned, question = await rig.question()
     await past_the_deadline(rig)
     rig.answer(spawned, question.nonce, step(COMPLETED, DENY))
-    assert verdicts((await task).executions) == ["COMPLETED", "SKIPPED", "SKIPPED"]
+    assert verdicts((await task).answer.decision.executions) == ["COMPLETED", "SKIPPED", "SKIPPED"]
 
 
 async def test_no_answer_by_the_deadline_is_no_decision(make: Any) -> None:
@@ -537,12 +562,12 @@ async def test_a_stalled_worker_is_not_its_actions_fault(make: Any, stalled: boo
     task = begin(rig, 2.0)
     spawned, question = await rig.question()
     rig.note(spawned, question.nonce, 1, journal.Phase.RUNNING, step(COMPLETED, REQUIRE))
-    (worker,) = rig.runner.steps.watchdog._running
+    (worker,) = rig.logins.engine._watchdog._running
     worker.kill_at_limit(55_000_000, stalled=stalled)
     second, again = await rig.question(1)
     assert [s.action for s in again.steps] == (["two", "three"] if stalled else ["three"])
     rig.answer(second, again.nonce, *[step()] * len(again.steps))
-    executions = (await task).executions
+    executions = (await task).answer.decision.executions
     assert verdicts(executions) == ["COMPLETED", "COMPLETED" if stalled else "TIMED_OUT", "COMPLETED"]
     if not stalled:
         assert executions[1].error is not None
@@ -584,7 +609,7 @@ async def test_closing_waits_for_no_abandoned_answer(make: Any) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await rig.runner.close()
+    await rig.logins.close()
     # Not given back, so not waited for.
     assert rig.pool.busy == 1
 
@@ -593,7 +618,7 @@ async def test_execute_answers_with_a_decision(make: Any) -> None:
     """The bytes are a response with the decision, its revision and the request's id."""
     rig = await make()
     event = event_pb2.PostLoginEvent().SerializeToString()
-    task = asyncio.create_task(rig.runner.execute("acme", "r1", event, asyncio.get_running_loop().time() + 2))
+    task = asyncio.ensure_future(rig.login("acme", event))
     spawned, question = await rig.question()
     rig.answer(spawned, question.nonce, step(), step(COMPLETED, REQUIRE), step())
     response = runtime_service_pb2.ExecutePostLoginResponse.FromString(await task)
@@ -607,7 +632,7 @@ async def test_execute_answers_with_a_decision(make: Any) -> None:
 async def test_a_tenant_without_a_flow_is_decided_by_policy(make: Any) -> None:
     """No binding is no error: the policy decides, and no worker is needed."""
     rig = await make()
-    data = await rig.runner.execute("bare", "r1", b"", asyncio.get_running_loop().time() + 2)
+    data = await rig.login("bare")
     response = runtime_service_pb2.ExecutePostLoginResponse.FromString(data)
     assert response.decision.outcome == 1
     assert not response.decision.executions
@@ -616,11 +641,11 @@ async def test_a_tenant_without_a_flow_is_decided_by_policy(make: Any) -> None:
 async def test_no_decision_without_tenant_or_time(make: Any) -> None:
     """An unknown tenant and a deadline that has passed are errors, not decisions."""
     rig = await make()
-    now_s = asyncio.get_running_loop().time()
     with pytest.raises(UnknownTenant):
-        await rig.runner.execute("nobody", "r1", b"", now_s + 2)
-    with pytest.raises(DeadlineExceeded):
-        await rig.runner.execute("acme", "r1", b"", now_s)
+        await rig.login("unknown")
+    for tenant in ("acme", "bare"):
+        with pytest.raises(DeadlineExceeded):
+            await rig.login(tenant, left_s=0.0)
 
 
 async def test_what_is_gone_from_the_catalog_is_let_go(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -631,8 +656,8 @@ async def test_what_is_gone_from_the_catalog_is_let_go(make: Any, monkeypatch: p
         snapshot = Snapshot(revision, MappingProxyType(tenants), {})
         monkeypatch.setattr(rig.catalog, "snapshot", lambda: snapshot)  # noqa: B023  called within this turn of the loop
         for name in tenants:
-            await rig.runner.execute(name, "r1", b"", asyncio.get_running_loop().time() + 2)
-        assert set(rig.runner._plans) == set(tenants)
+            await rig.login(name)
+        assert set(rig.logins._plans) == set(tenants)
     everybodys = rig.catalog.sources | {f"{number:064x}": "another tenant's" for number in range(10, 1000)}
     plan = Plan(rig.catalog.flow, everybodys, 60_000)
     assert plan._sources == rig.catalog.sources

@@ -1,4 +1,4 @@
-"""The flow runner and suspended logins: what a worker is asked after a suspension, and what its failures mean then."""
+"""The login engine and suspended logins: what a worker is asked after a suspension, and what its failures mean then."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from runtime.config.settings import Config, LogConfig
 from runtime.continuation.process import ProcessSuspendedFlows
 from runtime.core.model import OnError, Settings
 from runtime.errors import ContinuationUsed, FlowGone, WorkerLost
-from runtime.login.flow import FlowRunner
+from runtime.login.logins import Logins, Request
 from runtime.login.suspensions import Suspensions
 from runtime.ops import log
 from runtime.ops.metrics import Metrics
@@ -78,7 +78,7 @@ class Deployed(ProcessSuspendedFlows):
 
 
 class Rig:
-    """A flow runner over scripted workers, and a user's login."""
+    """The daemon's logins over scripted workers, and a user's login."""
 
     def __init__(self) -> None:
         config = Config()
@@ -92,7 +92,7 @@ class Rig:
         self.store = Deployed()
         self.zygote = FakeZygote()
         self.pool = Pool(config, self.zygote.make, Metrics(""), logger)  # type: ignore[arg-type]  # a stand-in for a zygote
-        self.runner = FlowRunner(
+        self.logins = Logins(
             self.catalog,
             self.pool,
             Metrics(""),
@@ -126,12 +126,12 @@ class Rig:
 
     def execute(self) -> asyncio.Task[bytes]:
         """Begin the login."""
-        return asyncio.create_task(self.runner.execute("acme", "r", self.event, time.monotonic() + 5))
+        return asyncio.create_task(self.logins.decide(Request("acme", "r", self.event), time.monotonic() + 5))
 
     def resume(self, continuation: bytes, *completed: int) -> asyncio.Task[bytes]:
-        """Go on with it."""
-        deadline = time.monotonic() + 5
-        return asyncio.create_task(self.runner.resume("acme", "r", self.event, deadline, None, continuation, completed))
+        """Resume it."""
+        request = Request("acme", "r", self.event, None, continuation, completed)
+        return asyncio.create_task(self.logins.decide(request, time.monotonic() + 5))
 
     async def suspended(self, *commands: list[tuple[str, str]]) -> bytes:
         """Have the first worker answer such that the login is suspended; return the continuation."""
@@ -159,7 +159,7 @@ async def rig() -> AsyncIterator[Rig]:
     await rig.pool.start()
     yield rig
     await rig.pool.close()
-    await rig.runner.close()
+    await rig.logins.close()
 
 
 async def test_after_factors_only_what_is_left_is_asked_for(rig: Rig) -> None:

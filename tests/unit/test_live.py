@@ -11,7 +11,8 @@ from vestibule.worker.v1 import worker_pb2
 
 from runtime.core.aggregate import aggregate
 from runtime.core.model import Command, EventFacts, Execution, OnError, Settings, Verdict
-from runtime.login import messages, replay
+from runtime.login import messages
+from runtime.login.questions import carried
 from sandbox.action import alarm, execution
 from sandbox.action.alarm import ACTION_FILENAME, install
 from sandbox.action.api import Recorder, make_api
@@ -204,10 +205,10 @@ def test_the_decision_carries_them() -> None:
 
 def test_a_second_worker_is_told_what_the_first_one_did() -> None:
     """Live commands of completed executions are replayed, and nothing else is."""
-    question = worker_pb2.RunFlow.FromString(replay.earlier([ran(SET, SCOPE), ran(USER), ran(verdict=Verdict.RAISED)]))
+    question = worker_pb2.RunFlow.FromString(carried([ran(SET, SCOPE), ran(USER), ran(verdict=Verdict.RAISED)]))
     assert [(c.op, json.loads(c.args_json)) for c in question.earlier] == [SET, USER]
-    assert replay.earlier([ran(SCOPE)]) == b""
-    assert replay.earlier([]) == b""
+    assert carried([ran(SCOPE)]) == b""
+    assert carried([]) == b""
 
 
 @pytest.mark.parametrize(("tail", "kept"), [("", 1), ("    raise ValueError\n", 0)])
@@ -296,7 +297,7 @@ def test_an_action_that_does_not_complete_has_spent_nothing() -> None:
 
 def test_what_the_daemon_sends_another_worker_is_what_counts() -> None:
     """Commands that spend a budget of the login are carried, and nothing else that leaves the event alone."""
-    question = worker_pb2.RunFlow.FromString(replay.earlier([ran(SET, CLAIM, SCOPE)]))
+    question = worker_pb2.RunFlow.FromString(carried([ran(SET, CLAIM, SCOPE)]))
     assert [command.op for command in question.earlier] == [SET[0], CLAIM[0]]
     assert {op for op, call in surface.CALLS.items() if call.carried and not call.live} == {
         "access_token.set_custom_claim",

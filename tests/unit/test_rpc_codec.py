@@ -11,6 +11,7 @@ from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
 
 from runtime.continuation.token import MAX_BYTES
 from runtime.errors import InvalidEvent, InvalidRequest
+from runtime.login.logins import Request
 from runtime.rpc.codec import ENVELOPE_BYTES, decode, decode_continuation
 
 EVENT = PostLoginEvent()
@@ -26,7 +27,7 @@ def request(**fields: object) -> bytes:
 
 def test_the_event_passes_as_the_bytes_it_came_in() -> None:
     """The private envelope reads the public request, and the event stays serialized."""
-    assert decode(request(), LIMIT) == ("acme", "r-1", EVENT.SerializeToString(), None)
+    assert decode(request(), LIMIT) == Request("acme", "r-1", EVENT.SerializeToString())
 
 
 def test_the_gateway_is_absent_empty_or_bytes() -> None:
@@ -57,7 +58,7 @@ def test_a_message_that_comes_in_pieces_is_joined() -> None:
     second = ExecutePostLoginRequest(event={"request": {"ip": "192.0.2.1"}}, gateway={"webauthn": False})
     data = first.SerializeToString() + second.SerializeToString()
     whole = ExecutePostLoginRequest.FromString(data)
-    _, _, event, gateway = decode(data, LIMIT)
+    _, _, event, gateway, *_ = decode(data, LIMIT)
     assert PostLoginEvent.FromString(event) == whole.event
     assert whole.event.user.user_id
     assert whole.event.request.ip
@@ -69,9 +70,8 @@ def test_a_continuation_comes_with_its_factors() -> None:
     sent = ContinuePostLoginRequest(
         tenant_id="acme", request_id="r-1", event=EVENT, continuation=b"\xff\0", completed=[PHONE, OTP, PHONE]
     )
-    login, continuation, completed = decode_continuation(sent.SerializeToString(), LIMIT)
-    assert login == ("acme", "r-1", EVENT.SerializeToString(), None)
-    assert (continuation, completed) == (b"\xff\0", [PHONE, OTP, PHONE])
+    wanted = Request("acme", "r-1", EVENT.SerializeToString(), None, b"\xff\0", [PHONE, OTP, PHONE])
+    assert decode_continuation(sent.SerializeToString(), LIMIT) == wanted
 
 
 def test_the_largest_event_and_continuation_fit_through_grpc() -> None:
@@ -208,7 +208,7 @@ def test_unknown_fields_are_ignored() -> None:
 def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
     """Hostile bytes give a request within its limits or an error for the caller; nothing else, ever."""
     try:
-        (tenant_id, request_id, event, _), _, completed = decode_continuation(data, 100)
+        tenant_id, request_id, event, _, _, completed = decode_continuation(data, 100)
         assert decode(data, 100)[2] == event
     except InvalidRequest:
         return

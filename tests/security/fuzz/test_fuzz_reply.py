@@ -1,4 +1,4 @@
-"""Replies of a worker that an attacker owns: the strict reader, and the real pool and flow runner over a socket."""
+"""Replies of a worker that an attacker owns: the strict reader, and the real pool and login engine over a socket."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Binding
-from runtime.core.model import OnError, Verdict
+from runtime.core.model import Command, OnError, Settings, Verdict
 from runtime.errors import ProtocolViolation
+from runtime.login.answers import Answers
 from runtime.workers import reply
 from sandbox.contract import frames, journal, surface, wire
 from tests.effort import effort
@@ -120,6 +121,29 @@ def test_quick_reader_agrees(count: int, harm: list[Edit]) -> None:
     )  # fmt: skip
 
 
+@effort(300)
+@given(st.lists(st.text(max_size=8), min_size=1, max_size=3), edits)
+def test_recalled_output_agrees(outputs: list[str], harm: list[Edit]) -> None:
+    """Where a reply of actions that print is recalled, the strict reader believes it and reads the same output."""
+    bindings = BINDINGS[: len(outputs)]
+    answers = Answers(Settings())
+    known = reply.parse(whole(NONCE, *[step(COMPLETED, REQUIRE, output="known") for _ in outputs]), NONCE, len(outputs))
+    answers.decide(known.key, len(outputs), reply.executions(known, bindings, OUTPUT_BYTES), b"")
+    assert len(answers) == 1
+    good = [step(COMPLETED, REQUIRE, output=output).SerializeToString() for output in outputs]
+    times = [5] * len(outputs)
+    data = damaged(wire.flow_reply(NONCE, times, times, [wire.step(report) for report in good], False), harm)
+    quick = wire.usual_reply(data, NONCE)
+    recalled = None if quick is None else answers.recall(quick[2], len(quick[0]), b"", OUTPUT_BYTES)
+    if recalled is None:
+        assert harm
+        return
+    strict = reply.executions(reply.parse(data, NONCE, len(outputs)), bindings, OUTPUT_BYTES)
+    wanted = (Command("multifactor.enable", {"provider": "any"}),)
+    assert all(execution.commands == wanted for execution in strict)
+    assert list(recalled[1] or [("", False)] * len(outputs)) == [(e.output, e.output_truncated) for e in strict]
+
+
 async def serve(rig: Rig, spawned: FakeSpawned) -> None:
     """Be an honest worker."""
     while True:
@@ -168,7 +192,7 @@ async def flow(frame: bytes, nonce_at: int, seed: int, close: bool) -> tuple[lis
         others.cancel()
         await asyncio.gather(others, return_exceptions=True)
         await rig.pool.close()
-        await rig.runner.close()
+        await rig.logins.close()
 
 
 def framed(payload: bytes) -> bytes:

@@ -1,0 +1,220 @@
+"""The daemon's logins: finds the flow of each, has it decided, keeps what it wrote to the cache, counts and logs it.
+
+Knows catalog, plans, metrics and what the log says of a decision. Must not know gRPC, SQL or workers' answers.
+"""
+
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from runtime.catalog.base import Catalog, Flow, Snapshot, unknown
+from runtime.config.settings import Config
+from runtime.core.model import Decision
+from runtime.errors import FlowGone, WorkerError, WorkerLost
+from runtime.login import suspensions as resuming
+from runtime.login.api_cache import TriggerCache
+from runtime.login.engine import Engine, Login, Outcome
+from runtime.login.messages import EventReader
+from runtime.login.plan import Plan
+from runtime.login.suspensions import SPEND_S, Suspensions
+from runtime.ops.log import Log, LoginLog, clip
+from runtime.ops.metrics import Metrics
+from runtime.workers.pool import Pool
+from runtime.workers.worker import Worker
+
+# Flows of earlier deployments that suspended logins are resumed in.
+_PINNED_MAX: Final = 16
+
+
+class Request(NamedTuple):
+    """A login as a caller asks for it. What is said to be checked was parsed once without error.
+
+    Args:
+        tenant: checked.
+        request_id: not empty.
+        event: a serialized PostLoginEvent; checked.
+        gateway: a serialized GatewayContext, checked; None for no resolution.
+        continuation: of a login that is resumed, the token; hostile. None for one that begins.
+        completed: numbers of FactorType: what satisfied each step that was waited for; hostile.
+    """
+
+    tenant: str
+    request_id: str
+    event: bytes
+    gateway: bytes | None = None
+    continuation: bytes | None = None
+    completed: Sequence[int] = ()
+
+
+class Logins:
+    """Decides logins. One per daemon; everything it needs is given."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        pool: Pool,
+        metrics: Metrics,
+        config: Config,
+        log: Log,
+        login_log: LoginLog,
+        suspensions: Suspensions | None = None,
+    ) -> None:
+        self._catalog = catalog
+        self._metrics = metrics
+        self._login_log = login_log
+        self._action_timeout_us = config.sandbox.action_timeout_ms * 1000
+        self.engine = Engine(pool, metrics, config, log, suspensions)
+        self._suspensions = self.engine.suspensions
+        self._cache = TriggerCache()
+        self._plans: dict[str, Plan] = {}
+        self._planned = 0
+        self._pinned: OrderedDict[tuple[str, bytes], Plan] = OrderedDict()
+        pool.prime = self._prime
+        pool.current = self._digest_of
+
+    async def close(self) -> None:
+        """Release what a cut drain would wait for."""
+        await self.engine.close()
+
+    async def decide(self, request: Request, deadline: float) -> bytes:
+        """Decide one login by an instant of `time.monotonic()`; return the serialized response of its RPC.
+
+        Raises:
+            InvalidContinuation, ContinuationError, InvalidRequest: it cannot be resumed.
+            CatalogError: it cannot be known whether it was resumed before.
+            UnknownTenant, DeadlineExceeded, CapacityError, WorkerError: there is no decision. After these and
+                CatalogError a continuation can be used again.
+        """
+        started_ns, clock_ns = time.monotonic_ns(), time.time_ns()
+        tenant, event, gateway = request.tenant, request.event, request.gateway
+        snapshot = self._catalog.snapshot()
+        flow = snapshot.tenants.get(tenant)
+        if flow is None:
+            raise unknown(snapshot, tenant)
+        noise, now_ms = os.urandom(32), clock_ns // 1_000_000
+        cached = self._cache.of.get(tenant)
+        records = b"" if cached is None else cached.sent(now_ms)
+        earlier = 0
+        if request.continuation is None:
+            plan, deadline_ns = self._plan(flow, snapshot), int(deadline * 1e9)
+            outcome = await self.engine.decide(Login(plan, event, gateway, deadline_ns, clock_ns, noise[:16], records))
+        else:
+            state, completed = self._suspensions.open(
+                request.continuation, tenant, EventReader(event), request.completed, now_ms
+            )
+            plan = await self._pin(flow, snapshot, state.flow_digest, deadline)
+            before = resuming.executions(state, plan.flow)
+            earlier, rest = len(before), plan.rest(state.position, continuing=state.continuing)
+            deadline_ns = int((deadline - SPEND_S) * 1e9)
+            async with self._suspensions.claimed(state, now_ms, deadline):
+                outcome = await self.engine.decide(
+                    Login(rest, event, gateway, deadline_ns, clock_ns, noise[:16], records, before, completed)
+                )
+            self._metrics.continuation("continued")
+        if outcome.answer.cache:
+            self._cache.apply(tenant, outcome.answer.cache, now_ms)
+        decision_id, wall_us = noise[16:].hex(), (time.monotonic_ns() - started_ns) // 1000
+        response = outcome.response(request.request_id, decision_id, snapshot.revision, wall_us)
+        self._count(outcome, earlier, wall_us)
+        decision = outcome.answer.decision
+        if self._login_log.wants(decision.degraded):
+            self._login_log.write(
+                degraded=decision.degraded,
+                tenant=tenant,
+                request_id=clip(request.request_id, 128),
+                decision_id=decision_id,
+                catalog_revision=snapshot.revision,
+                **explained(outcome),
+                wall_ms=round(wall_us / 1000, 3),
+            )
+        return response
+
+    def _count(self, outcome: Outcome, earlier: int, wall_us: int) -> None:
+        """Count a login; its first `earlier` executions were counted with the legs before."""
+        answer = outcome.answer
+        decision, verdicts, step_us = answer.decision, answer.verdicts, outcome.wall_us
+        if earlier:
+            verdicts, step_us = verdicts[earlier:], step_us[earlier:]
+        if decision.suspension is not None:
+            self._metrics.suspended(decision.suspension.kind)
+        self._metrics.login_finished(
+            decision.outcome, wall_us / 1e6, decision.degraded, outcome.waited_s, verdicts, step_us
+        )
+
+    # -- plans -------------------------------------------------------------------------------------------------------
+
+    def _plan(self, flow: Flow, snapshot: Snapshot) -> Plan:
+        plan = self._plans.get(flow.tenant)
+        if plan is None or plan.flow is not flow:
+            if snapshot.revision != self._planned:
+                # Those of tenants that are gone or have changed keep sources and secrets.
+                self._planned, flows = snapshot.revision, snapshot.tenants
+                self._plans = {name: kept for name, kept in self._plans.items() if flows.get(name) is kept.flow}
+                for key in [key for key in self._pinned if key[0] not in flows]:
+                    del self._pinned[key]
+            plan = self._plans[flow.tenant] = Plan(flow, snapshot.sources, self._action_timeout_us)
+        return plan
+
+    async def _pin(self, flow: Flow, snapshot: Snapshot, digest: bytes, deadline: float) -> Plan:
+        """Return the plan of the very flow that was suspended, also when another one is deployed by now."""
+        if flow.digest == digest:
+            return self._plan(flow, snapshot)
+        key = flow.tenant, digest
+        plan = self._pinned.get(key)
+        if plan is None:
+            found = await self._suspensions.find(flow.tenant, digest, deadline)
+            if found is None:
+                raise FlowGone(flow.tenant)
+            plan = self._pinned[key] = Plan(found.flow, found.sources, self._action_timeout_us)
+            if len(self._pinned) > _PINNED_MAX:
+                self._pinned.popitem(last=False)
+        self._pinned.move_to_end(key)
+        return plan
+
+    def _digest_of(self, tenant: str) -> bytes | None:
+        flow = self._catalog.snapshot().tenants.get(tenant)
+        return None if flow is None else flow.digest
+
+    async def _prime(self, worker: Worker) -> None:
+        """Load a worker that was bound ahead of its tenant's next login; not if another flow was deployed meanwhile."""
+        snapshot = self._catalog.snapshot()
+        flow = snapshot.tenants.get(worker.tenant or "")
+        if flow is None or flow.digest != worker.flow or not flow.bindings:
+            return
+        plan = self._plan(flow, snapshot)
+        fresh = not plan.compiled and not worker.executions
+        try:
+            answer = await self.engine.questions.load(worker, plan, return_code=fresh)
+        except WorkerError:
+            plan.forget()
+            raise
+        if fresh and answer.codes:
+            plan.keep(answer.codes)
+        elif fresh and answer.retire:
+            # It gave up compiling, which the next worker need not.
+            raise WorkerLost(f"worker {worker.id} could not load its flow")
+
+
+def explained(outcome: Outcome) -> dict[str, Any]:
+    """Return what the `login.decided` line says of a decision: all that explains it, and nothing of the event."""
+    decision: Decision = outcome.answer.decision
+    factor, access, suspension = decision.multifactor, decision.access, decision.suspension
+    return {
+        "outcome": decision.outcome,
+        "provider": factor.provider if factor is not None else None,
+        "origin": factor.origin if factor is not None else None,
+        "denied": access.kind if access is not None else None,
+        "suspended": suspension.kind if suspension is not None else None,
+        "reasons": list(decision.degraded_reasons),
+        "executions": [
+            {"action": e.action, "verdict": e.verdict.name.lower(), "wall_us": wall_us, "cpu_us": cpu_us}
+            | ({"continued": True} if e.continued else {})
+            | ({"earlier": True} if e.earlier else {})
+            for e, wall_us, cpu_us in zip(decision.executions, outcome.wall_us, outcome.cpu_us, strict=True)
+        ],
+        "contributions": [
+            f"{c.action or 'tenant policy'}: {c.summary}{' (won)' if c.won else ''}" for c in decision.contributions
+        ],
+    }
