@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
 from operator import attrgetter
-from typing import Any, ClassVar, Final, NoReturn, cast
+from typing import Any, ClassVar, Final, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.struct_pb2 import Struct
 from vestibule.v1 import event_pb2
 
 from sandbox.contract.did_you_mean import did_you_mean, nearest
+from sandbox.contract.readonly import Members
 from sandbox.contract.values import MAX_INT
 
 # Source of the three tables: the post-login reference, section 1. Paths are of snake_case names; a list's items
@@ -111,7 +112,7 @@ def _plain_value(value: Any) -> Any:
     return None
 
 
-class View:
+class View(Members):
     """A read-only view of one message. Subclasses, one for each path of the event, are made from the descriptors.
 
     What is converted once stays with the view, so that within one execution `event.user.user_metadata` is always the
@@ -120,9 +121,8 @@ class View:
 
     __slots__ = ("_cache", "_empties", "_message")
 
-    _exposed_: ClassVar[frozenset[str]] = frozenset({"get"})
-    _path_: ClassVar[str] = ""
-    _read_only_: ClassVar[str] = "event is read-only"
+    _exposed_ = frozenset({"get"})
+    _read_only_ = "event is read-only"
     _open_: ClassVar[bool] = False
     # What is below each member: a view, data of free shape (True), or nothing (False).
     _below_: ClassVar[dict[str, type[View] | bool]] = {}
@@ -130,12 +130,6 @@ class View:
     _message: Any
     _cache: dict[str, Any]
     _empties: Container[str]
-
-    # The default hash is the address, which differs between two runs of the same execution.
-    __hash__: ClassVar[None]  # type: ignore[assignment]  # object's is a method
-    # Without these, `in` and `for` would try indexes and fail with a riddle.
-    __iter__: ClassVar[None] = None
-    __contains__: ClassVar[None] = None
 
     def __init__(self, message: Any, empties: Container[str]) -> None:
         _set_message(self, message)
@@ -172,20 +166,6 @@ class View:
             raise KeyError(_unknown(type(self), name))
         return getattr(self, name)
 
-    def __getattr__(self, name: str) -> NoReturn:
-        raise AttributeError(_unknown(type(self), name))
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(self._read_only_)
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(self._read_only_)
-
-    def __repr__(self) -> str:
-        return f"<{self._path_}>"
-
-
-View.__hash__ = None
 
 # The slots' own setters: `__setattr__` refuses, for trusted code too.
 _set_message = cast("Any", View.__dict__["_message"]).__set__

@@ -1,6 +1,6 @@
-"""One execution: compiled code, an event and a budget in; a step report out. Whatever the code does is a verdict.
+"""Runs one action: compiled code, an event and a budget in, a step report out. A failure of the code is a verdict.
 
-Knows how to run and how to describe a failure to its author. Knows nothing of sockets, journals or other steps.
+Knows how to describe a failure to its author. Must not know sockets, journals or other steps.
 """
 
 from __future__ import annotations
@@ -8,27 +8,20 @@ from __future__ import annotations
 import enum
 import time
 from types import CodeType, TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from vestibule.v1 import decision_pb2, event_pb2
+from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
 from sandbox.action import alarm, api, event, live
 from sandbox.contract import surface
+from sandbox.contract.report import Verdict
 from sandbox.reach import environment, interrupts, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-HANDLER: Final = surface.ENTRY
-
-COMPLETED: Final = int(decision_pb2.VERDICT_COMPLETED)
-RAISED: Final = int(decision_pb2.VERDICT_RAISED)
-REJECTED: Final = int(decision_pb2.VERDICT_REJECTED)
-TIMED_OUT: Final = int(decision_pb2.VERDICT_TIMED_OUT)
-EXHAUSTED: Final = int(decision_pb2.VERDICT_EXHAUSTED)
-
-DONE: Final[bytes] = worker_pb2.StepReport(verdict=COMPLETED).SerializeToString()
+DONE: Final[bytes] = worker_pb2.StepReport(verdict=Verdict.COMPLETED).SerializeToString()
 """The report of an action that returned and asked for nothing."""
 _DENYING: Final = frozenset(call.op for call in surface.SURFACE if call.ends == "deny")
 _ENDING: Final = frozenset(call.op for call in surface.SURFACE if call.ends)
@@ -75,37 +68,40 @@ def _end(ops: list[str]) -> End:
     return End.SUSPENDED if _DENYING.isdisjoint(ops) else End.DENIED
 
 
-class Outcome:
-    """What became of the tenant's code; filled while the budget still runs."""
+class Failure(NamedTuple):
+    """How an execution failed, for its author."""
 
-    __slots__ = ("error_line", "error_message", "error_type", "verdict")
+    verdict: Verdict
+    error_type: str
+    message: str
+    line: int
 
-    def __init__(self) -> None:
-        self.verdict = COMPLETED
-        self.error_type = ""
-        self.error_message = ""
-        self.error_line = 0
 
-    def set(self, verdict: int, error_type: str, message: str, line: int) -> None:
-        """Note a failure."""
-        self.verdict = verdict
-        self.error_type = error_type
-        self.error_message = clean(message)
-        self.error_line = line
+# Made in advance: where the memory has ended there may be none for a failure either.
+_OUT_OF_MEMORY: Final = Failure(Verdict.EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit", 0)
+
+
+def _raised(error: BaseException) -> Failure:
+    line = last_line(error.__traceback__)
+    return Failure(Verdict.RAISED, clean(type(error).__name__), clean(text.safe_str(error)), line)
+
+
+def _limited(error: interrupts.LimitExceeded, line: int) -> Failure:
+    return Failure(Verdict.EXHAUSTED, error.error_type, clean(error.message), line)
 
 
 def _run(
-    code: CodeType, handler: str, namespace: dict[str, Any], view: event.Event, recorder_api: api.Api, out: Outcome
-) -> None:
+    code: CodeType, handler: str, namespace: dict[str, Any], view: event.Event, recorder_api: api.Api
+) -> Failure | None:
     """Run the action inside the armed budget; describing its exception is part of the budget too."""
     try:
         exec(code, namespace)  # noqa: S102 - this is the product: policy-checked code in a locked-down process
         namespace[handler](view, recorder_api)
     except MemoryError as error:
-        out.set(EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit", last_line(error.__traceback__))
+        return _OUT_OF_MEMORY._replace(line=last_line(error.__traceback__))
     except Exception as error:  # noqa: BLE001 - whatever tenant code raises is a verdict
-        line = last_line(error.__traceback__)
-        out.set(RAISED, type(error).__name__, text.safe_str(error), line)
+        return _raised(error)
+    return None
 
 
 def execute(
@@ -144,72 +140,63 @@ def execute(
     """
     if cpu_ns is None:
         cpu_ns = time.thread_time_ns()
-    out = Outcome()
     output = environment.Output(output_bytes)
     namespace = environment.begin(clock_ns, seed, output)
     view = event.Event(message, secrets)
     recorder = api.Recorder(view, flow, clock_ns, handler, code.co_names)
     handle = api.make_api(recorder)
+    failure: Failure | None = None
     interrupts.reset()
     try:
         try:
             alarm.start(budget_ns, started_ns, cpu_ns, deadline_ns)
-            _run(code, handler, namespace, view, handle, out)
+            failure = _run(code, handler, namespace, view, handle)
         finally:
             alarm.stop()
     except interrupts.LimitExceeded as error:
-        out.set(EXHAUSTED, error.error_type, error.message, last_line(error.__traceback__))
+        failure = _limited(error, last_line(error.__traceback__))
     except interrupts.Interrupted as error:
-        out.set(TIMED_OUT, "BudgetExceeded", _timed_out(budget_ns, started_ns, cpu_ns), error.line)
+        failure = _timed_out(budget_ns, started_ns, cpu_ns, error.line)
     except MemoryError:
         # Not even the exception could be described.
-        out.set(EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit", 0)
+        failure = _OUT_OF_MEMORY
     except BaseException as error:  # noqa: BLE001 - SystemExit and its like are verdicts as well
-        out.set(RAISED, type(error).__name__, text.safe_str(error), last_line(error.__traceback__))
+        failure = _raised(error)
 
     interrupted = interrupts.STATE.interrupted
-    if interrupted is not None and out.verdict in (COMPLETED, RAISED):
+    if interrupted is not None and (failure is None or failure.verdict is Verdict.RAISED):
         # The interrupt was replaced on its way out, by a `finally` block that raised or by a C function that gave up.
         if isinstance(interrupted, interrupts.LimitExceeded):
-            out.set(EXHAUSTED, interrupted.error_type, interrupted.message, out.error_line)
+            failure = _limited(interrupted, failure.line if failure is not None else 0)
         else:
-            line = getattr(interrupted, "line", 0)
-            out.set(TIMED_OUT, "BudgetExceeded", _timed_out(budget_ns, started_ns, cpu_ns), line)
+            failure = _timed_out(budget_ns, started_ns, cpu_ns, getattr(interrupted, "line", 0))
     interrupts.reset()
 
-    if out.verdict == EXHAUSTED:
+    if failure is not None and failure.verdict is Verdict.EXHAUSTED:
         namespace.clear()  # nothing can be reported while the action's data still fills the memory
-
     printed = output.text()
     environment.end()
-    if out.verdict == COMPLETED and not printed:
+    if failure is None:
         commands = recorder.encoded()
-        if not commands:
+        if not commands and not printed:
             return DONE, End.COMPLETED, namespace
         report = worker_pb2.StepReport(
-            verdict=COMPLETED, commands=[worker_pb2.Command(op=op, args_json=args) for op, args in commands]
+            verdict=Verdict.COMPLETED, commands=[worker_pb2.Command(op=op, args_json=args) for op, args in commands]
         )
-        recorder.leave()
         if len(report.commands) != len(commands):
             raise MemoryError  # a command that got lost could be the one that denies
-        return report.SerializeToString(), _end([op for op, _ in commands]), namespace
-    report = worker_pb2.StepReport(verdict=out.verdict)
-    end = End.COMPLETED
-    if out.verdict == COMPLETED:
-        commands = recorder.encoded()
-        for op, args in commands:
-            report.commands.add(op=op, args_json=args)
-        end = _end([op for op, _ in commands])
         recorder.leave()
-        if len(report.commands) != len(commands):
-            raise MemoryError
+        end = _end([op for op, _ in commands])
     else:
         # An action that failed has asked for nothing: half of what it meant to say could be the dangerous half.
-        report.error_type = clean(out.error_type)
-        report.error_message = out.error_message
-        report.error_line = out.error_line
-        end = End.EXHAUSTED if out.verdict == EXHAUSTED else End.FAILED
-        if out.verdict == TIMED_OUT and alarm.late():
+        report = worker_pb2.StepReport(
+            verdict=failure.verdict,
+            error_type=failure.error_type,
+            error_message=failure.message,
+            error_line=failure.line,
+        )
+        end = End.EXHAUSTED if failure.verdict is Verdict.EXHAUSTED else End.FAILED
+        if failure.verdict is Verdict.TIMED_OUT and alarm.late():
             end = End.LATE
     if printed:
         report.output = printed
@@ -217,9 +204,10 @@ def execute(
     return report.SerializeToString(), end, namespace
 
 
-def _timed_out(budget_ns: int, started_ns: int, cpu_ns: int) -> str:
+def _timed_out(budget_ns: int, started_ns: int, cpu_ns: int, line: int) -> Failure:
     had_ns, took_ns = time.thread_time_ns() - cpu_ns, time.monotonic_ns() - started_ns
-    return (
+    message = (
         f"the action did not return within its budget of {budget_ns / 1e6:.0f} ms of processor time: "
         f"it had {had_ns / 1e6:.0f} ms, in {took_ns / 1e6:.0f} ms on the clock"
     )
+    return Failure(Verdict.TIMED_OUT, "BudgetExceeded", message, line)

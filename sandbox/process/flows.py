@@ -15,6 +15,8 @@ from vestibule.worker.v1 import worker_pb2
 
 from sandbox.action import alarm, execution
 from sandbox.contract import exit_codes, journal, wire
+from sandbox.contract.report import Verdict
+from sandbox.contract.surface import ENTRY
 from sandbox.language import compiler
 from sandbox.reach import interrupts
 
@@ -35,7 +37,7 @@ class Prepared:
     __slots__ = ("budget_ns", "code", "handler", "salt", "secrets", "stop_on_failure")
 
     def __init__(self, step: worker_pb2.Step, code: Compiled) -> None:
-        self.handler = step.handler or execution.HANDLER
+        self.handler = step.handler or ENTRY
         if isinstance(code, CodeType) and self.handler not in code.co_names:
             # The daemon asks an action to continue that cannot: a revision with the function would be another one.
             code = _rejected(f"the action does not define {self.handler}")
@@ -154,7 +156,7 @@ def _rejected(message: str) -> bytes:
 def _report(faults: Sequence[compiler.Fault]) -> bytes:
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     report = worker_pb2.StepReport(
-        verdict=execution.REJECTED,
+        verdict=Verdict.REJECTED,
         error_type="Rejected",
         error_message=execution.clean(faults[0].message + more),
         error_line=faults[0].line,

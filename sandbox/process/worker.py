@@ -20,6 +20,7 @@ from vestibule.worker.v1 import worker_pb2
 
 from sandbox.action import alarm, execution, live
 from sandbox.contract import exit_codes, frames, journal, surface, wire
+from sandbox.contract.report import Verdict
 from sandbox.process import flows, rehearsal
 from sandbox.process.channel import Channel
 from sandbox.reach import environment
@@ -37,7 +38,7 @@ _REHEARSAL_JOURNAL_BYTES: Final = 64 * 1024
 _TAIL_BYTES: Final = 512
 
 _REPLY_TOO_LONG: Final[bytes] = worker_pb2.StepReport(
-    verdict=execution.EXHAUSTED,
+    verdict=Verdict.EXHAUSTED,
     error_type="ReplyLimitExceeded",
     error_message="the action asked for more than fits into a reply: record fewer or smaller values",
 ).SerializeToString()

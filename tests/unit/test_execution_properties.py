@@ -8,6 +8,7 @@ from vestibule.v1 import event_pb2
 
 from sandbox.action import alarm, execution
 from sandbox.action.live import Flow
+from sandbox.contract.surface import ENTRY
 from sandbox.language import compiler
 from sandbox.reach import guards
 from tests.effort import effort
@@ -73,7 +74,7 @@ def report(source: str, seed: bytes) -> tuple[bytes, execution.End]:
     try:
         done, end, _ = execution.execute(
             code,
-            execution.HANDLER,
+            ENTRY,
             EVENT,
             {"KEY": "value"},
             NOW_NS,

@@ -19,6 +19,7 @@ from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
 from sandbox.action.live import Flow
 from sandbox.contract import surface
+from sandbox.contract.surface import ENTRY
 from sandbox.language import compiler
 
 
@@ -219,7 +220,7 @@ def test_an_action_that_fails_leaves_nothing_to_later_ones(tail: str, kept: int)
     flow = Flow()
     execution.execute(
         compiler.compile_action(source, ACTION_FILENAME),
-        execution.HANDLER,
+        ENTRY,
         STORED,
         {},
         0,

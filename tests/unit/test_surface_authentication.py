@@ -15,7 +15,7 @@ from sandbox.action.event import Event
 from sandbox.action.live import Flow
 from sandbox.contract import surface
 from sandbox.contract.report import Command
-from sandbox.contract.surface import CONTINUE
+from sandbox.contract.surface import CONTINUE, ENTRY
 from sandbox.contract.vocabulary import FACTOR_TYPES
 from sandbox.language import compiler
 
@@ -27,7 +27,7 @@ PUSH = {"type": "push-notification", "options": {"otp_fallback": False}}
 def begin(*, continues: bool = True, continuing: bool = False) -> tuple[Any, Recorder]:
     recorder = Recorder(
         Event(event_pb2.PostLoginEvent(), {}),
-        handler=CONTINUE if continuing else execution.HANDLER,
+        handler=CONTINUE if continuing else ENTRY,
         defined=(CONTINUE,) if continues else (),
     )
     return make_api(recorder), recorder
@@ -180,7 +180,7 @@ def test_the_daemon_believes_no_wrong_factor(op: str, args: dict[str, Any]) -> N
         list(surface.validate_each([(op, args)], continuing=True))
 
 
-def run(body: str, handler: str = execution.HANDLER) -> tuple[worker_pb2.StepReport, execution.End]:
+def run(body: str, handler: str = ENTRY) -> tuple[worker_pb2.StepReport, execution.End]:
     install()
     source = f"def on_execute_post_login(event, api):\n    {body}\n"
     code = compiler.compile_action(source, ACTION_FILENAME)

@@ -16,6 +16,7 @@ from sandbox.authoring import stubs
 from sandbox.contract import surface
 from sandbox.contract.calls import cache as surface_cache
 from sandbox.contract.calls.cache import CacheRecord, CacheResult
+from sandbox.contract.surface import ENTRY
 from sandbox.language import compiler
 from sandbox.reach import guards
 
@@ -248,7 +249,7 @@ def on_execute_post_login(event, api):
 """
     flow = Flow({"hit": ("v", NOW_MS + 1)})
     report, end, _ = execution.execute(
-        compiler.compile_action(source, ACTION_FILENAME), execution.HANDLER, event_pb2.PostLoginEvent(), {},
+        compiler.compile_action(source, ACTION_FILENAME), ENTRY, event_pb2.PostLoginEvent(), {},
         NOW_MS * 10**6, bytes(16), time.monotonic_ns(), 10**10, 64, flow,
     )  # fmt: skip
     disarm()

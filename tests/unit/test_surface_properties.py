@@ -13,7 +13,7 @@ from sandbox.action.event import Event
 from sandbox.action.live import Command, Flow
 from sandbox.contract import factors, kinds, surface, values
 from sandbox.contract.call import REQUIRED, Call
-from sandbox.contract.surface import CONTINUE
+from sandbox.contract.surface import CONTINUE, ENTRY
 from sandbox.contract.vocabulary import FACTOR_TYPES
 from tests.effort import effort
 
@@ -105,7 +105,7 @@ def test_whatever_is_recorded_is_believed(flow_asked: list[list[Asked]], continu
     """An honest worker never looks like a liar; arguments arrive as they were recorded, in one form."""
     flow = Flow()
     for asked in flow_asked:
-        recorder = record(flow, asked, CONTINUE if continuing else execution.HANDLER)
+        recorder = record(flow, asked, CONTINUE if continuing else ENTRY)
         recorder.leave()
         assert surface.parse_all(recorder.encoded(), continuing) == [args for _, args in recorder.commands]
         ops = [op for op, _ in recorder.commands]
@@ -126,7 +126,7 @@ def test_another_worker_goes_on_as_this_one_would(flow_asked: list[list[Asked]],
             for op, args in before:
                 if (call := surface.CALLS[op]).carried:
                     there.replay(call, (op, args))
-        one, other = record(here, asked, execution.HANDLER), record(there, asked, execution.HANDLER)
+        one, other = record(here, asked, ENTRY), record(there, asked, ENTRY)
         one.leave()
         other.leave()
         before += one.commands

@@ -19,7 +19,7 @@ from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
 from sandbox.action.live import Flow
 from sandbox.contract import surface, tokens
-from sandbox.contract.surface import CONTINUE
+from sandbox.contract.surface import CONTINUE, ENTRY
 from sandbox.language import compiler
 
 NOW_S = 1_700_000_000
@@ -42,7 +42,7 @@ def begin(
     recorder = Recorder(
         view,
         clock_ns=NOW_S * 10**9 + 5 * 10**8,
-        handler=CONTINUE if continuing else execution.HANDLER,
+        handler=CONTINUE if continuing else ENTRY,
         defined=(CONTINUE,) if continues else (),
     )
     return make_api(recorder), recorder
@@ -437,7 +437,7 @@ def run(handler: str, message: event_pb2.PostLoginEvent) -> tuple[list[tuple[str
 
 def test_there_and_back_again() -> None:
     """An action sends a token along and believes it when it comes back, in the function for that."""
-    commands, end = run(execution.HANDLER, event())
+    commands, end = run(ENTRY, event())
     assert end is execution.End.SUSPENDED
     assert [op for op, _ in commands] == ["redirect.send_user_to"]
     back = event({"state": STATE}, {"session_token": commands[0][1]["query"]["session_token"]})

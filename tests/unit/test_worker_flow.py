@@ -14,8 +14,9 @@ import pytest
 from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox.action import alarm, execution
+from sandbox.action import alarm
 from sandbox.contract import exit_codes, wire
+from sandbox.contract.report import Verdict
 from sandbox.language import compiler
 from sandbox.process import worker
 from sandbox.process.channel import Channel
@@ -100,10 +101,10 @@ def test_the_first_step_of_a_resumed_flow_is_continued(ask: Ask) -> None:
 def test_an_action_without_the_function_cannot_be_continued(ask: Ask) -> None:
     """It is rejected, and says what is missing; the same revision runs as it should otherwise."""
     (rejected,) = ask(SILENT, handlers=("on_continue_post_login",))
-    assert rejected.verdict == execution.REJECTED
+    assert rejected.verdict == Verdict.REJECTED
     assert rejected.error_message == "the action does not define on_continue_post_login"
     (usual,) = ask(SILENT)
-    assert usual.verdict == execution.COMPLETED
+    assert usual.verdict == Verdict.COMPLETED
 
 
 TELL = "record = api.cache.get('k'); api.access.deny(record.value if record else 'none')"
@@ -141,7 +142,7 @@ def test_what_another_worker_ran_is_carried_on(ask: Ask) -> None:
     (told,) = ask(action(TELL), earlier=[wrote])
     assert json.loads(told.commands[0].args_json) == {"reason": "new"}
     (control,) = ask(action(SPENDS))
-    assert control.verdict == execution.COMPLETED
+    assert control.verdict == Verdict.COMPLETED
 
 
 def test_a_step_whose_report_is_too_long_leaves_nothing(ask: Ask) -> None:
@@ -149,7 +150,7 @@ def test_a_step_whose_report_is_too_long_leaves_nothing(ask: Ask) -> None:
     first = f"{SPENDS}; api.cache.set('k', 'new'); api.id_token.set_custom_claim('c', 'x' * 60_000)"
     long, second = ask(action(first), action(f"{SPENDS}; {TELL}"))
     assert long.error_type == "ReplyLimitExceeded"
-    assert second.verdict == execution.COMPLETED
+    assert second.verdict == Verdict.COMPLETED
     assert json.loads(second.commands[-1].args_json) == {"reason": "none"}
 
 
@@ -191,7 +192,7 @@ def test_a_source_that_was_not_compiled_in_time_is_compiled_again(
     ask(action(f"print('{why}, the control')"))
     monkeypatch.setattr(compiler, "compile_action", exhausted)
     (report,) = ask(action(f"print('{why}')"))
-    assert report.verdict == execution.REJECTED
+    assert report.verdict == Verdict.REJECTED
     assert replies[-1]
     if why == "time":
         assert replies == [False, True]
@@ -203,10 +204,10 @@ LOOP = action("while True: pass")
 def test_a_deadline_ends_the_flow_without_a_word_on_the_action(ask: Ask) -> None:
     """The worker reports what finished before its caller left. The control has the same action use up its budget."""
     soon_ns = time.monotonic_ns() + 30_000_000
-    assert [report.verdict for report in ask(SILENT, LOOP, SILENT, deadline_ns=soon_ns)] == [execution.COMPLETED]
+    assert [report.verdict for report in ask(SILENT, LOOP, SILENT, deadline_ns=soon_ns)] == [Verdict.COMPLETED]
     assert ask(LOOP, deadline_ns=1) == []
     reports = ask(SILENT, LOOP, SILENT, budget_us=30_000)
-    assert [report.verdict for report in reports] == [execution.COMPLETED, execution.TIMED_OUT]
+    assert [report.verdict for report in reports] == [Verdict.COMPLETED, Verdict.TIMED_OUT]
     assert "processor time: it had" in reports[1].error_message
 
 
@@ -214,7 +215,7 @@ def test_a_deadline_ends_the_flow_without_a_word_on_the_action(ask: Ask) -> None
 def test_the_first_step_of_a_question_has_what_is_left_of_the_budget(ask: Ask, budget_us: int) -> None:
     """It begins, however little that is: an answer without a step would be a lie. The second finds it used up."""
     (report,) = ask(SILENT, SILENT, budget_us=budget_us)
-    assert report.verdict in (execution.COMPLETED, execution.TIMED_OUT)
+    assert report.verdict in (Verdict.COMPLETED, Verdict.TIMED_OUT)
     assert len(ask(SILENT, SILENT, budget_us=BUDGET_US)) == 2
 
 
@@ -230,4 +231,4 @@ def test_a_source_whose_caller_left_is_not_refused(ask: Ask, monkeypatch: pytest
         patched.setattr(compiler, "compile_action", slow)
         assert ask(source, deadline_ns=time.monotonic_ns() + 20_000_000) == []
     (report,) = ask(source)
-    assert (report.verdict, report.output) == (execution.COMPLETED, "slow to compile\n")
+    assert (report.verdict, report.output) == (Verdict.COMPLETED, "slow to compile\n")
