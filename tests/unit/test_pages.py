@@ -1,8 +1,9 @@
 """The pages: links lead somewhere, generated sections are what the code says, commands parse, words are plain."""
 
+import ast
+import os
 import re
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,20 @@ from tests.deploy_scripts import pages
 from tests.unit.test_import_law import RUNTIME_ROOMS
 
 ROOT = Path(__file__).resolve().parents[2]
-TRACKED = subprocess.run(
-    ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-    cwd=ROOT, capture_output=True, text=True, check=True,
-).stdout.split()  # fmt: skip
-PAGES = sorted(name for name in TRACKED if name.endswith(".md") and (ROOT / name).is_file())
+BUILT = re.compile(r"\.git|\.venv.*|\.run|\..*_cache|\.hypothesis|__pycache__|build|.*\.egg-info")
+
+
+def ours() -> list[str]:
+    """List the files of this tree, without git, which a copy of it may not have."""
+    found = []
+    for folder, inner, files in os.walk(ROOT):
+        inner[:] = [name for name in inner if not BUILT.fullmatch(name)]
+        found += [(Path(folder) / name).relative_to(ROOT).as_posix() for name in files if name != ".git"]
+    return found
+
+
+FILES = ours()
+PAGES = sorted(name for name in FILES if name.endswith(".md"))
 OPERATORS = "deploy/README.md"
 PLAIN = re.compile(
     r"\bnobody\b(?!@|\")|\bwhoever\b|\bgo(es)? on\b|\bwent on\b|\bgone on\b|\b(is|are|was) told\b"
@@ -75,7 +85,7 @@ def test_every_module_that_is_named_is_there(page: str) -> None:
     """A page names only Python files that exist; those of its examples are not ours."""
     if page == "CHANGELOG.md":
         return
-    there = {Path(name).name for name in TRACKED if (ROOT / name).is_file()}
+    there = {Path(name).name for name in FILES}
     # Not in front of them a name that stands for many, such as NAME.py or test_*.py.
     named = set(re.findall(r"(?<![\w*/-])(?:[\w-]+/)*([a-z]\w*\.py)\b", prose(page)))
     assert named - there == set()
@@ -156,6 +166,35 @@ def test_every_make_target_is_there(page: str) -> None:
     assert asked <= targets
 
 
+def defined(path: Path) -> set[str]:
+    """List what a module defines at its top."""
+    names = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+    return names
+
+
+QUESTIONS = re.findall(
+    r"^\| (Where [^|]+\?) \| \[`([^`]+)`\]\([^)]+\) \| `(\w+)` \|$",
+    (ROOT / "CONTRIBUTING.md").read_text(),
+    re.MULTILINE,
+)
+
+
+def test_six_questions_have_answers() -> None:
+    """The six that a newcomer asks are there."""
+    topics = ("reply checked", "verdict", "offline run", "api.cache", "setting read", "metric named")
+    assert len(QUESTIONS) == len(topics)
+    assert all(topic in question for topic, (question, _, _) in zip(topics, QUESTIONS, strict=True))
+
+
+@pytest.mark.parametrize(("question", "path", "name"), QUESTIONS, ids=[question for question, _, _ in QUESTIONS])
+def test_an_answer_names_what_is_there(question: str, path: str, name: str) -> None:
+    """The file exists and defines the thing."""
+    assert name in defined(ROOT / path), question
+
+
 @pytest.mark.parametrize("page", [name for name in PAGES if name.endswith("/DECISIONS.md")])
 def test_a_decision_says_why_and_until_when(page: str) -> None:
     """Each record says what was decided, why, what it costs and what would make us look again."""
@@ -170,9 +209,8 @@ def test_words_are_plain() -> None:
     """Pages, protos, templates, demo and Makefile say who does what."""
     places = [
         name
-        for name in TRACKED
-        if (name.endswith((".md", ".proto")) or name.startswith("deploy/") or name in ("Makefile", "pyproject.toml"))
-        and (ROOT / name).is_file()
+        for name in FILES
+        if name.endswith((".md", ".proto")) or name.startswith("deploy/") or name in ("Makefile", "pyproject.toml")
     ]
     found = [f"{name}: {hit.group()}" for name in places for hit in PLAIN.finditer(text_of(name))]
     assert len(places) > 100
