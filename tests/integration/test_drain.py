@@ -10,10 +10,17 @@ from grpc_health.v1 import health_pb2
 from runtime.core.model import OnError
 from tests.calls import health
 from tests.daemon_rig import ADA, DENY, GATE, LOOP, MFA, Refused, Serve, result, tenant, until
+from tests.fronts import STOCK_LATER
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICE = "vestibule.v1.ActionRuntimeService"
+
+
+@pytest.fixture(params=STOCK_LATER)
+def serve(serve: Serve, request: pytest.FixtureRequest) -> Serve:
+    """Start daemons on one front."""
+    return lambda *flags, **options: serve("--rpc-front", request.param, *flags, **options)
 
 
 def test_a_drain_answers_what_is_in_flight(serve: Serve) -> None:

@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2
 
 from tests import other_grpc
 from tests.daemon_rig import GATE, SLOW, Daemon, Serve, result, right, tenant, until
+from tests.fronts import RESTARTS, recovered
 from tests.security.fuzz import http2
 
 LAUNCHER = other_grpc.__file__
@@ -65,7 +66,7 @@ def test_a_path_that_is_no_text_stops_neither_front(serve: Serve, flags: tuple[s
     The control, a bare grpc.aio server that such a call ends, is in tests/security/fuzz/test_fuzz_stream.py.
     """
     daemon = serve(*flags)
-    daemon.tolerated |= {"task.failed", "library.complained"}
+    daemon.tolerated |= RESTARTS
     daemon.publish(tenant("acme", GATE), tenant("slow", SLOW))
     right(daemon)
     with grpc.insecure_channel(daemon.target) as channel:
@@ -86,8 +87,7 @@ def test_a_path_that_is_no_text_stops_neither_front(serve: Serve, flags: tuple[s
             http2.say(daemon.target, [http2.NOT_TEXT_CALL])
             if flags:
                 until(partial(restarted, count), "a new server")
-            with grpc.insecure_channel(daemon.target) as fresh:
-                grpc.channel_ready_future(fresh).result(timeout=30)
+            recovered(daemon, "acme")
             right(daemon)
         assert result(in_flight).outcome
     lines = daemon.events("rpc.listener_restarted")

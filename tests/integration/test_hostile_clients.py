@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.daemon_rig import GATE, METHOD, Daemon, right, served, tenant
+from tests.fronts import STOCK_LATER
 from tests.integration.test_keepalive import PREFACE, SETTINGS, frame
 
 DATA, HEADERS, RST_STREAM, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 7, 8, 9
@@ -45,13 +46,14 @@ def text(value: bytes) -> bytes:
     return b"\x7f" + tail + bytes([rest]) + value
 
 
+NOT_TEXT = "a path that is not text"
 GRPC = {
     "garbage": os.urandom(2000),
     "HTTP/1.1": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "a TLS handshake": bytes.fromhex("1603010200010001fc0303") + os.urandom(500),
     "garbage after the preface": PREFACE + os.urandom(500),
     "a header block that is none": BEGIN + on_stream(1, HEADERS, END_HEADERS, b"\xff" * 8),
-    "a path that is no text": call(b"/\xff\xfe"),
+    NOT_TEXT: call(b"/\xff\xfe"),
     "no path": call(b""),
     "an unknown method": call("/a.b/C"),
     "no message": call(body=b""),
@@ -95,10 +97,11 @@ HTTP = {
 }
 
 
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+@pytest.fixture(scope="module", params=STOCK_LATER)
+def daemon(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon that says all it could say."""
-    with served(tmp_path_factory.mktemp("hostile"), "--log-level", "debug") as daemon:
+    flags = ("--log-level", "debug", "--rpc-front", request.param)
+    with served(tmp_path_factory.mktemp("hostile"), *flags) as daemon:
         daemon.publish(tenant("acme", GATE))
         # Complaints at level debug are for developers; the tests hold the levels.
         daemon.tolerated.add("library.complained")
@@ -134,9 +137,13 @@ def flood(address: str, inputs: dict[str, bytes]) -> None:
 
 
 def test_no_input_of_a_client_is_an_error_of_ours(daemon: Daemon) -> None:
-    """Whatever bytes come, no line is a warning or an error, libraries write nothing, and logins are right."""
+    """Whatever bytes come, no line is a warning or an error, libraries write nothing, and logins are right.
+
+    A path that is not text ends a server of the stock front: see test_fronts.py.
+    """
     before = len(daemon.lines)
-    flood(daemon.target, GRPC)
+    stock = daemon.metric("vestibule_rpc_front", front="stock") == 1
+    flood(daemon.target, {name: data for name, data in GRPC.items() if not (stock and name == NOT_TEXT)})
     flood(daemon.http.removeprefix("http://"), HTTP)
     right(daemon)
     daemon.wait_for("login.decided", after=before)

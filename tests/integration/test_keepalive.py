@@ -8,15 +8,18 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from runtime.config.settings import Config, GrpcConfig
+from runtime.config.settings import Config, GrpcConfig, RpcConfig
 from runtime.ops.log import build
 from runtime.ops.metrics import Metrics
 from runtime.rpc import server
 from runtime.rpc.services import longest_login_s
+from tests.fronts import BOTH
+
+Front = Literal["fast", "stock"]
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS, PING, GOAWAY = 4, 6, 7
@@ -38,10 +41,17 @@ class NoFlows:
         raise NotImplementedError
 
 
+@pytest.fixture(params=BOTH)
+def front(request: pytest.FixtureRequest) -> Front:
+    """Name a front."""
+    name: Front = request.param
+    return name
+
+
 @asynccontextmanager
-async def serving() -> AsyncIterator[int]:
+async def serving(front: Front) -> AsyncIterator[int]:
     """Serve, and give the port."""
-    config = replace(Config(), listen="127.0.0.1:0")
+    config = replace(Config(), listen="127.0.0.1:0", rpc=RpcConfig(front=front))
     serving = server.Server(NoFlows(), config, Metrics("test"), build(config.log, io.StringIO()))
     await serving.start()
     try:
@@ -74,22 +84,24 @@ async def ping(port: int, every_s: float) -> bytes | None:
         writer.close()
 
 
-async def test_pings_that_keep_to_the_interval_are_permitted_without_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pings_that_keep_to_the_interval_are_permitted_without_a_call(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An idle client may ping for ever, at the interval that is permitted; here all is faster."""
     assert server._PING_INTERVAL_MS <= 15_000
     monkeypatch.setattr(server, "_PING_INTERVAL_MS", server._PING_INTERVAL_MS // FASTER)
-    async with serving() as port:
+    async with serving(front) as port:
         # A client's twenty seconds.
         assert await ping(port, 20 / FASTER) is None
 
 
-async def test_pings_beyond_the_interval_are_not() -> None:
+async def test_pings_beyond_the_interval_are_not(front: Front) -> None:
     """The control: gRPC closes the connection of a client that pings all the time, and says why."""
-    async with serving() as port:
+    async with serving(front) as port:
         assert await ping(port, 0.0) == b"too_many_pings"
 
 
-async def test_grpc_left_alone_permits_no_such_pings(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_grpc_left_alone_permits_no_such_pings(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: without our options the very pings of the first test end the connection."""
     ours = server._options
     monkeypatch.setattr(
@@ -97,7 +109,7 @@ async def test_grpc_left_alone_permits_no_such_pings(monkeypatch: pytest.MonkeyP
         "_options",
         lambda config: [(name, value) for name, value in ours(config) if "ping" not in name and "permit" not in name],
     )
-    async with serving() as port:
+    async with serving(front) as port:
         assert await ping(port, 20 / FASTER) == b"too_many_pings"
 
 

@@ -8,7 +8,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 import pytest
@@ -25,7 +25,7 @@ from vestibule.v1.runtime_service_pb2 import (
     GatewayContext,
 )
 
-from runtime.config.settings import Config, LimitsConfig, LogConfig, PoolConfig, SandboxConfig
+from runtime.config.settings import Config, LimitsConfig, LogConfig, PoolConfig, RpcConfig, SandboxConfig
 from runtime.errors import InvalidEvent, QueueFull, StartError, UnknownTenant, WorkerLost
 from runtime.login.logins import Request
 from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
@@ -34,6 +34,7 @@ from runtime.ops.metrics import Metrics
 from runtime.rpc import services
 from runtime.rpc.server import Server
 from tests.calls import health, unary
+from tests.fronts import BOTH
 
 PATH = f"/{GRPC_SERVICE}/{GRPC_METHOD}"
 CONTINUE_PATH = f"/{GRPC_SERVICE}/{GRPC_CONTINUE}"
@@ -74,12 +75,16 @@ class Flows:
 class Rig:
     """A server on a port of its own and a channel to it."""
 
+    front: Literal["fast", "stock"] = "fast"
+
     def __init__(self, flows: Flows, config: Config) -> None:
         self.flows = flows
         self.stopped = False
         self.metrics = Metrics("test")
         self.log = io.StringIO()
-        self.config = dataclasses.replace(config, listen="127.0.0.1:0", log=LogConfig(level="debug"))
+        self.config = dataclasses.replace(
+            config, listen="127.0.0.1:0", log=LogConfig(level="debug"), rpc=RpcConfig(front=self.front)
+        )
         self.server = Server(flows, self.config, self.metrics, build(self.config.log, self.log))
 
     async def __aenter__(self) -> "Rig":
@@ -134,6 +139,11 @@ class Refusal:
                 self.retry = retry
             else:
                 assert detail.Unpack(self.info) or detail.Unpack(self.bad)
+
+
+@pytest.fixture(autouse=True, params=BOTH)
+def _front(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rig, "front", request.param)
 
 
 @contextlib.asynccontextmanager

@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from tests.daemon_rig import GATE, LOOP, MFA, Refused, result, served, tenant, until
+from tests.fronts import STOCK_LATER
 
 MAX_IN_FLIGHT = 20
 HOGS = tuple(f"loops-{at}" for at in range(9))
@@ -22,11 +23,12 @@ def told(login: grpc.Future[Any]) -> str:
         return refused.reason + (", to be tried again" if "RetryInfo" in refused.details else "")
 
 
+@pytest.mark.parametrize("front", STOCK_LATER)
 @pytest.mark.parametrize("share", ["0.1", "1"], ids=["", "control"])
-def test_looping_tenants_leave_places_to_others(tmp_path: Path, share: str) -> None:
+def test_looping_tenants_leave_places_to_others(tmp_path: Path, share: str, front: str) -> None:
     """Each has its share; a quiet tenant is decided. The control: without a share it is refused."""
     flags: tuple[str, ...] = ("--limits-max-in-flight", str(MAX_IN_FLIGHT), "--limits-tenant-share", share)
-    flags += ("--pool-workers-per-tenant", "1", "--pool-queue-wait-ms", "20000")
+    flags += ("--rpc-front", front, "--pool-workers-per-tenant", "1", "--pool-queue-wait-ms", "20000")
     with served(tmp_path, *flags, blank=1) as daemon:
         daemon.publish(*(tenant(name, LOOP, timeout_ms=200) for name in HOGS), tenant("quiet", GATE))
         assert daemon.call("quiet").outcome == MFA

@@ -19,6 +19,7 @@ from vestibule.v1 import decision_pb2, runtime_service_pb2
 from tests.calls import unary
 from tests.daemon_rig import ADA, ALLOW, BOB, CONTINUE, GATE, METHOD, MFA, PATIENCE_S, Daemon, served, tenant
 from tests.effort import effort
+from tests.fronts import STOCK_LATER
 from tests.security.fuzz.damage import Edit, damaged, edits
 from tests.security.fuzz.findings import seeds
 from tests.suspension_rig import CHALLENGE, OTP, event, suspended
@@ -54,10 +55,10 @@ class Desk:
         return self.ask(CONTINUE, data, runtime_service_pb2.ContinuePostLoginResponse)
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+@pytest.fixture(scope="module", params=STOCK_LATER)
+def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """One daemon for all."""
-    with served(tmp_path_factory.mktemp("daemon")) as daemon:
+    with served(tmp_path_factory.mktemp("daemon"), "--rpc-front", request.param) as daemon:
         daemon.publish(tenant("acme", GATE), tenant("waits", CHALLENGE))
         with grpc.insecure_channel(daemon.target) as channel:
             yield Desk(daemon, channel)

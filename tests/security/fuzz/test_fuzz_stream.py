@@ -31,6 +31,7 @@ from tests.daemon_rig import (
     until,
 )
 from tests.effort import effort
+from tests.fronts import RESTARTS, STOCK_LATER, recovered
 from tests.security.fuzz import http2
 from tests.security.fuzz.damage import Edit, damaged, edits, pieces
 from tests.security.fuzz.findings import seeds
@@ -49,8 +50,9 @@ def on_execute_post_login(event, api):
 class Port:
     """A daemon's gRPC port, with a good call to it in frames."""
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: Daemon, front: str) -> None:
         self.daemon = daemon
+        self.front = front
         request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme", request_id="r", event=ADA)
         self._data = request.SerializeToString()
         self.good = http2.record(daemon.target, self._call)
@@ -88,6 +90,8 @@ class Port:
             outcome = runtime_service_pb2.ExecutePostLoginResponse.FromString(answer).decision.outcome
             # The event may have been damaged into another user's; it never becomes no decision at all.
             assert outcome != decision_pb2.OUTCOME_UNSPECIFIED
+        if self.front == "stock":
+            recovered(self.daemon, "other")
         right(self.daemon, "other")
         # Until then, what it began and did not wait for may fill its tenant's queue.
         self.daemon.wait_in_flight(0)
@@ -100,12 +104,14 @@ class Port:
         assert self.daemon.get("/readyz") == (200, "ok\n")
 
 
-@pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
+@pytest.fixture(scope="module", params=STOCK_LATER)
+def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
     """One daemon for all, so that what one example leaves behind the next ones meet."""
-    with served(tmp_path_factory.mktemp("daemon")) as daemon:
+    with served(tmp_path_factory.mktemp("daemon"), "--rpc-front", request.param) as daemon:
+        if request.param == "stock":
+            daemon.tolerated |= RESTARTS
         daemon.publish(tenant("acme", SOURCE, secrets={"KEY": SECRET}), tenant("other", GATE))
-        made = Port(daemon)
+        made = Port(daemon, request.param)
         yield made
         made.check()
 
