@@ -7,9 +7,8 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from runtime.cli.flags import add_secret_flags, add_settings, loaded, secrets_of
 from runtime.cli.output import Exit, agrees, at_terminal, complain, fault_json, plural, say, say_json, warn
-from runtime.cli.secret_flags import add_secret_flags, secrets_of
-from runtime.cli.settings import add_settings, loaded
 from runtime.errors import CatalogError, Fault
 
 if TYPE_CHECKING:

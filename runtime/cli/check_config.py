@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, say, say_json, table
-from runtime.cli.settings import add_settings, loaded
 from runtime.config.settings import SETTINGS
 from runtime.errors import ConfigError
 

@@ -10,9 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from runtime.cli.flags import add_secret_flags, add_settings, loaded, secrets_of
 from runtime.cli.output import Exit, flush, say, warn
-from runtime.cli.secret_flags import add_secret_flags, secrets_of
-from runtime.cli.settings import add_settings, loaded
 from runtime.errors import StartError
 
 if TYPE_CHECKING:

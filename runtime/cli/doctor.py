@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, complain, progress, say, say_json, table
-from runtime.cli.settings import add_settings, loaded
 from runtime.config.settings import Config
 
 NAME = "doctor"

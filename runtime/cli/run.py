@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runtime.catalog.secret_values import Secrets
+from runtime.cli.flags import add_secret_flags, secrets_of
 from runtime.cli.output import Exit, read_text, say_json, warn
-from runtime.cli.secret_flags import add_secret_flags, secrets_of
 from runtime.errors import ConfigError, Fault
 
 NAME = "run"

@@ -3,8 +3,8 @@
 import argparse
 import signal
 
+from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit
-from runtime.cli.settings import add_settings, loaded
 
 NAME = "serve"
 HELP = "run the daemon"

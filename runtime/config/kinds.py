@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConst
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from sandbox.contract.layers import LAYERS
+
 T = TypeVar("T")
 
 
@@ -107,8 +109,7 @@ def _size_text(value: int) -> str:
     return str(value)
 
 
-def as_list(value: object) -> object:
-    """Read a list of words, each once; text separates them by commas."""
+def _list(value: object) -> object:
     if isinstance(value, str):
         value = [item.strip() for item in value.split(",") if item.strip()]
     if isinstance(value, list):
@@ -172,3 +173,17 @@ Store = Annotated[
     Kind("sqlite:PATH", "is not a store", "sqlite:PATH, such as sqlite:/var/lib/vestibule/flows.db"),
 ]
 OptionalPath = Annotated[_Text, Kind("path, or empty for none", "is not a path", "the path of a file, or nothing")]
+
+
+def _layer(name: str) -> str:
+    if name not in LAYERS:
+        raise ValueError
+    return name
+
+
+_LAYERS: Final = "list of " + ", ".join(LAYERS)
+Layers = Annotated[
+    tuple[Annotated[str, AfterValidator(_layer)], ...],
+    BeforeValidator(_list),
+    Kind(_LAYERS, "is not a list", f"a {_LAYERS}", ",".join),
+]

@@ -1,8 +1,8 @@
 """Every setting of the daemon: declared once, read once into frozen values, passed on as arguments.
 
 Here settings are read: flags win over the environment, the environment over the file, the file over the defaults.
-pydantic checks each source by itself. pydantic-settings checks only what is left when all are merged: it would lose
-where a value came from, pass over faults of a value that another one hides, and not see a misspelt variable.
+pydantic checks each source by itself. pydantic-settings is not used: it checks only what is left when all are merged,
+so it would lose where a value came from, pass over a fault that another source hides, and miss a misspelt variable.
 """
 
 import dataclasses
@@ -10,16 +10,16 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
 from runtime.config.environment import ENV_PREFIX, is_injected
 from runtime.config.kinds import (
     Address,
-    Kind,
+    Layers,
     Number,
     OneOf,
     OptionalPath,
@@ -27,32 +27,17 @@ from runtime.config.kinds import (
     Store,
     Switch,
     Whole,
-    as_list,
     kind_of,
     split_address,
 )
 from runtime.errors import ConfigError, Fault
 from sandbox.contract.did_you_mean import nearest
-from sandbox.contract.layers import LAYERS
 
 MAX_LIFETIME_S = 86_400
 """No suspended login lives longer; the store keeps what was deployed before for as long."""
 
 T = TypeVar("T")
 
-
-def _layer(name: str) -> str:
-    if name not in LAYERS:
-        raise ValueError
-    return name
-
-
-_LIST_OF_LAYERS = "list of " + ", ".join(LAYERS)
-Layers = Annotated[
-    tuple[Annotated[str, AfterValidator(_layer)], ...],
-    BeforeValidator(as_list),
-    Kind(_LIST_OF_LAYERS, "is not a list", f"a {_LIST_OF_LAYERS}", ",".join),
-]
 
 _CLOSED = ConfigDict(extra="forbid")
 
@@ -321,16 +306,11 @@ def load(
     )
     values: dict[str, Any] = {}
     sources = {setting.key: "default" for setting in SETTINGS}
-    for source, found in (
-        ("file {file}, {key}", in_file),
-        ("environment {env}", _nested(in_env)),
-        ("flag {flag}", _nested(in_flags)),
-    ):
-        places = {s.key: source.format(file=file, key=s.key, env=s.env, flag=s.flag) for s in SETTINGS}
+    for source, found in ((f"file {file}, {{key}}", in_file), ("environment {env}", in_env), ("flag {flag}", in_flags)):
+        places = {s.key: source.format(key=s.key, env=s.env, flag=s.flag) for s in SETTINGS}
         faults += [Fault(places.get(key, f"file {file}, {key}"), message) for key, message in _faults(found)]
-        given = {key: value for key in _BY_KEY if (value := _at(found, key)) is not None}
-        values |= given
-        sources |= {key: places[key] for key in given}
+        values |= found
+        sources |= {key: places[key] for key in found if key in places}
     if not faults:
         config = _READ.validate_python(_nested(values))
         faults = _contradictions(config, sources)
@@ -340,22 +320,28 @@ def load(
 
 
 def _of_file(path: Path | None) -> tuple[dict[str, Any], list[Fault]]:
-    """Return what the file holds, and why it cannot be read."""
+    """Return what the file holds by key, and why it cannot be read."""
     if path is None:
         return {}, []
     try:
-        return tomllib.loads(path.read_bytes().decode()), []
+        document = tomllib.loads(path.read_bytes().decode())
     except OSError as error:
         why = f"cannot be read: {error.strerror}; give another path with --config"
     except UnicodeDecodeError:
         why = "is not UTF-8 text; write it as TOML"
     except tomllib.TOMLDecodeError as error:
         why = f"is not TOML: {error}"
+    else:
+        values: dict[str, Any] = {}
+        for name, value in document.items():
+            table = isinstance(value, dict) and name in SECTIONS
+            values |= {f"{name}.{key}": inner for key, inner in value.items()} if table else {name: value}
+        return values, []
     return {}, [Fault(f"file {path}", why)]
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by key as a file holds them: in a table for each section."""
+    """Put the values of each section into a table of their own, as the model has them."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         section, _, name = key.rpartition(".")
@@ -364,16 +350,10 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _at(found: Mapping[str, Any], key: str) -> Any:
-    section, _, name = key.rpartition(".")
-    table = found.get(section, {}) if section else found
-    return table.get(name) if isinstance(table, dict) else None
-
-
 def _faults(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Say what is wrong with the values of one source, by key."""
     try:
-        _READ.validate_python(found)
+        _READ.validate_python(_nested(found))
     except ValidationError as refused:
         for error in refused.errors(include_url=False):
             key = ".".join([part for part in error["loc"] if isinstance(part, str)])
