@@ -314,7 +314,7 @@ async def test_over_the_cap_logins_are_refused_at_once() -> None:
         assert refusal.code is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert refusal.info.reason == "TOO_MANY_IN_FLIGHT"
         assert refusal.retry is not None
-        assert it.metrics._sheds["in_flight"] == 1
+        assert it.metrics.registry.get_sample_value("vestibule_sheds_total", {"reason": "in_flight"}) == 1
         gate.set()
         await asyncio.gather(*running)
         await it.call()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from runtime.config.settings import Config
 from runtime.ops.metrics import Metrics
+from runtime.ops.recorders import Durations
 from tests.load import subjects, usage
 from tests.load.loads import Answers, call
 from tests.load.machine import meminfo_bytes
@@ -54,16 +55,22 @@ def cold(bench: Bench) -> Iterator[Row]:
     yield Row("cold", "its second login, p50", percentile(again.latencies_us, 50) / 1000, "ms", note="own client")
 
 
-class _SpawnTimes(Metrics):
+class _SpawnTimes(Durations):
     """Keeps what the daemon's histogram would round."""
 
     def __init__(self) -> None:
-        super().__init__("")
+        super().__init__("seconds", "Seconds from asking the zygote to the worker's report that it is locked down.")
         self.seconds: list[float] = []
 
-    def worker_spawned(self, seconds: float) -> None:
-        """Keep one time, from asking the zygote to the worker's report that it is locked down."""
+    def __call__(self, seconds: float) -> None:
+        """Keep one time."""
         self.seconds.append(seconds)
+
+
+class _Metrics(Metrics):
+    def __init__(self) -> None:
+        super().__init__("")
+        self.worker_spawned = self.times = _SpawnTimes()
 
 
 def spawn(bench: Bench) -> Iterator[Row]:
@@ -80,16 +87,16 @@ def spawn(bench: Bench) -> Iterator[Row]:
 async def _spawn(count: int) -> tuple[list[float], int]:
     from runtime.offline import run as offline
 
-    times = _SpawnTimes()
+    metrics = _Metrics()
     # No blank ones: each lease forks the one worker it needs, and nothing else runs meanwhile.
     config = replace(Config(), pool=replace(Config().pool, blank_workers=0))
-    async with offline.open_pool(config, times) as pool:
+    async with offline.open_pool(config, metrics) as pool:
         for n in range(count):
             worker = await pool.lease(f"spawn-{n}", 10.0)
             pool.release(worker)
         layers = sum(layer.active for layer in pool.layers)
     # The first few waited for the zygote itself.
-    return times.seconds[2:], layers
+    return metrics.times.seconds[2:], layers
 
 
 def memory(bench: Bench) -> Iterator[Row]:

@@ -13,7 +13,7 @@ from runtime import errors
 from runtime.core.model import Verdict
 from runtime.ops import labels
 from runtime.ops import metrics as m
-from runtime.ops.histogram import Histogram
+from runtime.ops.recorders import Histogram
 
 
 def families(metrics: m.Metrics) -> dict[str, Metric]:
