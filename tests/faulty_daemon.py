@@ -1,7 +1,6 @@
 """Run the daemon with other workers: `python faulty_daemon.py ENTRY -m runtime.cli ARGUMENT...`.
 
-ENTRY is the module whose `serve` its workers run. All else is the real daemon. Started by tests/daemon_rig.py in a
-process of its own.
+ENTRY is the module whose `serve` its workers run. All else is the real daemon.
 """
 
 import runpy

@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.daemon_rig import Daemon, Refused, right, until
+from tests.calls import Refused
+from tests.fixtures.daemons import Daemon
+from tests.fixtures.states import right
+from tests.fixtures.waiting import until
 
 BOTH = ("fast", "stock")
 STOCK_LATER = ("fast", pytest.param("stock", marks=pytest.mark.long))

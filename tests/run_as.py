@@ -2,7 +2,7 @@
 
 Makes what the interpreter imports reachable for that user first, in a mount namespace of its own: an interpreter may
 live in root's home. REFUSED names rows of CALLS and USES that fail with EPERM, as in a container, separated by commas.
-Knows nothing of Vestibule's daemon. Started by tests/daemon_rig.py in a process of its own.
+Knows nothing of Vestibule's daemon. Started by tests/fixtures/daemons.py in a process of its own.
 """
 
 import ctypes
@@ -115,7 +115,7 @@ def main() -> None:
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
-            # A change of user undoes it: see TIED in daemon_rig.py.
+            # A change of user undoes it: see TIED in fixtures/commands.py.
             kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         if names:
             refuse(*refused, uses=uses)

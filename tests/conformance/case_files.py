@@ -21,7 +21,7 @@ import yaml
 from runtime.catalog import directory
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.core.model import OnError, Settings
-from tests.suspension_rig import signed
+from tests.fixtures.suspensions import signed
 
 HERE = Path(__file__).parent
 CASES = HERE / "cases"

@@ -30,8 +30,9 @@ from runtime.rpc import client
 from sandbox.contract import surface
 from tests import strict_reader
 from tests.conformance import case_files, decisions
-from tests.daemon_rig import PATIENCE_S, Daemon, served
-from tests.suspension_rig import keys_file
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.suspensions import keys_file
+from tests.fixtures.waiting import PATIENCE_S
 
 TENANTS = case_files.Tenants()
 LOGINS = case_files.logins(TENANTS)

@@ -1,14 +1,16 @@
-"""The fixture that starts real daemons and holds each to what must be true when it has ended."""
+"""The fixtures that start real daemons, define tenants and decide logins."""
 
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.daemon_rig import Daemon, Serve, served
+from tests.fixtures.daemons import Daemon, Login, Serve, Tenant, served
+from tests.fixtures.tenants import define
 
 
 @pytest.fixture
@@ -33,3 +35,19 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 def name(request: pytest.FixtureRequest) -> str:
     """Name a tenant for one test."""
     return re.sub("[^a-z0-9]+", "-", request.node.name.lower())[:60].strip("-")
+
+
+@pytest.fixture
+def tenant(daemon: Daemon, name: str) -> Tenant:
+    """Publish a tenant of the test's own."""
+
+    def publish(*sources: str, **options: Any) -> int:
+        return daemon.publish(define(name, *sources, **options))
+
+    return publish
+
+
+@pytest.fixture
+def login(daemon: Daemon, name: str) -> Login:
+    """Decide logins of that tenant."""
+    return partial(daemon.call, name)

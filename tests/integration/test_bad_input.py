@@ -9,21 +9,10 @@ import pytest
 from vestibule.v1 import decision_pb2, event_pb2, runtime_service_pb2
 
 from runtime.core.model import OnError, Policy
-from tests.daemon_rig import (
-    ADA,
-    ALLOW,
-    BOB,
-    DENY,
-    GATE,
-    MFA,
-    Daemon,
-    Refused,
-    result,
-    served,
-    tenant,
-    vestibule,
-    write_directory,
-)
+from tests.calls import Refused, result
+from tests.fixtures.commands import vestibule
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.tenants import ADA, ALLOW, BOB, DENY, GATE, MFA, define, write_directory
 
 ENTRY = "def on_execute_post_login(event, api):\n    pass\n"
 
@@ -33,9 +22,9 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """One daemon for all of these: what one bad input leaves behind, the next login would meet."""
     with served(tmp_path_factory.mktemp("bad")) as daemon:
         daemon.publish(
-            tenant("acme", GATE),
-            tenant("always", policy=Policy.ALWAYS),
-            tenant("never"),
+            define("acme", GATE),
+            define("always", policy=Policy.ALWAYS),
+            define("never"),
         )
         yield daemon
 
@@ -163,8 +152,8 @@ BAD_SOURCES = {
 def test_a_store_with_bad_sources_gives_rejected(daemon: Daemon) -> None:
     """Sources that no apply would have let in are the verdict `rejected` and follow on_error; nothing dies of them."""
     before = daemon.metric("vestibule_worker_exits_total", reason="died")
-    daemon.publish(*(tenant(f"bad-{name}", source) for name, source in BAD_SOURCES.items()))
-    daemon.publish(tenant("bad-denied", BAD_SOURCES["syntax"], on_error=OnError.DENY))
+    daemon.publish(*(define(f"bad-{name}", source) for name, source in BAD_SOURCES.items()))
+    daemon.publish(define("bad-denied", BAD_SOURCES["syntax"], on_error=OnError.DENY))
     for name in BAD_SOURCES:
         decision = daemon.call(f"bad-{name}", BOB)
         (execution,) = decision.executions
@@ -208,7 +197,7 @@ def test_apply_refuses_bad_sources_whole(tmp_path: Path) -> None:
 def test_the_largest_source_is_accepted(daemon: Daemon) -> None:
     """An action of exactly 100 kB runs."""
     source = GATE + "#" * (100_000 - len(GATE))
-    daemon.publish(tenant("large", source))
+    daemon.publish(define("large", source))
     decision = daemon.call("large")
     assert (decision.outcome, decision.degraded) == (MFA, False)
 

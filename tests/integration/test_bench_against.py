@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon_rig import TIED
+from tests.fixtures.commands import TIED
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,7 +15,10 @@ import pytest
 from vestibule.v1 import decision_pb2
 
 from runtime.core.model import OnError
-from tests.daemon_rig import ALLOW, BOB, DENY, PATIENCE_S, Daemon, Refused, result, served, tenant, until
+from tests.calls import Refused, result
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.tenants import ALLOW, BOB, DENY, define
+from tests.fixtures.waiting import PATIENCE_S, until
 
 LOGINS = 1_000
 DEADLINES_MS = range(3, 21)
@@ -35,10 +38,10 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     with served(tmp_path_factory.mktemp("deadline"), "--pool-queue-wait-ms", "20000", blank=2) as daemon:
         forgiving = OnError.CONTINUE
         daemon.publish(
-            tenant("denies", SOME, SOME, DENIES, on_error=forgiving),
-            tenant("denies-late", CHALLENGES, SOME, DENIES, on_error=forgiving),
-            tenant("control", SOME, SOME, LONG, on_error=forgiving, timeout_ms=1),
-            tenant("long", LONG, on_error=forgiving, timeout_ms=10_000),
+            define("denies", SOME, SOME, DENIES, on_error=forgiving),
+            define("denies-late", CHALLENGES, SOME, DENIES, on_error=forgiving),
+            define("control", SOME, SOME, LONG, on_error=forgiving, timeout_ms=1),
+            define("long", LONG, on_error=forgiving, timeout_ms=10_000),
         )
         yield daemon
 
@@ -109,7 +112,7 @@ def test_a_continued_login_is_denied_or_can_be_tried_again(daemon: Daemon) -> No
 
 def test_a_worker_that_the_machine_does_not_run_is_not_out_of_budget(daemon: Daemon) -> None:
     """An action that was stopped beyond its budget goes on, or runs on another worker, and its denial counts."""
-    daemon.publish(tenant("starved", LONG, on_error=OnError.CONTINUE, timeout_ms=600))
+    daemon.publish(define("starved", LONG, on_error=OnError.CONTINUE, timeout_ms=600))
     assert daemon.call("starved", BOB).outcome == DENY
     timed_out = verdicts(daemon, "timed_out")
     for stopped_s in (0.8, 1.8):

@@ -20,7 +20,7 @@ from runtime.catalog import sqlite, store
 from runtime.catalog.base import Binding, Catalog, Definition, Flow
 from runtime.core.model import Settings
 from runtime.errors import CatalogError, CatalogUnavailable
-from tests.daemon_rig import TIED
+from tests.fixtures.commands import TIED
 
 NOBODY = 65534
 

@@ -17,8 +17,9 @@ from runtime.catalog import sqlite
 from runtime.config.settings import Config
 from runtime.continuation import keys, token
 from runtime.rpc.services import longest_login_s
-from tests.daemon_rig import ALLOW, LOOP, MFA, Daemon, Refused, Serve, result, tenant, until
-from tests.suspension_rig import (
+from tests.calls import Refused, result
+from tests.fixtures.daemons import Daemon, Login, Serve, Tenant
+from tests.fixtures.suspensions import (
     AFTER,
     CHALLENGE,
     OTP,
@@ -32,12 +33,14 @@ from tests.suspension_rig import (
     suspended,
     verdicts,
 )
+from tests.fixtures.tenants import ALLOW, LOOP, MFA, define
+from tests.fixtures.waiting import until
 
 
 class TestRefusals:
-    def test_what_is_none_of_ours_is_told(self, daemon: Daemon, name: str) -> None:
+    def test_what_is_none_of_ours_is_told(self, daemon: Daemon, name: str, tenant: Tenant) -> None:
         """Absent, cut, changed, foreign and oversized tokens are INVALID_ARGUMENT by field, and no flow runs."""
-        daemon.publish(tenant(name, CHALLENGE, AFTER))
+        tenant(CHALLENGE, AFTER)
         good = suspended(daemon, name)
         changed = bytearray(good)
         changed[len(good) // 2] ^= 1
@@ -60,7 +63,7 @@ class TestRefusals:
 
     def test_another_login_cannot_use_it(self, daemon: Daemon, name: str) -> None:
         """Another tenant, user, client and so on is told which it is; the login itself can still go on."""
-        daemon.publish(tenant(name, CHALLENGE), tenant("beta", CHALLENGE))
+        daemon.publish(define(name, CHALLENGE), define("beta", CHALLENGE))
         good = suspended(daemon, name)
         cases: dict[str, tuple[str, Any]] = {
             "tenant": ("beta", event("otp")),
@@ -78,7 +81,7 @@ class TestRefusals:
 
     def test_a_factor_cannot_be_left_out_or_replaced(self, daemon: Daemon, name: str) -> None:
         """Too few, too many and other factors are refused by field; the continuation is not used up by that."""
-        daemon.publish(tenant(name, CHALLENGE), tenant("forms", PROMPT))
+        daemon.publish(define(name, CHALLENGE), define("forms", PROMPT))
         good = suspended(daemon, name)
         for numbers, field in (([], "completed"), ([OTP, OTP], "completed"), ([PHONE], "completed[0]")):
             error = refusal(daemon, name, event("otp"), good, numbers)
@@ -91,7 +94,7 @@ class TestRefusals:
     def test_it_expires(self, serve: Serve) -> None:
         """After its lifetime a continuation is refused, with the instant at which it expired."""
         daemon = serve("--continuation-lifetime-s", "1")
-        daemon.publish(tenant("acme", CHALLENGE))
+        daemon.publish(define("acme", CHALLENGE))
         good = suspended(daemon)
         time.sleep(1.1)
         error = refusal(daemon, "acme", event("otp"), good, [OTP])
@@ -101,22 +104,22 @@ class TestRefusals:
     def test_a_removed_tenant_is_unknown_until_it_is_applied_again(self, serve: Serve) -> None:
         """Its suspended logins are refused with it; applied again with another flow, they continue their own."""
         daemon = serve()
-        daemon.publish(tenant("acme", CHALLENGE, PLAIN.format("old")))
+        daemon.publish(define("acme", CHALLENGE, PLAIN.format("old")))
         good = suspended(daemon)
-        revision = sqlite.apply(daemon.path, [tenant("beta", CHALLENGE)], prune=True).revision
+        revision = sqlite.apply(daemon.path, [define("beta", CHALLENGE)], prune=True).revision
         daemon.wait_for("catalog.reloaded", revision=revision)
         error = refusal(daemon, "acme", event("otp"), good, [OTP])
         assert (error.code, error.reason) == ("NOT_FOUND", "UNKNOWN_TENANT")
-        daemon.publish(tenant("acme", PLAIN.format("new")))
+        daemon.publish(define("acme", PLAIN.format("new")))
         decision = daemon.resume("acme", event("otp"), good, [OTP])
         assert [execution.action for execution in decision.executions] == ["a0", "a1"]
         assert "https://a.example/old" in str(decision)
 
-    def test_a_flow_that_is_not_kept_is_gone(self, daemon: Daemon, name: str) -> None:
+    def test_a_flow_that_is_not_kept_is_gone(self, daemon: Daemon, name: str, tenant: Tenant) -> None:
         """When the store has lost what was deployed before, the login says so and does not run another flow."""
-        daemon.publish(tenant(name, CHALLENGE, PLAIN.format("old")))
+        tenant(CHALLENGE, PLAIN.format("old"))
         good = suspended(daemon, name)
-        daemon.publish(tenant(name, CHALLENGE, PLAIN.format("new")))
+        tenant(CHALLENGE, PLAIN.format("new"))
         with sqlite3.connect(daemon.path) as connection:
             connection.execute("DELETE FROM superseded")
         connection.close()
@@ -124,15 +127,15 @@ class TestRefusals:
         assert (error.code, error.reason) == ("FAILED_PRECONDITION", "FLOW_GONE")
         assert error.details["ErrorInfo"].metadata == {"tenant_id": name}
 
-    def test_a_state_too_large_is_a_failed_action(self, daemon: Daemon, name: str) -> None:
+    def test_a_state_too_large_is_a_failed_action(self, tenant: Tenant, login: Login) -> None:
         """What does not fit into a token is not cut: the action failed, and its on_error decides."""
         big = (
             "def on_execute_post_login(event, api):\n"
             "    api.id_token.set_custom_claim('https://a.example/big', 'x' * 70000)\n"
             "    api.authentication.challenge_with({'type': 'otp'})\n"
         )
-        daemon.publish(tenant(name, big, PLAIN.format("next")))
-        decision = daemon.call(name, event())
+        tenant(big, PLAIN.format("next"))
+        decision = login(event())
         assert decision.outcome == MFA
         assert decision.degraded
         assert [row[1] for row in verdicts(decision)] == ["exhausted", "completed"]
@@ -141,9 +144,9 @@ class TestRefusals:
 
 
 class TestOnce:
-    def test_a_replay_is_refused(self, daemon: Daemon, name: str) -> None:
+    def test_a_replay_is_refused(self, daemon: Daemon, name: str, tenant: Tenant) -> None:
         """A continuation that led to a decision leads to no other one, and every suspension of a flow is its own."""
-        daemon.publish(tenant(name, CHALLENGE, PROMPT))
+        tenant(CHALLENGE, PROMPT)
         first = suspended(daemon, name)
         second = daemon.resume(name, event("otp"), first, [OTP]).suspension.continuation
         for _ in range(2):
@@ -154,7 +157,7 @@ class TestOnce:
     def test_of_concurrent_uses_one_wins(self, serve: Serve) -> None:
         """Sixteen calls at once: one decision, and fifteen that are told."""
         daemon = serve()
-        daemon.publish(tenant("acme", CHALLENGE, AFTER))
+        daemon.publish(define("acme", CHALLENGE, AFTER))
         good = suspended(daemon)
         calls = [daemon.begin_resuming("acme", event("otp"), good, [OTP]) for _ in range(16)]
         outcomes = []
@@ -173,9 +176,9 @@ class TestOnce:
         assert (first["suspended"], last["suspended"]) == ("mfa", None)
         assert [row.get("earlier", False) for row in last["executions"]] == [True, False]
 
-    def test_a_leg_without_a_decision_can_be_tried_again(self, daemon: Daemon, name: str) -> None:
+    def test_a_leg_without_a_decision_can_be_tried_again(self, daemon: Daemon, name: str, tenant: Tenant) -> None:
         """A caller that goes away before there is a decision has used nothing up."""
-        daemon.publish(tenant(name, CHALLENGE, LOOP, timeout_ms=1000))
+        tenant(CHALLENGE, LOOP, timeout_ms=1000)
         good = suspended(daemon, name)
         call = daemon.begin_resuming(name, event("otp"), good, [OTP])
         daemon.running_worker()
@@ -195,7 +198,7 @@ class TestOnce:
         """While it is locked the answer is UNAVAILABLE; afterwards the same continuation is good."""
         daemon = serve()
         daemon.tolerated.add("catalog.failed")
-        daemon.publish(tenant("acme", CHALLENGE))
+        daemon.publish(define("acme", CHALLENGE))
         good = suspended(daemon)
         holder = sqlite3.connect(daemon.path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
@@ -212,7 +215,7 @@ class TestAnyReplica:
         """With the same keys and store a second daemon continues what the first suspended, and a replay is seen."""
         flags = keys_file(tmp_path)
         first = serve(*flags)
-        first.publish(tenant("acme", CHALLENGE, AFTER))
+        first.publish(define("acme", CHALLENGE, AFTER))
         second = serve(*flags, store=first.path)
         good = suspended(first)
         assert claims(second.resume("acme", event("otp"), good, [OTP]))["methods"] == ["otp"]
@@ -222,7 +225,7 @@ class TestAnyReplica:
     def test_without_a_keys_file_it_does_not(self, serve: Serve) -> None:
         """The control: daemons with keys of their own do not read each other's tokens, and said so at their start."""
         first = serve()
-        first.publish(tenant("acme", CHALLENGE, AFTER))
+        first.publish(define("acme", CHALLENGE, AFTER))
         second = serve(store=first.path)
         assert second.wait_for("continuation.key_made")["level"] == "warning"
         error = refusal(second, "acme", event("otp"), suspended(first), [OTP])
@@ -232,7 +235,7 @@ class TestAnyReplica:
         """A daemon that was killed and started again goes on, and still knows what was used."""
         flags = keys_file(tmp_path)
         first = serve(*flags)
-        first.publish(tenant("acme", CHALLENGE, AFTER))
+        first.publish(define("acme", CHALLENGE, AFTER))
         used, good = suspended(first), suspended(first)
         first.resume("acme", event("otp"), used, [OTP])
         os.kill(first.process.pid, signal.SIGKILL)
@@ -245,7 +248,7 @@ class TestAnyReplica:
         """Its claim keeps others out until it lapses, half a minute after the call's deadline; then any goes on."""
         flags = keys_file(tmp_path)
         first = serve("--sandbox-action-timeout-ms", "5000", *flags)
-        first.publish(tenant("acme", CHALLENGE, LOOP, timeout_ms=1000))
+        first.publish(define("acme", CHALLENGE, LOOP, timeout_ms=1000))
         good = suspended(first)
         call = first.begin_resuming("acme", event("otp"), good, [OTP], timeout_s=6)
         first.running_worker()
@@ -269,7 +272,7 @@ class TestAnyReplica:
         """A new key seals, the old one still opens; without it a token is refused with the id of the missing key."""
         old, new = keys.generate(), keys.generate()
         first = serve(*keys_file(tmp_path, old))
-        first.publish(tenant("acme", CHALLENGE))
+        first.publish(define("acme", CHALLENGE))
         good, late = suspended(first), suspended(first)
         assert first.stop() == 0
         second = serve(*keys_file(tmp_path, new, old), store=first.path)
@@ -290,13 +293,13 @@ class TestAnyReplica:
 
 
 class TestPinned:
-    def test_a_redeploy_does_not_change_a_login(self, daemon: Daemon, name: str) -> None:
+    def test_a_redeploy_does_not_change_a_login(self, daemon: Daemon, name: str, tenant: Tenant) -> None:
         """A suspended login goes on with the flow it began with: sources, secrets, settings; a new one with the new."""
         old = PLAIN.format("k").replace('"k")', 'event.secrets["K"])')
-        daemon.publish(tenant(name, CHALLENGE, old, secrets={"K": "then"}))
+        tenant(CHALLENGE, old, secrets={"K": "then"})
         good = suspended(daemon, name)
-        daemon.publish(tenant(name, CHALLENGE, PLAIN.format("other"), secrets={"K": "now"}))
-        daemon.publish(tenant(name, CHALLENGE, PLAIN.format("third"), secrets={"K": "now"}))
+        tenant(CHALLENGE, PLAIN.format("other"), secrets={"K": "now"})
+        tenant(CHALLENGE, PLAIN.format("third"), secrets={"K": "now"})
         assert claims(daemon.resume(name, event("otp"), good, [OTP])) == {"asked": True, "k": "then"}
         assert claims(daemon.resume(name, event("otp"), suspended(daemon, name), [OTP])) == {
             "asked": True,
@@ -307,9 +310,9 @@ class TestPinned:
         """A daemon that never had the old flow finds it in the store, page handlers included."""
         flags = keys_file(tmp_path)
         first = serve(*flags)
-        first.publish(tenant("acme", PROMPT, PLAIN.format("old")))
+        first.publish(define("acme", PROMPT, PLAIN.format("old")))
         good = suspended(first)
-        first.publish(tenant("acme", PLAIN.format("new")))
+        first.publish(define("acme", PLAIN.format("new")))
         assert first.stop() == 0
         second = serve(*flags, store=first.path)
         decision = second.resume("acme", event(prompt={"id": "ap_1", "fields": {"phone": "1"}}), good)
@@ -327,7 +330,7 @@ class TestFailures:
             "    api.id_token.set_custom_claim('https://a.example/seen', seen)\n"
         )
         daemon = serve("--sandbox-action-timeout-ms", "20000", "--sandbox-flow-timeout-ms", "20000")
-        daemon.publish(tenant("acme", CHALLENGE, slow))
+        daemon.publish(define("acme", CHALLENGE, slow))
         call = daemon.begin_resuming("acme", event("otp"), suspended(daemon), [OTP])
         assert daemon.running_worker().kill()
         decision = result(call)
@@ -335,10 +338,10 @@ class TestFailures:
         assert claims(decision) == {"asked": True, "seen": "yes"}
         assert daemon.metric("vestibule_flow_retries_total") == 1
 
-    def test_a_continue_handler_that_fails_follows_on_error(self, daemon: Daemon, name: str) -> None:
+    def test_a_continue_handler_that_fails_follows_on_error(self, daemon: Daemon, name: str, tenant: Tenant) -> None:
         """A raise after the user is back never weakens the login, and the report says which part failed."""
         source = PROMPT.replace("api.user.set_user_metadata", "api.nothing.of_the_kind")
-        daemon.publish(tenant(name, source))
+        tenant(source)
         decision = daemon.resume(name, event(prompt={"id": "ap_1", "fields": {"phone": "1"}}), suspended(daemon, name))
         assert decision.outcome == MFA
         assert verdicts(decision) == [("a0", "completed", False, True), ("a0", "raised", True, False)]
@@ -350,7 +353,7 @@ class TestFailures:
             + "def on_continue_post_login(event, api):\n    max(map(max, *[[0] * 10 ** 6] * 10 ** 4))\n"
         )
         daemon = serve("--sandbox-action-timeout-ms", "200")
-        daemon.publish(tenant("acme", source, PLAIN.format("next")))
+        daemon.publish(define("acme", source, PLAIN.format("next")))
         decision = daemon.resume("acme", event(prompt={"id": "ap_1"}), suspended(daemon))
         assert decision.outcome == MFA
         assert verdicts(decision)[1:] == [("a0", "timed_out", True, False), ("a1", "completed", False, False)]
@@ -359,7 +362,7 @@ class TestFailures:
     def test_draining_finishes_a_resumed_login(self, serve: Serve) -> None:
         """A login that goes on is in flight like any other: SIGTERM waits for it, and a later one is sent away."""
         daemon = serve("--sandbox-action-timeout-ms", "5000")
-        daemon.publish(tenant("acme", CHALLENGE, LOOP, timeout_ms=600))
+        daemon.publish(define("acme", CHALLENGE, LOOP, timeout_ms=600))
         good, late = suspended(daemon), suspended(daemon)
         call = daemon.begin_resuming("acme", event("otp"), good, [OTP])
         daemon.running_worker()

@@ -5,7 +5,9 @@ import re
 
 import pytest
 
-from tests.daemon_rig import GATE, Daemon, Serve, vestibule, write_directory
+from tests.fixtures.commands import vestibule
+from tests.fixtures.daemons import Daemon, Serve
+from tests.fixtures.tenants import GATE, write_directory
 
 
 def execute(daemon: Daemon, email: str, *flags: str) -> tuple[int, str, str]:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.daemon_rig import TIED, clean_environment
+from tests.fixtures.commands import TIED, clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 

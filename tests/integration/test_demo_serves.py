@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.daemon_rig import PATIENCE_S, TIED, clean_environment, vestibule
+from tests.fixtures.commands import TIED, clean_environment, vestibule
+from tests.fixtures.waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "deploy" / "demo"

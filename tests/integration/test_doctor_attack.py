@@ -13,7 +13,7 @@ from runtime.config.settings import Config
 from runtime.doctor import assault, corpus, goals, single
 from runtime.doctor.cells import LAYERS
 from runtime.workers.launch import Hold
-from tests.daemon_rig import vestibule
+from tests.fixtures.commands import vestibule
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,10 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from runtime.core.model import OnError
-from tests.calls import health
-from tests.daemon_rig import ADA, DENY, GATE, LOOP, MFA, Refused, Serve, result, tenant, until
+from tests.calls import Refused, health, result
+from tests.fixtures.daemons import Serve
+from tests.fixtures.tenants import ADA, DENY, GATE, LOOP, MFA, define
+from tests.fixtures.waiting import until
 from tests.fronts import STOCK_LATER
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -26,7 +28,7 @@ def serve(serve: Serve, request: pytest.FixtureRequest) -> Serve:
 def test_a_drain_answers_what_is_in_flight(serve: Serve) -> None:
     """After SIGTERM: NOT_SERVING, /readyz 503, no new login; the one in flight is answered; exit 0, no process left."""
     daemon = serve()
-    daemon.publish(tenant("slow", LOOP, timeout_ms=2000, on_error=OnError.DENY), tenant("acme", GATE))
+    daemon.publish(define("slow", LOOP, timeout_ms=2000, on_error=OnError.DENY), define("acme", GATE))
     with grpc.insecure_channel(daemon.target) as channel:
         stub = health(channel)
         watch = stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=30)
@@ -57,7 +59,7 @@ def test_a_drain_answers_what_is_in_flight(serve: Serve) -> None:
 def test_a_new_connection_is_refused_while_draining(serve: Serve) -> None:
     """A caller that arrives during the drain is sent away at once, not left waiting."""
     daemon = serve()
-    daemon.publish(tenant("slow", LOOP, timeout_ms=2000))
+    daemon.publish(define("slow", LOOP, timeout_ms=2000))
     login = daemon.begin("slow")
     daemon.wait_in_flight(1)
     daemon.process.send_signal(signal.SIGTERM)
@@ -73,7 +75,7 @@ def test_a_new_connection_is_refused_while_draining(serve: Serve) -> None:
 def test_an_idle_daemon_goes_at_once(serve: Serve, number: signal.Signals) -> None:
     """With nothing in flight there is nothing to wait for, whatever the drain time; Ctrl-C is the same."""
     daemon = serve("--drain-s", "60")
-    daemon.publish(tenant("acme", GATE))
+    daemon.publish(define("acme", GATE))
     assert daemon.call("acme", ADA).outcome == MFA
     began_s = time.monotonic()
     daemon.process.send_signal(number)
@@ -84,7 +86,7 @@ def test_an_idle_daemon_goes_at_once(serve: Serve, number: signal.Signals) -> No
 def test_a_second_signal_goes_at_once_and_leaves_no_process(serve: Serve) -> None:
     """A second SIGTERM cuts the drain: the exit code says so, the login fails, and every worker is gone."""
     daemon = serve("--drain-s", "60")
-    daemon.publish(tenant("slow", LOOP, timeout_ms=20_000))
+    daemon.publish(define("slow", LOOP, timeout_ms=20_000))
     login = daemon.begin("slow")
     daemon.wait_in_flight(1)
     daemon.process.send_signal(signal.SIGTERM)
@@ -103,7 +105,7 @@ def test_a_drain_ends_at_its_limit(serve: Serve) -> None:
     """A login that takes longer than the drain is given up, said so, and the daemon still exits with 0."""
     daemon = serve("--drain-s", "0.5", "--sandbox-flow-timeout-ms", "20000")
     daemon.tolerated.add("daemon.drain_cut")
-    daemon.publish(tenant("slow", LOOP, timeout_ms=20_000))
+    daemon.publish(define("slow", LOOP, timeout_ms=20_000))
     login = daemon.begin("slow")
     daemon.wait_in_flight(1)
     began_s = time.monotonic()

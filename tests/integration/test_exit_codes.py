@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon_rig import GATE, vestibule, write_directory
+from tests.fixtures.commands import vestibule
+from tests.fixtures.tenants import GATE, write_directory
 
 OK, UNEXPECTED, USAGE, CHECK_FAILED, TEST_FAILED, UNREACHABLE = range(6)
 BAD = "import os\nclass A: pass\n" + GATE

@@ -9,19 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon_rig import (
-    GATE,
-    MFA,
-    PATIENCE_S,
-    Daemon,
-    Refused,
-    right,
-    right_when_cold,
-    served,
-    settled,
-    tenant,
-    until,
-)
+from tests.calls import Refused
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.states import right, right_when_cold, settled
+from tests.fixtures.tenants import GATE, MFA, define
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.host import require
 
 pytestmark = pytest.mark.long  # a drill
@@ -113,7 +105,7 @@ def test_a_host_without_a_process_or_thread_left(tmp_path: Path) -> None:
     """Warm tenants are served, cold ones UNAVAILABLE in time, probes unanswered; with room again all are right."""
     flags = ("--pool-queue-wait-ms", str(QUEUE_WAIT_MS))
     with grouped("pids", "pids.max", "pids.max") as group, served(tmp_path, *flags, blank=1) as daemon:
-        daemon.publish(tenant("acme", GATE), *(tenant(f"new-{at}", GATE) for at in range(8)))
+        daemon.publish(define("acme", GATE), *(define(f"new-{at}", GATE) for at in range(8)))
         # Flows that are compiled: the workers from here on load the code, so that none is replaced, which gives room.
         for name in ("acme", "new-0"):
             right(daemon, name)
@@ -153,7 +145,7 @@ def test_a_host_without_memory_left(tmp_path: Path) -> None:
     flags = ("--pool-queue-wait-ms", str(QUEUE_WAIT_MS), "--sandbox-action-timeout-ms", "5000")
     group_of = ("memory", "memory.max", "memory.limit_in_bytes")
     with grouped(*group_of) as group, served(tmp_path, *flags, blank=1) as daemon:
-        daemon.publish(tenant("acme", GATE), tenant("eats", EATS, timeout_ms=5000), tenant("new", GATE))
+        daemon.publish(define("acme", GATE), define("eats", EATS, timeout_ms=5000), define("new", GATE))
         # The control: where there is memory, what it eats is within its own limit.
         assert answer(daemon, "eats") == "right"
         right(daemon)

@@ -16,22 +16,11 @@ import pytest
 from grpc_health.v1 import health_pb2
 from vestibule.v1 import runtime_service_pb2
 
-from tests.calls import health, unary
-from tests.daemon_rig import (
-    ADA,
-    GATE,
-    LOOP,
-    METHOD,
-    MFA,
-    PATIENCE_S,
-    Daemon,
-    beyond_workers,
-    result,
-    right,
-    served,
-    tenant,
-    until,
-)
+from tests.calls import METHOD, health, result, unary
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.states import beyond_workers, right
+from tests.fixtures.tenants import ADA, GATE, LOOP, MFA, define
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.security.fuzz import http2
 from tests.security.fuzz.http2 import Frame
 
@@ -48,7 +37,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     """A daemon with few places."""
     flags = ("--limits-max-in-flight", str(MAX_IN_FLIGHT), "--limits-tenant-share", "1")
     with served(tmp_path, *flags, "--pool-queue-wait-ms", "20000") as daemon:
-        daemon.publish(tenant("acme", GATE), tenant("slow", LOOP, timeout_ms=300), *(tenant(n, GATE) for n in NAMES))
+        daemon.publish(define("acme", GATE), define("slow", LOOP, timeout_ms=300), *(define(n, GATE) for n in NAMES))
         right(daemon)
         yield daemon
 
@@ -153,7 +142,7 @@ def test_clients_that_never_read_their_answer_hold_nothing(daemon: Daemon) -> No
 def test_a_client_that_never_reads_does_not_hold_the_drain(tmp_path: Path) -> None:
     """The drain waits for it no longer than it waits for anybody, and the exit code is 0."""
     with served(tmp_path, "--drain-s", "2") as daemon:
-        daemon.publish(tenant("acme", GATE))
+        daemon.publish(define("acme", GATE))
         frames = [frame for frame in call_frames(daemon) if frame.kind != http2.SETTINGS]
         decided = daemon.metric("vestibule_decisions_total", outcome="mfa_required")
         with silent(daemon, frames):

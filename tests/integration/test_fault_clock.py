@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from runtime.core.model import OnError
-from tests.daemon_rig import ADA, ALLOW, BOB, DENY, GATE, LOOP, MFA, PATIENCE_S, result, served, tenant, until
+from tests.calls import result
+from tests.fixtures.daemons import served
+from tests.fixtures.tenants import ADA, ALLOW, BOB, DENY, GATE, LOOP, MFA, define
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.long  # a drill
 
@@ -44,10 +47,10 @@ def test_a_clock_that_jumps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jum
     flags = ("--sandbox-action-timeout-ms", "5000", "--pool-queue-wait-ms", "20000", "--pool-workers-per-tenant", "1")
     with served(tmp_path, *flags) as daemon:
         daemon.publish(
-            tenant("acme", GATE),
-            tenant("tells", TELLS),
-            tenant("slow", SLOW, timeout_ms=20_000),
-            tenant("loop", LOOP, timeout_ms=1000, on_error=OnError.DENY),
+            define("acme", GATE),
+            define("tells", TELLS),
+            define("slow", SLOW, timeout_ms=20_000),
+            define("loop", LOOP, timeout_ms=1000, on_error=OnError.DENY),
         )
 
         def told_s() -> int:
@@ -70,7 +73,7 @@ def test_a_clock_that_jumps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jum
         for event, outcome in ((ADA, MFA), (BOB, ALLOW)):
             decision = daemon.call("acme", event, timeout_s=5)
             assert (decision.outcome, decision.degraded) == (outcome, False)
-        daemon.publish(tenant("later", GATE))
+        daemon.publish(define("later", GATE))
         assert daemon.call("later").outcome == MFA
         until(lambda: daemon.get("/readyz")[0] == 200, "ready")
         assert daemon.metric("vestibule_catalog_healthy") == 1

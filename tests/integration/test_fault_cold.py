@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from vestibule.v1 import runtime_service_pb2
 
-from tests.daemon_rig import ADA, ALLOW, BOB, GATE, MFA, PATIENCE_S, Daemon, Refused, result, served, tenant, until
+from tests.calls import Refused, result
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.tenants import ADA, ALLOW, BOB, GATE, MFA, define
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.long  # a drill
 
@@ -68,7 +71,7 @@ def test_many_cold_tenants_at_once(tmp_path: Path, tenants: int) -> None:
     flags = ("--pool-max-workers", str(MAX_WORKERS), "--limits-max-in-flight", str(tenants // 2))
     with served(tmp_path, *flags) as daemon:
         names = [f"t{at}" for at in range(tenants)]
-        daemon.publish(*(tenant(name, GATE) for name in names))
+        daemon.publish(*(define(name, GATE) for name in names))
         told: Counter[str] = Counter()
         left = names
         with counting(daemon) as counts:

@@ -10,22 +10,12 @@ import pytest
 from vestibule.v1 import decision_pb2
 
 from runtime.core.model import OnError
-from tests.daemon_rig import (
-    ALLOW,
-    BOB,
-    DENY,
-    GATE,
-    MFA,
-    Daemon,
-    Refused,
-    beyond_workers,
-    result,
-    right,
-    served,
-    tenant,
-    until,
-)
+from tests.calls import Refused, result
 from tests.faulty_daemon import launcher
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.states import beyond_workers, right
+from tests.fixtures.tenants import ALLOW, BOB, DENY, GATE, MFA, define
+from tests.fixtures.waiting import until
 from tests.load.usage import resident_bytes
 
 pytestmark = pytest.mark.long  # a drill
@@ -61,10 +51,10 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         tmp_path_factory.mktemp("replies"), *flags, blank=2, launcher=launcher("tests.faulty_worker")
     ) as daemon:
         daemon.publish(
-            tenant("acme", GATE),
-            tenant("bytewise", source("bytewise")),
-            *(tenant(kind, source(kind)) for kind in FAULTS),
-            *(tenant(f"{kind}-denies", source(kind), on_error=OnError.DENY) for kind in FAULTS),
+            define("acme", GATE),
+            define("bytewise", source("bytewise")),
+            *(define(kind, source(kind)) for kind in FAULTS),
+            *(define(f"{kind}-denies", source(kind), on_error=OnError.DENY) for kind in FAULTS),
         )
         yield daemon
 

@@ -18,22 +18,13 @@ import pytest
 from vestibule.v1 import event_pb2
 
 from tests import faulty_worker
-from tests.daemon_rig import (
-    CLIENT,
-    GATE,
-    MFA,
-    PATIENCE_S,
-    Daemon,
-    Process,
-    Refused,
-    right,
-    right_when_cold,
-    served,
-    settled,
-    tenant,
-    until,
-)
+from tests.calls import Refused
 from tests.faulty_daemon import launcher
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.processes import Process
+from tests.fixtures.states import right, right_when_cold, settled
+from tests.fixtures.tenants import CLIENT, GATE, MFA, define
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.load.usage import family
 
 pytestmark = pytest.mark.long  # a drill
@@ -49,7 +40,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     """A daemon with a warm tenant and many cold ones."""
     flags = ("--pool-queue-wait-ms", str(QUEUE_WAIT_MS))
     with served(tmp_path, *flags, blank=1, launcher=launcher("tests.faulty_worker")) as daemon:
-        daemon.publish(tenant("acme", GATE), *(tenant(name, GATE) for name in NAMES))
+        daemon.publish(define("acme", GATE), *(define(name, GATE) for name in NAMES))
         right(daemon)
         settled(daemon)
         yield daemon

@@ -10,26 +10,12 @@ import pytest
 from vestibule.v1 import decision_pb2
 
 from runtime.core.model import OnError
-from tests.daemon_rig import (
-    BOB,
-    DENY,
-    GATE,
-    LOOP,
-    MFA,
-    PATIENCE_S,
-    SLOW,
-    Daemon,
-    Refused,
-    beyond_workers,
-    result,
-    right,
-    right_when_cold,
-    served,
-    settled,
-    tenant,
-    until,
-)
+from tests.calls import Refused, result
 from tests.faulty_daemon import launcher
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.states import beyond_workers, right, right_when_cold, settled
+from tests.fixtures.tenants import BOB, DENY, GATE, LOOP, MFA, SLOW, define
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.host import require
 
 pytestmark = pytest.mark.long  # a drill
@@ -41,10 +27,10 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     flags = ("--pool-queue-wait-ms", "20000", "--sandbox-action-timeout-ms", "5000")
     with served(tmp_path_factory.mktemp("signals"), *flags, blank=2) as daemon:
         daemon.publish(
-            tenant("acme", GATE),
-            tenant("slow", SLOW, timeout_ms=20_000),
-            tenant("denies", LOOP, on_error=OnError.DENY, timeout_ms=20_000),
-            *(tenant(f"new-{at}", GATE) for at in range(40)),
+            define("acme", GATE),
+            define("slow", SLOW, timeout_ms=20_000),
+            define("denies", LOOP, on_error=OnError.DENY, timeout_ms=20_000),
+            *(define(f"new-{at}", GATE) for at in range(40)),
         )
         yield daemon
 
@@ -87,7 +73,7 @@ def test_a_zygote_that_crashes_is_replaced(tmp_path: Path, number: signal.Signal
     flags = ("--pool-queue-wait-ms", "20000")
     with served(tmp_path, *flags, launcher=launcher("tests.faulty_worker")) as daemon:
         daemon.publish(
-            tenant("acme", GATE), tenant("slow", SLOW, timeout_ms=20_000), tenant("new-0", GATE), tenant("new-1", GATE)
+            define("acme", GATE), define("slow", SLOW, timeout_ms=20_000), define("new-0", GATE), define("new-1", GATE)
         )
         right(daemon)
         for at in range(2):
@@ -144,7 +130,7 @@ def test_a_zygote_that_stays_stopped_is_replaced(daemon: Daemon) -> None:
 def test_a_stopped_zygote_does_not_hold_a_short_login(tmp_path: Path) -> None:
     """With the zygote stopped a cold login is refused when its wait is over, with a time to try again; then right."""
     with served(tmp_path, "--pool-queue-wait-ms", "300", blank=1) as daemon:
-        daemon.publish(tenant("acme", GATE), *(tenant(f"new-{at}", GATE) for at in range(4)))
+        daemon.publish(define("acme", GATE), *(define(f"new-{at}", GATE) for at in range(4)))
         right(daemon)
         settled(daemon)
         zygote, _ = daemon.tree()
@@ -167,7 +153,7 @@ def test_a_daemon_that_was_stopped_and_goes_on(tmp_path: Path) -> None:
     worker was in time. A caller that cannot wait gets DEADLINE_EXCEEDED. Nothing is killed for the pause.
     """
     with served(tmp_path, "--sandbox-flow-timeout-ms", "6000", "--sandbox-action-timeout-ms", "6000") as daemon:
-        daemon.publish(tenant("acme", GATE), tenant("slow", SLOW.replace("15_", "5_"), timeout_ms=6000))
+        daemon.publish(define("acme", GATE), define("slow", SLOW.replace("15_", "5_"), timeout_ms=6000))
         right(daemon)
         right(daemon, "slow")
         login = daemon.begin("slow", timeout_s=PATIENCE_S)
@@ -194,7 +180,7 @@ def test_a_drain_with_everything_stopped(tmp_path: Path) -> None:
     """Zygote and workers that are stopped, idle and running, do not hold the exit: code 0, and none is left."""
     with served(tmp_path, "--drain-s", "2", blank=2) as daemon:
         daemon.tolerated.add("daemon.drain_cut")
-        daemon.publish(tenant("acme", GATE), tenant("loop", LOOP, timeout_ms=20_000))
+        daemon.publish(define("acme", GATE), define("loop", LOOP, timeout_ms=20_000))
         right(daemon)
         settled(daemon, blank=2)
         login = daemon.begin("loop")
@@ -217,7 +203,7 @@ def test_a_daemon_that_crashes_leaves_no_process(tmp_path: Path, number: signal.
     (tmp_path / "store").mkdir()
     store = tmp_path / "store" / "flows.db"
     with served(tmp_path, blank=3, store=store) as daemon:
-        daemon.publish(tenant("loop", LOOP, timeout_ms=20_000), tenant("acme", GATE))
+        daemon.publish(define("loop", LOOP, timeout_ms=20_000), define("acme", GATE))
         right(daemon)
         login = daemon.begin("loop")
         daemon.running_worker()

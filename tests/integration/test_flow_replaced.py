@@ -9,7 +9,10 @@ import pytest
 from vestibule.v1 import decision_pb2
 
 from runtime.catalog import sqlite
-from tests.daemon_rig import BOB, Daemon, result, served, tenant, until
+from tests.calls import result
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.tenants import BOB, define
+from tests.fixtures.waiting import until
 
 ENTRY = "def on_execute_post_login(event, api):\n"
 KEY = ENTRY + "    api.access.deny(event.secrets['KEY'])\n"
@@ -22,7 +25,7 @@ OTP = [decision_pb2.FACTOR_TYPE_OTP]
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
     """A daemon with a tenant that tells its secret, and a neighbour."""
     with served(tmp_path, "--pool-queue-wait-ms", "20000", blank=1) as daemon:
-        daemon.publish(tenant("acme", KEY, secrets={"KEY": "first"}), tenant("quiet", KEY, secrets={"KEY": "own"}))
+        daemon.publish(define("acme", KEY, secrets={"KEY": "first"}), define("quiet", KEY, secrets={"KEY": "own"}))
         yield daemon
 
 
@@ -37,7 +40,7 @@ def test_an_idle_worker_goes_as_soon_as_its_flow_is_replaced(daemon: Daemon) -> 
     assert daemon.call("quiet", BOB).access.reason == "own"
     until(lambda: daemon.metric("vestibule_workers", state="idle") == 2, "both are idle")
     workers = {worker.pid: worker for worker in daemon.workers()}
-    daemon.publish(tenant("acme", KEY, secrets={"KEY": "rotated"}))
+    daemon.publish(define("acme", KEY, secrets={"KEY": "rotated"}))
     until(lambda: outdated(daemon) == 1, "the worker of the old flow is killed")
     until(lambda: sum(not worker.alive for worker in workers.values()) == 1, "it is gone")
     assert daemon.metric("vestibule_workers", state="idle") == 1
@@ -51,10 +54,10 @@ def test_an_idle_worker_goes_as_soon_as_its_flow_is_replaced(daemon: Daemon) -> 
 
 def test_a_busy_worker_goes_when_its_login_is_decided(daemon: Daemon) -> None:
     """By the flow that it began with; the next login has another worker and the new secret."""
-    daemon.publish(tenant("acme", SLOW_KEY, secrets={"KEY": "first"}))
+    daemon.publish(define("acme", SLOW_KEY, secrets={"KEY": "first"}))
     login = daemon.begin("acme", BOB)
     worker = daemon.running_worker()
-    daemon.publish(tenant("acme", KEY, secrets={"KEY": "rotated"}))
+    daemon.publish(define("acme", KEY, secrets={"KEY": "rotated"}))
     assert result(login).access.reason == "first"
     until(lambda: not worker.alive, "the worker of the old flow is gone")
     assert daemon.call("acme", BOB).access.reason == "rotated"
@@ -65,7 +68,7 @@ def test_the_worker_of_a_tenant_that_was_removed_goes(daemon: Daemon) -> None:
     assert daemon.call("acme", BOB).access.reason == "first"
     until(lambda: daemon.metric("vestibule_workers", state="idle") == 1, "it is idle")
     before = outdated(daemon)
-    quiet = tenant("quiet", KEY, secrets={"KEY": "own"})
+    quiet = define("quiet", KEY, secrets={"KEY": "own"})
     revision = sqlite.apply(daemon.path, [quiet], prune=True).revision
     daemon.wait_for("catalog.reloaded", revision=revision)
     until(lambda: outdated(daemon) == before + 1, "it is killed")
@@ -74,9 +77,9 @@ def test_the_worker_of_a_tenant_that_was_removed_goes(daemon: Daemon) -> None:
 
 def test_a_login_of_the_old_flow_goes_on_in_a_worker_of_its_own(daemon: Daemon) -> None:
     """It has the old secret, and its worker serves no login of the new flow afterwards."""
-    daemon.publish(tenant("acme", SUSPENDS, KEY, secrets={"KEY": "first"}))
+    daemon.publish(define("acme", SUSPENDS, KEY, secrets={"KEY": "first"}))
     continuation = daemon.call("acme", BOB).suspension.continuation
-    daemon.publish(tenant("acme", KEY, secrets={"KEY": "rotated"}))
+    daemon.publish(define("acme", KEY, secrets={"KEY": "rotated"}))
     assert daemon.call("acme", BOB).access.reason == "rotated"
     before = outdated(daemon)
     assert daemon.resume("acme", BOB, continuation, OTP).access.reason == "first"
@@ -87,11 +90,11 @@ def test_a_login_of_the_old_flow_goes_on_in_a_worker_of_its_own(daemon: Daemon) 
 def test_a_successor_of_an_old_flow_is_replaced(tmp_path: Path) -> None:
     """With a process for each login, the one that was made ready for the old flow never gets a login."""
     with served(tmp_path, "--sandbox-isolation", "login", "--pool-queue-wait-ms", "20000", blank=1) as daemon:
-        daemon.publish(tenant("acme", KEY, secrets={"KEY": "first"}))
+        daemon.publish(define("acme", KEY, secrets={"KEY": "first"}))
         for _ in range(3):
             assert daemon.call("acme", BOB).access.reason == "first"
         until(lambda: daemon.metric("vestibule_workers", state="idle") == 1, "a successor is ready")
-        daemon.publish(tenant("acme", KEY, secrets={"KEY": "rotated"}))
+        daemon.publish(define("acme", KEY, secrets={"KEY": "rotated"}))
         until(lambda: outdated(daemon) == 1, "it is killed")
         for _ in range(3):
             assert daemon.call("acme", BOB).access.reason == "rotated"

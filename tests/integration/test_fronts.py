@@ -9,7 +9,11 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from tests import other_grpc
-from tests.daemon_rig import GATE, SLOW, Daemon, Serve, result, right, tenant, until
+from tests.calls import result
+from tests.fixtures.daemons import Daemon, Serve
+from tests.fixtures.states import right
+from tests.fixtures.tenants import GATE, SLOW, define
+from tests.fixtures.waiting import until
 from tests.fronts import RESTARTS, recovered
 from tests.security.fuzz import http2
 
@@ -27,7 +31,7 @@ def test_the_fast_front_serves_unless_the_setting_says_stock(serve: Serve) -> No
     """The default is the fast front; rpc.front changes it, and neither says anything in the log."""
     for flags, wanted in (((), "fast"), (STOCK, "stock")):
         daemon = serve(*flags)
-        daemon.publish(tenant("acme", GATE))
+        daemon.publish(define("acme", GATE))
         right(daemon)
         assert front(daemon) == wanted
         assert not daemon.events("rpc.fast_front_refused")
@@ -53,7 +57,7 @@ def test_stock_serves_where_the_fast_front_cannot(serve: Serve, kind: str, probl
     (line,) = daemon.events("rpc.fast_front_refused")
     assert (line["level"], problem in line["problem"]) == ("warning", True), line
     assert "rpc.front" in line["remedy"]
-    daemon.publish(tenant("acme", GATE))
+    daemon.publish(define("acme", GATE))
     right(daemon)
     assert front(daemon) == "stock"
     assert daemon.get("/readyz") == (200, "ok\n")
@@ -67,7 +71,7 @@ def test_a_path_that_is_no_text_stops_neither_front(serve: Serve, flags: tuple[s
     """
     daemon = serve(*flags)
     daemon.tolerated |= RESTARTS
-    daemon.publish(tenant("acme", GATE), tenant("slow", SLOW))
+    daemon.publish(define("acme", GATE), define("slow", SLOW))
     right(daemon)
     with grpc.insecure_channel(daemon.target) as channel:
         # A stream without an end, which the ended server of the stock front would wait for.

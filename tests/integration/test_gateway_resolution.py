@@ -13,7 +13,9 @@ from vestibule.v1.runtime_service_pb2 import (
     RememberedBrowser,
 )
 
-from tests.daemon_rig import Serve, vestibule, write_directory
+from tests.fixtures.commands import vestibule
+from tests.fixtures.daemons import Serve
+from tests.fixtures.tenants import write_directory
 
 REQUIRE = "def on_execute_post_login(event, api):\n    api.multifactor.enable('any', allow_remember_browser=True)\n"
 METHOD = "/vestibule.v1.ActionRuntimeService/ExecutePostLogin"

@@ -10,7 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.daemon_rig import GATE, METHOD, Daemon, right, served, tenant
+from tests.calls import METHOD
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.states import right
+from tests.fixtures.tenants import GATE, define
 from tests.fronts import STOCK_LATER
 from tests.integration.test_keepalive import PREFACE, SETTINGS, frame
 
@@ -102,7 +105,7 @@ def daemon(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A daemon that says all it could say."""
     flags = ("--log-level", "debug", "--rpc-front", request.param)
     with served(tmp_path_factory.mktemp("hostile"), *flags) as daemon:
-        daemon.publish(tenant("acme", GATE))
+        daemon.publish(define("acme", GATE))
         # Complaints at level debug are for developers; the tests hold the levels.
         daemon.tolerated.add("library.complained")
         yield daemon

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from runtime.cli import main
-from tests.daemon_rig import GATE, clean_environment, served, tenant
+from tests.fixtures.commands import clean_environment
+from tests.fixtures.daemons import served
+from tests.fixtures.tenants import GATE, define
 
 # Colours, a cleared screen by C1, a reversed line, other line ends, a bell, and a second line with words of ours.
 HOSTILE = "\x1b[31m\x9b2J\u202e\u2066x\u2028\u2029\x85\x7f\x07\rok\nvestibule: all is well"
@@ -115,7 +117,7 @@ def test_what_actions_say(vestibule: Vestibule, good: Path, tmp_path: Path) -> N
     written = vestibule("run", str(good / "acme/actions/raises.py"), "--event", "event.json")
     assert json.loads(written)["error"]["type"] == "ValueError"
     with served(tmp_path) as daemon:
-        daemon.publish(tenant("acme", RAISES, PRINTS))
+        daemon.publish(define("acme", RAISES, PRINTS))
         ask = ["execute", "--event", "event.json", "--target", daemon.target]
         for more in ((), ("--json",)):
             written = vestibule(*ask, "--tenant", "acme", *more)

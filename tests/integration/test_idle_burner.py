@@ -6,15 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.daemon_rig import ALLOW, BOB, GATE, Daemon, right, served, tenant, until
 from tests.faulty_daemon import launcher
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.states import right
+from tests.fixtures.tenants import ALLOW, BOB, GATE, define
+from tests.fixtures.waiting import until
 
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon with a tenant whose workers answer rightly and go on computing."""
     with served(tmp_path_factory.mktemp("burner"), blank=1, launcher=launcher("tests.faulty_worker")) as daemon:
-        daemon.publish(tenant("acme", GATE), tenant("burns", f'KIND = """\n# reply: burns\n"""\n{GATE}'))
+        daemon.publish(define("acme", GATE), define("burns", f'KIND = """\n# reply: burns\n"""\n{GATE}'))
         yield daemon
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.daemon_rig import PATIENCE_S, TIED, clean_environment, until
+from tests.fixtures.commands import TIED, clean_environment
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.host import require
 from tests.load.usage import family
 
@@ -30,11 +31,12 @@ PORTS = ("LISTEN=127.0.0.1:0", "METRICS_LISTEN=127.0.0.1:0")
 # What an interrupted run of tests was in the middle of.
 SLEEPS = """\
 import time
-from tests.daemon_rig import GATE, served, tenant
+from tests.fixtures.tenants import GATE, define
+from tests.fixtures.daemons import served
 
 def test_sleeps(tmp_path):
     with served(tmp_path) as daemon:
-        daemon.publish(tenant("acme", GATE))
+        daemon.publish(define("acme", GATE))
         daemon.call("acme")
         print("pid", daemon.process.pid, flush=True)
         time.sleep(300)

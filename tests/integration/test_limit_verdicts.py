@@ -7,7 +7,8 @@ import pytest
 from vestibule.v1 import decision_pb2
 
 from runtime.config.settings import Config
-from tests.daemon_rig import BOB, HOARD, LOOP, MFA, Daemon, served, tenant
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.tenants import BOB, HOARD, LOOP, MFA, define
 
 ACTION_MS, FLOW_MS = 400, 1000
 ENTRY = "def on_execute_post_login(event, api):\n"
@@ -54,7 +55,7 @@ def test_each_limit_has_its_verdict_and_its_name(daemon: Daemon, limit: str) -> 
     """The action that used it up is told which one it was; what the actions before and behind it asked for stands."""
     source, verdict, error_type, line = LIMITS[limit]
     name = "limit-" + "".join(char for char in limit.lower() if char.isalpha())
-    daemon.publish(tenant(name, FIRST, source, LAST))
+    daemon.publish(define(name, FIRST, source, LAST))
     kills = daemon.metric("vestibule_worker_kills_total", reason="deadline")
     for _ in range(2):
         decision = daemon.call(name)
@@ -71,7 +72,7 @@ def test_each_limit_has_its_verdict_and_its_name(daemon: Daemon, limit: str) -> 
 
 def test_the_flows_budget_ends_what_is_left_of_it(daemon: Daemon) -> None:
     """Of four endless actions two have their own budget, the third what is left of the flow's, and the last nothing."""
-    daemon.publish(tenant("endless", LOOP, LOOP, LOOP, LOOP))
+    daemon.publish(define("endless", LOOP, LOOP, LOOP, LOOP))
     decision = daemon.call("endless")
     assert verdicts(decision) == ["TIMED_OUT"] * 4
     told = [re.search(r"budget of (\d+) ms.* had (\d+) ms", report.error.message) for report in decision.executions]
@@ -90,7 +91,7 @@ def test_a_budget_begins_with_the_action_and_not_with_its_compiling(daemon: Daem
     """The first login of a tenant takes longer than the budget of its large action, which ends within it."""
     budget_ms = 60
     large = ENTRY + "".join(f"    if event.user.email == 'u{n}@example.com': return\n" for n in range(1_800))
-    daemon.publish(tenant("large", large + "    api.multifactor.enable('any')\n", timeout_ms=budget_ms))
+    daemon.publish(define("large", large + "    api.multifactor.enable('any')\n", timeout_ms=budget_ms))
     decision = daemon.call("large", BOB)
     assert verdicts(decision) == ["COMPLETED"]
     assert decision.wall_time.ToMilliseconds() > budget_ms

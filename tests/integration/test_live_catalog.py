@@ -8,7 +8,10 @@ from google.protobuf import json_format
 from vestibule.v1 import decision_pb2
 
 from runtime.catalog import sqlite
-from tests.daemon_rig import ALLOW, MFA, PATIENCE_S, Daemon, Serve, tenant, until, vestibule, write_directory
+from tests.fixtures.commands import vestibule
+from tests.fixtures.daemons import Daemon, Serve
+from tests.fixtures.tenants import ALLOW, MFA, define, write_directory
+from tests.fixtures.waiting import PATIENCE_S, until
 
 APPLIES = 20
 
@@ -24,7 +27,7 @@ def published(daemon: Daemon, version: int) -> int:
     """Apply a version of both tenants, three actions each with the version as their secret; do not wait."""
     sources = [action(version, step) for step in range(3)]
     secrets = {"V": str(version)}
-    both = (tenant("acme", *sources, secrets=secrets), tenant("beta", *sources, secrets=secrets))
+    both = (define("acme", *sources, secrets=secrets), define("beta", *sources, secrets=secrets))
     return sqlite.apply(daemon.path, both).revision
 
 
@@ -83,10 +86,10 @@ def test_a_login_in_flight_keeps_its_revision(serve: Serve) -> None:
     """A login that began before an apply is decided by what it began with; a newer one is not."""
     daemon = serve()
     slow = "def on_execute_post_login(event, api):\n    for i in range(%d):\n        pass\n    print(%d)\n"
-    daemon.publish(tenant("acme", slow % (10**9, 1), slow % (1, 1), timeout_ms=1500))
+    daemon.publish(define("acme", slow % (10**9, 1), slow % (1, 1), timeout_ms=1500))
     old = daemon.begin("acme")
     daemon.wait_in_flight(1)
-    daemon.publish(tenant("acme", slow % (1, 2), slow % (1, 2)))
+    daemon.publish(define("acme", slow % (1, 2), slow % (1, 2)))
     new = daemon.call("acme")
     assert not old.done()
     assert (new.catalog_revision, [e.output for e in new.executions]) == (2, ["2\n", "2\n"])
@@ -97,7 +100,7 @@ def test_a_login_in_flight_keeps_its_revision(serve: Serve) -> None:
 def test_a_removed_tenant_is_unknown_until_it_is_back(serve: Serve) -> None:
     """After an apply with --prune the tenant is unknown; when it comes back, so do its decisions."""
     daemon = serve()
-    daemon.publish(tenant("acme", action(2, 0), secrets={"V": "2"}), tenant("beta", action(2, 0), secrets={"V": "2"}))
+    daemon.publish(define("acme", action(2, 0), secrets={"V": "2"}), define("beta", action(2, 0), secrets={"V": "2"}))
     assert daemon.call("beta").outcome == MFA
     directory = write_directory(daemon.path.parent, "acme", "def on_execute_post_login(event, api):\n    pass\n")
     applied = vestibule("apply", str(directory), "--store", f"sqlite:{daemon.path}", "--prune", "--yes", "--json")
@@ -107,14 +110,14 @@ def test_a_removed_tenant_is_unknown_until_it_is_back(serve: Serve) -> None:
     assert refused is not None
     assert "NOT_FOUND" in str(refused)
     assert daemon.call("acme").outcome == ALLOW
-    daemon.publish(tenant("beta", action(2, 0), secrets={"V": "2"}))
+    daemon.publish(define("beta", action(2, 0), secrets={"V": "2"}))
     assert daemon.call("beta").outcome == MFA
 
 
 def test_a_directory_with_a_fault_changes_nothing(serve: Serve) -> None:
     """An apply that is refused leaves the running daemon's revision and decisions as they were."""
     daemon = serve()
-    daemon.publish(tenant("acme", action(2, 0), secrets={"V": "2"}))
+    daemon.publish(define("acme", action(2, 0), secrets={"V": "2"}))
     write_directory(daemon.path.parent, "acme", "def on_execute_post_login(event, api):\n    pass\n")
     directory = write_directory(daemon.path.parent, "beta", "import os\n")
     refused = vestibule("apply", str(directory), "--store", f"sqlite:{daemon.path}")

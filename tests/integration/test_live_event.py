@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from vestibule.v1 import decision_pb2, event_pb2
 
-from tests.daemon_rig import ALLOW, CLIENT, DENY, Daemon, served, tenant
+from tests.fixtures.daemons import Daemon, Login, served
+from tests.fixtures.tenants import ALLOW, CLIENT, DENY, define
 
 WRITES = """\
 def on_execute_post_login(event, api):
@@ -54,22 +55,22 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """One daemon for all of these."""
     with served(tmp_path_factory.mktemp("live"), "--pool-queue-wait-ms", "20000", blank=1) as daemon:
         daemon.publish(
-            tenant("whole", WRITES, READS),
-            tenant("alone", READS),
-            tenant("fails", WRITES, FAILS, READS),
-            tenant("killed", WRITES, HOLDS_THE_INTERPRETER, READS, timeout_ms=300),
-            tenant("cache", CACHES, CACHED),
-            tenant("cache-killed", CACHES, HOLDS_THE_INTERPRETER, CACHED, timeout_ms=300),
-            tenant("spent", SPENDS, SPENDS),
-            tenant("spent-killed", SPENDS, HOLDS_THE_INTERPRETER, SPENDS, timeout_ms=300),
+            define("whole", WRITES, READS),
+            define("alone", READS),
+            define("fails", WRITES, FAILS, READS),
+            define("killed", WRITES, HOLDS_THE_INTERPRETER, READS, timeout_ms=300),
+            define("cache", CACHES, CACHED),
+            define("cache-killed", CACHES, HOLDS_THE_INTERPRETER, CACHED, timeout_ms=300),
+            define("spent", SPENDS, SPENDS),
+            define("spent-killed", SPENDS, HOLDS_THE_INTERPRETER, SPENDS, timeout_ms=300),
         )
         yield daemon
 
 
 @pytest.mark.parametrize("name", ["whole", "fails", "killed"])
-def test_a_later_action_sees_what_an_earlier_one_set(daemon: Daemon, name: str) -> None:
+def test_a_later_action_sees_what_an_earlier_one_set(login: Login) -> None:
     """In the same worker, after an action that failed, and in the worker that follows a killed one."""
-    decision = daemon.call(name, EVENT)
+    decision = login(EVENT)
     assert (decision.outcome, decision.access.reason) == (DENY, "seen"), decision
 
 
@@ -80,16 +81,16 @@ def test_a_login_begins_with_what_its_event_says(daemon: Daemon) -> None:
 
 
 @pytest.mark.parametrize("name", ["cache", "cache-killed"])
-def test_a_later_action_reads_what_an_earlier_one_cached(daemon: Daemon, name: str) -> None:
+def test_a_later_action_reads_what_an_earlier_one_cached(name: str, login: Login) -> None:
     """In the same worker, and in the one that follows a killed one."""
     event = event_pb2.PostLoginEvent(client=CLIENT, user=EVENT.user, transaction=event_pb2.Transaction(id=name))
-    assert daemon.call(name, event).access.reason == "seen"
+    assert login(event).access.reason == "seen"
 
 
 @pytest.mark.parametrize("name", ["spent", "spent-killed"])
-def test_a_later_action_cannot_spend_what_an_earlier_one_spent(daemon: Daemon, name: str) -> None:
+def test_a_later_action_cannot_spend_what_an_earlier_one_spent(login: Login) -> None:
     """The call raises and names the limit, in the same worker and in the one that follows a killed one."""
-    first, *_, last = daemon.call(name, EVENT).executions
+    first, *_, last = login(EVENT).executions
     assert (first.verdict, last.verdict) == (decision_pb2.VERDICT_COMPLETED, decision_pb2.VERDICT_RAISED)
     assert last.error.message.startswith(
         "api.id_token.set_custom_claim: the custom claims of one login must be at most 102400 bytes as JSON"

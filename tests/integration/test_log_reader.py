@@ -20,8 +20,10 @@ import pytest
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
 from runtime.catalog import sqlite
-from tests.calls import unary
-from tests.daemon_rig import ADA, GATE, LOOP, METHOD, PATIENCE_S, TIED, clean_environment, quiet_port, tenant, until
+from tests.calls import METHOD, unary
+from tests.fixtures.commands import TIED, clean_environment, quiet_port
+from tests.fixtures.tenants import ADA, GATE, LOOP, define
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.long  # a drill
 
@@ -34,8 +36,8 @@ class Served:
     """A daemon on ports that were chosen beforehand, for its log says nothing here."""
 
     def __init__(self, store: Path, stderr: int | None) -> None:
-        loop = tenant("loop", LOOP, timeout_ms=20_000)
-        sqlite.apply(store, [tenant("acme", *([GATE] * ACTIONS)), loop])
+        loop = define("loop", LOOP, timeout_ms=20_000)
+        sqlite.apply(store, [define("acme", *([GATE] * ACTIONS)), loop])
         self.target, self.http = f"127.0.0.1:{quiet_port()}", f"127.0.0.1:{quiet_port()}"
         command = [
             sys.executable,

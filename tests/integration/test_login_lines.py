@@ -5,7 +5,11 @@ import sys
 
 import pytest
 
-from tests.daemon_rig import ADA, BOB, GATE, PATIENCE_S, TIED, Refused, Serve, clean_environment, tenant
+from tests.calls import Refused
+from tests.fixtures.commands import TIED, clean_environment
+from tests.fixtures.daemons import Serve
+from tests.fixtures.tenants import ADA, BOB, GATE, define
+from tests.fixtures.waiting import PATIENCE_S
 
 RAISES = "def on_execute_post_login(event, api):\n    1 / 0\n"
 
@@ -13,7 +17,7 @@ RAISES = "def on_execute_post_login(event, api):\n    1 / 0\n"
 def test_each_login_has_one_line(serve: Serve) -> None:
     """As it comes every decided login is told once, by its ids and its outcome; one without a decision is not."""
     daemon = serve()
-    daemon.publish(tenant("acme", GATE), tenant("broken", RAISES))
+    daemon.publish(define("acme", GATE), define("broken", RAISES))
     decided = [daemon.call("acme", event, request_id=f"r-{at}") for at, event in enumerate((ADA, BOB, ADA, BOB))]
     decided.append(daemon.call("broken", request_id="r-4"))
     with pytest.raises(Refused):
@@ -30,7 +34,7 @@ def test_each_login_has_one_line(serve: Serve) -> None:
 def test_a_sample_leaves_out_what_is_ordinary(serve: Serve) -> None:
     """With a sample of 0 only the degraded login has a line; the metrics count them all."""
     daemon = serve("--log-sample", "0")
-    daemon.publish(tenant("acme", GATE), tenant("broken", RAISES))
+    daemon.publish(define("acme", GATE), define("broken", RAISES))
     for _ in range(20):
         daemon.call("acme")
     daemon.call("broken")

@@ -16,22 +16,10 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from vestibule.v1 import event_pb2
 
 from runtime.core.model import OnError
-from tests.calls import health
-from tests.daemon_rig import (
-    ADA,
-    ALLOW,
-    BOB,
-    DENY,
-    GATE,
-    LOOP,
-    MFA,
-    Daemon,
-    Refused,
-    Serve,
-    beyond_workers,
-    served,
-    tenant,
-)
+from tests.calls import Refused, health
+from tests.fixtures.daemons import Daemon, Serve, served
+from tests.fixtures.states import beyond_workers
+from tests.fixtures.tenants import ADA, ALLOW, BOB, DENY, GATE, LOOP, MFA, define
 
 SERVICE = "vestibule.v1.ActionRuntimeService"
 MARK = "CANARY"
@@ -110,7 +98,7 @@ def test_nothing_of_an_event_or_a_secret_is_told(daemon: Daemon) -> None:
         "wipes": WIPES,
         "loops": LOOP,
     }
-    daemon.publish(*(tenant(name, source, secrets={"KEY": SECRET}, timeout_ms=300) for name, source in actions.items()))
+    daemon.publish(*(define(name, source, secrets={"KEY": SECRET}, timeout_ms=300) for name, source in actions.items()))
     event = event_pb2.PostLoginEvent()
     fill(event)
     event.tenant.Clear()
@@ -159,8 +147,8 @@ def test_three_hundred_logins_leave_nothing_behind(serve: Serve) -> None:
     hostile = {"loops": LOOP, "crashes": CRASHES, "hoards": HOARDS, "raises": RAISES, "wipes": WIPES}
     names = [f"good-{at}" for at in range(4)]
     daemon.publish(
-        *(tenant(name, GATE) for name in names),
-        *(tenant(name, source, timeout_ms=60, on_error=OnError.DENY) for name, source in hostile.items()),
+        *(define(name, GATE) for name in names),
+        *(define(name, source, timeout_ms=60, on_error=OnError.DENY) for name, source in hostile.items()),
     )
 
     for name in (*names, *hostile):

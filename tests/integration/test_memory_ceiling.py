@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon_rig import BOB, GATE, MFA, Refused, served, tenant, until
+from tests.calls import Refused
+from tests.fixtures.daemons import served
+from tests.fixtures.tenants import BOB, GATE, MFA, define
+from tests.fixtures.waiting import until
 
 MIB = 1 << 20
 # Holds what it takes for as long as it runs, and gives the decision that a login of BOB must not have otherwise.
@@ -28,8 +31,8 @@ def test_idle_workers_make_room_and_then_new_ones_wait(tmp_path: Path, ceiling: 
     names = [f"t{at}" for at in range(3)]
     flags = ("--pool-memory-bytes", ceiling, "--sandbox-memory-bytes", "32MiB", "--pool-queue-wait-ms", "1500")
     with served(tmp_path, *flags, blank=0) as daemon:
-        daemon.publish(*(tenant(name, GATE) for name in (*names, "cold")))
-        daemon.publish(*(tenant(f"fills-{at}", FILLS, timeout_ms=10_000) for at in range(2)))
+        daemon.publish(*(define(name, GATE) for name in (*names, "cold")))
+        daemon.publish(*(define(f"fills-{at}", FILLS, timeout_ms=10_000) for at in range(2)))
 
         def decided(name: str) -> bool:
             return daemon.call(name).outcome == MFA

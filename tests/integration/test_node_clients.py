@@ -18,8 +18,9 @@ from google.protobuf import json_format
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
 
-from tests.daemon_rig import DENY, Daemon, served, tenant
-from tests.suspension_rig import all_factors, event, keys_file
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.suspensions import all_factors, event, keys_file
+from tests.fixtures.tenants import DENY, define
 
 NODE_FILES = Path(__file__).parents[1] / "node"
 PROTO = Path(__file__).parents[2] / "proto"
@@ -65,7 +66,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     root = tmp_path_factory.mktemp("node")
     with served(root, *keys_file(root)) as daemon:
         sources = {"denies": DENIES, "requires": REQUIRES, "allows": ALLOWS, "raises": RAISES, "suspends": SUSPENDS}
-        daemon.publish(*(all_factors(tenant(name, source)) for name, source in sources.items()))
+        daemon.publish(*(all_factors(define(name, source)) for name, source in sources.items()))
         yield daemon
 
 

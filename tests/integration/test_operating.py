@@ -15,24 +15,13 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from runtime.continuation import keys
-from tests.calls import health
-from tests.daemon_rig import (
-    ALLOW,
-    GATE,
-    MFA,
-    TIED,
-    Daemon,
-    Refused,
-    Serve,
-    clean_environment,
-    result,
-    right,
-    served,
-    tenant,
-    until,
-    vestibule,
-)
-from tests.suspension_rig import CHALLENGE, OTP, event, refusal, suspended
+from tests.calls import Refused, health, result
+from tests.fixtures.commands import TIED, clean_environment, vestibule
+from tests.fixtures.daemons import Daemon, Serve, served
+from tests.fixtures.states import right
+from tests.fixtures.suspensions import CHALLENGE, OTP, event, refusal, suspended
+from tests.fixtures.tenants import ALLOW, GATE, MFA, define
+from tests.fixtures.waiting import until
 
 # What Kubernetes puts into a container beside Services called vestibule and vestibule-listen, and a misspelt setting.
 CLUSTER = {
@@ -48,7 +37,7 @@ MISSPELT = {"VESTIBULE_LOG_SAMPEL": "0.5"}
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """One daemon among a cluster's variables, whose tests leave it as it was."""
     with served(tmp_path_factory.mktemp("operating"), environment=CLUSTER | MISSPELT) as daemon:
-        daemon.publish(tenant("acme", GATE))
+        daemon.publish(define("acme", GATE))
         yield daemon
 
 
@@ -118,7 +107,7 @@ def test_a_hangup_reloads_what_can_be_and_keeps_the_rest(serve: Serve, tmp_path:
     write_keys(file, old)
     settings.write_text('[log]\nlevel = "info"\n')
     daemon = serve("--config", str(settings), "--continuation-keys-file", str(file))
-    daemon.publish(tenant("acme", GATE), tenant("beta", CHALLENGE))
+    daemon.publish(define("acme", GATE), define("beta", CHALLENGE))
     waiting, lost = suspended(daemon, "beta"), suspended(daemon, "beta")
     write_keys(file, new, old)
     settings.write_text('[log]\nlevel = "debug"\n[pool]\nidle_s = 7\n')
@@ -223,7 +212,7 @@ def test_a_hangup_ends_a_process_that_does_not_listen() -> None:
 def test_a_terminated_daemon_serves_on_until_others_have_heard(serve: Serve) -> None:
     """For drain.delay_s after SIGTERM health and /readyz say no, and logins of new connections are still decided."""
     daemon = serve("--drain-delay-s", "600")
-    daemon.publish(tenant("acme", GATE))
+    daemon.publish(define("acme", GATE))
     with grpc.insecure_channel(daemon.target) as channel:
         watch = health(channel).Watch(health_pb2.HealthCheckRequest(), timeout=30)
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
@@ -271,7 +260,7 @@ def test_health_lists_every_service(daemon: Daemon) -> None:
 def test_a_connection_that_reaches_its_age_loses_no_login(serve: Serve) -> None:
     """Connections end in good order and the client makes others: every login meanwhile is decided."""
     daemon = serve("--grpc-max-connection-age-s", "0.5")
-    daemon.publish(tenant("acme", GATE))
+    daemon.publish(define("acme", GATE))
     seen: set[str] = set()
 
     def aged() -> bool:

@@ -18,7 +18,8 @@ from runtime.ops.own_port import OwnPort
 from runtime.rpc.own_call import own_call, target
 from runtime.rpc.server import Server
 from tests import other_grpc
-from tests.daemon_rig import Serve, until
+from tests.fixtures.daemons import Serve
+from tests.fixtures.waiting import until
 from tests.integration.test_keepalive import NoFlows
 
 LAUNCHER = other_grpc.__file__

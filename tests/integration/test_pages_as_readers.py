@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon_rig import TIED, clean_environment
 from tests.deploy_scripts import pages
+from tests.fixtures.commands import TIED, clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 LINKED = ("deploy", "proto", "sandbox", "tests")

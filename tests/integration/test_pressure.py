@@ -9,25 +9,10 @@ import pytest
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
 from runtime.core.model import OnError
-from tests.calls import unary
-from tests.daemon_rig import (
-    ADA,
-    ALLOW,
-    BOB,
-    DENY,
-    GATE,
-    HOARD,
-    LOOP,
-    MFA,
-    PATIENCE_S,
-    Daemon,
-    Refused,
-    Serve,
-    result,
-    served,
-    tenant,
-    until,
-)
+from tests.calls import Refused, result, unary
+from tests.fixtures.daemons import Daemon, Serve, served
+from tests.fixtures.tenants import ADA, ALLOW, BOB, DENY, GATE, HOARD, LOOP, MFA, define
+from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.long  # a drill
 
@@ -51,11 +36,11 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     flags = ("--pool-workers-per-tenant", "2", "--pool-queue-per-tenant", "2", "--pool-queue-wait-ms", "20000")
     with served(tmp_path_factory.mktemp("pressure"), *flags, blank=2) as daemon:
         daemon.publish(
-            tenant("acme", GATE),
-            tenant("loud", LOOP, timeout_ms=1500, on_error=OnError.DENY),
-            tenant("long", LOOP, timeout_ms=20_000),
-            tenant("hoard", HOARD),
-            tenant("shout", SHOUT),
+            define("acme", GATE),
+            define("loud", LOOP, timeout_ms=1500, on_error=OnError.DENY),
+            define("long", LOOP, timeout_ms=20_000),
+            define("hoard", HOARD),
+            define("shout", SHOUT),
         )
         yield daemon
 
@@ -176,7 +161,7 @@ def others(daemon: Daemon, seen: frozenset[tuple[int, int]]) -> set[tuple[int, i
 def test_one_process_for_each_login(serve: Serve) -> None:
     """isolation login: every login has a process that no other had, the next one's stands ready, and state is new."""
     daemon = serve("--sandbox-isolation", "login", blank=2)
-    daemon.publish(tenant("acme", MARK))
+    daemon.publish(define("acme", MARK))
     seen: set[tuple[int, int]] = set()
     for count in range(1, 7):
         decision = daemon.call("acme")
@@ -189,7 +174,7 @@ def test_one_process_for_each_login(serve: Serve) -> None:
     assert daemon.metric("vestibule_worker_exits_total", reason="died") == 0
 
     control = serve()
-    control.publish(tenant("acme", MARK))
+    control.publish(define("acme", MARK))
     for _ in range(6):
         control.call("acme")
     # The one that compiled, after its first login.
@@ -199,7 +184,7 @@ def test_one_process_for_each_login(serve: Serve) -> None:
 def test_a_worker_is_replaced_after_its_executions(serve: Serve) -> None:
     """max_executions: after each third login the worker is recycled; until then one process serves the tenant."""
     daemon = serve("--sandbox-max-executions", "3")
-    daemon.publish(tenant("acme", MARK))
+    daemon.publish(define("acme", MARK))
     # Who compiles serves this login only.
     daemon.call("acme")
     until(lambda: daemon.metric("vestibule_workers", state="idle") == 1, "a successor stands ready")
@@ -213,7 +198,7 @@ def test_a_worker_is_replaced_after_its_executions(serve: Serve) -> None:
 def test_a_full_pool_evicts_who_was_idle_longest(serve: Serve) -> None:
     """With room for two workers, four tenants are served in turn, and the eviction is counted."""
     daemon = serve("--pool-max-workers", "2", "--pool-workers-per-tenant", "1", "--pool-queue-wait-ms", "20000")
-    daemon.publish(*(tenant(f"t{at}", GATE) for at in range(4)))
+    daemon.publish(*(define(f"t{at}", GATE) for at in range(4)))
     for _ in range(4):
         for at in range(4):
             assert daemon.call(f"t{at}").outcome == MFA
@@ -224,7 +209,7 @@ def test_a_full_pool_evicts_who_was_idle_longest(serve: Serve) -> None:
 def test_too_many_at_once_are_refused(serve: Serve) -> None:
     """Over max_in_flight a login is refused at once with RetryInfo, whoever's it is; afterwards it is served."""
     daemon = serve("--limits-max-in-flight", "2", "--limits-tenant-share", "1", blank=2)
-    daemon.publish(tenant("loud", LOOP, timeout_ms=1500), tenant("acme", GATE))
+    daemon.publish(define("loud", LOOP, timeout_ms=1500), define("acme", GATE))
     logins = [daemon.begin("loud") for _ in range(2)]
     daemon.wait_in_flight(2)
     with pytest.raises(Refused) as refused:
@@ -240,7 +225,7 @@ def test_no_worker_in_time_is_told(serve: Serve) -> None:
     """When the one worker stays busy beyond the queue's wait, the login is RESOURCE_EXHAUSTED, and counted."""
     flags = ("--pool-max-workers", "1", "--pool-workers-per-tenant", "1", "--pool-queue-wait-ms", "100")
     daemon = serve(*flags)
-    daemon.publish(tenant("loud", LOOP, timeout_ms=2000), tenant("acme", GATE))
+    daemon.publish(define("loud", LOOP, timeout_ms=2000), define("acme", GATE))
     login = daemon.begin("loud")
     daemon.wait_in_flight(1)
     with pytest.raises(Refused) as refused:

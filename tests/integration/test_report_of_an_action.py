@@ -5,7 +5,8 @@ import hashlib
 import pytest
 from vestibule.v1 import decision_pb2
 
-from tests.daemon_rig import ADA, DENY, MFA, Daemon, tenant
+from tests.fixtures.daemons import Daemon, Login, Tenant
+from tests.fixtures.tenants import ADA, DENY, MFA, define
 
 ASKS = """\
 def on_execute_post_login(event, api):
@@ -30,10 +31,10 @@ def sha256(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-def test_a_report_names_its_revision_its_end_its_times_and_its_output(daemon: Daemon, name: str) -> None:
+def test_a_report_names_its_revision_its_end_its_times_and_its_output(tenant: Tenant, login: Login) -> None:
     """One report for each binding in flow order, also of the action that failed and of the one that did not run."""
-    revision = daemon.publish(tenant(name, ASKS, FAILS, REFUSES, ASKS))
-    decision = daemon.call(name)
+    revision = tenant(ASKS, FAILS, REFUSES, ASKS)
+    decision = login()
     assert (decision.outcome, decision.access.reason) == (DENY, "Not today.")
     assert decision.catalog_revision == revision
     assert [(report.action, report.revision_sha256) for report in decision.executions] == [
@@ -56,11 +57,13 @@ def test_a_report_names_its_revision_its_end_its_times_and_its_output(daemon: Da
     assert "a1" in reason
 
 
-def test_contributions_say_who_asked_for_what_and_which_won(daemon: Daemon, name: str) -> None:
+def test_contributions_say_who_asked_for_what_and_which_won(
+    daemon: Daemon, name: str, tenant: Tenant, login: Login
+) -> None:
     """Of two requirements the last one won; what a failed action asked for is none, and its on_error is one."""
     other = ASKS.replace("allow_remember_browser=False", "allow_remember_browser=True")
-    daemon.publish(tenant(name, ASKS, other))
-    decision = daemon.call(name)
+    tenant(ASKS, other)
+    decision = login()
     asked = [row for row in decision.contributions if row.operation == "multifactor.enable"]
     assert [(row.action, row.won) for row in asked] == [("a0", False), ("a1", True)]
     assert decision.multifactor.HasField("allow_remember_browser")
@@ -68,7 +71,7 @@ def test_contributions_say_who_asked_for_what_and_which_won(daemon: Daemon, name
     assert decision.multifactor.origin == decision_pb2.Multifactor.ORIGIN_ACTION
     assert list(decision.multifactor.factors) == [decision_pb2.FACTOR_OTP]
 
-    daemon.publish(tenant(f"{name}-failing"[:64], FAILS))
+    daemon.publish(define(f"{name}-failing"[:64], FAILS))
     decision = daemon.call(f"{name}-failing"[:64])
     assert (decision.outcome, decision.multifactor.origin) == (MFA, decision_pb2.Multifactor.ORIGIN_ON_ERROR)
     assert [(row.action, row.won) for row in decision.contributions] == [("a0", True)]
@@ -83,16 +86,16 @@ def test_contributions_say_who_asked_for_what_and_which_won(daemon: Daemon, name
         (", allow_remember_browser=True", True, True),
     ],
 )
-def test_remembering_has_three_states(daemon: Daemon, name: str, given: str, present: bool, value: bool) -> None:
+def test_remembering_has_three_states(given: str, present: bool, value: bool, tenant: Tenant, login: Login) -> None:
     """Not said, no, and yes."""
-    daemon.publish(tenant(name, f'def on_execute_post_login(event, api):\n    api.multifactor.enable("any"{given})\n'))
-    factor = daemon.call(name).multifactor
+    tenant(f'def on_execute_post_login(event, api):\n    api.multifactor.enable("any"{given})\n')
+    factor = login().multifactor
     assert (factor.HasField("allow_remember_browser"), factor.allow_remember_browser) == (present, value)
 
 
-def test_every_decision_has_an_id_of_its_own(daemon: Daemon, name: str) -> None:
+def test_every_decision_has_an_id_of_its_own(tenant: Tenant, login: Login) -> None:
     """Equal logins of one request id are told apart by their decisions' ids."""
-    daemon.publish(tenant(name, REFUSES))
-    ids = {daemon.call(name, ADA, request_id="the-same").decision_id for _ in range(20)}
+    tenant(REFUSES)
+    ids = {login(ADA, request_id="the-same").decision_id for _ in range(20)}
     assert len(ids) == 20
     assert all(len(one) == 32 for one in ids)

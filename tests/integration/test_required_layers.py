@@ -16,7 +16,7 @@ import pytest
 from runtime.config.settings import Config
 from runtime.ops import file_limit
 from tests import run_as
-from tests.daemon_rig import clean_environment
+from tests.fixtures.commands import clean_environment
 from tests.host import require
 
 NOBODY = 65534

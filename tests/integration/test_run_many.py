@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon_rig import GATE, clean_environment, write_directory
+from tests.fixtures.commands import clean_environment
+from tests.fixtures.tenants import GATE, write_directory
 
 pytestmark = pytest.mark.long  # a drill
 

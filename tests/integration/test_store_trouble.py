@@ -16,23 +16,11 @@ from grpc_health.v1 import health_pb2
 from vestibule.v1 import runtime_service_pb2
 
 from runtime.catalog import sqlite
-from tests.calls import health, unary
-from tests.daemon_rig import (
-    ADA,
-    METHOD,
-    MFA,
-    PATIENCE_S,
-    TIED,
-    Daemon,
-    Refused,
-    Serve,
-    clean_environment,
-    quiet_port,
-    tenant,
-    until,
-    vestibule,
-    write_directory,
-)
+from tests.calls import METHOD, Refused, health, unary
+from tests.fixtures.commands import TIED, clean_environment, quiet_port, vestibule
+from tests.fixtures.daemons import Daemon, Serve
+from tests.fixtures.tenants import ADA, MFA, define, write_directory
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.host import require
 
 pytestmark = pytest.mark.long  # a drill
@@ -126,7 +114,7 @@ def test_a_full_disk_stops_an_apply_and_no_login(serve: Serve, tmp_path: Path) -
     """On a full disk an apply changes nothing and says why; the daemon serves on, and follows once there is room."""
     with small_disk(tmp_path / "disk", "512k") as disk:
         daemon = serve(store=disk / "flows.db")
-        daemon.publish(tenant("acme", OLD))
+        daemon.publish(define("acme", OLD))
         directory = write_directory(tmp_path, "acme", NEW + "#" * 50_000)
         junk = fill(disk)
         failed = vestibule("apply", str(directory), "--store", f"sqlite:{daemon.path}")
@@ -147,7 +135,7 @@ def test_a_daemon_starts_on_a_full_disk(serve: Serve, tmp_path: Path) -> None:
     """A store that is there is served although nothing can be written, and the metric says so."""
     with small_disk(tmp_path / "disk", "512k") as disk:
         store = disk / "flows.db"
-        sqlite.apply(store, [tenant("acme", OLD)])
+        sqlite.apply(store, [define("acme", OLD)])
         fill(disk)
         daemon = serve(store=store)
         assert says(daemon) == "old"
@@ -161,7 +149,7 @@ def test_a_read_only_disk(serve: Serve, tmp_path: Path) -> None:
     place = tmp_path / "place"
     place.mkdir()
     store = place / "flows.db"
-    sqlite.apply(store, [tenant("acme", OLD)])
+    sqlite.apply(store, [define("acme", OLD)])
     directory = write_directory(tmp_path, "acme", NEW)
     with read_only(place):
         daemon = serve(store=store)
@@ -179,7 +167,7 @@ def test_a_read_only_disk(serve: Serve, tmp_path: Path) -> None:
 def test_a_deleted_store_is_served_from_memory_until_it_is_back(serve: Serve, tmp_path: Path) -> None:
     """Deleted underneath, the daemon decides on, also for cold tenants, and says so; put back, it follows."""
     daemon = serve()
-    daemon.publish(tenant("acme", OLD), tenant("cold", OLD))
+    daemon.publish(define("acme", OLD), define("cold", OLD))
     assert says(daemon) == "old"
     saved = copy(daemon.path, tmp_path / "saved.db")
     remove(daemon.path)
@@ -190,7 +178,7 @@ def test_a_deleted_store_is_served_from_memory_until_it_is_back(serve: Serve, tm
     assert says(daemon, "cold") == "old"
     assert daemon.get("/readyz")[0] == 200
     at = len(daemon.lines)
-    sqlite.apply(saved, [tenant("acme", NEW), tenant("cold", NEW)])
+    sqlite.apply(saved, [define("acme", NEW), define("cold", NEW)])
     saved.rename(daemon.path)
     daemon.wait_for("catalog.recovered", after=at)
     healthy(daemon, 1)
@@ -204,7 +192,7 @@ def test_a_replica_that_starts_without_a_store_takes_nobody_along(serve: Serve, 
     A new store in the same place is served by the second and not by the first, which follows the old one again.
     """
     store = tmp_path / "flows.db"
-    sqlite.apply(store, [tenant("acme", OLD)])
+    sqlite.apply(store, [define("acme", OLD)])
     saved = copy(store, tmp_path / "saved.db")
     first = serve("--catalog-allow-empty", "false", store=store)
     assert says(first) == "old"
@@ -227,7 +215,7 @@ def test_a_replica_that_starts_without_a_store_takes_nobody_along(serve: Serve, 
         assert daemon.metric("vestibule_catalog_tenants") == tenants
         assert daemon.metric("vestibule_catalog_writable") == 0
     # Somebody applies elsewhere what was meant for here: a store of its own, with another tenant.
-    sqlite.apply(store, [tenant("other", NEW)])
+    sqlite.apply(store, [define("other", NEW)])
     until(lambda: ready(second), "the second has a store")
     assert says(second, "other") == "new"
     line = first.wait_for("catalog.failed", after=len(first.lines) - 1)
@@ -237,7 +225,7 @@ def test_a_replica_that_starts_without_a_store_takes_nobody_along(serve: Serve, 
     healthy(first, 0)
     at = len(first.lines)
     remove(store)
-    sqlite.apply(saved, [tenant("acme", NEW)])
+    sqlite.apply(saved, [define("acme", NEW)])
     saved.rename(store)
     first.wait_for("catalog.recovered", after=at)
     until(lambda: says(first) == "new", "the right store is followed")
@@ -260,7 +248,7 @@ def _becomes_ready(daemon: Daemon) -> None:
     assert not ready(daemon)
     assert "has no tenant: apply one, or set catalog.allow_empty" in daemon.get("/readyz")[1]
     assert daemon.metric("vestibule_catalog_healthy") == 1
-    daemon.publish(tenant("acme", OLD))
+    daemon.publish(define("acme", OLD))
     assert ready(daemon)
     until(lambda: daemon.metric("vestibule_catalog_tenants") == 1, "the tenant is counted")
 
@@ -270,7 +258,7 @@ def test_a_locked_store_stops_an_apply_and_no_login(serve: Serve, tmp_path: Path
     go on.
     """
     daemon = serve()
-    daemon.publish(tenant("acme", OLD), tenant("cold", OLD))
+    daemon.publish(define("acme", OLD), define("cold", OLD))
     assert says(daemon) == "old"
     directory = write_directory(tmp_path, "acme", NEW)
     with closing(sqlite3.connect(daemon.path, isolation_level=None)) as other:
@@ -303,14 +291,14 @@ def test_a_deleted_directory_is_no_end(serve: Serve, tmp_path: Path) -> None:
     place = tmp_path / "place"
     place.mkdir()
     daemon = serve(store=place / "flows.db")
-    daemon.publish(tenant("acme", OLD))
+    daemon.publish(define("acme", OLD))
     healthy(daemon, 1)
     saved = copy(daemon.path, tmp_path / "saved.db")
     shutil.rmtree(place)
     healthy(daemon, 0)
     assert says(daemon) == "old"
     place.mkdir()
-    sqlite.apply(saved, [tenant("acme", NEW)])
+    sqlite.apply(saved, [define("acme", NEW)])
     saved.rename(daemon.path)
     until(lambda: says(daemon) == "new", "the store that is back is followed")
     healthy(daemon, 1)
@@ -319,9 +307,9 @@ def test_a_deleted_directory_is_no_end(serve: Serve, tmp_path: Path) -> None:
 def test_a_damaged_store_is_not_believed(serve: Serve, tmp_path: Path) -> None:
     """A store overwritten or cut short leaves the last good snapshot; a good one in its place is followed."""
     daemon = serve()
-    daemon.publish(tenant("acme", OLD))
+    daemon.publish(define("acme", OLD))
     good = copy(daemon.path, tmp_path / "good.db")
-    sqlite.apply(good, [tenant("acme", NEW)])
+    sqlite.apply(good, [define("acme", NEW)])
     for damage in (b"garbage " * 4096, good.read_bytes()[:5000], b""):
         for suffix in ("-wal", "-shm"):
             daemon.path.with_name(daemon.path.name + suffix).unlink(missing_ok=True)
@@ -338,7 +326,7 @@ def test_a_damaged_store_is_not_believed(serve: Serve, tmp_path: Path) -> None:
 def test_no_daemon_starts_with_a_damaged_store(tmp_path: Path, damage: bytes | str) -> None:
     """Without a snapshot to go on with, one line names the store, and the exit code is 1."""
     store = tmp_path / "flows.db"
-    sqlite.apply(store, [tenant("acme", OLD)])
+    sqlite.apply(store, [define("acme", OLD)])
     store.write_bytes(damage if isinstance(damage, bytes) else store.read_bytes()[:5000])
     flags = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-level", "error")
     failed = vestibule("serve", "--store", f"sqlite:{store}", *flags)
@@ -351,7 +339,7 @@ def test_no_daemon_starts_with_a_damaged_store(tmp_path: Path, damage: bytes | s
 def test_a_log_that_cannot_be_written_stops_no_login(tmp_path: Path) -> None:
     """With its log on a full disk the daemon starts, decides and drains; only the lines are lost."""
     store = tmp_path / "flows.db"
-    sqlite.apply(store, [tenant("acme", OLD)])
+    sqlite.apply(store, [define("acme", OLD)])
     target = f"127.0.0.1:{quiet_port()}"
     command = [
         *TIED,
@@ -383,9 +371,9 @@ def test_a_log_that_cannot_be_written_stops_no_login(tmp_path: Path) -> None:
 def test_an_apply_is_seen_within_two_seconds(serve: Serve) -> None:
     """A login that begins two seconds after an apply has ended is decided by it."""
     daemon = serve()
-    daemon.publish(tenant("acme", OLD))
+    daemon.publish(define("acme", OLD))
     for source, output in ((NEW, "new"), (OLD, "old")):
-        sqlite.apply(daemon.path, [tenant("acme", source)])
+        sqlite.apply(daemon.path, [define("acme", source)])
         applied_s = time.monotonic()
         until(lambda: says(daemon) == output, "the change is seen", timeout_s=2.0)  # noqa: B023  called within this turn of the loop
         assert time.monotonic() - applied_s < 2.0

@@ -12,8 +12,9 @@ from google.protobuf import json_format
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import GatewayContext
 
-from tests.daemon_rig import ALLOW, DENY, Daemon, tenant, vestibule
-from tests.suspension_rig import (
+from tests.fixtures.commands import vestibule
+from tests.fixtures.daemons import Daemon, Login, Tenant
+from tests.fixtures.suspensions import (
     AFTER,
     CHALLENGE,
     EMAIL,
@@ -33,13 +34,16 @@ from tests.suspension_rig import (
     suspended,
     verdicts,
 )
+from tests.fixtures.tenants import ALLOW, DENY, define
 
 
 class TestWhatResumesWhere:
-    def test_a_challenge_goes_on_with_the_next_action(self, daemon: Daemon, name: str) -> None:
+    def test_a_challenge_goes_on_with_the_next_action(
+        self, daemon: Daemon, name: str, tenant: Tenant, login: Login
+    ) -> None:
         """The action that asked is not run again; the next one sees the factor, and metadata set before."""
-        daemon.publish(tenant(name, CHALLENGE, AFTER))
-        first = daemon.call(name, event())
+        tenant(CHALLENGE, AFTER)
+        first = login(event())
         assert first.outcome == SUSPEND
         assert verdicts(first) == [("a0", "completed", False, False)]
         assert not first.HasField("side_effects")
@@ -53,10 +57,12 @@ class TestWhatResumesWhere:
         assert claims(last) == {"asked": True, "methods": ["otp"], "seen": "yes"}
         assert json_format.MessageToDict(last.side_effects.transaction_metadata) == {"challenged": "yes"}
 
-    def test_a_redirect_goes_on_in_its_own_action(self, daemon: Daemon, name: str) -> None:
+    def test_a_redirect_goes_on_in_its_own_action(
+        self, daemon: Daemon, name: str, tenant: Tenant, login: Login
+    ) -> None:
         """The page gets a token it can verify, the same action reads the one it answers, then the next one runs."""
-        daemon.publish(tenant(name, REDIRECT, PLAIN.format("next"), secrets={"KEY": SECRET}))
-        first = daemon.call(name, event())
+        tenant(REDIRECT, PLAIN.format("next"), secrets={"KEY": SECRET})
+        first = login(event())
         assert first.outcome == SUSPEND
         url = urlsplit(first.suspension.redirect.url)
         assert (url.netloc, url.path) == ("a.example", "/terms")
@@ -71,10 +77,10 @@ class TestWhatResumesWhere:
         assert claims(last) == {"accepted": True, "next": "next"}
         assert list(last.side_effects.recorded_methods) == ["https://a.example/terms"]
 
-    def test_a_form_goes_on_in_its_own_action(self, daemon: Daemon, name: str) -> None:
+    def test_a_form_goes_on_in_its_own_action(self, daemon: Daemon, name: str, tenant: Tenant, login: Login) -> None:
         """What the form collected is read where it was asked for."""
-        daemon.publish(tenant(name, PROMPT))
-        first = daemon.call(name, event())
+        tenant(PROMPT)
+        first = login(event())
         assert first.suspension.prompt.id == "ap_1"
         assert json_format.MessageToDict(first.suspension.prompt.vars) == {"n": 1}
         other = event(prompt={"id": "ap_2", "fields": {"phone": "+49 30"}})
@@ -86,10 +92,10 @@ class TestWhatResumesWhere:
         last = daemon.resume(name, back, first.suspension.continuation)
         assert json_format.MessageToDict(last.side_effects.user_metadata) == {"phone": "+49 30"}
 
-    def test_two_suspensions_in_one_flow(self, daemon: Daemon, name: str) -> None:
+    def test_two_suspensions_in_one_flow(self, daemon: Daemon, name: str, tenant: Tenant, login: Login) -> None:
         """Challenge, then redirect, then the end: the last decision has what all parts asked for, and each report."""
-        daemon.publish(tenant(name, CHALLENGE, REDIRECT, PLAIN.format("end"), secrets={"KEY": SECRET}))
-        first = daemon.call(name, event())
+        tenant(CHALLENGE, REDIRECT, PLAIN.format("end"), secrets={"KEY": SECRET})
+        first = login(event())
         second = daemon.resume(name, event("otp"), first.suspension.continuation, [OTP])
         assert second.outcome == SUSPEND
         assert second.suspension.WhichOneof("step") == "redirect"
@@ -98,15 +104,17 @@ class TestWhatResumesWhere:
         assert claims(last) == {"asked": True, "accepted": True, "end": "end"}
         assert [row[2:] for row in verdicts(last)] == [(False, True), (False, True), (True, False), (False, False)]
 
-    def test_a_continue_handler_can_send_the_user_away_again(self, daemon: Daemon, name: str) -> None:
+    def test_a_continue_handler_can_send_the_user_away_again(
+        self, daemon: Daemon, name: str, tenant: Tenant, login: Login
+    ) -> None:
         """A second redirect from the continue handler comes back to the continue handler."""
         source = (
             "def on_execute_post_login(event, api):\n    api.redirect.send_user_to('https://a.example/1')\n\n"
             "def on_continue_post_login(event, api):\n"
             "    if event.request.query.get('done') != 'yes':\n        api.redirect.send_user_to('https://a.example/2')\n"
         )
-        daemon.publish(tenant(name, source, PLAIN.format("end")))
-        decision = daemon.call(name, event())
+        tenant(source, PLAIN.format("end"))
+        decision = login(event())
         for page in ("1", "2", "2"):
             assert decision.suspension.redirect.url == f"https://a.example/{page}"
             decision = daemon.resume(name, event(), decision.suspension.continuation)
@@ -115,9 +123,11 @@ class TestWhatResumesWhere:
         assert claims(decision) == {"end": "end"}
         assert [row[2] for row in verdicts(decision)] == [False, True, True, True, True, False]
 
-    def test_a_challenge_of_the_last_action_ends_with_its_factor(self, daemon: Daemon, name: str) -> None:
+    def test_a_challenge_of_the_last_action_ends_with_its_factor(
+        self, daemon: Daemon, name: str, tenant: Tenant
+    ) -> None:
         """When nothing is left to run, the factor itself decides."""
-        daemon.publish(tenant(name, CHALLENGE))
+        tenant(CHALLENGE)
         last = daemon.resume(name, event("otp"), suspended(daemon, name), [OTP])
         assert last.outcome == ALLOW
         assert claims(last) == {"asked": True}
@@ -128,20 +138,22 @@ class TestWhatResumesWhere:
             "def on_execute_post_login(event, api):\n    api.authentication.challenge_with({'type': 'otp'})\n"
             "    api.authentication.challenge_with_any([{'type': 'phone'}, {'type': 'email'}])\n"
         )
-        daemon.publish(all_factors(tenant(name, source)))
+        daemon.publish(all_factors(define(name, source)))
         continuation = suspended(daemon, name)
         assert refusal(daemon, name, event("otp"), continuation, [OTP]).reason == "INVALID_REQUEST"
         last = daemon.resume(name, event("otp", "email"), continuation, [OTP, EMAIL])
         assert last.outcome == ALLOW
 
-    def test_a_factor_that_was_presented_is_not_asked_for_again(self, daemon: Daemon, name: str) -> None:
+    def test_a_factor_that_was_presented_is_not_asked_for_again(
+        self, daemon: Daemon, name: str, tenant: Tenant
+    ) -> None:
         """A later challenge for the same factor lets the flow go on, in the same call."""
-        daemon.publish(tenant(name, CHALLENGE, CHALLENGE, AFTER))
+        tenant(CHALLENGE, CHALLENGE, AFTER)
         last = daemon.resume(name, event("otp"), suspended(daemon, name), [OTP])
         assert last.outcome == ALLOW
         assert [row[1] for row in verdicts(last)] == ["completed"] * 3
 
-    def test_the_fifth_command_of_a_flow_is_refused(self, daemon: Daemon, name: str) -> None:
+    def test_the_fifth_command_of_a_flow_is_refused(self, daemon: Daemon, name: str, login: Login) -> None:
         """Four challenges and enrolments a flow, over all of its legs; the next one denies."""
         kinds = ["otp", "phone", "email", "recovery-code"]
         sources = [
@@ -149,21 +161,23 @@ class TestWhatResumesWhere:
             for kind in (*kinds, "webauthn-roaming")
         ]
         factors = [{"type": kind} for kind in (*kinds, "webauthn-roaming")]
-        daemon.publish(all_factors(tenant(name, *sources)))
+        daemon.publish(all_factors(define(name, *sources)))
         numbers = [OTP, PHONE, EMAIL, pb.FACTOR_TYPE_RECOVERY_CODE]
         now = event(user__enrolledFactors=factors)
-        decision = daemon.call(name, now)
+        decision = login(now)
         for number in numbers:
             assert decision.outcome == SUSPEND
             decision = daemon.resume(name, now, decision.suspension.continuation, [number])
         assert decision.outcome == DENY
         assert (decision.access.kind, decision.access.code) == (pb.Access.KIND_MFA_FAILED, "too_many_commands")
 
-    def test_a_back_channel_gets_requirements_and_no_page(self, daemon: Daemon, name: str) -> None:
+    def test_a_back_channel_gets_requirements_and_no_page(
+        self, daemon: Daemon, name: str, tenant: Tenant, login: Login
+    ) -> None:
         """A password grant is told to answer mfa_required; the MFA API's success continues the flow."""
-        daemon.publish(tenant(name, CHALLENGE, AFTER))
+        tenant(CHALLENGE, AFTER)
         sent = event(transaction__protocol="oauth2-password")
-        first = daemon.call(name, sent)
+        first = login(sent)
         assert first.suspension.mfa.mfa_required_token
         done = event("otp", transaction__protocol="oauth2-password")
         last = daemon.resume(
@@ -171,10 +185,10 @@ class TestWhatResumesWhere:
         )
         assert last.outcome == ALLOW
 
-    def test_without_a_page_a_redirect_is_refused(self, daemon: Daemon, name: str) -> None:
+    def test_without_a_page_a_redirect_is_refused(self, tenant: Tenant, login: Login) -> None:
         """Silent authentication gets interaction_required, and no continuation."""
-        daemon.publish(tenant(name, PROMPT, AFTER))
-        decision = daemon.call(name, event(transaction__prompt=["none"]))
+        tenant(PROMPT, AFTER)
+        decision = login(event(transaction__prompt=["none"]))
         assert decision.outcome == DENY
         assert decision.access.kind == pb.Access.KIND_INTERACTION_REQUIRED
         assert not decision.HasField("suspension")
@@ -207,12 +221,12 @@ def test_a_flow_in_pieces_does_what_it_does_in_one(daemon: Daemon, pause: str) -
     sources = [f"def on_execute_post_login(event, api):\n    {body}\n" for body in EFFECTS]
     places = [(at,) for at in range(len(sources) + 1)] + [(0, 2, 4)]
     names = [f"{pause}-{number}" for number in range(len(places))]
-    tenants = [tenant(f"{pause}-whole", *sources)]
+    tenants = [define(f"{pause}-whole", *sources)]
     for split, places_of in zip(names, places, strict=True):
         pieces = list(sources)
         for at in sorted(places_of, reverse=True):
             pieces.insert(at, PAUSES[pause])
-        tenants.append(tenant(split, *pieces))
+        tenants.append(define(split, *pieces))
     daemon.publish(*tenants)
     whole = daemon.call(tenants[0].flow.tenant, event())
     assert whole.outcome == ALLOW
@@ -232,9 +246,11 @@ def test_a_flow_in_pieces_does_what_it_does_in_one(daemon: Daemon, pause: str) -
         assert waits == (1 if pause == "challenge" else len(places_of))
 
 
-def test_the_command_line_goes_on_with_its_own_answer(daemon: Daemon, name: str, tmp_path: Path) -> None:
+def test_the_command_line_goes_on_with_its_own_answer(
+    daemon: Daemon, name: str, tmp_path: Path, tenant: Tenant
+) -> None:
     """`execute` saves an answer, and `execute --continuation` goes on with it: from the file, and from its token."""
-    daemon.publish(tenant(name, CHALLENGE, AFTER))
+    tenant(CHALLENGE, AFTER)
     (tmp_path / "login").write_text(json.dumps(event_data()))
     (tmp_path / "back").write_text(json.dumps(event_data("otp")))
     gateway = tmp_path / "gateway.json"

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runtime.workers.meter import Meter
-from tests.daemon_rig import BOB, GATE, LOOP, PATIENCE_S, Serve, tenant, until
+from tests.fixtures.daemons import Serve
+from tests.fixtures.tenants import BOB, GATE, LOOP, define
+from tests.fixtures.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,8 +75,8 @@ def test_a_worker_without_a_process_id_is_not_metered() -> None:
 def test_a_loop_is_charged_to_its_tenant_and_not_to_its_neighbour(serve: Serve) -> None:
     """Whoever loops until it is stopped has spent about its budget each time; a neighbour its few milliseconds."""
     daemon = serve()
-    daemon.publish(tenant("loops", LOOP, timeout_ms=250), tenant("stuck", STUCK, timeout_ms=250))
-    daemon.publish(tenant("quiet", GATE))
+    daemon.publish(define("loops", LOOP, timeout_ms=250), define("stuck", STUCK, timeout_ms=250))
+    daemon.publish(define("quiet", GATE))
     took_s = dict.fromkeys(("loops", "stuck", "quiet"), 0.0)
 
     def spent(name: str) -> float:

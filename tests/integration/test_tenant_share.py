@@ -8,7 +8,10 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.daemon_rig import GATE, LOOP, MFA, Refused, result, served, tenant, until
+from tests.calls import Refused, result
+from tests.fixtures.daemons import served
+from tests.fixtures.tenants import GATE, LOOP, MFA, define
+from tests.fixtures.waiting import until
 from tests.fronts import STOCK_LATER
 
 MAX_IN_FLIGHT = 20
@@ -30,7 +33,7 @@ def test_looping_tenants_leave_places_to_others(tmp_path: Path, share: str, fron
     flags: tuple[str, ...] = ("--limits-max-in-flight", str(MAX_IN_FLIGHT), "--limits-tenant-share", share)
     flags += ("--rpc-front", front, "--pool-workers-per-tenant", "1", "--pool-queue-wait-ms", "20000")
     with served(tmp_path, *flags, blank=1) as daemon:
-        daemon.publish(*(tenant(name, LOOP, timeout_ms=200) for name in HOGS), tenant("quiet", GATE))
+        daemon.publish(*(define(name, LOOP, timeout_ms=200) for name in HOGS), define("quiet", GATE))
         assert daemon.call("quiet").outcome == MFA
         logins = [daemon.begin(name) for _ in range(4) for name in HOGS]
         most = MAX_IN_FLIGHT if share == "1" else 2 * len(HOGS)

@@ -18,21 +18,12 @@ from runtime.catalog import sqlite
 from runtime.catalog import store as catalog_store
 from runtime.core.model import OnError
 from tests import run_as
-from tests.daemon_rig import (
-    DENY,
-    GATE,
-    HOARD,
-    LOOP,
-    TIED,
-    Daemon,
-    Process,
-    clean_environment,
-    right,
-    served,
-    settled,
-    tenant,
-    until,
-)
+from tests.fixtures.commands import TIED, clean_environment
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.processes import Process
+from tests.fixtures.states import right, settled
+from tests.fixtures.tenants import DENY, GATE, HOARD, LOOP, define
+from tests.fixtures.waiting import until
 from tests.host import require
 
 NOBODY = 65534
@@ -105,8 +96,8 @@ def test_a_daemon_serves(place: Path, who: str) -> None:
         else:
             require(bool(namespaces), "namespaces.user: the host refuses every namespace")
         daemon.publish(
-            tenant("acme", GATE),
-            *(tenant(name, source, on_error=OnError.DENY, timeout_ms=ms) for name, (source, ms) in hostile.items()),
+            define("acme", GATE),
+            *(define(name, source, on_error=OnError.DENY, timeout_ms=ms) for name, (source, ms) in hostile.items()),
         )
         right(daemon)
         settled(daemon)
@@ -141,7 +132,7 @@ def test_a_tenant_that_runs_on_and_on_keeps_to_half_of_the_processors(place: Pat
     everywhere = sorted(os.sched_getaffinity(0))
     aside = set(everywhere[(len(everywhere) + 1) // 2 :])
     with served(place, "--pool-long-run-share", "0.005", launcher=launcher(uid, refused)) as daemon:
-        daemon.publish(tenant("acme", GATE), tenant("loops", LOOP, timeout_ms=4000))
+        daemon.publish(define("acme", GATE), define("loops", LOOP, timeout_ms=4000))
         right(daemon)
         # Who compiled acme's flow is replaced, and neither of the two may be taken for the one that loops.
         settled(daemon)
@@ -236,7 +227,7 @@ def test_an_ordinary_users_store_that_may_not_be_written_is_served(place: Path) 
     """Where owner and mode keep this user from writing, and no log can be made, the store is served and healthy."""
     who = AS["ordinary user"]
     store = place / "flows.db"
-    sqlite.apply(store, [tenant("acme", GATE)])
+    sqlite.apply(store, [define("acme", GATE)])
     given_to(place, who[0])
     store.chmod(0o444)
     place.chmod(0o555)
@@ -253,7 +244,7 @@ def test_a_store_that_may_not_be_read_is_one_line(place: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("root: only root can make a file of another user")
     store = place / "flows.db"
-    sqlite.apply(store, [tenant("acme", GATE)])
+    sqlite.apply(store, [define("acme", GATE)])
     store.chmod(0o600)
     flags = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-level", "error")
     failed = run(place, AS["ordinary user"], "serve", "--store", f"sqlite:{store}", *flags)

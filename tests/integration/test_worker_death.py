@@ -11,26 +11,12 @@ from pathlib import Path
 import pytest
 
 from runtime.core.model import OnError
-from tests.daemon_rig import (
-    ADA,
-    ALLOW,
-    BOB,
-    DENY,
-    GATE,
-    LOOP,
-    MFA,
-    PATIENCE_S,
-    SLOW,
-    Daemon,
-    Process,
-    Refused,
-    result,
-    right,
-    served,
-    settled,
-    tenant,
-    until,
-)
+from tests.calls import Refused, result
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.processes import Process
+from tests.fixtures.states import right, settled
+from tests.fixtures.tenants import ADA, ALLOW, BOB, DENY, GATE, LOOP, MFA, SLOW, define
+from tests.fixtures.waiting import PATIENCE_S, until
 
 HOLDS_THE_INTERPRETER = """\
 def on_execute_post_login(event, api):
@@ -45,11 +31,11 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     flags = ("--pool-queue-wait-ms", "20000", "--sandbox-action-timeout-ms", "5000")
     with served(tmp_path_factory.mktemp("death"), *flags, blank=2) as daemon:
         daemon.publish(
-            tenant("acme", GATE),
-            tenant("slow", SLOW, timeout_ms=20_000),
-            tenant("loop", LOOP, on_error=OnError.DENY, timeout_ms=1000),
-            tenant("gil", HOLDS_THE_INTERPRETER, timeout_ms=200),
-            *(tenant(f"new-{at}", GATE) for at in range(20)),
+            define("acme", GATE),
+            define("slow", SLOW, timeout_ms=20_000),
+            define("loop", LOOP, on_error=OnError.DENY, timeout_ms=1000),
+            define("gil", HOLDS_THE_INTERPRETER, timeout_ms=200),
+            *(define(f"new-{at}", GATE) for at in range(20)),
         )
         yield daemon
 
@@ -270,7 +256,7 @@ def test_kills_at_random_moments(daemon: Daemon) -> None:
 def test_a_killed_daemon_leaves_no_process(tmp_path: Path) -> None:
     """SIGKILL to the daemon ends its zygote and every worker, idle or running."""
     with served(tmp_path, blank=3) as daemon:
-        daemon.publish(tenant("loop", LOOP, timeout_ms=20_000))
+        daemon.publish(define("loop", LOOP, timeout_ms=20_000))
         login = daemon.begin("loop")
         daemon.running_worker()
         until(lambda: len(daemon.workers()) == 4, "a busy worker and three blank ones")

@@ -29,7 +29,7 @@ from sandbox.process import (
     probe,  # noqa: F401  imported before a fork becomes a user who cannot read it
 )
 from sandbox.process import zygote as sandbox_zygote
-from tests.daemon_rig import TIED
+from tests.fixtures.commands import TIED
 from tests.host import require
 from tests.run_as import CALLS, refuse
 from tests.security.cells import LAYERS, cells, hold

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon_rig import GATE, MFA, Process, Serve, settled, tenant
+from tests.fixtures.daemons import Serve
+from tests.fixtures.processes import Process
+from tests.fixtures.states import settled
+from tests.fixtures.tenants import GATE, MFA, define
 
 
 def mapped(pid: int) -> str:
@@ -23,7 +26,7 @@ def threads(process: Process) -> int:
 def test_only_the_daemon_has_grpc(serve: Serve) -> None:
     """After a login gRPC is mapped in the daemon, the control, and in no process that is made by fork."""
     daemon = serve()
-    daemon.publish(tenant("acme", GATE))
+    daemon.publish(define("acme", GATE))
     assert daemon.call("acme").outcome == MFA
     # Who compiled the flow is replaced, and would be gone by the time it is looked at.
     settled(daemon)

@@ -16,13 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
-from tests.calls import unary
-from tests.daemon_rig import ADA, ALLOW, BOB, CONTINUE, GATE, METHOD, MFA, PATIENCE_S, Daemon, served, tenant
+from tests.calls import CONTINUE, METHOD, unary
 from tests.effort import effort
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.suspensions import CHALLENGE, OTP, event, suspended
+from tests.fixtures.tenants import ADA, ALLOW, BOB, GATE, MFA, define
+from tests.fixtures.waiting import PATIENCE_S
 from tests.fronts import STOCK_LATER
 from tests.security.fuzz.damage import Edit, damaged, edits
 from tests.security.fuzz.findings import seeds
-from tests.suspension_rig import CHALLENGE, OTP, event, suspended
 
 REFUSALS = {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND"}
 """Codes that blame the caller; every other one would be a fault of ours that a caller can cause."""
@@ -59,7 +61,7 @@ class Desk:
 def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """One daemon for all."""
     with served(tmp_path_factory.mktemp("daemon"), "--rpc-front", request.param) as daemon:
-        daemon.publish(tenant("acme", GATE), tenant("waits", CHALLENGE))
+        daemon.publish(define("acme", GATE), define("waits", CHALLENGE))
         with grpc.insecure_channel(daemon.target) as channel:
             yield Desk(daemon, channel)
 

@@ -13,24 +13,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
-from tests.calls import unary
-from tests.daemon_rig import (
-    ADA,
-    ALLOW,
-    BOB,
-    GATE,
-    METHOD,
-    MFA,
-    PATIENCE_S,
-    TIED,
-    Daemon,
-    beyond_workers,
-    right,
-    served,
-    tenant,
-    until,
-)
+from tests.calls import METHOD, unary
 from tests.effort import effort
+from tests.fixtures.commands import TIED
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.states import beyond_workers, right
+from tests.fixtures.tenants import ADA, ALLOW, BOB, GATE, MFA, define
+from tests.fixtures.waiting import PATIENCE_S, until
 from tests.fronts import RESTARTS, STOCK_LATER, recovered
 from tests.security.fuzz import http2
 from tests.security.fuzz.damage import Edit, damaged, edits, pieces
@@ -110,7 +99,7 @@ def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with served(tmp_path_factory.mktemp("daemon"), "--rpc-front", request.param) as daemon:
         if request.param == "stock":
             daemon.tolerated |= RESTARTS
-        daemon.publish(tenant("acme", SOURCE, secrets={"KEY": SECRET}), tenant("other", GATE))
+        daemon.publish(define("acme", SOURCE, secrets={"KEY": SECRET}), define("other", GATE))
         made = Port(daemon, request.param)
         yield made
         made.check()
