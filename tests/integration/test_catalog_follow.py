@@ -90,11 +90,11 @@ class TestFollowing:
         assert fields.items() >= {"revision": 1, "tenants": 1, "changed": 1, "removed": 0}.items()
 
     async def test_a_change_is_seen_and_a_login_in_progress_keeps_its_own(
-        self, catalog: sqlite.SqliteCatalog, log: Log
+        self, path: Path, catalog: sqlite.SqliteCatalog, log: Log
     ) -> None:
         """A new revision is a new object; the old one is as it was."""
         before = catalog.snapshot()
-        await asyncio.to_thread(sqlite.apply, catalog._path, [define("acme", "y"), define("beta")])
+        await asyncio.to_thread(sqlite.apply, path, [define("acme", "y"), define("beta")])
         await until(lambda: catalog.snapshot().revision == 2)
         assert set(catalog.snapshot().tenants) == {"acme", "beta"}
         assert set(before.tenants) == {"acme"}
@@ -112,20 +112,20 @@ class TestFollowing:
         finally:
             await catalog.close()
 
-    async def test_nothing_new_is_not_told(self, catalog: sqlite.SqliteCatalog, log: Log) -> None:
+    async def test_nothing_new_is_not_reported(self, path: Path, catalog: sqlite.SqliteCatalog, log: Log) -> None:
         """Reading the same revision again, even after an apply that changed nothing, is silent and keeps the object."""
         before, since = catalog.snapshot(), catalog.last_success_s
-        await asyncio.to_thread(sqlite.apply, catalog._path, [define("acme")])
+        await asyncio.to_thread(sqlite.apply, path, [define("acme")])
         await until(lambda: catalog.last_success_s > since)
         assert catalog.snapshot() is before
         assert log.events == ["catalog.reloaded"]
 
-    async def test_many_changes_while_reading(self, catalog: sqlite.SqliteCatalog) -> None:
+    async def test_many_changes_while_reading(self, path: Path, catalog: sqlite.SqliteCatalog) -> None:
         """Every snapshot seen while a writer is busy is whole: both tenants of an apply, or neither."""
 
         def write() -> None:
             for at in range(30):
-                sqlite.apply(catalog._path, [define("acme", f"{at}"), define("beta", f"{at}")])
+                sqlite.apply(path, [define("acme", f"{at}"), define("beta", f"{at}")])
 
         writing = asyncio.create_task(asyncio.to_thread(write))
         seen: set[int] = set()
@@ -146,8 +146,7 @@ class TestFollowing:
         catalog = sqlite.SqliteCatalog(path, poll_s=0.01)
         await catalog.start()
         await catalog.close()
-        assert catalog._task is not None
-        assert catalog._task.done()
+        assert not [task for task in asyncio.all_tasks() if task.get_name() == "catalog"]
         await asyncio.to_thread(sqlite.apply, path, [define("acme", "y")])
         await asyncio.sleep(0.05)
         assert catalog.snapshot().revision == 1
@@ -203,7 +202,7 @@ class TestFirstStart:
         ],
     )
     async def test_a_store_that_cannot_be_used(self, path: Path, prepare: Callable[[Path], None], wanted: str) -> None:
-        """Without a snapshot to go on with, start fails and says why."""
+        """Without a snapshot to serve, start fails and says why."""
         prepare(path)
         with pytest.raises(CatalogUnavailable, match=wanted):
             await sqlite.SqliteCatalog(path).start()
@@ -349,7 +348,7 @@ class TestMishaps:
             assert catalog.snapshot().revision == 1
         await until(lambda: catalog.healthy)
 
-    async def test_a_waiting_writer_disturbs_nobody(self, catalog: sqlite.SqliteCatalog, path: Path) -> None:
+    async def test_a_waiting_writer_disturbs_no_reader(self, catalog: sqlite.SqliteCatalog, path: Path) -> None:
         """The control: an ordinary open write transaction is no reason for ill health."""
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
             writer.execute("BEGIN IMMEDIATE")

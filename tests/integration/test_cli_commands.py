@@ -71,7 +71,7 @@ def test_run_prints_a_line_for_each_event(action: Path) -> None:
     assert (second["commands"], second["output"]) == ([], "hello b\n")
 
 
-def test_run_goes_on_after_a_line_that_is_no_event(action: Path) -> None:
+def test_run_continues_after_a_line_that_is_no_event(action: Path) -> None:
     """Lines of input and output stay in step; the exit code says that something was wrong with the input."""
     result = vestibule(
         "run",

@@ -107,7 +107,7 @@ def test_3_is_a_failed_check(tmp_path: Path, event: str) -> None:
     assert "tenant.yaml:2:" in failed.stderr
 
 
-def test_5_is_nobody_there(event: str) -> None:
+def test_5_is_no_daemon_there(event: str) -> None:
     """No daemon at the target."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         target = f"127.0.0.1:{free.getsockname()[1]}"

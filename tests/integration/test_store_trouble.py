@@ -186,7 +186,7 @@ def test_a_deleted_store_is_served_from_memory_until_it_is_back(serve: Serve, tm
     assert len(daemon.events("catalog.failed")) == 1
 
 
-def test_a_replica_that_starts_without_a_store_takes_nobody_along(serve: Serve, tmp_path: Path) -> None:
+def test_a_replica_that_starts_without_a_store_ends_no_other(serve: Serve, tmp_path: Path) -> None:
     """The store is deleted and a second replica starts: it makes none, is not ready, says so; the first serves on.
 
     A new store in the same place is served by the second and not by the first, which follows the old one again.

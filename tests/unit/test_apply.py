@@ -257,6 +257,6 @@ class TestChanges:
             (Flow("acme", Settings(), (Binding("b", "2"),)), ["action a: removed"]),
         ],
     )
-    def test_each_difference_is_told(self, new: Flow, wanted: list[str]) -> None:
+    def test_each_difference_is_listed(self, new: Flow, wanted: list[str]) -> None:
         """In the words of tenant.yaml; what is the same is not listed."""
         assert [str(change) for change in changes(OLD, new)] == wanted

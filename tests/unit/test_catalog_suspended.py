@@ -134,25 +134,27 @@ class TestContinuations:
         assert not (tmp_path / "none.db").exists()
         await gone.close()
 
-    async def test_what_comes_at_the_same_time_is_written_together(self, path: Path) -> None:
+    async def test_what_comes_at_the_same_time_is_written_together(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Of a hundred claims at once all are granted, in a handful of transactions."""
         flows = SqliteSuspendedFlows(path)
         commits = 0
-        write = flows._in_transaction
+        writing = store.writing
 
-        def counted(works: Any) -> list[bool]:
+        def counted(path: Path, timeout_s: float) -> Any:
             nonlocal commits
             commits += 1
-            return write(works)
+            return writing(path, timeout_s)
 
-        flows._in_transaction = counted  # type: ignore[method-assign]  # counted on its way
+        monkeypatch.setattr(store, "writing", counted)
         names = [bytes([at]) * 16 for at in range(100)]
         granted = await asyncio.gather(*(flows.claim(name, EXPIRES_MS, NOW_MS, UNTIL_MS) for name in names))
         assert all(granted)
         assert commits <= 2
         await flows.close()
 
-    async def test_whoever_waits_when_it_is_closed_is_told(self, path: Path) -> None:
+    async def test_a_close_answers_every_caller(self, path: Path) -> None:
         """No caller is left waiting: what was being written ends, and the rest is an error."""
         flows = SqliteSuspendedFlows(path)
         first = asyncio.create_task(flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS))
