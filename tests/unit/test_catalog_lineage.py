@@ -128,7 +128,7 @@ def test_a_reader_of_an_empty_store_has_nothing_to_lose(path: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("make", [lambda path: None, lambda path: path.touch(), lambda path: path.symlink_to("gone")])
-async def test_neither_a_reader_nor_a_continuation_makes_a_store(tmp_path: Path, make: Callable[[Path], object]) -> None:
+async def test_neither_reader_nor_continuation_makes_a_store(tmp_path: Path, make: Callable[[Path], object]) -> None:
     """Nothing, an empty file or a link to nothing stays what it is."""
     path = tmp_path / "flows.db"
     make(path)
