@@ -281,7 +281,7 @@ class Daemon:
 
     def _catalog_changed(self, event: str, fields: Mapping[str, Any], /) -> None:
         (self._log.error if event == "catalog.failed" else self._log.info)(event, **fields)
-        self._pool.flows_changed()
+        self._pool.flows_changed(self._catalog.snapshot().tenants)
 
     def _task_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log an error that nobody awaited. Its message might quote anything, so only its place is told."""

@@ -26,18 +26,16 @@ from runtime.login.failures import End, Failures, Settled
 from runtime.login.gateway import resolution
 from runtime.login.messages import EventReader
 from runtime.login.plan import Plan
-from runtime.login.questions import COMPILE_BUDGET_NS, MARGIN_US, Asked, Questions, carried
+from runtime.login.questions import MARGIN_US, Asked, Questions, carried
 from runtime.login.suspensions import Leg, Sealed, Stop, Suspensions
 from runtime.ops.labels import KillReason
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
 from runtime.workers import reply
 from runtime.workers.pool import Pool
-from runtime.workers.watchdog import Watchdog
 from runtime.workers.worker import Worker, WorkerKilled
 from sandbox.contract import wire
 
-_TEARDOWN_BUDGET_NS: Final = 200_000_000
 # More than a tenant's idle workers and the blank ones together. Beyond it, dying early is what workers do on this host.
 _UNBEGUN_MAX: Final = 32
 # A smaller reply is read in less time than it takes to let others go first.
@@ -114,13 +112,7 @@ class Engine:
         self._flow_timeout_us = sandbox.flow_timeout_ms * 1000
         self._output_bytes = sandbox.output_bytes
         self._queue_wait_s = config.pool.queue_wait_ms / 1000
-        self._watchdog = Watchdog(
-            asyncio.get_running_loop(),
-            sandbox.kill_grace_ms * 1_000_000,
-            COMPILE_BUDGET_NS,
-            _TEARDOWN_BUDGET_NS,
-            pool.runs_long,
-        )
+        self._watchdog = pool.watchdog
         self._failures = Failures(log, sandbox.output_bytes)
         self._large = asyncio.Lock()
         self._orphans: set[asyncio.Task[None]] = set()
@@ -132,7 +124,6 @@ class Engine:
         for orphan in self._orphans:
             orphan.cancel()
         await asyncio.gather(*self._orphans, return_exceptions=True)
-        self._watchdog.close()
         await self.suspensions.close()
 
     async def decide(self, login: Login) -> Outcome:

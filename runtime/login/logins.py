@@ -3,6 +3,7 @@
 Knows catalog, plans, metrics and what the log says of a decision. Must not know gRPC, SQL or workers' answers.
 """
 
+import asyncio
 import os
 import time
 from collections import OrderedDict
@@ -71,11 +72,16 @@ class Logins:
         self._plans: dict[str, Plan] = {}
         self._planned = 0
         self._pinned: OrderedDict[tuple[str, bytes], Plan] = OrderedDict()
-        pool.prime = self._prime
-        pool.current = self._digest_of
+        self._pool = pool
+        self._loads: set[asyncio.Task[None]] = set()
+        self._loading = asyncio.get_running_loop().create_task(self._load_successors())
 
     async def close(self) -> None:
         """Release what a cut drain would wait for."""
+        loads = [self._loading, *self._loads]
+        for task in loads:
+            task.cancel()
+        await asyncio.gather(*loads, return_exceptions=True)
         await self.engine.close()
 
     async def decide(self, request: Request, deadline: float) -> bytes:
@@ -173,11 +179,22 @@ class Logins:
         self._pinned.move_to_end(key)
         return plan
 
-    def _digest_of(self, tenant: str) -> bytes | None:
-        flow = self._catalog.snapshot().tenants.get(tenant)
-        return None if flow is None else flow.digest
+    async def _load_successors(self) -> None:
+        """Load each worker that is bound ahead of its tenant's next login."""
+        while True:
+            task = asyncio.create_task(self._load(await self._pool.to_load()))
+            self._loads.add(task)
+            task.add_done_callback(self._loads.discard)
 
-    async def _prime(self, worker: Worker) -> None:
+    async def _load(self, worker: Worker) -> None:
+        error = None
+        try:
+            await self._compile_ahead(worker)
+        except WorkerError as failure:
+            error = failure
+        self._pool.loaded(worker, error)
+
+    async def _compile_ahead(self, worker: Worker) -> None:
         """Load a worker that was bound ahead of its tenant's next login; not if another flow was deployed meanwhile."""
         snapshot = self._catalog.snapshot()
         flow = snapshot.tenants.get(worker.tenant or "")

@@ -18,12 +18,10 @@ from runtime.core.aggregate import CACHE
 from runtime.core.model import Execution, Verdict
 from runtime.login.plan import Plan
 from runtime.workers import reply
-from runtime.workers.watchdog import START_NS, Watchdog
+from runtime.workers.watchdog import COMPILE_BUDGET_NS, START_NS, Watchdog
 from runtime.workers.worker import NEVER, Worker
 from sandbox.contract import surface, wire
 
-COMPILE_BUDGET_NS: Final = 3_200_000_000
-"""A little above the worker's own, which gives the better message."""
 MARGIN_US: Final = 5_000
 """Time to encode and send the answer before the caller's deadline; there the worker stops."""
 GIVE_UP_NS: Final = 2_500_000
@@ -78,12 +76,12 @@ class Questions:
             hard_ns = budget_us * 1000 + 2 * self._grace_ns + (COMPILE_BUDGET_NS if with_sources else 0)
         budgets_ns = plan.budgets_ns[start:] if start else plan.budgets_ns
         first_look_ns = min(budgets_ns[0] + self._grace_ns, hard_ns, START_NS)
-        give_up_ns = deadline_ns - GIVE_UP_NS
-        worker.started(nonce, budgets_ns, time.monotonic_ns(), first_look_ns, hard_ns, give_up_ns, logins=1)
-        self._watchdog.watch(worker)
         late_ns = deadline_ns - MARGIN_US * 1000
         question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps, rest, late_ns)
-        return Asked(worker, nonce, start, worker.ask(question), late_ns)
+        give_up_ns = deadline_ns - GIVE_UP_NS
+        future = worker.ask(question, nonce, budgets_ns, time.monotonic_ns(), first_look_ns, hard_ns, give_up_ns)
+        self._watchdog.watch(worker)
+        return Asked(worker, nonce, start, future, late_ns)
 
     def ask_for_code(self, worker: Worker, plan: Plan, budget_us: int, deadline_ns: int) -> Asked:
         """Send a leased worker the whole flow to compile, with the limits of the login that waits for its code."""
@@ -125,9 +123,10 @@ class Questions:
         question = worker_pb2.RunFlow(
             nonce=nonce, check_only=True, budget_us=1, flow=steps, return_code=return_code
         ).SerializeToString()
-        worker.started(nonce, budgets_ns, time.monotonic_ns(), first_look_ns, hard_ns, deadline_ns - GIVE_UP_NS)
+        now_ns, give_up_ns = time.monotonic_ns(), deadline_ns - GIVE_UP_NS
+        future = worker.ask(question, nonce, budgets_ns, now_ns, first_look_ns, hard_ns, give_up_ns, compiles=True)
         self._watchdog.watch(worker)
-        return Asked(worker, nonce, 0, worker.ask(question), deadline_ns)
+        return Asked(worker, nonce, 0, future, deadline_ns)
 
     def _next_nonce(self) -> int:
         """Return a number that no worker can foretell; the kernel is asked once for many."""

@@ -1,13 +1,15 @@
-"""What a worker takes of the processor, by the kernel's clock of its process: nothing that a worker says.
+"""What a worker takes of processor and memory, by the kernel's account of its process: nothing that a worker says.
 
-Knows the worker's process id and pidfd. Must not know tenants or metrics. Read when a worker is swept, killed or found
-dead, so that a login pays nothing for it.
+Knows the worker's process id and pidfd, /proc and control groups. Must not know tenants or metrics. Read when a worker
+is looked at, killed or found dead, so that a login pays nothing for it.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -18,34 +20,33 @@ if TYPE_CHECKING:
 # The clock of a whole process in the kernel's numbering of clocks: see clock_getcpuclockid(3).
 _CLOCK_BITS: Final = 3
 _CPUCLOCK_SCHED: Final = 2
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+# Of the machine's memory, or the control group's, where no ceiling is configured: the rest is the daemon's and others'.
+_SHARE: Final = 0.75
 
 
-def _nobodys(_seconds: float) -> None:
-    """Count for no tenant: the worker is blank."""
+def _for_no_tenant(_seconds: float) -> None:
+    """Count nothing: the worker is a spare."""
 
 
 class Meter:
-    """Tells the worker's tenant's account, once there is one, the seconds since it was read last."""
+    """A worker's processor clock. Each reading charges the worker's tenant, once it has one, with what was spent."""
 
-    __slots__ = ("_clock", "_seen_s", "_spawned", "_spent", "pid", "read_ns")
+    __slots__ = ("_clock", "_spawned", "_spent", "pid", "read_ns", "seen_s")
 
-    def __init__(self, spawned: SpawnedWorker, spent: Callable[[float], None] = _nobodys) -> None:
+    def __init__(self, spawned: SpawnedWorker, spent: Callable[[float], None] = _for_no_tenant) -> None:
         self._spawned = spawned
         self._spent = spent
         self.pid = spawned.host_pid()
         """Its process id as the daemon sees it; negative where that is not known."""
         self._clock = (~self.pid << _CLOCK_BITS) | _CPUCLOCK_SCHED if self.pid > 0 else 0
-        self._seen_s = self._now() or 0.0
+        self.seen_s = self._now() or 0.0
+        """What its clock stood at when it was read last."""
         self.read_ns = time.monotonic_ns()
         """When it was read last, by CLOCK_MONOTONIC."""
 
-    @property
-    def seen_s(self) -> float:
-        """Return what its clock stood at when it was read last."""
-        return self._seen_s
-
     def charge(self, spent: Callable[[float], None]) -> None:
-        """Tell `spent` of all that the worker does from now on."""
+        """Call `spent` with all that the worker does from now on."""
         self.read()
         self._spent = spent
 
@@ -55,16 +56,16 @@ class Meter:
         if now_s is None:
             return False
         self.read_ns = time.monotonic_ns()
-        if now_s > self._seen_s:
-            self._spent(now_s - self._seen_s)
-            self._seen_s = now_s
+        if now_s > self.seen_s:
+            self._spent(now_s - self.seen_s)
+            self.seen_s = now_s
         return True
 
     @property
     def moved(self) -> bool:
         """Has the process spent anything since it was read last, or gone? Half the price of a reading."""
         try:
-            return bool(self._clock) and time.clock_gettime(self._clock) != self._seen_s
+            return bool(self._clock) and time.clock_gettime(self._clock) != self.seen_s
         except OSError:
             return True
 
@@ -83,7 +84,7 @@ class Meter:
             return None
         try:
             now_s = time.clock_gettime(self._clock)
-            # The number may be somebody else's by now; it was the worker's if the worker is still there after the look.
+            # The number may be another process's by now; it was the worker's if the worker is still there afterwards.
             signal.pidfd_send_signal(self._spawned.pidfd, 0)
         except PermissionError:
             # It is there, and of another user.
@@ -91,3 +92,42 @@ class Meter:
         except OSError:
             return None
         return now_s
+
+
+def anonymous_bytes(pid: int) -> int | None:
+    """Return the anonymous memory that a process holds in RAM; None when it is gone or may not be seen.
+
+    Takes some 10 us. `smaps_rollup` has private pages exactly, takes a hundred times as long because it walks them all,
+    and may not be read by an ordinary user's daemon. Source: proc_pid_statm(5).
+    """
+    try:
+        with open(f"/proc/{pid}/statm", "rb", buffering=0) as file:
+            fields = file.read(128).split()
+        return (int(fields[1]) - int(fields[2])) * _PAGE_BYTES
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def available_bytes(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return what this process and its children may use at most: the machine's memory, or the control group's."""
+    least = os.sysconf("SC_PHYS_PAGES") * _PAGE_BYTES
+    try:
+        lines = (proc / "self/cgroup").read_text().splitlines()
+    except OSError:
+        return least
+    # Version 2 only, where each group above may set a limit too.
+    for path in (line.removeprefix("0::/") for line in lines if line.startswith("0::/")):
+        for group in (groups / path, *(groups / path).parents):
+            if not group.is_relative_to(groups):
+                break
+            try:
+                least = min(least, int((group / "memory.max").read_text()))
+            except (OSError, ValueError):
+                # No limit is the word "max"; the root group has no such file.
+                continue
+    return least
+
+
+def ceiling_bytes(configured: int) -> int:
+    """Return what all workers may hold together; `configured` is 0 for a share of what there is."""
+    return configured or int(available_bytes() * _SHARE)

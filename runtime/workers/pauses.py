@@ -1,7 +1,7 @@
-"""Which tenants wait for their next worker because their last ones broke the protocol, and for how long.
+"""How long a tenant whose workers broke the protocol waits for its next worker.
 
 Knows tenants and instants. Must not know workers or logins. A worker costs a fork, some milliseconds of the machine;
-a tenant whose workers lie would make others pay for one at each of its logins.
+without a pause, other tenants would pay for one at each login of a tenant whose workers lie.
 """
 
 from __future__ import annotations
@@ -27,20 +27,12 @@ class Pauses:
         self._pauses: dict[str, tuple[float, float]] = {}
 
     def begin(self, tenant: str) -> float:
-        """Let a tenant pause from now on, unless it does already; return for how long it still does, in seconds."""
-        now_s = self._now_s()
-        until_s, last_s = self._pauses.get(tenant, (now_s - _FORGET_S, 0.0))
-        if now_s < until_s:
-            return until_s - now_s
-        known = now_s - until_s < _FORGET_S
-        pause_s = min(2 * last_s, _LONGEST_S) if known else _FIRST_S
-        self._pauses[tenant] = now_s + pause_s, pause_s
+        """Return for how many seconds a tenant that has no pause now gets no new worker."""
+        self.forget()
+        _, last_s = self._pauses.get(tenant, (0.0, _FIRST_S / 2))
+        pause_s = min(2 * last_s, _LONGEST_S)
+        self._pauses[tenant] = self._now_s() + pause_s, pause_s
         return pause_s
-
-    def left_s(self, tenant: str) -> float:
-        """Return for how long a tenant still gets no new worker, in seconds; 0 if it may have one."""
-        pause = self._pauses.get(tenant)
-        return 0.0 if pause is None else max(0.0, pause[0] - self._now_s())
 
     def forget(self) -> None:
         """Drop those that were long ago."""

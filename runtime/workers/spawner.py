@@ -1,4 +1,4 @@
-"""Where workers come from and how they go: the zygote that forks them, their layers, their exits.
+"""Makes workers that are held by every required layer, and learns how each of them ended.
 
 Knows the zygote and the required layers. Must not know tenants or queues.
 """
@@ -16,8 +16,6 @@ from vestibule.worker.v1 import worker_pb2
 
 from runtime.errors import WorkerError, WorkerStartError
 from runtime.ops.labels import KillReason
-from runtime.workers import memory
-from runtime.workers.meter import Meter
 from runtime.workers.spawned import CRASH_SIGNALS
 from runtime.workers.worker import State, Worker
 from sandbox.contract.layers import Layer
@@ -33,7 +31,7 @@ _EARLY_EXITS_MAX: Final = 256
 
 
 class ForkServer(Protocol):
-    """What the pool needs of a zygote. A dead one stays dead: the pool makes another."""
+    """What is needed of a zygote. A dead one stays dead: another is made."""
 
     @property
     def alive(self) -> bool:
@@ -59,57 +57,31 @@ MakeZygote = Callable[[Callable[[int, int], None], Callable[[str], None]], ForkS
 """Takes `on_exit(worker id, exit code or negated signal)` and `on_death(reason)`."""
 
 
-class Nursery:
-    """Makes workers that are ready and held by every required layer, and learns how each of them ended."""
+class Spawner:
+    """Makes workers. The first one starts the zygote."""
 
     def __init__(
-        self,
-        config: Config,
-        make_zygote: MakeZygote,
-        metrics: Metrics,
-        log: Log,
-        on_dead: Callable[[Worker], None],
-        on_zygote_death: Callable[[], None],
+        self, config: Config, make_zygote: MakeZygote, metrics: Metrics, log: Log, on_dead: Callable[[Worker], None]
     ) -> None:
-        """Prepare; the first `spawn` starts the zygote.
-
-        Args:
-            on_dead: called once for each worker that can serve no more.
-            on_zygote_death: called when the zygote died by itself; its workers die with it.
-        """
+        """Prepare. `on_dead` is called once for each worker that can serve no more."""
         self._reply_bytes = config.sandbox.reply_bytes
         self._required_layers = config.sandbox.required_layers
         self._make_zygote = make_zygote
         self._metrics = metrics
         self._log = log
         self._on_dead = on_dead
-        self._on_zygote_gone = on_zygote_death
         self._zygote: ForkServer | None = None
         self._restart_lock = asyncio.Lock()
         self._alive: set[Worker] = set()
-        self.memory_bytes = 0
-        """Private memory of all that live."""
         self._awaiting_exit: dict[int, Worker] = {}
-        # Exits that were reported in the same breath as the fork, before anybody knew the worker.
+        # Exits that were reported in one turn of the loop with the fork, before the worker was known.
         self._early_exits: dict[int, int] = {}
         self._requests: set[asyncio.Task[None]] = set()
         self._forks_on: Sequence[int] = ()
         self._closed = False
+        self.memory_bytes = 0
+        """Private memory of all that live."""
         self.layers: tuple[Layer, ...] = ()
-
-    def __len__(self) -> int:
-        """Count the workers that live."""
-        return len(self._alive)
-
-    def weighed(self, worker: Worker, anonymous_bytes: int) -> None:
-        """Note how much anonymous memory a worker holds by now. The first time, it is what it was forked with."""
-        if worker.state is State.DEAD:
-            return
-        if not worker.memory_bytes:
-            worker.forked_bytes = anonymous_bytes
-        grown_bytes = max(0, anonymous_bytes - worker.forked_bytes)
-        self.memory_bytes += memory.SHARED_BROKEN_BYTES + grown_bytes - worker.memory_bytes
-        worker.memory_bytes = memory.SHARED_BROKEN_BYTES + grown_bytes
 
     def workers(self) -> list[Worker]:
         """Return those that live."""
@@ -123,14 +95,13 @@ class Nursery:
     async def close(self) -> None:
         """Kill every worker and stop the zygote."""
         self._closed = True
-        for worker in list(self._alive):
+        for worker in self.workers():
             worker.kill(KillReason.SHUTDOWN)
         if self._zygote is not None:
             await self._zygote.close()
 
     async def spawn(self) -> Worker:
         """Make one worker. Raises: WorkerStartError, naming each required layer that is not active."""
-        loop = asyncio.get_running_loop()
         started_s = time.monotonic()
         zygote = await self._live_zygote()
         spawned = await zygote.spawn()
@@ -138,7 +109,7 @@ class Nursery:
             # Its last report: the worker dies with it, and no exit of it will ever be reported.
             spawned.undo()
             raise WorkerStartError("the zygote died as soon as it had forked")
-        worker = Worker(loop, spawned, self._reply_bytes, self._died, self._kill_by_zygote)
+        worker = Worker(asyncio.get_running_loop(), spawned, self._reply_bytes, self._died, self._kill_by_zygote)
         self._alive.add(worker)
         self._awaiting_exit[worker.id] = worker
         ready = worker.ready()
@@ -157,14 +128,27 @@ class Nursery:
             raise WorkerStartError(f"a worker died before it was ready ({describe_exit(code)})") from error
         self._check_layers(worker, frame)
         if worker.state is State.DEAD:
-            # Its frame and its end came in one turn of the loop: nobody would ever hear of its death again.
+            # Its frame and its end came in one turn of the loop, so that its death has been reported already.
             code = await worker.exit_code()
             raise WorkerStartError(f"a worker died as soon as it was ready ({describe_exit(code)})")
-        meter = Meter(spawned)
-        worker.metered(meter)
-        self.weighed(worker, memory.anonymous_bytes(meter.pid) or 0)
+        self.weigh(worker)
         self._metrics.worker_spawned(time.monotonic() - started_s)
         return worker
+
+    def weigh(self, worker: Worker) -> None:
+        """Measure a worker's memory. The first time, it is what the worker was forked with."""
+        self.memory_bytes += worker.weigh()
+
+    def place(self, worker: Worker, cpus: Sequence[int]) -> None:
+        """Keep a worker to some of the processors, from about now on."""
+        if self._zygote is not None:
+            self._request(self._zygote.place(worker.id, cpus))
+
+    def fork_on(self, cpus: Sequence[int]) -> None:
+        """Make workers on some of the processors; once made, they may run on all."""
+        if self._zygote is not None and cpus != self._forks_on:
+            self._request(self._zygote.place(0, cpus))
+        self._forks_on = cpus
 
     async def _live_zygote(self) -> ForkServer:
         async with self._restart_lock:
@@ -179,17 +163,6 @@ class Nursery:
                 if self._forks_on:
                     await zygote.place(0, self._forks_on)
             return zygote
-
-    def place(self, worker: Worker, cpus: Sequence[int]) -> None:
-        """Keep a worker to some of the processors, from about now on."""
-        if self._zygote is not None:
-            self._request(self._zygote.place(worker.id, cpus))
-
-    def fork_on(self, cpus: Sequence[int]) -> None:
-        """Make workers on some of the processors; once made, they may run on all."""
-        if self._zygote is not None and cpus != self._forks_on:
-            self._request(self._zygote.place(0, cpus))
-        self._forks_on = cpus
 
     def _kill_by_zygote(self, spawned: SpawnedWorker) -> None:
         if self._zygote is not None:
@@ -233,25 +206,24 @@ class Nursery:
         worker = self._awaiting_exit.pop(worker_id, None)
         if worker is None:
             if len(self._early_exits) >= _EARLY_EXITS_MAX:
-                # Of forks that nobody waited for any more.
+                # Of forks that were given up before they were answered.
                 self._early_exits.clear()
             self._early_exits[worker_id] = code
             return
         worker.exited(code)
         self._metrics.worker_exited(_exit_reason(worker, code))
         if worker.kill_reason is None:
-            # An idle one's death touches no login, so that no other line would tell of it.
+            # An idle one's death touches no login, so no other line would show it.
             self._log.warning("worker.exited", worker=worker.id, tenant=worker.tenant, how=describe_exit(code))
 
     def _on_zygote_death(self, reason: str) -> None:
-        """No exit will be reported any more, and every worker dies with its parent."""
+        """Note that no exit will be reported any more; every worker dies with its parent."""
         self._log.error("zygote.died", reason=reason, workers=len(self._awaiting_exit))
         for worker in list(self._awaiting_exit.values()):
             worker.exited(None)
             self._metrics.worker_exited("died" if worker.kill_reason is None else "killed")
         self._awaiting_exit.clear()
         self._early_exits.clear()
-        self._on_zygote_gone()
 
 
 def _exit_reason(worker: Worker, code: int) -> str:

@@ -12,58 +12,64 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from runtime.workers.worker import State
 from sandbox.contract.journal import Phase
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
+    from runtime.workers.fairness import Fairness
     from runtime.workers.worker import Worker
 
 _TICK_NS: Final = 5_000_000
 # The resolution of the loop's timers.
 _TICK_MIN_NS: Final = 1_000_000
-# A worker that has not even read its question by then is stopped, or the machine is beside itself: another one may do.
+COMPILE_BUDGET_NS: Final = 3_200_000_000
+"""To compile one action. A little above the worker's own budget for it, which gives the better message."""
+_TEARDOWN_BUDGET_NS: Final = 200_000_000
+# A worker that has not even read its question by then is stopped, or the machine is overloaded: another one may do.
 START_NS: Final = 500_000_000
 # A running worker that had less than this of the processor in that time is stopped; another one may do.
 _STALL_NS: Final = 500_000_000
 _STALL_CPU_NS: Final = 1_000_000
 
 
+class _Watch:
+    """What is known of a worker whose question is older than a tick."""
+
+    __slots__ = ("check_at_ns", "cpu_first_ns", "cpu_seen_ns", "moved_ns", "sent_ns")
+
+    def __init__(self, worker: Worker) -> None:
+        self.sent_ns = worker.sent_ns
+        self.check_at_ns = min(worker.first_look_ns, worker.deadline_ns)
+        # Where its processor clock stood at the first look, and at the last at which it had moved.
+        self.cpu_first_ns = self.cpu_seen_ns = -1
+        self.moved_ns = worker.sent_ns
+
+
 class Watchdog:
     """Looks at every running worker each few milliseconds, and only while one runs; at a limit, once it is due."""
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        grace_ns: int,
-        compile_budget_ns: int,
-        teardown_budget_ns: int,
-        on_long: Callable[[Worker, int], None],
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, grace_ns: int, fairness: Fairness) -> None:
         """Prepare; nothing ticks while nothing runs.
 
         Args:
-            on_long: called at each tick with a worker whose question is older than a tick, and the time by
-                CLOCK_MONOTONIC. An everyday action takes less than a millisecond.
+            grace_ns: time on top of a budget for the worker's own alarm, which has the better message.
+            fairness: looks at workers whose question is older than a tick. An everyday action takes less than 1 ms.
         """
         self._loop = loop
         self._grace_ns = grace_ns
-        self._compile_ns = compile_budget_ns
-        self._teardown_ns = teardown_budget_ns
-        self._on_long = on_long
-        self._running: dict[Worker, None] = {}
+        self._fairness = fairness
+        self._running: dict[Worker, _Watch | None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, worker: Worker) -> None:
-        """Watch a worker until `unwatch`."""
+        """Watch a worker that was asked something, until `unwatch`."""
         self._running[worker] = None
         if self._timer is None:
             self._timer = self._loop.call_later(_TICK_NS / 1e9, self._tick)
 
     def unwatch(self, worker: Worker) -> None:
-        """Its answer is here."""
+        """Stop watching: the answer is here, or none will come."""
         self._running.pop(worker, None)
 
     def close(self) -> None:
@@ -75,79 +81,84 @@ class Watchdog:
     def _tick(self) -> None:
         now_ns = time.monotonic_ns()
         next_ns = now_ns + _TICK_NS
-        for worker in list(self._running):
-            if worker.state is not State.RUNNING:
+        for worker, watch in list(self._running.items()):
+            if not worker.asked:
                 continue
-            if now_ns >= worker.check_at_ns:
-                self._look(worker, now_ns)
-            if now_ns - worker.sent_ns >= _TICK_NS and worker.state is State.RUNNING:
-                if worker.cpu_first_ns < 0:
-                    worker.cpu_first_ns = worker.cpu_ns() or 0
-                self._on_long(worker, now_ns)
-            if worker.check_at_ns < next_ns and worker.state is State.RUNNING:
-                next_ns = worker.check_at_ns
+            if watch is None or watch.sent_ns != worker.sent_ns:
+                watch = self._running[worker] = _Watch(worker)
+            if now_ns >= min(watch.check_at_ns, worker.deadline_ns):
+                self._look(worker, watch, now_ns)
+            if now_ns - worker.sent_ns >= _TICK_NS and worker.asked:
+                if watch.cpu_first_ns < 0:
+                    watch.cpu_first_ns = worker.cpu_ns() or 0
+                self._fairness.look(worker, now_ns)
+            if worker.asked:
+                next_ns = min(next_ns, watch.check_at_ns)
         if self._running:
             self._timer = self._loop.call_later(max(next_ns - now_ns, _TICK_MIN_NS) / 1e9, self._tick)
         else:
             self._timer = None
 
-    def _look(self, worker: Worker, now_ns: int) -> None:
+    def _look(self, worker: Worker, watch: _Watch, now_ns: int) -> None:
         entry = worker.entry()
         if now_ns >= worker.deadline_ns:
             worker.out_of_time()
-            if worker.state is not State.RUNNING:
+            if not worker.asked:
                 return
         if entry.nonce != worker.nonce:
             if now_ns - worker.sent_ns >= START_NS:
                 worker.kill_at_limit(stalled=True)
             else:
-                worker.check_at_ns = min(worker.deadline_ns, worker.sent_ns + START_NS)
+                watch.check_at_ns = min(worker.deadline_ns, worker.sent_ns + START_NS)
             return
-        if entry.phase == Phase.RUNNING and entry.step < len(worker.step_budgets_ns):
-            budget_ns = worker.step_budgets_ns[entry.step]
+        budgets_ns = worker.step_budgets_ns
+        if entry.phase == Phase.RUNNING and entry.step < len(budgets_ns):
+            budget_ns = budgets_ns[entry.step]
             if 0 < entry.budget_ns < budget_ns:
                 budget_ns = entry.budget_ns
-        elif entry.phase == Phase.TEARDOWN:
-            budget_ns = self._teardown_ns
         else:
-            budget_ns = self._compile_ns
+            budget_ns = _TEARDOWN_BUDGET_NS if entry.phase == Phase.TEARDOWN else COMPILE_BUDGET_NS
         # The start is the worker's own word; a later one than the last question allows buys nothing past `hard_ns`.
         limit_ns = min(entry.started_ns, now_ns) + budget_ns + self._grace_ns
         if now_ns < limit_ns and now_ns < worker.sent_ns + worker.hard_ns:
-            worker.check_at_ns = min(limit_ns, worker.sent_ns + worker.hard_ns, worker.deadline_ns)
+            watch.check_at_ns = min(limit_ns, worker.sent_ns + worker.hard_ns, worker.deadline_ns)
             return
         cpu_ns = worker.cpu_ns()
         if cpu_ns is None:
             # There is no other clock than the wall's.
             worker.kill_at_limit()
             return
-        self._weigh(worker, now_ns, now_ns >= limit_ns, cpu_ns, cpu_ns - min(max(entry.cpu_ns, 0), cpu_ns), budget_ns)
+        had_ns = cpu_ns - min(max(entry.cpu_ns, 0), cpu_ns)
+        self._weigh(worker, watch, now_ns, now_ns >= limit_ns, cpu_ns, had_ns, budget_ns)
 
-    def _weigh(self, worker: Worker, now_ns: int, due: bool, cpu_ns: int, had_ns: int, budget_ns: int) -> None:
-        """Kill who had what it was given, or is stopped; let the others wait for the processor.
+    def _weigh(
+        self, worker: Worker, watch: _Watch, now_ns: int, due: bool, cpu_ns: int, had_ns: int, budget_ns: int
+    ) -> None:
+        """Kill a worker that had what it was given, or is stopped; let another one wait for the processor.
 
         Args:
             worker: one that runs, for longer than its budget.
+            watch: what is known of it.
             now_ns: CLOCK_MONOTONIC now.
             due: the phase is past its budget on the clock, not only the question past all it may take.
             cpu_ns: where the worker's processor clock stands.
             had_ns: what it had in this phase; where that began is the worker's own word.
             budget_ns: what it may have in this phase.
         """
-        whole_left_ns = worker.hard_ns - (cpu_ns - max(worker.cpu_first_ns, 0))
+        whole_left_ns = worker.hard_ns - (cpu_ns - max(watch.cpu_first_ns, 0))
         # A worker that had its budget and then lost the processor gets the time for its own alarm, which has the line.
         # On an idle machine it had that time within the grace.
         left_ns = min(budget_ns + self._grace_ns // 2 - had_ns, whole_left_ns) if due else whole_left_ns
         if left_ns <= 0:
             worker.kill_at_limit(had_ns)
             return
-        if worker.cpu_seen_ns < 0 or cpu_ns - worker.cpu_seen_ns >= _STALL_CPU_NS:
-            worker.cpu_seen_ns, worker.moved_ns = cpu_ns, now_ns
-        elif now_ns - worker.moved_ns >= _STALL_NS:
+        if watch.cpu_seen_ns < 0 or cpu_ns - watch.cpu_seen_ns >= _STALL_CPU_NS:
+            watch.cpu_seen_ns, watch.moved_ns = cpu_ns, now_ns
+        elif now_ns - watch.moved_ns >= _STALL_NS:
             worker.kill_at_limit(had_ns, stalled=not due or had_ns < budget_ns)
             return
         if not worker.waited_for and now_ns >= worker.sent_ns + worker.hard_ns + _STALL_NS:
-            # It had time enough for all it was asked, and nobody is there for whom it would be worth more.
+            # It had time enough for all it was asked, and no caller is left for whom more would be worth it.
             worker.kill_at_limit(had_ns, stalled=True)
             return
-        worker.check_at_ns = min(now_ns + left_ns + self._grace_ns, worker.moved_ns + _STALL_NS, worker.deadline_ns)
+        watch.check_at_ns = min(now_ns + left_ns + self._grace_ns, watch.moved_ns + _STALL_NS, worker.deadline_ns)

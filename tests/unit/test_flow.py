@@ -26,7 +26,6 @@ from runtime.ops.labels import KillReason
 from runtime.ops.metrics import Metrics
 from runtime.workers import reply
 from runtime.workers.pool import Pool
-from runtime.workers.worker import NEVER
 from sandbox.contract import journal
 from tests.fakes import FakeSpawned, FakeZygote, Question
 
@@ -77,12 +76,13 @@ class Catalog:
 class Rig:
     """The daemon's logins over scripted workers."""
 
-    def __init__(self, on_error: OnError = OnError.REQUIRE_MFA) -> None:
+    def __init__(self, on_error: OnError = OnError.REQUIRE_MFA, isolation: Any = "tenant", **pool: Any) -> None:
         config = Config()
+        limits: Any = {"action_timeout_ms": 60, "flow_timeout_ms": 200, "kill_grace_ms": 10}
         config = replace(
             config,
-            sandbox=replace(config.sandbox, action_timeout_ms=60, flow_timeout_ms=200, kill_grace_ms=10),
-            pool=replace(config.pool, blank_workers=0),
+            sandbox=replace(config.sandbox, isolation=isolation, **limits),
+            pool=replace(config.pool, **({"blank_workers": 0} | pool)),
         )
         logger = log.build(LogConfig(level="error"), io.StringIO())
         self.catalog = Catalog(on_error)
@@ -138,8 +138,8 @@ async def make() -> AsyncIterator[Callable[..., Any]]:
     """Make rigs and close them."""
     rigs: list[Rig] = []
 
-    async def build(on_error: OnError = OnError.REQUIRE_MFA) -> Rig:
-        rig = Rig(on_error)
+    async def build(*args: Any, **settings: Any) -> Rig:
+        rig = Rig(*args, **settings)
         await rig.pool.start()
         rigs.append(rig)
         return rig
@@ -474,8 +474,8 @@ def begin(rig: Rig, left_s: float) -> asyncio.Task[Outcome]:
 
 async def past_the_deadline(rig: Rig) -> None:
     """Wait until the worker should have stopped, with a daemon that is late to say so."""
-    (worker,) = rig.logins.engine._watchdog._running
-    worker.deadline_ns = worker.check_at_ns = NEVER
+    (worker,) = rig.pool.watchdog._running
+    rig.pool.watchdog.unwatch(worker)
     await asyncio.sleep(0.06)
 
 
@@ -562,7 +562,7 @@ async def test_a_stalled_worker_is_not_its_actions_fault(make: Any, stalled: boo
     task = begin(rig, 2.0)
     spawned, question = await rig.question()
     rig.note(spawned, question.nonce, 1, journal.Phase.RUNNING, step(COMPLETED, REQUIRE))
-    (worker,) = rig.logins.engine._watchdog._running
+    (worker,) = rig.pool.watchdog._running
     worker.kill_at_limit(55_000_000, stalled=stalled)
     second, again = await rig.question(1)
     assert [s.action for s in again.steps] == (["two", "three"] if stalled else ["three"])

@@ -11,7 +11,7 @@ import pytest
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Snapshot
-from runtime.workers.idle import _KILLS_AT_ONCE
+from runtime.workers.pool import _KILLS_AT_ONCE
 from tests.fakes import FakeSpawned
 from tests.unit.test_flow import Rig, make, step, whole
 
@@ -28,7 +28,7 @@ def deploy(rig: Rig, digest: bytes | None, **secrets: str) -> None:
         tenants = {"acme": flow}
     snapshot = Snapshot(8, MappingProxyType(tenants), rig.catalog.sources)
     rig.catalog.snapshot = lambda: snapshot  # type: ignore[method-assign]  # the catalog's next snapshot
-    rig.pool.flows_changed()
+    rig.pool.flows_changed(tenants)
 
 
 def login(rig: Rig) -> asyncio.Task[bytes]:
@@ -100,16 +100,14 @@ async def test_a_worker_whose_caller_left_goes_too(make: Any) -> None:
 
 async def test_many_idle_workers_go_some_at_a_time(make: Any) -> None:
     """Logins come between the kills, and none of those that are left is leased for the new flow."""
-    rig = await make()
-    rig.pool._settings = replace(rig.pool._settings, workers_per_tenant=100, queue_per_tenant=100)
+    rig = await make(workers_per_tenant=100, queue_per_tenant=100)
     count = 2 * _KILLS_AT_ONCE + 3
     leases = [asyncio.create_task(rig.pool.lease("acme", 5, OLD)) for _ in range(count)]
-    rig.pool.current = lambda _tenant: OLD
+    deploy(rig, OLD)
     for worker in [await lease for lease in leases]:
         rig.pool.release(worker)
     assert rig.pool.counts()["idle"] == count
-    rig.pool.current = lambda _tenant: NEW
-    rig.pool.flows_changed()
+    deploy(rig, NEW)
     assert rig.pool.counts()["idle"] == count - _KILLS_AT_ONCE
     assert rig.pool.lease_nowait("acme", NEW) is None
     while rig.pool.counts()["idle"]:
@@ -119,9 +117,8 @@ async def test_many_idle_workers_go_some_at_a_time(make: Any) -> None:
 
 async def test_a_login_of_another_flow_makes_room_for_itself(make: Any) -> None:
     """A tenant with as many workers as it may have, all of its present flow, goes on with a login of an old one."""
-    rig = await make()
-    rig.pool._settings = replace(rig.pool._settings, workers_per_tenant=1)
-    rig.pool.current = lambda _tenant: NEW
+    rig = await make(workers_per_tenant=1)
+    deploy(rig, NEW)
     present = await rig.pool.lease("acme", 1, NEW)
     waiting = asyncio.create_task(rig.pool.lease("acme", 5, OLD))
     await asyncio.sleep(0.01)
@@ -139,9 +136,8 @@ async def test_a_login_of_another_flow_makes_room_for_itself(make: Any) -> None:
 
 async def test_a_login_of_an_old_flow_has_its_turn(make: Any) -> None:
     """However many logins of the present flow come after it: the worker that is released first gives way to it."""
-    rig = await make()
-    rig.pool._settings = replace(rig.pool._settings, workers_per_tenant=1)
-    rig.pool.current = lambda _tenant: NEW
+    rig = await make(workers_per_tenant=1)
+    deploy(rig, NEW)
     present = await rig.pool.lease("acme", 1, NEW)
     old = asyncio.create_task(rig.pool.lease("acme", 5, OLD))
     await asyncio.sleep(0)
@@ -156,25 +152,17 @@ async def test_a_login_of_an_old_flow_has_its_turn(make: Any) -> None:
 
 async def test_a_successor_that_is_being_loaded_goes_when_it_is_loaded(make: Any) -> None:
     """It was made for the flow that is gone: the next login has another worker."""
-    rig = await make()
+    rig = await make(isolation="login")
     deploy(rig, OLD)
-    loading: list[Any] = []
-    gate = asyncio.Event()
-
-    async def prime(worker: Any) -> None:
-        loading.append(worker)
-        await gate.wait()
-
-    rig.pool.prime = prime
-    rig.pool._one_login = True
     first = await rig.pool.lease("acme", 1, OLD)
-    while not loading:
+    while len(rig.zygote.spawned) < 2:
         await asyncio.sleep(0.001)
+    successor = rig.zygote.spawned[1]
+    request = await successor.read()
     deploy(rig, NEW)
-    gate.set()
-    while rig.pool.busy > 1:
+    assert not successor.closed
+    successor.say(worker_pb2.FlowReply(nonce=request.nonce).SerializeToString())
+    while not successor.closed:
         await asyncio.sleep(0.001)
-    assert loading[0].flow == OLD
-    assert loading[0].kill_reason is not None
     rig.pool.release(first)
     assert (await rig.pool.lease("acme", 1, NEW)).flow == NEW

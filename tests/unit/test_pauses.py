@@ -14,23 +14,18 @@ from tests.unit.test_pool import Harness, config, settle, start
 
 
 def test_a_pause_grows_with_each_lie_and_is_forgotten() -> None:
-    """It doubles up to a second, lies within a pause do not count again, and half a minute of peace begins anew."""
+    """It doubles up to a second, and half a minute of peace begins anew."""
     now = [100.0]
     pauses = Pauses(lambda: now[0])
     found = []
     for _ in range(7):
         found.append(pauses.begin("lies"))
-        now[0] += 0.01
-        assert pauses.begin("lies") == pytest.approx(found[-1] - 0.01)
-        assert pauses.left_s("lies") == pytest.approx(found[-1] - 0.01)
-        assert pauses.left_s("quiet") == 0
         now[0] += found[-1]
-        assert pauses.left_s("lies") == 0
     assert found == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
+    assert pauses.begin("quiet") == 0.05
     pauses.forget()
     assert pauses.begin("lies") == 1.0
     now[0] += 40
-    pauses.forget()
     assert pauses.begin("lies") == 0.05
 
 
@@ -62,7 +57,7 @@ async def test_a_liars_next_worker_comes_after_a_pause(h: Harness) -> None:
     worker = await waiting
     assert worker.tenant == "lies"
     assert loop.time() - began_s >= 0.04
-    await h.pool.close()
+    await h.close()
 
 
 async def test_a_liars_other_workers_serve_meanwhile(h: Harness) -> None:
@@ -74,7 +69,7 @@ async def test_a_liars_other_workers_serve_meanwhile(h: Harness) -> None:
     await settle()
     h.pool.release(honest)
     assert await waiting is honest
-    await h.pool.close()
+    await h.close()
 
 
 async def test_a_login_that_waits_longer_than_it_may_is_told_why(h: Harness) -> None:
@@ -82,17 +77,18 @@ async def test_a_login_that_waits_longer_than_it_may_is_told_why(h: Harness) -> 
     lie(h.pool, "lies")
     with pytest.raises(PoolExhausted, match=r"tenant lies: .* broke their protocol"):
         await h.pool.lease("lies", 0.01)
-    await h.pool.close()
+    await h.close()
 
 
 async def test_a_pause_leaves_nothing_of_a_tenant_behind(h: Harness) -> None:
-    """A worker that is recycled in a pause has no successor, and its tenant no place in the pool."""
+    """A worker that is recycled in a pause has no successor, and its tenant no place in the pool once it is over."""
     first = h.pool.lease_nowait("lies")
     assert first is not None
     lie(h.pool, "lies")
     h.pool.release(first, retire=True)
-    assert h.pool._slots == {}
-    await h.pool.close()
+    await asyncio.sleep(0.1)
+    assert "tenants=0" in repr(h.pool)
+    await h.close()
 
 
 async def test_logins_that_wait_while_their_worker_lies_wait_on(h: Harness) -> None:
@@ -111,4 +107,4 @@ async def test_logins_that_wait_while_their_worker_lies_wait_on(h: Harness) -> N
     for worker in workers:
         h.pool.release(worker)
     assert h.pool.counts()["idle"] == 2
-    await h.pool.close()
+    await h.close()

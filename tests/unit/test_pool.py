@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
-import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,16 +16,31 @@ from runtime.ops import log
 from runtime.ops.labels import KillReason
 from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
-from runtime.workers.worker import State
+from runtime.workers.spawner import Spawner
+from runtime.workers.worker import State, Worker
 from tests.fakes import FakeSpawned, FakeZygote
+
+Load = Callable[[Worker], Awaitable[None]]
 
 
 class Harness:
-    """A started pool with its fakes."""
+    """A started pool with its fakes. Workers that are bound ahead of a login are loaded by `load`."""
 
-    def __init__(self, pool: Pool, zygote: FakeZygote) -> None:
+    def __init__(self, pool: Pool, zygote: FakeZygote, load: Load) -> None:
         self.pool = pool
         self.zygote = zygote
+        self._load = load
+        self._loading = asyncio.get_running_loop().create_task(self._load_all())
+
+    async def _load_all(self) -> None:
+        while True:
+            worker = await self.pool.to_load()
+            await self._load(worker)
+            self.pool.loaded(worker)
+
+    async def close(self) -> None:
+        self._loading.cancel()
+        await self.pool.close()
 
 
 def config(**pool: Any) -> Config:
@@ -34,13 +48,18 @@ def config(**pool: Any) -> Config:
     return replace(base, pool=replace(base.pool, **({"blank_workers": 2, "workers_per_tenant": 2} | pool)))
 
 
-async def start(settings: Config, zygote: FakeZygote | None = None) -> Harness:
+async def nothing(_worker: Worker) -> None:
+    """Load a worker in no time."""
+
+
+async def start(settings: Config, zygote: FakeZygote | None = None, load: Load = nothing) -> Harness:
     zygote = zygote or FakeZygote()
     logger = log.build(LogConfig(level="error"), io.StringIO())
     pool = Pool(settings, zygote.make, Metrics(""), logger)  # type: ignore[arg-type]  # a stand-in for a zygote
     await pool.start()
+    harness = Harness(pool, zygote, load)
     await settle()
-    return Harness(pool, zygote)
+    return harness
 
 
 async def settle() -> None:
@@ -60,7 +79,7 @@ async def test_a_worker_serves_one_tenant_until_it_dies() -> None:
     assert other is not first
     assert h.pool.lease_nowait("acme") is first
     assert (first.tenant, other.tenant) == ("acme", "bank")
-    await h.pool.close()
+    await h.close()
 
 
 async def test_blank_workers_are_kept_ready() -> None:
@@ -71,7 +90,7 @@ async def test_blank_workers_are_kept_ready() -> None:
     assert h.pool.counts()["blank"] == 2
     await asyncio.sleep(0.05)
     assert h.pool.counts() == {"blank": 3, "idle": 0, "busy": 1, "starting": 0}
-    await h.pool.close()
+    await h.close()
 
 
 async def test_a_tenant_at_its_limit_waits_and_gets_the_released_worker() -> None:
@@ -84,7 +103,7 @@ async def test_a_tenant_at_its_limit_waits_and_gets_the_released_worker() -> Non
     assert not waiting.done()
     h.pool.release(busy)
     assert await waiting is busy
-    await h.pool.close()
+    await h.close()
 
 
 async def test_a_full_queue_sheds() -> None:
@@ -97,7 +116,7 @@ async def test_a_full_queue_sheds() -> None:
         await h.pool.lease("acme", 5)
     assert h.pool.lease_nowait("bank") is not None
     waiting.cancel()
-    await h.pool.close()
+    await h.close()
 
 
 async def test_waiting_ends_in_time() -> None:
@@ -106,7 +125,7 @@ async def test_waiting_ends_in_time() -> None:
     assert h.pool.lease_nowait("acme") is not None
     with pytest.raises(PoolExhausted):
         await h.pool.lease("acme", 0.01)
-    await h.pool.close()
+    await h.close()
 
 
 async def test_a_cancelled_wait_loses_no_worker() -> None:
@@ -120,7 +139,7 @@ async def test_a_cancelled_wait_loses_no_worker() -> None:
     waiting.cancel()
     await settle()
     assert h.pool.lease_nowait("acme") is busy
-    await h.pool.close()
+    await h.close()
 
 
 async def test_tenants_take_turns_for_blank_workers() -> None:
@@ -137,7 +156,7 @@ async def test_tenants_take_turns_for_blank_workers() -> None:
     tasks = [asyncio.create_task(login("greedy")) for _ in range(3)] + [asyncio.create_task(login("quiet"))]
     await asyncio.gather(*tasks)
     assert order.index("quiet") < 2
-    await h.pool.close()
+    await h.close()
 
 
 async def test_the_longest_idle_worker_makes_room() -> None:
@@ -151,7 +170,7 @@ async def test_the_longest_idle_worker_makes_room() -> None:
     assert third.tenant == "third"
     assert (old.state, new.state) == (State.DEAD, State.IDLE)
     assert old.kill_reason is KillReason.EVICTED
-    await h.pool.close()
+    await h.close()
 
 
 async def test_a_worker_is_recycled_after_its_executions() -> None:
@@ -166,19 +185,18 @@ async def test_a_worker_is_recycled_after_its_executions() -> None:
     assert worker.state is State.DEAD
     assert worker.id in h.zygote.killed
     assert h.pool.counts()["idle"] == 1
-    await h.pool.close()
+    await h.close()
 
 
 async def test_isolation_login_uses_a_process_once() -> None:
     """With isolation `login` the successor is ready while the login runs, and the used process dies."""
     base = config()
-    h = await start(replace(base, sandbox=replace(base.sandbox, isolation="login")))
-    primed: list[Any] = []
+    primed: list[Worker] = []
 
-    async def prime(worker: Any) -> None:
+    async def prime(worker: Worker) -> None:
         primed.append(worker)
 
-    h.pool.prime = prime
+    h = await start(replace(base, sandbox=replace(base.sandbox, isolation="login")), load=prime)
     worker = h.pool.lease_nowait("acme")
     assert worker is not None
     await settle()
@@ -187,7 +205,7 @@ async def test_isolation_login_uses_a_process_once() -> None:
     h.pool.release(worker)
     assert worker.state is State.DEAD
     assert h.pool.lease_nowait("acme") is primed[0]
-    await h.pool.close()
+    await h.close()
 
 
 async def test_who_waits_gets_a_blank_worker_when_its_own_dies() -> None:
@@ -202,19 +220,18 @@ async def test_who_waits_gets_a_blank_worker_when_its_own_dies() -> None:
     worker.kill(KillReason.DEADLINE)
     assert (await asyncio.wait_for(waiting, 0.5)).tenant == "acme"
     assert h.pool.counts()["blank"] == 0
-    await h.pool.close()
+    await h.close()
 
 
 async def test_a_successor_comes_although_no_blank_worker_is_left() -> None:
     """With isolation `login` and no blank worker kept, the next worker that is made is the tenant's, and is loaded."""
     base = config(blank_workers=0)
-    h = await start(replace(base, sandbox=replace(base.sandbox, isolation="login")))
     loading = asyncio.Event()
 
-    async def prime(_worker: Any) -> None:
+    async def prime(_worker: Worker) -> None:
         await loading.wait()
 
-    h.pool.prime = prime
+    h = await start(replace(base, sandbox=replace(base.sandbox, isolation="login")), load=prime)
     for spawned in (2, 3):
         worker = h.pool.lease_nowait("acme")
         assert worker is not None
@@ -227,19 +244,18 @@ async def test_a_successor_comes_although_no_blank_worker_is_left() -> None:
         await settle()
         assert h.pool.counts() == {"blank": 0, "idle": 1, "busy": 0, "starting": 0}
         loading.clear()
-    await h.pool.close()
+    await h.close()
 
 
 async def test_blank_workers_that_nobody_needs_any_more_are_let_go() -> None:
     """A login that waits has one made, but gets the successor that is loaded by then: the next sweep lets go of one."""
     base = config(blank_workers=1)
-    h = await start(base)
     loading = asyncio.Event()
 
-    async def prime(_worker: Any) -> None:
+    async def prime(_worker: Worker) -> None:
         await loading.wait()
 
-    h.pool.prime = prime
+    h = await start(base, load=prime)
     first = h.pool.lease_nowait("acme")
     assert first is not None
     await settle()
@@ -253,7 +269,7 @@ async def test_blank_workers_that_nobody_needs_any_more_are_let_go() -> None:
     h.pool._sweep()
     await settle()
     assert h.pool.counts() == {"blank": 1, "idle": 0, "busy": 1, "starting": 0}
-    await h.pool.close()
+    await h.close()
 
 
 async def test_a_missing_required_layer_refuses_to_start() -> None:
@@ -273,7 +289,7 @@ async def test_spawn_failures_are_retried_and_named() -> None:
     zygote.failures = [WorkerStartError("fork: out of pids")] * 50
     with pytest.raises(WorkerStartError, match="out of pids"):
         await h.pool.lease("bank", 0.3)
-    await h.pool.close()
+    await h.close()
 
 
 async def test_a_dead_zygote_is_started_again() -> None:
@@ -284,7 +300,7 @@ async def test_a_dead_zygote_is_started_again() -> None:
     worker = await h.pool.lease("acme", 5)
     assert worker.tenant == "acme"
     assert h.zygote.started == 2
-    await h.pool.close()
+    await h.close()
 
 
 class DyingZygote(FakeZygote):
@@ -318,7 +334,7 @@ async def test_a_worker_that_dies_as_it_gets_ready_keeps_no_place_of_its_tenant(
         assert worker.state is State.IDLE
         h.pool.release(worker, retire=True)
         await settle()
-    await h.pool.close()
+    await h.close()
 
 
 async def test_the_last_fork_of_a_zygote_is_not_used() -> None:
@@ -331,7 +347,7 @@ async def test_the_last_fork_of_a_zygote_is_not_used() -> None:
     assert worker.id == 3
     assert zygote.spawned[1].closed
     assert zygote.started == 2
-    await h.pool.close()
+    await h.close()
 
 
 async def test_a_worker_that_speaks_out_of_turn_is_killed() -> None:
@@ -346,7 +362,7 @@ async def test_a_worker_that_speaks_out_of_turn_is_killed() -> None:
     assert worker.kill_reason is KillReason.VIOLATION
     again = await h.pool.lease("acme", 1)
     assert again is not worker
-    await h.pool.close()
+    await h.close()
 
 
 async def test_idle_workers_are_let_go() -> None:
@@ -358,163 +374,17 @@ async def test_idle_workers_are_let_go() -> None:
     await asyncio.sleep(0.11)
     h.pool._sweep()
     assert worker.state is State.DEAD
-    await h.pool.close()
+    await h.close()
 
 
-class Clock:
-    """A meter whose worker spends a tenth of a second of processor time between two looks."""
-
-    pid = -1
-    read_ns = 0
-    seen_s = 0.0
-
-    def read(self) -> bool:
-        self.read_ns = time.monotonic_ns()
-        self.seen_s += 0.1
-        return True
-
-    def close(self, _since_ns: int) -> None: ...
-
-
-async def test_the_workers_of_a_tenant_that_runs_on_and_on_are_placed_aside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the tick at which it has spent too much: the running one at once, the others when they are leased or bound;
-    what the first look at an execution finds was spent before it, and does not count. Nobody else is moved."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2, 3})
-    h = await start(config(blank_workers=4, workers_per_tenant=3, long_run_share=0.001))
-    quiet = h.pool.lease_nowait("quiet")
-    runner, idle = h.pool.lease_nowait("busy"), h.pool.lease_nowait("busy")
-    assert quiet is not None
-    assert runner is not None
-    assert idle is not None
-    h.pool.release(idle)
-    runner.meter = Clock()  # type: ignore[assignment]  # a stand-in for a clock
-    runner.sent_ns = time.monotonic_ns()
-    h.pool.runs_long(runner, time.monotonic_ns())
-    assert not runner.aside
-    h.pool.runs_long(runner, time.monotonic_ns())
-    assert runner.aside
-    await settle()
-    # The zygote makes their successors there too; it goes by the number 0.
-    assert h.zygote.placed == {runner.id: (2, 3), 0: (2, 3)}
-    assert h.pool.lease_nowait("busy") is idle
-    bound = await h.pool.lease("busy", 1)
-    await settle()
-    assert h.zygote.placed == dict.fromkeys((0, runner.id, idle.id, bound.id), (2, 3))
-    h.pool.release(quiet)
-    assert h.pool.lease_nowait("quiet") is quiet
-    assert not quiet.aside
-    await h.pool.close()
-
-
-async def test_a_worker_placed_aside_comes_back_when_its_tenant_has_paid(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is asked to at its next lease; workers are made everywhere again at the next sweep."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
-    h = await start(config(long_run_share=0.001))
-    quiet, runner = h.pool.lease_nowait("quiet"), h.pool.lease_nowait("busy")
-    assert quiet is not None
-    assert runner is not None
-    runner.meter = Clock()  # type: ignore[assignment]  # a stand-in for a clock
-    runner.looked_s = 0.0
-    h.pool.runs_long(runner, time.monotonic_ns())
-    assert runner.aside
-    h.pool.release(runner)
-    now_s = time.monotonic()
-    with monkeypatch.context() as later:
-        later.setattr(h.pool._loop, "time", lambda: now_s + 100)
-        h.pool._sweep()
-    assert h.pool.lease_nowait("busy") is runner
-    assert not runner.aside
-    await settle()
-    assert h.zygote.placed == {runner.id: (0, 1), 0: (0, 1)}
-    await h.pool.close()
-
-
-async def test_a_new_zygote_is_placed_as_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It makes its first worker where the lane says."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
-    h = await start(config(long_run_share=0.001))
-    assert h.pool.lease_nowait("quiet") is not None
-    runner = h.pool.lease_nowait("busy")
-    assert runner is not None
-    runner.meter = Clock()  # type: ignore[assignment]  # a stand-in for a clock
-    runner.looked_s = 0.0
-    h.pool.runs_long(runner, time.monotonic_ns())
-    await settle()
-    h.zygote.placed.clear()
-    h.zygote.alive = False
-    runner.kill(KillReason.DEADLINE)
-    await asyncio.sleep(0.05)
-    assert h.zygote.started == 2
-    assert h.zygote.placed[0] == (1,)
-    await h.pool.close()
-
-
-async def test_a_worker_that_runs_on_is_looked_at_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At each tick at first, then every 20 ms: on a full machine hundreds run on, and each look costs system calls."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
-    h = await start(config())
-    worker = h.pool.lease_nowait("busy")
-    assert worker is not None
-    meter = worker.meter = Clock()  # type: ignore[assignment]  # a stand-in for a clock
-    looks = []
-    worker.sent_ns = 1_000_000_000
-    for tick in range(1, 61):
-        now_ns = worker.sent_ns + tick * 5_000_000
-        monkeypatch.setattr(time, "monotonic_ns", lambda now_ns=now_ns: now_ns)
-        before_s = meter.seen_s
-        h.pool.runs_long(worker, now_ns)
-        if meter.seen_s != before_s:
-            looks.append(tick * 5)
-    assert looks[:5] == [5, 10, 15, 35, 55]
-    assert len(looks) <= 18
-    await h.pool.close()
-
-
-async def test_what_a_long_execution_spent_at_its_end_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who fills its memory soon enough is found to run long once and is killed: what it spent meanwhile is not lost."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
-    h = await start(config(long_run_share=0.001))
-    assert h.pool.lease_nowait("quiet") is not None
-    worker = h.pool.lease_nowait("eats")
-    assert worker is not None
-    worker.meter = Clock()  # type: ignore[assignment]  # a stand-in for a clock
-    h.pool.runs_long(worker, time.monotonic_ns())
-    assert not worker.aside
-    h.pool.release(worker, retire=True)
-    following = await h.pool.lease("eats", 1)
-    assert following is not worker
-    assert following.aside
-    await h.pool.close()
-
-
-def holds(h: Harness, bytes_each: int) -> None:
-    """Let every worker that lives hold so much memory, of which four may have the whole."""
-    nursery = h.pool._nursery
-    h.pool._patrol._ceiling_bytes = 4 * bytes_each
-    for worker in nursery.workers():
-        nursery.memory_bytes += bytes_each - worker.memory_bytes
-        worker.memory_bytes = bytes_each
-
-
-async def test_full_memory_evicts_who_was_idle_longest_and_nobody_else() -> None:
-    """Busy workers stay, and so do idle ones for which there is room."""
-    h = await start(config(blank_workers=0))
-    workers = [await h.pool.lease(f"t{at}", 1) for at in range(6)]
-    for worker in workers[:4]:
-        h.pool.release(worker)
-    holds(h, 1000)
-    h.pool._patrol._ceiling_bytes = 4001
-    h.pool._relieve()
-    assert [worker.kill_reason for worker in workers] == [KillReason.EVICTED] * 2 + [None] * 4
-    assert h.pool._nursery.memory_bytes == 4000
-    await h.pool.close()
-
-
-async def test_with_full_memory_and_nobody_idle_a_cold_tenant_waits_in_vain_or_for_room() -> None:
-    """It is told why, and to come again; when a worker goes while it waits, it gets one. Warm tenants are served."""
-    h = await start(config(blank_workers=0))
+async def test_with_full_memory_and_none_idle_a_cold_tenant_waits_in_vain_or_for_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The refusal says why; when a worker goes while it waits, it gets one. Warm tenants are served."""
+    # Each holds what it was forked with, and two MiB of its own.
+    monkeypatch.setattr("runtime.workers.worker.anonymous_bytes", lambda _pid: 5 << 20)
+    h = await start(config(blank_workers=0, memory_bytes=8 << 20))
     workers = [await h.pool.lease(f"t{at}", 1) for at in range(4)]
-    holds(h, 1000)
     with pytest.raises(PoolExhausted, match=r"no worker came free in time .*pool\.memory_bytes"):
         await h.pool.lease("cold", 0.05)
     spawned = len(h.zygote.spawned)
@@ -528,4 +398,20 @@ async def test_with_full_memory_and_nobody_idle_a_cold_tenant_waits_in_vain_or_f
     assert workers[0].kill_reason is KillReason.EVICTED
     h.pool.release(workers[1])
     assert h.pool.lease_nowait("t1") is workers[1]
-    await h.pool.close()
+    await h.close()
+
+
+async def test_a_new_zygote_makes_workers_where_the_one_before_did() -> None:
+    """On the processors that new workers are kept to."""
+    zygote = FakeZygote()
+    logger = log.build(LogConfig(level="error"), io.StringIO())
+    spawner = Spawner(config(), zygote.make, Metrics(""), logger, lambda _worker: None)  # type: ignore[arg-type]
+    await spawner.spawn()
+    spawner.fork_on((1,))
+    await settle()
+    assert zygote.placed == {0: (1,)}
+    zygote.placed.clear()
+    zygote.alive = False
+    await spawner.spawn()
+    assert (zygote.started, zygote.placed) == (2, {0: (1,)})
+    await spawner.close()

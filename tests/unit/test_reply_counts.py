@@ -195,6 +195,9 @@ class Spawned:
         self.sock = sock
         self.killed = False
 
+    def host_pid(self) -> int:
+        return -1
+
     def kill(self) -> None:
         self.killed = True
 

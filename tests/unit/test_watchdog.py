@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from runtime.workers.watchdog import Watchdog
-from runtime.workers.worker import State
 from sandbox.contract.journal import Entry, Phase
 
 MS = 1_000_000
@@ -39,16 +38,15 @@ class Loop:
 class Running:
     """A worker that runs the first step, with a budget of 100 ms; it has the processor for `share` of the time."""
 
-    state = State.RUNNING
     nonce = 7
 
     def __init__(self, now_ns: int, phase: Phase = Phase.RUNNING, share: float | None = 1.0) -> None:
-        self.sent_ns = self.moved_ns = now_ns
+        self.sent_ns = now_ns
+        self.asked = True
         self.step_budgets_ns = (100 * MS,)
-        self.check_at_ns = now_ns + 100 * MS + GRACE
+        self.first_look_ns = now_ns + 100 * MS + GRACE
         self.hard_ns = 5_000 * MS
         self.deadline_ns = now_ns + 60_000 * MS
-        self.cpu_first_ns = self.cpu_seen_ns = -1
         self.waited_for = True
         self.phase = phase
         self.share = share
@@ -71,7 +69,7 @@ class Running:
 
     def kill_at_limit(self, cpu_ns: int | None = None, *, stalled: bool = False) -> None:
         self.killed, self.stalled, self.had_ns = True, stalled, cpu_ns
-        self.state = State.DEAD
+        self.asked = False
 
     def out_of_time(self) -> None:
         self.late, self.waited_for, self.deadline_ns = True, False, 1 << 62
@@ -85,12 +83,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return now
 
 
-def nobody_cares(_worker: Any, _now_ns: int) -> None: ...
+class Fairness:
+    """Notes when it is to look at a worker."""
+
+    def __init__(self) -> None:
+        self.looks: list[int] = []
+
+    def look(self, _worker: Any, now_ns: int) -> None:
+        self.looks.append(now_ns)
 
 
-def watching(worker: Any, on_long: Callable[[Any, int], None] = nobody_cares) -> Loop:
+def watching(worker: Any, fairness: Fairness | None = None) -> Loop:
     loop = Loop()
-    dog = Watchdog(loop, GRACE, 3_000 * MS, 200 * MS, on_long)  # type: ignore[arg-type]  # a stand-in for a loop
+    dog = Watchdog(loop, GRACE, fairness or Fairness())  # type: ignore[arg-type]  # stand-ins
     dog.watch(worker)
     return loop
 
@@ -106,7 +111,7 @@ def tick(loop: Loop, clock: list[int]) -> float:
 def test_a_limit_is_looked_at_when_it_is_due(clock: list[int]) -> None:
     """The tick of 5 ms adds nothing to the grace: the kill comes within the timer's millisecond of the limit."""
     worker = Running(clock[0] - 2 * MS)
-    limit_ns = worker.check_at_ns
+    limit_ns = worker.first_look_ns
     loop = watching(worker)
     while not worker.killed:
         assert clock[0] < limit_ns + MS
@@ -118,7 +123,7 @@ def test_nobody_is_killed_within_budget_and_grace(clock: list[int]) -> None:
     """A look that comes too early kills nobody, and comes again."""
     worker = Running(clock[0])
     loop = watching(worker)
-    worker.check_at_ns = clock[0]
+    worker.first_look_ns = clock[0]
     while clock[0] < worker.sent_ns + 100 * MS + GRACE - 5 * MS:
         assert 1 <= tick(loop, clock) <= 5
         assert not worker.killed
@@ -130,24 +135,23 @@ def test_who_has_finished_its_step_is_not_killed_for_the_loops_delay(clock: list
     worker, control = Running(clock[0], phase), Running(clock[0])
     for one in (worker, control):
         loop = watching(one)
-        clock[0] = one.check_at_ns + 30 * MS
+        clock[0] = one.first_look_ns + 30 * MS
         tick(loop, clock)
         clock[0] = one.sent_ns
     assert not worker.killed
     assert control.killed
 
 
-def test_a_worker_is_told_of_at_each_tick_once_its_question_is_a_tick_old(clock: list[int]) -> None:
-    """Who answers within a tick is never told of; who runs on is, again and again, until it is killed."""
-    told: list[int] = []
+def test_a_worker_is_looked_at_at_each_tick_once_its_question_is_a_tick_old(clock: list[int]) -> None:
+    """One that answers within a tick is not; one that runs long is, again and again, until it is killed."""
+    fairness = Fairness()
     worker = Running(clock[0] - 3 * MS)
-    loop = watching(worker, lambda _worker, now_ns: told.append(now_ns))
-    began_ns = worker.sent_ns
+    loop = watching(worker, fairness)
     while not worker.killed:
         tick(loop, clock)
-    assert 15 <= len(told) <= 30
-    assert told[0] - began_ns >= 5 * MS
-    assert told == sorted(set(told))
+    assert 15 <= len(fairness.looks) <= 30
+    assert fairness.looks[0] - worker.sent_ns >= 5 * MS
+    assert fairness.looks == sorted(set(fairness.looks))
 
 
 def run_until_killed(worker: Running, clock: list[int], most_ns: int = 20_000 * MS) -> int:
@@ -193,7 +197,7 @@ def test_a_worker_that_gets_nothing_is_stopped_and_not_out_of_budget(clock: list
 def test_the_callers_deadline_ends_the_wait_and_not_the_worker(clock: list[int]) -> None:
     """It is told when it is out of time, once, and lives until it had its budget."""
     worker = Running(clock[0], share=0.5)
-    worker.deadline_ns = worker.check_at_ns = clock[0] + 20 * MS
+    worker.deadline_ns = worker.first_look_ns = clock[0] + 20 * MS
     loop = watching(worker)
     while not worker.late:
         tick(loop, clock)
