@@ -116,7 +116,7 @@ def test_the_front_page_has_no_typed_figures() -> None:
 def test_generated_sections_are_what_the_code_says(name: str) -> None:
     """`make pages` would change nothing: each setting, metric and command that exists is on its page."""
     page, make = pages.SECTIONS[name]
-    assert pages.section(text_of(page), name) == make()
+    assert pages.section(text_of(page), name) == make(), f"{page}: run `make pages`"
 
 
 def test_every_exit_code_is_on_the_operators_page() -> None:
