@@ -96,9 +96,7 @@ class Metrics(Collector):
             "Seconds to a decision, the wait for a worker included.",
             outcome=OUTCOMES,
         )
-        self._decisions = Counter(
-            "vestibule_decisions", "Logins decided, by what the gateway is told to do.", outcome=OUTCOMES
-        )
+        self._decisions = Counter("vestibule_decisions", "Logins decided, by outcome.", outcome=OUTCOMES)
         self._decisions.watch(self._flows.numbers)
         verdicts = [verdict.name.lower() for verdict in Verdict]
         self._runs = Durations(
