@@ -1,12 +1,9 @@
-"""What SIGHUP does: read again what can change while the daemon serves, and keep what is in effect where that fails.
-
-Knows the log's level, the keys of continuations and whom to ask for the catalog. Must not know how they are used.
-"""
+"""What SIGHUP does: read again what can change while the daemon serves, and keep what is in effect where that fails."""
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,7 +41,7 @@ class Reload:
         self._asked.set()
 
     async def run(self) -> None:
-        """Reload whenever it is asked for, for ever."""
+        """Reload each time it is asked for, for ever."""
         while True:
             await self._asked.wait()
             self._asked.clear()
@@ -63,7 +60,7 @@ class Reload:
             self._log.set_level(self._level)
             # Without a file the keys of this process stay: others could open nothing that it sealed.
             self._keys_file = found.config.continuation.keys_file or self._keys_file
-            self._tell_ignored(found)
+            self._warn_of_ignored(found)
         if self._keys_file:
             path = Path(self._keys_file)
             try:
@@ -73,11 +70,11 @@ class Reload:
                 self._failed("continuation.keys_failed", error, "the keys that are in effect stay")
             else:
                 self._suspensions.use(keyring)
-        # What is in effect now, whatever of it is new.
+        # What is in effect now, new or not.
         key_id = self._suspensions.keys.sealing_id.hex()
         self._log.info("config.reloaded", complete=complete, log_level=self._level, sealing_key_id=key_id)
 
-    def _tell_ignored(self, found: Loaded) -> None:
+    def _warn_of_ignored(self, found: Loaded) -> None:
         keys_ = [
             s.key for s in SETTINGS if s.key not in _RELOADABLE and found.value(s.key) != self._started.value(s.key)
         ]
@@ -91,30 +88,21 @@ class Reload:
 async def _in_thread(work: Callable[[], T]) -> T:
     """Run work that may hang on a disk, without holding up the loop or, as an executor's thread would, its end.
 
-    Raises: ConfigError, whatever went wrong: a reload that fails is no reason to end anything.
+    Raises: ConfigError, for every error: a reload that fails is no reason to end anything.
     """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(how: Callable[[], None]) -> None:
-        # The loop has ended meanwhile, and its task with it.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(lambda: None if future.done() else how())
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()
 
     def run() -> None:
         try:
-            result = work()
+            future.set_result(work())
         except ConfigError as error:
-            failure = error
+            future.set_exception(error)
         except Exception as error:  # noqa: BLE001 - the edge of a thread: it is raised where it is waited for
-            failure = ConfigError([f"cannot be read: {type(error).__name__}"])
-        else:
-            settle(lambda: future.set_result(result))
-            return
-        settle(lambda: future.set_exception(failure))
+            future.set_exception(ConfigError([f"cannot be read: {type(error).__name__}"]))
 
     try:
         threading.Thread(target=run, name="reload", daemon=True).start()
     except RuntimeError:
         raise ConfigError(["no thread can be started to read it; send SIGHUP again"]) from None
-    return await future
+    return await asyncio.wrap_future(future)
