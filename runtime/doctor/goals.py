@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sandbox.contract.layers import LANDLOCK_SCOPES_ABI, LANDLOCK_TCP_ABI
+
 Layers = tuple[str, ...]
 """Layers that hold together; the last one is what the others are needed for. Root does not need a user namespace."""
 
@@ -25,9 +27,6 @@ PIDS: Final[Layers] = ("namespaces.user", "namespaces.pid")
 
 CPU_S: Final = 1
 """Processor time that a worker gets in which goals are tried: one of them uses it up."""
-
-NETWORK_FROM_ABI: Final = 4
-SCOPES_FROM_ABI: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +82,8 @@ _PROCESSES = [
     Goal("a process by posix_spawn", "pid = os.posix_spawn('/bin/true', ['true'], {})\nassert os.waitpid(pid, 0)[1] == 0", (FILTER, USER_LIMITS, LANDLOCK, ROOT)),
     Goal("a program from memory", "fd = os.memfd_create('x')\nos.write(fd, open('/bin/true', 'rb').read())\nassert os.fork() or os.execve(fd, ['true'], {})\nassert os.wait()[1] == 0"),
     Goal("be traced", "r = libc.ptrace(0, 0, 0, 0)\n" + _EXPECT),
-    Goal("signal its parent", "os.kill(os.getppid(), 0)", (FILTER, LANDLOCK), landlock_abi=SCOPES_FROM_ABI),
-    Goal("signal a process of the host", "os.kill(HOST_PID, 0)", (FILTER, LANDLOCK, PIDS), landlock_abi=SCOPES_FROM_ABI),
+    Goal("signal its parent", "os.kill(os.getppid(), 0)", (FILTER, LANDLOCK), landlock_abi=LANDLOCK_SCOPES_ABI),
+    Goal("signal a process of the host", "os.kill(HOST_PID, 0)", (FILTER, LANDLOCK, PIDS), landlock_abi=LANDLOCK_SCOPES_ABI),
     Goal("signal a process of root", "os.kill(HOST_PID, 0)", (FILTER, ("uid",)), as_root=True),
     Goal("signal itself", "os.kill(os.getpid(), 0)"),
     Goal("signal its group", "os.killpg(0, 0)"),
@@ -101,10 +100,10 @@ _PROCESSES = [
 
 # Networks and sockets.
 _NETWORKS = [
-    Goal("reach a service of the host by TCP", "socket.socket().connect(('127.0.0.1', HOST_PORT))", (FILTER, LIMITS, LANDLOCK, NET), landlock_abi=NETWORK_FROM_ABI),
+    Goal("reach a service of the host by TCP", "socket.socket().connect(('127.0.0.1', HOST_PORT))", (FILTER, LIMITS, LANDLOCK, NET), landlock_abi=LANDLOCK_TCP_ABI),
     Goal("a way for datagrams", "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('127.0.0.1', 9))", (FILTER, LIMITS, NET)),
-    Goal("reach a local service by name", "socket.socket(socket.AF_UNIX).connect(HOST_ABSTRACT)", (FILTER, LIMITS, LANDLOCK, NET), landlock_abi=SCOPES_FROM_ABI),
-    Goal("listen", "s = socket.socket()\ns.bind(('127.0.0.1', 0))\ns.listen()", (FILTER, LIMITS, LANDLOCK), landlock_abi=NETWORK_FROM_ABI),
+    Goal("reach a local service by name", "socket.socket(socket.AF_UNIX).connect(HOST_ABSTRACT)", (FILTER, LIMITS, LANDLOCK, NET), landlock_abi=LANDLOCK_SCOPES_ABI),
+    Goal("listen", "s = socket.socket()\ns.bind(('127.0.0.1', 0))\ns.listen()", (FILTER, LIMITS, LANDLOCK), landlock_abi=LANDLOCK_TCP_ABI),
     Goal("a socket pair", "a, b = socket.socketpair()", (FILTER, LIMITS)),
     Goal("a socket to the kernel", "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0).close()", (FILTER, LIMITS)),
     Goal("a socket of packets", "socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).close()", (FILTER, LIMITS)),

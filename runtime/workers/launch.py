@@ -110,7 +110,7 @@ def launch(hold: Hold, control_fd: int) -> tuple[subprocess.Popen[bytes], int]:
 def _die_first(pid: int) -> None:
     """Let the kernel take workers when memory is short, the largest first, and not the daemon.
 
-    Every worker inherits it. Source: proc_pid_oom_score_adj(5); nobody needs a privilege to raise it.
+    Every worker inherits it. Source: proc_pid_oom_score_adj(5); to raise it needs no privilege.
     """
     file = Path(f"/proc/{pid}/oom_score_adj")
     # Where it cannot be said, the kernel goes by size alone.
@@ -143,7 +143,7 @@ def import_path(extra: Sequence[str] = ()) -> list[str]:
 
 
 def make_journal(size_bytes: int) -> tuple[mmap.mmap, int]:
-    """Return shared memory of a size that nobody can change, and its descriptor.
+    """Return shared memory of a fixed size, and its descriptor.
 
     Raises: OSError.
     """

@@ -33,7 +33,7 @@ class SpawnedWorker:
     """As the zygote sees it, which means nothing outside: for messages only."""
 
     def undo(self) -> None:
-        """Kill and close a worker that nobody waits for; where it may not be signalled, its closed socket ends it."""
+        """Kill and close a worker that is not wanted; where it may not be signalled, its closed socket ends it."""
         with contextlib.suppress(PermissionError):
             self.kill()
         self.close()

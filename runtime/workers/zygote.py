@@ -191,7 +191,7 @@ class Zygote:
             return await self._answer(pending.future)
 
     async def _answer(self, future: asyncio.Future[SpawnedWorker]) -> SpawnedWorker:
-        """Wait for a worker; a zygote that stays silent is given up, because nobody would ever get one again."""
+        """Wait for a worker; a zygote that stays silent is given up, because it would never fork another."""
         try:
             for waits in range(1, _ANSWER_WAITS_MAX + 1):
                 done, _ = await asyncio.wait((future,), timeout=_ANSWER_TIMEOUT_S)
@@ -341,7 +341,7 @@ class Zygote:
             self._loop.remove_reader(self._stderr_fd)
 
     def _hang_up(self, reason: str) -> None:
-        """Stop talking: whoever waits for a worker is told, and the process is given a moment to leave."""
+        """Stop talking: fail those who wait for a worker, and give the process a moment to leave."""
         if self._control is None:
             return
         self.alive = False

@@ -35,7 +35,7 @@ class Moment(Protocol):
 
     @property
     def event(self) -> PostLoginEvent:
-        """The event, shared by the executions of the flow: nobody writes to it."""
+        """The event, shared by the executions of the flow; not to be written to."""
 
     @property
     def clock_ns(self) -> int:

@@ -24,6 +24,10 @@ UTS: Final = "namespaces.uts"
 CGROUP: Final = "namespaces.cgroup"
 PID: Final = "namespaces.pid"
 
+LANDLOCK_TCP_ABI: Final = 4
+LANDLOCK_SCOPES_ABI: Final = 6
+"""Versions of Landlock from which it refuses TCP, and signals and abstract sockets."""
+
 NAMESPACES: Final = (USER, NET, MOUNT, IPC, UTS, CGROUP, PID)
 ZYGOTE: Final = (ENVIRONMENT, UID, *NAMESPACES)
 """Layers that the zygote takes on, and every worker inherits."""

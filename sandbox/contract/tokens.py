@@ -63,8 +63,8 @@ def check(claims: dict[str, Any], now_s: float, wanted: dict[str, str], state: s
         claims: of a verified token.
         now_s: seconds since the epoch.
         wanted: claims that must be there, and be this text.
-        state: of the request that brought the token back; the token must have it too. No message shows it: it is what
-            goes on with the login.
+        state: of the request that brought the token back; the token must have it too. No message shows it, as
+            it continues the login.
 
     Raises: TokenError: it has expired, is not valid yet, or belongs to another login.
     """

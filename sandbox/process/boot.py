@@ -1,7 +1,4 @@
-"""First code of the zygote's process.
-
-Knows only how to keep a fork cheap. Must not import anything of ours before that.
-"""
+"""First code of the zygote's process: keeps a fork cheap, before anything else of ours is imported."""
 
 from __future__ import annotations
 

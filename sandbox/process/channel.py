@@ -37,7 +37,7 @@ class Channel:
 
     def write(self, payload: bytes) -> None:
         """Send a payload as one frame."""
-        data = memoryview(frames.encode(payload))
+        data = frames.encode(payload)
         sent = os.write(self._fd, data)
         while sent < len(data):
             sent += os.write(self._fd, data[sent:])

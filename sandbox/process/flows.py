@@ -51,21 +51,19 @@ class Prepared:
 class Flows:
     """What a worker keeps of the flows of its tenant."""
 
-    __slots__ = ("_codes", "_prepared", "_view", "gave_up")
+    __slots__ = ("_codes", "_view", "gave_up", "known")
 
     def __init__(self, view: memoryview) -> None:
         self._view = view
         self._codes: dict[bytes, Compiled] = {}
-        self._prepared: dict[bytes, list[Prepared]] = {}
+        self.known: dict[bytes, list[Prepared]] = {}
+        """Steps by serialized FlowSteps, as every login but the first of a flow brings it: without sources."""
         self.gave_up = False
         """Compiling used up its time or memory here, perhaps because the machine was full for a moment: another process
         must decide about that source."""
 
-    def steps(self, flow: bytes, nonce: int, deadline_ns: int) -> list[Prepared]:
+    def prepare(self, flow: bytes, nonce: int, deadline_ns: int) -> list[Prepared]:
         """Return the steps of a serialized FlowSteps, compiled; none when the deadline passes meanwhile."""
-        return self._prepared.get(flow) or self._prepare(flow, nonce, deadline_ns)
-
-    def _prepare(self, flow: bytes, nonce: int, deadline_ns: int) -> list[Prepared]:
         try:
             steps = worker_pb2.FlowSteps.FromString(flow).steps
         except DecodeError:
@@ -87,11 +85,10 @@ class Flows:
                 if code is None:
                     return []
             prepared.append(Prepared(step, code))
-        if len(self._prepared) >= _FLOWS_MAX:
-            self._prepared.clear()
+        if len(self.known) >= _FLOWS_MAX:
+            self.known.clear()
         if not any(step.HasField("source") or step.HasField("code") for step in steps):
-            # With sources it comes once; the same flow without them is what every later login brings.
-            self._prepared[flow] = prepared
+            self.known[flow] = prepared
         return prepared
 
     def _compile(self, step: worker_pb2.Step, index: int, nonce: int, deadline_ns: int) -> Compiled | None:

@@ -1,8 +1,6 @@
-"""Raw kernel calls that the standard library does not offer, through libc by ctypes; failures are `OSError`.
+"""Kernel calls that the standard library does not offer, through libc by ctypes; failures are `OSError`.
 
-Knows system call names, constants and structures. Must not know what they are used for here.
-
-What a child calls is ready before the fork, down to the last argument (`Call`), and is made in one loop (`make`):
+What a child calls is ready before the fork, down to the last argument (`call`), and is made in one loop (`make`):
 each function, name and object that Python touches on its way costs the child a page of its own.
 """
 
@@ -67,15 +65,6 @@ SYS_LANDLOCK_RESTRICT_SELF: Final = 446
 _CAPABILITY_VERSION_3: Final = 0x2008_0522
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
-_syscall: Final = _libc.syscall
-_syscall.restype = ctypes.c_long
-_prctl: Final = _libc.prctl
-_prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
-_unshare: Final = _libc.unshare
-_mount: Final = _libc.mount
-_mount.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p]
-_umount2: Final = _libc.umount2
-
 
 Call = tuple[Any, tuple[ctypes.c_ulong, ...]]
 """A function of libc and its arguments. What the arguments point to is the caller's to keep."""
@@ -93,18 +82,20 @@ class Rlimit(ctypes.Structure):
     _fields_ = (("soft", ctypes.c_uint64), ("hard", ctypes.c_uint64))
 
 
-def call(name: str, *args: int | ctypes.c_ulong | ctypes.Array[ctypes.c_char] | ctypes.Structure) -> Call:
+Word = int | ctypes.c_ulong | ctypes.Array[ctypes.c_char] | ctypes.Structure
+
+
+def call(name: str, *args: Word) -> Call:
     """Make a call of libc ready; integers go as unsigned longs, structures and buffers by their address."""
-    return _untyped(name), tuple(_word(arg) for arg in args)
+    return _function(name), tuple(_word(arg) for arg in args)
 
 
 @functools.cache
-def _untyped(name: str) -> Any:
-    # Indexing gives a function of its own, without the argument types of those above, which are checked at each call.
+def _function(name: str) -> Any:
     return _libc[name]
 
 
-def _word(arg: int | ctypes.c_ulong | ctypes.Array[ctypes.c_char] | ctypes.Structure) -> ctypes.c_ulong:
+def _word(arg: Word) -> ctypes.c_ulong:
     if isinstance(arg, ctypes.c_ulong):
         return arg
     return _constant(arg if isinstance(arg, int) else ctypes.addressof(arg))
@@ -116,7 +107,7 @@ def _constant(value: int) -> ctypes.c_ulong:
 
 
 def make(calls: Sequence[Call]) -> list[int]:
-    """Make calls in order, whatever becomes of each; return the results, the negated errno of those that failed."""
+    """Make calls in order, failed ones too; return the results, the negated errno of those that failed."""
     results = []
     for function, args in calls:
         result = function(*args)
@@ -124,68 +115,43 @@ def make(calls: Sequence[Call]) -> list[int]:
     return results
 
 
-def _failed() -> OSError:
-    number = ctypes.get_errno()
-    return OSError(number, os.strerror(number))
-
-
-def syscall(number: int, *args: int | ctypes.Array[ctypes.c_char] | ctypes.Structure | None) -> int:
-    """Make a system call; integers go as unsigned longs, structures and buffers by reference.
-
-    Raises: OSError.
-    """
-    converted = [
-        ctypes.c_ulong(arg) if isinstance(arg, int) else None if arg is None else ctypes.byref(arg) for arg in args
-    ]
-    result: int = _syscall(ctypes.c_long(number), *converted)
+def run(name: str, *args: Word) -> int:
+    """Call a function of libc now, with arguments as `call` takes them. Raises: OSError."""
+    (result,) = make((call(name, *args),))
     if result < 0:
-        raise _failed()
+        raise OSError(-result, os.strerror(-result))
     return result
+
+
+def syscall(number: int, *args: Word) -> int:
+    """Make a system call. Raises: OSError."""
+    return run("syscall", number, *args)
 
 
 def prctl(option: int, *args: int) -> int:
-    """Call prctl(2) with zeroes for the arguments not given.
-
-    Raises: OSError.
-    """
-    padded = (*args, 0, 0, 0, 0)[:4]
-    result: int = _prctl(option, *padded)
-    if result < 0:
-        raise _failed()
-    return result
+    """Call prctl(2) with zeroes for the arguments not given. Raises: OSError."""
+    return run("prctl", option, *(*args, 0, 0, 0, 0)[:4])
 
 
 def set_name(name: str) -> None:
     """Set the name that `ps` and `top` show; at most 15 bytes."""
-    name_bytes = ctypes.create_string_buffer(name.encode()[:15])
-    prctl(PR_SET_NAME, ctypes.addressof(name_bytes))
+    run("prctl", PR_SET_NAME, ctypes.create_string_buffer(name.encode()[:15]), 0, 0, 0)
 
 
 def unshare(flags: int) -> None:
-    """Enter new namespaces. `os.unshare` exists from Python 3.12 only.
-
-    Raises: OSError.
-    """
-    if _unshare(flags) < 0:
-        raise _failed()
+    """Enter new namespaces. `os.unshare` exists from Python 3.12 only. Raises: OSError."""
+    run("unshare", flags)
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str) -> None:
-    """Call mount(2).
-
-    Raises: OSError.
-    """
-    if _mount(source.encode(), target.encode(), kind.encode(), flags, options.encode()) < 0:
-        raise _failed()
+    """Call mount(2). Raises: OSError."""
+    buffer = [ctypes.create_string_buffer(text.encode()) for text in (source, target, kind, options)]
+    run("mount", buffer[0], buffer[1], buffer[2], flags, buffer[3])
 
 
 def umount_detach(target: str) -> None:
-    """Take a mount and all below it out of sight.
-
-    Raises: OSError.
-    """
-    if _umount2(target.encode(), MNT_DETACH) < 0:
-        raise _failed()
+    """Take a mount and all below it out of sight. Raises: OSError."""
+    run("umount2", ctypes.create_string_buffer(target.encode()), MNT_DETACH)
 
 
 def pivot_root_here() -> None:
@@ -198,21 +164,14 @@ def pivot_root_here() -> None:
 
 
 def number_of(numbers: dict[str, int]) -> int:
-    """Pick the number for this machine.
-
-    Raises: OSError with ENOSYS on a machine we have no numbers for.
-    """
-    number = numbers.get(MACHINE)
-    if number is None:
+    """Pick the number for this machine. Raises: OSError with ENOSYS on a machine we have no numbers for."""
+    if MACHINE not in numbers:
         raise OSError(errno.ENOSYS, f"no system call numbers for {MACHINE}")
-    return number
+    return numbers[MACHINE]
 
 
 def close_from(first: int) -> None:
-    """Close every descriptor from `first` on.
-
-    Raises: OSError.
-    """
+    """Close every descriptor from `first` on. Raises: OSError."""
     syscall(SYS_CLOSE_RANGE, first, 0xFFFF_FFFF, 0)
 
 
@@ -226,10 +185,7 @@ class _CapData(ctypes.Structure):
 
 
 def drop_capabilities() -> None:
-    """Give up every capability for good, the bounding set included where that is allowed.
-
-    Raises: OSError.
-    """
+    """Give up every capability for good, the bounding set included where that is allowed. Raises: OSError."""
     for capability in range(64):
         try:
             prctl(PR_CAPBSET_DROP, capability)

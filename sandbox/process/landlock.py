@@ -1,7 +1,6 @@
-"""Landlock with no rule at all: every right the running kernel can handle, handled and therefore refused.
+"""Landlock with no rule at all: every right that the running kernel can handle is handled, and therefore refused.
 
-Knows landlock(7). Must not know workers. The ruleset is made once in the zygote, and entered by each child, which
-makes every worker a domain of its own.
+The zygote makes the ruleset once, and each child enters it, which makes every worker a domain of its own.
 """
 
 from __future__ import annotations
@@ -15,21 +14,10 @@ from sandbox.process import kernel
 
 _CREATE_RULESET_VERSION: Final = 1
 
-NETWORK_FROM_ABI: Final = 4
-SCOPES_FROM_ABI: Final = 6
-
 
 class _Attributes(ctypes.Structure):
     # struct landlock_ruleset_attr; a kernel that knows fewer fields accepts zeroes in the rest
     _fields_ = (("fs", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
-
-
-def abi() -> int:
-    """Ask the kernel for its Landlock ABI.
-
-    Raises: OSError with ENOSYS (not built) or EOPNOTSUPP (not among the active security modules).
-    """
-    return kernel.syscall(kernel.SYS_LANDLOCK_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)
 
 
 def _create(attributes: _Attributes) -> int:
@@ -52,19 +40,16 @@ def _handled(field: str) -> int:
 
 
 class Ruleset:
-    """What the running kernel can refuse.
-
-    `enter` restricts the calling process, for good. It needs no_new_privs, or CAP_SYS_ADMIN.
-    """
+    """What the running kernel can refuse. `enter` restricts a process for good; it needs no_new_privs or root."""
 
     __slots__ = ("_fd", "abi", "detail", "enter")
 
     def __init__(self) -> None:
         """Ask the kernel for its rights, and make the ruleset.
 
-        Raises: OSError where there is no Landlock.
+        Raises: OSError with ENOSYS (not built) or EOPNOTSUPP (not among the active security modules).
         """
-        self.abi = abi()
+        self.abi = kernel.syscall(kernel.SYS_LANDLOCK_CREATE_RULESET, 0, 0, _CREATE_RULESET_VERSION)
         attributes = _Attributes(_handled("fs"), _handled("net"), _handled("scoped"))
         parts = [f"{attributes.fs.bit_count()} file rights"]
         if attributes.net:
@@ -76,5 +61,5 @@ class Ruleset:
         self.enter = kernel.call("syscall", kernel.SYS_LANDLOCK_RESTRICT_SELF, self._fd, 0)
 
     def close(self) -> None:
-        """Let go of the ruleset; nobody can enter it any more."""
+        """Let go of the ruleset."""
         os.close(self._fd)

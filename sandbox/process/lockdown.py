@@ -1,7 +1,6 @@
-"""The lock-down of one worker: what a forked child does to itself before its first tenant byte, and what came of it.
+"""The lock-down of one worker: what a forked child does to itself before its first tenant byte.
 
-Knows the layers, their order and the limits. Must not know requests, sockets' content or tenants. Everything that can
-be prepared is prepared there once, so that a child makes system calls only, in one loop. Measured on CPython 3.11: a
+The zygote prepares everything once, so that a child makes system calls only, in one loop. Measured on CPython 3.11: a
 worker has 0.3 MiB fewer private pages than with a function for each layer.
 """
 
@@ -91,56 +90,46 @@ class _Refuser(Protocol):
 _T = TypeVar("_T", bound=_Refuser)
 
 
-class _Speculation:
-    """Which speculation of the processor this process may switch off for itself."""
+_Part = tuple[Layer, list[kernel.Call]]
+"""A layer, and the calls by which a child takes it on."""
 
-    __slots__ = ("active", "detail", "switches")
 
-    def __init__(self) -> None:
-        self.switches: list[int] = []
-        parts = []
-        self.active = True
-        for which, name in (
-            (kernel.PR_SPEC_STORE_BYPASS, "store bypass"),
-            (kernel.PR_SPEC_INDIRECT_BRANCH, "indirect branches"),
-        ):
-            try:
-                state = kernel.prctl(kernel.PR_GET_SPECULATION_CTRL, which)
-            except OSError as error:
-                self.active = False
-                parts.append(f"{name}: {error.strerror}")
-                continue
-            # Source: Documentation/userspace-api/spec_ctrl.rst
-            if state & kernel.PR_SPEC_PRCTL:
-                self.switches.append(which)
-                parts.append(f"{name}: off")
-            elif state == 0:
-                parts.append(f"{name}: processor not affected")
-            elif state & kernel.PR_SPEC_ENABLE:
-                self.active = False
-                parts.append(f"{name}: the host offers no switch")
-            else:
-                parts.append(f"{name}: off for the whole host")
-        self.detail = ", ".join(parts)
+def _speculation() -> _Part:
+    """Switch off what speculation of the processor a process may switch off for itself."""
+    calls: list[kernel.Call] = []
+    details = []
+    active = True
+    for which, name in (
+        (kernel.PR_SPEC_STORE_BYPASS, "store bypass"),
+        (kernel.PR_SPEC_INDIRECT_BRANCH, "indirect branches"),
+    ):
+        try:
+            state = kernel.prctl(kernel.PR_GET_SPECULATION_CTRL, which)
+        except OSError as error:
+            active = False
+            details.append(f"{name}: {error.strerror}")
+            continue
+        # Source: Documentation/userspace-api/spec_ctrl.rst
+        if state & kernel.PR_SPEC_PRCTL:
+            calls.append(_prctl(kernel.PR_SET_SPECULATION_CTRL, which, kernel.PR_SPEC_FORCE_DISABLE))
+            details.append(f"{name}: off")
+        elif state == 0:
+            details.append(f"{name}: processor not affected")
+        elif state & kernel.PR_SPEC_ENABLE:
+            active = False
+            details.append(f"{name}: the host offers no switch")
+        else:
+            details.append(f"{name}: off for the whole host")
+    return Layer(SPECULATION, active, ", ".join(details)), calls
 
 
 class Lockdown:
     """A profile, prepared for children that will take it on."""
 
     __slots__ = (
-        "_calls",
-        "_data",
-        "_kept",
-        "_memory_bytes",
-        "_parent_at",
-        "_parent_pid",
-        "_part_of",
-        "_ruleset",
-        "_socket_fd",
-        "_space",
-        "_stack_bytes",
-        "layers",
-    )
+        "_calls", "_data", "_kept", "_memory_bytes", "_parent_at", "_parent_pid", "_part_of", "_ruleset", "_socket_fd",
+        "_space", "_stack_bytes", "layers",
+    )  # fmt: skip
 
     def __init__(self, profile: Profile) -> None:
         """Ask the kernel what it has, and make every call ready that a child will make."""
@@ -152,42 +141,35 @@ class Lockdown:
         self._space = kernel.Rlimit()
         self._ruleset, landlock_layer = _offered(LANDLOCK, landlock.Ruleset)
         program, filter_layer = _offered(SECCOMP, lambda: seccomp.Filter(kernel.MACHINE))
-        speculation = _Speculation()
         self._kept: list[object] = [program]
         limits = f"{profile.memory_bytes // MIB} MiB of memory, {profile.cpu_s} s of processor time"
-        parts: tuple[tuple[Layer, Sequence[kernel.Call]], ...] = (
+        parts: tuple[_Part, ...] = (
             (
                 Layer(PARENT_DEATH, True, "SIGKILL when the zygote dies"),
-                (_prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL), kernel.call("getppid")),
+                [_prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL), kernel.call("getppid")],
             ),
             (
                 Layer(NOT_DUMPABLE, True, "no core, no ptrace, its /proc entries belong to root"),
-                (_prctl(kernel.PR_SET_DUMPABLE, 0),),
+                [_prctl(kernel.PR_SET_DUMPABLE, 0)],
             ),
             (
                 Layer(NO_NEW_PRIVS, True, "no set-uid program, no file capability"),
-                (_prctl(kernel.PR_SET_NO_NEW_PRIVS, 1),),
+                [_prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)],
             ),
-            (
-                Layer(SPECULATION, speculation.active, speculation.detail),
-                [
-                    _prctl(kernel.PR_SET_SPECULATION_CTRL, which, kernel.PR_SPEC_FORCE_DISABLE)
-                    for which in speculation.switches
-                ],
-            ),
-            (landlock_layer, () if self._ruleset is None else (self._ruleset.enter,)),
+            _speculation(),
+            (landlock_layer, [] if self._ruleset is None else [self._ruleset.enter]),
             (
                 Layer(DESCRIPTORS, True, "its socket and nothing else"),
-                (kernel.call("syscall", kernel.SYS_CLOSE_RANGE, WORKER_FD + 1, 0xFFFF_FFFF, 0),),
+                [kernel.call("syscall", kernel.SYS_CLOSE_RANGE, WORKER_FD + 1, 0xFFFF_FFFF, 0)],
             ),
             (Layer(RLIMITS, True, limits), self._limits(profile.cpu_s, stacks.deep_enough(profile.memory_bytes))),
-            (filter_layer, () if program is None else (program.install,)),
+            (filter_layer, [] if program is None else [program.install]),
         )
         held = [(layer, calls) for layer, calls in parts if layer.name not in profile.omit]
         self.layers: Sequence[Layer] = tuple(layer for layer, _ in held)
         """What `take_on` returns where the host refuses nothing."""
         first = self._first()
-        # The call after the one that ties the child to its parent: whoever died before is found to be gone.
+        # The call after the one that ties the child to its parent: a zygote that died before is found to be gone.
         self._parent_at = len(first) + 1 if PARENT_DEATH not in profile.omit else None
         self._calls = (*first, *(call for _, calls in held for call in calls))
         self._part_of = (*_FIRST, *(layer.name for layer, calls in held for _ in calls))
@@ -206,11 +188,9 @@ class Lockdown:
         self._space.soft = self._space.hard = size.space_bytes + self._memory_bytes
 
     def take_on(self) -> Sequence[Layer]:
-        """Lock the calling process down; afterwards its socket is `WORKER_FD`, and there is no way back.
+        """Lock the calling process down for good; afterwards its socket is `WORKER_FD`.
 
-        Returns:
-            `layers` itself, unless the host refuses something. A layer that it refuses is not active; the daemon
-            decides whether that will do.
+        Returns: `layers` itself, or with those not active that the host refused; the daemon decides about them.
 
         Raises: OSError when what failed is no layer, and yet needed.
         """
@@ -264,7 +244,7 @@ class Lockdown:
 
     def _limits(self, cpu_s: int, stack_bytes: int) -> list[kernel.Call]:
         limits = [(which, kernel.Rlimit(*(_within_hard(which, value),) * 2)) for which, value in _FIXED_LIMITS]
-        # SIGXCPU at the soft limit names the cause; SIGKILL at the hard one is for whoever would ignore it.
+        # SIGXCPU at the soft limit names the cause; SIGKILL at the hard one ends what would ignore it.
         # As deep as anything that fits into its memory can be nested, and an end; the zygote has grown it to that.
         limits.append((resource.RLIMIT_STACK, kernel.Rlimit(*(_within_hard(resource.RLIMIT_STACK, stack_bytes),) * 2)))
         limits.append((resource.RLIMIT_CPU, kernel.Rlimit(cpu_s, cpu_s + 1)))

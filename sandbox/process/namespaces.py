@@ -1,7 +1,4 @@
-"""The zygote's own cage: an unprivileged uid, and namespaces with nothing in them, where the host allows them.
-
-Knows the order in which root and an ordinary user get there. Must not know workers or requests.
-"""
+"""The zygote's own cage: an unprivileged uid, and namespaces with nothing in them, where the host allows them."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ _MOUNT_POINTS: Final = ("/tmp", "/run", "/var", "/mnt", "/proc")
 
 
 class Cage:
-    """What became of each layer."""
+    """The layers of a zygote, and whether it has entered each."""
 
     __slots__ = ("_found", "_proc", "_wanted")
 
@@ -38,8 +35,8 @@ class Cage:
     def enter(self, uid: int, gid: int) -> None:
         """Enter every wanted layer that the host allows; a refused one is noted with its reason, never raised.
 
-        With CAP_SYS_ADMIN the namespaces come first and belong to the host's user namespace, over which nobody in
-        here has any right. Without it they can only come out of a user namespace of our own.
+        With CAP_SYS_ADMIN the namespaces come first and belong to the host's user namespace, over which
+        no process in here has any right. Without it they can only come out of a user namespace of our own.
         """
         if os.geteuid() == 0:
             self._unshare()
@@ -61,10 +58,7 @@ class Cage:
         return [Layer(name, *self._found.get(name, (False, "not asked for"))) for name in (UID, *NAMESPACES)]
 
     def open_own_size(self) -> int:
-        """Return a descriptor of our own /proc/self/statm, and forget /proc.
-
-        Raises: OSError.
-        """
+        """Return a descriptor of our own /proc/self/statm, and forget /proc. Raises: OSError."""
         try:
             return os.open("self/statm", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
         finally:
@@ -127,10 +121,7 @@ class Cage:
 
 
 def _empty_root() -> None:
-    """Replace the file tree by an empty, read-only one.
-
-    Raises: OSError.
-    """
+    """Replace the file tree by an empty, read-only one. Raises: OSError."""
     kernel.mount("", "/", "", kernel.MS_REC | kernel.MS_PRIVATE, "")
     target = next((path for path in _MOUNT_POINTS if os.path.isdir(path)), "/")
     flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC

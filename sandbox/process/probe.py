@@ -1,7 +1,6 @@
 """The entry of a zygote whose workers run any Python they are sent: what an attacker who broke the language has.
 
-Knows how to run and what to answer. Must not know which layers hold it. Never the entry of a daemon's workers: asked
-for by `vestibule doctor --attack` and by tests. What an attempt needs is imported before the lock-down.
+A daemon's workers never have it. What an attempt needs is imported before the lock-down.
 """
 
 from __future__ import annotations

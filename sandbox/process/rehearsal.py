@@ -1,6 +1,4 @@
-"""Questions that a worker answers in the zygote, before the first fork.
-
-Knows what logins usually ask for. Must not know sockets or processes.
+"""Questions, as logins usually ask them, that a worker answers in the zygote before the first fork.
 
 CPython fills its caches and specialises its bytecode as code runs, and each such write copies a page of its own in a
 forked worker. What was rehearsed is written once, in pages that all workers share. Measured on CPython 3.11: a warm

@@ -1,7 +1,6 @@
-"""The system call filter: the table of `sandbox.process.syscalls` as a BPF program, and its installation.
+"""The system call filter: the table of `syscalls.py` as a BPF program, and its installation.
 
-Knows BPF and seccomp(2). Must not know why a call is allowed. The program is built once in the zygote, so that a
-forked child makes one system call, which is ready.
+The zygote builds the program once; a forked child makes one system call, which is ready.
 """
 
 from __future__ import annotations
@@ -9,8 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sandbox.process import kernel
 from sandbox.process.syscalls import ALLOWED, AUDIT_ARCH, REFUSED, X32_BIT, Act, Arg, Compare, Syscall, numbered
@@ -40,8 +38,7 @@ _INSTRUCTION: Final = struct.Struct("<HBBI")
 INSTRUCTION_BYTES: Final = _INSTRUCTION.size
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(NamedTuple):
     """One BPF instruction; `jt` and `jf` count instructions to skip."""
 
     code: int
@@ -93,16 +90,8 @@ def _search(rows: list[tuple[int, Syscall]]) -> list[Instruction]:
 
 
 def program(machine: str) -> list[Instruction]:
-    """Return the filter for `x86_64` or `aarch64`: the architecture first, then the table.
-
-    Raises: KeyError for another machine.
-    """
-    code = [
-        _load(_AT_ARCH),
-        Instruction(JMP_JEQ_K, 1, 0, AUDIT_ARCH[machine]),
-        _return(Act.KILL),
-        _load(_AT_NUMBER),
-    ]
+    """Return the filter for `x86_64` or `aarch64`: the architecture first, then the table. Raises: KeyError."""
+    code = [_load(_AT_ARCH), Instruction(JMP_JEQ_K, 1, 0, AUDIT_ARCH[machine]), _return(Act.KILL), _load(_AT_NUMBER)]
     if machine == "x86_64":
         code += [Instruction(JMP_JGE_K, 0, 1, X32_BIT), _return(Act.KILL)]
     return code + _search(sorted(numbered(machine).items()))
@@ -110,7 +99,7 @@ def program(machine: str) -> list[Instruction]:
 
 def encode(code: list[Instruction]) -> bytes:
     """Return the program as the kernel reads it."""
-    return b"".join(_INSTRUCTION.pack(step.code, step.jt, step.jf, step.k) for step in code)
+    return b"".join(_INSTRUCTION.pack(*step) for step in code)
 
 
 class _Program(ctypes.Structure):
@@ -119,18 +108,12 @@ class _Program(ctypes.Structure):
 
 
 class Filter:
-    """A program ready to be installed.
-
-    `install` puts the calling process under it, for good. It needs no_new_privs, or CAP_SYS_ADMIN.
-    """
+    """A program ready to be installed: `install` puts a process under it for good; it needs no_new_privs or root."""
 
     __slots__ = ("_bytes", "_program", "detail", "install")
 
     def __init__(self, machine: str) -> None:
-        """Build the program for `machine`.
-
-        Raises: OSError with ENOSYS on a machine the table has no numbers for.
-        """
+        """Build the program. Raises: OSError with ENOSYS on a machine the table has no numbers for."""
         if machine not in AUDIT_ARCH:
             raise OSError(errno.ENOSYS, f"no system call table for {machine}")
         code = encode(program(machine))

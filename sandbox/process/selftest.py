@@ -1,7 +1,4 @@
-"""Attempts to break out, made by a locked worker in place of serving: proof that the layers hold on this host.
-
-Knows what each attempt does. Must not know which layer should stop it.
-"""
+"""Attempts to break out, which a locked worker makes instead of serving: proof that the layers hold on this host."""
 
 from __future__ import annotations
 

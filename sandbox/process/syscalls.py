@@ -1,7 +1,6 @@
 """What a locked worker may ask of the kernel, as data: every system call with its reason, for x86_64 and aarch64.
 
-Knows names, numbers and argument conditions. Must not know BPF (that is `sandbox.process.seccomp`) or processes. A
-call that is not listed kills.
+A call that is not listed kills. `seccomp.py` makes the filter of it.
 """
 
 from __future__ import annotations
@@ -39,18 +38,6 @@ class Arg:
     test: Compare
     operands: tuple[int, ...]
 
-    def holds(self, args: tuple[int, ...]) -> bool:
-        """Say whether the condition holds, as the filter decides it."""
-        low = args[self.index] & 0xFFFF_FFFF
-        if self.test is Compare.ONE_OF:
-            return low in self.operands
-        (operand,) = self.operands
-        if self.test is Compare.AT_MOST:
-            return low <= operand
-        if self.test is Compare.NO_BITS:
-            return low & operand == 0
-        return low & operand == operand
-
 
 @dataclass(frozen=True, slots=True)
 class Syscall:
@@ -63,10 +50,6 @@ class Syscall:
     act: Act = Act.ALLOW
     args: tuple[Arg, ...] = ()
     otherwise: Act = Act.KILL
-
-    def decide(self, args: tuple[int, ...]) -> Act:
-        """Return what happens to this call with these arguments."""
-        return self.act if all(arg.holds(args) for arg in self.args) else self.otherwise
 
 
 _PROT_EXEC: Final = 0x4
@@ -212,17 +195,8 @@ X32_BIT: Final = 0x4000_0000
 
 
 def numbered(machine: str) -> dict[int, Syscall]:
-    """Return the table by number for `x86_64` or `aarch64`.
-
-    Raises: KeyError for another machine.
-    """
+    """Return the table by number for `x86_64` or `aarch64`. Raises: KeyError for another machine."""
     if machine not in AUDIT_ARCH:
         raise KeyError(machine)
     rows = ((row.x86_64 if machine == "x86_64" else row.aarch64, row) for row in SYSCALLS)
     return {number: row for number, row in rows if number is not None}
-
-
-def decide(machine: str, number: int, args: tuple[int, ...]) -> Act:
-    """Return what the table says about a call; the filter must say the same."""
-    row = numbered(machine).get(number)
-    return Act.KILL if row is None else row.decide(args)

@@ -11,8 +11,7 @@ import os
 import resource
 import socket
 import time
-from types import CodeType
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from google.protobuf.message import DecodeError
 from vestibule.v1 import event_pb2
@@ -109,18 +108,65 @@ class Runner:
             message = event_pb2.PostLoginEvent.FromString(request.event)
         except DecodeError:
             os._exit(exit_codes.PROTOCOL)
-        steps = self._flows.steps(request.flow, request.nonce, request.deadline_ns or alarm.NEVER)
-        started_ns = time.monotonic_ns()
-        login = _Login(request, message, self._view, self._reply_max)
+        steps = self._flows.known.get(request.flow)
+        if steps is None:
+            steps = self._flows.prepare(request.flow, request.nonce, request.deadline_ns or alarm.NEVER)
+        view, nonce, deadline_ns = self._view, request.nonce, request.deadline_ns or alarm.NEVER
+        started_ns = began_ns = time.monotonic_ns()
+        # As the daemon counts it: the budget less what the reports say, so that both find it used up at the same step,
+        # and the first step of a question always has some.
+        left_us = min(request.budget_us, flows.BUDGET_US_MAX)
+        retire = self._replace or self._flows.gave_up
+        flow = live.Flow()
+        if request.earlier or request.cache:
+            _replay(flow, request)
+        length = 0
+        reports: list[bytes] = []
+        walls_us: list[int] = []
+        cpus_us: list[int] = []
         for index, step in enumerate(steps):
             code = step.code
+            namespace: dict[str, Any] = {}
+            kept, spent = len(flow.live), flow.spending
+            wall_ns = cpu_us = 0
+            cpu_ns = cpu_from_ns = time.thread_time_ns()
             if isinstance(code, bytes):
-                login.report(index, code)
-                end = execution.End.FAILED
+                end, report = execution.End.FAILED, code
             elif request.check_only:
-                end = login.report(index, execution.DONE)
+                end, report = execution.End.COMPLETED, execution.DONE
             else:
-                end = login.run(index, step, code)
+                began_ns = time.monotonic_ns()
+                if left_us <= 0 or began_ns >= deadline_ns:
+                    break
+                budget_ns = min(step.budget_ns, left_us * 1000)
+                journal.write_phase(view, nonce, began_ns, index, journal.Phase.RUNNING, length, cpu_from_ns, budget_ns)
+                report, end, namespace = execution.execute(
+                    code, step.handler, message, step.secrets, request.now_ns, request.seed + step.salt, began_ns,
+                    budget_ns, request.output_bytes, flow, cpu_from_ns, deadline_ns,
+                )  # fmt: skip
+                if end is execution.End.LATE:
+                    namespace.clear()
+                    break
+                cpu_ns = time.thread_time_ns()
+                cpu_us = min((cpu_ns - cpu_from_ns) // 1000, wire.TIME_US_MAX)
+                left_us -= cpu_us
+                wall_ns = time.monotonic_ns() - began_ns
+            if length + len(report) > self._reply_max:
+                end, report = execution.End.EXHAUSTED, _REPLY_TOO_LONG
+                del flow.live[kept:]
+                flow.spending = spent
+            retire = retire or end is execution.End.EXHAUSTED
+            wall_us = min(wall_ns // 1000, wire.TIME_US_MAX)
+            fragment = wire.journal_step(report, wall_us, cpu_us)
+            length = journal.append_report(view, length, fragment, nonce, began_ns + wall_ns, index, cpu_ns)
+            reports.append(wire.step(report))
+            walls_us.append(wall_us)
+            cpus_us.append(cpu_us)
+            # The journal says TEARDOWN from here: what the action left behind dies inside a budget of its own.
+            namespace.clear()
+            if wall_ns > _LONG_NS or (wall_ns and gc.get_count()[1]):
+                # What survived a run of the collector is not among the young ones, which are walked below.
+                gc.collect()
             if end is execution.End.FAILED or end is execution.End.EXHAUSTED:
                 if step.stop_on_failure:
                     break
@@ -129,11 +175,10 @@ class Runner:
         # Cycles that executions left behind die here and not in the next login; all that is older is frozen.
         gc.collect(1)
         alarm.stop()
-        retire = login.exhausted or self._replace or self._flows.gave_up
         self._logins += 1
-        if not retire and (self._logins % _MEASURE_EVERY == 0 or login.began_ns - started_ns > _LONG_NS):
+        if not retire and (self._logins % _MEASURE_EVERY == 0 or began_ns - started_ns > _LONG_NS):
             retire = self._outworn()
-        reply = wire.flow_reply(request.nonce, login.walls_us, login.cpus_us, login.reports, retire)
+        reply = wire.flow_reply(nonce, walls_us, cpus_us, reports, retire)
         if request.check_only and request.return_code:
             codes = flows.marshalled(steps, self._reply_max - len(reply))
             self._replace = self._replace or bool(codes)
@@ -147,118 +192,6 @@ class Runner:
             usage.ru_maxrss - self._rss_base_kib > _RETIRE_ABOVE_KIB
             or usage.ru_utime + usage.ru_stime > _RETIRE_ABOVE_CPU_S
         )
-
-
-class _Login:
-    """One question while its steps run: what is left of its budget, and what they reported."""
-
-    __slots__ = (
-        "_deadline_ns",
-        "_flow",
-        "_left_us",
-        "_length",
-        "_message",
-        "_reply_max",
-        "_request",
-        "_view",
-        "began_ns",
-        "cpus_us",
-        "exhausted",
-        "reports",
-        "walls_us",
-    )
-
-    def __init__(
-        self, request: worker_pb2.RunFlow, message: event_pb2.PostLoginEvent, view: memoryview, reply_max: int
-    ) -> None:
-        self._request = request
-        self._message = message
-        self._view = view
-        self._reply_max = reply_max
-        self._deadline_ns = request.deadline_ns or alarm.NEVER
-        # As the daemon counts it: the budget less what the reports say, so that both find it used up at the same step,
-        # and the first step of a question always has some.
-        self._left_us = min(request.budget_us, flows.BUDGET_US_MAX)
-        self._flow = live.Flow()
-        if request.earlier or request.cache:
-            _replay(self._flow, request)
-        self._length = 0  # of the reports in the journal
-        self.reports: list[bytes] = []
-        self.walls_us: list[int] = []
-        self.cpus_us: list[int] = []
-        self.exhausted = False
-        """A step used up memory, output or the reply: another process serves the next login better."""
-        self.began_ns = time.monotonic_ns()
-        """When the latest step began."""
-
-    def run(self, index: int, step: flows.Prepared, code: CodeType) -> execution.End:
-        """Run one step and note its report; LATE, and no report, when there is no time for it or was not enough."""
-        began_ns = time.monotonic_ns()
-        if self._left_us <= 0 or began_ns >= self._deadline_ns:
-            return execution.End.LATE
-        request, flow = self._request, self._flow
-        self.began_ns = began_ns
-        cpu_from_ns = time.thread_time_ns()
-        budget_ns = min(step.budget_ns, self._left_us * 1000)
-        journal.write_phase(
-            self._view, request.nonce, began_ns, index, journal.Phase.RUNNING, self._length, cpu_from_ns, budget_ns
-        )
-        kept, spent = len(flow.live), flow.spending
-        report, end, namespace = execution.execute(
-            code,
-            step.handler,
-            self._message,
-            step.secrets,
-            request.now_ns,
-            request.seed + step.salt,
-            began_ns,
-            budget_ns,
-            request.output_bytes,
-            flow,
-            cpu_from_ns,
-            self._deadline_ns,
-        )
-        if end is execution.End.LATE:
-            namespace.clear()
-            return end
-        cpu_ns = time.thread_time_ns()
-        cpu_us = min((cpu_ns - cpu_from_ns) // 1000, wire.TIME_US_MAX)
-        self._left_us -= cpu_us
-        wall_ns = time.monotonic_ns() - began_ns
-        if self.report(index, report, wall_ns, cpu_us, cpu_ns) is execution.End.EXHAUSTED:
-            end = execution.End.EXHAUSTED
-            del flow.live[kept:]
-            flow.spending = spent
-        self.exhausted = self.exhausted or end is execution.End.EXHAUSTED
-        # The journal says TEARDOWN from here: what the action left behind dies inside a budget of its own.
-        namespace.clear()
-        if wall_ns > _LONG_NS or gc.get_count()[1]:
-            # What survived a run of the collector is not among the young ones, which are walked at the login's end.
-            gc.collect()
-        return end
-
-    def report(
-        self, index: int, report: bytes, wall_ns: int = 0, cpu_us: int = 0, cpu_ns: int | None = None
-    ) -> execution.End:
-        """Note a step's report in the journal and for the reply; EXHAUSTED when it is too long for them."""
-        end = execution.End.COMPLETED
-        if self._length + len(report) > self._reply_max:
-            end, report = execution.End.EXHAUSTED, _REPLY_TOO_LONG
-            self.exhausted = True
-        wall_us = min(wall_ns // 1000, wire.TIME_US_MAX)
-        self._length = journal.append_report(
-            self._view,
-            self._length,
-            wire.journal_step(report, wall_us, cpu_us),
-            self._request.nonce,
-            self.began_ns + wall_ns,
-            index,
-            time.thread_time_ns() if cpu_ns is None else cpu_ns,
-        )
-        self.reports.append(wire.step(report))
-        self.walls_us.append(wall_us)
-        self.cpus_us.append(cpu_us)
-        return end
 
 
 def _replay(flow: live.Flow, request: worker_pb2.RunFlow) -> None:

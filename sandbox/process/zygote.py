@@ -1,7 +1,6 @@
 """The fork server: imports everything a worker needs, cages itself, then forks workers on request.
 
-Knows the control socket's messages and the life of a child up to its lock-down. Must not know tenants, flows or the
-daemon. Started by exec from `runtime.workers.zygote` before gRPC; single-threaded, holds no secret, and never returns.
+It has one thread and no secret. Must not know tenants or flows.
 """
 
 from __future__ import annotations
@@ -199,9 +198,7 @@ class _Zygote:
                 self._become_worker(spawn.self_test, lockdown, ready, journal)
             journal.close()
         except (OSError, ValueError) as error:
-            number = error.errno if isinstance(error, OSError) else None
-            failed = zygote_pb2.SpawnFailed(id=spawn.id, errno=number or 0, reason=str(error))
-            self._report(zygote_pb2.ZygoteReport(spawn_failed=failed))
+            self._failed(spawn.id, str(error), error.errno if isinstance(error, OSError) else None)
             return
         self._ids[pid] = spawn.id
         try:
@@ -209,13 +206,16 @@ class _Zygote:
             pidfd = os.pidfd_open(pid)
         except OSError as error:
             os.kill(pid, signal.SIGKILL)
-            failed = zygote_pb2.SpawnFailed(id=spawn.id, errno=error.errno or 0, reason=f"pidfd_open: {error.strerror}")
-            self._report(zygote_pb2.ZygoteReport(spawn_failed=failed))
+            self._failed(spawn.id, f"pidfd_open: {error.strerror}", error.errno)
             return
         try:
             self._report(zygote_pb2.ZygoteReport(spawned=zygote_pb2.Spawned(id=spawn.id, pid=pid)), (pidfd,))
         finally:
             os.close(pidfd)
+
+    def _failed(self, worker_id: int, reason: str, number: int | None) -> None:
+        failed = zygote_pb2.SpawnFailed(id=worker_id, errno=number or 0, reason=reason)
+        self._report(zygote_pb2.ZygoteReport(spawn_failed=failed))
 
     def _lockdown(self, profile: zygote_pb2.SpawnProfile) -> tuple[Lockdown, bytes]:
         """Return the lock-down of a profile, and the Ready message of a worker that could take on all of it."""
@@ -251,16 +251,18 @@ class _Zygote:
         except BaseException:  # noqa: BLE001  process edge: no traceback, no interpreter shutdown, no way back into the zygote's loop
             os._exit(exit_codes.FAILED)
 
+    def _pid_of(self, worker_id: int) -> int | None:
+        """Return the process id of a worker that is not reaped yet, so that the number is still its own."""
+        return next((pid for pid, known in self._ids.items() if known == worker_id), None)
+
     def _kill(self, worker_id: int) -> None:
-        for pid, known in self._ids.items():
-            if known == worker_id:
-                # Not reaped yet, so the number is still the worker's.
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-                return
+        pid = self._pid_of(worker_id)
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _place(self, worker_id: int, cpus: Sequence[int]) -> None:
-        pid = next((pid for pid, known in self._ids.items() if known == worker_id), None) if worker_id else 0
+        pid = self._pid_of(worker_id) if worker_id else 0
         if pid is None:
             return
         # A processor may have gone meanwhile, and the worker too: then it stays where it is.

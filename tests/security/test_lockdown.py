@@ -16,7 +16,7 @@ import pytest_asyncio
 from runtime.doctor import single
 from sandbox.contract import exit_codes
 from sandbox.contract.attempts import ATTEMPTS
-from sandbox.contract.layers import ZYGOTE
+from sandbox.contract.layers import LANDLOCK_SCOPES_ABI, LANDLOCK_TCP_ABI, ZYGOTE
 from sandbox.process import landlock
 from tests.security.cells import LAYERS, REFUSALS, SPECULATION, Cells, Outcome, cells, only, require
 
@@ -54,7 +54,7 @@ async def held_by(get: Get, layers: Iterable[str], source: str) -> Outcome:
 def has_landlock(abi: int) -> None:
     """Skip where the kernel's Landlock is older."""
     try:
-        known = landlock.abi()
+        known = landlock.Ruleset().abi
     except OSError as error:
         require(False, f"landlock: {error.strerror}")
     else:
@@ -134,7 +134,7 @@ async def test_connect_by_tcp(get: Get) -> None:
         assert (await held_by(get, FilterAlone, source)).filtered
         alone = await held_by(get, ("namespaces.user", "namespaces.net"), source)
         assert alone.refused(errno.ENETUNREACH, errno.EADDRNOTAVAIL)
-        has_landlock(landlock.NETWORK_FROM_ABI)
+        has_landlock(LANDLOCK_TCP_ABI)
         assert (await held_by(get, ("no_new_privs", "landlock"), source)).refused(errno.EACCES)
 
 
@@ -159,7 +159,7 @@ async def test_connect_to_an_abstract_socket(get: Get) -> None:
         assert (await contained_and_alive(get, source)).filtered
         alone = await held_by(get, ("namespaces.user", "namespaces.net"), source)
         assert alone.refused(errno.ECONNREFUSED)
-        has_landlock(landlock.SCOPES_FROM_ABI)
+        has_landlock(LANDLOCK_SCOPES_ABI)
         assert (await held_by(get, ("no_new_privs", "landlock"), source)).refused(errno.EPERM)
 
 
@@ -198,7 +198,7 @@ async def test_signal_the_zygote(get: Get) -> None:
     """No signal reaches the zygote, though it has the same uid."""
     source = "os.kill(os.getppid(), 0)"
     assert (await contained_and_alive(get, source)).filtered
-    has_landlock(landlock.SCOPES_FROM_ABI)
+    has_landlock(LANDLOCK_SCOPES_ABI)
     assert (await held_by(get, ("no_new_privs", "landlock"), source)).refused(errno.EPERM)
 
 

@@ -9,8 +9,9 @@ import signal
 import pytest
 
 from sandbox.process import kernel
-from sandbox.process.syscalls import AUDIT_ARCH, BEYOND_FILTERS, X32_BIT, Act, decide, numbered
+from sandbox.process.syscalls import AUDIT_ARCH, BEYOND_FILTERS, X32_BIT, Act, numbered
 from tests.security.cells import Cells, Outcome, cells, require
+from tests.security.table import decide
 
 ZEROES = (0,) * 6
 LAST = 470
