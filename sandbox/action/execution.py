@@ -47,6 +47,13 @@ def last_line(traceback: TracebackType | None) -> int:
     return line
 
 
+def _let_go(error: BaseException) -> int:
+    """Return the line of an exception, and free what the frames of the action hold: a failure needs memory too."""
+    line = last_line(error.__traceback__)
+    error.__traceback__ = error.__context__ = None
+    return line
+
+
 class End(enum.Enum):
     """How an execution ended, as far as its worker must know."""
 
@@ -98,7 +105,7 @@ def _run(
         exec(code, namespace)  # noqa: S102 - this is the product: policy-checked code in a locked-down process
         namespace[handler](view, recorder_api)
     except MemoryError as error:
-        return _OUT_OF_MEMORY._replace(line=last_line(error.__traceback__))
+        return _OUT_OF_MEMORY._replace(line=_let_go(error))
     except Exception as error:  # noqa: BLE001 - whatever tenant code raises is a verdict
         return _raised(error)
     return None
@@ -154,7 +161,7 @@ def execute(
         finally:
             alarm.stop()
     except interrupts.LimitExceeded as error:
-        failure = _limited(error, last_line(error.__traceback__))
+        failure = _limited(error, _let_go(error))
     except interrupts.Interrupted as error:
         failure = _timed_out(budget_ns, started_ns, cpu_ns, error.line)
     except MemoryError:
