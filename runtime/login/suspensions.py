@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
-from vestibule.continuation.v1.suspended_flow_pb2 import EarlierCommand, EarlierExecution, SuspendedFlow
+from vestibule.continuation.v1.suspended_flow_pb2 import EarlierExecution, SuspendedFlow
 from vestibule.v1.event_pb2 import Transaction
+from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Definition, Flow, SuspendedFlows
 from runtime.continuation import keys, token
@@ -242,7 +243,7 @@ def sealed_executions(executions: Sequence[Execution]) -> list[EarlierExecution]
             binding=binding,
             verdict=int(execution.verdict),
             commands=[
-                EarlierCommand(op=command.op, args_json=surface.encode(command.op, command.args))
+                worker_pb2.Command(op=command.op, args_json=surface.encode(command.op, command.args))
                 for command in execution.commands
             ],
             continued=execution.continued,

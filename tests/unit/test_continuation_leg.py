@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vestibule.continuation.v1.suspended_flow_pb2 import AwaitedStep, EarlierCommand, EarlierExecution, SuspendedFlow
+from vestibule.continuation.v1.suspended_flow_pb2 import AwaitedStep, EarlierExecution, SuspendedFlow
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1 import event_pb2
+from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Binding, Flow
 from runtime.continuation import keys, token
@@ -278,7 +279,7 @@ states = st.builds(
             verdict=st.integers(-1, 10),
             commands=st.lists(
                 st.builds(
-                    EarlierCommand,
+                    worker_pb2.Command,
                     op=st.sampled_from(
                         ["access.deny", "authentication.challenge_with", "multifactor.enable", "x.y", ""]
                     ),

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vestibule.continuation.v1.suspended_flow_pb2 import AwaitedStep, EarlierCommand, EarlierExecution, SuspendedFlow
+from vestibule.continuation.v1.suspended_flow_pb2 import AwaitedStep, EarlierExecution, SuspendedFlow
+from vestibule.worker.v1 import worker_pb2
 
 from runtime.continuation import keys, token
 from runtime.errors import ContinuationExpired, FlowGone, InvalidContinuation
@@ -20,7 +21,7 @@ executions = st.builds(
     EarlierExecution,
     binding=st.integers(0, 19),
     verdict=st.integers(1, 8),
-    commands=st.lists(st.builds(EarlierCommand, op=names, args_json=names), max_size=4),
+    commands=st.lists(st.builds(worker_pb2.Command, op=names, args_json=names), max_size=4),
     continued=st.booleans(),
     error_message=names,
 )

@@ -1,3 +1,4 @@
+from vestibule.worker.v1 import worker_pb2 as _worker_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -57,20 +58,12 @@ class EarlierExecution(_message.Message):
     ERROR_LINE_FIELD_NUMBER: _ClassVar[int]
     binding: int
     verdict: int
-    commands: _containers.RepeatedCompositeFieldContainer[EarlierCommand]
+    commands: _containers.RepeatedCompositeFieldContainer[_worker_pb2.Command]
     continued: bool
     error_type: str
     error_message: str
     error_line: int
-    def __init__(self, binding: _Optional[int] = ..., verdict: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[EarlierCommand, _Mapping]]] = ..., continued: _Optional[bool] = ..., error_type: _Optional[str] = ..., error_message: _Optional[str] = ..., error_line: _Optional[int] = ...) -> None: ...
-
-class EarlierCommand(_message.Message):
-    __slots__ = ("op", "args_json")
-    OP_FIELD_NUMBER: _ClassVar[int]
-    ARGS_JSON_FIELD_NUMBER: _ClassVar[int]
-    op: str
-    args_json: str
-    def __init__(self, op: _Optional[str] = ..., args_json: _Optional[str] = ...) -> None: ...
+    def __init__(self, binding: _Optional[int] = ..., verdict: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[_worker_pb2.Command, _Mapping]]] = ..., continued: _Optional[bool] = ..., error_type: _Optional[str] = ..., error_message: _Optional[str] = ..., error_line: _Optional[int] = ...) -> None: ...
 
 class AwaitedStep(_message.Message):
     __slots__ = ("factors", "enroll")
