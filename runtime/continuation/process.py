@@ -1,6 +1,6 @@
-"""Suspended flows of one process, for whoever has no store: the commands that run actions, and tests.
+"""Keeps the claims of one process on its suspended flows, where there is no store.
 
-Knows nothing that outlives the process: no flow that was deployed before, and no continuation of another daemon.
+Nothing outlives the process: no flow that was deployed before, and no continuation of another daemon.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A continuation: the state of a suspended flow, sealed, so that a gateway can keep it and any replica can go on.
+"""Seals and unseals continuations: the state of a suspended flow, which a gateway keeps and any replica resumes.
 
 Knows the token's outer form and its instants. Must not know where keys come from or what the state means.
 

@@ -208,8 +208,8 @@ class Multifactor:
     provider_options: dict[str, str] | None = field(default=None, repr=False)
     factors: tuple[str, ...] = ()
     origin: Origin = "action"
-    # The adaptive policy demands a factor of this login too, whoever required this one: an unknown user proves the
-    # address before an enrolment.
+    # The adaptive policy demands a factor of this login too, even if an action required this one: an unknown user
+    # proves the address before an enrolment.
     adaptive: bool = False
     # The tenant lets a remembered browser satisfy the adaptive policy, and an action explicitly allowed remembering.
     memory_satisfies_adaptive: bool = False

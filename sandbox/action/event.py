@@ -71,7 +71,7 @@ OPEN_OBJECTS: Final = frozenset({"transaction", "user"})
 """Objects that Auth0 documents as open: an upstream provider may add members, which this event does not carry."""
 
 _ROOT: Final = "event"
-_HIDDEN: Final = frozenset({"empty_lists"})
+HIDDEN: Final = frozenset({"empty_lists"})
 _PATH_CHARS: Final = 512
 _ABSENT: Final = object()
 _ITEM: Final = "[]"
@@ -233,7 +233,7 @@ class Event(View):
         """Make the view for one execution.
 
         Args:
-            message: shared by the executions of a flow; nobody writes to it.
+            message: shared by the executions of a flow, and never written to.
             secrets: of this action's revision; copied when read.
             empties: `message.empty_lists` as a set, for a caller that has it.
         """
@@ -349,7 +349,7 @@ def _add_members(view: type[View], message: Descriptor, path: str) -> None:
     """Give a view class a property for each field, under its snake_case name and under its JSON name."""
     members: dict[str, type[View] | bool] = {}
     for field in message.fields:
-        if field.name in _HIDDEN:
+        if field.name in HIDDEN:
             continue
         getter, below = _member(field, f"{path}.{field.name}" if path else field.name)
         for name in (field.name, field.json_name):

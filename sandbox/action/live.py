@@ -35,7 +35,7 @@ class Flow:
     def __init__(self, records: Mapping[str, tuple[str, int]] | None = None) -> None:
         self.records = _NO_RECORDS if records is None else records
         self.live: list[Command] = []
-        # Never changed in place: who goes on makes a copy.
+        # Never changed in place: each execution works on a copy.
         self.spending = _NOTHING_SPENT
 
     def replay(self, call: Call, command: Command) -> None:

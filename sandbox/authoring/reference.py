@@ -1,11 +1,11 @@
 """Writes the reference page of `event` and `api` from the tables that make both.
 
-Knows how a call and a member are told to a reader, and how a member is typed. Must not know any particular one. No
-worker imports it.
+Knows how to describe a call or a member, and how a member is typed. Must not know any particular one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -52,8 +52,15 @@ def pascal(name: str) -> str:
     return "".join(word.capitalize() for word in name.replace(".", "_").split("_"))
 
 
-def member(field: FieldDescriptor, path: str) -> tuple[str, str]:
-    """Return the type of a member, and the name of the class to describe below it, if any."""
+def members(message: Descriptor, path: str) -> Iterator[tuple[FieldDescriptor, str, str, str]]:
+    """Yield each member below a path: field, its path, its type, and the name of the class below it, if any."""
+    for field in message.fields:
+        if field.name not in event.HIDDEN:
+            below_path = f"{path}.{field.name}" if path else field.name
+            yield field, below_path, *_typed(field, below_path)
+
+
+def _typed(field: FieldDescriptor, path: str) -> tuple[str, str]:
     message = field.message_type
     below = ""
     if message is None:
@@ -153,11 +160,7 @@ def _factor_reference() -> list[str]:
 
 def _event_reference(message: Descriptor, path: str) -> list[str]:
     lines: list[str] = []
-    for field in message.fields:
-        if field.name in event._HIDDEN:
-            continue
-        below_path = f"{path}.{field.name}" if path else field.name
-        wanted, below = member(field, below_path)
+    for field, below_path, wanted, below in members(message, path):
         also = f", `{field.json_name}`" if field.json_name != field.name else ""
         shown = wanted.replace(below, "object") if below else wanted
         lines.append(_line(f"`event.{below_path}`{also}", f"`{shown}`"))
@@ -169,7 +172,7 @@ def _event_reference(message: Descriptor, path: str) -> list[str]:
 def generate() -> str:
     """Return the text of the reference page."""
     root: Any = event_pb2.PostLoginEvent.DESCRIPTOR
-    members = [
+    about_event = [
         "## `event`",
         "",
         "Read-only. `None` means that the login has no such thing; `event.get('a.b.c', default)` goes down safely.",
@@ -180,4 +183,8 @@ def generate() -> str:
         _line("`event.configuration`", "`dict[str, Any]`"),
         *_event_reference(root, ""),
     ]
-    return _HEAD + "\n".join([*_api_reference(), "", *_flow_reference(), "", *_factor_reference(), "", *members]) + "\n"
+    return (
+        _HEAD
+        + "\n".join([*_api_reference(), "", *_flow_reference(), "", *_factor_reference(), "", *about_event])
+        + "\n"
+    )

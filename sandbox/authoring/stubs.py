@@ -14,9 +14,8 @@ from typing import Any, Final
 from google.protobuf.descriptor import Descriptor
 from vestibule.v1 import event_pb2
 
-from sandbox.action import event
 from sandbox.authoring import reference
-from sandbox.authoring.reference import member, pascal
+from sandbox.authoring.reference import members, pascal
 from sandbox.contract import factors, kinds, surface
 from sandbox.contract.call import REQUIRED, Call
 from sandbox.contract.calls import cache
@@ -159,11 +158,7 @@ def _api() -> list[str]:
 def _views(name: str, message: Descriptor, path: str, extra: tuple[str, ...] = ()) -> list[str]:
     lines: list[str] = []
     own = ["", f"class {name}(View):", f'    """`event{"." if path else ""}{path}`."""', "", *extra]
-    for field in message.fields:
-        if field.name in event._HIDDEN:
-            continue
-        below_path = f"{path}.{field.name}" if path else field.name
-        wanted, below = member(field, below_path)
+    for field, below_path, wanted, below in members(message, path):
         if field.message_type is not None and below:
             lines += _views(below, field.message_type, below_path)
         for spelling in dict.fromkeys((field.name, field.json_name)):

@@ -17,7 +17,8 @@ from typing import Any
 from sandbox.language import refusals
 from sandbox.language.nodes import MAX_HINTS
 from sandbox.language.rewrite import Policy
-from sandbox.reach import guards, hints, stacks
+from sandbox.reach import hints, stacks
+from sandbox.reach.registry import check_import
 
 MAX_SOURCE_BYTES = 100_000
 """The reference's limit on the code of one action (100 kB)."""
@@ -181,7 +182,7 @@ def _unknown_imports(policy: Policy) -> list[tuple[Any, str]]:
         if len(faults) >= MAX_HINTS:
             break
         try:
-            guards.check_import(module, member)
+            check_import(module, member)
         except ImportError as error:
             faults.append((node, str(error)))
     return faults

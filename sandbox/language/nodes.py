@@ -40,7 +40,7 @@ ALLOWED = (
     ast.comprehension, ast.JoinedStr, ast.FormattedValue,
 )  # fmt: skip
 
-# What the visitors have been written for. In a field that a newer Python adds, nobody looks for what must be guarded.
+# What the visitors have been written for. No visitor looks into a field that a newer Python adds.
 FIELDS = frozenset({
     "annotation", "arg", "args", "attr", "body", "cause", "comparators", "conversion", "ctx", "decorator_list",
     "defaults", "elt", "elts", "exc", "finalbody", "format_spec", "func", "generators", "handlers", "id", "ifs",
@@ -54,7 +54,7 @@ FIELDS = frozenset({
 SET_OPERATORS = {ast.BitOr: "_or_", ast.BitAnd: "_and_", ast.BitXor: "_xor_", ast.Sub: "_sub_"}
 INPLACE = {ast.BitOr: "|", ast.BitAnd: "&", ast.BitXor: "^", ast.Sub: "-", ast.Mod: "%"}
 
-# Refused, and yet looked into, so that all faults of an action are told at once.
+# Refused, and yet looked into, so that all faults of an action are reported at once.
 LOOKED_INTO = frozenset({"With", "AsyncWith", "AsyncFor", "AsyncFunctionDef", "TryStar", "Await", "Yield", "YieldFrom"})
 
 Spec = tuple[int, bool, tuple[tuple[int, Any], ...]]

@@ -1,4 +1,4 @@
-"""What the language leaves out, and what an author is told to write instead.
+"""The messages of the compiler: what the language leaves out, and what to write instead.
 
 Data: one message per construct and name. Must not know how the tree is walked.
 """
@@ -19,7 +19,7 @@ _CLASS = (
     "collections.namedtuple or types.SimpleNamespace instead"
 )
 _GENERATOR = (
-    "`yield` is not available, because a function that stops half-way could go on after its login: build a list and "
+    "`yield` is not available, because a function that stops half-way could continue after its login: build a list and "
     "return it, or use a generator expression"
 )
 _MATCH = "`match` is not available, because its patterns read attributes without a guard: use if/elif instead"
@@ -161,7 +161,7 @@ STARRED_TARGET = (
     "name and unpack it afterwards"
 )
 
-STAR_IMPORT = "`import *` is not available, because it binds names nobody can check: import the names you use"
+STAR_IMPORT = "`import *` is not available, because the names it binds cannot be checked: import the names you use"
 RELATIVE_IMPORT = "relative imports are not available, because an action is a single module: import by full name"
 FUTURE_IMPORT = (
     "{name!r} is not available, because `annotations` is all that an action can need of `__future__`: leave it out"
@@ -200,7 +200,7 @@ SURROGATE = (
     "the source holds U+{code:04X}, half of a surrogate pair, which is not text: write it as an escape, '\\u{code:04x}'"
 )
 CONTROL = (
-    "the source holds the control character U+{code:04X}, which nobody can see: write it as an escape, '\\x{code:02x}'"
+    "the source holds the control character U+{code:04X}, which cannot be seen: write it as an escape, '\\x{code:02x}'"
 )
 INVISIBLE = (
     "the source holds U+{code:04X}, which makes the code read differently from what it does: write it as an escape, "

@@ -174,7 +174,7 @@ class Policy(Expressions):
         return node
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> Any:
-        """Guard the type and go on with an interrupt before anything else."""
+        """Guard the type, and raise an interrupt again before anything else."""
         if node.type is None:
             self.error(node, refusals.BARE_EXCEPT)
         else:

@@ -8,6 +8,7 @@ reaches a frame, a module, a file or an import; what burns time or memory is the
 
 from __future__ import annotations
 
+import builtins
 import codecs
 import collections
 import itertools
@@ -16,7 +17,7 @@ import unicodedata  # noqa: F401  the error handler `namereplace` imports it, wh
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sandbox.reach import iterators, keys
+from sandbox.reach import iterators, keys, reachable
 
 
 def _names(text: str) -> frozenset[str]:
@@ -48,6 +49,11 @@ _DEQUE = _LIST - {"sort"} | _names("appendleft extendleft popleft rotate maxlen"
 _PLAIN_DICT: dict[Any, Any] = {}
 _ORDERED: collections.OrderedDict[Any, Any] = collections.OrderedDict()
 
+_CLOSED: tuple[type, ...] = (
+    type(None), types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.GeneratorType,
+    types.ModuleType, types.FrameType, types.TracebackType, types.CodeType,
+)  # fmt: skip
+
 INSTANCE_NAMES: dict[type, frozenset[str]] = {
     str: _STR,
     bytes: _BYTES,
@@ -76,56 +82,28 @@ INSTANCE_NAMES: dict[type, frozenset[str]] = {
     # Fields are the author's own; `guards` reads them out of the instance's dict.
     types.SimpleNamespace: frozenset(),
     # Nothing at all, and said here so that a later default cannot open them.
-    type(None): frozenset(),
-    types.FunctionType: frozenset(),
-    types.BuiltinFunctionType: frozenset(),
-    types.MethodType: frozenset(),
-    types.GeneratorType: frozenset(),
-    types.ModuleType: frozenset(),
-    types.FrameType: frozenset(),
-    types.TracebackType: frozenset(),
-    types.CodeType: frozenset(),
+    **dict.fromkeys(_CLOSED, frozenset()),
 }
 
 CLASS_NAMES: dict[type, frozenset[str]] = {
+    **dict.fromkeys((bool, list, tuple, set, frozenset, type, collections.deque), frozenset()),
+    **dict.fromkeys((collections.defaultdict, collections.Counter), frozenset()),
     str: frozenset({"maketrans"}),
     bytes: frozenset({"fromhex", "maketrans"}),
     int: frozenset({"from_bytes"}),
     float: frozenset({"fromhex"}),
     dict: frozenset({"fromkeys"}),
-    bool: frozenset(),
-    list: frozenset(),
-    tuple: frozenset(),
-    set: frozenset(),
-    frozenset: frozenset(),
-    type: frozenset(),
     collections.OrderedDict: frozenset({"fromkeys"}),
-    collections.defaultdict: frozenset(),
-    collections.Counter: frozenset(),
-    collections.deque: frozenset(),
 }
 
 SUBSCRIPTABLES: frozenset[type] = frozenset({
-    str,
-    bytes,
-    list,
-    tuple,
-    dict,
-    range,
-    collections.OrderedDict,
-    collections.defaultdict,
-    collections.Counter,
-    collections.deque,
+    str, bytes, list, tuple, dict, range,
+    collections.OrderedDict, collections.defaultdict, collections.Counter, collections.deque,
 })  # fmt: skip
 
 WRITABLES: frozenset[type] = frozenset({
-    list,
-    dict,
-    collections.OrderedDict,
-    collections.defaultdict,
-    collections.Counter,
-    collections.deque,
-    types.SimpleNamespace,
+    list, dict, types.SimpleNamespace,
+    collections.OrderedDict, collections.defaultdict, collections.Counter, collections.deque,
 })  # fmt: skip
 
 
@@ -151,16 +129,7 @@ def _iterator_types() -> set[type]:
 
 ITERABLES: frozenset[type] = frozenset(_iterator_types())
 
-EXCEPTIONS: dict[str, type[Exception]] = {
-    error.__name__: error
-    for error in (
-        ArithmeticError, AssertionError, AttributeError, ConnectionError, EOFError, Exception, FloatingPointError,
-        ImportError, IndexError, KeyError, LookupError, MemoryError, ModuleNotFoundError, NameError,
-        NotImplementedError, OSError, OverflowError, PermissionError, RecursionError, RuntimeError, StopIteration,
-        TimeoutError, TypeError, UnboundLocalError, UnicodeDecodeError, UnicodeEncodeError, UnicodeError, ValueError,
-        ZeroDivisionError,
-    )
-}  # fmt: skip
+EXCEPTIONS: dict[str, type[Exception]] = {name: getattr(builtins, name) for name in sorted(reachable.EXCEPTIONS)}
 """What an action may raise and catch by name. Nothing that is not an `Exception`: SystemExit would end the worker,
 GeneratorExit and KeyboardInterrupt mean something to the interpreter."""
 

@@ -15,10 +15,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from sandbox.reach import guards, held, iterators, keys, paced, reachable, registry, slices, stacks
+from sandbox.reach.attributes import guarded_getattr_builtin, guarded_hasattr_builtin
+from sandbox.reach.builtin_types import check_codec
 from sandbox.reach.facades import crypto, data, logs, numbers, pattern_syntax, patterns, text, times
 from sandbox.reach.facades.base import Module
 from sandbox.reach.facades.context import CURRENT, Output
+from sandbox.reach.registry import expose_module
 from sandbox.reach.stand_in import STAND_INS, StandIn, stand_in
+from sandbox.reach.text import safe_ascii, safe_format, safe_repr, safe_str
 
 __all__ = ["BUILTINS", "MODULES", "Output", "begin", "end", "preload"]
 
@@ -43,10 +47,10 @@ def _checked_error(real: Any, text: type[str] | type[bytes]) -> type:
 def _make_str(object: Any = "", encoding: Any = None, errors: Any = None) -> str:
     # The plain `str` of a function or an iterator tells a memory address; of bytes, it may import a codec.
     if encoding is None and errors is None:
-        return guards.safe_str(object)
+        return safe_str(object)
     if type(object) is not bytes:
         raise TypeError(f"decoding to str: need bytes, {type(object).__name__} found")
-    return object.decode(guards.check_codec(encoding or "utf-8"), "strict" if errors is None else errors)
+    return object.decode(check_codec(encoding or "utf-8"), "strict" if errors is None else errors)
 
 
 def _make_bytes(source: Any = b"", encoding: Any = None, errors: Any = None) -> bytes:
@@ -54,7 +58,7 @@ def _make_bytes(source: Any = b"", encoding: Any = None, errors: Any = None) -> 
         return bytes(source)
     if type(source) is not str:
         raise TypeError("encoding without a string argument")
-    return source.encode(guards.check_codec(encoding or "utf-8"), "strict" if errors is None else errors)
+    return source.encode(check_codec(encoding or "utf-8"), "strict" if errors is None else errors)
 
 
 _STR: Final = stand_in(str, _make_str)
@@ -78,7 +82,7 @@ def _iter(value: Any, *sentinel: Any) -> Iterator[Any]:
 def _type(value: Any, *more: Any) -> Any:
     """Return the class of a value if an action can name it anyway; a mark of its own otherwise.
 
-    The classes of functions, views and modules make objects that nobody has checked.
+    The classes of functions, views and modules make objects that no guard has seen.
     """
     if more:
         raise TypeError("type() takes one argument: actions cannot make classes")
@@ -96,7 +100,7 @@ _MARKS: Final[dict[type, data.Hint]] = {}
 
 
 def _import(name: str, *rest: object) -> None:
-    """Let C code of the library use a module that is loaded already; give no module to anybody.
+    """Let C code of the library use a module that is loaded already; hand no module out.
 
     Rewritten code imports through the guards and never asks here. C functions called by an action do (`timetuple()`
     wants `time`): the interpreter ignores what this answers and takes the module from sys.modules itself.
@@ -115,19 +119,19 @@ _PLAIN: Final = (
 
 _OWN: Final[dict[str, Any]] = {
     **iterators.CLASSES,  # as deep in one another as the stack allows
-    "ascii": guards.safe_ascii,  # the plain ones tell addresses
+    "ascii": safe_ascii,  # the plain ones tell addresses
     "bytes": _BYTES,
     "dict": _DICT,  # no key of it is hashed by its address, and no member of the next two
     "frozenset": _FROZENSET,
     "set": _SET,
-    "format": guards.safe_format,
-    "getattr": guards.guarded_getattr_builtin,  # the same attributes as `x.name` shows
-    "hasattr": guards.guarded_hasattr_builtin,
+    "format": safe_format,
+    "getattr": guarded_getattr_builtin,  # the same attributes as `x.name` shows
+    "hasattr": guarded_hasattr_builtin,
     "iter": _iter,
     "pow": numbers.power,  # capped: the plain one can compute for minutes
     "print": logs.show,  # into the execution's output
     "range": _RANGE,  # a long one can be interrupted
-    "repr": guards.safe_repr,
+    "repr": safe_repr,
     "round": numbers.round_number,  # round(7, -10**9) computes for minutes
     "setattr": guards.guarded_setattr_builtin,
     "slice": slices.make_slice,
@@ -158,7 +162,7 @@ def _build_modules() -> dict[str, Module]:
             f"modules differ from sandbox.reach.reachable by {sorted(built.keys() ^ reachable.MODULES.keys())}"
         )
     for name, facade in built.items():
-        guards.expose_module(name, facade)
+        expose_module(name, facade)
     return built
 
 

@@ -19,167 +19,16 @@ from __future__ import annotations
 import collections
 import types
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 from sandbox.reach import held, iterators, keys
-from sandbox.reach.builtin_types import (
-    CHECKED_METHODS,
-    CLASS_NAMES,
-    EXCEPTIONS,
-    INSTANCE_NAMES,
-    WRITABLES,
-    check_codec,
-)
-from sandbox.reach.hints import suggest
-from sandbox.reach.interrupts import STATE, Interrupted, LimitExceeded, caught, interrupt, reset
+from sandbox.reach.attributes import guarded_getattr
+from sandbox.reach.builtin_types import CHECKED_METHODS, CLASS_NAMES, WRITABLES
+from sandbox.reach.interrupts import caught
 from sandbox.reach.paced import LongRange
-from sandbox.reach.registry import (
-    ATTRS,
-    CAUGHT,
-    CLASS_ATTRS,
-    ITERABLE,
-    MODULES,
-    NOTHING,
-    SUBSCRIPTABLE,
-    WRITABLE,
-    Facade,
-    check_import,
-    expose,
-    expose_class,
-    expose_module,
-    find_module,
-    learn,
-    module_names,
-)
+from sandbox.reach.registry import CAUGHT, ITERABLE, MODULES, SUBSCRIPTABLE, WRITABLE, find_module
 from sandbox.reach.slices import ListWriter, make_slice
-from sandbox.reach.text import (
-    field_text,
-    guarded_mod,
-    guarded_vformat,
-    safe_ascii,
-    safe_format,
-    safe_repr,
-    safe_str,
-    scrub,
-)
-
-__all__ = [
-    "EXCEPTIONS",
-    "GUARDS",
-    "STATE",
-    "Facade",
-    "Interrupted",
-    "LimitExceeded",
-    "caught",
-    "check_codec",
-    "check_import",
-    "expose",
-    "expose_class",
-    "expose_module",
-    "guarded_getattr",
-    "guarded_getattr_builtin",
-    "guarded_getitem",
-    "guarded_getiter",
-    "guarded_hasattr_builtin",
-    "guarded_setattr_builtin",
-    "guarded_write",
-    "interrupt",
-    "module_names",
-    "reset",
-    "safe_ascii",
-    "safe_format",
-    "safe_repr",
-    "safe_str",
-    "scrub",
-    "type_name",
-]
-
-_OMITTED: Any = object()
-
-
-def type_name(value: object) -> str:
-    """Answer the name of the type of `value`, as error messages use it."""
-    return type(value).__name__
-
-
-def guarded_getattr(value: Any, name: str, _attrs: dict[type, frozenset[str]] = ATTRS) -> Any:
-    """Answer `value.name` if the type of `value` shows it; raise AttributeError, never answer None, otherwise."""
-    names = _attrs.get(type(value))
-    if names is not None and name in names:
-        return getattr(value, name)
-    return _getattr_slowly(value, name)
-
-
-def _getattr_slowly(value: Any, name: str) -> Any:
-    kind = type(value)
-    checked = CHECKED_METHODS.get(kind)
-    if checked is not None and name in checked:
-        return partial(checked[name], value)
-    if kind is Facade:
-        try:
-            return value._members[name]
-        except KeyError:
-            message = f"module {value._name!r} has no attribute {suggest(name, value._members)}"
-            raise AttributeError(message) from None
-    if issubclass(kind, type):
-        return _getattr_of_class(value, name)
-    if name == "args" and issubclass(kind, Exception):
-        # The library writes what it was given into its messages: `[].index(f)` tells where `f` lives.
-        return tuple([scrub(arg) if type(arg) is str else arg for arg in value.args])
-    names = ATTRS.get(kind)
-    if names is None:
-        names = learn(kind)
-        if name in names and name[:1] != "_":
-            return getattr(value, name)
-    if kind is types.SimpleNamespace and name[:1] != "_":
-        fields = vars(value)
-        if name in fields:
-            return fields[name]
-        raise AttributeError(f"the SimpleNamespace has no attribute {suggest(name, fields)}")
-    hook = getattr(kind, "__getattr__", None)
-    if hook is not None and name[:1] != "_":
-        hook(value, name)  # raises with a better message than ours; an answer, if it had one, is not the author's
-    raise AttributeError(_missing(value, name, names))
-
-
-def _getattr_of_class(cls: type, name: str) -> Any:
-    """Answer an attribute of a class object: `dict.fromkeys`, and methods by way of the class, `key=str.lower`."""
-    checked = CHECKED_METHODS.get(cls)
-    if checked is not None and name in checked:
-        return checked[name]
-    own = CLASS_ATTRS.get(cls, NOTHING)
-    if name in own:
-        return getattr(cls, name)
-    names = own | ATTRS.get(cls, NOTHING) if cls in INSTANCE_NAMES else own
-    if name in names:
-        found = getattr(cls, name)
-        # A method written in C checks its receiver. One written in Python takes anything: `Counter.copy(int)` would
-        # be `int.__class__(int)`, which is `type` itself, and with it classes whose methods nobody has checked.
-        return partial(_call_method, cls, found) if type(found) is types.FunctionType else found
-    raise AttributeError(f"class {cls.__name__!r} has no attribute {suggest(name, names)}")
-
-
-def _call_method(cls: type, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    if not args or type(args[0]) is not cls:
-        given = type(args[0]).__name__ if args else "nothing"
-        raise TypeError(f"{cls.__name__}.{method.__name__} needs a {cls.__name__} first, not {given}")
-    return method(*args, **kwargs)
-
-
-def _missing(value: Any, name: str, names: frozenset[str]) -> str:
-    kind = type(value)
-    if value is None:
-        return (
-            f"None has no attribute {name[:100]!r}: the value before the dot is absent here. "
-            "Test it first (`x.y if x else None`) or use `event.get('a.b', default)`"
-        )
-    if name[:1] == "_":
-        return f"{kind.__name__!r} has no attribute {name[:100]!r}: names beginning with an underscore are never open"
-    if kind is dict:
-        entry = repr(name[:100])
-        return f"a dict has no attribute {suggest(name, names)} (an entry is read as `x[{entry}]` or `x.get({entry})`)"
-    return f"{kind.__name__!r} has no attribute {suggest(name, names)}"
+from sandbox.reach.text import field_text, guarded_mod, guarded_vformat, safe_ascii, safe_format, safe_repr, safe_str
 
 
 def guarded_getitem(value: Any, key: Any) -> Any:
@@ -324,13 +173,7 @@ def guarded_mapping(value: Any) -> Any:
 _DICTS = frozenset(kind for kind in WRITABLES if issubclass(kind, dict))
 
 
-_INPLACE: dict[str, Callable[[Any, Any], Any]] = {
-    "%": guarded_mod,
-    "|": keys.union_inplace,
-    "&": keys.intersection_inplace,
-    "^": keys.symmetric_difference_inplace,
-    "-": keys.difference_inplace,
-}
+_INPLACE: dict[str, Callable[[Any, Any], Any]] = {"%": guarded_mod, **keys.INPLACE}
 """Operators of an augmented assignment that go by a guard."""
 
 
@@ -342,7 +185,7 @@ def guarded_inplace(operator: str, left: Any, right: Any) -> Any:
 def guarded_exception_type(kind: Any) -> Any:
     """Answer what stands after `except` if it is a subclass of Exception, or a tuple of such.
 
-    Only evaluated while an exception is on its way, which may be an interrupt: that goes on at once.
+    Only evaluated while an exception is on its way, which may be an interrupt: `caught` raises that again at once.
     """
     caught()
     for member in kind if type(kind) is tuple else (kind,):
@@ -375,24 +218,6 @@ def guarded_import_from(name: str, member: str) -> Any:
         if submodule is not None:
             return submodule
         raise ImportError(f"cannot import {member[:100]!r} from {name!r}: {error}", name=name) from None
-
-
-def guarded_getattr_builtin(value: Any, name: Any, default: Any = _OMITTED, /) -> Any:
-    """The `getattr` of an action: `default` stands in for what is missing or not open."""
-    if type(name) is not str:
-        raise TypeError("attribute name must be string, not " + repr(type(name).__name__))
-    try:
-        return guarded_getattr(value, name)
-    except AttributeError:
-        if default is _OMITTED:
-            raise
-        return default
-
-
-def guarded_hasattr_builtin(value: Any, name: Any, /) -> bool:
-    """The `hasattr` of an action."""
-    missing = object()
-    return guarded_getattr_builtin(value, name, missing) is not missing
 
 
 def guarded_setattr_builtin(value: Any, name: Any, new: Any, /) -> None:

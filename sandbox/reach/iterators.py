@@ -236,7 +236,7 @@ def _group_steps(groups: _Groups, mark: object, key: Any) -> Steps:
             return
         if not _same(key, groups.key):
             return
-        # The comparison and the key are the action's own, and may have gone on with the groups meanwhile.
+        # The comparison and the key are the action's own, and may have moved the groups meanwhile.
         if groups.current is not mark or not groups.has_item:
             return
         yield groups.take()
@@ -301,91 +301,48 @@ def _depth(sources: Iterable[Any]) -> int:
     return depth
 
 
-class _Enumerate(builtins.enumerate):  # type: ignore[type-arg]  # of anything
-    __slots__ = ("_depth",)
-    _depth: int
-
-    def __new__(cls, iterable: Iterable[Any], start: int = 0) -> Any:
-        made = _new_enumerate(cls, iterable, start)
-        made._depth = _depth((iterable,)) if type(iterable) in _NESTED else 1
-        return made
-
-
-class _Zip(builtins.zip):  # type: ignore[type-arg]  # of anything
-    __slots__ = ("_depth",)
-    _depth: int
-
-    def __new__(cls, *iterables: Iterable[Any], **options: Any) -> Any:
-        made = _new_zip(cls, *iterables, **options)
-        made._depth = _depth(iterables)
-        return made
-
-
-class _Map(builtins.map):  # type: ignore[type-arg]  # of anything
-    __slots__ = ("_depth",)
-    _depth: int
-
-    def __new__(cls, function: Any, /, *iterables: Iterable[Any]) -> Any:
-        made = _new_map(cls, _counted(function), *iterables)
-        made._depth = _depth(iterables)
-        return made
-
-
-class _Compress(itertools.compress):  # type: ignore[type-arg]  # of anything
-    __slots__ = ("_depth",)
-    _depth: int
-
-    def __new__(cls, data: Iterable[Any], selectors: Iterable[Any]) -> Any:
-        made = _new_compress(cls, data, selectors)
-        made._depth = _depth((data, selectors))
-        return made
-
-
-_new_enumerate: Any = builtins.enumerate.__new__
-_new_zip: Any = builtins.zip.__new__
-_new_map: Any = builtins.map.__new__
-_new_compress: Any = itertools.compress.__new__
-
-
-def _with_function(kind: Any) -> type:
-    """Answer a class of `kind(function, iterable)` that knows its depth."""
+def _nested(kind: Any, *, calls: bool = False) -> Any:
+    """Answer a class like `kind` whose instances know their depth. `calls`: a function is the first argument."""
     new = kind.__new__
 
-    def make(cls: type, function: Any, iterable: Iterable[Any], /) -> Any:
-        made = new(cls, _counted(function), iterable)
-        made._depth = _depth((iterable,)) if type(iterable) in _NESTED else 1
+    def walking(cls: type, *args: Any, **options: Any) -> Any:
+        made = new(cls, *args, **options)
+        if options or len(args) > 1:
+            made._depth = _depth((*args, *options.values()))
+        else:
+            made._depth = _depth(args) if args and type(args[0]) in _NESTED else 1
         return made
 
+    def calling(cls: type, function: Any, /, *iterables: Any) -> Any:
+        made = new(cls, _counted(function), *iterables)
+        made._depth = _depth(iterables) if len(iterables) > 1 or type(iterables[0]) in _NESTED else 1
+        return made
+
+    make = calling if calls else walking
     make.__name__ = make.__qualname__ = kind.__name__
-    body = {"__slots__": ("_depth",), "__new__": make, "__module__": kind.__module__}
-    return type(kind.__name__, (kind,), body)
+    return type(kind.__name__, (kind,), {"__slots__": ("_depth",), "__new__": make, "__module__": kind.__module__})
 
-
-for _kind in (_Enumerate, _Zip, _Map, _Compress):
-    # They say what CPython's own say.
-    _kind.__name__ = _kind.__qualname__ = _kind.__name__.strip("_").lower()
-    _kind.__module__ = _kind.__base__.__module__
 
 CLASSES: Final[dict[str, Any]] = {
-    "enumerate": _Enumerate,
-    "filter": _with_function(builtins.filter),
-    "map": _Map,
-    "zip": _Zip,
+    "enumerate": _nested(builtins.enumerate),
+    "filter": _nested(builtins.filter, calls=True),
+    "map": _nested(builtins.map, calls=True),
+    "zip": _nested(builtins.zip),
 }
 """What an action has for a builtin of the same name."""
 
 ITERTOOLS: Final[dict[str, Any]] = {
     "accumulate": _class(accumulate, _accumulate_steps),
     "chain": _class(chain, _chain_steps, from_iterable=from_iterable),
-    "compress": _Compress,
+    "compress": _nested(itertools.compress),
     "cycle": _class(cycle, _cycle_steps),
-    "dropwhile": _with_function(itertools.dropwhile),
-    "filterfalse": _with_function(itertools.filterfalse),
+    "dropwhile": _nested(itertools.dropwhile, calls=True),
+    "filterfalse": _nested(itertools.filterfalse, calls=True),
     "groupby": _class(groupby, _groupby_steps),
     "islice": _class(islice, _islice_steps),
     "pairwise": _class(pairwise, _pairwise_steps),
-    "starmap": _with_function(itertools.starmap),
-    "takewhile": _with_function(itertools.takewhile),
+    "starmap": _nested(itertools.starmap, calls=True),
+    "takewhile": _nested(itertools.takewhile, calls=True),
     "zip_longest": _class(zip_longest, _zip_longest_steps),
 }
 """What an action has for a member of `itertools` of the same name."""

@@ -14,6 +14,7 @@ import collections
 import datetime
 import decimal
 import ipaddress
+import operator
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
@@ -40,7 +41,7 @@ _Key = TypeVar("_Key")
 
 
 def by_value(*kinds: type) -> None:
-    """Register types whose hash follows from the value of each instance, whoever made it and wherever it is."""
+    """Register types whose hash follows from the value of each instance alone."""
     _BY_VALUE.update(kinds)
     _KEYS.update(kinds)
 
@@ -221,59 +222,35 @@ def _no_strange_member(result: Any, left: Any, right: Any) -> Any:
     return result
 
 
-def union(left: Any, right: Any) -> Any:
-    """Answer `left | right`."""
-    result = left | right
-    return result if type(result) is not set else _no_strange_member(result, left, right)
+def _checked(real: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Answer an operator of sets that lets nothing strange into its result."""
+
+    def operate(left: Any, right: Any) -> Any:
+        result = real(left, right)
+        return result if type(result) is not set else _no_strange_member(result, left, right)
+
+    return operate
 
 
-def intersection(left: Any, right: Any) -> Any:
-    """Answer `left & right`."""
-    result = left & right
-    return result if type(result) is not set else _no_strange_member(result, left, right)
-
-
-def symmetric_difference(left: Any, right: Any) -> Any:
-    """Answer `left ^ right`."""
-    result = left ^ right
-    return result if type(result) is not set else _no_strange_member(result, left, right)
-
-
-def difference(left: Any, right: Any) -> Any:
-    """Answer `left - right`."""
-    result = left - right
-    return result if type(result) is not set else _no_strange_member(result, left, right)
+union: Final = _checked(operator.or_)
+intersection: Final = _checked(operator.and_)
+_union_inplace: Final = _checked(operator.ior)
 
 
 def union_inplace(left: Any, right: Any) -> Any:
     """Answer what `left |= right` binds."""
     if type(left) in _DICTS and type(right) not in _DICTS:
         right = make_dict(right)
-    before = left
-    left |= right
-    return left if type(left) is not set else _no_strange_member(left, before, right)
+    return _union_inplace(left, right)
 
 
-def intersection_inplace(left: Any, right: Any) -> Any:
-    """Answer what `left &= right` binds."""
-    before = left
-    left &= right
-    return left if type(left) is not set else _no_strange_member(left, before, right)
-
-
-def symmetric_difference_inplace(left: Any, right: Any) -> Any:
-    """Answer what `left ^= right` binds."""
-    before = left
-    left ^= right
-    return left if type(left) is not set else _no_strange_member(left, before, right)
-
-
-def difference_inplace(left: Any, right: Any) -> Any:
-    """Answer what `left -= right` binds."""
-    before = left
-    left -= right
-    return left if type(left) is not set else _no_strange_member(left, before, right)
-
+INPLACE: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "|": union_inplace,
+    "&": _checked(operator.iand),
+    "^": _checked(operator.ixor),
+    "-": _checked(operator.isub),
+}
+"""What an augmented assignment binds, by its operator."""
 
 GUARDS: Final[dict[str, Callable[..., Any]]] = {
     "_key_": key,
@@ -281,8 +258,8 @@ GUARDS: Final[dict[str, Callable[..., Any]]] = {
     "_constants_": set,  # numbers, texts, None: nothing to look into
     "_or_": union,
     "_and_": intersection,
-    "_xor_": symmetric_difference,
-    "_sub_": difference,
+    "_xor_": _checked(operator.xor),
+    "_sub_": _checked(operator.sub),
 }
 
 

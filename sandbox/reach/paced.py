@@ -1,8 +1,8 @@
-"""Loops that C code runs for longer than anybody waits, as far as the alarm can interrupt them.
+"""Iterators that the alarm can interrupt, in place of those that C code would walk for too long.
 
 Knows which of CPython's iterators have no end in sight. Must not know guards, facades or events. A signal is handled
 between two steps of Python code. `sum(itertools.repeat(0))` takes none: it is killed from outside, and its worker with
-it. So what yields very often is a generator here, whoever walks it. Nothing else about it differs.
+it. So what yields very often is a generator here. Nothing else about it differs.
 """
 
 from __future__ import annotations

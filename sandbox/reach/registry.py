@@ -9,7 +9,6 @@ from typing import Any
 
 from sandbox.reach import reachable
 from sandbox.reach.builtin_types import CLASS_NAMES, INSTANCE_NAMES, ITERABLES, SUBSCRIPTABLES, WRITABLES
-from sandbox.reach.hints import suggest
 
 
 def _read_plainly(cls: type, names: frozenset[str]) -> frozenset[str]:
@@ -32,20 +31,6 @@ CAUGHT: dict[type, type[Exception]] = {}
 _LEARN_MAX = 1000
 
 NOTHING: frozenset[str] = frozenset()
-
-
-class Facade:
-    """A module as an action sees it: named members, and nothing else behind it."""
-
-    __slots__ = ("_members", "_name")
-
-    def __init__(self, name: str, members: dict[str, Any]) -> None:
-        """Make the facade of module `name` out of its open members."""
-        self._name = name
-        self._members = dict(members)
-
-    def __repr__(self) -> str:
-        return f"<module {self._name!r}>"
 
 
 def expose(
@@ -84,7 +69,7 @@ def expose_class(cls: type, names: frozenset[str]) -> None:
 
 
 def expose_module(name: str, facade: object) -> None:
-    """Make `import name` answer `facade`: a `Facade`, or any object with `_exposed_`. Dotted names are separate."""
+    """Make `import name` answer `facade`: an object with `_exposed_`. Dotted names are separate."""
     MODULES[name] = facade
 
 
@@ -124,8 +109,5 @@ def check_import(name: str, member: str | None) -> None:
     module = find_module(name)
     if member is None or f"{name}.{member}" in MODULES:
         return
-    if type(module) is Facade:
-        if member not in module._members:
-            raise ImportError(f"cannot import from {name!r}: no name {suggest(member, module._members)}", name=name)
-    elif member not in getattr(type(module), "_exposed_", NOTHING):
+    if member not in getattr(type(module), "_exposed_", NOTHING):
         raise ImportError(reachable.explain_member(name, member), name=name)

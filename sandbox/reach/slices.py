@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Final
 
 _WALKED: Final = frozenset({list, tuple})
-"""What CPython walks without a call to anybody."""
+"""What CPython walks without calling Python code."""
 
 
 class ListWriter:

@@ -1,4 +1,4 @@
-"""Classes of Python's that an action calls through a check, and goes on using as the class: `isinstance`, its methods.
+"""Classes of Python's that an action calls through a check, and otherwise uses as the class: `isinstance`, its methods.
 
 Knows what of a class is open and what is checked. Must not know what a check is for.
 """

@@ -22,7 +22,8 @@ import pytest_asyncio
 
 from runtime.doctor.desk import Desk, desk
 from sandbox.language import compiler
-from sandbox.reach import environment, guards, keys
+from sandbox.reach import environment, keys
+from sandbox.reach.interrupts import reset
 from tests.action_body import value
 from tests.security.test_state_by_name import handler, in_plain_python
 
@@ -471,5 +472,5 @@ def test_loaded_code_says_what_compiled_code_said() -> None:
             said.append(namespace["tried"](None, None))
         finally:
             environment.end()
-            guards.reset()
+            reset()
     assert repr(said[0]) == repr(said[1])

@@ -15,16 +15,20 @@ import pytest
 
 from sandbox.language import compiler
 from sandbox.reach import guards, registry
+from sandbox.reach.attributes import guarded_getattr_builtin, guarded_hasattr_builtin
+from sandbox.reach.builtin_types import EXCEPTIONS
+from sandbox.reach.facades.base import named
+from sandbox.reach.text import safe_format, safe_str
 
 _PLAIN = "all any bool bytes dict enumerate float frozenset int isinstance iter len list map max min next range"
 _PLAIN += " repr reversed set slice sorted sum tuple type zip"
-GUARDED = {name: getattr(builtins, name) for name in _PLAIN.split()} | guards.EXCEPTIONS
+GUARDED = {name: getattr(builtins, name) for name in _PLAIN.split()} | EXCEPTIONS
 GUARDED |= {
-    "getattr": guards.guarded_getattr_builtin,
-    "hasattr": guards.guarded_hasattr_builtin,
+    "getattr": guarded_getattr_builtin,
+    "hasattr": guarded_hasattr_builtin,
     "setattr": guards.guarded_setattr_builtin,
-    "str": guards.safe_str,
-    "format": guards.safe_format,
+    "str": safe_str,
+    "format": safe_format,
 }
 
 HEAD = "def on_execute_post_login(event, api):\n"
@@ -237,7 +241,7 @@ def test_from_import_does_not_reach_sys_modules(monkeypatch: pytest.MonkeyPatch)
     exec(compile(code, "<action>", "exec", dont_inherit=True), namespace)  # noqa: S102  what is tested, and its control
     assert namespace["decoder"] is json.decoder
 
-    monkeypatch.setattr(registry, "MODULES", {"json": guards.Facade("json", {"loads": len})})
+    monkeypatch.setattr(registry, "MODULES", {"json": named("json", {"loads": len})})
     monkeypatch.setattr(guards, "MODULES", registry.MODULES)
     source = "try:\n    from json import decoder\nexcept ImportError:\n    decoder = 'refused'\n"
     namespace = {"__builtins__": dict(GUARDED), **guards.GUARDS}

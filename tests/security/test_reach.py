@@ -25,7 +25,9 @@ from vestibule.v1 import event_pb2
 from sandbox.action import api, event
 from sandbox.language import compiler
 from sandbox.reach import environment, guards, reachable, registry
+from sandbox.reach.attributes import guarded_getattr
 from sandbox.reach.facades.base import Module
+from sandbox.reach.interrupts import reset
 from tests.action_body import NOW_NS, run, value
 from tests.facade_corpus import bodies
 
@@ -141,7 +143,7 @@ Read = Callable[[Any, str], Any]
 
 
 def guarded(thing: Any, name: str) -> Any:
-    return guards.guarded_getattr(thing, name)
+    return guarded_getattr(thing, name)
 
 
 def neighbours(thing: Any, read: Read, call: bool) -> Iterator[tuple[str, Any]]:
@@ -298,7 +300,7 @@ def test_everything_within_reach_is_meant_to_be() -> None:
         found = list(walk(roots(), guarded, call=True))
     finally:
         environment.end()
-        guards.reset()
+        reset()
     assert len(found) > 3000
     assert {"event.user", "api.multifactor", "json.loads"} <= {path for path, _ in found}
     assert [wrong for wrong in (objections(*one) for one in found) if wrong] == []

@@ -13,6 +13,8 @@ import pytest
 from sandbox.action import alarm
 from sandbox.language import compiler
 from sandbox.reach import guards
+from sandbox.reach.builtin_types import EXCEPTIONS
+from sandbox.reach.interrupts import STATE, Interrupted, reset
 from tests.action_body import ENTRY
 
 _BUDGET_NS = 50_000_000
@@ -24,18 +26,18 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
     before = signal.getsignal(signal.SIGALRM)
     alarm.install()
-    guards.reset()
+    reset()
     yield
     alarm.disarm()
     signal.signal(signal.SIGALRM, before)
-    guards.reset()
+    reset()
 
 
 def _run(body: str, deadline_ns: int = alarm.NEVER) -> str:
     """Answer how a run ends whose loops are bounded far beyond its budget. The deadline counts from now."""
-    namespace: dict[str, Any] = {"__builtins__": {"range": range, **guards.EXCEPTIONS}, **guards.GUARDS}
+    namespace: dict[str, Any] = {"__builtins__": {"range": range, **EXCEPTIONS}, **guards.GUARDS}
     exec(compiler.compile_action(ENTRY + body, alarm.ACTION_FILENAME), namespace)  # noqa: S102  what is tested
-    guards.reset()
+    reset()
     now_ns = time.monotonic_ns()
     used_s = time.thread_time()
     try:
@@ -44,7 +46,7 @@ def _run(body: str, deadline_ns: int = alarm.NEVER) -> str:
             namespace["on_execute_post_login"](None, None)
         finally:
             alarm.stop()
-    except guards.Interrupted:
+    except Interrupted:
         # On a processor: what others take of a busy machine is no fault of the alarm.
         taken_s = time.thread_time() - used_s
         return "in time" if taken_s < 10 * _BUDGET_NS / 1e9 else f"after {taken_s:.1f} s"
@@ -54,8 +56,8 @@ def _run(body: str, deadline_ns: int = alarm.NEVER) -> str:
 def test_loop_says_its_line() -> None:
     """A loop is interrupted and the interrupt says where it stood."""
     assert _run("    for _ in range(300_000_000):\n        pass\n") == "in time"
-    assert isinstance(guards.STATE.interrupted, guards.Interrupted)
-    assert guards.STATE.interrupted.line in (2, 3)
+    assert isinstance(STATE.interrupted, Interrupted)
+    assert STATE.interrupted.line in (2, 3)
 
 
 def test_a_budget_is_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:

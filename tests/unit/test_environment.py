@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from sandbox.language import compiler, refusals
-from sandbox.reach import builtin_types, environment, guards, reachable
+from sandbox.reach import builtin_types, environment, reachable
 from sandbox.reach.facades.context import CURRENT, OUTPUT_KEPT_BYTES
+from sandbox.reach.interrupts import STATE, LimitExceeded, reset
 from tests.action_body import ENTRY, run, value
 
 ROOT = Path(__file__).parents[2]
@@ -196,12 +197,12 @@ def test_output_flood_is_ended() -> None:
     """Printing more than 1 MiB ends the execution by the limit `output`, which no handler of the action keeps."""
     flood = "try:\n    for i in range(200):\n        print('y' * 10000)\nexcept Exception:\n    pass\nreturn 'went on'"
     try:
-        with pytest.raises(guards.LimitExceeded) as caught:
+        with pytest.raises(LimitExceeded) as caught:
             run(flood)
         assert caught.value.limit == "output"
-        assert guards.STATE.interrupted is caught.value
+        assert STATE.interrupted is caught.value
     finally:
-        guards.reset()
+        reset()
 
 
 def test_surrogates_do_not_break_the_reply() -> None:

@@ -10,7 +10,7 @@ from sandbox.action import alarm, execution
 from sandbox.action.live import Flow
 from sandbox.contract.surface import ENTRY
 from sandbox.language import compiler
-from sandbox.reach import guards
+from sandbox.reach.interrupts import reset
 from tests.effort import effort
 
 NOW_NS = 1_700_000_000_123_456_789
@@ -86,7 +86,7 @@ def report(source: str, seed: bytes) -> tuple[bytes, execution.End]:
         )
     finally:
         alarm.disarm()
-        guards.reset()
+        reset()
     return done, end
 
 

@@ -10,6 +10,11 @@ from typing import Any
 import pytest
 
 from sandbox.reach import builtin_types, guards, registry
+from sandbox.reach.attributes import guarded_getattr, guarded_getattr_builtin, guarded_hasattr_builtin
+from sandbox.reach.builtin_types import check_codec
+from sandbox.reach.facades.base import named
+from sandbox.reach.interrupts import Interrupted
+from sandbox.reach.registry import expose, expose_class, expose_module, module_names
 
 
 class View:
@@ -78,10 +83,10 @@ def test_every_other_attribute_is_closed(value: object) -> None:
     listed = builtin_types.INSTANCE_NAMES[type(value)] | set(builtin_types.CHECKED_METHODS.get(type(value), ()))
     for name in {*dir(value), *dir(type(type(value))), "obj", "nope"}:
         if name in listed:
-            guards.guarded_getattr(value, name)
+            guarded_getattr(value, name)
         else:
             with pytest.raises(AttributeError):
-                guards.guarded_getattr(value, name)
+                guarded_getattr(value, name)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,7 @@ def test_closed_objects(value: object) -> None:
     """Functions, modules, generators, code and unknown objects show no attribute at all."""
     for name in dir(value):
         with pytest.raises(AttributeError):
-            guards.guarded_getattr(value, name)
+            guarded_getattr(value, name)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +115,11 @@ def test_closed_objects(value: object) -> None:
         ("x", "__class__", "names beginning with an underscore are never open"),
         (str, "mro", "class 'str' has no attribute 'mro'"),
         (View(), "emial", "event.user has no attribute 'emial'"),
-        (guards.Facade("json", {"loads": int}), "load", "module 'json' has no attribute 'load'. Did you mean 'loads'?"),
+        (
+            named("json", {"loads": int}),
+            "load",
+            "'json.load' is not available: actions cannot read or write files; use json.loads(text)",
+        ),
         (types.SimpleNamespace(total=1), "totl", "Did you mean 'total'?"),
         ("x", "y" * 10_000, "'str' has no attribute 'yyy"),
     ],
@@ -118,7 +127,7 @@ def test_closed_objects(value: object) -> None:
 def test_missing_attribute(value: object, name: str, words: str) -> None:
     """A missing attribute raises with what it is missing on, and what was probably meant."""
     with pytest.raises(AttributeError) as error:
-        guards.guarded_getattr(value, name)
+        guarded_getattr(value, name)
     assert words in str(error.value)
     assert len(str(error.value)) < 400
     assert error.value.obj is None
@@ -128,10 +137,10 @@ def test_exposed_class() -> None:
     """A class opens what `_exposed_` names, items and iteration if it has them, and no write."""
     view = View()
     for _ in range(2):  # the second time from the registry
-        assert guards.guarded_getattr(view, "email") == "a@b"
+        assert guarded_getattr(view, "email") == "a@b"
         for name in ("hidden", "answering", "_exposed_", "__init__"):
             with pytest.raises(AttributeError):
-                guards.guarded_getattr(view, name)
+                guarded_getattr(view, name)
     assert guards.guarded_getitem(view, "k") == "kk"
     assert guards.guarded_getiter(view) is view
     with pytest.raises(TypeError, match="event is read-only"):
@@ -158,7 +167,7 @@ def test_closed_class() -> None:
 def test_ephemeral_class_is_not_kept() -> None:
     """A class made in an execution is read by its `_exposed_` without being registered."""
     made = type("Made", (tuple,), {"_exposed_": frozenset({"x"}), "_ephemeral_": True, "x": property(len)})
-    assert guards.guarded_getattr(made((1, 2)), "x") == 2
+    assert guarded_getattr(made((1, 2)), "x") == 2
     assert made not in registry.ATTRS
 
 
@@ -167,25 +176,25 @@ def test_learning_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_LEARN_MAX", len(registry.ATTRS) + 3)
     for index in range(10):
         made = type(f"Made{index}", (), {"_exposed_": frozenset({"x"}), "x": index})
-        assert guards.guarded_getattr(made(), "x") == index
+        assert guarded_getattr(made(), "x") == index
     assert len(registry.ATTRS) <= registry._LEARN_MAX
 
 
 def test_expose_refuses_private_names() -> None:
     """No class can open a name that begins with an underscore."""
     with pytest.raises(ValueError, match="_x"):
-        guards.expose(Closed, frozenset({"_x"}))
+        expose(Closed, frozenset({"_x"}))
 
 
 def test_expose() -> None:
     """Registration opens exactly what it says."""
-    guards.expose(Closed, frozenset({"email"}), writable=True, iterable=True, items=True)
-    guards.expose_class(Closed, frozenset({"keys"}))
+    expose(Closed, frozenset({"email"}), writable=True, iterable=True, items=True)
+    expose_class(Closed, frozenset({"keys"}))
     closed = Closed()
-    assert guards.guarded_getattr(closed, "email") == "x"
-    assert guards.guarded_getattr(Closed, "keys") is Closed.keys
+    assert guarded_getattr(closed, "email") == "x"
+    assert guarded_getattr(Closed, "keys") is Closed.keys
     with pytest.raises(AttributeError):
-        guards.guarded_getattr(Closed, "email")
+        guarded_getattr(Closed, "email")
     assert guards.guarded_write(closed) is closed
     assert guards.guarded_getiter(closed) is closed
     assert guards.guarded_getitem(closed, "k") == "k"
@@ -193,9 +202,9 @@ def test_expose() -> None:
 
 def test_modules() -> None:
     """An import answers the registered facade, its member or its submodule, and names what there is otherwise."""
-    facade = guards.Facade("urllib", {"one": 1})
-    guards.expose_module("urllib", facade)
-    guards.expose_module("urllib.parse", facade)
+    facade = named("urllib", {"one": 1})
+    expose_module("urllib", facade)
+    expose_module("urllib.parse", facade)
     get, get_from = guards.GUARDS["_import_"], guards.GUARDS["_import_from_"]
     assert get("urllib") is get_from("urllib", "parse") is facade
     assert get_from("urllib", "one") == 1
@@ -204,7 +213,7 @@ def test_modules() -> None:
         get("os")
     with pytest.raises(ImportError, match="cannot import 'two' from 'urllib'"):
         get_from("urllib", "two")
-    assert "urllib" in guards.module_names()
+    assert "urllib" in module_names()
 
 
 def test_builtin_equivalents() -> None:
@@ -214,16 +223,16 @@ def test_builtin_equivalents() -> None:
         __slots__ = ()
 
     view = View()
-    assert guards.guarded_getattr_builtin(view, "email") == "a@b"
-    assert guards.guarded_getattr_builtin(view, "hidden", "default") == "default"
-    assert guards.guarded_getattr_builtin(view, "__class__", None) is None
-    assert guards.guarded_hasattr_builtin(view, "email")
-    assert not guards.guarded_hasattr_builtin(view, "__class__")
+    assert guarded_getattr_builtin(view, "email") == "a@b"
+    assert guarded_getattr_builtin(view, "hidden", "default") == "default"
+    assert guarded_getattr_builtin(view, "__class__", None) is None
+    assert guarded_hasattr_builtin(view, "email")
+    assert not guarded_hasattr_builtin(view, "__class__")
     with pytest.raises(AttributeError):
-        guards.guarded_getattr_builtin(view, "hidden")
+        guarded_getattr_builtin(view, "hidden")
     for call in (
-        lambda: guards.guarded_getattr_builtin(view, Name("email")),
-        lambda: guards.guarded_hasattr_builtin(view, 5),
+        lambda: guarded_getattr_builtin(view, Name("email")),
+        lambda: guarded_hasattr_builtin(view, 5),
         lambda: guards.guarded_setattr_builtin(types.SimpleNamespace(), Name("x"), 1),
         lambda: guards.guarded_setattr_builtin(view, "email", 1),
         lambda: guards.guarded_setattr_builtin(ValueError, "marker", 1),
@@ -232,23 +241,23 @@ def test_builtin_equivalents() -> None:
             call()
     own = types.SimpleNamespace()
     guards.guarded_setattr_builtin(own, "x", 1)
-    assert guards.guarded_getattr(own, "x") == 1
+    assert guarded_getattr(own, "x") == 1
     with pytest.raises(AttributeError):
         guards.guarded_setattr_builtin(own, "__class__", View)
 
 
 def test_class_objects() -> None:
     """A class object gives its listed constructors and, for builtins, its methods unbound."""
-    assert guards.guarded_getattr(str, "lower")("A") == "a"
-    assert guards.guarded_getattr(dict, "fromkeys")("a") == {"a": None}
-    assert guards.guarded_getattr(str, "encode")("é", "latin1") == b"\xe9"
+    assert guarded_getattr(str, "lower")("A") == "a"
+    assert guarded_getattr(dict, "fromkeys")("a") == {"a": None}
+    assert guarded_getattr(str, "encode")("é", "latin1") == b"\xe9"
     with pytest.raises(TypeError):
-        guards.guarded_getattr(str, "format")(5)
+        guarded_getattr(str, "format")(5)
     for name in ("mro", "__subclasses__", "__init__"):
         with pytest.raises(AttributeError):
-            guards.guarded_getattr(str, name)
+            guarded_getattr(str, name)
     with pytest.raises(AttributeError):
-        guards.guarded_getattr(View, "email")
+        guarded_getattr(View, "email")
 
 
 @pytest.mark.parametrize(
@@ -257,12 +266,12 @@ def test_class_objects() -> None:
 def test_codecs(codec: str) -> None:
     """Only codecs that are loaded and linear can be named."""
     with pytest.raises(LookupError, match="an action can use"):
-        guards.guarded_getattr("x", "encode")(codec)
+        guarded_getattr("x", "encode")(codec)
     with pytest.raises(LookupError):
-        guards.guarded_getattr(b"x", "decode")(codec)
-    assert guards.guarded_getattr("x", "encode")(encoding="UTF_8", errors="replace") == b"x"
+        guarded_getattr(b"x", "decode")(codec)
+    assert guarded_getattr("x", "encode")(encoding="UTF_8", errors="replace") == b"x"
     with pytest.raises(TypeError):
-        guards.check_codec(5)
+        check_codec(5)
 
 
 @pytest.mark.parametrize("value", [[], {}, collections.Counter(), collections.deque(), types.SimpleNamespace()])
@@ -301,14 +310,14 @@ def test_exception_guards() -> None:
     assert throw(KeyError) is KeyError
     assert cause(None) is None
     assert cause(error) is error
-    for wrong in (BaseException, Hidden, SystemExit, guards.Interrupted, int, 5, None, "x"):
+    for wrong in (BaseException, Hidden, SystemExit, Interrupted, int, 5, None, "x"):
         with pytest.raises(TypeError):
             catch(wrong)
         with pytest.raises(TypeError):
             catch((ValueError, wrong))
         with pytest.raises(TypeError):
             throw(wrong)
-    for wrong_instance in (Hidden(), SystemExit(1), guards.Interrupted(1)):
+    for wrong_instance in (Hidden(), SystemExit(1), Interrupted(1)):
         with pytest.raises(TypeError):
             throw(wrong_instance)
         with pytest.raises(TypeError):
@@ -321,10 +330,10 @@ def test_foreign_exception_shows_args_only() -> None:
     class Foreign(Exception):
         secret = "s"
 
-    assert guards.guarded_getattr(Foreign(1), "args") == (1,)
+    assert guarded_getattr(Foreign(1), "args") == (1,)
     for name in ("secret", "with_traceback", "add_note"):
         with pytest.raises(AttributeError):
-            guards.guarded_getattr(Foreign(1), name)
+            guarded_getattr(Foreign(1), name)
 
 
 def test_guard_names_cannot_be_written_by_authors() -> None:

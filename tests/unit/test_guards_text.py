@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from sandbox.reach import guards, text
+from sandbox.reach.attributes import guarded_getattr
+from sandbox.reach.text import safe_ascii, safe_format, safe_repr, safe_str
 
 
 def _function() -> None:
@@ -20,10 +22,10 @@ def _function() -> None:
 )
 def test_same_as_python(value: object) -> None:
     """For values without an address nothing changes."""
-    assert guards.safe_str(value) == str(value)
-    assert guards.safe_repr(value) == repr(value)
-    assert guards.safe_ascii(value) == ascii(value)
-    assert guards.safe_format(value) == format(value)
+    assert safe_str(value) == str(value)
+    assert safe_repr(value) == repr(value)
+    assert safe_ascii(value) == ascii(value)
+    assert safe_format(value) == format(value)
     assert str(text.field_text(value)) == format(value)
 
 
@@ -33,15 +35,15 @@ def test_same_as_python(value: object) -> None:
 def test_no_address(value: object) -> None:
     """An address is left out, at whatever depth it stands; Python's own text has it."""
     for safe, plain in (
-        (guards.safe_str, str),
-        (guards.safe_repr, repr),
-        (guards.safe_ascii, ascii),
-        (guards.safe_format, format),
+        (safe_str, str),
+        (safe_repr, repr),
+        (safe_ascii, ascii),
+        (safe_format, format),
         (text.field_text, format),
         (lambda v: guards.GUARDS["_mod_"]("%s", [v]), lambda v: str([v])),
         (lambda v: guards.GUARDS["_mod_"]("%r %s", (1, v)), lambda v: f"1 {v}"),
         (lambda v: guards.GUARDS["_mod_"](b"%a", v if type(v) is not dict else [v]), lambda v: ascii([v])),
-        (lambda v: guards.guarded_getattr("{!r:>5}", "format")(v), repr),
+        (lambda v: guarded_getattr("{!r:>5}", "format")(v), repr),
     ):
         assert "0x" in plain(value)
         assert "0x" not in str(safe(value))
@@ -49,17 +51,17 @@ def test_no_address(value: object) -> None:
 
 def test_plain_text_is_not_touched() -> None:
     """What an author wrote stays, also where it looks like an address."""
-    assert guards.safe_str("error at 0x1F") == "error at 0x1F"
+    assert safe_str("error at 0x1F") == "error at 0x1F"
     assert guards.GUARDS["_mod_"]("%s", ("error at 0x1F",)) == "error at 0x1F"
     assert guards.GUARDS["_mod_"]("%s", "error at 0x1F") == "error at 0x1F"
 
 
 def test_format_specs() -> None:
     """Format specs reach the types that understand them."""
-    assert guards.safe_format(3.14159, ".2f") == "3.14"
-    assert guards.safe_format(datetime.date(2026, 1, 2), "%Y") == "2026"
+    assert safe_format(3.14159, ".2f") == "3.14"
+    assert safe_format(datetime.date(2026, 1, 2), "%Y") == "2026"
     with pytest.raises(TypeError):
-        guards.safe_format([], ">3")
+        safe_format([], ">3")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_str_format(template: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     except Exception as error:  # noqa: BLE001  the kind is compared
         expected = type(error)
     try:
-        actual: object = guards.guarded_getattr(template, "format")(*args, **kwargs)
+        actual: object = guarded_getattr(template, "format")(*args, **kwargs)
     except Exception as error:  # noqa: BLE001  the kind is compared
         actual = type(error)
     assert actual == expected
@@ -106,10 +108,10 @@ def test_str_format_reads_through_the_guards() -> None:
     assert "module" in template.format(_function)
     call: Callable[[], object]
     for call in (
-        lambda: guards.guarded_getattr(template, "format")(_function),
-        lambda: guards.guarded_getattr("{f.__globals__}", "format_map")({"f": _function}),
-        lambda: guards.guarded_getattr(str, "format")(template, _function),
-        lambda: guards.guarded_getattr("{0:{1.__globals__}}", "format")(1, _function),
+        lambda: guarded_getattr(template, "format")(_function),
+        lambda: guarded_getattr("{f.__globals__}", "format_map")({"f": _function}),
+        lambda: guarded_getattr(str, "format")(template, _function),
+        lambda: guarded_getattr("{0:{1.__globals__}}", "format")(1, _function),
     ):
         with pytest.raises(AttributeError):
             call()

@@ -13,12 +13,14 @@ import pytest
 
 from sandbox.language import compiler as language
 from sandbox.reach import guards
+from sandbox.reach.builtin_types import EXCEPTIONS
+from sandbox.reach.interrupts import STATE, Interrupted, LimitExceeded, caught, interrupt, reset
 
 # Processor time, of which a busy machine takes none from the test.
 _FIRST_S = 0.02
 _AGAIN_S = 0.005
 
-BUILTINS = {name: getattr(builtins, name) for name in ("range", "sorted", "any", "list", "len")} | guards.EXCEPTIONS
+BUILTINS = {name: getattr(builtins, name) for name in ("range", "sorted", "any", "list", "len")} | EXCEPTIONS
 
 
 @pytest.fixture(autouse=True)
@@ -28,19 +30,19 @@ def _lost_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _ring(_signum: int, _frame: FrameType | None) -> None:
-    if guards.STATE.interrupted is None:
-        guards.interrupt(guards.Interrupted(7))
-    raise guards.STATE.interrupted  # type: ignore[misc]  # an exception, by the test above
+    if STATE.interrupted is None:
+        interrupt(Interrupted(7))
+    raise STATE.interrupted  # type: ignore[misc]  # an exception, by the test above
 
 
 @pytest.fixture(autouse=True)
 def _alarm() -> Iterator[None]:
     before = signal.signal(signal.SIGVTALRM, _ring)
-    guards.reset()
+    reset()
     yield
     signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     signal.signal(signal.SIGVTALRM, before)
-    guards.reset()
+    reset()
 
 
 def _run(body: str, compiler: Callable[[str, str, str], Any], log: list[str]) -> str:
@@ -50,10 +52,10 @@ def _run(body: str, compiler: Callable[[str, str, str], Any], log: list[str]) ->
         "def spin():\n    for _ in range(20_000_000):\n        pass\n"
         f"def on_execute_post_login(event, api):\n{lines}\n    return 'swallowed'\n"
     )
-    names = guards.EXCEPTIONS | BUILTINS | {"BaseException": BaseException}
+    names = EXCEPTIONS | BUILTINS | {"BaseException": BaseException}
     namespace: dict[str, Any] = {"__builtins__": names, **guards.GUARDS}
     exec(compiler(source, "<action>", "exec"), namespace)  # noqa: S102  what is tested
-    guards.reset()
+    reset()
     ended = "?"
     try:
         try:
@@ -61,7 +63,7 @@ def _run(body: str, compiler: Callable[[str, str, str], Any], log: list[str]) ->
             ended = namespace["on_execute_post_login"](log, None)
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-    except guards.Interrupted as interrupted:
+    except Interrupted as interrupted:
         ended = f"interrupted at {interrupted.line}"
     return ended
 
@@ -257,24 +259,24 @@ f()
 
 def test_limit_is_an_interrupt() -> None:
     """A used-up limit is noted from the moment it is made, and the first reason stands."""
-    error = guards.LimitExceeded("output", "too much")
-    assert guards.STATE.interrupted is error
+    error = LimitExceeded("output", "too much")
+    assert STATE.interrupted is error
     assert (error.error_type, error.message) == ("OutputLimitExceeded", "too much")
-    guards.interrupt(guards.Interrupted(3))
-    with pytest.raises(guards.LimitExceeded):
-        guards.caught()
-    guards.reset()
-    guards.caught()
+    interrupt(Interrupted(3))
+    with pytest.raises(LimitExceeded):
+        caught()
+    reset()
+    caught()
 
 
 def test_limit_cannot_be_caught() -> None:
     """A handler around the call that used the limit up does not keep it."""
 
     def write() -> None:
-        raise guards.LimitExceeded("output", "too much")
+        raise LimitExceeded("output", "too much")
 
     body = "try:\n    try:\n        event[0]()\n    finally:\n        1 / 0\nexcept Exception:\n    pass"
     log: Any = [write]
     assert _run(body, compile, log) == "swallowed"
-    with pytest.raises(guards.LimitExceeded):
+    with pytest.raises(LimitExceeded):
         _run(body, _policy, log)

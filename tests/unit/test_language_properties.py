@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 from sandbox.language import compiler
 from sandbox.language.rewrite import Policy
 from sandbox.reach import guards
+from sandbox.reach.builtin_types import EXCEPTIONS
+from sandbox.reach.text import scrub
 from tests.effort import effort
 
 _NAMES = (
     "abs all any bool dict enumerate int isinstance len list max min range repr reversed set sorted str sum tuple zip"
 )
-BUILTINS = {name: getattr(builtins, name) for name in _NAMES.split()} | guards.EXCEPTIONS
+BUILTINS = {name: getattr(builtins, name) for name in _NAMES.split()} | EXCEPTIONS
 
 _VARIABLES = ("a", "b", "c", "_d")
 _LITERALS = (
@@ -138,7 +140,7 @@ def test_same_meaning(body: str) -> None:
         lenient = guards.GUARDS | dict.fromkeys(("_write_", "_write_slice_"), lambda value: value)
         lenient["_write_attribute_"] = lambda value, name: value
         policy = _outcome(compiler.compile_action(source), {"__builtins__": dict(BUILTINS), **lenient})
-    assert [guards.scrub(text) for text in plain[0]] == [guards.scrub(text) for text in policy[0]]
+    assert [scrub(text) for text in plain[0]] == [scrub(text) for text in policy[0]]
     assert plain[1] == policy[1]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.language import compiler
 from sandbox.reach import guards, registry
+from sandbox.reach.facades.base import named
 
 ENTRY = "def on_execute_post_login(event, api):\n    pass\n"
 
@@ -223,7 +224,7 @@ def test_refused_312(source: str, words: list[str]) -> None:
 
 def test_imports_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """An import that cannot succeed is a fault with the nearest name, unless the author asks for it in a `try`."""
-    modules = {"json": guards.Facade("json", {"loads": int, "dumps": str})}
+    modules = {"json": named("json", {"loads": int, "dumps": str})}
     monkeypatch.setattr(guards, "MODULES", modules)
     monkeypatch.setattr(registry, "MODULES", modules)
     assert compiler.check(ENTRY + "import json\nfrom json import loads as l") == []
@@ -233,7 +234,7 @@ def test_imports_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert unknown.startswith(
         "module 'xyzzy' is not available, because only what was reviewed is; actions can import: base64, "
     )
-    assert "Did you mean 'loads'" in compiler.check(ENTRY + "def f():\n    from json import load")[0].message
+    assert "did you mean 'loads'" in compiler.check(ENTRY + "def f():\n    from json import loadz")[0].message
     assert compiler.check(ENTRY + "try:\n    import os\nexcept ImportError:\n    os = None") == []
 
 

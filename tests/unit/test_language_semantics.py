@@ -13,20 +13,22 @@ import pytest
 
 from sandbox.language import compiler
 from sandbox.reach import guards, registry
+from sandbox.reach.builtin_types import EXCEPTIONS
+from sandbox.reach.facades.base import named
 
 _NAMES = (
     "abs all any bool bytes callable dict divmod enumerate filter float frozenset int isinstance iter len list map max"
     " min next pow print range repr reversed round set slice sorted str sum tuple zip"
 )
-BUILTINS = {name: getattr(builtins, name) for name in _NAMES.split()} | guards.EXCEPTIONS
+BUILTINS = {name: getattr(builtins, name) for name in _NAMES.split()} | EXCEPTIONS
 
 
 @pytest.fixture(autouse=True)
 def _modules(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let snippets import two classes, whatever the environment offers."""
     modules = {
-        "types": guards.Facade("types", {"SimpleNamespace": types.SimpleNamespace}),
-        "collections": guards.Facade("collections", {"defaultdict": collections.defaultdict, "Counter": int}),
+        "types": named("types", {"SimpleNamespace": types.SimpleNamespace}),
+        "collections": named("collections", {"defaultdict": collections.defaultdict, "Counter": int}),
     }
     monkeypatch.setattr(registry, "MODULES", modules)
     monkeypatch.setattr(guards, "MODULES", modules)

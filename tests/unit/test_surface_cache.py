@@ -19,6 +19,7 @@ from sandbox.contract.calls.cache import CacheRecord, CacheResult
 from sandbox.contract.surface import ENTRY
 from sandbox.language import compiler
 from sandbox.reach import guards
+from sandbox.reach.attributes import guarded_getattr
 
 NOW_MS = 1_700_000_000_000
 MINUTE, HOUR = 60_000, 3_600_000
@@ -206,10 +207,10 @@ def test_answers_are_read_only_and_tell_no_address() -> None:
     record = CacheRecord("v", 5)
     for answer in (record, CacheResult(record=record), CacheResult("InvalidExpiry")):
         for name in type(answer)._exposed_:
-            assert answer[name] == guards.guarded_getattr(answer, name) == guards.guarded_getitem(answer, name)
+            assert answer[name] == guarded_getattr(answer, name) == guards.guarded_getitem(answer, name)
         for wrong in ("__class__", "_path_", "__slots__"):
             with pytest.raises((AttributeError, KeyError)):
-                guards.guarded_getattr(answer, wrong)
+                guarded_getattr(answer, wrong)
             with pytest.raises(KeyError):
                 answer[wrong]
         with pytest.raises(AttributeError, match="read-only"):

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn
 
-from sandbox.reach import guards, reachable
+from sandbox.reach import reachable
+from sandbox.reach.registry import expose, expose_class
 
 
 def names(text: str) -> frozenset[str]:
@@ -40,32 +41,40 @@ class Module:
         return f"<module '{self._module_}'>"
 
 
-def module(name: str, members: Mapping[str, Any]) -> Module:
-    """Build the facade of a module. `members` must be exactly what `reach.MODULES` says."""
+def module(name: str, members: Mapping[str, Any], source: object = None) -> Module:
+    """Build the facade of a module, with exactly what `reachable.MODULES` lists.
+
+    Args:
+        name: of the module.
+        members: our own.
+        source: the real module, which has the others.
+    """
     wanted = reachable.MODULES[name]
+    if source is not None:
+        members = {member: members[member] if member in members else getattr(source, member) for member in wanted}
     if members.keys() != wanted:
         raise RuntimeError(f"facade {name} differs from sandbox.reach.reachable by {sorted(members.keys() ^ wanted)}")
-    kind = type(name, (Module,), {"__slots__": tuple(sorted(members)), "_exposed_": wanted, "_module_": name})
-    made: Module = kind()
+    return named(name, members)
+
+
+def named(name: str, members: Mapping[str, Any]) -> Module:
+    """Make a module of these members."""
+    slots = {"__slots__": tuple(sorted(members)), "_exposed_": frozenset(members), "_module_": name}
+    made: Module = type(name, (Module,), slots)()
     for member, value in members.items():
         object.__setattr__(made, member, value)
     return made
 
 
-def pick(source: object, name: str, *own: str) -> dict[str, Any]:
-    """Return the members that `reach` lists for module `name`, taken from the real module `source`, except `own`."""
-    return {member: getattr(source, member) for member in reachable.MODULES[name] if member not in own}
-
-
 def exception(cls: type[BaseException], names: str = "") -> None:
     """Open an exception class of a library: its arguments, and what else is named."""
-    guards.expose(cls, frozenset(["args", *names.split()]))
+    expose(cls, frozenset(["args", *names.split()]))
 
 
 def opened(cls: type, names: str, class_names: str = "", *, iterable: bool = False, items: bool = False) -> None:
     """Open attributes of instances of exactly `cls`, and of the class object itself."""
-    guards.expose(cls, frozenset(names.split()), iterable=iterable, items=items)
-    guards.expose_class(cls, frozenset(class_names.split()))
+    expose(cls, frozenset(names.split()), iterable=iterable, items=items)
+    expose_class(cls, frozenset(class_names.split()))
 
 
 def unpack(cls: type) -> None:

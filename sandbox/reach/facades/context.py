@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from sandbox.reach import guards
+from sandbox.reach.interrupts import LimitExceeded
 
 OUTPUT_KEPT_BYTES: Final = 8192
 """What a human reads of one execution; the rest is counted, not kept."""
@@ -40,7 +40,7 @@ class Output:
         self._attempted += len(text)
         if self._attempted > OUTPUT_ATTEMPTED_MAX:
             self.truncated = True
-            raise guards.LimitExceeded("output", f"the action printed more than {OUTPUT_ATTEMPTED_MAX >> 20} MiB")
+            raise LimitExceeded("output", f"the action printed more than {OUTPUT_ATTEMPTED_MAX >> 20} MiB")
         if self._room <= 0:
             self.truncated = self.truncated or bool(text)
             return

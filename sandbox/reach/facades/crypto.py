@@ -1,7 +1,7 @@
 """`hashlib`, `hmac`, `secrets` and `uuid`.
 
-Knows the execution's seed, through `context`: what looks random here comes from it and can be computed again by
-whoever knows it, and by nobody else.
+Knows the execution's seed, through `context`: what looks random here comes from it and can be computed again with it,
+and only with it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
-from sandbox.reach.facades.base import Module, module, opened, pick
+from sandbox.reach.facades.base import Module, module, opened
 from sandbox.reach.facades.context import CURRENT, derive
 
 ALGORITHMS: Final = (
@@ -170,7 +170,7 @@ def _name(value: Any) -> str:
     return value
 
 
-def modules() -> list[tuple[str, Module]]:
+def modules() -> dict[str, Module]:
     """Build the facades of this file and open what their values show."""
     for name in ALGORITHMS:
         opened(type(getattr(hashlib, name)()), "block_size copy digest digest_size hexdigest name update")
@@ -181,19 +181,17 @@ def modules() -> list[tuple[str, Module]]:
         " time_mid urn variant version",
     )
     offered = frozenset(ALGORITHMS)
-    hashes: dict[str, Any] = {
+    hashes = {
         **_FUNCTIONS, "new": new, "pbkdf2_hmac": pbkdf2_hmac,
         "algorithms_available": offered, "algorithms_guaranteed": offered,
     }  # fmt: skip
-    ids = {"uuid1": uuid1, "uuid3": uuid3, "uuid4": uuid4, "uuid5": uuid5}
-    tokens: dict[str, Any] = {
+    tokens = {
         "choice": choice, "compare_digest": hmac.compare_digest, "randbelow": randbelow, "randbits": randbits,
         "token_bytes": token_bytes, "token_hex": token_hex, "token_urlsafe": token_urlsafe,
     }  # fmt: skip
-    keyed = {"compare_digest": hmac.compare_digest, "digest": hmac_digest, "new": hmac_new}
-    return [
-        ("hashlib", module("hashlib", hashes)),
-        ("hmac", module("hmac", keyed)),
-        ("secrets", module("secrets", tokens)),
-        ("uuid", module("uuid", {**pick(uuid, "uuid", *ids), **ids})),
-    ]
+    return {
+        "hashlib": module("hashlib", hashes),
+        "hmac": module("hmac", {"digest": hmac_digest, "new": hmac_new}, hmac),
+        "secrets": module("secrets", tokens),
+        "uuid": module("uuid", {"uuid1": uuid1, "uuid3": uuid3, "uuid4": uuid4, "uuid5": uuid5}, uuid),
+    }

@@ -22,7 +22,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final, NoReturn
 
 from sandbox.reach import guards, held, iterators, keys, paced, reachable
-from sandbox.reach.facades.base import Module, exception, module, opened, pick
+from sandbox.reach.attributes import guarded_getattr
+from sandbox.reach.facades.base import Module, exception, module, opened
+from sandbox.reach.registry import expose_class
 from sandbox.reach.stand_in import stand_in
 
 JSON_CHARS: Final = 1 << 20
@@ -171,7 +173,7 @@ def attrgetter(attr: Any, *attrs: Any) -> Callable[[Any], Any]:
 
 def _read_path(value: Any, path: str) -> Any:
     for name in path.split("."):
-        value = guards.guarded_getattr(value, name)
+        value = guarded_getattr(value, name)
     return value
 
 
@@ -215,9 +217,6 @@ def _bound(
 
 def _shown(typename: str, fields: list[str], values: tuple[Any, ...]) -> str:
     return f"{typename}({', '.join(f'{name}={value!r}' for name, value in zip(fields, values, strict=True))})"
-
-
-_AUTHORS_TYPES: Final = ("Api", "CacheRecord", "CacheResult", "Event", "Factor", "FactorOptions", "ProviderOptions")
 
 
 class Hint:
@@ -294,48 +293,35 @@ def _abstract(name: str) -> type:
     return _Subclasses(name, (), {"__slots__": (), "_real_": getattr(collections.abc, name)})
 
 
-def modules() -> list[tuple[str, Module]]:
+def modules() -> dict[str, Module]:
     """Build the facades of this file and open what their values show."""
     exception(json.JSONDecodeError, "msg doc pos lineno colno")
-    guards.expose_class(iterators.ITERTOOLS["chain"], frozenset({"from_iterable"}))
+    expose_class(iterators.ITERTOOLS["chain"], frozenset({"from_iterable"}))
     opened(functools.partial, "")
     abc = module("collections.abc", {name: _abstract(name) for name in reachable.MODULES["collections.abc"]})
-    filled: dict[str, Any] = {
+    containers = {
         "Counter": stand_in(collections.Counter, keys.make_counter),
         "OrderedDict": stand_in(
             collections.OrderedDict, keys.make_ordered, fromkeys=keys.FROMKEYS[collections.OrderedDict]
         ),
+        "abc": abc,
         "defaultdict": stand_in(collections.defaultdict, keys.make_default),
+        "namedtuple": namedtuple,
     }
-    own = {**filled, "abc": abc, "namedtuple": namedtuple}
-    containers = {**pick(collections, "collections", *own), **own}
-    typing = {name: _TYPING.get(name, Hint(f"typing.{name}")) for name in reachable.MODULES["typing"]}
-    return [
-        ("__future__", module("__future__", {"annotations": True})),
-        ("json", module("json", {"JSONDecodeError": json.JSONDecodeError, "dumps": dumps, "loads": loads})),
-        ("copy", module("copy", {"copy": copy, "deepcopy": deepcopy})),
-        ("collections", module("collections", containers)),
-        ("collections.abc", abc),
-        ("itertools", module("itertools", {**pick(itertools, "itertools"), **iterators.ITERTOOLS, **paced.ITERTOOLS})),
-        (
-            "functools",
-            module("functools", {**pick(functools, "functools", "cmp_to_key"), "cmp_to_key": held.cmp_to_key}),
-        ),
-        (
-            "operator",
-            module(
-                "operator",
-                {
-                    **pick(operator, "operator", "and_", "attrgetter", "itemgetter", "or_"),
-                    "and_": keys.intersection,
-                    "or_": keys.union,
-                    "attrgetter": attrgetter,
-                    "itemgetter": itemgetter,
-                },
-            ),
-        ),
-        ("types", module("types", {"NoneType": type(None), "SimpleNamespace": types.SimpleNamespace})),
-        ("typing", module("typing", typing)),
+    checked = {"and_": keys.intersection, "or_": keys.union, "attrgetter": attrgetter, "itemgetter": itemgetter}
+    return {
+        "__future__": module("__future__", {"annotations": True}),
+        "json": module("json", {"dumps": dumps, "loads": loads}, json),
+        "copy": module("copy", {"copy": copy, "deepcopy": deepcopy}),
+        "collections": module("collections", containers, collections),
+        "collections.abc": abc,
+        "itertools": module("itertools", {**iterators.ITERTOOLS, **paced.ITERTOOLS}, itertools),
+        "functools": module("functools", {"cmp_to_key": held.cmp_to_key}, functools),
+        "operator": module("operator", checked, operator),
+        "types": module("types", {"NoneType": type(None), "SimpleNamespace": types.SimpleNamespace}),
+        "typing": module("typing", {n: _TYPING.get(n, Hint(f"typing.{n}")) for n in reachable.MODULES["typing"]}),
         # The types of an action's arguments, for editors and checkers: see sandbox.authoring.stubs.
-        ("vestibule_actions", module("vestibule_actions", {name: Hint(name) for name in _AUTHORS_TYPES})),
-    ]
+        "vestibule_actions": module(
+            "vestibule_actions", {name: Hint(name) for name in reachable.MODULES["vestibule_actions"]}
+        ),
+    }

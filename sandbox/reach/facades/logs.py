@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final
 from sandbox.reach import guards
 from sandbox.reach.facades.base import Module, module, names
 from sandbox.reach.facades.context import CURRENT
+from sandbox.reach.text import safe_repr, safe_str
 
 _LEVELS: Final = {
     "NOTSET": 0,
@@ -40,7 +41,7 @@ def show(*values: Any, sep: str | None = " ", end: str | None = "\n", file: None
     output = CURRENT.output
     last = len(values) - 1
     for index, value in enumerate(values):
-        output.write(guards.safe_str(value) + between if index < last else guards.safe_str(value))
+        output.write(safe_str(value) + between if index < last else safe_str(value))
     output.write("\n" if end is None else end)
 
 
@@ -53,7 +54,7 @@ def _level(level: Any) -> int:
 
 
 def _message(template: Any, args: tuple[Any, ...]) -> str:
-    text = guards.safe_str(template)
+    text = safe_str(template)
     if not args:
         return text
     try:
@@ -63,7 +64,7 @@ def _message(template: Any, args: tuple[Any, ...]) -> str:
         return str(guards.GUARDS["_mod_"](text, values))
     except (TypeError, ValueError, KeyError, OverflowError):
         # As in Python, a wrong log call is no reason to fail; unlike Python's, it is still readable.
-        return " ".join([text, *(guards.safe_repr(arg) for arg in args)])
+        return " ".join([text, *(safe_repr(arg) for arg in args)])
 
 
 def _emit(level: int, template: Any, args: tuple[Any, ...], options: dict[str, Any]) -> None:
@@ -75,7 +76,7 @@ def _emit(level: int, template: Any, args: tuple[Any, ...], options: dict[str, A
     line = f"{_LEVEL_NAMES.get(level, f'Level {level}')} {_message(template, args)}"
     error = sys.exc_info()[1] if options.get("exc_info") else None
     if error is not None:
-        line = f"{line}: {type(error).__name__}: {guards.safe_str(error)}"
+        line = f"{line}: {type(error).__name__}: {safe_str(error)}"
     CURRENT.output.write(line + "\n")
 
 
@@ -175,11 +176,11 @@ def get_logger(name: Any = None) -> Logger:
     return Logger(name if type(name) is str and name else "root")
 
 
-def modules() -> list[tuple[str, Module]]:
+def modules() -> dict[str, Module]:
     """Build the facade of this file."""
     members: dict[str, Any] = {
         **_LEVELS, "basicConfig": basic_config, "critical": critical, "debug": debug, "error": error,
         "exception": exception, "fatal": critical, "getLevelName": level_name, "getLogger": get_logger, "info": info,
         "log": log, "warn": warning, "warning": warning,
     }  # fmt: skip
-    return [("logging", module("logging", members))]
+    return {"logging": module("logging", members)}

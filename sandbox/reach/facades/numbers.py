@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from sandbox.reach import reachable
-from sandbox.reach.facades.base import Module, exception, module, opened, pick
+from sandbox.reach.facades.base import Module, exception, module, opened
 from sandbox.reach.facades.context import CURRENT
 from sandbox.reach.stand_in import stand_in
 
@@ -145,7 +145,7 @@ _DECIMAL: Final = (
 )
 
 
-def modules() -> list[tuple[str, Module]]:
+def modules() -> dict[str, Module]:
     """Build the facades of this file and open what their values show."""
     opened(decimal.Decimal, _DECIMAL, "from_float")
     # Results are held to what can be made. Of this thread alone, which runs the executions.
@@ -156,18 +156,10 @@ def modules() -> list[tuple[str, Module]]:
         exception(error)
     exception(statistics.StatisticsError)
     capped = {"comb": comb, "factorial": factorial, "lcm": lcm, "perm": perm, "prod": product, "pow": math.pow}
-    drawn: dict[str, Any] = {"shuffle": shuffle, "getrandbits": getrandbits}
-    own = ("shuffle", "getrandbits")
-    drawn.update((name, _drawn(name)) for name in reachable.MODULES["random"] if name not in own)
-    return [
-        ("math", module("math", {**pick(math, "math", *capped), **capped})),
-        ("statistics", module("statistics", pick(statistics, "statistics"))),
-        (
-            "decimal",
-            module(
-                "decimal",
-                {**pick(decimal, "decimal", "Decimal"), "Decimal": stand_in(decimal.Decimal, make_decimal)},
-            ),
-        ),
-        ("random", module("random", drawn)),
-    ]
+    drawn = {name: _drawn(name) for name in reachable.MODULES["random"]}
+    return {
+        "math": module("math", capped, math),
+        "statistics": module("statistics", {}, statistics),
+        "decimal": module("decimal", {"Decimal": stand_in(decimal.Decimal, make_decimal)}, decimal),
+        "random": module("random", {**drawn, "shuffle": shuffle, "getrandbits": getrandbits}),
+    }

@@ -1,7 +1,6 @@
 """`re` on RE2: Python's spelling, a linear-time engine, nothing kept between two executions.
 
-Knows how a pattern of Python's differs from one of RE2's. Knows nothing of what it is used for. Called by
-`sandbox.reach.environment`.
+Knows how a pattern of Python's differs from one of RE2's.
 
 Limits, for authors: no look-around and no back references (they need a backtracking engine, which an attacker's text
 can stall); `\\b` knows ASCII letters only; `$` means the very end of the text unless MULTILINE is set (Python's also
@@ -325,7 +324,7 @@ def escape(pattern: Any) -> Any:
     return real.escape(pattern)
 
 
-def modules() -> list[tuple[str, Module]]:
+def modules() -> dict[str, Module]:
     """Build the facade of this file and open what its values show."""
     exception(PatternError, "msg pattern pos")
     members: dict[str, Any] = {
@@ -334,4 +333,4 @@ def modules() -> list[tuple[str, Module]]:
         "compile": compile, "error": PatternError, "escape": escape, "findall": findall, "finditer": finditer,
         "fullmatch": fullmatch, "match": match, "search": search, "split": split, "sub": sub, "subn": subn,
     }  # fmt: skip
-    return [("re", module("re", members))]
+    return {"re": module("re", members)}

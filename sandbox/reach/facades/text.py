@@ -15,9 +15,10 @@ from collections.abc import Callable
 from typing import Any, Final
 from urllib import parse
 
-from sandbox.reach import guards
-from sandbox.reach.facades.base import Module, exception, module, opened, pick
+from sandbox.reach.builtin_types import check_codec
+from sandbox.reach.facades.base import Module, exception, module, opened
 from sandbox.reach.facades.context import CURRENT, KEPT
+from sandbox.reach.text import safe_str
 
 _FORGET: Final[Callable[[], None]] = parse.urlsplit.cache_clear  # type: ignore[attr-defined]  # typeshed does not say that it is cached
 
@@ -47,9 +48,9 @@ def _coding(function: Callable[..., Any], place: int) -> Callable[..., Any]:
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if len(args) > place and args[place] is not None:
-            args = (*args[:place], guards.check_codec(args[place]), *args[place + 1 :])
+            args = (*args[:place], check_codec(args[place]), *args[place + 1 :])
         elif kwargs.get("encoding") is not None:
-            kwargs["encoding"] = guards.check_codec(kwargs["encoding"])
+            kwargs["encoding"] = check_codec(kwargs["encoding"])
         return function(*args, **kwargs)
 
     return call
@@ -66,12 +67,12 @@ def urlencode(
     """Write pairs as a query string."""
     pairs = list(query.items()) if isinstance(query, dict) else list(query)
     plain = [(_word(key), _words(value) if doseq else _word(value)) for key, value in pairs]
-    codec = None if encoding is None else guards.check_codec(encoding)
+    codec = None if encoding is None else check_codec(encoding)
     return parse.urlencode(plain, doseq, safe, codec, errors, quote_via)
 
 
 def _word(value: Any) -> str | bytes:
-    return value if isinstance(value, bytes) else guards.safe_str(value)
+    return value if isinstance(value, bytes) else safe_str(value)
 
 
 def _words(value: Any) -> Any:
@@ -170,7 +171,7 @@ def _forget_addresses() -> None:
             KEPT.append(kind._netmask_cache)
 
 
-def modules() -> list[tuple[str, Module]]:
+def modules() -> dict[str, Module]:
     """Build the facades of this file and open what their values show."""
     _open_addresses()
     _forget_addresses()
@@ -183,25 +184,14 @@ def modules() -> list[tuple[str, Module]]:
         opened(defrag, "count fragment geturl index url", iterable=True, items=True)
     splitting = {name: _splitting(getattr(parse, name)) for name in ("urldefrag", "urljoin", "urlparse", "urlsplit")}
     coding = {name: _coding(getattr(parse, name), place) for name, place in _CODING.items()}
-    ours = {**splitting, **coding, "urlencode": urlencode}
-    urls = module("urllib.parse", {**pick(parse, "urllib.parse", *ours), **ours})
-    return [
-        ("string", module("string", pick(string, "string"))),
-        ("html", module("html", {"escape": escape, "unescape": unescape})),
-        (
-            "unicodedata",
-            module(
-                "unicodedata",
-                {
-                    **pick(unicodedata, "unicodedata", "normalize", "is_normalized"),
-                    "normalize": normalize,
-                    "is_normalized": is_normalized,
-                },
-            ),
-        ),
-        ("base64", module("base64", pick(base64, "base64"))),
-        ("binascii", module("binascii", pick(binascii, "binascii"))),
-        ("urllib.parse", urls),
-        ("urllib", module("urllib", {"parse": urls})),
-        ("ipaddress", module("ipaddress", {**pick(ipaddress, "ipaddress", "ip_network"), "ip_network": ip_network})),
-    ]
+    urls = module("urllib.parse", {**splitting, **coding, "urlencode": urlencode}, parse)
+    return {
+        "string": module("string", {}, string),
+        "html": module("html", {"escape": escape, "unescape": unescape}),
+        "unicodedata": module("unicodedata", {"normalize": normalize, "is_normalized": is_normalized}, unicodedata),
+        "base64": module("base64", {}, base64),
+        "binascii": module("binascii", {}, binascii),
+        "urllib.parse": urls,
+        "urllib": module("urllib", {"parse": urls}),
+        "ipaddress": module("ipaddress", {"ip_network": ip_network}, ipaddress),
+    }

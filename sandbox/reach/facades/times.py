@@ -212,7 +212,7 @@ _DATE_CLASS: Final = "today fromtimestamp fromordinal fromisoformat fromisocalen
 _TIME: Final = "hour minute second microsecond fold tzinfo utcoffset dst tzname"
 
 
-def modules() -> list[tuple[str, Module]]:
+def modules() -> dict[str, Module]:
     """Build the facades of this file and open what their values show."""
     importlib.import_module("_strptime")  # `datetime.strptime` is C and imports it from an action's frame, which cannot
     keys.by_value(Date, Datetime, Time)
@@ -229,59 +229,14 @@ def modules() -> list[tuple[str, Module]]:
     opened(type(real.date(2000, 1, 1).isocalendar()), "year week weekday", iterable=True, items=True)
     fields = "tm_year tm_mon tm_mday tm_hour tm_min tm_sec tm_wday tm_yday tm_isdst tm_zone tm_gmtoff count index"
     opened(real_time.struct_time, fields, iterable=True, items=True)
-    return [
-        (
-            "datetime",
-            module(
-                "datetime",
-                {
-                    "MAXYEAR": real.MAXYEAR,
-                    "MINYEAR": real.MINYEAR,
-                    "UTC": real.UTC,
-                    "date": Date,
-                    "datetime": Datetime,
-                    "time": Time,
-                    "timedelta": real.timedelta,
-                    "timezone": real.timezone,
-                    "tzinfo": real.tzinfo,
-                },
-            ),
-        ),
-        (
-            "time",
-            module(
-                "time",
-                {
-                    "gmtime": gmtime,
-                    "localtime": gmtime,
-                    "mktime": mktime,
-                    # All clocks are the one that stands still: a timer would be a side channel, and not replayable.
-                    "monotonic": time,
-                    "monotonic_ns": time_ns,
-                    "perf_counter": time,
-                    "perf_counter_ns": time_ns,
-                    "process_time": time,
-                    "process_time_ns": time_ns,
-                    "strftime": strftime,
-                    "strptime": strptime,
-                    "struct_time": real_time.struct_time,
-                    "time": time,
-                    "time_ns": time_ns,
-                    "timezone": 0,
-                    "tzname": ("UTC", "UTC"),
-                },
-            ),
-        ),
-        (
-            "calendar",
-            module(
-                "calendar",
-                {
-                    "isleap": calendar.isleap,
-                    "monthrange": monthrange,
-                    "timegm": lambda fields: int(mktime(fields)),
-                    "weekday": weekday,
-                },
-            ),
-        ),
-    ]
+    # All clocks are the one that stands still: a timer would be a side channel, and not replayable.
+    clocks = dict.fromkeys(("monotonic", "perf_counter", "process_time", "time"), time)
+    clocks_ns = dict.fromkeys(("monotonic_ns", "perf_counter_ns", "process_time_ns", "time_ns"), time_ns)
+    zone = {"localtime": gmtime, "gmtime": gmtime, "mktime": mktime, "timezone": 0, "tzname": ("UTC", "UTC")}
+    written = {"strftime": strftime, "strptime": strptime}
+    days = {"monthrange": monthrange, "timegm": lambda fields: int(mktime(fields)), "weekday": weekday}
+    return {
+        "datetime": module("datetime", {"date": Date, "datetime": Datetime, "time": Time}, real),
+        "time": module("time", {**clocks, **clocks_ns, **zone, **written}, real_time),
+        "calendar": module("calendar", days, calendar),
+    }

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from sandbox.language import compiler
 from sandbox.language.nodes import guard_call
 from sandbox.language.rewrite import Policy
-from sandbox.reach import environment, guards
+from sandbox.reach import environment
+from sandbox.reach.interrupts import reset
 from tests.action_body import ENTRY, NOW_NS
 from tests.effort import effort
 from tests.security.fuzz.findings import seeds
@@ -186,7 +187,7 @@ def guarded(body: str) -> list[str] | None:
             return run(tree, namespace)
         finally:
             environment.end()
-            guards.reset()
+            reset()
 
 
 def plain(body: str) -> list[str]:
