@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import sqlite3
 import stat
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -112,20 +111,6 @@ class TestApply:
         sqlite.apply(path, [define("acme", "x")])
         with pytest.raises(sqlite3.IntegrityError, match="immutable"):
             alter(path, "UPDATE revisions SET source = 'y'")
-
-    def test_two_applies_at_once_follow_each_other(self, path: Path) -> None:
-        """Writers wait for each other: both are applied, each under its own revision."""
-        results: list[int] = []
-        threads = [
-            threading.Thread(target=lambda at=at: results.append(sqlite.apply(path, [define(f"t{at}", "x")]).revision))
-            for at in range(4)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert sorted(results) == [1, 2, 3, 4]
-        assert set(snapshot(path).tenants) == {"t0", "t1", "t2", "t3"}
 
     def test_nothing_is_left_beside_a_new_store(self, path: Path) -> None:
         """A store is made under another name and moved into place; a leftover log of a deleted store is removed."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -296,30 +294,3 @@ def test_addresses_stay_hidden() -> None:
     """
     returned, printed = run(body)
     assert "0x" not in returned + printed
-
-
-@pytest.mark.parametrize("seed", [b"one", b"two"])
-def test_same_bytes_in_another_process(seed: bytes) -> None:
-    """The same source, clock and seed give the same bytes in two processes."""
-    program = f"""
-from tests.action_body import run
-print(run('''
-    import random, secrets, uuid, datetime, json, itertools
-    words = {{w for w in "the order of a set comes from the hash of its items".split()}}
-    print(list(words), random.random(), secrets.token_hex(), uuid.uuid4(), uuid.uuid1(), datetime.datetime.now())
-    print(json.dumps({{"a": list(frozenset("abcdef"))}}), print, itertools.count())
-''', seed={seed!r}))
-"""
-    answers = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            capture_output=True,
-            check=True,
-            cwd=ROOT,
-            env={"PYTHONHASHSEED": "0", "PYTHONPATH": f"{ROOT}:{ROOT}/proto/python"},
-            timeout=60,
-        ).stdout
-        for _ in range(2)
-    }
-    assert len(answers) == 1
-    assert b"2023" in answers.pop()

@@ -79,9 +79,9 @@ def test_not_source(source: str, line: int | None, column: int | None, words: li
 )
 def test_pathological(source: str) -> None:
     """Source made to exhaust parser, checker or compiler is refused in bounded time, without any other exception."""
-    before = time.monotonic()
+    before_s = time.process_time()
     assert compiler.check(source + "\n" + ENTRY)
-    assert time.monotonic() - before < 5
+    assert time.process_time() - before_s < 5
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""Hold unit tests to what they are: no process, no network, no sleep.
+
+A pair of connected sockets is let through. It is how a fake worker is reached: both ends are in this process, and what
+reads and writes them is the product's own code.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, SupportsIndex
+
+import pytest
+
+REFUSED = frozenset(
+    {
+        "subprocess.Popen",
+        "os.fork",
+        "os.forkpty",
+        "os.exec",
+        "os.posix_spawn",
+        "os.spawn",
+        "os.system",
+        "socket.bind",
+        "socket.connect",
+        "socket.getaddrinfo",
+        "socket.sendto",
+    }
+)
+"""Audit events that end a unit test. Source: https://docs.python.org/3/library/audit_events.html."""
+
+_HERE = Path(__file__).parent
+_guarded = False
+_sleep = time.sleep
+
+
+def _refuse(event: str, _args: tuple[Any, ...]) -> None:
+    if _guarded and event in REFUSED:
+        raise AssertionError(f"a unit test does {event}: move it to tests/integration")
+
+
+def _no_sleep(seconds: float | SupportsIndex) -> None:
+    """Let other threads run, which `sleep(0)` is for; refuse to wait."""
+    assert not seconds, f"a unit test sleeps {seconds} s: inject the clock, or move it to tests/integration"
+    _sleep(0)
+
+
+# It cannot be taken away again, and a pytest process runs other folders' tests too.
+sys.addaudithook(_refuse)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Guard each test of this folder, its fixtures included. pytest asks for every folder's tests."""
+    global _guarded
+    if not item.path.is_relative_to(_HERE):
+        return (yield)
+    _guarded, time.sleep = True, _no_sleep
+    try:
+        return (yield)
+    finally:
+        _guarded, time.sleep = False, _sleep
