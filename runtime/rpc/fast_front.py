@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, cast
 
 import grpc
-from grpc._cython import cygrpc  # type: ignore[attr-defined]
+from grpc._cython import cygrpc  # type: ignore[attr-defined]  # a private module without types
 
 from runtime.rpc.stock_front import Methods
 
@@ -62,7 +62,7 @@ class FastFront:
         handlers = {f"/{service}/{name}": found for service, named in methods.items() for name, found in named.items()}
         self._core = _Core(options, handlers, look_s)
         self._server = grpc.aio.server(options=options)
-        self._server._server = self._core  # type: ignore[attr-defined]
+        self._server._server = self._core  # type: ignore[attr-defined]  # private, see above
         for service, named in methods.items():
             self._server.add_registered_method_handlers(service, dict(named))
 

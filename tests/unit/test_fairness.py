@@ -131,7 +131,7 @@ class World:
         self.now_s = 100.0
         self.placed: dict[int, Any] = {}
         logger = log.build(LogConfig(level="error"), io.StringIO())
-        self.fairness: Any = Fairness(0.001, self, Metrics(""), logger, lambda: self.now_s)  # type: ignore[arg-type]
+        self.fairness: Any = Fairness(0.001, self, Metrics(""), logger, lambda: self.now_s)  # type: ignore[arg-type]  # it is pool and spawner
         self.quiet, self.busy = Worker(1, "quiet"), Worker(2, "busy")
         for worker in (self.quiet, self.busy):
             self.fairness.leased(worker, worker.tenant)
