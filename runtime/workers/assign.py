@@ -6,17 +6,14 @@ The model is `ConnectionPool._assign_requests_to_connections` of httpcore.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from runtime.ops.labels import KillReason
-
-if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from runtime.workers.worker import Worker
+from runtime.workers.worker import Worker
 
 SPAWNS_AT_ONCE: Final = 8
 """Workers that are made at the same time. More would wait for the processor and for each other."""

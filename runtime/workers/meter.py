@@ -9,13 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from runtime.workers.spawned import SpawnedWorker
+from runtime.workers.spawned import SpawnedWorker
 
 # The clock of a whole process in the kernel's numbering of clocks: see clock_getcpuclockid(3).
 _CLOCK_BITS: Final = 3

@@ -7,18 +7,15 @@ kernel's, and workers are looked at some at a time.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from runtime.config.settings import Config
 from runtime.ops.labels import KillReason
+from runtime.ops.log import Log
+from runtime.ops.metrics import Metrics
 from runtime.workers.meter import ceiling_bytes
-from runtime.workers.worker import State
-
-if TYPE_CHECKING:
-    from runtime.config.settings import Config
-    from runtime.ops.log import Log
-    from runtime.ops.metrics import Metrics
-    from runtime.workers.spawner import Spawner
-    from runtime.workers.worker import Worker
+from runtime.workers.spawner import Spawner
+from runtime.workers.worker import State, Worker
 
 _ROUND_S: Final = 0.5
 # A look takes some 2 us, 15 us when the worker ran since the last one.

@@ -10,28 +10,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from runtime.catalog.base import Flow
+from runtime.config.settings import Config
 from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, WorkerStartError
 from runtime.ops.labels import KillReason
+from runtime.ops.log import Log
+from runtime.ops.metrics import Metrics
 from runtime.workers.assign import Assignment, Limits, Slot, Supply, Waiter, assign
-from runtime.workers.fairness import Fairness
+from runtime.workers.fairness import Fairness, Pauses
 from runtime.workers.patrol import Patrol
-from runtime.workers.pauses import Pauses
-from runtime.workers.spawner import Spawner
+from runtime.workers.spawner import MakeZygote, Spawner
 from runtime.workers.watchdog import Watchdog
 from runtime.workers.worker import State, Worker
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from runtime.catalog.base import Flow
-    from runtime.config.settings import Config
-    from runtime.ops.log import Log
-    from runtime.ops.metrics import Metrics
-    from runtime.workers.spawner import MakeZygote
-    from sandbox.contract.layers import Layer
+from sandbox.contract.layers import Layer
 
 _SWEEP_S: Final = 5.0
 _REFILL_DELAY_S: Final = 0.01
@@ -71,9 +66,7 @@ class Pool:
         self._spawns: set[asyncio.Task[None]] = set()
         self._failures = 0
         self._last_error: WorkerError | None = None
-        self._refill: asyncio.TimerHandle | None = None
-        self._retry: asyncio.TimerHandle | None = None
-        self._tick: asyncio.TimerHandle | None = None
+        self._may_spawn = True
         self._sweep_at_s = self._loop.time() + _SWEEP_S
         self._open = self._assigning = self._again = self._loads_ahead = False
 
@@ -92,9 +85,6 @@ class Pool:
     async def close(self) -> None:
         """Kill every worker. Logins in flight should have been finished before."""
         self._open = False
-        for timer in (self._refill, self._retry, self._tick):
-            if timer is not None:
-                timer.cancel()
         self.watchdog.close()
         spawns = list(self._spawns)
         for task in spawns:
@@ -108,17 +98,12 @@ class Pool:
         await self._spawner.close()
 
     def __repr__(self) -> str:
-        """Show how many tenants and workers there are."""
         return f"<Pool tenants={len(self._slots)} {' '.join(f'{name}={n}' for name, n in self.counts().items())}>"
 
     def counts(self) -> dict[str, int]:
         """Workers by state, for the gauge."""
-        return {
-            "blank": len(self._spares),
-            "idle": len(self._idle),
-            "busy": self.busy,
-            "starting": len(self._spawns),
-        }
+        spares, idle = len(self._spares), len(self._idle)
+        return {"blank": spares, "idle": idle, "busy": self.busy, "starting": len(self._spawns)}
 
     @property
     def busy(self) -> int:
@@ -153,9 +138,9 @@ class Pool:
         worker = self._lease(self._bind(self._spares[0], slot, flow), slot)
         if not self._spares:
             self._assign()
-        elif self._refill is None:
+        else:
             # A moment later, not while this login wants the processor.
-            self._refill = self._loop.call_later(_REFILL_DELAY_S, self._assign)
+            self._loop.call_later(_REFILL_DELAY_S, self._assign)
         return worker
 
     async def lease(self, tenant: str, wait_s: float, flow: bytes = b"") -> Worker:
@@ -191,8 +176,8 @@ class Pool:
         if slot is None:
             return
         if retire or self._one_login or worker.executions >= self._max_executions or worker.state is not State.IDLE:
-            self._succeed(slot, worker.flow)
             worker.kill(KillReason.RECYCLED)
+            self._succeed(slot.tenant, worker.flow)
         else:
             self._rest(worker, slot)
 
@@ -238,7 +223,7 @@ class Pool:
         self._fairness.leased(worker, slot.tenant)
         if self._one_login:
             # Its successor is forked and loaded while this login runs.
-            self._loop.call_soon(self._succeed_now, slot, worker.flow)
+            self._loop.call_soon(self._succeed, slot.tenant, worker.flow)
         return worker
 
     def _bind(self, spare: Worker, slot: Slot, flow: bytes) -> Worker:
@@ -274,19 +259,13 @@ class Pool:
         if workers[_KILLS_AT_ONCE:]:
             self._loop.call_soon(self._kill_outdated, workers[_KILLS_AT_ONCE:])
 
-    def _succeed(self, slot: Slot, flow: bytes) -> None:
-        """Let the next pass bind a spare to a tenant ahead of its next login."""
-        if not self._loads_ahead:
+    def _succeed(self, tenant: str, flow: bytes) -> None:
+        """Bind a spare to a tenant ahead of its next login, once there is one."""
+        if not self._loads_ahead or (self._flows is not None and tenant not in self._flows):
             return
-        if self._flows is None:
-            self._successors[slot] = flow
-        elif slot.tenant in self._flows:
-            self._successors[slot] = self._flows[slot.tenant].digest
-
-    def _succeed_now(self, slot: Slot, flow: bytes) -> None:
-        if self._slots.get(slot.tenant) is slot:
-            self._succeed(slot, flow)
-            self._assign(slot)
+        slot = self._slot(tenant)
+        self._successors[slot] = flow if self._flows is None else self._flows[tenant].digest
+        self._assign(slot)
 
     def _expire(self, slot: Slot, waiter: Waiter) -> None:
         if waiter.future.done():
@@ -307,9 +286,6 @@ class Pool:
     def _assign(self, *changed: Slot, trim: bool = False) -> None:
         """Decide and do what follows from a change. What is done may change more: then decide again."""
         self._changed.update(dict.fromkeys(changed))
-        if self._refill is not None:
-            self._refill.cancel()
-            self._refill = None
         self._again = True
         if self._assigning or not self._open:
             return
@@ -318,18 +294,12 @@ class Pool:
             while self._again:
                 self._again = False
                 slots, self._changed = self._changed, {}
-                supply = Supply(
-                    self._spares,
-                    self._idle,
-                    len(self._leased),
-                    len(self._spawns),
-                    may_spawn=self._retry is None,
-                    over_bytes=self._patrol.over_bytes,
-                    trim=trim,
-                )
-                found = assign(slots, self._turns, self._successors, supply, self._limits)
-                self._do(found)
-                self._forget(slots)
+                making, over_bytes = len(self._spawns), self._patrol.over_bytes
+                supply = Supply(self._spares, self._idle, len(self._leased), making, self._may_spawn, over_bytes, trim)
+                self._do(assign(slots, self._turns, self._successors, supply, self._limits))
+                for slot in slots:
+                    if slot.empty and slot not in self._successors:
+                        self._slots.pop(slot.tenant, None)
         finally:
             self._assigning = False
 
@@ -352,21 +322,12 @@ class Pool:
         for slot, waiter in found.refused:
             slot.waiters.remove(waiter)
             self._metrics.shed(QueueFull.reason)
-            waiter.future.set_exception(
-                QueueFull(
-                    f"tenant {slot.tenant}: {self._limits.queue_per_tenant} logins already wait for its "
-                    f"{self._limits.per_tenant} workers"
-                )
-            )
+            full = f"{self._limits.queue_per_tenant} logins already wait for its {self._limits.per_tenant} workers"
+            waiter.future.set_exception(QueueFull(f"tenant {slot.tenant}: {full}"))
         for worker, reason in found.kills:
             worker.kill(reason)
         for _ in range(found.spawn):
             self._spawns.add(self._loop.create_task(self._spawn()))
-
-    def _forget(self, slots: Iterable[Slot]) -> None:
-        for slot in slots:
-            if slot.empty and slot not in self._successors:
-                self._slots.pop(slot.tenant, None)
 
     async def _spawn(self) -> None:
         try:
@@ -376,14 +337,15 @@ class Pool:
             self._failures, self._last_error = self._failures + 1, error
             delay_s = min(_RETRY_S * 2 ** min(self._failures, 8), _RETRY_MAX_S)
             self._log.error("worker.spawn_failed", error=str(error), retry_s=delay_s)
-            if self._retry is None:
-                self._retry = self._loop.call_later(delay_s, self._retry_now)
+            if self._may_spawn:
+                self._may_spawn = False
+                self._loop.call_later(delay_s, self._retry)
         finally:
             self._spawns.discard(asyncio.current_task())
         self._assign()
 
-    def _retry_now(self) -> None:
-        self._retry = None
+    def _retry(self) -> None:
+        self._may_spawn = True
         self._assign()
 
     # -- what happens to workers -------------------------------------------------------------------------------------
@@ -415,12 +377,14 @@ class Pool:
 
     def _on_tick(self) -> None:
         """Look at some of the workers, and every few seconds at what has been kept for too long."""
+        if not self._open:
+            return
         pause_s = self._patrol.turn()
         if self._loop.time() >= self._sweep_at_s:
             self._sweep()
         elif self._patrol.over_bytes >= 0:
             self._assign()
-        self._tick = self._loop.call_later(pause_s, self._on_tick)
+        self._loop.call_later(pause_s, self._on_tick)
 
     def _sweep(self) -> None:
         """Let go of spares that are not needed, and of workers that have been idle for long."""

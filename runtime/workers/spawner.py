@@ -9,51 +9,26 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import worker_pb2
 
+from runtime.config.settings import Config
 from runtime.errors import WorkerError, WorkerStartError
 from runtime.ops.labels import KillReason
-from runtime.workers.spawned import CRASH_SIGNALS
+from runtime.ops.log import Log
+from runtime.ops.metrics import Metrics
+from runtime.workers.spawned import CRASH_SIGNALS, SpawnedWorker
 from runtime.workers.worker import State, Worker
+from runtime.workers.zygote import Zygote
 from sandbox.contract.layers import Layer
-
-if TYPE_CHECKING:
-    from runtime.config.settings import Config
-    from runtime.ops.log import Log
-    from runtime.ops.metrics import Metrics
-    from runtime.workers.spawned import SpawnedWorker
 
 _START_BUDGET_S: Final = 5.0
 _EARLY_EXITS_MAX: Final = 256
 
 
-class ForkServer(Protocol):
-    """What is needed of a zygote. A dead one stays dead: another is made."""
-
-    @property
-    def alive(self) -> bool:
-        """Does it take requests?"""
-
-    async def start(self) -> None:
-        """Start the process. Raises: WorkerStartError."""
-
-    async def spawn(self) -> SpawnedWorker:
-        """Fork one worker. Raises: WorkerStartError."""
-
-    async def kill(self, worker: SpawnedWorker) -> None:
-        """Kill a worker that the daemon itself may not signal."""
-
-    async def place(self, worker_id: int, cpus: Sequence[int]) -> None:
-        """Keep a worker to some of the processors; id 0 means itself, but not what it forks."""
-
-    async def close(self) -> None:
-        """Stop it and with it every worker."""
-
-
-MakeZygote = Callable[[Callable[[int, int], None], Callable[[str], None]], ForkServer]
+MakeZygote = Callable[[Callable[[int, int], None], Callable[[str], None]], Zygote]
 """Takes `on_exit(worker id, exit code or negated signal)` and `on_death(reason)`."""
 
 
@@ -70,7 +45,7 @@ class Spawner:
         self._metrics = metrics
         self._log = log
         self._on_dead = on_dead
-        self._zygote: ForkServer | None = None
+        self._zygote: Zygote | None = None
         self._restart_lock = asyncio.Lock()
         self._alive: set[Worker] = set()
         self._awaiting_exit: dict[int, Worker] = {}
@@ -150,7 +125,7 @@ class Spawner:
             self._request(self._zygote.place(0, cpus))
         self._forks_on = cpus
 
-    async def _live_zygote(self) -> ForkServer:
+    async def _live_zygote(self) -> Zygote:
         async with self._restart_lock:
             zygote = self._zygote
             if zygote is None or not zygote.alive:

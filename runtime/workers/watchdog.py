@@ -9,16 +9,13 @@ much time has passed keeps waiting for the processor. Its caller's deadline ends
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from runtime.workers.fairness import Fairness
+from runtime.workers.worker import Worker
 from sandbox.contract.journal import Phase
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from runtime.workers.fairness import Fairness
-    from runtime.workers.worker import Worker
 
 _TICK_NS: Final = 5_000_000
 # The resolution of the loop's timers.

@@ -9,17 +9,14 @@ from __future__ import annotations
 import asyncio
 import enum
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
 
 from runtime.errors import DeadlineExceeded, ProtocolViolation, WorkerError, WorkerLost
 from runtime.ops.labels import KillReason
 from runtime.workers.meter import Meter, anonymous_bytes
+from runtime.workers.spawned import SpawnedWorker
 from sandbox.contract import frames, journal
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from runtime.workers.spawned import SpawnedWorker
 
 _READ_BYTES: Final = 64 * 1024
 _READY_BYTES_MAX: Final = 16 * 1024
@@ -67,42 +64,6 @@ class WorkerKilled(WorkerError):
 
 class Worker:
     """One worker process, from its ready frame to its death."""
-
-    __slots__ = (
-        "_asked_before_ns",
-        "_exited",
-        "_fd",
-        "_forked_bytes",
-        "_frames",
-        "_kill_otherwise",
-        "_loop",
-        "_on_dead",
-        "_pending",
-        "_unsent",
-        "_view",
-        "deadline_ns",
-        "executions",
-        "first_look_ns",
-        "flow",
-        "hard_ns",
-        "id",
-        "kill_reason",
-        "last_entry",
-        "memory_bytes",
-        "meter",
-        "nonce",
-        "plan",
-        "ready_cpu_ns",
-        "reply_max",
-        "revisions",
-        "sent_ns",
-        "sock",
-        "spawned",
-        "state",
-        "step_budgets_ns",
-        "tenant",
-        "waited_for",
-    )
 
     def __init__(
         self,
@@ -190,13 +151,11 @@ class Worker:
         """Send one question; the future holds the reply's bytes, or the reason why there is none.
 
         Args:
-            payload: the question.
-            nonce: of the question.
+            payload: the question, and `nonce` the number in it.
             step_budgets_ns: processor time of each step.
-            now_ns: CLOCK_MONOTONIC now.
+            now_ns: CLOCK_MONOTONIC now, and `deadline_ns` the instant until which a caller waits.
             first_look_ns: after what time a limit can be reached at the earliest.
             hard_ns: processor time that the whole question may take, whatever the worker says.
-            deadline_ns: CLOCK_MONOTONIC instant until which a caller waits for the answer.
             compiles: no step is run, and the answer holds code at most.
         """
         future: asyncio.Future[bytes] = self._loop.create_future()

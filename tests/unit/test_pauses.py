@@ -8,7 +8,7 @@ import pytest
 
 from runtime.errors import PoolExhausted
 from runtime.ops.labels import KillReason
-from runtime.workers.pauses import Pauses
+from runtime.workers.fairness import Pauses
 from runtime.workers.pool import Pool
 from tests.unit.test_pool import Harness, config, settle, start
 
