@@ -1,6 +1,4 @@
-"""Composition root: builds the parts of the daemon, starts and stops them in the one right order.
-
-Knows every part by its constructor. Must not know what a part does inside.
+"""Build the parts of the daemon, start and stop them in the one right order.
 
 Start: operators' port, the pool with its zygote (exec'd before grpc is even imported), catalog, gRPC last. Stop: gRPC
 first, which drains; the operators' port last, so that a probe and a scrape see the draining.
@@ -16,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Final, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import uvloop
 
@@ -36,6 +34,9 @@ from runtime.ops.own_port import OwnPort
 from runtime.reload import Read, Reload
 from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes
+
+if TYPE_CHECKING:  # it imports grpc, which must not be loaded before the zygote runs
+    from runtime.rpc.server import Server
 
 _BEAT_S: Final = 0.5
 # A loop that does not turn for this long decides nothing: the probe says so and the operator's platform restarts us.
@@ -78,7 +79,7 @@ class Daemon:
         self._keyring = _keyring(config)
         suspended = SqliteSuspendedFlows(path, mark=self._catalog.mark)
         self._suspensions = Suspensions(self._keyring, config.continuation.lifetime_s, suspended)
-        self._server: _Server | None = None
+        self._server: Server | None = None
         self._own_port: OwnPort | None = None
         self._on_started = on_started
 
@@ -132,7 +133,7 @@ class Daemon:
                 await self._drain(server)
         self._log.info("daemon.stopped")
 
-    async def _start_server(self, logins: Logins) -> "tuple[_Server, OwnPort]":
+    async def _start_server(self, logins: Logins) -> "tuple[Server, OwnPort]":
         """Serve gRPC, and call it once. Raises: StartError."""
         # Read as grpc is loaded, whose core would write lines of its own to stderr: no JSON, and as many as a client
         # likes to send headers that cannot be parsed.
@@ -140,7 +141,7 @@ class Daemon:
         # The poller that gRPC had before its event engine: a thread less between a connection and our loop, which saves
         # a tenth of the daemon's processor time. Versions of gRPC without either ignore the name.
         os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
-        # Not before the zygote runs: grpc starts threads, and a fork would miss them.
+        # grpc starts threads, and a fork would miss them.
         from runtime.rpc.own_call import own_call, target
         from runtime.rpc.server import Server
 
@@ -208,7 +209,7 @@ class Daemon:
         signal.signal(signal.SIGHUP, hung_up)
         return reload
 
-    async def _drain(self, server: "_Server") -> None:
+    async def _drain(self, server: "Server") -> None:
         self._not_ready = ("draining",)
         server.announce_end()
         if self._delay_s:
@@ -284,25 +285,12 @@ class Daemon:
         self._pool.flows_changed(self._catalog.snapshot().tenants)
 
     def _task_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Log an error that nobody awaited. Its message might quote anything, so only its place is told."""
+        """Log an error that no code awaited: its place, and not its message, which might quote anything."""
         error = context.get("exception")
         values: dict[str, Any] = {"message": clip(str(context.get("message", "")), 120)}
         if isinstance(error, BaseException):
             values |= {"error": type(error).__name__, "where": where(error)}
         self._log.error("task.failed", **values)
-
-
-class _Server(Protocol):
-    """What is needed of runtime.rpc.server.Server, which must not be imported early."""
-
-    port: int
-
-    @property
-    def running(self) -> bool: ...
-    def able(self, able: bool) -> None: ...
-    def announce_end(self) -> None: ...
-    def look_after_calls(self) -> None: ...
-    async def stop(self, drain_s: float) -> int: ...
 
 
 def serve(

@@ -1,7 +1,4 @@
-"""How many descriptors the daemon may have: raised to the host's limit, and said so when that is too few.
-
-Knows the limit and what a worker takes. Must not know who opens what.
-"""
+"""Raise the number of descriptors to the host's limit, and warn when that is too few."""
 
 import resource
 from typing import Final

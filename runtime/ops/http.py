@@ -1,7 +1,6 @@
 """The operators' HTTP port: /metrics, /livez and /readyz.
 
-Knows: HTTP, and the two questions it may ask the daemon. Must not know: gRPC, workers, the catalog. It runs in
-threads of its own, so that /livez can say that the event loop is stuck.
+It runs in threads of its own, so that /livez can say that the event loop is stuck.
 """
 
 import contextlib
@@ -103,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Name no version to strangers."""
         return "vestibule"
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Log nothing: probes come every few seconds."""
 
 
@@ -132,7 +131,7 @@ class _Server(ThreadingHTTPServer):
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
-    def get_request(self) -> Any:
+    def get_request(self) -> tuple[socket.socket, object]:
         """Accept a connection. Without a descriptor for it, it stays there to be accepted: not at once again."""
         try:
             return super().get_request()
@@ -140,7 +139,7 @@ class _Server(ThreadingHTTPServer):
             time.sleep(_ACCEPT_RETRY_S)
             raise
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    def process_request(self, request: Any, client_address: object) -> None:
         """Start a thread for the connection, or close it when no room can be made or no thread can be had."""
         if not self._slots.acquire(blocking=False):
             self._hang_up_on_the_oldest()
@@ -156,11 +155,11 @@ class _Server(ThreadingHTTPServer):
             self.shutdown_request(request)
 
     def _hang_up_on_the_oldest(self) -> None:
-        """Whoever sends a byte now and then would keep its place for ever, and sixteen of them every probe out."""
+        """Make room: sixteen clients that send a byte now and then would keep every probe out for ever."""
         with self._lock:
             oldest = next(iter(self._open), None)
             if oldest is not None:
-                # Its thread is the one that closes it: it hears of this wherever it waits.
+                # Its own thread closes it: this wakes that thread wherever it waits.
                 with contextlib.suppress(OSError):
                     oldest.shutdown(socket.SHUT_RDWR)
                 del self._open[oldest]
@@ -170,15 +169,15 @@ class _Server(ThreadingHTTPServer):
             self._open.pop(request, None)
         self._slots.release()
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
+    def process_request_thread(self, request: Any, client_address: object) -> None:
         """Serve one connection and give its slot back."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._gone(request)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing about a client that went away or dawdled; anything else is a fault of ours."""
+    def handle_error(self, request: Any, client_address: object) -> None:
+        """Log no client that went away or dawdled; anything else is a fault of ours."""
         error = sys.exception()
         if error is not None and not isinstance(error, OSError):
             self.log.error("http.failed", error=type(error).__name__, where=where(error))

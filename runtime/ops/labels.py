@@ -1,7 +1,4 @@
-"""What the labels of metrics can be: outcomes, states, reasons, and the names of our calls and of their status codes.
-
-Knows names alone. Must not know what is counted or by whom.
-"""
+"""The values that labels of metrics can have, and the names of our calls and of their status codes."""
 
 from enum import StrEnum
 from typing import Final
@@ -55,7 +52,7 @@ class ExitReason(StrEnum):
     KILLED = "killed"  # by the daemon; worker_kills_total says why
     FILTERED = "filtered"  # by its own seccomp filter
     CRASHED = "crashed"  # a fault signal: the interpreter broke
-    DIED = "died"  # in another way: somebody's kill, no memory, the zygote's end
+    DIED = "died"  # in another way: killed from outside, no memory, the zygote's end
     OTHER = "other"
 
 

@@ -1,7 +1,4 @@
-"""Whether an address can be listened on, found out before anything is done that would have to be undone.
-
-Knows plain sockets and the two addresses of a daemon. Must not know grpc or HTTP.
-"""
+"""Find out whether an address can be listened on, before anything is done that would have to be undone."""
 
 import errno
 import socket

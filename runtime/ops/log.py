@@ -1,8 +1,7 @@
 """All logging: how a line is rendered, which lines are sampled, how foreign text is made harmless.
 
-Knows: structlog, the log configuration. Must not know: what the events mean, or how a line reaches its reader. Nothing
-is configured globally. An event is a literal `noun.past_verb`, its values are keys; never event content, source or
-secrets, and text of a tenant only through `clip`.
+Nothing is configured globally. An event is a literal `noun.past_verb`, its values are keys; never event content, source
+or secrets, and text of a tenant only through `clip`.
 """
 
 import logging
@@ -32,22 +31,17 @@ _COMPLAINT: Final = "library.complained"
 
 
 class Log(Protocol):
-    """What is passed around. Levels: info = wanted daily, warning = a caller's or tenant's fault, error = ours."""
+    """What is passed around.
 
-    def debug(self, event: str, **values: Any) -> Any:
-        """Log what only a developer wants."""
+    debug is for developers, info is wanted daily, warning is a caller's or tenant's fault, error is a fault of ours on
+    which someone should act. `bind` returns a log that adds values to every line.
+    """
 
-    def info(self, event: str, **values: Any) -> Any:
-        """Log what an operator wants daily."""
-
-    def warning(self, event: str, **values: Any) -> Any:
-        """Log a tenant's or a caller's fault worth seeing."""
-
-    def error(self, event: str, **values: Any) -> Any:
-        """Log a fault of ours on which someone should act."""
-
-    def bind(self, **values: Any) -> "Log":
-        """Return a log that adds these values to every line."""
+    def debug(self, event: str, **values: Any) -> Any: ...
+    def info(self, event: str, **values: Any) -> Any: ...
+    def warning(self, event: str, **values: Any) -> Any: ...
+    def error(self, event: str, **values: Any) -> Any: ...
+    def bind(self, **values: Any) -> "Log": ...
 
 
 def clip(text: str, limit: int = 200) -> str:
@@ -58,13 +52,10 @@ def clip(text: str, limit: int = 200) -> str:
 
 
 class Output(Protocol):
-    """Where lines go. Neither call waits or raises."""
+    """Where whole lines go. Neither call waits or raises."""
 
-    def write(self, text: str, /) -> Any:
-        """Take one line with its end."""
-
-    def isatty(self) -> bool:
-        """Is it a terminal?"""
+    def write(self, text: str, /) -> Any: ...
+    def isatty(self) -> bool: ...
 
 
 class _Gate:
@@ -87,27 +78,22 @@ class Logger:
         self._gate = gate
 
     def debug(self, event: str, **values: Any) -> None:
-        """See Log."""
         if self._gate.level <= 10:
             self._bound.debug(event, **values)
 
     def info(self, event: str, **values: Any) -> None:
-        """See Log."""
         if self._gate.level <= 20:
             self._bound.info(event, **values)
 
     def warning(self, event: str, **values: Any) -> None:
-        """See Log."""
         if self._gate.level <= 30 and (event != _COMPLAINT or self._passes(event, values)):
             self._bound.warning(event, **values)
 
     def error(self, event: str, **values: Any) -> None:
-        """See Log."""
         if self._passes(event, values):
             self._bound.error(event, **values)
 
     def bind(self, **values: Any) -> "Logger":
-        """See Log."""
         return Logger(self._bound.bind(**values), self._gate)
 
     def set_level(self, level: str) -> None:

@@ -1,7 +1,4 @@
-"""Writes log lines to a descriptor from a thread of its own, so that no caller ever waits for a reader.
-
-Knows descriptors, a bounded queue and what was lost. Must not know what a line says or who wants it.
-"""
+"""Write log lines to a descriptor from a thread of its own, so that no caller ever waits for a reader."""
 
 import contextlib
 import os

@@ -1,7 +1,4 @@
-"""Whether the daemon's own gRPC port answers: asked now and then in the background, remembered for the probe.
-
-Knows intervals and the last answers. Must not know gRPC: the call is given.
-"""
+"""Call the daemon's own gRPC port now and then, and keep the answer for the probe."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,8 +1,4 @@
-"""Foreign text made harmless for a terminal and a log: nothing in it moves the cursor, reorders text or adds a line.
-
-Knows which characters are printable. Must not know who prints: commands write through `commands.output`, the daemon
-through `log`.
-"""
+"""Make foreign text harmless for a terminal and a log: nothing in it moves the cursor, reorders text or adds a line."""
 
 
 def printable(text: str) -> str:

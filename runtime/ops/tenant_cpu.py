@@ -1,7 +1,6 @@
-"""Processor time by tenant, in a number of series that has a bound however many tenants there are.
+"""Count processor time by tenant, in a number of series that has a bound however many tenants there are.
 
-Knows tenants' names and seconds. Must not know processes or clocks. Told by the pool on the event loop; read by the
-HTTP thread at a scrape. Each tenant has a series of its own while there are few; afterwards those who use the most do.
+Each tenant has a series of its own while there are few tenants, and those that use the most afterwards.
 """
 
 from __future__ import annotations

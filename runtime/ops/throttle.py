@@ -1,7 +1,4 @@
-"""Says which of many equal things deserve a line now, and counts the rest for a line a minute later.
-
-Knows keys, numbers and its clock. Must not know what a key means or how a line is written.
-"""
+"""Say which of many equal things deserve a line now, and count the rest for a line a minute later."""
 
 import time
 from collections.abc import Callable, Hashable, Iterator

@@ -1,7 +1,4 @@
-"""Who may be among the logins that are decided at the same time: so many in all, and a share of them for each tenant.
-
-Knows tenants' names and counts. Must not know gRPC, flows or workers.
-"""
+"""Admit logins to be decided at the same time: so many in all, and a share of them for each tenant."""
 
 from __future__ import annotations
 

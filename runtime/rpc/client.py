@@ -1,7 +1,4 @@
-"""The calling side, for commands and tests: one login to a daemon, its decision or a readable reason.
-
-Knows: grpc. Must not know: the daemon's insides.
-"""
+"""Ask a daemon to decide one login, as commands and tests do: its decision or a readable reason."""
 
 from collections.abc import Iterable
 from typing import cast
@@ -48,7 +45,7 @@ def resume(
     request_id: str = "",
     timeout_s: float = 10.0,
 ) -> ContinuePostLoginResponse:
-    """Ask the daemon at `target` to go on with a suspended login. Raises: CannotReach, NoDecision."""
+    """Ask the daemon at `target` to resume a suspended login. Raises: CannotReach, NoDecision."""
     request = ContinuePostLoginRequest(
         tenant_id=tenant_id,
         request_id=request_id,

@@ -1,7 +1,4 @@
-"""Bytes of a request to checked values, without turning the event into objects.
-
-Knows: the public request's wire form and its limits. Must not know: grpc, the flow.
-"""
+"""Read a request into checked values, without turning the event into objects."""
 
 import re
 import uuid
@@ -46,7 +43,7 @@ def decode(
         envelope = ExecuteEnvelope.FromString(data)
         if envelope.ByteSize() != len(data):
             # Protobuf joins an event that comes in pieces, of bytes it takes the last: what it dropped is missing here.
-            # Nobody sends one so, but actions must see what every other reader of the request sees.
+            # No gateway sends one so, but actions must see what every other reader of the request sees.
             _bound(len(data) - max_event_bytes)
             envelope = ExecuteEnvelope.FromString(public.FromString(data).SerializeToString())
     except DecodeError:

@@ -38,7 +38,7 @@ OTHER: Final = ""  # stands for every method that is not ours
 # Requests for the next call of one unary method. With one, calls that come together wait for each other, and a daemon
 # with eight logins in flight decides a fifth fewer. More than eight gain nothing.
 _WAITING: Final = 8
-# A caller's giving up is heard of after one to two of these; its deadline is known from the start.
+# The fast front learns of a caller that gives up after one to two of these; the deadline is known from the start.
 _LOOK_S: Final = 0.02
 
 Handler = Callable[[bytes, "grpc.aio.ServicerContext[bytes, bytes]"], Awaitable[bytes]]

@@ -19,7 +19,7 @@ from runtime.ops.labels import GRPC_SERVICE
 
 _SERVICES: Final = ("", GRPC_SERVICE)
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Context = grpc.aio.ServicerContext[object, HealthCheckResponse]
 
 
 class Health:

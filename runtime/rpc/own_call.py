@@ -1,7 +1,4 @@
-"""One real call through the daemon's own port, as a gateway's would come: name, connection, HTTP/2, our handler.
-
-Knows the address and the question. Must not know when it is asked, or what follows from the answer.
-"""
+"""Call the daemon through its own port, as a gateway does: name, connection, HTTP/2, our handler."""
 
 import secrets
 from typing import Final

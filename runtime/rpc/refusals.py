@@ -1,7 +1,4 @@
-"""Writes which logins were refused and why: for each tenant and reason a line at once, then one a minute with a count.
-
-Knows names of tenants as callers gave them, which may be made up. Must not know how a login is decided.
-"""
+"""Log which logins were refused and why: for each tenant and reason a line at once, then one a minute with a count."""
 
 import time
 from collections.abc import Callable

@@ -1,7 +1,4 @@
-"""The gRPC server: what it listens on, which services it has, how it stops.
-
-Must not know how a login is decided.
-"""
+"""The gRPC server: what it listens on, which services it has, how it stops."""
 
 import asyncio
 from typing import Any, Final
@@ -137,7 +134,7 @@ def _options(config: Config) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", max(config.limits.event_bytes + ENVELOPE_BYTES, _RECEIVE_BYTES)),
         ("grpc.max_metadata_size", 16 * 1024),
         # A call that is not whole yet takes 16 KiB and more, and a connection may hold any number of them. Above our
-        # own limit as well: a caller that would have to wait is told so, and its client's queue says nothing.
+        # own limit as well, so that a caller gets our refusal and does not wait in its client's queue.
         *concurrent_streams(2 * max(config.limits.max_in_flight, _STREAMS_MIN)),
         # A gateway keeps its connection for days: find out when it is gone, and let it find out about us, by pings with
         # a call or without. Left alone gRPC permits one in five minutes, and closes connections that ping more often.

@@ -1,16 +1,16 @@
-"""The handlers of ActionRuntimeService: one login in, or one that goes on, one serialized decision out.
+"""The handlers of ActionRuntimeService: one login in, begun or resumed, one serialized decision out.
 
-Knows: the limits of a call, its deadline, what is counted. Must not know: how a flow runs. Requests and answers pass
-as bytes: gRPC is given no serializer, so the event is never turned into Python objects.
+Requests and answers pass as bytes: gRPC is given no serializer, so the event is never turned into Python objects.
 """
 
 import asyncio
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import grpc
+from google.rpc import status_pb2
 
 from runtime.config.settings import Config
 from runtime.errors import (
@@ -65,8 +65,8 @@ class ActionRuntime:
         self._max_event_bytes = config.limits.event_bytes
         self._longest_s = longest_login_s(config)
         self._refusals = Refusals(log)
-        self._running: dict[asyncio.Task[Any], float] = {}
-        self._lost: set[asyncio.Task[Any]] = set()
+        self._running: dict[asyncio.Task[bytes], float] = {}
+        self._lost: set[asyncio.Task[bytes]] = set()
         self._loop = asyncio.get_running_loop()
 
     def methods(self) -> "dict[str, grpc.RpcMethodHandler[bytes, bytes]]":
@@ -97,7 +97,7 @@ class ActionRuntime:
         counts.started += 1
         code = "OK"
         tenant_id = request_id = ""
-        task: asyncio.Task[Any] | None = None
+        task: asyncio.Task[bytes] | None = None
         try:
             if self.draining:
                 raise Draining
@@ -151,7 +151,7 @@ class ActionRuntime:
                 self._lost.add(task)
                 task.cancel()
 
-    def _answer(self, error: Exception, tenant_id: str, request_id: str) -> tuple[str, Any]:
+    def _answer(self, error: Exception, tenant_id: str, request_id: str) -> tuple[str, status_pb2.Status]:
         """Count and log an error; return its code's name and the status for the caller. The ids are empty if unread."""
         code, reason, answer = status.to_status(error)
         # The pool counts what it sheds itself.
@@ -163,7 +163,7 @@ class ActionRuntime:
             self._metrics.continuation(error.result)
         log, ids = self._log, {"tenant": clip(tenant_id), "request_id": clip(request_id)}
         if code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN):
-            # Not the message: of an error that nobody foresaw, nobody knows what it quotes.
+            # Not the message: an unforeseen error might quote anything.
             log.error("login.failed", error=type(error).__name__, where=where(error), **ids)
         elif code is grpc.StatusCode.UNAVAILABLE and not isinstance(error, Draining | NoStore):
             log.error("login.failed", reason=reason, error=clip(str(error)), **ids)

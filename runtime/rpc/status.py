@@ -1,7 +1,4 @@
-"""Every error of ours as a gRPC status with `google.rpc` details: the one place where an error becomes a code.
-
-Knows: errors.py and google.rpc. Must not know: how a request is served.
-"""
+"""Turn each error of ours into a gRPC status with `google.rpc` details: the one place where an error becomes a code."""
 
 from typing import Final, Never
 
@@ -72,7 +69,7 @@ def code_of(error: errors.VestibuleError) -> tuple[grpc.StatusCode, str]:
 
 
 def to_status(error: Exception) -> tuple[grpc.StatusCode, str, status_pb2.Status]:
-    """Return code, reason and what the caller is told. What is not ours becomes INTERNAL and says nothing of itself."""
+    """Return code, reason and the status for the caller. An error that is not ours becomes INTERNAL, without text."""
     code, reason = code_of(error) if isinstance(error, errors.VestibuleError) else _INTERNAL
     message = _PRIVATE.get(code, str(error))
     if isinstance(error, errors.Draining):
