@@ -31,7 +31,7 @@ def _interrupted(_signum: int, _frame: FrameType | None) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """End a run that is told to end, or whose terminal or controller has gone, as Ctrl-C does: fixtures clean up."""
+    """End a run that gets SIGTERM, or whose terminal or controller has gone, as Ctrl-C does: fixtures clean up."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     if hasattr(config, "workerinput"):

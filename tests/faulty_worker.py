@@ -2,8 +2,8 @@
 
 Not a test module. It is `sandbox.process.worker` but for two things. A source with the line `# reply: KIND` makes its
 worker send every reply to a login the way that KIND names. And signals to the zygote make it crash, run out of
-memory, or run out of processes, address space or descriptors until another one gives them back: nobody else may limit
-it from outside.
+memory, or run out of processes, address space or descriptors until another one gives them back: no other process
+may limit it from outside.
 """
 
 from __future__ import annotations

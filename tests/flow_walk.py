@@ -97,7 +97,7 @@ def walk(
     pick: Pick = first,
     carry: Carry = sealed,
 ) -> list[Decision]:
-    """Decide a login, and go on as long as it is suspended. Returns the decision of each part of the flow."""
+    """Decide a login, and continue as long as it is suspended. Returns the decision of each part of the flow."""
     decisions: list[Decision] = []
     done: list[Execution] = []
     completed: tuple[str, ...] = ()

@@ -70,7 +70,7 @@ effects = st.one_of(
     ),
     st.just(command("cache.delete", key="k")),
 )
-# Only whoever is back from a page has passed a method of the tenant's own.
+# Only a user who is back from a page has passed a method of the tenant's own.
 methods = st.sampled_from(["https://m.example/", "https://n.example/"]).map(
     lambda url: command("authentication.record_method", provider_url=url)
 )

@@ -122,7 +122,7 @@ class Zygote:
         self.on_death("the zygote was killed")
 
     async def kill(self, worker: FakeSpawned) -> None:
-        """Nobody is asked: the daemon may signal its workers."""
+        """No one is asked: the daemon may signal its workers."""
 
     async def place(self, worker_id: int, cpus: Sequence[int]) -> None:
         """Workers are sockets, which run nowhere."""

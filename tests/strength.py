@@ -25,7 +25,7 @@ WAYS = (
 )
 OUTCOMES = ("allow", "mfa_required", "deny")
 PROVIDERS = ("none", "any", "guardian", "google-authenticator", "duo")
-# What becomes of remembered browsers.
+# How remembered browsers count.
 MEMORIES = ("counts", "does not count")
 
 

@@ -163,7 +163,7 @@ def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Daemon]]
         yield [daemons.enter_context(served(root, *flags, "--sandbox-isolation", kind)) for kind in ISOLATIONS]
 
 
-# The service's clock is nobody's to set.
+# No case can set the service's clock.
 SERVED = [case for case in LOGINS if case.now is None]
 
 

@@ -70,7 +70,7 @@ def test_anything_else_is_a_difference(change: dict[str, Any], said: str) -> Non
 
 @pytest.mark.parametrize("name", ["outcome", "suspension", "user_metadata"])
 def test_what_a_case_leaves_out_must_be_empty(name: str) -> None:
-    """A decision with an effect that nobody wanted is no success."""
+    """A decision with an unwanted effect is no success."""
     assert found({key: value for key, value in WANTED.items() if key != name})
 
 

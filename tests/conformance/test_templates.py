@@ -73,7 +73,7 @@ SIGNED = {("mfa-by-redirect", "everything")}
 
 
 async def test_no_template_fails_for_want_of_a_member() -> None:
-    """Whatever the event lacks, each template decides: whoever copies one needs no further test for None."""
+    """Whatever the event lacks, each template decides: an author who copies one needs no further test for None."""
     templates = list(case_files.templates().values())
     failed = set()
     async with offline.open_tenants(templates) as runners:

@@ -23,7 +23,7 @@ def bench(*arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess
 
 
 def test_a_folder_without_our_packages_gives_no_number(tmp_path: Path) -> None:
-    """Where a process would run this checkout's code after all, nothing is measured, and the reason is told."""
+    """Where a process would run this checkout's code after all, nothing is measured, and the reason is printed."""
     done = bench("--quick", "--json", "--against", str(tmp_path))
     assert done.returncode == 4
     told = json.loads(done.stdout)

@@ -76,7 +76,7 @@ def test_an_honest_denial_is_a_denial_or_no_decision(daemon: Daemon) -> None:
 
 
 def test_the_control_an_action_over_its_own_budget_follows_on_error(daemon: Daemon) -> None:
-    """An action that really uses up its budget has failed, and is told how much of the processor it had."""
+    """An action that really uses up its budget has failed, and its report says how much of the processor it had."""
     decision = daemon.call("control", BOB)
     assert (decision.outcome, decision.degraded) == (ALLOW, True)
     error = decision.executions[2].error
@@ -111,7 +111,7 @@ def test_a_continued_login_is_denied_or_can_be_tried_again(daemon: Daemon) -> No
 
 
 def test_a_worker_that_the_machine_does_not_run_is_not_out_of_budget(daemon: Daemon) -> None:
-    """An action that was stopped beyond its budget goes on, or runs on another worker, and its denial counts."""
+    """An action that was stopped beyond its budget continues, or runs on another worker, and its denial counts."""
     daemon.publish(define("starved", LONG, on_error=OnError.CONTINUE, timeout_ms=600))
     assert daemon.call("starved", BOB).outcome == DENY
     timed_out = verdicts(daemon, "timed_out")

@@ -62,7 +62,7 @@ class TestRefusals:
         assert daemon.resume(name, event("otp"), good, [OTP]).outcome == ALLOW
 
     def test_another_login_cannot_use_it(self, daemon: Daemon, name: str) -> None:
-        """Another tenant, user, client and so on is told which it is; the login itself can still go on."""
+        """Another tenant, user, client and so on gets which it is; the login itself can still be continued."""
         daemon.publish(define(name, CHALLENGE), define("beta", CHALLENGE))
         good = suspended(daemon, name)
         cases: dict[str, tuple[str, Any]] = {
@@ -155,7 +155,7 @@ class TestOnce:
         assert daemon.resume(name, event("otp", prompt={"id": "ap_1", "fields": {"phone": "1"}}), second).outcome
 
     def test_of_concurrent_uses_one_wins(self, serve: Serve) -> None:
-        """Sixteen calls at once: one decision, and fifteen that are told."""
+        """Sixteen calls at once: one decision, and fifteen refusals."""
         daemon = serve()
         daemon.publish(define("acme", CHALLENGE, AFTER))
         good = suspended(daemon)
@@ -232,7 +232,7 @@ class TestAnyReplica:
         assert "does not have" in error.message
 
     def test_a_restart_loses_no_login(self, serve: Serve, tmp_path: Path) -> None:
-        """A daemon that was killed and started again goes on, and still knows what was used."""
+        """A daemon that was killed and started again continues it, and still knows what was used."""
         flags = keys_file(tmp_path)
         first = serve(*flags)
         first.publish(define("acme", CHALLENGE, AFTER))
@@ -245,7 +245,7 @@ class TestAnyReplica:
         assert second.resume("acme", event("otp"), good, [OTP]).outcome == ALLOW
 
     def test_a_daemon_that_dies_in_the_middle_takes_no_login_along(self, serve: Serve, tmp_path: Path) -> None:
-        """Its claim keeps others out until it lapses, half a minute after the call's deadline; then any goes on."""
+        """Its claim keeps others out until it lapses, half a minute after the call's deadline; then any may."""
         flags = keys_file(tmp_path)
         first = serve("--sandbox-action-timeout-ms", "5000", *flags)
         first.publish(define("acme", CHALLENGE, LOOP, timeout_ms=1000))
@@ -260,7 +260,7 @@ class TestAnyReplica:
         assert refusal(second, "acme", event("otp"), good, [OTP]).reason == "CONTINUATION_USED"
         with sqlite3.connect(first.path) as connection:
             ((until_ms,),) = connection.execute("SELECT claimed_until_ms FROM continuations").fetchall()
-            # Half a minute after the call's deadline, and a second by which claims are told apart.
+            # Half a minute after the call's deadline, and a second by which claims differ.
             assert 0 < until_ms / 1000 - time.time() < longest_login_s(Config()) + 31
             # Instead of waiting for it.
             connection.execute("UPDATE continuations SET claimed_until_ms = 1")
@@ -294,7 +294,7 @@ class TestAnyReplica:
 
 class TestPinned:
     def test_a_redeploy_does_not_change_a_login(self, daemon: Daemon, name: str, tenant: Tenant) -> None:
-        """A suspended login goes on with the flow it began with: sources, secrets, settings; a new one with the new."""
+        """A suspended login keeps the flow it began with: sources, secrets, settings; a new one has the new."""
         old = PLAIN.format("k").replace('"k")', 'event.secrets["K"])')
         tenant(CHALLENGE, old, secrets={"K": "then"})
         good = suspended(daemon, name)
@@ -347,7 +347,7 @@ class TestFailures:
         assert verdicts(decision) == [("a0", "completed", False, True), ("a0", "raised", True, False)]
 
     def test_a_hung_continue_handler_is_killed_and_reported_as_such(self, serve: Serve) -> None:
-        """An endless continue handler times out as a continued execution; the flow goes on behind it."""
+        """An endless continue handler times out as a continued execution; the flow continues behind it."""
         source = (
             PROMPT.partition("def on_continue")[0]
             + "def on_continue_post_login(event, api):\n    max(map(max, *[[0] * 10 ** 6] * 10 ** 4))\n"
@@ -360,7 +360,7 @@ class TestFailures:
         assert claims(decision) == {"next": "next"}
 
     def test_draining_finishes_a_resumed_login(self, serve: Serve) -> None:
-        """A login that goes on is in flight like any other: SIGTERM waits for it, and a later one is sent away."""
+        """A continued login is in flight like any other: SIGTERM waits for it, and a later one is sent away."""
         daemon = serve("--sandbox-action-timeout-ms", "5000")
         daemon.publish(define("acme", CHALLENGE, LOOP, timeout_ms=600))
         good, late = suspended(daemon), suspended(daemon)

@@ -61,7 +61,7 @@ def test_everything_holds_on_this_host() -> None:
     wanted = {alone for goal in tried for alone in goal.alone if single.stand(alone, active)}
     attacked = {row["layer"] for row in found["alone"]}
     assert attacked == {alone[-1] for alone in wanted} | {single.LANGUAGE, single.TIME_LIMIT, single.PARENT_DEATH}
-    # Of the uid there is nothing to take from whoever has none to spare.
+    # Of the uid there is nothing to take from a user who has none to spare.
     assert active - {"uid"} <= attacked - {single.LANGUAGE, single.TIME_LIMIT} <= active <= LAYERS
     assert all(row["held"] for row in found["alone"])
     # Up to the processor, and to a Python that has the syntax.

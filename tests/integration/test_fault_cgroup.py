@@ -68,7 +68,7 @@ class Group:
         self._limit.write_text("-1" if self._unlimited.isdecimal() else self._unlimited)
 
     def remove(self) -> None:
-        """Remove it; whoever is left in it goes to its parent."""
+        """Remove it; processes that are left in it go to its parent."""
         for pid in (self.path / "cgroup.procs").read_text().split():
             with contextlib.suppress(OSError):
                 (self._parent / "cgroup.procs").write_text(pid)

@@ -1,4 +1,4 @@
-"""Hundreds of tenants whose first logins come at once: decided or shed, none hangs, and nobody is left out."""
+"""Hundreds of tenants whose first logins come at once: decided or shed, none hangs, and none is left out."""
 
 import threading
 from collections import Counter

@@ -149,7 +149,7 @@ def test_a_stopped_zygote_does_not_hold_a_short_login(tmp_path: Path) -> None:
 
 
 def test_a_daemon_that_was_stopped_and_goes_on(tmp_path: Path) -> None:
-    """A login in flight gets its right answer once the daemon goes on, though every budget has passed meanwhile: its
+    """A login in flight gets its right answer once the daemon runs again, though every budget has passed meanwhile: its
     worker was in time. A caller that cannot wait gets DEADLINE_EXCEEDED. Nothing is killed for the pause.
     """
     with served(tmp_path, "--sandbox-flow-timeout-ms", "6000", "--sandbox-action-timeout-ms", "6000") as daemon:

@@ -15,7 +15,7 @@ from tests.fixtures.waiting import until
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """A daemon with a tenant whose workers answer rightly and go on computing."""
+    """A daemon with a tenant whose workers answer rightly and keep computing."""
     with served(tmp_path_factory.mktemp("burner"), blank=1, launcher=launcher("tests.faulty_worker")) as daemon:
         daemon.publish(define("acme", GATE), define("burns", f'KIND = """\n# reply: burns\n"""\n{GATE}'))
         yield daemon

@@ -52,7 +52,7 @@ def verdicts(decision: decision_pb2.Decision) -> list[str]:
 
 @pytest.mark.parametrize("limit", LIMITS)
 def test_each_limit_has_its_verdict_and_its_name(daemon: Daemon, limit: str) -> None:
-    """The action that used it up is told which one it was; what the actions before and behind it asked for stands."""
+    """The report of the action that used it up names it; what the actions before and behind it asked for stands."""
     source, verdict, error_type, line = LIMITS[limit]
     name = "limit-" + "".join(char for char in limit.lower() if char.isalpha())
     daemon.publish(define(name, FIRST, source, LAST))
@@ -79,7 +79,7 @@ def test_the_flows_budget_ends_what_is_left_of_it(daemon: Daemon) -> None:
     budgets, had = zip(*((int(found[1]), int(found[2])) for found in told if found is not None), strict=True)
     assert budgets[:2] == (ACTION_MS, ACTION_MS)
     assert 0 < budgets[2] <= FLOW_MS - 2 * ACTION_MS
-    # Each is told what it really had of the processor; the last, what those before it had of the flow's budget.
+    # Each report says what it really had of the processor; the last, what those before it had of the flow's budget.
     assert all(ours >= budget for ours, budget in zip(had, budgets, strict=True))
     assert budgets[3] == FLOW_MS
     last = decision.executions[3]

@@ -214,7 +214,7 @@ def on_execute_post_login(event, api):
 
 
 def test_run_of_a_tenant_keeps_the_cache_for_one_login(tmp_path: Path) -> None:
-    """What is cached is there when the flow goes on, and not in the next line's login, which repeats."""
+    """What is cached is there when the flow is continued, and not in the next line's login, which repeats."""
     folder = tmp_path / "acme"
     (folder / "actions").mkdir(parents=True)
     (folder / "tenant.yaml").write_text(TENANT)

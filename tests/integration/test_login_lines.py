@@ -15,7 +15,7 @@ RAISES = "def on_execute_post_login(event, api):\n    1 / 0\n"
 
 
 def test_each_login_has_one_line(serve: Serve) -> None:
-    """As it comes every decided login is told once, by its ids and its outcome; one without a decision is not."""
+    """As it comes every decided login is logged once, by its ids and its outcome; one without a decision is not."""
     daemon = serve()
     daemon.publish(define("acme", GATE), define("broken", RAISES))
     decided = [daemon.call("acme", event, request_id=f"r-{at}") for at, event in enumerate((ADA, BOB, ADA, BOB))]

@@ -154,7 +154,7 @@ def test_control_of_two_decisions_it_keeps_the_last() -> None:
 
 
 def test_the_clients_are_those_that_were_bundled() -> None:
-    """The bundle is the one that its page names; nobody reads half a megabyte of it in a review."""
+    """The bundle is the one that its page names; no review reads half a megabyte of it."""
     found = hashlib.sha256((NODE_FILES / "clients.cjs").read_bytes()).hexdigest()
     assert re.findall(r"`([0-9a-f]{64})`", (NODE_FILES / "README.md").read_text()) == [found]
     packages = json.loads((NODE_FILES / "package-lock.json").read_text())["packages"]

@@ -168,7 +168,7 @@ def test_one_process_for_each_login(serve: Serve) -> None:
         assert decision.executions[0].output.startswith("1 "), "state of an earlier login"
         assert daemon.metric("vestibule_worker_kills_total", reason="recycled") == count
         until(lambda: daemon.metric("vestibule_workers", state="idle") == 1, "a successor stands ready")
-        # The successor may be the blank one of before; whoever takes the place of that is forked meanwhile.
+        # The successor may be the blank one of before; the one in its place is forked meanwhile.
         seen |= until(partial(others, daemon, frozenset(seen)), "a new process")
     assert len(seen) >= 8  # six used ones, a successor and a blank one at least
     assert daemon.metric("vestibule_worker_exits_total", reason="died") == 0
@@ -207,7 +207,7 @@ def test_a_full_pool_evicts_who_was_idle_longest(serve: Serve) -> None:
 
 
 def test_too_many_at_once_are_refused(serve: Serve) -> None:
-    """Over max_in_flight a login is refused at once with RetryInfo, whoever's it is; afterwards it is served."""
+    """Over max_in_flight a login is refused at once with RetryInfo, of any tenant; afterwards it is served."""
     daemon = serve("--limits-max-in-flight", "2", "--limits-tenant-share", "1", blank=2)
     daemon.publish(define("loud", LOOP, timeout_ms=1500), define("acme", GATE))
     logins = [daemon.begin("loud") for _ in range(2)]

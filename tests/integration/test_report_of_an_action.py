@@ -94,7 +94,7 @@ def test_remembering_has_three_states(given: str, present: bool, value: bool, te
 
 
 def test_every_decision_has_an_id_of_its_own(tenant: Tenant, login: Login) -> None:
-    """Equal logins of one request id are told apart by their decisions' ids."""
+    """The log tells equal logins of one request id apart by their decisions' ids."""
     tenant(REFUSES)
     ids = {login(ADA, request_id="the-same").decision_id for _ in range(20)}
     assert len(ids) == 20

@@ -189,7 +189,7 @@ async def test_a_login_goes_on() -> None:
 
 
 async def test_a_bad_continuation_request_is_told_its_field() -> None:
-    """What is checked of a login is checked of one that goes on, and the message is called by its name."""
+    """What is checked of a login is checked of one that is continued, and the message is called by its name."""
     async with rig() as it:
         refusal = await it.refused(path=CONTINUE_PATH, tenant_id="No!")
         assert refusal.bad.field_violations[0].field == "tenant_id"
@@ -285,7 +285,7 @@ async def test_errors_become_statuses(
 
 
 async def test_an_unforeseen_error_is_logged_by_its_place() -> None:
-    """What nobody foresaw is an error line with the place where it happened, and whose login it was."""
+    """An unforeseen error is an error line with the place where it happened, and whose login it was."""
 
     async def fail(*_: object) -> bytes:
         return {"": b""}["hunter2"]

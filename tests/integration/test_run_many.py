@@ -15,7 +15,7 @@ pytestmark = pytest.mark.long  # a drill
 
 
 def run(subject: Path, lines: list[dict[str, object]]) -> tuple[list[dict[str, object]], float]:
-    """Run these lines; return what came of each, and how long all of it took."""
+    """Run these lines; return the result of each, and how long all of it took."""
     began_s = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "runtime.cli", "run", str(subject), "--events", "-"],

@@ -1,4 +1,4 @@
-"""A store that is full, read-only, deleted, damaged or replaced under a real daemon: logins go on, and it recovers."""
+"""A store that is full, read-only, deleted, damaged or replaced under a real daemon: it decides, and recovers."""
 
 import os
 import shutil
@@ -255,7 +255,7 @@ def _becomes_ready(daemon: Daemon) -> None:
 
 def test_a_locked_store_stops_an_apply_and_no_login(serve: Serve, tmp_path: Path) -> None:
     """Kept by another process for itself, the store is served from memory; an apply gives up and says why; then both
-    go on.
+    continue.
     """
     daemon = serve()
     daemon.publish(define("acme", OLD), define("cold", OLD))
@@ -324,7 +324,7 @@ def test_a_damaged_store_is_not_believed(serve: Serve, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"garbage " * 4096, "half"], ids=["garbage", "half"])
 def test_no_daemon_starts_with_a_damaged_store(tmp_path: Path, damage: bytes | str) -> None:
-    """Without a snapshot to go on with, one line names the store, and the exit code is 1."""
+    """Without a snapshot to serve from, one line names the store, and the exit code is 1."""
     store = tmp_path / "flows.db"
     sqlite.apply(store, [define("acme", OLD)])
     store.write_bytes(damage if isinstance(damage, bytes) else store.read_bytes()[:5000])

@@ -147,7 +147,7 @@ class TestWhatResumesWhere:
     def test_a_factor_that_was_presented_is_not_asked_for_again(
         self, daemon: Daemon, name: str, tenant: Tenant
     ) -> None:
-        """A later challenge for the same factor lets the flow go on, in the same call."""
+        """A later challenge for the same factor lets the flow continue, in the same call."""
         tenant(CHALLENGE, CHALLENGE, AFTER)
         last = daemon.resume(name, event("otp"), suspended(daemon, name), [OTP])
         assert last.outcome == ALLOW
@@ -174,7 +174,7 @@ class TestWhatResumesWhere:
     def test_a_back_channel_gets_requirements_and_no_page(
         self, daemon: Daemon, name: str, tenant: Tenant, login: Login
     ) -> None:
-        """A password grant is told to answer mfa_required; the MFA API's success continues the flow."""
+        """A password grant answers mfa_required; the MFA API's success continues the flow."""
         tenant(CHALLENGE, AFTER)
         sent = event(transaction__protocol="oauth2-password")
         first = login(sent)
@@ -249,7 +249,7 @@ def test_a_flow_in_pieces_does_what_it_does_in_one(daemon: Daemon, pause: str) -
 def test_the_command_line_goes_on_with_its_own_answer(
     daemon: Daemon, name: str, tmp_path: Path, tenant: Tenant
 ) -> None:
-    """`execute` saves an answer, and `execute --continuation` goes on with it: from the file, and from its token."""
+    """`execute` saves an answer, and `execute --continuation` continues it: from the file, and from its token."""
     tenant(CHALLENGE, AFTER)
     (tmp_path / "login").write_text(json.dumps(event_data()))
     (tmp_path / "back").write_text(json.dumps(event_data("otp")))

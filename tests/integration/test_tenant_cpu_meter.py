@@ -36,7 +36,7 @@ def burner() -> Iterator[Any]:
 
 
 def test_a_meter_reads_the_kernels_clock_of_the_process(burner: Any) -> None:
-    """What is told is what the process spent since the meter was made, each second once."""
+    """The reading is what the process spent since the meter was made, each second once."""
     told: list[float] = []
     meter = Meter(burner, told.append)
     assert burner.process.stdout.readline() == b"burnt\n"
@@ -73,7 +73,7 @@ def test_a_worker_without_a_process_id_is_not_metered() -> None:
 
 
 def test_a_loop_is_charged_to_its_tenant_and_not_to_its_neighbour(serve: Serve) -> None:
-    """Whoever loops until it is stopped has spent about its budget each time; a neighbour its few milliseconds."""
+    """A loop that runs until it is stopped has spent about its budget each time; a neighbour its few milliseconds."""
     daemon = serve()
     daemon.publish(define("loops", LOOP, timeout_ms=250), define("stuck", STUCK, timeout_ms=250))
     daemon.publish(define("quiet", GATE))

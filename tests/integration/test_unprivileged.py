@@ -151,9 +151,9 @@ def test_a_tenant_that_runs_on_and_on_keeps_to_half_of_the_processors(place: Pat
             until(lambda: others_stay(daemon, another, set(everywhere)), "the others stay")
             call.result()
         assert [event["tenant"] for event in daemon.events("tenant.set_aside")] == ["loops"]
-        # Nobody else logs in any more, so that nobody is disturbed.
+        # No other tenant logs in any more, so that none is disturbed.
         until(lambda: roams(daemon, set(everywhere)), "alone, it has every processor")
-        until(lambda: daemon.metric("vestibule_tenants_aside") == 0, "nobody is set aside")
+        until(lambda: daemon.metric("vestibule_tenants_aside") == 0, "no tenant is set aside")
         until(lambda: os.sched_getaffinity(daemon.tree()[0].pid) == set(everywhere), "workers are made everywhere")
 
 

@@ -190,7 +190,7 @@ def test_a_zygote_killed_under_running_logins(daemon: Daemon) -> None:
 
 
 def test_a_stopped_zygote_stops_no_warm_tenant(daemon: Daemon) -> None:
-    """While the zygote is stopped, tenants with a worker are served; when it goes on, so do the others."""
+    """While the zygote is stopped, tenants with a worker are served; when it runs again, so are the others."""
     right(daemon)
     zygote, _ = daemon.tree()
     zygote.kill(signal.SIGSTOP)

@@ -227,7 +227,7 @@ async def test_signals_to_the_group_do_not_end_it() -> None:
 
 
 async def test_spawn_cancelled_in_the_turn_of_its_answer_leaves_no_worker() -> None:
-    """The answer is there and the task has not seen it: its worker and its socket are nobody else's to close."""
+    """The answer is there and the task has not seen it: no other may close its worker and its socket."""
     async with cells() as made:
         zygote = made.zygote
         loop = asyncio.get_running_loop()
@@ -255,7 +255,7 @@ async def test_spawn_cancelled_in_the_turn_of_its_answer_leaves_no_worker() -> N
 
 
 async def test_cancelled_spawn_leaves_no_worker() -> None:
-    """A spawn that nobody waits for any more is undone."""
+    """A spawn that no login waits for any more is undone."""
     before = descriptors()
     async with cells() as made:
         spawns = [asyncio.ensure_future(made.zygote.spawn()) for _ in range(8)]
@@ -465,7 +465,7 @@ async def test_uvloop() -> None:
 
 
 def test_ending_is_named() -> None:
-    """An end is told as a signal or a code, with the last line that was written."""
+    """An end is reported as a signal or a code, with the last line that was written."""
     assert describe_end(-9, b"") == "the zygote was killed by SIGKILL"
     assert describe_end(137, b"") == "the zygote was killed by SIGKILL"
     assert describe_end(1, b"Traceback\n  x\nValueError: no\n") == "the zygote exited with code 1: ValueError: no"
@@ -522,7 +522,7 @@ def ask(control: socket.socket, spawn_id: int) -> socket.socket:
 
 
 def spawn_once(control: socket.socket) -> tuple[dict[str, worker_pb2.Layer], list[tuple[str, object]]]:
-    """Drive the control socket by hand: one worker, its layers, and what becomes of three probes."""
+    """Drive the control socket by hand: one worker, its layers, and the ends of three probes."""
     started = hear(control)
     assert started.HasField("started"), started
     with ask(control, 1) as ours:

@@ -1,6 +1,6 @@
 """The entry of a zygote whose workers forget to end an execution: the control of what finds traces of earlier logins.
 
-Not a test module. It is `sandbox.process.worker` but for one thing: an execution goes on with the randomness of the
+Not a test module. It is `sandbox.process.worker` but for one thing: an execution keeps the randomness of the
 last one.
 """
 

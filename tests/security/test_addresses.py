@@ -322,7 +322,7 @@ async def sat() -> AsyncIterator[Desk]:
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("order", ORDERS)
 async def test_a_receiver_learns_nothing_from_a_sender(sat: Desk, order: str) -> None:
-    """Whatever the sender had given back in whatever order, the receiver says the same, and so after nobody at all."""
+    """Whatever the sender had given back in whatever order, the receiver says the same, and so after no login at all."""
     for made in MADE:
         heard = []
         for secret in ("", "ab", "~!", "ab"):

@@ -309,7 +309,7 @@ async def test_memory(get: Get) -> None:
 
 
 async def test_processor_time() -> None:
-    """A worker that uses up its processor time is ended by the kernel, even when nobody watches it."""
+    """A worker that uses up its processor time is ended by the kernel, even when no process watches it."""
     source = "end = time.process_time() + 1.6\nwhile time.process_time() < end: pass"
     async with cells((), cpu_s=1) as held, cells(LAYERS, cpu_s=1) as free:
         assert (await held.probe(source)).exit_code == -signal.SIGXCPU

@@ -154,7 +154,7 @@ RINGS = (
     "call", ["sum(itertools.repeat(0))", "0.5 in range(10 ** 12)", "next(filter(None, itertools.repeat(0)))"]
 )
 def test_control_in_plain_python_no_signal_interrupts_it(call: str) -> None:
-    """Control: the alarm of a plain process rings, and the call goes on; a loop of Python code it does end."""
+    """Control: the alarm of a plain process rings, and the call runs on; a loop of Python code it does end."""
     with pytest.raises(subprocess.TimeoutExpired):
         subprocess.run([sys.executable, "-I", "-c", IMPORTS + RINGS + call], timeout=3)
     ended = subprocess.run([sys.executable, "-I", "-c", RINGS + "while True:\n    pass"], timeout=60)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from runtime.config.settings import Config
 from runtime.doctor import assault, corpus
 
-# None of them is about time or the process: whoever runs into its time limit, or dies, has found something.
+# None of them is about time or the process: one that runs into its time limit, or dies, has found something.
 EXPECTED = {"completed", "raised", "rejected", "exhausted"}
 DEEP = "own_deep_"
 """Freeing what is nested so deep takes about an action's budget; which of them time out depends on the machine."""

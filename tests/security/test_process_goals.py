@@ -43,7 +43,7 @@ def host() -> Iterator[dict[str, str]]:
 async def test_goal(zygotes: dict[frozenset[str], Cells], host: dict[str, str], goal: Goal) -> None:
     """Reached without layers; not reached under all of them, nor under each set that is said to be enough."""
     if goal.as_root and os.geteuid() != 0:
-        pytest.skip("root: nobody else could get there")
+        pytest.skip("root: no other user could get there")
     source = single.text(goal, host)
     control = await zygotes[LAYERS].probe(source)
     if goal.alone[-1] == ("speculation",) and not single.reached(goal, control):
@@ -125,7 +125,7 @@ async def test_memory_of_another_worker_that_is_not_dumpable() -> None:
     if os.geteuid() != 0:
         pytest.skip("root: needs two workers of one unprivileged user")
     async with cells(only("uid")) as open_ones, cells(only("uid", "not_dumpable")) as closed_ones:
-        # The kernel makes whoever changes its user not dumpable too: the control undoes both.
+        # The kernel makes a process that changes its user not dumpable too: the control undoes both.
         control = await steal(open_ones, "assert libc.prctl(4, 1, 0, 0, 0) == 0\n", open_ones)
         if not control.succeeded:
             pytest.skip("this host lets no process read another of the same user")

@@ -1,6 +1,6 @@
 """What an action can get hold of: everything within reach is walked as an action would, by its guards and past them.
 
-The walk starts at every builtin, every module and every value that a line of the facade corpus makes, and goes on
+The walk starts at every builtin, every module and every value that a line of the facade corpus makes, and continues
 through attributes (as the guards show them), items, iteration (as C code does it, past the guards), arguments of
 exceptions and calls without arguments. Nothing found may be a module, frame, code object, traceback, or a class or
 function that was not put there on purpose. Each control does the same to a plain module, and finds sys.
@@ -294,7 +294,7 @@ OPAQUE = {
 
 
 def test_everything_within_reach_is_meant_to_be() -> None:
-    """No walk from an action's names ends at a module, frame, code object, or a class nobody handed out."""
+    """No walk from an action's names ends at a module, frame, code object, or a class that was not handed out."""
     environment.begin(NOW_NS, b"walk", environment.Output(0))
     try:
         found = list(walk(roots(), guarded, call=True))

@@ -103,7 +103,7 @@ async def test_a_clean_login_after_every_attack_is_that_of_a_fresh_worker(name: 
 
 
 async def test_control_a_trace_is_seen() -> None:
-    """A worker that goes on with the last execution's randomness is found out after the first attack."""
+    """A worker that keeps the last execution's randomness is found out after the first attack."""
     own = corpus.load(corpus.OWN)[:3]
     path = (str(Path(__file__).parent),)
     async with desk((), BUDGET_MS, entry="leaky_worker", path=path) as sat:

@@ -111,7 +111,7 @@ TRACES = {
 
 
 def handler(body: str) -> str:
-    """Make an action of a body; what it returns is told."""
+    """Make an action of a body; what it returns is printed."""
     lines = "".join(f"    {line}\n" for line in body.split("\n"))
     return (
         f"def tried(event, api):\n{lines}\n"

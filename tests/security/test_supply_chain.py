@@ -136,7 +136,7 @@ class Assign(ast.Assign):
 
 @pytest.mark.parametrize("place", ["statement", "expression", "subclass"])
 def test_node_type_of_a_python_to_come_is_refused(place: str) -> None:
-    """A node type that nobody knows is refused wherever it stands, and so is a subclass of a known one."""
+    """An unknown node type is refused wherever it stands, and so is a subclass of a known one."""
     assert faults_of(place, known=False)
 
 

@@ -372,7 +372,7 @@ def test_every_call_of_the_surface_has_a_fold_rule() -> None:
 
 
 def test_empty_factors_are_flagged() -> None:
-    """A requirement that nobody can meet says so in the trace."""
+    """A requirement that no user can meet says so in the trace."""
     decision = decide(ran("a", enable("any")), settings=Settings(factors=()))
     assert decision.outcome == "mfa_required"
     assert decision.contributions[-1].op == "mfa.factors"

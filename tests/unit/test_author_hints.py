@@ -33,14 +33,14 @@ def test_datetime_without_import_shows_both_imports() -> None:
 
 
 def test_a_builtin_out_of_reach_lists_those_within() -> None:
-    """Nobody has to look for a list."""
+    """No author has to look for a list."""
     message = _faults("print(BytesWarning)")
     assert "which is abs, all, any" in message
     assert "zip" in message
 
 
 def test_an_enrolled_factor_is_no_factor_to_ask_for() -> None:
-    """Auth0 takes the user's own list; here the author is told how to make factors of it."""
+    """Auth0 takes the user's own list; here the error says how to make factors of it."""
     user = User(enrolled_factors=[User.EnrolledFactor(type="otp")])
     enrolled: Any
     (enrolled,) = Event(PostLoginEvent(user=user), {}).user.enrolled_factors
@@ -70,7 +70,7 @@ def test_an_enrolled_factor_is_no_factor_to_ask_for() -> None:
     ],
 )
 def test_a_line_of_javascript_shows_its_python(line: str, python: str) -> None:
-    """Whoever pastes a snippet is told what to write, at the place where the parser stopped."""
+    """The fault of a pasted snippet says what to write, at the place where the parser stopped."""
     (fault,) = compiler.check(f"{line}\n")
     assert fault.line == 1
     assert python in fault.message.partition("; in Python: ")[2]

@@ -30,7 +30,7 @@ def test_one_more_of_anything_is_a_leak(what: str) -> None:
 
 @pytest.mark.parametrize(("kib_a_round", "state"), [(0, "ok"), (50, "ok"), (400, "missed")])
 def test_growth_is_the_slope_of_the_second_half(kib_a_round: int, state: str) -> None:
-    """What the first half took is forgiven; what goes on in the second is not."""
+    """What the first half took is forgiven; what still grows in the second is not."""
     points = [(0, HELD)]
     for number in range(1, 21):
         size = HELD.bytes + 8 * MIB + kib_a_round * 1024 * number
@@ -120,7 +120,7 @@ def test_our_client_tells_wrong_answers_by_their_request() -> None:
 
 
 def test_our_client_goes_on_with_a_suspended_login() -> None:
-    """What goes on with it ends with the continuation that the first answer holds; protobuf merges the two."""
+    """What continues it ends with the continuation that the first answer holds; protobuf merges the two."""
     decision = decision_pb2.Decision(suspension=decision_pb2.Suspension(continuation=b"token"))
     answer = runtime_service_pb2.ExecutePostLoginResponse(decision=decision).SerializeToString()
     rest = runtime_service_pb2.ContinuePostLoginRequest(tenant_id="acme").SerializeToString()

@@ -108,7 +108,7 @@ async def test_nothing_is_continued_by_a_wrong_store(
 
 
 def test_its_own_future_is_read(path: Path, image: sqlite._Image, tmp_path: Path) -> None:
-    """The control: a copy of the same store is the same, and one that went on is followed."""
+    """The control: a copy of the same store is the same, and one that advanced is followed."""
     ahead = copy(path, tmp_path / "ahead.db")
     assert load(ahead, image) is None
     sqlite.apply(ahead, define("gamma"))

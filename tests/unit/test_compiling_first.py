@@ -1,4 +1,4 @@
-"""The first worker of a flow is asked for its code before its login: what becomes of the login when that goes wrong."""
+"""The first worker of a flow is asked for its code before its login: and the login when that goes wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CODES = (b"one", b"two", b"three")
 
 
 def begin(rig: Rig, within_s: float = 2.0) -> asyncio.Task[bytes]:
-    """Begin a login of a tenant that nobody has compiled the flow of."""
+    """Begin a login of a tenant whose flow was never compiled."""
     event = event_pb2.PostLoginEvent().SerializeToString()
     return asyncio.ensure_future(rig.login("acme", event, within_s))
 
@@ -101,7 +101,7 @@ async def test_a_lie_about_code_is_a_lie_about_the_login(make: Any, lie: str) ->
 
 
 async def test_a_caller_that_leaves_while_its_flow_is_compiled(make: Any) -> None:
-    """The worker is still watched: one that hangs is killed, and is nobody's any more."""
+    """The worker is still watched: one that hangs is killed, and leaves its tenant."""
     rig = await make()
     task = begin(rig)
     spawned, _ = await asked_for_code(rig)
@@ -119,7 +119,7 @@ async def test_a_caller_that_leaves_while_its_flow_is_compiled(make: Any) -> Non
 
 
 async def test_compiling_takes_from_the_time_that_is_left(make: Any) -> None:
-    """The worker is told when the caller leaves, as if nothing had been compiled; the flow's budget is its own."""
+    """The worker hears when the caller leaves, as if nothing had been compiled; the flow's budget is its own."""
     rig = await make()
     task = begin(rig, 0.15)
     spawned, request = await asked_for_code(rig)
@@ -133,7 +133,7 @@ async def test_compiling_takes_from_the_time_that_is_left(make: Any) -> None:
 
 
 async def test_no_login_begins_when_compiling_took_all_the_time(make: Any) -> None:
-    """The caller is told that there is no decision, and the worker, which did nothing wrong, is kept."""
+    """The caller hears that there is no decision, and the worker, which did nothing wrong, is kept."""
     rig = await make()
     task = begin(rig, 0.05)
     spawned, request = await asked_for_code(rig)

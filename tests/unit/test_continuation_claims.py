@@ -114,7 +114,7 @@ async def test_a_caller_that_goes_away_gives_it_back(suspensions: Suspensions) -
 
 
 async def test_a_claim_that_nobody_waits_for_is_given_back(suspensions: Suspensions, store: Store) -> None:
-    """Cancelled while it is claimed, when nobody knows whether it is, it is given back too."""
+    """Cancelled while it is claimed, when it is unknown whether it is, it is given back too."""
     store.hang.add("claim")
     task = asyncio.create_task(usable(suspensions))
     await asyncio.sleep(0)
@@ -147,7 +147,7 @@ async def test_what_cannot_be_used_up_is_not_answered(suspensions: Suspensions, 
 
 
 async def test_a_decision_after_the_deadline_is_none(suspensions: Suspensions, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for it any more, so it must not use anything up."""
+    """No caller waits for it any more, so it must not use anything up."""
     last = deadline()
     with pytest.raises(DeadlineExceeded):
         async with suspensions.claimed(STATE, NOW_MS, last):

@@ -63,7 +63,7 @@ def test_a_file_that_others_can_use_is_refused(tmp_path: Path, mode: int, told: 
 
 
 def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever owns the file can change its mode and its keys."""
+    """The owner of the file can change its mode and its keys."""
     path = write(tmp_path, keys.text([keys.generate()]))
     real = os.fstat
 
@@ -77,7 +77,7 @@ def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    """A missing file, a directory and a named pipe are told apart, and none of them hangs the start."""
+    """A missing file, a directory and a named pipe have words of their own, and none of them hangs the start."""
     assert "cannot be read: no such file or directory; make a key with `head -c 32" in faults(tmp_path / "none")
     assert "is not a plain file" in faults(tmp_path)
     os.mkfifo(tmp_path / "pipe", 0o600)

@@ -1,4 +1,4 @@
-"""What a suspended flow remembers, and what is asked of whoever continues it."""
+"""What a suspended flow remembers, and what is asked of the call that continues it."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_what_an_earlier_version_sealed_is_gone() -> None:
     assert token.unseal(RING, sealed_as(token.FORM), ISSUED_MS).tenant_id == "acme"
     with pytest.raises(ContinuationExpired):
         token.unseal(RING, sealed_as(1), EXPIRES_MS)
-    # Whoever changes the first byte of ours has an earlier version's word for nothing.
+    # A changed first byte of ours is taken as an earlier version's word for nothing.
     assert "was changed since it was sealed" in refusal(b"\x01" + token.seal(RING, flow())[1:])
 
 
@@ -147,7 +147,7 @@ def test_a_token_expires() -> None:
 
 
 def test_a_token_of_the_future_is_a_clock_gone_wrong() -> None:
-    """A clock a minute behind is lived with, one that is further behind is told."""
+    """A clock a minute behind is lived with, one that is further behind is logged."""
     data = token.seal(RING, flow())
     assert token.unseal(RING, data, ISSUED_MS - 60_000).tenant_id == "acme"
     assert "sealed in the future" in refusal(data, now_ms=ISSUED_MS - 60_001)

@@ -121,7 +121,7 @@ def test_flags_agree_with_python(flags: int) -> None:
     for pattern in (r"^a . b$", r"É\w", r"a.b", "^b # c\n"):
         for text in ("a x b", "x\nA\nb", "éé", "a\nb", "axb", "b # c\n", "b"):
             ours = patterns.findall(pattern, text, int(flags))
-            # `$` is the very end here; a text that ends in a newline is told apart in a test of its own.
+            # `$` is the very end here; a text that ends in a newline has a test of its own.
             assert ours == real.findall(pattern, text, flags), (pattern, text)
 
 

@@ -29,7 +29,7 @@ def test_a_codec_of_the_list_answers_as_pythons(call: str, codec: str) -> None:
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("codec", ["idna", "punycode", "unicode_escape", "utf-7", "zlib", "hex", "no-such", "mbcs"])
 def test_any_other_codec_is_refused_by_name(call: str, codec: str) -> None:
-    """Codecs that are quadratic, decode escapes or would have to be imported are refused, and the list is told."""
+    """Codecs that are quadratic, decode escapes or would have to be imported are refused, and the list is shown."""
     with pytest.raises(LookupError, match=f"unknown encoding '{codec}': an action can use "):
         value(f"import urllib.parse\nreturn urllib.parse.{call.format(codec)}")
 

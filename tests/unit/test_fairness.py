@@ -34,7 +34,7 @@ def test_the_lane_is_the_second_half_of_the_processors() -> None:
 
 
 def test_who_runs_on_and_on_is_kept_in_the_lane() -> None:
-    """Five seconds' worth of its share may be spent ahead, and no more; nobody else is held."""
+    """Five seconds' worth of its share may be spent ahead, and no more; no other tenant is held."""
     it = lane()
     it.spent("busy", 5 * RATE - 0.01, 100.0)
     assert not it.holds("busy", 100.0)
@@ -68,7 +68,7 @@ def test_it_leaves_when_its_debt_is_paid() -> None:
 
 
 def test_a_tenant_that_is_alone_is_not_held() -> None:
-    """Nobody is disturbed, so nothing is kept free; as soon as somebody else logs in, it is."""
+    """No tenant is disturbed, so nothing is kept free; as soon as another logs in, it is."""
     it = Lane((0, 1), SHARE)
     it.arrived("busy")
     it.spent("busy", 5.0, 100.0)

@@ -197,7 +197,7 @@ async def test_a_denial_skips_the_rest(make: Any) -> None:
 
 
 async def test_on_error_deny_skips_the_rest(make: Any) -> None:
-    """A failure that decides the login by itself ends the flow, and the worker is told so beforehand."""
+    """A failure that decides the login by itself ends the flow, and the worker hears so beforehand."""
     rig = await make(OnError.DENY)
     task = rig.run()
     spawned, question = await rig.question()
@@ -505,7 +505,7 @@ async def test_a_denial_before_the_deadline_stands(make: Any) -> None:
 
 
 async def test_no_answer_by_the_deadline_is_no_decision(make: Any) -> None:
-    """The caller is told, and the worker, which may have had no processor, is not killed for it."""
+    """The caller gets an error, and the worker, which may have had no processor, is not killed for it."""
     rig = await make()
     task = begin(rig, 0.02)
     spawned, question = await rig.question()
@@ -543,7 +543,7 @@ async def test_no_worker_for_the_rest_of_a_flow_is_no_decision(
 async def test_a_queue_that_is_longer_than_the_callers_time(
     make: Any, monkeypatch: pytest.MonkeyPatch, left_s: float, error: type[Exception]
 ) -> None:
-    """Whose time ends in the queue is out of time; who would have waited longer is told that the pool is full."""
+    """Whose time ends in the queue is out of time; one that would have waited longer hears that the pool is full."""
     rig = await make()
     monkeypatch.setattr(rig.pool, "lease_nowait", lambda *_: None)
 
@@ -576,7 +576,7 @@ async def test_a_stalled_worker_is_not_its_actions_fault(make: Any, stalled: boo
 
 
 async def test_a_cancelled_caller_does_not_lose_the_worker(make: Any) -> None:
-    """The answer nobody waits for any more still brings the worker back to the pool."""
+    """An answer that no login waits for any more still brings the worker back to the pool."""
     rig = await make()
     task = rig.run()
     spawned, question = await rig.question()

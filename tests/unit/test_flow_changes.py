@@ -83,7 +83,7 @@ async def test_a_busy_worker_goes_when_it_is_released(make: Any, digest: bytes |
 
 
 async def test_a_worker_whose_caller_left_goes_too(make: Any) -> None:
-    """Its answer is nobody's, and it is released all the same."""
+    """No login waits for its answer, and it is released all the same."""
     rig = await make()
     deploy(rig, OLD)
     task = login(rig)
@@ -116,7 +116,7 @@ async def test_many_idle_workers_go_some_at_a_time(make: Any) -> None:
 
 
 async def test_a_login_of_another_flow_makes_room_for_itself(make: Any) -> None:
-    """A tenant with as many workers as it may have, all of its present flow, goes on with a login of an old one."""
+    """A tenant with as many workers as it may have, all of its present flow, continues a login of an old one."""
     rig = await make(workers_per_tenant=1)
     deploy(rig, NEW)
     present = await rig.pool.lease("acme", 1, NEW)

@@ -87,7 +87,7 @@ ROWS: list[Any] = [
         [action("a", challenge("phone", "otp")), action("b", challenge_any("phone"))],
         {},
         ["mfa", "allow"],
-        id="2.3.6 satisfied: the flow goes on",
+        id="2.3.6 satisfied: the flow continues",
     ),
     pytest.param([action("a", challenge("otp"), challenge("phone"))], {}, ["mfa", "allow"], id="2.3.7 two in a queue"),
     pytest.param(
@@ -331,7 +331,7 @@ class TestPending:
             assert waiting.hide_remember_browser is hidden
 
     def test_a_failure_hides_remembering(self) -> None:
-        """Nobody knows what a failed action would have said about the browser, so it is not remembered."""
+        """It is unknown what a failed action would have said about the browser, so it is not remembered."""
         for on_error, hidden in ((OnError.REQUIRE_MFA, True), (OnError.CONTINUE, False)):
             executions = [replace(ran(verdict=Verdict.RAISED), on_error=on_error), ran(challenge("otp"))]
             waiting = pending(executions, (), EVERY, EVENT, GATEWAY)

@@ -1,4 +1,4 @@
-"""The resolution that is appended to an answer: read from the request, merged by whoever reads the response."""
+"""The resolution that is appended to an answer: read from the request, merged by the reader of the response."""
 
 from typing import Any
 

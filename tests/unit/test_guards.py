@@ -41,7 +41,7 @@ class View:
 
 
 class Closed:
-    """Stands for any object nobody has thought about."""
+    """Stands for any unforeseen object."""
 
     email = "x"
 
@@ -148,7 +148,7 @@ def test_exposed_class() -> None:
 
 
 def test_closed_class() -> None:
-    """A class nobody opened can be neither subscripted, iterated, written nor merged, though Python could."""
+    """A class that was not opened can be neither subscripted, iterated, written nor merged, though Python could."""
     closed: Any = Closed()
     assert (closed["k"], list(closed)) == ("k", [])
     for guard in (
@@ -325,7 +325,7 @@ def test_exception_guards() -> None:
 
 
 def test_foreign_exception_shows_args_only() -> None:
-    """An exception class nobody registered shows its arguments and nothing else."""
+    """An unregistered exception class shows its arguments and nothing else."""
 
     class Foreign(Exception):
         secret = "s"

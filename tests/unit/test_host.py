@@ -16,7 +16,7 @@ EVERYWHERE = {layers.ENVIRONMENT, layers.PARENT_DEATH, layers.DESCRIPTORS, layer
 
 
 def test_each_feature_is_named_once_with_its_number_and_meaning() -> None:
-    """Skips of one feature are one line, whatever the host said of each; other skips are told by their own words."""
+    """Skips of one feature are one line, whatever the host said of each; other skips keep their own words."""
     said = list(
         host.summary(
             [

@@ -164,7 +164,7 @@ except Exception:
 
 @pytest.mark.parametrize("body", SWALLOWING.values(), ids=SWALLOWING.keys())
 def test_not_swallowed(body: str) -> None:
-    """An interrupt gets through the action; the same action in plain Python goes on as if nothing had happened."""
+    """An interrupt gets through the action; the same action in plain Python continues as if nothing had happened."""
     assert _run(body, compile, []) == "swallowed"
     assert _run(body, _policy, []) == "interrupted at 7"
 

@@ -203,7 +203,7 @@ def assert_guarded(source: str) -> None:
             case ast.SetComp():
                 pytest.fail("a set was made without its guard")
             case ast.Set(elts=members):
-                # What `in` asks for, which nobody walks.
+                # What `in` asks for, which nothing walks.
                 assert all(isinstance(member, ast.Constant) for member in members)
             case ast.Dict(keys=keys):
                 assert all(key is None or isinstance(key, ast.Constant) or _is_call(key, "_key_") for key in keys)

@@ -190,7 +190,7 @@ def test_entry_accepted(source: str) -> None:
 
 
 def test_all_faults_at_once() -> None:
-    """Every fault is told, once, in the order of the source."""
+    """Every fault is listed, once, in the order of the source."""
     source = "y = 1\nimport _x\nclass A: pass\nwith y:\n    eval('1')\n    ''.__class__\ndef f():\n    yield\n"
     faults = compiler.check(source)
     assert [(fault.line, fault.column) for fault in faults] == [(1, 1), (2, 1), (3, 1), (4, 1), (5, 5), (6, 5), (8, 5)]
@@ -198,7 +198,7 @@ def test_all_faults_at_once() -> None:
 
 
 def test_unknown_node_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node type nobody has reviewed is refused although RestrictedPython has a visitor for it."""
+    """An unreviewed node type is refused although RestrictedPython has a visitor for it."""
     import ast
 
     from sandbox.language.rewrite import Policy
@@ -251,7 +251,7 @@ def test_imports_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_undefined_names(source: str, words: str) -> None:
-    """A name that nothing binds is told before the first login meets it."""
+    """A name that nothing binds is a fault before the first login meets it."""
     assert [fault.message for fault in compiler.check(ENTRY + source) if words in fault.message]
 
 
@@ -273,7 +273,7 @@ def test_defined_later() -> None:
     ],
 )
 def test_members_of_modules(source: str, line: int, column: int, words: str) -> None:
-    """A member that a module has not is told once, before a login meets it."""
+    """A member that a module has not is a fault, once, before a login meets it."""
     faults = [fault for fault in compiler.check(ENTRY + source) if "has no" in fault.message]
     assert [(fault.line, fault.column) for fault in faults] == [(line, column)]
     assert words in faults[0].message

@@ -35,7 +35,7 @@ ENTRY = "def on_execute_post_login(event, api):\n    pass\n"
     ],
 )
 def test_not_source(source: str, line: int | None, column: int | None, words: list[str]) -> None:
-    """A character nobody sees or a syntax error is one fault at its place."""
+    """An invisible character or a syntax error is one fault at its place."""
     faults = compiler.check(source + ("" if words[0].startswith("'(") or "unterm" in words[0] else "\n" + ENTRY))
     assert all(word in faults[0].message for word in words), faults
     assert line is None or faults[0].line == line

@@ -1,4 +1,4 @@
-"""The answer to a login that its caller has given up: it comes late, and is nobody else's."""
+"""The answer to a login that its caller has given up: it comes late, and no other login gets it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def abandoned(rig: Rig) -> tuple[FakeSpawned, Question]:
 
 
 async def settled(rig: Rig) -> None:
-    """Wait until nobody has a worker out any more."""
+    """Wait until no login has a worker out any more."""
     while rig.pool.busy:
         await asyncio.sleep(0.001)
 
@@ -74,7 +74,7 @@ async def test_an_answer_that_comes_twice_is_a_lie(make: Any) -> None:
 
 
 async def test_a_late_lie_costs_its_worker_and_no_login(make: Any) -> None:
-    """A worker that lies to nobody is killed all the same, and the next login has a fresh one."""
+    """A worker that lies with no login waiting is killed all the same, and the next login has a fresh one."""
     rig = await make()
     spawned, question = await abandoned(rig)
     spawned.say(whole(question.nonce + 1, step(COMPLETED, ("no.such", "{}"))))

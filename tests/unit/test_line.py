@@ -75,7 +75,7 @@ def test_what_the_gateway_knows_is_read() -> None:
 
 
 def test_completed_factors_have_the_names_of_challenges() -> None:
-    """A line that goes on with a suspended flow lists them; an empty list goes on after a page."""
+    """A line that continues a suspended flow lists them; an empty list continues after a page."""
     assert line({"event": EVENT}).completed is None
     assert line({"event": EVENT, "completed": []}, None).completed == ()
     wanted = (pb.FACTOR_TYPE_OTP, pb.FACTOR_TYPE_PUSH_NOTIFICATION)

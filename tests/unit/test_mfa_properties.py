@@ -1,4 +1,4 @@
-"""Properties of resolving: whatever is required, held and remembered, nobody gets in with less than was asked for."""
+"""Properties of resolving: whatever is required, held and remembered, no user gets in with less than was asked for."""
 
 from dataclasses import replace
 
@@ -114,7 +114,7 @@ def resolve(multifactor: Multifactor, tenant: Settings, event: EventFacts, gatew
 def test_a_required_factor_is_never_skipped_without_a_memory(
     said: list[tuple[str, bool | None]], failed: bool, tenant: Settings, event: EventFacts, gateway: Gateway
 ) -> None:
-    """Nothing but a valid memory of this user and provider, with nobody insisting, replaces a challenge."""
+    """Nothing but a valid memory of this user and provider, with no one insisting, replaces a challenge."""
     multifactor = required(said, failed, tenant, event)
     answer = resolve(multifactor, tenant, event, gateway)
     assert (answer is None) is (multifactor.provider == "none")

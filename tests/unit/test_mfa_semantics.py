@@ -210,7 +210,7 @@ def test_section_4_action_and_adaptive(merge: Merge, confidence: str, ignored: b
 @pytest.mark.parametrize("remember", [True, False, None])
 @pytest.mark.parametrize("provider", ["any", "guardian", "google-authenticator", "duo"])
 def test_section_5_three_states(provider: str, remember: bool | None) -> None:
-    """Whether the browser may be remembered is passed on as said, and stays unset when nobody said."""
+    """Whether the browser may be remembered is passed on as said, and stays unset when no action said."""
     decision = login(provider, settings=Settings(factors=("otp",)), remember=remember)
     assert required(decision).allow_remember_browser is remember
 
@@ -295,7 +295,7 @@ def test_section_11_step_up_at_low_confidence_is_adaptive() -> None:
 
 @pytest.mark.parametrize("protocol", sorted(mfa.BACK_CHANNEL_PROTOCOLS))
 def test_section_7_duo_has_no_page_without_a_browser(protocol: str) -> None:
-    """Duo required where nobody can see its page: required, with nothing to offer, and flagged."""
+    """Duo required where no user can see its page: required, with nothing to offer, and flagged."""
     decision = login("duo", settings=Settings(factors=("otp",)), facts=EventFacts(protocol=protocol))
     assert required(decision).factors == ()
     assert decision.contributions[-1].op == "mfa.factors"

@@ -19,7 +19,7 @@ Ask = Callable[[Any], Any]
 
 
 def begin(**members: Any) -> tuple[Any, Recorder]:
-    """Begin an execution of an action that can go on after a page."""
+    """Begin an execution of an action that can continue after a page."""
     event = json_format.ParseDict(members, event_pb2.PostLoginEvent())
     recorder = Recorder(Event(event, {}), defined=(CONTINUE,))
     return make_api(recorder), recorder
@@ -143,7 +143,7 @@ def test_sections_1_to_14_what_raises_at_the_call(ask: Ask, text: str) -> None:
     "protocol", ["oauth2-refresh-token", "oauth2-password", "oauth2-resource-owner", "oauth2-webauthn"]
 )
 def test_sections_6_and_7_no_redirect_without_a_browser(protocol: str) -> None:
-    """An action can ask before it redirects; in a browser, and where nobody says, it can."""
+    """An action can ask before it redirects; in a browser, and where it is not said, it can."""
     api, _ = begin(transaction={"protocol": protocol})
     assert api.redirect.can_redirect() is False
     assert protocol in BACK_CHANNEL_PROTOCOLS

@@ -193,7 +193,7 @@ def test_section_8_enable_and_commands(
 
 @pytest.mark.parametrize("event", [REFRESH, PASSWORD])
 def test_sections_6_and_7_a_queue_without_a_browser_goes_by_token(event: EventFacts) -> None:
-    """Section 12: `mfa_required` with the queue as its requirements, and the flow goes on when it is met."""
+    """Section 12: `mfa_required` with the queue as its requirements, and the flow continues when it is met."""
     first, last = answers([action("a", challenge_any("otp", "phone", "webauthn-roaming"))], event=event)
     assert first.suspension is not None
     assert first.suspension.by_token

@@ -168,7 +168,7 @@ def test_sections_2_8_9_10_enrolments(
     enroll: tuple[str, ...],
     failure: Failure | None,
 ) -> None:
-    """What the user has is challenged, a user with nothing enrols, and whoever can do neither does not get in."""
+    """What the user has is challenged, a user with nothing enrols, and a user who can do neither does not get in."""
     facts = EventFacts("oidc-basic-profile", enrolled=enrolled, email_verified=verified)
     answer = resolve(enable(provider), facts, Settings(factors=enabled))
     assert (answer.challenge, answer.enroll, answer.failure) == (challenge, enroll, failure)
@@ -194,7 +194,7 @@ def test_section_10_a_browser_without_webauthn_gets_another_factor(webauthn: boo
     ],
 )
 def test_section_3_legacy_notes(provider: str, words: tuple[str, ...], recovery: bool) -> None:
-    """Legacy providers and Duo come with notes for whoever builds the pages; recovery codes are not for all."""
+    """Legacy providers and Duo come with notes for the developers of the pages; recovery codes are not for all."""
     answer = resolve(enable(provider))
     assert len(answer.notes) == len(words)
     assert all(word in note for word, note in zip(words, answer.notes, strict=True))
@@ -366,7 +366,7 @@ def test_section_5_unset_and_duo(switch: bool, mode: RememberMode) -> None:
 
 
 def test_section_5_email_is_not_remembered() -> None:
-    """Whoever can present an email only is asked every time, also with remembering allowed."""
+    """A user who can present an email only is asked every time, also with remembering allowed."""
     settings = Settings(factors=("email",))
     assert resolve(enable("any", True), replace(BROWSER, enrolled=()), settings).remember is RememberMode.NONE
 
@@ -417,7 +417,7 @@ MEMORIES: list[Any] = [
 def test_section_5_valid_memory(
     multifactor: Multifactor, memory: RememberedBrowser | None, refusal: Refusal | None
 ) -> None:
-    """30 days since the challenge, 7 since it was seen, same user, same provider, and nobody insists."""
+    """30 days since the challenge, 7 since it was seen, same user, same provider, and no one insists."""
     assert remembered.refusal(memory, multifactor, BROWSER, USER, NOW, EVERY) is refusal
     answer = resolve(multifactor, remembered_browser=memory)
     assert answer.kind is (Kind.PROMPT if refusal else Kind.SATISFIED_BY_REMEMBERED_BROWSER)
@@ -495,7 +495,7 @@ def test_section_11_pape_overrides_the_memory(multifactor: Multifactor) -> None:
     ],
 )
 def test_section_11_amr(facts: EventFacts, memory: RememberedBrowser | None, told: bool) -> None:
-    """A factor that is presented in a browser is told in the token; one through the MFA API, or none, is not."""
+    """A factor that is presented in a browser is named in the token; one through the MFA API, or none, is not."""
     assert resolve(REMEMBERED, facts, remembered_browser=memory).records_amr is told
 
 
@@ -568,7 +568,7 @@ def test_sections_6_7_back_channel(
 
 @pytest.mark.parametrize("protocol", sorted(mfa.BACK_CHANNEL_PROTOCOLS))
 def test_section_7_duo_has_no_back_channel(protocol: str) -> None:
-    """Duo fails by name where nobody can see its page; in a browser it prompts."""
+    """Duo fails by name where no user can see its page; in a browser it prompts."""
     answer = resolve(enable("duo"), replace(BROWSER, protocol=protocol))
     assert (answer.kind, answer.failure) == (Kind.FAILED, Failure.PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL)
     assert resolve(enable("duo")).kind is Kind.PROMPT

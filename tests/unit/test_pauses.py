@@ -1,4 +1,4 @@
-"""A tenant whose workers break the protocol waits for the next one; nobody else does."""
+"""A tenant whose workers break the protocol waits for the next one; no other tenant does."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_nine_tenants_cannot_take_every_place() -> None:
 
 
 def test_the_refusal_says_whose_fault_it_is() -> None:
-    """A tenant over its share is told so, all the others that every place is taken."""
+    """A tenant over its share reads so, all the others that every place is taken."""
     places = Places(3, 0.7)
     assert fill(places, "acme") == 2
     with pytest.raises(TenantInFlight, match=r"2 logins of tenant acme .* limits\.tenant_share"):

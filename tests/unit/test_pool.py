@@ -324,7 +324,7 @@ class DyingZygote(FakeZygote):
 
 
 async def test_a_worker_that_dies_as_it_gets_ready_keeps_no_place_of_its_tenant() -> None:
-    """It was taken for a live one, counted for its tenant for ever, and whoever waited for that place waited on."""
+    """It was taken for a live one, counted for its tenant for ever, and a login for that place kept waiting."""
     zygote = DyingZygote()
     h = await start(config(blank_workers=0, workers_per_tenant=1), zygote)
     assert h.pool.lease_nowait("first") is not None

@@ -136,7 +136,7 @@ class World(RuleBasedStateMachine):
 
     @rule(tenant=st.sampled_from(TENANTS), count=st.integers(1, 3), turn=TURN, old=st.booleans())
     def login(self, tenant: str, count: int, turn: bool, old: bool = False) -> None:
-        """Log in, or go on with a login that was suspended under the flow before."""
+        """Log in, or continue a login that was suspended under the flow before."""
         flow = b"before" if old else self._current(tenant) or b"removed a moment ago"
         for _ in range(count):
             self.logins.append(Login(tenant, self.loop.create_task(self.pool.lease(tenant, WAIT_S, flow)), flow))

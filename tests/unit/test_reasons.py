@@ -1,4 +1,4 @@
-"""Whoever tells a tool to look away says why on the same line; nothing is skipped without a word."""
+"""A line that tells a tool to look away says why on the same line; nothing is skipped without a word."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# The generator of the stubs writes a line for its own output, which is nobody's to read over.
+# The generator of the stubs writes a line for its own output, which no reviewer reads.
 FILES = sorted(
     path
     for top in ("runtime", "sandbox", "tests", "deploy")

@@ -126,7 +126,7 @@ def test_a_malformed_request_is_refused(data: bytes) -> None:
 
 
 def test_an_absent_event_is_refused_as_such_and_an_empty_one_by_its_members() -> None:
-    """Both are a gateway's fault; each is told which."""
+    """Both are a gateway's fault; each answer says which."""
     with pytest.raises(InvalidEvent, match=r"^event: is absent"):
         decode(ExecutePostLoginRequest(tenant_id="acme").SerializeToString(), LIMIT)
     with pytest.raises(InvalidEvent, match=r"^event\.user\.user_id: is absent"):
@@ -164,7 +164,7 @@ def test_a_request_whose_weight_is_not_its_event_is_not_read_on(more: ContinuePo
     ("more", "pieces"), [(1, 1), (ENVELOPE_BYTES + 1, 1), (5 << 20, 1), (40 << 20, 1), (5 << 20, 3), (40 << 20, 3)]
 )
 def test_a_request_of_any_size_is_refused_in_the_same_words(more: int, pieces: int) -> None:
-    """What is far too large is told by its lengths alone, as what is a little too large is when it is decoded."""
+    """What is far too large is refused by its lengths alone, as what is a little too large is when it is decoded."""
     parts = [PostLoginEvent(user={"name": "x" * ((LIMIT + more) // pieces)}) for _ in range(pieces)]
     parts[-1].MergeFrom(EVENT)
     data = b"".join(ExecutePostLoginRequest(tenant_id="acme", event=part).SerializeToString() for part in parts)

@@ -37,7 +37,7 @@ def test_every_error_is_mapped(cls: type[errors.VestibuleError]) -> None:
 
 
 def test_a_field_is_named() -> None:
-    """A request at fault is told the field, and what to send instead."""
+    """The answer to a request at fault names the field, and what to send instead."""
     code, reason, answer = status.to_status(errors.InvalidRequest("tenant_id", "is absent; send one"))
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
     info = detail(answer, error_details_pb2.ErrorInfo)
@@ -105,7 +105,7 @@ def test_who_may_try_again_is_told_when(error: Exception, code: grpc.StatusCode,
     "error", [KeyError("secret-of-acme"), errors.WorkerLost("secret-of-acme"), errors.CatalogError(["secret-of-acme"])]
 )
 def test_inner_texts_stay_inside(error: Exception) -> None:
-    """What speaks of our insides, or of nobody knows what, is not told to a caller."""
+    """No caller reads what speaks of our insides, or of something unknown."""
     _, _, answer = status.to_status(error)
     assert b"secret-of-acme" not in answer.SerializeToString()
     assert answer.message

@@ -1,4 +1,4 @@
-"""Challenges, enrolments and recorded methods: what the calls accept, and what becomes of the flow after them."""
+"""Challenges, enrolments and recorded methods: what the calls accept, and their effect on the flow."""
 
 import time
 from typing import Any

@@ -154,7 +154,7 @@ def test_later_actions_see_what_earlier_ones_wrote() -> None:
     assert later.get("gone") is None
     assert second.commands == []
     assert records == {"k": ("v", NOW_MS + 5), "gone": ("v", NOW_MS + 5)}
-    # Another worker is told the same by the daemon.
+    # Another worker gets the same from the daemon.
     replayed = Flow(records)
     for op, args in recorder.commands:
         replayed.replay(surface.CALLS[op], (op, args))

@@ -380,7 +380,7 @@ def test_any_text_is_refused_in_words(token: str) -> None:
     ).flatmap(lambda value: st.sampled_from(["exp", "nbf", "iss", "sub", "state", "x"]).map(lambda name: {name: value}))
 )
 def test_any_signed_claim_is_compared_and_never_trusted(changed: dict[str, Any]) -> None:
-    """Whoever has the secret may sign anything: a claim of another type or value is refused, an own one is returned."""
+    """A holder of the secret may sign anything: a claim of another type or value is refused, an own one is returned."""
     ((name, value),) = changed.items()
     later = type(value) in (int, float) and NOW_S + 0.5 < value < 2**53
     sooner = type(value) in (int, float) and -(2**53) < value <= NOW_S + 0.5
@@ -405,7 +405,7 @@ def test_the_state_must_be_there() -> None:
 
 
 def test_a_token_is_validated_when_the_user_is_back() -> None:
-    """In on_execute_post_login nobody has come back with one."""
+    """In on_execute_post_login no user has come back with one."""
     api, _ = begin(event({"state": STATE, "session_token": GOOD}))
     with pytest.raises(ValueError, match=r"validate_token: only in on_continue_post_login"):
         api.redirect.validate_token(secret=SECRET)

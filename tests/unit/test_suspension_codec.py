@@ -1,4 +1,4 @@
-"""A suspended decision on the wire: what the gateway is told, all of it and nothing else."""
+"""A suspended decision on the wire: what the gateway reads, all of it and nothing else."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The watchdog: it looks when a limit is due, kills who is past it, and nobody else."""
+"""The watchdog: it looks when a limit is due, and kills only workers past theirs."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_limit_is_looked_at_when_it_is_due(clock: list[int]) -> None:
 
 
 def test_nobody_is_killed_within_budget_and_grace(clock: list[int]) -> None:
-    """A look that comes too early kills nobody, and comes again."""
+    """A look that comes too early kills no worker, and comes again."""
     worker = Running(clock[0])
     loop = watching(worker)
     worker.first_look_ns = clock[0]
@@ -195,7 +195,7 @@ def test_a_worker_that_gets_nothing_is_stopped_and_not_out_of_budget(clock: list
 
 
 def test_the_callers_deadline_ends_the_wait_and_not_the_worker(clock: list[int]) -> None:
-    """It is told when it is out of time, once, and lives until it had its budget."""
+    """It hears that it is out of time, once, and lives until it had its budget."""
     worker = Running(clock[0], share=0.5)
     worker.deadline_ns = worker.first_look_ns = clock[0] + 20 * MS
     loop = watching(worker)

@@ -132,7 +132,7 @@ def say(target: str, chunks: list[bytes], *, patient: bool = False) -> bytes:
             sock.shutdown(socket.SHUT_WR)
             _read(sock, said, lambda _: False)
         except OSError as error:
-            # It may hang up on whoever makes no sense; it may not keep whoever has gone.
+            # It may hang up on a client that makes no sense; it may not keep one that has gone.
             if error.errno not in (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN):
                 raise
     return bytes(said)

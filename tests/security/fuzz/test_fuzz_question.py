@@ -1,7 +1,7 @@
 """Questions of a curious or broken daemon against real, locked workers: each answers, or ends as it says it ends.
 
 A worker trusts its daemon, and yet its own reading must never hang, never run what it was not given and never end in a
-way that nobody has thought of: a broken daemon would otherwise be told of it by tenants.
+way that was not foreseen: otherwise tenants would be the first to see it.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Desk:
         return self.ask(METHOD, data, runtime_service_pb2.ExecutePostLoginResponse)
 
     def resume(self, data: bytes) -> tuple[str, decision_pb2.Decision | None]:
-        """Go on with one."""
+        """Continue one."""
         return self.ask(CONTINUE, data, runtime_service_pb2.ContinuePostLoginResponse)
 
 
@@ -144,9 +144,9 @@ def continued(token: bytes) -> bytes:
 @effort(80)
 @given(edits)
 def test_any_damage_to_a_continuation_goes_on_as_it_should_or_not_at_all(desk: Desk, harm: list[Edit]) -> None:
-    """A damaged request goes on with the whole token, its tenant, user, transaction and factor, or is refused.
+    """A damaged request continues with the whole token, its tenant, user, transaction and factor, or is refused.
 
-    What was refused as the caller's fault has not used the token up: the good request goes on afterwards.
+    What was refused as the caller's fault has not used the token up: the good request continues afterwards.
     """
     token = suspended(desk.daemon, "waits")
     data = damaged(continued(token), harm)

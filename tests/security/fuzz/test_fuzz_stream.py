@@ -199,7 +199,7 @@ def _floods(good: list[Frame]) -> dict[str, list[Frame]]:
             *head,
             *[frame.on(1 + 2 * at) for at in range(9) for frame in (http2.NOT_TEXT, data)],
         ],
-        "headers that go on for ever": [*head, begun, *[Frame(http2.CONTINUATION, 0, 1, b"\x40\1a\1b" * 99)] * 300],
+        "headers without an end": [*head, begun, *[Frame(http2.CONTINUATION, 0, 1, b"\x40\1a\1b" * 99)] * 300],
         "settings without end": head + [Frame(http2.SETTINGS, 0, 0, b"\0\4\0\1\0\0")] * 2000,
         "pings without end": head + [Frame(http2.PING, 0, 0, bytes(8))] * 2000,
         "empty data without end": [*head, headers, *[Frame(http2.DATA, 0, 1, b"")] * 2000],
@@ -250,12 +250,12 @@ FLOODS = list(_floods([Frame(http2.HEADERS, 0, 1, b"for the names"), Frame(http2
 
 @pytest.mark.parametrize("name", FLOODS)
 def test_a_flood_of_frames_ends_with_its_connection(port: Port, name: str) -> None:
-    """What has brought down other HTTP/2 servers costs the client its connection, and nobody else anything."""
+    """What has brought down other HTTP/2 servers costs the client its connection, and no other client anything."""
     port.hurt([encoded(_floods(port.good)[name])])
     port.daemon.wait_in_flight(0)
 
 
 @pytest.mark.parametrize("line", seeds("streams.txt"))
 def test_seeds_of_streams(port: Port, line: str) -> None:
-    """Bytes that were of interest once hurt nobody."""
+    """Bytes that were of interest once hurt no client."""
     port.hurt([bytes.fromhex(line)])

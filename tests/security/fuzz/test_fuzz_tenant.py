@@ -72,7 +72,7 @@ def test_any_dangerous_token_is_refused_or_harmless(changes: list[tuple[int, int
 
 
 def test_half_a_surrogate_pair_is_a_fault_with_its_line() -> None:
-    """Text that has no UTF-8, as a lenient decoder makes it, is told of with its line and raises nothing."""
+    """Text that has no UTF-8, as a lenient decoder makes it, is listed with its line and raises nothing."""
     assert holds("tenant: acme\nmfa: \udcff") is None
     assert yaml_file.parse("f", "tenant: acme\nmfa: \udcff").ordered()[0].where == "f:2"
 
