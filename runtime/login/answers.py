@@ -98,7 +98,6 @@ class Answer:
         wall_us: int,
         step_wall_us: Sequence[int],
         step_cpu_us: Sequence[int],
-        *,
         printed: Printed = (),
         resolution: pb.Resolution | None = None,
         sealed: tuple[bytes, int] | None = None,
@@ -205,7 +204,7 @@ class Answers:
         facts: tuple[Any, ...] = ()
         if remembered.consulted:
             reader = messages.EventReader(event)
-            facts = tuple([reader.get(name) for name in remembered.consulted])
+            facts = tuple([getattr(reader, name) for name in remembered.consulted])
         answer = remembered.by_facts.get(facts)
         return None if answer is None else (answer, printed)
 

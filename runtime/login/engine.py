@@ -83,16 +83,9 @@ class Outcome(NamedTuple):
 
     def response(self, request_id: str, decision_id: str, catalog_revision: int, wall_us: int) -> bytes:
         """Return the serialized ExecutePostLoginResponse."""
-        return self.answer.fill(
-            request_id,
-            decision_id,
-            catalog_revision,
-            wall_us,
-            self.wall_us,
-            self.cpu_us,
-            printed=self.printed,
-            resolution=self.resolution,
-            sealed=self.sealed,
+        answer, step_wall_us, step_cpu_us, printed, _, found, sealed = self
+        return answer.fill(
+            request_id, decision_id, catalog_revision, wall_us, step_wall_us, step_cpu_us, printed, found, sealed
         )
 
     def decision(self, decision_id: str, wall_us: int) -> pb.Decision:
@@ -131,14 +124,22 @@ class Engine:
 
         Raises: CapacityError, WorkerError, DeadlineExceeded: there is no decision.
         """
-        if not login.plan.bindings:
+        plan = login.plan
+        if not plan.bindings:
             self._left_s(login)
-            return self._recalled(login, b"", (), (), 0.0) or self._folded(login, [], Settled(End.RAN, [], b""), 0.0)
-        worker, waited_s = await self._lease(login)
-        asked = await self._compile(login, worker) or self._ask(login, worker, [])
+            return self._remembered(login, ((), (), b""), 0.0) or self._folded(
+                login, [], Settled(End.RAN, [], b""), 0.0
+            )
+        worker, waited_s = self._pool.lease_nowait(plan.flow.tenant, plan.flow.digest), 0.0
+        if worker is None:
+            worker, waited_s = await self._wait(login)
+        failed = None if worker.plan is plan else await self._compile(login, worker)
+        asked = failed or self._ask(login, worker)
         said = await self._heard(asked)
-        remembered = self._remembered(login, asked, said, waited_s)
+        usual = None if isinstance(said, WorkerError) else wire.usual_reply(said, asked.nonce)
+        remembered = None if usual is None else self._remembered(login, usual, waited_s)
         if remembered is not None:
+            self._pool.release(worker)
             return remembered
         return await self._run(login, asked, said, waited_s)
 
@@ -152,16 +153,12 @@ class Engine:
             raise DeadlineExceeded
         return left_s
 
-    async def _lease(self, login: Login) -> tuple[Worker, float]:
+    async def _wait(self, login: Login) -> tuple[Worker, float]:
         """Lease a worker; return it and the seconds that the login stood in its tenant's queue.
 
         Raises: CapacityError, DeadlineExceeded, WorkerStartError.
         """
-        flow, left_s = login.plan.flow, self._left_s(login)
-        worker = self._pool.lease_nowait(flow.tenant, flow.digest)
-        if worker is not None:
-            return worker, 0.0
-        began_s = time.monotonic()
+        flow, left_s, began_s = login.plan.flow, self._left_s(login), time.monotonic()
         try:
             worker = await self._pool.lease(flow.tenant, min(left_s, self._queue_wait_s), flow.digest)
         except PoolExhausted:
@@ -170,21 +167,18 @@ class Engine:
             raise
         return worker, time.monotonic() - began_s
 
-    def _ask(self, login: Login, worker: Worker, done: list[Execution]) -> Asked:
-        """Ask a leased worker for the steps that are left."""
-        rest = login.records
+    def _ask(self, login: Login, worker: Worker, done: Sequence[Execution] = ()) -> Asked:
+        """Ask a leased worker for the steps that are left. Raises: DeadlineExceeded."""
+        if login.deadline_ns - time.monotonic_ns() <= MARGIN_US * 1000:
+            self._pool.release(worker)
+            raise DeadlineExceeded
+        event, rest, budget_us = login.event, login.records, self._flow_timeout_us
         if done or login.before:
+            event = login.completed.shown(event)
             rest += carried((*login.before, *done))
+            budget_us -= sum([execution.cpu_us for execution in done])
         return self.questions.ask(
-            worker,
-            login.plan,
-            len(done),
-            login.completed.shown(login.event),
-            self._flow_timeout_us - sum([execution.cpu_us for execution in done]),
-            login.deadline_ns,
-            login.clock_ns,
-            login.seed,
-            rest,
+            worker, login.plan, len(done), event, budget_us, login.deadline_ns, login.clock_ns, login.seed, rest
         )
 
     async def _compile(self, login: Login, worker: Worker) -> Asked | None:
@@ -207,11 +201,6 @@ class Engine:
             return asked
         if answer.codes:
             plan.keep(answer.codes)
-        try:
-            self._left_s(login)
-        except DeadlineExceeded:
-            self._pool.release(worker)
-            raise
         return None
 
     async def _heard(self, asked: Asked) -> bytes | WorkerError:
@@ -252,20 +241,9 @@ class Engine:
 
     # -- answer ------------------------------------------------------------------------------------------------------
 
-    def _remembered(self, login: Login, asked: Asked, said: bytes | WorkerError, waited_s: float) -> Outcome | None:
-        """Return the outcome of an answer that an earlier login had too; None when there was none."""
-        usual = None if isinstance(said, WorkerError) else wire.usual_reply(said, asked.nonce)
-        if usual is None:
-            return None
+    def _remembered(self, login: Login, usual: wire.Usual, waited_s: float) -> Outcome | None:
+        """Return the outcome of a reply that an earlier login had too; None when there was none."""
         wall_us, cpu_us, steps = usual
-        outcome = self._recalled(login, steps, wall_us, cpu_us, waited_s)
-        if outcome is not None:
-            self._pool.release(asked.worker)
-        return outcome
-
-    def _recalled(
-        self, login: Login, steps: bytes, wall_us: Sequence[int], cpu_us: Sequence[int], waited_s: float
-    ) -> Outcome | None:
         recalled = login.plan.answers.recall(steps, len(wall_us), login.event, self._output_bytes)
         if recalled is None:
             return None
@@ -273,7 +251,7 @@ class Engine:
         if len(wall_us) < len(answer.verdicts):
             skipped = (0,) * (len(answer.verdicts) - len(wall_us))
             wall_us, cpu_us = (*wall_us, *skipped), (*cpu_us, *skipped)
-        return self._outcome(login, answer, wall_us, cpu_us, printed, waited_s)
+        return Outcome(answer, wall_us, cpu_us, printed, waited_s, _resolution(login, answer))
 
     async def _run(self, login: Login, asked: Asked, said: bytes | WorkerError, waited_s: float) -> Outcome:
         """Run the steps in order, from the answer to the first question to the end or to where the login is suspended.
@@ -311,7 +289,7 @@ class Engine:
             if len(done) == len(plan.bindings):
                 return self._folded(login, done, settled, waited_s)
             # No worker to be had is no decision, also when some actions have run: the others did not fail.
-            worker, more_s = await self._lease(login)
+            worker, more_s = await self._wait(login)
             waited_s += more_s
             asked = self._ask(login, worker, done)
             said = await self._heard(asked)
@@ -384,29 +362,19 @@ class Engine:
             suspension=stop.found if stop is not None else None,
             completed=login.completed.types,
         )
-        return self._outcome(
-            login,
+        return Outcome(
             answer,
             [execution.wall_us for execution in executions],
             [execution.cpu_us for execution in executions],
             printed_by(executions),
             waited_s,
+            _resolution(login, answer),
             stop.sealed if stop is not None else None,
         )
 
-    def _outcome(
-        self,
-        login: Login,
-        answer: Answer,
-        wall_us: Sequence[int],
-        cpu_us: Sequence[int],
-        printed: Printed,
-        waited_s: float,
-        sealed: Sealed | None = None,
-    ) -> Outcome:
-        found = None
-        if login.gateway is not None:
-            now_ms = login.clock_ns // 1_000_000
-            settings, event = login.plan.flow.settings, EventReader(login.event)
-            found = resolution(answer.decision.multifactor, settings, event, login.gateway, now_ms)
-        return Outcome(answer, wall_us, cpu_us, printed, waited_s, found, sealed)
+
+def _resolution(login: Login, answer: Answer) -> pb.Resolution | None:
+    if login.gateway is None:
+        return None
+    settings, now_ms = login.plan.flow.settings, login.clock_ns // 1_000_000
+    return resolution(answer.decision.multifactor, settings, EventReader(login.event), login.gateway, now_ms)

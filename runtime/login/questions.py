@@ -8,8 +8,7 @@ import os
 import struct
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from vestibule.worker.v1 import worker_pb2
 
@@ -29,8 +28,7 @@ GIVE_UP_NS: Final = 2_500_000
 _NONCES: Final = struct.Struct("<64Q")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A question that a worker has been sent: its steps from `start` on."""
 
     worker: Worker

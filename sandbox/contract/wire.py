@@ -141,7 +141,11 @@ def number(data: bytes, at: int, end: int) -> tuple[int, int]:
     raise ValueError("a number without an end")
 
 
-def usual_reply(data: bytes, nonce: int) -> tuple[Sequence[int], Sequence[int], bytes] | None:
+Usual = tuple[Sequence[int], Sequence[int], bytes]
+"""Wall times, processor times, and the steps as they stand in a usual reply."""
+
+
+def usual_reply(data: bytes, nonce: int) -> Usual | None:
     """Read what `flow_reply` wrote for a worker that stays: wall times, processor times, and the steps as they stand.
 
     Anything else, however wrong, is None and left to the strict parser. The steps are not looked at.

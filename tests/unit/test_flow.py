@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import signal
 import time
 from dataclasses import replace
@@ -26,7 +27,7 @@ from runtime.ops.labels import KillReason
 from runtime.ops.metrics import Metrics
 from runtime.workers import reply
 from runtime.workers.pool import Pool
-from sandbox.contract import journal
+from sandbox.contract import journal, wire
 from tests.fakes import FakeSpawned, FakeZygote, Question
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ class Catalog:
 class Rig:
     """The daemon's logins over scripted workers."""
 
-    def __init__(self, on_error: OnError = OnError.REQUIRE_MFA, isolation: Any = "tenant", **pool: Any) -> None:
+    def __init__(
+        self, on_error: OnError = OnError.REQUIRE_MFA, isolation: Any = "tenant", sample: float = 0.0, **pool: Any
+    ) -> None:
         config = Config()
         limits: Any = {"action_timeout_ms": 60, "flow_timeout_ms": 200, "kill_grace_ms": 10}
         config = replace(
@@ -84,11 +87,12 @@ class Rig:
             sandbox=replace(config.sandbox, isolation=isolation, **limits),
             pool=replace(config.pool, **({"blank_workers": 0} | pool)),
         )
-        logger = log.build(LogConfig(level="error"), io.StringIO())
+        self.lines = io.StringIO()
+        logger = log.build(LogConfig(level="info" if sample else "error", format="json"), self.lines)
         self.catalog = Catalog(on_error)
         self.zygote = FakeZygote()
         self.pool = Pool(config, self.zygote.make, Metrics(""), logger)  # type: ignore[arg-type]  # a stand-in for a zygote
-        self.logins = Logins(self.catalog, self.pool, Metrics(""), config, logger, log.LoginLog(logger, 0.0))
+        self.logins = Logins(self.catalog, self.pool, Metrics(""), config, logger, log.LoginLog(logger, sample))
         # Another worker compiled it, so that a question is about a login. `login` has a plan of its own.
         self.plan = Plan(self.catalog.flow, self.catalog.sources, 60_000)
         self.plan.keep([b"code"] * len(SHA))
@@ -627,6 +631,26 @@ async def test_execute_answers_with_a_decision(make: Any) -> None:
     assert response.decision.outcome == 2
     assert len(response.decision.executions) == 3
     assert len(response.decision.decision_id) == 32
+
+
+async def test_a_login_that_prints_is_remembered(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one folds nothing and encodes nothing; its response has its own output, and its line is written."""
+    rig = await make(sample=1.0)
+    for said in ("user 1", "user 2"):
+        task = asyncio.ensure_future(rig.login("acme"))
+        spawned, question = await rig.question()
+        reports = step(), step(COMPLETED, REQUIRE, output=said), step()
+        steps = [wire.step(report.SerializeToString()) for report in reports]
+        spawned.say(wire.flow_reply(question.nonce, [5, 6, 7], [4, 4, 4], steps, False))
+        decision = runtime_service_pb2.ExecutePostLoginResponse.FromString(await task).decision
+        assert [report.output for report in decision.executions] == ["", said, ""]
+        assert [report.wall_time.nanos for report in decision.executions] == [5000, 6000, 7000]
+        # From here on nothing but a remembered answer can decide.
+        monkeypatch.setattr("runtime.login.answers.aggregate", None)
+    lines = [json.loads(line) for line in rig.lines.getvalue().splitlines()]
+    decided = [line for line in lines if line["event"] == "login.decided"]
+    assert [[e["wall_us"] for e in line["executions"]] for line in decided] == [[5, 6, 7]] * 2
+    assert "user" not in rig.lines.getvalue()
 
 
 async def test_a_tenant_without_a_flow_is_decided_by_policy(make: Any) -> None:
