@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from runtime.cli.flags import add_secret_flags, add_settings, loaded, secrets_of
-from runtime.cli.output import Exit, agrees, at_terminal, complain, fault_json, plural, say, say_json, warn
+from runtime.cli.output import Exit, agrees, at_terminal, complain, faults_json, plural, say, say_json, warn
 from runtime.errors import CatalogError, Fault
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _agreed(args: argparse.Namespace, names: Sequence[str]) -> bool:
 def _refused(args: argparse.Namespace, faults: Sequence[Fault], code: Exit) -> int:
     """Say why nothing was done."""
     if args.json:
-        say_json({"ok": False, "faults": [fault_json(fault) for fault in faults], "warnings": []})
+        say_json(faults_json(faults, ()))
     else:
         for fault in faults:
             complain(f"vestibule: {fault}; nothing was done")
@@ -104,7 +104,7 @@ def _report(args: argparse.Namespace, store: str, result: ApplyResult, warnings:
         lists = {name: list(getattr(result, name)) for name in ("created", "changed", "unchanged", "pruned")}
         details = {tenant: [asdict(change) for change in found] for tenant, found in result.changes.items()}
         head = {"ok": True, "dry_run": args.dry_run, "revision": result.revision, "store": store}
-        say_json(head | lists | {"changes": details, "warnings": [fault_json(warning) for warning in warnings]})
+        say_json(head | lists | {"changes": details, "warnings": [asdict(warning) for warning in warnings]})
         return
     warn(warnings)
     for tenant in result.created:

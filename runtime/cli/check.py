@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from runtime.cli.output import Exit, complain, fault_json, plural, read_text, say, say_json, warn
+from runtime.cli.output import Exit, complain, faults_json, plural, read_text, say, say_json, warn
 from runtime.errors import CatalogError, Fault
 
 NAME = "check"
@@ -31,26 +31,20 @@ def run(args: argparse.Namespace) -> int:
     sources: list[tuple[str, str]] = []
     tenants = 0
     for name in args.files:
-        if Path(name).is_dir():
-            try:
+        try:
+            if Path(name).is_dir():
                 found = directory.load(name, check.faults, Secrets(placeholders=True))
-            except CatalogError as error:
-                faults += error.faults
-            else:
                 tenants += len(found.definitions)
                 warnings += found.warnings
-        else:
-            try:
-                source = directory.action_source(name)
-            except CatalogError as error:
-                faults += error.faults
             else:
+                source = directory.action_source(name)
                 sources.append((name, read_text(name) if source is None else source))
+        except CatalogError as error:
+            faults += error.faults
     if sources:
         faults += check.faults(sources)
     if args.json:
-        lists = {"faults": faults, "warnings": warnings}
-        say_json({"ok": not faults, **{name: [fault_json(fault) for fault in lists[name]] for name in lists}}, indent=2)
+        say_json(faults_json(faults, warnings), indent=2)
     else:
         for fault in faults:
             say(str(fault))

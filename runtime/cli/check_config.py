@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from runtime.cli.flags import add_settings, loaded
-from runtime.cli.output import Exit, say, say_json, table
+from runtime.cli.output import Exit, say, say_json, say_table
 from runtime.config.settings import SETTINGS
 from runtime.errors import ConfigError
 
@@ -39,8 +39,7 @@ def run(args: argparse.Namespace) -> int:
         say_json({s.key: {"value": found.value(s.key), "source": found.sources[s.key]} for s in SETTINGS}, indent=2)
         return Exit.OK
     rows = [(s.key, s.text(found.value(s.key)), found.sources[s.key]) for s in SETTINGS]
-    for line in table(rows, ("SETTING", "VALUE", "FROM")):
-        say(line)
+    say_table(rows, ("SETTING", "VALUE", "FROM"))
     return Exit.OK
 
 

@@ -21,7 +21,7 @@ from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse, ExecutePostLoginResponse
 
 from runtime.catalog.base import Definition
-from runtime.cli.output import flush, read_text, say, table
+from runtime.cli.output import flush, read_text, say, say_table
 from runtime.errors import ConfigError, Fault, NoDecision
 from runtime.login import event_json
 from runtime.login.messages import FACTOR_TYPES
@@ -106,8 +106,7 @@ class Walk:
             right += self._login(number, login)
             flush()
         say()
-        for line in table(self._rows, ("", "TENANT", "DECISION", "TIME", "LOGIN")):
-            say(line)
+        say_table(self._rows, ("", "TENANT", "DECISION", "TIME", "LOGIN"))
         say()
         say(f"{right} of {len(logins)} logins decided as expected")
         return right == len(logins)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from runtime.cli.flags import add_settings, loaded
-from runtime.cli.output import Exit, complain, progress, say, say_json, table
+from runtime.cli.output import Exit, complain, progress, say, say_json, say_table
 from runtime.config.settings import Config
 
 NAME = "doctor"
@@ -65,12 +65,10 @@ def _print(report: dict[str, Any]) -> None:
         (layer["name"], "active" if layer["active"] else "-", "required" if layer["required"] else "", layer["detail"])
         for layer in report["layers"]
     ]
-    for line in table(rows, ("LAYER", "STATE", "REQUIRED", "DETAIL")):
-        say(line)
+    say_table(rows, ("LAYER", "STATE", "REQUIRED", "DETAIL"))
     say("")
     attempts = [(attempt["name"], _result(attempt), attempt["detail"]) for attempt in report["attempts"]]
-    for line in table(attempts, ("ATTEMPT", "RESULT", "DETAIL")):
-        say(line)
+    say_table(attempts, ("ATTEMPT", "RESULT", "DETAIL"))
     if "attacks" in report:
         _print_attack(report)
     for layer in report["layers"]:
@@ -102,8 +100,7 @@ def _print_attack(report: dict[str, Any]) -> None:
         )
         for layer, found in by_layer.items()
     ]
-    for line in table(rows, ("LAYER", "HELD", "SUCCEED WITHOUT IT", "DETAIL")):
-        say(line)
+    say_table(rows, ("LAYER", "HELD", "SUCCEED WITHOUT IT", "DETAIL"))
     if not report["attacks"]:
         say()
         say("The hostile actions were not run: with a required layer missing the daemon starts no worker.")
@@ -112,8 +109,7 @@ def _print_attack(report: dict[str, Any]) -> None:
     say()
     say(f"{held} of {report['attacks']} hostile actions were contained by the whole stack. Who stopped them:")
     say()
-    for line in table([(by, str(count)) for by, count in report["stopped_by"].items()], ("STOPPED BY", "ATTACKS")):
-        say(line)
+    say_table([(by, str(count)) for by, count in report["stopped_by"].items()], ("STOPPED BY", "ATTACKS"))
 
 
 async def _report(config: Config) -> dict[str, Any]:

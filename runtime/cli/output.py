@@ -8,6 +8,7 @@ import json
 import select
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from enum import IntEnum
 from typing import Any, Final, TextIO
 
@@ -119,17 +120,18 @@ def _is_utf8(stream: TextIO) -> bool:
     return (stream.encoding or "").lower().replace("-", "") == "utf8"
 
 
-def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> Iterable[str]:
-    """Yield aligned lines; the last column is left as long as it is."""
+def say_table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> None:
+    """Print aligned lines; the last column is left as long as it is. Raises: Unwritable."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head) - 1)]
     for row in (head, *rows):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        yield "  ".join([*cells, row[-1]]).rstrip()
+        say("  ".join([*cells, row[-1]]).rstrip())
 
 
-def fault_json(fault: Fault) -> dict[str, str]:
-    """Return a fault for `--json`."""
-    return {"where": fault.where, "message": fault.message}
+def faults_json(faults: Iterable[Fault], warnings: Iterable[Fault]) -> dict[str, Any]:
+    """Return what `--json` says of faults and warnings."""
+    listed = [asdict(fault) for fault in faults]
+    return {"ok": not listed, "faults": listed, "warnings": [asdict(warning) for warning in warnings]}
 
 
 def plural(count: int, noun: str) -> str:

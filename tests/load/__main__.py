@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime.cli.output import Exit, complain, progress, say, say_json, table
+from runtime.cli.output import Exit, complain, progress, say, say_json, say_table
 from runtime.errors import VestibuleError
 from tests.load import machine, report
 from tests.load import run as benchmark
@@ -117,8 +117,7 @@ def run(args: argparse.Namespace) -> int:
         for line in machine.sentence(found).split("\n"):
             say(line)
         say()
-        for line in table([report.cells(row) for row in rows], report.HEAD):
-            say(line)
+        say_table([report.cells(row) for row in rows], report.HEAD)
         for refusal in refusals:
             complain(f"bench: {refusal.measure} gives no number: {refusal.reason}")
     return Exit.TEST_FAILED if refusals else Exit.OK

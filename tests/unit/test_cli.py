@@ -225,7 +225,7 @@ def test_counts_read_well() -> None:
     assert (output.plural(1, "file"), output.plural(2, "file")) == ("1 file", "2 files")
 
 
-def test_tables_align() -> None:
+def test_tables_align(capsys: pytest.CaptureFixture[str]) -> None:
     """Columns align, the last one is not padded."""
-    lines = list(output.table([("seccomp", "active", "x"), ("a", "-", "")], ("LAYER", "STATE", "DETAIL")))
-    assert lines == ["LAYER    STATE   DETAIL", "seccomp  active  x", "a        -"]
+    output.say_table([("seccomp", "active", "x"), ("a", "-", "")], ("LAYER", "STATE", "DETAIL"))
+    assert capsys.readouterr().out.splitlines() == ["LAYER    STATE   DETAIL", "seccomp  active  x", "a        -"]
