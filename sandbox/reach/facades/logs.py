@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from sandbox.reach import guards
@@ -74,40 +75,28 @@ def _emit(level: int, template: Any, args: tuple[Any, ...], options: dict[str, A
     if level < CURRENT.log_level:
         return
     line = f"{_LEVEL_NAMES.get(level, f'Level {level}')} {_message(template, args)}"
-    error = sys.exc_info()[1] if options.get("exc_info") else None
-    if error is not None:
-        line = f"{line}: {type(error).__name__}: {safe_str(error)}"
+    handled = sys.exc_info()[1] if options.get("exc_info") else None
+    if handled is not None:
+        line = f"{line}: {type(handled).__name__}: {safe_str(handled)}"
     CURRENT.output.write(line + "\n")
 
 
-def debug(msg: Any, *args: Any, **options: Any) -> None:
-    """Log at level DEBUG."""
-    _emit(10, msg, args, options)
+def _at(name: str, level: int, **always: Any) -> Callable[..., None]:
+    """Answer what logs at one level; `always` are options that hold unless the call says otherwise."""
+
+    def write(msg: Any, *args: Any, **options: Any) -> None:
+        _emit(level, msg, args, {**always, **options})
+
+    write.__name__ = write.__qualname__ = name
+    return write
 
 
-def info(msg: Any, *args: Any, **options: Any) -> None:
-    """Log at level INFO."""
-    _emit(20, msg, args, options)
-
-
-def warning(msg: Any, *args: Any, **options: Any) -> None:
-    """Log at level WARNING."""
-    _emit(30, msg, args, options)
-
-
-def error(msg: Any, *args: Any, **options: Any) -> None:
-    """Log at level ERROR."""
-    _emit(40, msg, args, options)
-
-
-def exception(msg: Any, *args: Any, **options: Any) -> None:
-    """Log at level ERROR, with the exception being handled."""
-    _emit(40, msg, args, {"exc_info": True, **options})
-
-
-def critical(msg: Any, *args: Any, **options: Any) -> None:
-    """Log at level CRITICAL."""
-    _emit(50, msg, args, options)
+debug: Final = _at("debug", 10)
+info: Final = _at("info", 20)
+warning: Final = _at("warning", 30)
+error: Final = _at("error", 40)
+exception: Final = _at("exception", 40, exc_info=True)
+critical: Final = _at("critical", 50)
 
 
 def log(level: Any, msg: Any, *args: Any, **options: Any) -> None:

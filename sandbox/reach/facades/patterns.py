@@ -12,7 +12,7 @@ pattern that can match nothing, `a*?`, finds nothing only.
 from __future__ import annotations
 
 import re as real
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Final, NoReturn, cast
 
 import re2
@@ -275,29 +275,22 @@ def _reason(error: Exception) -> str:
     return text[:200]
 
 
-def search(pattern: Any, string: Any, flags: int = 0) -> Match | None:
-    """Find the first match of a pattern anywhere in a text."""
-    return compile(pattern, flags).search(string)
+def _first_compiled(name: str) -> Callable[..., Any]:
+    """Answer the function of `re` that compiles a pattern and calls its method of the same name."""
+    method = vars(Pattern)[name]
+
+    def call(pattern: Any, string: Any, flags: int = 0) -> Any:
+        return method(compile(pattern, flags), string)
+
+    call.__name__ = call.__qualname__ = name
+    return call
 
 
-def match(pattern: Any, string: Any, flags: int = 0) -> Match | None:
-    """Match a pattern at the beginning of a text."""
-    return compile(pattern, flags).match(string)
-
-
-def fullmatch(pattern: Any, string: Any, flags: int = 0) -> Match | None:
-    """Match a pattern with the whole of a text."""
-    return compile(pattern, flags).fullmatch(string)
-
-
-def findall(pattern: Any, string: Any, flags: int = 0) -> list[Any]:
-    """Return what every match of a pattern, or its groups, matched."""
-    return compile(pattern, flags).findall(string)
-
-
-def finditer(pattern: Any, string: Any, flags: int = 0) -> Iterator[Match]:
-    """Return every match of a pattern, one after the other."""
-    return compile(pattern, flags).finditer(string)
+search: Final = _first_compiled("search")
+match: Final = _first_compiled("match")
+fullmatch: Final = _first_compiled("fullmatch")
+findall: Final = _first_compiled("findall")
+finditer: Final = _first_compiled("finditer")
 
 
 def split(pattern: Any, string: Any, maxsplit: int = 0, flags: int = 0) -> list[Any]:
