@@ -22,26 +22,22 @@ class OwnPort:
         self._log = log
         self._check_s = check_s
         self._failures = 0
-        self._reason = ""
-
-    @property
-    def reason(self) -> str:
+        self.reason = ""
         """Why the port cannot be used; empty when it answers."""
-        return self._reason
 
     async def check(self) -> str:
         """Call once; return why it failed."""
         reason = await self._call()
         if not reason:
             self._failures = 0
-            if self._reason:
-                self._reason = ""
+            if self.reason:
+                self.reason = ""
                 self._log.info("daemon.port_answers")
             return ""
         self._failures += 1
-        if self._failures >= _FAILURES and not self._reason:
+        if self._failures >= _FAILURES and not self.reason:
             self._log.error("daemon.port_silent", problem=reason)
-            self._reason = reason
+            self.reason = reason
         return reason
 
     async def watch(self) -> None:

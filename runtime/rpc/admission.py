@@ -1,7 +1,5 @@
 """Admit logins to be decided at the same time: so many in all, and a share of them for each tenant."""
 
-from __future__ import annotations
-
 from runtime.errors import TenantInFlight, TooManyInFlight
 
 
@@ -33,8 +31,6 @@ class Places:
     def give_back(self, tenant: str) -> None:
         """Give back a place that was taken."""
         self._taken -= 1
-        held = self._by_tenant[tenant] - 1
-        if held:
-            self._by_tenant[tenant] = held
-        else:
+        self._by_tenant[tenant] -= 1
+        if not self._by_tenant[tenant]:
             del self._by_tenant[tenant]

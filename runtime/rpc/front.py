@@ -1,7 +1,7 @@
 """Choose how calls are taken in: by the fast front, or by stock grpc.aio where the fast one cannot be used."""
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Union
 
 from runtime.config.settings import Config
 from runtime.ops.labels import GRPC_METHOD, GRPC_SERVICE
@@ -10,19 +10,14 @@ from runtime.ops.metrics import Metrics
 from runtime.rpc.own_call import own_call, target
 from runtime.rpc.stock_front import Methods, StockFront
 
+if TYPE_CHECKING:
+    from runtime.rpc.fast_front import FastFront
+
 # A method that no service of ours has.
 _UNKNOWN: Final = "Unknown"
 
 
-class Front(Protocol):
-    """A gRPC server on one address."""
-
-    @property
-    def running(self) -> bool:
-        """Does it take in calls?"""
-
-    async def stop(self, grace_s: float) -> None:
-        """Take in no more calls, and cancel those that are still open after `grace_s`. Call it once."""
+Front = Union["FastFront", StockFront]
 
 
 async def start(
@@ -75,8 +70,8 @@ async def _start_fast(methods: Methods, options: Sequence[tuple[str, int]], addr
         return problem
     front = fast_front.FastFront(methods, options)
     port = await front.start(address)
-    # The names exist; that grpc.aio uses what we put in their place is shown by two calls, one of a method that we
-    # have and one of a method that we do not have.
+    # The names exist. Two calls show that grpc.aio uses what we put in their place: one of a method that we have, and
+    # one of a method that we do not have.
     ourselves = target(address, port)
     problem = await own_call(ourselves)
     await own_call(ourselves, _UNKNOWN)

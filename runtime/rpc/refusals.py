@@ -22,26 +22,16 @@ class Refusals:
 
     def refused(self, tenant: str, reason: str, code: str, request_id: str, error: str) -> None:
         """Note one refused login. All but `reason` and `code` may be the caller's text; empty if it was not read."""
-        throttle = self._reasons.get(reason)
-        if throttle is None:
-            throttle = self._reasons[reason] = Throttle(1, TENANTS_A_REASON, self._clock)
+        if reason not in self._reasons:
+            self._reasons[reason] = Throttle(1, TENANTS_A_REASON, self._clock)
         name = clip(tenant, _NAME_CHARS)
-        if throttle.passes(name):
-            self._log.info(
-                "login.refused",
-                tenant=name,
-                reason=reason,
-                count=1,
-                code=code,
-                request_id=clip(request_id, 128),
-                error=clip(error),
-            )
+        if self._reasons[reason].passes(name):
+            ids = {"request_id": clip(request_id, 128), "error": clip(error)}
+            self._log.info("login.refused", tenant=name, reason=reason, count=1, code=code, **ids)
 
     def report(self, *, everything: bool = False) -> None:
         """Write the counts of each tenant and reason whose minute is over, or all. Call it about every second."""
         for reason, throttle in self._reasons.items():
             for name, count in throttle.due(everything=everything):
-                if name is None:
-                    self._log.info("login.refused", tenant=None, other_tenants=True, reason=reason, count=count)
-                else:
-                    self._log.info("login.refused", tenant=name, reason=reason, count=count)
+                others = {"other_tenants": True} if name is None else {}
+                self._log.info("login.refused", tenant=name, **others, reason=reason, count=count)

@@ -1,0 +1,28 @@
+"""The packages tell type checkers that they have types, and our own check leaves nothing of ours out."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SETUPTOOLS, MYPY = PROJECT["tool"]["setuptools"], PROJECT["tool"]["mypy"]
+
+
+@pytest.mark.parametrize("package", ["runtime", "sandbox", "vestibule"])
+def test_a_package_ships_its_marker(package: str) -> None:
+    """py.typed lies in the package and goes into the wheel."""
+    assert (ROOT / SETUPTOOLS["package-dir"][package] / "py.typed").is_file()
+    assert "py.typed" in SETUPTOOLS["package-data"][package]
+
+
+def test_mypy_is_strict_and_hides_no_error_of_ours() -> None:
+    """Of the generated package only `type-arg` is hidden; every other exception is about a library without types."""
+    assert MYPY["strict"] is True
+    assert {"runtime", "sandbox"} <= set(MYPY["files"])
+    overrides = {module: override for override in MYPY["overrides"] for module in override["module"]}
+    generated = overrides.pop("vestibule.*")
+    assert generated == {"module": ["vestibule.*"], "disable_error_code": ["type-arg"]}
+    ours = ("runtime", "sandbox", "tests", "deploy", "grpc")
+    assert [module for module in overrides if module.startswith(ours)] == []
