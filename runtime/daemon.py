@@ -119,7 +119,7 @@ class Daemon:
             parts.callback(watching.cancel)
             self._started(server.port, http.port)
             if reload is not None:
-                # Not before: what came during the start is done now.
+                # Not before: signals of the start are handled now.
                 reloading = asyncio.create_task(reload.run(), name="reload")
                 parts.callback(reloading.cancel)
             try:

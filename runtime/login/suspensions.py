@@ -170,7 +170,7 @@ class Suspensions:
         Raises: ContinuationUsed, CatalogError, DeadlineExceeded: there must be no answer.
         """
         left_s = deadline - monotonic()
-        # A claim is told from another of the same continuation by its instant.
+        # The instant tells a claim from another one of the same continuation.
         until_ms = now_ms + int(left_s * 1000) + _CLAIM_SLACK_MS + secrets.randbelow(1000)
         claimed = False
         try:

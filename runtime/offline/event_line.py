@@ -65,7 +65,7 @@ class Line:
         self.gateway = _gateway(extra.get("gateway"))
         self.completed = _completed(extra.get("completed"))
         if self.completed is not None and secrets_of is not None:
-            raise InvalidRequest("completed", f"goes on with a tenant's flow; for an action write handler {CONTINUE}")
+            raise InvalidRequest("completed", f"continues a tenant's flow; for an action write handler {CONTINUE}")
         secrets = extra.get("secrets")
         if secrets is None and secrets_of is not None and isinstance(data, dict):
             secrets = data.get("secrets")

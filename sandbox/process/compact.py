@@ -34,7 +34,7 @@ def fill() -> list[object]:
 
 
 def _fill_class(size: int, kept: list[object]) -> None:
-    """Allocate until a whole pool came in one run of addresses: nobody opens a fresh pool while another has room."""
+    """Allocate until a whole pool came in one run of addresses: no fresh pool is opened while another has room."""
     make = _maker(size)
     whole = (_POOL_BYTES - _HEADER_BYTES) // size
     run = last = 0

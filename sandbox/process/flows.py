@@ -92,7 +92,7 @@ class Flows:
         return prepared
 
     def _compile(self, step: worker_pb2.Step, index: int, nonce: int, deadline_ns: int) -> Compiled | None:
-        """Return what becomes of a revision; None when the caller's deadline passed meanwhile."""
+        """Return how a revision was loaded; None when the caller's deadline passed meanwhile."""
         code: Compiled
         late = False
         now_ns, cpu_ns = time.monotonic_ns(), time.thread_time_ns()

@@ -40,7 +40,7 @@ def presented(event):
 
 def on_execute_post_login(event, api):
     if not presented(event) and event.transaction.protocol != "oauth2-refresh-token":
-        print(f"asked {event.get('organization.name', 'nobody')}")
+        print(f"asked {event.get('organization.name', 'none')}")
         api.id_token.set_custom_claim("https://example.com/asked", True)
 """,
     """
