@@ -44,7 +44,7 @@ class FakeSpawned:
         self._killed.append(self.id)
 
     def undo(self) -> None:
-        """Be killed and closed by who does not want it any more."""
+        """Be killed and closed unused."""
         self.kill()
         self.close()
 

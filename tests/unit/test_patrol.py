@@ -122,7 +122,7 @@ def test_a_worker_that_computes_between_the_questions_of_a_busy_tenant_is_killed
 
 
 def test_time_that_a_worker_did_not_use_is_no_credit() -> None:
-    """Who had no processor while it was asked may not make up for it afterwards."""
+    """A worker that had no processor while it was asked may not make up for it afterwards."""
     burner = Worker()
     world = World(burner)
     burner.computes(1, asked_ms=10_000)
