@@ -1,7 +1,4 @@
-"""Workers that are asked by hand, with any of their layers left off.
-
-Knows what `sandbox.process.probe` answers, and how a process may end. Must not know what is tried, or why.
-"""
+"""Workers that are asked by hand, with any of their layers left off."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The shipped corpora: one JSON object a line, each a tenant action that attacks the sandbox.
 
-Knows how a line is written. Must not know how it is run. Never run an entry of SHARED outside a sandbox: several kill
-processes, fork, or fill memory on purpose.
+Never run an entry of SHARED outside a sandbox: several kill processes, fork, or fill memory on purpose.
 """
 
 from __future__ import annotations
@@ -54,19 +53,9 @@ def load(*names: str) -> list[Attack]:
     for name in names or (SHARED, OWN):
         for line in text(name).splitlines():
             row = json.loads(line)
-            attacks.append(
-                Attack(
-                    row["id"],
-                    row["family"],
-                    row["goal"],
-                    row["code"],
-                    row.get("followup"),
-                    row["expect"],
-                    row["success"],
-                    tuple(row.get("needs", ())),
-                    "raw" in row.get("modes", ()),
-                )
-            )
+            known = {name: row[name] for name in ("id", "family", "goal", "code", "expect", "success")}
+            raw = "raw" in row.get("modes", ())
+            attacks.append(Attack(**known, followup=row.get("followup"), needs=tuple(row.get("needs", ())), raw=raw))
     return attacks
 
 

@@ -1,7 +1,6 @@
 """Real workers under any choice of layers, asked by hand: one action in, the bytes of its reply out.
 
-Knows the frames between daemon and worker. Decides nothing, which is the daemon's part. Used where a worker is looked
-at without the daemon: the language alone, and what one login leaves for the next.
+For what is looked at without the daemon: the language alone, and what one login leaves for the next.
 """
 
 from __future__ import annotations

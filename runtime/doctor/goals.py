@@ -1,7 +1,6 @@
 """What an attacker past the language wants next, as data: Python that gets there, and each set of layers that prevents it.
 
-Knows the goals and who is said to hold them. Must not know how they are tried. A goal is tried by
-`sandbox.process.probe` and shows success by raising nothing; none does harm where it is reached.
+A goal is tried by `sandbox.process.probe` and shows success by raising nothing; none does harm where it is reached.
 """
 
 # ruff: noqa: E501  a table of attempts: one a line
@@ -11,19 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sandbox.contract import layers
 from sandbox.contract.layers import LANDLOCK_SCOPES_ABI, LANDLOCK_TCP_ABI
 
 Layers = tuple[str, ...]
 """Layers that hold together; the last one is what the others are needed for. Root does not need a user namespace."""
 
-FILTER: Final[Layers] = ("no_new_privs", "seccomp")
-LANDLOCK: Final[Layers] = ("no_new_privs", "landlock")
-LIMITS: Final[Layers] = ("rlimits",)
-USER_LIMITS: Final[Layers] = ("uid", "rlimits")
+FILTER: Final[Layers] = (layers.NO_NEW_PRIVS, layers.SECCOMP)
+LANDLOCK: Final[Layers] = (layers.NO_NEW_PRIVS, layers.LANDLOCK)
+LIMITS: Final[Layers] = (layers.RLIMITS,)
+USER_LIMITS: Final[Layers] = (layers.UID, layers.RLIMITS)
 """Limits from which the kernel exempts uid 0."""
-ROOT: Final[Layers] = ("namespaces.user", "namespaces.mount")
-NET: Final[Layers] = ("namespaces.user", "namespaces.net")
-PIDS: Final[Layers] = ("namespaces.user", "namespaces.pid")
+ROOT: Final[Layers] = (layers.USER, layers.MOUNT)
+NET: Final[Layers] = (layers.USER, layers.NET)
+PIDS: Final[Layers] = (layers.USER, layers.PID)
 
 CPU_S: Final = 1
 """Processor time that a worker gets in which goals are tried: one of them uses it up."""

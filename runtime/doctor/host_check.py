@@ -1,7 +1,4 @@
-"""What this host can hold a worker with: asked of a real worker, tried by real attempts to break out.
-
-Knows how to remedy a missing layer. Must not know terminals or exit codes.
-"""
+"""What this host can hold a worker with: asked of a real worker, tried by real attempts to break out."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """The control of our own attacks: runs each as plain Python, in a process of its own, and says which of them succeed.
 
-No sandbox: only for entries that do no harm when they succeed, which all of `own_attacks.jsonl` are. Knows no module of
-ours. Run as a program, by `vestibule doctor --attack` and by the tests: where
-our packages are, and a corpus in; JSON `{id: succeeded}` out.
+No sandbox: only for entries that do no harm when they succeed, as all of `own_attacks.jsonl`. Imports nothing of ours,
+and runs as a program: where our packages are as arguments, a corpus in, JSON `{id: succeeded}` out.
 """
 
 from __future__ import annotations
@@ -93,14 +92,9 @@ def crashes(row: dict[str, Any]) -> bool:
     """Say whether an attack kills its interpreter, which overwrites what is freed and has the usual stack."""
     limit = f"import resource as r; r.setrlimit(r.RLIMIT_STACK, ({STACK_BYTES}, r.getrlimit(r.RLIMIT_STACK)[1]))"
     code = f"{limit}\n{row['code']}\n{HANDLER}(None, None)"
-    ran = subprocess.run(
-        [sys.executable, "-I", "-X", "dev", "-W", "ignore", "-c", code],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        timeout=CHILD_S * 3,
-        check=False,
-    )
+    command = [sys.executable, "-I", "-X", "dev", "-W", "ignore", "-c", code]
+    nothing = subprocess.DEVNULL
+    ran = subprocess.run(command, stdin=nothing, stdout=nothing, stderr=nothing, timeout=CHILD_S * 3, check=False)
     return -ran.returncode in CRASHES
 
 

@@ -1,19 +1,17 @@
-"""Attacks each layer of the sandbox by itself on this host, every other one left off, beside a control without any.
-
-Knows what shows that a goal was reached. Must not know terminals or exit codes.
-"""
+"""Attacks each layer of the sandbox by itself on this host, every other one left off, beside a control without any."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,11 +21,10 @@ from runtime.doctor.desk import desk
 from runtime.doctor.goals import CPU_S, GOALS, LANDLOCK, Goal, Layers
 from runtime.workers.launch import import_path
 from runtime.workers.spawned import CRASH_SIGNALS
+from sandbox.contract.layers import PARENT_DEATH, USER
 
 LANGUAGE: Final = "language"
 TIME_LIMIT: Final = "time limit"
-PARENT_DEATH: Final = "parent_death"
-_WAY: Final = "namespaces.user"
 _KINDS: Final = ("net", "ipc", "uts", "cgroup", "user", "pid")
 # How long to look whether what should live on does so.
 _LOOK_S: Final = 0.2
@@ -51,10 +48,7 @@ class Row:
 
 def text(goal: Goal, host: Mapping[str, str]) -> str:
     """Return what is to be run, with the host's own names in it."""
-    source = goal.source
-    for word, value in host.items():
-        source = source.replace(word, value)
-    return source
+    return functools.reduce(lambda source, word: source.replace(word, host[word]), host, goal.source)
 
 
 @contextlib.contextmanager
@@ -70,11 +64,9 @@ def host_facts() -> Iterator[dict[str, str]]:
         yield facts
 
 
-@asynccontextmanager
-async def held_by(layers: Iterable[str]) -> AsyncIterator[Cells]:
+def held_by(layers: Iterable[str]) -> AbstractAsyncContextManager[Cells]:
     """Start a zygote whose workers are held by these layers alone. Raises: WorkerStartError."""
-    async with cells(only(*layers), cpu_s=CPU_S) as made:
-        yield made
+    return cells(only(*layers), cpu_s=CPU_S)
 
 
 def means(layers: Sequence[str]) -> frozenset[str]:
@@ -82,7 +74,7 @@ def means(layers: Sequence[str]) -> frozenset[str]:
 
     Root needs none, and a host may forbid it to root too: in a chroot, for example.
     """
-    return frozenset({_WAY}) - {layers[-1]}
+    return frozenset({USER}) - {layers[-1]}
 
 
 def stand(layers: Layers, active: Collection[str]) -> bool:
@@ -146,14 +138,9 @@ async def attack(active: Collection[str], progress: Callable[[str], None]) -> li
             rows += await _layer(layers, [goal for goal in goals if layers in goal.alone], host, control)
     if PARENT_DEATH in active:
         progress(f"{PARENT_DEATH} by itself")
+        held, control_lives = not await _outlives((PARENT_DEATH,)), await _outlives(())
         rows.append(
-            Row(
-                PARENT_DEATH,
-                "outlive a zygote that is killed",
-                not await _outlives((PARENT_DEATH,)),
-                "it dies with its zygote",
-                await _outlives(()),
-            )
+            Row(PARENT_DEATH, "outlive a zygote that is killed", held, "it dies with its zygote", control_lives)
         )
     progress(f"{TIME_LIMIT} by itself")
     rows.append(await _endless())
@@ -202,15 +189,9 @@ async def _language(progress: Callable[[str], None]) -> list[Row]:
 
 
 async def _in_plain_python() -> dict[str, bool]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
-        plain_python.__file__,
-        *import_path(),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    command = (sys.executable, "-I", plain_python.__file__, *import_path())
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=nothing)
     try:
         async with asyncio.timeout(_PLAIN_PYTHON_S):
             out, _ = await process.communicate(corpus.text(corpus.OWN).encode())

@@ -13,6 +13,7 @@ from runtime.config.settings import Config
 from runtime.doctor import assault, corpus, goals, single
 from runtime.doctor.cells import LAYERS
 from runtime.workers.launch import Hold
+from sandbox.contract.layers import PARENT_DEATH
 from tests.fixtures.commands import vestibule
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def test_everything_holds_on_this_host() -> None:
     tried = [goal for goal in goals.GOALS if not goal.as_root or os.geteuid() == 0]
     wanted = {alone for goal in tried for alone in goal.alone if single.stand(alone, active)}
     attacked = {row["layer"] for row in found["alone"]}
-    assert attacked == {alone[-1] for alone in wanted} | {single.LANGUAGE, single.TIME_LIMIT, single.PARENT_DEATH}
+    assert attacked == {alone[-1] for alone in wanted} | {single.LANGUAGE, single.TIME_LIMIT, PARENT_DEATH}
     # Of the uid there is nothing to take from a user who has none to spare.
     assert active - {"uid"} <= attacked - {single.LANGUAGE, single.TIME_LIMIT} <= active <= LAYERS
     assert all(row["held"] for row in found["alone"])

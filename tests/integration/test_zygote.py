@@ -279,11 +279,11 @@ async def test_a_full_control_socket_is_given_up(monkeypatch: pytest.MonkeyPatch
     try:
         for pid in (*inner, zygote.pid):
             os.kill(pid, signal.SIGSTOP)
-        nobody = zygote_pb2.ZygoteRequest(kill=zygote_pb2.Kill(id=1 << 30)).SerializeToString()
+        absent = zygote_pb2.ZygoteRequest(kill=zygote_pb2.Kill(id=1 << 30)).SerializeToString()
         assert zygote._control is not None
         with contextlib.suppress(BlockingIOError):
             while True:
-                zygote._control.send(nobody)
+                zygote._control.send(absent)
         with pytest.raises(WorkerStartError, match="took no request"):
             await zygote.spawn()
         assert not zygote.alive

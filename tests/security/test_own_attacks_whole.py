@@ -11,7 +11,7 @@ DEEP = "own_deep_"
 """Freeing what is nested so deep takes about an action's budget; which of them time out depends on the machine."""
 
 
-async def test_no_attack_shows_and_nobody_else_notices() -> None:
+async def test_no_attack_shows_in_any_login() -> None:
     """No mark gets into a decision; what failed asks for a second factor; a neighbour is decided rightly after each."""
     attacks = corpus.load(corpus.OWN)
     found = await assault.attack(Config(), attacks, lambda _text: None)

@@ -17,6 +17,7 @@ import pytest_asyncio
 
 from runtime.doctor import single
 from runtime.doctor.goals import CPU_S, FILTER, GOALS, Goal
+from sandbox.contract.layers import PARENT_DEATH
 from tests.security.cells import LAYERS, Cells, Outcome, cells, only, require
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -67,7 +68,7 @@ async def test_goal(zygotes: dict[frozenset[str], Cells], host: dict[str, str], 
 async def test_every_layer_has_goals_of_its_own() -> None:
     """For each layer there is something that it prevents by itself; the death of a zygote has a test of its own."""
     attacked = {alone[-1] for goal in GOALS for alone in goal.alone}
-    assert attacked | {single.PARENT_DEATH} == LAYERS
+    assert attacked | {PARENT_DEATH} == LAYERS
     assert len({goal.name for goal in GOALS}) == len(GOALS)
 
 

@@ -64,7 +64,7 @@ def test_roles_are_those_of_the_event() -> None:
     assert ask(authorization={"roles": []}).roles.get_user_effective_roles() == {"roles": []}
 
 
-def test_roles_that_nobody_told_of_are_no_roles_to_answer() -> None:
+def test_an_event_without_roles_has_no_roles_to_answer() -> None:
     """Without event.authorization the question raises: an action that asks a role for a factor must not pass."""
     call: Callable[[Any], object]
     for call in (
