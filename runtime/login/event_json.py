@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import ListValue, Struct, Value
+from google.protobuf.struct_pb2 import Struct
 from vestibule.v1.event_pb2 import PostLoginEvent
 
 from runtime.errors import InvalidEvent
@@ -128,7 +128,8 @@ def _child(child: Message, value: Any, here: str, empty_lists: list[str], depth:
     if not isinstance(value, dict):
         _refuse(here, f"expected an object, got {_kind(value)}")
     if isinstance(child, Struct):
-        _struct(child, value, here, depth + 1)
+        _hold(value, here, depth + 1)
+        child.update(value)
     else:
         _message(child, value, here + ".", empty_lists, depth + 1)
 
@@ -187,36 +188,20 @@ def _text(value: str, here: str) -> str:
     return value
 
 
-def _struct(target: Struct, value: Mapping[str, Any], here: str, depth: int) -> None:
-    if depth > MAX_DEPTH:
+def _hold(value: Any, here: str, depth: int) -> None:
+    """Check that a Struct can hold a value: text, finite numbers, a bounded depth. Raises: InvalidEvent."""
+    if isinstance(value, dict | list) and depth > MAX_DEPTH:
         _refuse(here, f"is nested too deeply; {MAX_DEPTH} levels are allowed")
-    fields = target.fields
-    for name, member in value.items():
-        _value(fields[_text(name, here)], member, f"{here}.{name[:60]}", depth)
-
-
-def _value(target: Value, value: Any, here: str, depth: int) -> None:
-    if value is None:
-        target.null_value = 0  # type: ignore[assignment]  # the only value of its enum
-    elif isinstance(value, bool):
-        target.bool_value = value
-    elif isinstance(value, str):
-        target.string_value = _text(value, here)
-    elif isinstance(value, dict):
-        target.struct_value.SetInParent()
-        _struct(target.struct_value, value, here, depth + 1)
+    if isinstance(value, dict):
+        for name, member in value.items():
+            _hold(member, f"{here}.{_text(name, here)[:60]}", depth + 1)
     elif isinstance(value, list):
-        target.list_value.SetInParent()
-        _list(target.list_value, value, here, depth + 1)
-    else:
-        target.number_value = _double(value, here)
-
-
-def _list(target: ListValue, items: list[Any], here: str, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        _refuse(here, f"is nested too deeply; {MAX_DEPTH} levels are allowed")
-    for index, item in enumerate(items):
-        _value(target.values.add(), item, f"{here}[{index}]", depth)
+        for index, item in enumerate(value):
+            _hold(item, f"{here}[{index}]", depth + 1)
+    elif isinstance(value, str):
+        _text(value, here)
+    elif value is not None and not isinstance(value, bool):
+        _double(value, here)
 
 
 def _kind(value: Any) -> str:
