@@ -48,7 +48,7 @@ def refuse(*numbers: int, error: int = errno.EPERM, uses: Sequence[str] = ()) ->
         code += _if_call(kernel.number_of(CALLS[call]), [*_if_argument(index, wanted), *refused])
     code.append(seccomp.Instruction(seccomp.RET_K, 0, 0, seccomp.RET_ALLOW))
     raw = ctypes.create_string_buffer(seccomp.encode(code))
-    program = seccomp._Program(len(code), ctypes.addressof(raw))
+    program = seccomp.Program(len(code), ctypes.addressof(raw))
     kernel.syscall(kernel.SYS_SECCOMP[kernel.MACHINE], seccomp.SECCOMP_SET_MODE_FILTER, 0, program)
 
 

@@ -107,7 +107,7 @@ def _replace(connection: sqlite3.Connection, definition: Definition, digest: byt
 
 
 @dataclass(slots=True)
-class _Image:
+class Image:
     """What a reader holds of the store: a snapshot, and what it takes to bring it up to date."""
 
     snapshot: Snapshot = EMPTY
@@ -118,7 +118,7 @@ class _Image:
     uses: dict[str, int] = field(default_factory=dict)
 
 
-def read(connection: sqlite3.Connection, image: _Image | None, path: Path) -> _Image | None:
+def read(connection: sqlite3.Connection, image: Image | None, path: Path) -> Image | None:
     """Bring an image up to date, in one read transaction; None when nothing changed. Raises: CatalogUnavailable.
 
     Only tenants that changed since the image are read. A store that the image did not come from, or that is older, is
@@ -139,7 +139,7 @@ def read(connection: sqlite3.Connection, image: _Image | None, path: Path) -> _I
         ) from error
 
 
-def _update(connection: sqlite3.Connection, image: _Image | None, mark: Mark) -> _Image:
+def _update(connection: sqlite3.Connection, image: Image | None, mark: Mark) -> Image:
     before = image.snapshot if image is not None else EMPTY
     since = before.revision if image is not None else -1
     tenants: dict[str, Flow] = dict(before.tenants)
@@ -183,7 +183,7 @@ def _update(connection: sqlite3.Connection, image: _Image | None, mark: Mark) ->
     for sha256 in uses:
         sources[sha256]  # a KeyError here is a binding without its source
     snapshot = Snapshot(mark.revision, MappingProxyType(tenants), MappingProxyType(sources))
-    return _Image(snapshot, mark, changed, removed, uses)
+    return Image(snapshot, mark, changed, removed, uses)
 
 
 def _ignore(event: str, fields: Mapping[str, Any], /) -> None:
@@ -212,7 +212,7 @@ class SqliteCatalog:
         self._timeout_s = timeout_s
         self._on_change = on_change
         self._clock = clock
-        self._image = _Image()
+        self._image = Image()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="catalog")
         self._task: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
@@ -284,13 +284,13 @@ class SqliteCatalog:
             self._task.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _poll(self) -> _Image | None:
+    def _poll(self) -> Image | None:
         image = self._image if self.loaded else None
         self.writable = store.writable(self._path)
         with store.reading(self._path, self._timeout_s) as connection:
             return read(connection, image, self._path)
 
-    async def _refresh(self, work: Callable[[], _Image | None]) -> None:
+    async def _refresh(self, work: Callable[[], Image | None]) -> None:
         started = time.perf_counter()
         image = await asyncio.get_running_loop().run_in_executor(self._thread, work)
         self.last_success_s = self._clock()

@@ -66,7 +66,7 @@ _NO_LOG_FILE = frozenset({sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHM
 
 _GONE = "the store {} {}; put it back, or apply anew and restart the daemons that served it"
 # What a transaction of a few pages takes, with its log.
-_ROOM_BYTES = 32768
+ROOM_BYTES = 32768
 
 
 def explain(error: sqlite3.Error, path: Path) -> str:
@@ -287,7 +287,7 @@ def writable(path: Path) -> bool:
         room = os.statvfs(real)
     except OSError:
         return False
-    enough = room.f_bavail * room.f_frsize >= _ROOM_BYTES
+    enough = room.f_bavail * room.f_frsize >= ROOM_BYTES
     return enough and all(os.access(place, os.W_OK, effective_ids=True) for place in (real, real.parent))
 
 

@@ -24,7 +24,7 @@ _USER_NAMESPACES: Final = (
     "or an AppArmor profile with `userns`), or start the daemon with CAP_SYS_ADMIN; in a container, a seccomp profile "
     "that allows unshare"
 )
-_REMEDIES: Final = {
+REMEDIES: Final = {
     layers.SECCOMP: "a kernel with CONFIG_SECCOMP_FILTER, on x86_64 or aarch64; under gVisor or an old container "
     "runtime, one that passes seccomp(2) through",
     layers.LANDLOCK: "Linux 5.13 or newer with CONFIG_SECURITY_LANDLOCK, and `landlock` in the kernel's lsm= list (see "
@@ -61,7 +61,7 @@ class Survey:
 
 def remedy(layer: Layer) -> str:
     """Say what to change on the host for a layer that is not active; nothing for one that is."""
-    return "" if layer.active else _REMEDIES.get(layer.name, "report it: nothing on a host should stop this one")
+    return "" if layer.active else REMEDIES.get(layer.name, "report it: nothing on a host should stop this one")
 
 
 async def survey(config: Config, hold: Hold | None = None) -> Survey:

@@ -69,7 +69,7 @@ class Logins:
         self.engine = Engine(pool, metrics, config, log, suspensions)
         self._suspensions = self.engine.suspensions
         self._cache = TriggerCache()
-        self._plans: dict[str, Plan] = {}
+        self.plans: dict[str, Plan] = {}
         self._planned = 0
         self._pinned: OrderedDict[tuple[str, bytes], Plan] = OrderedDict()
         self._pool = pool
@@ -152,15 +152,15 @@ class Logins:
     # -- plans -------------------------------------------------------------------------------------------------------
 
     def _plan(self, flow: Flow, snapshot: Snapshot) -> Plan:
-        plan = self._plans.get(flow.tenant)
+        plan = self.plans.get(flow.tenant)
         if plan is None or plan.flow is not flow:
             if snapshot.revision != self._planned:
                 # Those of tenants that are gone or have changed keep sources and secrets.
                 self._planned, flows = snapshot.revision, snapshot.tenants
-                self._plans = {name: kept for name, kept in self._plans.items() if flows.get(name) is kept.flow}
+                self.plans = {name: kept for name, kept in self.plans.items() if flows.get(name) is kept.flow}
                 for key in [key for key in self._pinned if key[0] not in flows]:
                     del self._pinned[key]
-            plan = self._plans[flow.tenant] = Plan(flow, snapshot.sources, self._action_timeout_us)
+            plan = self.plans[flow.tenant] = Plan(flow, snapshot.sources, self._action_timeout_us)
         return plan
 
     async def _pin(self, flow: Flow, snapshot: Snapshot, digest: bytes, deadline: float) -> Plan:

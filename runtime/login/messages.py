@@ -30,10 +30,10 @@ def numbers(enum: Any, prefix: str, names: Iterable[str]) -> dict[str, Any]:
     return {name: enum.Value(prefix + name.upper().replace("-", "_")) for name in names}
 
 
-_OUTCOMES: Final = numbers(pb.Outcome, "OUTCOME_", get_args(Outcome))
-_ORIGINS: Final = numbers(pb.Multifactor.Origin, "ORIGIN_", get_args(Origin))
-_KINDS: Final = numbers(pb.Access.Kind, "KIND_", get_args(DenialKind))
-_STEPS: Final = numbers(pb.MfaQueue.Kind, "KIND_", get_args(StepKind))
+OUTCOMES: Final = numbers(pb.Outcome, "OUTCOME_", get_args(Outcome))
+ORIGINS: Final = numbers(pb.Multifactor.Origin, "ORIGIN_", get_args(Origin))
+KINDS: Final = numbers(pb.Access.Kind, "KIND_", get_args(DenialKind))
+STEPS: Final = numbers(pb.MfaQueue.Kind, "KIND_", get_args(StepKind))
 PROVIDERS: Final = numbers(pb.Provider, "PROVIDER_", vocabulary.PROVIDERS)
 FACTORS: Final = numbers(pb.Factor, "FACTOR_", FACTOR_NAMES)
 FACTOR_TYPES: Final = numbers(pb.FactorType, "FACTOR_TYPE_", vocabulary.FACTOR_TYPES)
@@ -130,7 +130,7 @@ def set_duration(duration: Duration, us: int) -> None:
 def encode(decision: Decision, decision_id: str, catalog_revision: int, wall_us: int) -> pb.Decision:
     """Build the public message of a decision."""
     message = pb.Decision(
-        outcome=_OUTCOMES[decision.outcome],
+        outcome=OUTCOMES[decision.outcome],
         degraded=decision.degraded,
         decision_id=decision_id,
         catalog_revision=catalog_revision,
@@ -148,7 +148,7 @@ def encode(decision: Decision, decision_id: str, catalog_revision: int, wall_us:
     access = decision.access
     if access is not None:
         message.access.reason = access.reason
-        message.access.kind = _KINDS[access.kind]
+        message.access.kind = KINDS[access.kind]
         if access.code is not None:
             message.access.code = access.code
     for name in ("user_metadata", "app_metadata", "id_token_claims", "access_token_claims"):
@@ -164,7 +164,7 @@ def encode(decision: Decision, decision_id: str, catalog_revision: int, wall_us:
 
 def _set_multifactor(part: pb.Multifactor, factor: Multifactor) -> None:
     part.provider = PROVIDERS[factor.provider]
-    part.origin = _ORIGINS[factor.origin]
+    part.origin = ORIGINS[factor.origin]
     if factor.allow_remember_browser is not None:
         part.allow_remember_browser = factor.allow_remember_browser
     if factor.factors:
@@ -204,7 +204,7 @@ def _set_suspension(part: pb.Suspension, suspension: Suspension) -> None:
 
 def _step(step: Step) -> pb.MfaQueue.MfaStep:
     return pb.MfaQueue.MfaStep(
-        kind=_STEPS[step.kind],
+        kind=STEPS[step.kind],
         factors=[
             pb.FactorRequest(
                 type=FACTOR_TYPES[factor.type],

@@ -23,7 +23,6 @@ class Plan:
         "_action_timeout_us",
         "_codes",
         "_rests",
-        "_sources",
         "_steps",
         "_tails",
         "all_steps",
@@ -33,6 +32,7 @@ class Plan:
         "continuing",
         "flow",
         "revisions",
+        "sources",
         "start",
     )
 
@@ -57,7 +57,7 @@ class Plan:
         self.revisions = tuple(binding.revision for binding in bindings)
         self._action_timeout_us = action_timeout_us
         # Its own only: a plan outlives the snapshot that it was made of, and must not keep all of that.
-        self._sources = {revision: sources[revision] for revision in self.revisions}
+        self.sources = {revision: sources[revision] for revision in self.revisions}
         self._codes: dict[str, bytes] = {} if codes is None else codes
         self._rests: dict[tuple[int, int], Plan] = {}
         self._steps = [
@@ -83,7 +83,7 @@ class Plan:
         plan = self._rests.get(key)
         if plan is None:
             plan = self._rests[key] = Plan(
-                self.flow, self._sources, self._action_timeout_us, start=start, continuing=key[1], codes=self._codes
+                self.flow, self.sources, self._action_timeout_us, start=start, continuing=key[1], codes=self._codes
             )
         return plan
 
@@ -106,7 +106,7 @@ class Plan:
             if revision not in known:
                 code = self._codes.get(revision)
                 if code is None:
-                    step.source = self._sources[revision]
+                    step.source = self.sources[revision]
                 else:
                     step.code = code
         return flow.SerializeToString(), True

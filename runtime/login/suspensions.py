@@ -36,9 +36,9 @@ _CLAIM_SLACK_MS: Final = 30_000
 SPEND_S: Final = 0.025
 """Time that a resumed login leaves before its deadline, to have its continuation used up."""
 # A decision that was reached in time is given if the store answers at all.
-_STORE_S: Final = 1.5
+STORE_S: Final = 1.5
 # The caller may have its error already; with the above it is over before a login counts as lost.
-_RELEASE_S: Final = 0.4
+RELEASE_S: Final = 0.4
 
 
 class Sealed(NamedTuple):
@@ -180,7 +180,7 @@ class Suspensions:
             yield
             if monotonic() > deadline:
                 raise DeadlineExceeded
-            if not await _within(_STORE_S, self._store.spend(state.id, until_ms)):
+            if not await _within(STORE_S, self._store.spend(state.id, until_ms)):
                 raise ContinuationUsed
         except ContinuationUsed:
             raise
@@ -199,7 +199,7 @@ class Suspensions:
     async def _release(self, name: bytes, until_ms: int) -> None:
         # A claim that cannot be given back lapses by itself.
         with contextlib.suppress(CatalogError, DeadlineExceeded):
-            await _within(_RELEASE_S, self._store.release(name, until_ms))
+            await _within(RELEASE_S, self._store.release(name, until_ms))
 
 
 async def _within(seconds: float, work: Awaitable[T]) -> T:

@@ -35,13 +35,13 @@ class TenantCpu(Collector):
         # so that they stay few.
         self._ended: dict[str, float] = {}
         # What each tenant has used, named or not: it decides who is named, and may be forgotten of those who are not.
-        self._used: dict[str, float] = {}
+        self.used: dict[str, float] = {}
         # No named tenant used less. As they only grow, it may be out of date, and is never too high.
         self._least_s = 0.0
 
     def spent(self, tenant: str, seconds: float) -> None:
         """Count processor time of a tenant's worker."""
-        used = self._used
+        used = self.used
         if tenant not in used and len(used) >= _KNOWN_PER_SERIES * self._series_max:
             self._forget()
         used[tenant] = used.get(tenant, 0.0) + seconds
@@ -56,7 +56,7 @@ class TenantCpu(Collector):
 
     def _promote(self, tenant: str) -> None:
         """Name a tenant in place of the one that used the least, if it used so much more."""
-        used = self._used
+        used = self.used
         least = min(self._named, key=used.__getitem__)
         self._least_s = used[least]
         if used[tenant] > _LEAD * self._least_s:
@@ -66,9 +66,9 @@ class TenantCpu(Collector):
 
     def _forget(self) -> None:
         """Forget half of those who are not named; what they spent stays counted."""
-        others = sorted(self._used.keys() - self._named.keys(), key=self._used.__getitem__)
+        others = sorted(self.used.keys() - self._named.keys(), key=self.used.__getitem__)
         for tenant in others[: len(others) // 2 + 1]:
-            del self._used[tenant]
+            del self.used[tenant]
 
     def collect(self) -> Iterable[Metric]:
         """Yield the family. The dictionary is replaced, never resized, so another thread can walk it."""

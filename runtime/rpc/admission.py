@@ -10,7 +10,7 @@ class Places:
         self._most = most
         self._most_of_one = max(1, int(most * share))
         self._taken = 0
-        self._by_tenant: dict[str, int] = {}
+        self.by_tenant: dict[str, int] = {}
 
     def check(self) -> None:
         """Refuse a login before it is read, when there is no place at all. Raises: TooManyInFlight."""
@@ -19,18 +19,18 @@ class Places:
 
     def take(self, tenant: str) -> None:
         """Take a place, after `check`. Raises: TenantInFlight."""
-        held = self._by_tenant.get(tenant, 0)
+        held = self.by_tenant.get(tenant, 0)
         if held >= self._most_of_one:
             raise TenantInFlight(
                 f"{held} logins of tenant {tenant} are being decided, its share of the {self._most} that are allowed "
                 "at a time: limits.tenant_share"
             )
-        self._by_tenant[tenant] = held + 1
+        self.by_tenant[tenant] = held + 1
         self._taken += 1
 
     def give_back(self, tenant: str) -> None:
         """Give back a place that was taken."""
         self._taken -= 1
-        self._by_tenant[tenant] -= 1
-        if not self._by_tenant[tenant]:
-            del self._by_tenant[tenant]
+        self.by_tenant[tenant] -= 1
+        if not self.by_tenant[tenant]:
+            del self.by_tenant[tenant]

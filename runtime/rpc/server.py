@@ -26,7 +26,7 @@ _RECEIVE_BYTES: Final = 128 << 20
 # Health watches and reflection are streams too.
 _STREAMS_MIN: Final = 64
 # gRPC closes the connections of clients that ping more often. Clients of Go and C ping every ten seconds at most.
-_PING_INTERVAL_MS: Final = 5_000
+PING_INTERVAL_MS: Final = 5_000
 # What gRPC takes for no limit.
 _NEVER_MS: Final = (1 << 31) - 1
 
@@ -55,7 +55,7 @@ class Server:
         check_free("listen", config.listen)
         try:
             self._front, self.port = await front.start(
-                methods, _options(config), config, longest_login_s(config), self._metrics, self._log
+                methods, options(config), config, longest_login_s(config), self._metrics, self._log
             )
         except RuntimeError:
             raise refusal("listen", config.listen, "it cannot be bound") from None
@@ -122,7 +122,7 @@ def concurrent_streams(limit: int) -> list[tuple[str, int]]:
     return [("grpc.max_concurrent_streams", limit), ("grpc.http2.max_deallocating_streams", limit)]
 
 
-def _options(config: Config) -> list[tuple[str, int]]:
+def options(config: Config) -> list[tuple[str, int]]:
     grpc_ = config.grpc
     # No login is cut off for the age of its connection.
     grace_s = max(grpc_.max_connection_age_grace_s, longest_login_s(config) + 1)
@@ -141,7 +141,7 @@ def _options(config: Config) -> list[tuple[str, int]]:
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_ping_interval_without_data_ms", _PING_INTERVAL_MS),
+        ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MS),
         # The core adds or takes off a tenth by itself, so that they do not all come back at once.
         ("grpc.max_connection_age_ms", int(grpc_.max_connection_age_s * 1000) or _NEVER_MS),
         ("grpc.max_connection_age_grace_ms", int(grace_s * 1000)),

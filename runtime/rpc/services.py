@@ -32,7 +32,7 @@ from runtime.rpc.own_call import OWN_CALL
 from runtime.rpc.refusals import Refusals
 
 # A flow answers by its deadline. One that has not this long after it is lost, by a fault of ours; it is given up.
-_LOST_S: Final = 2.0
+LOST_S: Final = 2.0
 # How many times its budget of processor time a flow may take on the clock: others use the machine too.
 _BUSY: Final = 6
 
@@ -116,7 +116,7 @@ class ActionRuntime:
             assert current is not None
             self._places.take(tenant_id)
             task = current
-            self._running[task] = deadline + _LOST_S
+            self._running[task] = deadline + LOST_S
             metrics.logins_in_flight += 1
             return await self._logins.decide(request, deadline)
         except asyncio.CancelledError:

@@ -43,7 +43,7 @@ class Lane:
         """Empty where there is one processor only; then no tenant is kept in it."""
         self._rate = share * len(cpus)
         # Tenant -> its debt in seconds of its share, and when it was that.
-        self._debts: dict[str, tuple[float, float]] = {}
+        self.debts: dict[str, tuple[float, float]] = {}
         self.held: set[str] = set()
         self._arrived: set[str] = set()
         self._arrived_before: set[str] = set()
@@ -63,7 +63,7 @@ class Lane:
         if not self.open:
             return False
         debt_s = min(self._debt_s(tenant, now_s) + seconds / self._rate, _DEBT_MAX_S)
-        self._debts[tenant] = debt_s, now_s
+        self.debts[tenant] = debt_s, now_s
         if debt_s <= _AHEAD_S or tenant in self.held or self._alone(tenant, now_s):
             return False
         self.held.add(tenant)
@@ -80,13 +80,13 @@ class Lane:
 
     def settle(self, now_s: float) -> None:
         """Let go of tenants that owe nothing any more, and forget them. To be called every few seconds."""
-        for tenant in list(self._debts):
+        for tenant in list(self.debts):
             if not self.holds(tenant, now_s) and not self._debt_s(tenant, now_s):
-                del self._debts[tenant]
+                del self.debts[tenant]
         self._turn(now_s)
 
     def _debt_s(self, tenant: str, now_s: float) -> float:
-        debt_s, at_s = self._debts.get(tenant, (0.0, now_s))
+        debt_s, at_s = self.debts.get(tenant, (0.0, now_s))
         return max(0.0, debt_s - max(0.0, now_s - at_s))
 
     def _turn(self, now_s: float) -> None:

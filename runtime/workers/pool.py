@@ -33,7 +33,7 @@ _REFILL_DELAY_S: Final = 0.01
 _RETRY_S: Final = 0.05
 _RETRY_MAX_S: Final = 2.0
 # A kill costs some 100 us, and an `apply` may change every tenant: logins come between.
-_KILLS_AT_ONCE: Final = 8
+KILLS_AT_ONCE: Final = 8
 
 
 class Pool:
@@ -253,11 +253,11 @@ class Pool:
 
     def _kill_outdated(self, workers: list[Worker]) -> None:
         """Kill some now and the others in the next turns of the loop, except those that were leased meanwhile."""
-        for worker in workers[:_KILLS_AT_ONCE]:
+        for worker in workers[:KILLS_AT_ONCE]:
             if worker in self._idle:
                 worker.kill(KillReason.OUTDATED)
-        if workers[_KILLS_AT_ONCE:]:
-            self._loop.call_soon(self._kill_outdated, workers[_KILLS_AT_ONCE:])
+        if workers[KILLS_AT_ONCE:]:
+            self._loop.call_soon(self._kill_outdated, workers[KILLS_AT_ONCE:])
 
     def _succeed(self, tenant: str, flow: bytes) -> None:
         """Bind a spare to a tenant ahead of its next login, once there is one."""
@@ -381,12 +381,12 @@ class Pool:
             return
         pause_s = self._patrol.turn()
         if self._loop.time() >= self._sweep_at_s:
-            self._sweep()
+            self.sweep()
         elif self._patrol.over_bytes >= 0:
             self._assign()
         self._loop.call_later(pause_s, self._on_tick)
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Let go of spares that are not needed, and of workers that have been idle for long."""
         now_s = self._loop.time()
         self._sweep_at_s = now_s + _SWEEP_S

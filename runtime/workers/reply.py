@@ -36,18 +36,18 @@ _FAULTS_MAX: Final = 100
 
 # Tags of proto/vestibule/worker/v1: number and kind of each field that a worker writes. A test holds them equal to the
 # descriptors. FlowReply:
-_NONCE, _STEPS, _RETIRE, _CODES = 0x09, 0x12, 0x28, 0x32
-_WALL, _CPU = 0x18, 0x20
+NONCE, STEPS, RETIRE, CODES = 0x09, 0x12, 0x28, 0x32
+WALL, CPU = 0x18, 0x20
 _PACKED, _FIXED32 = 2, 5
 # nonce, two packed lists of times and retire, beside a step, two times and a code for each step.
 _FIELDS_MORE: Final = 4
 # StepReport:
-_VERDICT, _COMMANDS, _ERROR_TYPE, _ERROR_MESSAGE, _ERROR_LINE = 0x08, 0x12, 0x1A, 0x22, 0x28
-_OUTPUT, _TRUNCATED, _FAULTS = 0x32, 0x38, 0x42
+VERDICT, COMMANDS, ERROR_TYPE, ERROR_MESSAGE, ERROR_LINE = 0x08, 0x12, 0x1A, 0x22, 0x28
+OUTPUT, TRUNCATED, FAULTS = 0x32, 0x38, 0x42
 _REPORT_FIELDS: Final = 6
 # Command and Fault:
-_OP, _ARGS = 0x0A, 0x12
-_FAULT_LINE, _FAULT_COLUMN, _FAULT_MESSAGE = 0x08, 0x10, 0x1A
+OP, ARGS = 0x0A, 0x12
+FAULT_LINE, FAULT_COLUMN, FAULT_MESSAGE = 0x08, 0x10, 0x1A
 _FAULT_FIELDS: Final = 3
 
 _NONCE_VALUE: Final = struct.Struct("<Q")
@@ -79,25 +79,25 @@ def parse(data: bytes, nonce: int | None, asked: int) -> Reply:
     Raises: ProtocolViolation: not a reply, the answer to another question, or not of its shape.
     """
     steps: list[bytes] = []
-    times: dict[int, list[int]] = {_WALL: [], _CPU: []}
+    times: dict[int, list[int]] = {WALL: [], CPU: []}
     codes: list[bytes] = []
     said = None
     retire = False
     for tag, start, end in _fields(data, 4 * asked + _FIELDS_MORE, "a reply"):
-        if tag == _STEPS:
+        if tag == STEPS:
             steps.append(data[start:end])
-        elif tag in (_WALL | _PACKED, _CPU | _PACKED):
+        elif tag in (WALL | _PACKED, CPU | _PACKED):
             count, rest = divmod(end - start, 4)
             if rest or count > asked:
                 raise ProtocolViolation("a reply has not one time for each step")
             times[tag & ~7] += struct.unpack_from(f"<{count}I", data, start)
-        elif tag in (_WALL | _FIXED32, _CPU | _FIXED32):
+        elif tag in (WALL | _FIXED32, CPU | _FIXED32):
             times[tag & ~7] += _TIME.unpack_from(data, start)
-        elif tag == _NONCE and said is None:
+        elif tag == NONCE and said is None:
             (said,) = _NONCE_VALUE.unpack_from(data, start)
-        elif tag == _RETIRE and not retire:
+        elif tag == RETIRE and not retire:
             retire = data[start:end] == b"\x01"
-        elif tag == _CODES:
+        elif tag == CODES:
             codes.append(data[start:end])
         else:
             raise ProtocolViolation("a reply has a field that no worker writes, or one twice")
@@ -105,11 +105,11 @@ def parse(data: bytes, nonce: int | None, asked: int) -> Reply:
         raise ProtocolViolation("a reply carries the nonce of another question")
     if len(steps) > asked:
         raise ProtocolViolation(f"a reply reports {len(steps)} steps; {asked} were asked for")
-    if not len(steps) == len(times[_WALL]) == len(times[_CPU]):
+    if not len(steps) == len(times[WALL]) == len(times[CPU]):
         raise ProtocolViolation("a reply has not one time for each step")
     if codes and len(codes) != asked:
         raise ProtocolViolation(f"a reply holds the code of {len(codes)} steps; {asked} were asked for")
-    return Reply(tuple(steps), times[_WALL], times[_CPU], retire, tuple(codes))
+    return Reply(tuple(steps), times[WALL], times[CPU], retire, tuple(codes))
 
 
 def _fields(data: bytes, most: int, what: str, at: int = 0, end: int | None = None) -> list[tuple[int, int, int]]:
@@ -150,18 +150,18 @@ def in_parts(
 
 def faults(step: bytes) -> list[worker_pb2.Fault]:
     """Return the compiler's faults in a step report, with their texts made harmless. Raises: ProtocolViolation."""
-    return [_fault(step, start, end) for tag, start, end in _step_fields(step) if tag == _FAULTS]
+    return [_fault(step, start, end) for tag, start, end in _step_fields(step) if tag == FAULTS]
 
 
 def _fault(step: bytes, start: int, end: int) -> worker_pb2.Fault:
     fault = worker_pb2.Fault()
     for tag, at, stop in _fields(step, _FAULT_FIELDS, "a fault", start, end):
-        if tag == _FAULT_LINE:
+        if tag == FAULT_LINE:
             fault.line = _line(step, at, stop)
-        elif tag == _FAULT_COLUMN:
+        elif tag == FAULT_COLUMN:
             fault.column = _line(step, at, stop)
-        elif tag == _FAULT_MESSAGE:
-            fault.message = _text(_decoded(step, at, stop), _ERROR_CHARS)
+        elif tag == FAULT_MESSAGE:
+            fault.message = _text(decoded(step, at, stop), _ERROR_CHARS)
         else:
             raise ProtocolViolation("a fault has a field that no worker writes")
     return fault
@@ -172,13 +172,13 @@ def _step_fields(data: bytes) -> list[tuple[int, int, int]]:
     found = _fields(data, surface.MAX_COMMANDS + _FAULTS_MAX + _REPORT_FIELDS, "a step report")
     last = 0
     for tag, _, _ in found:
-        if tag < last or (tag == last and tag not in (_COMMANDS, _FAULTS)):
+        if tag < last or (tag == last and tag not in (COMMANDS, FAULTS)):
             raise ProtocolViolation("a step report has a field twice, or out of order")
         last = tag
     return found
 
 
-def _decoded(data: bytes, start: int, end: int) -> str:
+def decoded(data: bytes, start: int, end: int) -> str:
     try:
         return data[start:end].decode()
     except UnicodeDecodeError:
@@ -206,23 +206,23 @@ def _execution(
     truncated = False
     places: list[tuple[int, int]] = []
     for tag, start, end in _step_fields(data):
-        if tag == _COMMANDS:
+        if tag == COMMANDS:
             places.append((start, end))
-        elif tag == _VERDICT:
+        elif tag == VERDICT:
             said = wire.number(data, start, end)[0]
-        elif tag == _ERROR_TYPE:
-            kind = _text(_decoded(data, start, end), _TYPE_CHARS)
-        elif tag == _ERROR_MESSAGE:
-            message = _text(_decoded(data, start, end), _ERROR_CHARS)
-        elif tag == _ERROR_LINE:
+        elif tag == ERROR_TYPE:
+            kind = _text(decoded(data, start, end), _TYPE_CHARS)
+        elif tag == ERROR_MESSAGE:
+            message = _text(decoded(data, start, end), _ERROR_CHARS)
+        elif tag == ERROR_LINE:
             line = _line(data, start, end)
-        elif tag == _OUTPUT:
-            output = _decoded(data, start, end)
+        elif tag == OUTPUT:
+            output = decoded(data, start, end)
             if end - start > output_bytes + 4:
                 raise ProtocolViolation(f"a step reports more than {output_bytes} bytes of output")
-        elif tag == _TRUNCATED:
+        elif tag == TRUNCATED:
             truncated = data[start:end] == b"\x01"
-        elif tag != _FAULTS:
+        elif tag != FAULTS:
             raise ProtocolViolation("a step report has a field that no worker writes")
     verdict = _VERDICTS.get(said)
     if verdict is None:
@@ -271,14 +271,14 @@ def _texts(data: bytes, places: Sequence[tuple[int, int]], ops: list[str]) -> It
     """Yield operation and arguments of each command, and note the operation; sizes are checked before it is decoded."""
     for start, end in places:
         found = _fields(data, 2, "a command", start, end)
-        if [tag for tag, _, _ in found] != [_OP, _ARGS]:
+        if [tag for tag, _, _ in found] != [OP, ARGS]:
             raise ProtocolViolation("a command is not an operation and its arguments")
         (_, op_at, op_end), (_, args_at, args_end) = found
         if op_end - op_at > _OP_BYTES or args_end - args_at > surface.MAX_ARGS_BYTES:
             raise ProtocolViolation(f"a command has {args_end - args_at} bytes of arguments")
-        op = _decoded(data, op_at, op_end)
+        op = decoded(data, op_at, op_end)
         ops.append(op)
-        yield op, _decoded(data, args_at, args_end)
+        yield op, decoded(data, args_at, args_end)
 
 
 def _text(text: str, chars: int) -> str:

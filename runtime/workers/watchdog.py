@@ -56,18 +56,18 @@ class Watchdog:
         self._loop = loop
         self._grace_ns = grace_ns
         self._fairness = fairness
-        self._running: dict[Worker, _Watch | None] = {}
+        self.running: dict[Worker, _Watch | None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, worker: Worker) -> None:
         """Watch a worker that was asked something, until `unwatch`."""
-        self._running[worker] = None
+        self.running[worker] = None
         if self._timer is None:
             self._timer = self._loop.call_later(_TICK_NS / 1e9, self._tick)
 
     def unwatch(self, worker: Worker) -> None:
         """Stop watching: the answer is here, or none will come."""
-        self._running.pop(worker, None)
+        self.running.pop(worker, None)
 
     def close(self) -> None:
         """Stop ticking."""
@@ -78,11 +78,11 @@ class Watchdog:
     def _tick(self) -> None:
         now_ns = time.monotonic_ns()
         next_ns = now_ns + _TICK_NS
-        for worker, watch in list(self._running.items()):
+        for worker, watch in list(self.running.items()):
             if not worker.asked:
                 continue
             if watch is None or watch.sent_ns != worker.sent_ns:
-                watch = self._running[worker] = _Watch(worker)
+                watch = self.running[worker] = _Watch(worker)
             if now_ns >= min(watch.check_at_ns, worker.deadline_ns):
                 self._look(worker, watch, now_ns)
             if now_ns - worker.sent_ns >= _TICK_NS and worker.asked:
@@ -91,7 +91,7 @@ class Watchdog:
                 self._fairness.look(worker, now_ns)
             if worker.asked:
                 next_ns = min(next_ns, watch.check_at_ns)
-        if self._running:
+        if self.running:
             self._timer = self._loop.call_later(max(next_ns - now_ns, _TICK_MIN_NS) / 1e9, self._tick)
         else:
             self._timer = None

@@ -32,15 +32,15 @@ _STDERR_BYTES: Final = 4096
 _REPORT_BYTES: Final = 64 * 1024
 _REPORTS_PER_TURN: Final = 64
 _SPAWNS_IN_FLIGHT: Final = 16
-_START_TIMEOUT_S: Final = 30.0
-_CLOSE_TIMEOUT_S: Final = 2.0
-_WRITABLE_TIMEOUT_S: Final = 1.0
+START_TIMEOUT_S: Final = 30.0
+CLOSE_TIMEOUT_S: Final = 2.0
+WRITABLE_TIMEOUT_S: Final = 1.0
 _WRITABLE_WAITS: Final = 10
 # A fork takes 2 ms. Waited for twice: after a pause of the machine the first wait is over before it began. And longer
 # while all that it lacks is a processor, which another zygote would lack too.
-_ANSWER_TIMEOUT_S: Final = 5.0
+ANSWER_TIMEOUT_S: Final = 5.0
 _ANSWER_WAITS: Final = 2
-_ANSWER_WAITS_MAX: Final = 12
+ANSWER_WAITS_MAX: Final = 12
 _LINGER_S: Final = 0.2  # for a zygote that closed its socket to leave by itself, and so to say how
 
 
@@ -116,11 +116,11 @@ class Zygote:
         self._exited: asyncio.Future[None] = self._loop.create_future()
         self._execute()
         try:
-            async with asyncio.timeout(_START_TIMEOUT_S):
+            async with asyncio.timeout(START_TIMEOUT_S):
                 await self._started
         except TimeoutError:
             await self.close()
-            raise WorkerStartError(f"the zygote was not ready after {_START_TIMEOUT_S:.0f} s") from None
+            raise WorkerStartError(f"the zygote was not ready after {START_TIMEOUT_S:.0f} s") from None
         except BaseException:
             await self.close()
             raise
@@ -193,15 +193,15 @@ class Zygote:
     async def _answer(self, future: asyncio.Future[SpawnedWorker]) -> SpawnedWorker:
         """Wait for a worker; a zygote that stays silent is given up, because it would never fork another."""
         try:
-            for waits in range(1, _ANSWER_WAITS_MAX + 1):
-                done, _ = await asyncio.wait((future,), timeout=_ANSWER_TIMEOUT_S)
+            for waits in range(1, ANSWER_WAITS_MAX + 1):
+                done, _ = await asyncio.wait((future,), timeout=ANSWER_TIMEOUT_S)
                 if done:
                     break
                 # After a pause the timer comes first: an answer that is here already counts.
                 self._read_control()
-                starved = waits < _ANSWER_WAITS_MAX and is_runnable(self.pid)
+                starved = waits < ANSWER_WAITS_MAX and is_runnable(self.pid)
                 if waits >= _ANSWER_WAITS and not future.done() and not starved:
-                    self._give_up(f"the zygote did not answer for {waits * _ANSWER_TIMEOUT_S:.0f} s")
+                    self._give_up(f"the zygote did not answer for {waits * ANSWER_TIMEOUT_S:.0f} s")
             return future.result()
         except asyncio.CancelledError:
             # The answer finds a cancelled future and undoes the worker; unless it came in this very turn.
@@ -229,7 +229,7 @@ class Zygote:
             return
         self._hang_up("the zygote was closed")
         try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await asyncio.shield(self._exited)
         except TimeoutError:
             self._process.kill()
@@ -253,7 +253,7 @@ class Zygote:
                     raise WorkerStartError(f"the zygote cannot be asked: {error.strerror}") from error
                 else:
                     return
-        self._give_up(f"the zygote took no request for {_WRITABLE_WAITS * _WRITABLE_TIMEOUT_S:.0f} s")
+        self._give_up(f"the zygote took no request for {_WRITABLE_WAITS * WRITABLE_TIMEOUT_S:.0f} s")
         raise WorkerStartError(self._silent)
 
     def _give_up(self, reason: str) -> None:
@@ -266,7 +266,7 @@ class Zygote:
         self._loop.add_writer(control.fileno(), _resolve, ready)
         try:
             # No event comes for a socket that is closed meanwhile.
-            async with asyncio.timeout(_WRITABLE_TIMEOUT_S):
+            async with asyncio.timeout(WRITABLE_TIMEOUT_S):
                 await ready
         except TimeoutError:
             pass

@@ -41,7 +41,7 @@ class _Alarm:
         self.armed_until_ns = 0
 
 
-_ALARM: Final = _Alarm()
+ALARM: Final = _Alarm()
 
 
 def line_of(frame: FrameType | None) -> int:
@@ -56,24 +56,24 @@ def line_of(frame: FrameType | None) -> int:
 
 
 def _ring(_signum: int, frame: FrameType | None) -> None:
-    if not _ALARM.active or (frame is not None and frame.f_code is stop.__code__):
+    if not ALARM.active or (frame is not None and frame.f_code is stop.__code__):
         # Armed by a flow that ended in time: one late ring costs less than two system calls for every login. Or the
         # action ended just now, and freed for so long that the ring waited for `stop`, which must not be torn in two.
-        _ALARM.armed_until_ns = 0
+        ALARM.armed_until_ns = 0
         signal.setitimer(signal.ITIMER_REAL, 0)
         return
     now_ns = time.monotonic_ns()
-    left_ns = _ALARM.cpu_until_ns - time.thread_time_ns()
-    if left_ns > 0 and now_ns < _ALARM.deadline_ns:
+    left_ns = ALARM.cpu_until_ns - time.thread_time_ns()
+    if left_ns > 0 and now_ns < ALARM.deadline_ns:
         # Armed for an earlier step that ended in time, or the processor was given to others meanwhile. Not by a call:
         # near the recursion limit a handler without a frame to call in fails the action.
-        left_ns = max(min(left_ns, _ALARM.deadline_ns - now_ns), _WAIT_MIN_NS)
-        _ALARM.armed_until_ns = now_ns + left_ns
+        left_ns = max(min(left_ns, ALARM.deadline_ns - now_ns), _WAIT_MIN_NS)
+        ALARM.armed_until_ns = now_ns + left_ns
         signal.setitimer(signal.ITIMER_REAL, left_ns / 1e9, _AGAIN_S)
         return
     interrupted = interrupts.STATE.interrupted
     if interrupted is None:
-        _ALARM.late = left_ns > 0
+        ALARM.late = left_ns > 0
         # Noted before anything else is called: at the recursion limit there is no frame to spare for a call, and the
         # RecursionError that it would be ends at the next `except`, because the interrupt is noted.
         interrupted = interrupts.STATE.interrupted = interrupts.Interrupted()
@@ -97,30 +97,30 @@ def start(budget_ns: int, now_ns: int, cpu_ns: int, deadline_ns: int = NEVER) ->
         cpu_ns: the thread's processor clock now.
         deadline_ns: instant of CLOCK_MONOTONIC.
     """
-    _ALARM.cpu_until_ns = cpu_ns + budget_ns
-    _ALARM.deadline_ns = deadline_ns
-    _ALARM.late = False
-    _ALARM.active = True
+    ALARM.cpu_until_ns = cpu_ns + budget_ns
+    ALARM.deadline_ns = deadline_ns
+    ALARM.late = False
+    ALARM.active = True
     # One system call a flow is enough: a timer that rings early looks at the clocks and re-arms itself.
     # One that should have rung before now found no frame to do it in, and is not to be relied on.
     first_ns = min(now_ns + budget_ns, deadline_ns)
-    if not now_ns < _ALARM.armed_until_ns <= first_ns:
-        _ALARM.armed_until_ns = first_ns
+    if not now_ns < ALARM.armed_until_ns <= first_ns:
+        ALARM.armed_until_ns = first_ns
         signal.setitimer(signal.ITIMER_REAL, max(first_ns - now_ns, 1000) / 1e9, _AGAIN_S)
 
 
 def late() -> bool:
     """Was the last interrupt for the deadline, with some of the budget left?"""
-    return _ALARM.late
+    return ALARM.late
 
 
 def stop() -> None:
     """Raise no more. The timer itself may stay armed, and rings once for nothing."""
-    _ALARM.active = False
+    ALARM.active = False
 
 
 def disarm() -> None:
     """Stop the timer as well."""
-    _ALARM.active = False
-    _ALARM.armed_until_ns = 0
+    ALARM.active = False
+    ALARM.armed_until_ns = 0
     signal.setitimer(signal.ITIMER_REAL, 0)

@@ -150,7 +150,7 @@ def _parse(op: str, text: str) -> Any:
     if text.count(",") > MAX_ITEMS or text.count("[") + text.count("{") > MAX_ITEMS:
         _count(op, text)
     try:
-        return _decode_args(text)
+        return decode_args(text)
     except (ValueError, RecursionError) as error:
         raise CommandError(f"{shown(op)}: arguments are not JSON: {type(error).__name__}") from None
 
@@ -172,7 +172,7 @@ def _short(text: str) -> str:
     return text
 
 
-_decode_args = strict_decoder(parse_int=lambda text: int(_short(text)), parse_float=lambda text: float(_short(text)))
+decode_args = strict_decoder(parse_int=lambda text: int(_short(text)), parse_float=lambda text: float(_short(text)))
 
 
 def encode(op: str, args: dict[str, Any]) -> str:

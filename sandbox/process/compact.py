@@ -35,7 +35,7 @@ def fill() -> list[object]:
 
 def _fill_class(size: int, kept: list[object]) -> None:
     """Allocate until a whole pool came in one run of addresses: no fresh pool is opened while another has room."""
-    make = _maker(size)
+    make = maker(size)
     whole = (_POOL_BYTES - _HEADER_BYTES) // size
     run = last = 0
     for _ in range(_FILLERS_MAX):
@@ -48,7 +48,7 @@ def _fill_class(size: int, kept: list[object]) -> None:
             return
 
 
-def _maker(size: int) -> Callable[[], object]:
+def maker(size: int) -> Callable[[], object]:
     """Return what makes an object of one size class that the allocator serves itself, with no free list before it."""
     overhead = b"".__sizeof__()
     if size <= overhead:

@@ -102,7 +102,7 @@ def encode(code: list[Instruction]) -> bytes:
     return b"".join(_INSTRUCTION.pack(*step) for step in code)
 
 
-class _Program(ctypes.Structure):
+class Program(ctypes.Structure):
     # struct sock_fprog
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
@@ -118,6 +118,6 @@ class Filter:
             raise OSError(errno.ENOSYS, f"no system call table for {machine}")
         code = encode(program(machine))
         self._bytes = ctypes.create_string_buffer(code, len(code))
-        self._program = _Program(len(code) // INSTRUCTION_BYTES, ctypes.addressof(self._bytes))
+        self._program = Program(len(code) // INSTRUCTION_BYTES, ctypes.addressof(self._bytes))
         self.detail = f"{len(ALLOWED)} calls allowed, {len(REFUSED)} answered with EPERM, any other kills"
         self.install = kernel.call("syscall", kernel.SYS_SECCOMP[machine], SECCOMP_SET_MODE_FILTER, 0, self._program)

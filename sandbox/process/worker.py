@@ -32,7 +32,7 @@ _MEASURE_EVERY: Final = 64
 _LONG_NS: Final = 20_000_000
 _GC_THRESHOLD: Final = 50_000
 _GC_NEVER: Final = 1 << 30
-_REHEARSAL_JOURNAL_BYTES: Final = 64 * 1024
+REHEARSAL_JOURNAL_BYTES: Final = 64 * 1024
 # Room for the last fragment and for a report that says that the real one was too long.
 _TAIL_BYTES: Final = 512
 
@@ -50,11 +50,11 @@ def prepare() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         channel = Channel(theirs.fileno())
-        runner = Runner(channel, memoryview(bytearray(_REHEARSAL_JOURNAL_BYTES)))
+        runner = Runner(channel, memoryview(bytearray(REHEARSAL_JOURNAL_BYTES)))
         for question in rehearsal.questions():
             ours.sendall(frames.encode(question))
             runner.answer(channel.read())
-            ours.recv(_REHEARSAL_JOURNAL_BYTES)
+            ours.recv(REHEARSAL_JOURNAL_BYTES)
     alarm.disarm()
     # The worker froze what it compiled; nothing of it is needed any more.
     gc.unfreeze()

@@ -92,10 +92,10 @@ def _type(value: Any, *more: Any) -> Any:
         return known
     if getattr(kind, "_ephemeral_", False):
         return kind  # a namedtuple of the action's own
-    return _MARKS.setdefault(kind, data.Hint(f"<class '{kind.__name__}'>"))
+    return MARKS.setdefault(kind, data.Hint(f"<class '{kind.__name__}'>"))
 
 
-_MARKS: Final[dict[type, data.Hint]] = {}
+MARKS: Final[dict[type, data.Hint]] = {}
 """Per class that is not handed out; these are classes of ours and Python's, so there is an end to them."""
 
 
@@ -181,10 +181,10 @@ MODULES: Final[dict[str, Module]] = _build_modules()
 
 _CLASSES: Final = _build_classes()
 
-_NAMESPACE: Final[dict[str, Any]] = {"__builtins__": BUILTINS, "__name__": "action", **guards.GUARDS}
+NAMESPACE: Final[dict[str, Any]] = {"__builtins__": BUILTINS, "__name__": "action", **guards.GUARDS}
 
 
-_STACK: Final[list[int]] = []
+STACK: Final[list[int]] = []
 """Size of the C stack, once the first execution has begun."""
 
 
@@ -196,10 +196,10 @@ def begin(now_ns: int, seed: bytes, output: Output) -> dict[str, Any]:
         seed: of all its randomness.
         output: where print and logging go.
     """
-    if not _STACK:
-        _STACK.append(stacks.grow(stacks.deep_enough(stacks.DEFAULT_MEMORY_BYTES)))
+    if not STACK:
+        STACK.append(stacks.grow(stacks.deep_enough(stacks.DEFAULT_MEMORY_BYTES)))
     CURRENT.begin(now_ns, seed, output)
-    return _NAMESPACE.copy()
+    return NAMESPACE.copy()
 
 
 def end() -> None:

@@ -12,18 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-_KEPT: Final[list[object]] = []
+KEPT: Final[list[object]] = []
 
 
 def keep(value: object) -> None:
     """Hold `value` until the execution ends: a factory that is replaced may be the one that runs."""
-    if not _KEPT or _KEPT[-1] is not value:
-        _KEPT.append(value)
+    if not KEPT or KEPT[-1] is not value:
+        KEPT.append(value)
 
 
 def release() -> None:
     """Let go of everything, when no code of an action runs."""
-    _KEPT.clear()
+    KEPT.clear()
 
 
 class _Key:

@@ -33,7 +33,7 @@ _BY_VALUE: Final[set[type]] = {
 _NUMBERS: Final = frozenset({float, complex, decimal.Decimal})
 """Hashed by value as long as they equal themselves."""
 
-_KEYS: Final[set[type]] = {*_BY_VALUE, *_NUMBERS, slice}  # of ints; a list takes it, a dict says no by itself
+KEYS: Final[set[type]] = {*_BY_VALUE, *_NUMBERS, slice}  # of ints; a list takes it, a dict says no by itself
 _SETS: Final = frozenset({set, frozenset})
 _DICTS: Final = frozenset({dict, collections.OrderedDict, collections.defaultdict, collections.Counter})
 
@@ -43,7 +43,7 @@ _Key = TypeVar("_Key")
 def by_value(*kinds: type) -> None:
     """Register types whose hash follows from the value of each instance alone."""
     _BY_VALUE.update(kinds)
-    _KEYS.update(kinds)
+    KEYS.update(kinds)
 
 
 def key(value: _Key) -> _Key:
@@ -52,8 +52,8 @@ def key(value: _Key) -> _Key:
     Raises:
         TypeError: its hash is its address, or it has none.
     """
-    if type(value) not in _KEYS:
-        _look_into(value, _KEYS, 0)
+    if type(value) not in KEYS:
+        _look_into(value, KEYS, 0)
     return value
 
 
@@ -81,7 +81,7 @@ def members(values: Iterable[Any]) -> Iterable[Any]:
 
 def keyed(values: dict[Any, Any]) -> dict[Any, Any]:
     """Answer the dict itself if all of its keys may be there."""
-    if not _KEYS.issuperset(map(type, values)):
+    if not KEYS.issuperset(map(type, values)):
         for value in values:
             key(value)
     return values

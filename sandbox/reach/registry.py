@@ -28,7 +28,7 @@ MODULES: dict[str, Any] = {}
 CAUGHT: dict[type, type[Exception]] = {}
 
 # Classes learnt from `_exposed_`; bounded, so that classes made in executions cannot fill the memory of a worker.
-_LEARN_MAX = 1000
+LEARN_MAX = 1000
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -82,7 +82,7 @@ def learn(kind: type) -> frozenset[str]:
     """Answer what an unregistered type shows: its `_exposed_`; an exception only `args`; anything else nothing."""
     exposed = getattr(kind, "_exposed_", None)
     if type(exposed) is frozenset:
-        if len(ATTRS) < _LEARN_MAX and not getattr(kind, "_ephemeral_", False):
+        if len(ATTRS) < LEARN_MAX and not getattr(kind, "_ephemeral_", False):
             expose(kind, exposed)
         return exposed
     return frozenset({"args"}) if issubclass(kind, Exception) else NOTHING

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.long  # a drill
 SOURCES = {
     **{what: (source, {"timed_out"}) for what, source in overshoot.ENDLESS.items()},
     **{
-        tenant: (source, fairness._VERDICTS[tenant])
+        tenant: (source, fairness.VERDICTS[tenant])
         for tenant, source in (("loops", fairness.LOOPS), ("eats", fairness.EATS), ("broken", fairness.BROKEN))
     },
 }

@@ -35,4 +35,4 @@ def test_new_objects_lie_together_once_the_holes_are_filled() -> None:
 def test_every_size_class_is_filled_with_objects_of_its_own_size() -> None:
     """A filler of another class would fill nothing."""
     for size in range(16, 513, 16):
-        assert size - 16 < compact._maker(size)().__sizeof__() <= size
+        assert size - 16 < compact.maker(size)().__sizeof__() <= size

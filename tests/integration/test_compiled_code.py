@@ -90,7 +90,7 @@ class Stack:
 
     async def until_compiled(self) -> bool:
         """Wait for the successor of the first worker; tell whether it gave its code."""
-        plan = self.logins._plans[TENANT]
+        plan = self.logins.plans[TENANT]
         for _ in range(200):
             if plan.compiled:
                 return True
@@ -123,7 +123,7 @@ async def test_loaded_code_decides_as_compiled_code_does(stacks: list[Stack]) ->
     for _ in range(4):
         assert await stack.login() == compiled
     assert [report.error.line for report in compiled.executions] == [0, 3]
-    steps, news = stack.logins._plans[TENANT].steps(0, set())
+    steps, news = stack.logins.plans[TENANT].steps(0, set())
     assert news
     sent = worker_pb2.FlowSteps.FromString(steps).steps
     assert all(step.HasField("code") and not step.HasField("source") for step in sent)
@@ -135,7 +135,7 @@ async def test_who_compiled_serves_one_login(stacks: list[Stack]) -> None:
     stacks.append(stack)
     await stack.pool.start()
     first = await stack.login()
-    assert stack.logins._plans[TENANT].compiled
+    assert stack.logins.plans[TENANT].compiled
     workers = stack.pool._slots[TENANT]
     for _ in range(200):
         if workers.idle:
@@ -163,7 +163,7 @@ async def test_code_that_does_not_load_costs_its_worker_and_is_compiled_again(st
     stack = await _start(stacks, GOOD)
     good = await stack.login()
     assert await stack.until_compiled()
-    plan = stack.logins._plans[TENANT]
+    plan = stack.logins.plans[TENANT]
     plan.keep([b"not code"])
     for _ in range(4):
         assert await stack.login() == good

@@ -88,8 +88,8 @@ async def test_pings_that_keep_to_the_interval_are_permitted_without_a_call(
     front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An idle client may ping for ever, at the interval that is permitted; here all is faster."""
-    assert server._PING_INTERVAL_MS <= 15_000
-    monkeypatch.setattr(server, "_PING_INTERVAL_MS", server._PING_INTERVAL_MS // FASTER)
+    assert server.PING_INTERVAL_MS <= 15_000
+    monkeypatch.setattr(server, "PING_INTERVAL_MS", server.PING_INTERVAL_MS // FASTER)
     async with serving(front) as port:
         # A client's twenty seconds.
         assert await ping(port, 20 / FASTER) is None
@@ -103,7 +103,7 @@ async def test_pings_beyond_the_interval_are_not(front: Front) -> None:
 
 async def test_grpc_left_alone_permits_no_such_pings(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: without our options the very pings of the first test end the connection."""
-    ours = server._options
+    ours = server.options
     monkeypatch.setattr(
         server,
         "_options",
@@ -117,7 +117,7 @@ def test_no_login_is_cut_off_for_the_age_of_its_connection() -> None:
     """However short the grace and however long a flow may take, a connection outlasts its logins; 0 is no age."""
     long = replace(Config().sandbox, flow_timeout_ms=120_000)
     config = replace(Config(), sandbox=long, grpc=GrpcConfig(max_connection_age_s=0, max_connection_age_grace_s=0))
-    options = dict(server._options(config))
+    options = dict(server.options(config))
     assert options["grpc.max_connection_age_grace_ms"] > longest_login_s(config) * 1000
     assert options["grpc.max_connection_age_ms"] == 2**31 - 1
-    assert dict(server._options(Config()))["grpc.max_connection_age_ms"] == 1_800_000
+    assert dict(server.options(Config()))["grpc.max_connection_age_ms"] == 1_800_000

@@ -355,7 +355,7 @@ async def test_a_deadline_that_passes_is_counted_as_such() -> None:
 
 async def test_a_flow_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A login far past its deadline is answered and cancelled: nothing hangs, whatever is wrong with us."""
-    monkeypatch.setattr(services, "_LOST_S", 0.05)
+    monkeypatch.setattr(services, "LOST_S", 0.05)
 
     async def forever(*_: object) -> bytes:
         await asyncio.Event().wait()

@@ -29,7 +29,7 @@ def test_many_logins_leave_nothing(
     isolation: str, logins: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each login is answered rightly, and afterwards there is no process, descriptor or thread more than before."""
-    monkeypatch.setattr(soak, "_WARM_UP", logins)
+    monkeypatch.setattr(soak, "WARM_UP", logins)
     bench = Bench(tmp_path, OwnClient(), True, 1, lambda _: None, logins, isolation)
     rows = {row.what: row for row in soak.soak(bench)}
     assert rows["logins, each answered rightly"].value == logins
@@ -42,7 +42,7 @@ def test_many_logins_leave_nothing(
 
 def test_control_a_descriptor_that_stays_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One connection that stays open after the first logins is one descriptor more than before."""
-    make, settled = soak._make, soak._settled
+    make, settled = soak.make, soak.settled
     kept: list[socket.socket] = []
 
     def make_and_keep(daemon: Daemon, count: int) -> float:
@@ -59,9 +59,9 @@ def test_control_a_descriptor_that_stays_is_counted(tmp_path: Path, monkeypatch:
                 connection.close()
         return held
 
-    monkeypatch.setattr(soak, "_make", make_and_keep)
-    monkeypatch.setattr(soak, "_settled", settled_and_let_go)
-    monkeypatch.setattr(soak, "_WARM_UP", 400)
+    monkeypatch.setattr(soak, "make", make_and_keep)
+    monkeypatch.setattr(soak, "settled", settled_and_let_go)
+    monkeypatch.setattr(soak, "WARM_UP", 400)
     rows = {row.what: row for row in soak.soak(Bench(tmp_path, OwnClient(), True, 1, lambda _: None, 400))}
     missed = {what for what, row in rows.items() if row.state() == "missed"}
     # After so short a warm-up gRPC may still add a thread to its pool.

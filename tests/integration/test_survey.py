@@ -35,5 +35,5 @@ async def test_worker_that_cannot_start_is_an_error() -> None:
 
 def test_every_layer_that_depends_on_the_host_has_a_remedy() -> None:
     """No remedy is for a layer that does not exist; those without one do not depend on the host."""
-    assert set(host_check._REMEDIES) <= LAYERS
-    assert set(host_check._REMEDIES) | {"environment", "descriptors", "not_dumpable", "parent_death"} == LAYERS
+    assert set(host_check.REMEDIES) <= LAYERS
+    assert set(host_check.REMEDIES) | {"environment", "descriptors", "not_dumpable", "parent_death"} == LAYERS

@@ -270,7 +270,7 @@ async def test_cancelled_spawn_leaves_no_worker() -> None:
 
 async def test_a_full_control_socket_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stopped zygote whose socket takes no more requests is replaced in the end, and told as such; none hangs."""
-    monkeypatch.setattr(client, "_WRITABLE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(client, "WRITABLE_TIMEOUT_S", 0.05)
     deaths: list[str] = []
     zygote = Zygote(hold(), None, deaths.append)
     await zygote.start()
@@ -300,9 +300,9 @@ async def test_a_full_control_socket_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 async def test_a_zygote_that_only_lacks_a_processor_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that is full it is waited for beyond the time after which a silent one is replaced."""
-    monkeypatch.setattr(client, "_ANSWER_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(client, "ANSWER_TIMEOUT_S", 0.05)
     monkeypatch.setattr(client, "is_runnable", lambda _pid: True)
-    monkeypatch.setattr(client, "_ANSWER_WAITS_MAX", 1000)
+    monkeypatch.setattr(client, "ANSWER_WAITS_MAX", 1000)
     async with cells() as made:
         stopped = [made.zygote.pid, *children(made.zygote.pid)]
         for pid in stopped:
@@ -422,8 +422,8 @@ async def test_broken_interpreter_is_one_line(monkeypatch: pytest.MonkeyPatch) -
 async def test_zygote_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A zygote that never gets ready is killed after its time."""
     monkeypatch.setattr("runtime.workers.launch._BOOT", "import time; time.sleep(60)")
-    monkeypatch.setattr(client, "_START_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(client, "_CLOSE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(client, "START_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(client, "CLOSE_TIMEOUT_S", 0.2)
     with pytest.raises(WorkerStartError, match="not ready"):
         await Zygote(hold()).start()
 

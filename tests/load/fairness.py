@@ -35,7 +35,7 @@ _BUDGET_US: Final = 1_000_000
 LOOPS: Final = _HEAD + "    while True:\n        pass\n"
 EATS: Final = _HEAD + "    kept = []\n    while True:\n        kept.append('x' * 1_000_000 + str(len(kept)))\n"
 BROKEN: Final = _HEAD + "    import os\n    return (\n"
-_VERDICTS: Final = {"loops": {"timed_out"}, "eats": {"exhausted", "timed_out"}, "broken": {"rejected"}}
+VERDICTS: Final = {"loops": {"timed_out"}, "eats": {"exhausted", "timed_out"}, "broken": {"rejected"}}
 
 
 def fairness(bench: Bench) -> Iterator[Row]:
@@ -102,5 +102,5 @@ def _neighbours(daemon: Daemon, wanted: bool) -> Iterator[None]:
 
 
 def _check(tenant: str, answers: Answers) -> None:
-    if answers.codes != {"OK": 1} or not answers.verdicts.keys() <= _VERDICTS[tenant]:
+    if answers.codes != {"OK": 1} or not answers.verdicts.keys() <= VERDICTS[tenant]:
         raise BenchError(f"the tenant that {tenant} was answered with {answers.codes}, {answers.verdicts}")

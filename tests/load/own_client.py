@@ -84,8 +84,8 @@ class Generator:
         self._next = 0
         self._started_s = 0.0
         self._measured_s = 0.0
-        self._answers: list[tuple[int, bytes]] = []
-        self._report = Report()
+        self.answers: list[tuple[int, bytes]] = []
+        self.report = Report()
 
     async def run(self) -> Report:
         """Make every call."""
@@ -97,12 +97,12 @@ class Generator:
             await asyncio.gather(*(asyncio.wait_for(channel.channel_ready(), 10.0) for channel in channels))
             self._started_s = self._measured_s = time.perf_counter()
             await asyncio.gather(*(self._stream(channels[i % len(channels)]) for i in range(plan.in_flight)))
-            self._report.seconds = time.perf_counter() - self._measured_s
+            self.report.seconds = time.perf_counter() - self._measured_s
         finally:
             for channel in channels:
                 await channel.close()
-        self._read_answers()
-        return self._report
+        self.read_answers()
+        return self.report
 
     async def _stream(self, channel: grpc.aio.Channel) -> None:
         plan = self._plan
@@ -124,32 +124,32 @@ class Generator:
                 rest = self._continued[index % len(self._requests)]
                 if rest:
                     # One that is not suspended has nothing to continue: an INVALID_ARGUMENT in the report.
-                    answer = await go_on(rest + _continuation(answer), timeout=plan.timeout_s)
+                    answer = await go_on(rest + continuation_of(answer), timeout=plan.timeout_s)
             except grpc.aio.AioRpcError as error:
                 code, answer = error.code().name, b""
             else:
                 code = "OK"
             if index < plan.warm_up:
                 continue
-            self._report.latencies_us.append((time.perf_counter() - began_s) * 1e6)
-            self._report.codes[code] += 1
+            self.report.latencies_us.append((time.perf_counter() - began_s) * 1e6)
+            self.report.codes[code] += 1
             if plan.decisions and code == "OK":
-                self._answers.append((index, answer))
+                self.answers.append((index, answer))
 
-    def _read_answers(self) -> None:
+    def read_answers(self) -> None:
         """Read decisions when the clock has stopped: parsing them would be part of the load."""
         wanted = self._plan.wanted
-        for index, answer in self._answers:
+        for index, answer in self.answers:
             decision = ExecutePostLoginResponse.FromString(answer).decision
             outcome = decision_pb2.Outcome.Name(decision.outcome).removeprefix("OUTCOME_").lower()
-            self._report.outcomes[outcome] += 1
-            self._report.wrong += bool(wanted) and outcome != wanted[index % len(wanted)]
+            self.report.outcomes[outcome] += 1
+            self.report.wrong += bool(wanted) and outcome != wanted[index % len(wanted)]
             for execution in decision.executions:
                 verdict = decision_pb2.Verdict.Name(execution.verdict)
-                self._report.verdicts[verdict.removeprefix("VERDICT_").lower()] += 1
+                self.report.verdicts[verdict.removeprefix("VERDICT_").lower()] += 1
 
 
-def _continuation(answer: bytes) -> bytes:
+def continuation_of(answer: bytes) -> bytes:
     """Return the continuation of a suspended login as the part of a request it is: protobuf merges what follows."""
     suspension = ExecutePostLoginResponse.FromString(answer).decision.suspension
     return ContinuePostLoginRequest(continuation=suspension.continuation).SerializeToString()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _MIB: Final = 1 << 20
 _QUIET: Final = tuple(f"quiet-{number}" for number in range(20))
-_SUSPENDED: Final = tuple(f"suspended-{number}" for number in range(5))
+SUSPENDED: Final = tuple(f"suspended-{number}" for number in range(5))
 # Of so many logins one is hostile, and two are suspended and continued.
 _HOSTILE_EACH: Final = 20
 _SUSPENDED_PLACES: Final = frozenset({6, 13})
@@ -35,7 +35,7 @@ _QUIET_BUDGET_US: Final = 10_000_000
 _IN_FLIGHT: Final = 16
 _ROUND: Final = 5_000
 # What a first thousand of logins leaves for good: compiled flows, arenas, buffers, gRPC's threads.
-_WARM_UP: Final = 2_000
+WARM_UP: Final = 2_000
 _PER: Final = 10_000
 _GROWTH_MIB: Final = 0.25
 _FILES_PER_WORKER: Final = 3
@@ -78,7 +78,7 @@ class Held:
 def soak(bench: Bench) -> Iterator[Row]:
     """Make the logins in rounds, hold every answer to what it must be, and compare what is held before and after."""
     definitions = [subjects.definition(name, subjects.FLOW, _QUIET_BUDGET_US) for name in _QUIET]
-    definitions += [subjects.definition(name, subjects.SUSPENDED, _QUIET_BUDGET_US) for name in _SUSPENDED]
+    definitions += [subjects.definition(name, subjects.SUSPENDED, _QUIET_BUDGET_US) for name in SUSPENDED]
     definitions += [subjects.definition(name, [source], _BUDGET_US, OnError.DENY) for name, source in HOSTILE.items()]
     subjects.store(bench.folder, definitions)
     flags = (
@@ -87,14 +87,14 @@ def soak(bench: Bench) -> Iterator[Row]:
     )  # fmt: skip
     done, seconds = 0, 0.0
     with Daemon(bench.folder, *flags) as daemon:
-        _make(daemon, _WARM_UP)
-        points = [(0, _settled(daemon))]
+        make(daemon, WARM_UP)
+        points = [(0, settled(daemon))]
         while done < bench.logins:
             bench.progress(f"soak: {done:,} of {bench.logins:,} logins")
             count = min(_ROUND, bench.logins - done)
-            seconds += _make(daemon, count)
+            seconds += make(daemon, count)
             done += count
-            points.append((done, _settled(daemon)))
+            points.append((done, settled(daemon)))
         counts = daemon.metrics()
         family = usage.family(daemon.pid)
     left = _left(family)
@@ -107,10 +107,10 @@ def soak(bench: Bench) -> Iterator[Row]:
     yield Row("soak", "logins a second", done / seconds, "/s", note=f"own client, {_IN_FLIGHT} in flight")
     yield Row("soak", "zygotes lost", counts.total("vestibule_zygote_starts_total") - 1, target=at_most(0))
     yield Row("soak", "processes left after the daemon's end", left, target=at_most(0))
-    yield from _compared(points)
+    yield from compared(points)
 
 
-def _compared(points: list[tuple[int, Held]]) -> Iterator[Row]:
+def compared(points: list[tuple[int, Held]]) -> Iterator[Row]:
     before, after = points[0][1], points[-1][1]
     for what, more in {
         "processes, workers apart": after.processes - before.processes,
@@ -125,7 +125,7 @@ def _compared(points: list[tuple[int, Held]]) -> Iterator[Row]:
         "daemon": [(done / _PER, held.bytes / _MIB) for done, held in points],
         "zygote": [(done / _PER, held.zygote_bytes / _MIB) for done, held in points],
     }.items():
-        note = f"{sizes[0][1]:.1f} MiB after {_WARM_UP:,} logins, {sizes[-1][1]:.1f} MiB in the end"
+        note = f"{sizes[0][1]:.1f} MiB after {WARM_UP:,} logins, {sizes[-1][1]:.1f} MiB in the end"
         yield Row("soak", f"resident memory of the {what}, growth", sizes[-1][1] - sizes[0][1], "MiB", note=note)
         if len(half) > 2:
             growth = slope(sizes[-len(half) :])
@@ -133,9 +133,9 @@ def _compared(points: list[tuple[int, Held]]) -> Iterator[Row]:
             yield Row("soak", what, growth, "MiB", target=at_most(_GROWTH_MIB), note="slope of the second half")
 
 
-def _make(daemon: Daemon, count: int) -> float:
+def make(daemon: Daemon, count: int) -> float:
     """Make so many logins; return the seconds. Raises: BenchError unless each was answered as it must be."""
-    requests, wanted, continued = _cycle()
+    requests, wanted, continued = cycle()
     before = daemon.metrics().total("vestibule_decisions_degraded_total")
     answers = call(
         daemon.target,
@@ -168,14 +168,14 @@ def _make(daemon: Daemon, count: int) -> float:
     return answers.seconds
 
 
-def _cycle() -> tuple[list[bytes], list[str], list[bytes]]:
+def cycle() -> tuple[list[bytes], list[str], list[bytes]]:
     """Return the requests that are sent in turn, what each must end in, and what continues it if it is suspended."""
     requests, wanted, continued = [], [], []
     for turn, name in enumerate(HOSTILE):
         for place in range(_HOSTILE_EACH - 1):
             required = (turn + place) % 2 == 0
             suspended = place in _SUSPENDED_PLACES
-            tenants = _SUSPENDED if suspended else _QUIET
+            tenants = SUSPENDED if suspended else _QUIET
             tenant = tenants[(turn * (_HOSTILE_EACH - 1) + place) % len(tenants)]
             request = subjects.request(tenant, sensitive=required)
             requests.append(request)
@@ -187,7 +187,7 @@ def _cycle() -> tuple[list[bytes], list[str], list[bytes]]:
     return requests, wanted, continued
 
 
-def _settled(daemon: Daemon) -> Held:
+def settled(daemon: Daemon) -> Held:
     """Wait until nothing is on its way, and count. Raises: BenchError when something stays on its way."""
     latest_s = time.monotonic() + _SETTLE_S
     while True:

@@ -35,7 +35,7 @@ def test_ten_thousand_tenants(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         yield
         table.append((what, (time.perf_counter() - started) / times * 1000))
 
-    def read(image: sqlite._Image | None) -> sqlite._Image | None:
+    def read(image: sqlite.Image | None) -> sqlite.Image | None:
         with store.reading(path, 1) as connection:
             return sqlite.read(connection, image, path)
 

@@ -236,11 +236,11 @@ def _factory() -> None:
 
 
 def _slice() -> None:
-    environment._NAMESPACE["_write_slice_"] = lambda value: value
+    environment.NAMESPACE["_write_slice_"] = lambda value: value
 
 
 def _slice_object() -> None:
-    environment._NAMESPACE["_write_any_"] = lambda value: value
+    environment.NAMESPACE["_write_any_"] = lambda value: value
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +299,7 @@ def main() -> None:
     """
     code = compiler.compile_action(source())
     if "CHILD_SLOWER" in os.environ:
-        environment._STACK.append(0)  # valgrind does not know a stack that is grown at once
+        environment.STACK.append(0)  # valgrind does not know a stack that is grown at once
     environment.begin(0, b"", environment.Output(0))  # what is made once, is made before the first fork
     environment.end()
     for line in sys.stdin:

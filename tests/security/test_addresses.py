@@ -221,7 +221,7 @@ def test_what_has_no_hash_is_refused_as_in_python(body: str) -> None:
 def test_every_type_that_may_be_a_key_is_hashed_by_value() -> None:
     """None of those that the facades have registered inherits the hash of `object`, but None itself."""
     by_address = {object.__hash__, type.__hash__, type(len).__hash__, type([].append).__hash__}
-    for kind in keys._KEYS - {type(None)}:
+    for kind in keys.KEYS - {type(None)}:
         assert kind.__hash__ not in by_address, kind
 
 

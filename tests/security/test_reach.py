@@ -484,10 +484,10 @@ def test_cached_classes_do_not_grow() -> None:
     """Classes made in executions, by namedtuple, are not kept by the registry or by `type`."""
     body = "import collections\nP = collections.namedtuple('P', 'x')\np = P(1)\nreturn [p.x, type(p) is P, repr(p), list(p), p[0]]"
     value(body)
-    before = len(registry.ATTRS), len(environment._MARKS)
+    before = len(registry.ATTRS), len(environment.MARKS)
     for _ in range(50):
         assert value(body) == [1, True, "P(x=1)", [1], 1]
-    assert (len(registry.ATTRS), len(environment._MARKS)) == before
+    assert (len(registry.ATTRS), len(environment.MARKS)) == before
 
 
 def test_hostile_state_is_gone() -> None:

@@ -91,7 +91,7 @@ def test_nesting_does_not_run_over_the_stack(what: str) -> None:
     """CPython goes down in C for what is nested; the stack is deep enough. Control: a usual one is not."""
     action = ACTION.format(*DEEP[what])
     assert ended(RUN.format(before="", action=action)) == 0
-    assert ended(RUN.format(before="environment._STACK.append(0)", action=action)) == -signal.SIGSEGV
+    assert ended(RUN.format(before="environment.STACK.append(0)", action=action)) == -signal.SIGSEGV
 
 
 def test_recursion_with_memory_full_is_an_exception() -> None:

@@ -102,7 +102,7 @@ def test_ring_that_was_lost_is_not_relied_on() -> None:
     alarm.start(1_000_000_000, now_ns, time.thread_time_ns())
     alarm.stop()
     signal.setitimer(signal.ITIMER_REAL, 0)
-    alarm._ALARM.armed_until_ns = time.monotonic_ns() - 1
+    alarm.ALARM.armed_until_ns = time.monotonic_ns() - 1
     assert _run("    for _ in range(300_000_000):\n        pass\n") == "in time"
 
 
@@ -113,5 +113,5 @@ def test_ring_while_the_action_is_freed_does_not_tear_stop() -> None:
     alarm.start(1_000_000, now_ns, time.thread_time_ns())
     del left_behind
     alarm.stop()
-    assert not alarm._ALARM.active
+    assert not alarm.ALARM.active
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0), "no ring is left for the trusted code that follows"

@@ -16,7 +16,7 @@ HELD = soak.Held(processes=3, descriptors=30, zygote_descriptors=8, threads=12, 
 
 def missed(last: soak.Held) -> list[str]:
     """Compare a first count with a last one; return the rows that miss their target."""
-    return [row.what for row in soak._compared([(0, HELD), (5000, HELD), (10_000, last)]) if row.state() == "missed"]
+    return [row.what for row in soak.compared([(0, HELD), (5000, HELD), (10_000, last)]) if row.state() == "missed"]
 
 
 @pytest.mark.parametrize("what", ["processes", "descriptors", "zygote_descriptors", "threads"])
@@ -35,21 +35,21 @@ def test_growth_is_the_slope_of_the_second_half(kib_a_round: int, state: str) ->
     for number in range(1, 21):
         size = HELD.bytes + 8 * MIB + kib_a_round * 1024 * number
         points.append((5000 * number, replace(HELD, bytes=size)))
-    rows = {row.what: row for row in soak._compared(points)}
+    rows = {row.what: row for row in soak.compared(points)}
     assert rows["resident memory of the daemon, growth for 10,000 logins"].state() == state
     assert rows["resident memory of the zygote, growth for 10,000 logins"].state() == "ok"
 
 
 def test_one_login_in_twenty_is_hostile_and_two_are_suspended() -> None:
     """Each kind has its turn, and is to be denied by on_error; the others are required and allowed in equal parts."""
-    requests, wanted, continued = soak._cycle()
+    requests, wanted, continued = soak.cycle()
     assert len(requests) == len(wanted) == len(continued) == 20 * len(soak.HOSTILE)
     tenants = [runtime_service_pb2.ExecutePostLoginRequest.FromString(data).tenant_id for data in requests]
     assert [tenant for tenant, outcome in zip(tenants, wanted, strict=True) if outcome == "deny"] == list(soak.HOSTILE)
     assert abs(wanted.count("allow") - wanted.count("mfa_required")) <= len(soak.HOSTILE)
     suspended = [tenant for tenant, rest in zip(tenants, continued, strict=True) if rest]
     assert len(suspended) == 2 * len(soak.HOSTILE)
-    assert set(suspended) == set(soak._SUSPENDED)
+    assert set(suspended) == set(soak.SUSPENDED)
     for request, rest in zip(requests, continued, strict=True):
         if rest:
             first = runtime_service_pb2.ExecutePostLoginRequest.FromString(request)
@@ -101,10 +101,10 @@ def test_a_wrong_answer_gives_no_number(
     monkeypatch.setattr(soak, "call", lambda *_args, **_plan: answers)
     daemon: Any = FakeDaemon(degraded)
     if right:
-        assert soak._make(daemon, 40) == 1.0
+        assert soak.make(daemon, 40) == 1.0
     else:
         with pytest.raises(BenchError, match="of 40 logins, 2 hostile, 4 suspended"):
-            soak._make(daemon, 40)
+            soak.make(daemon, 40)
 
 
 def test_our_client_tells_wrong_answers_by_their_request() -> None:
@@ -114,9 +114,9 @@ def test_our_client_tells_wrong_answers_by_their_request() -> None:
     for index, outcome in ((1, deny), (0, deny), (2, allow), (3, allow)):
         decision = decision_pb2.Decision(outcome=outcome)
         answer = runtime_service_pb2.ExecutePostLoginResponse(decision=decision).SerializeToString()
-        generator._answers.append((index, answer))
-    generator._read_answers()
-    assert generator._report.wrong == 2
+        generator.answers.append((index, answer))
+    generator.read_answers()
+    assert generator.report.wrong == 2
 
 
 def test_our_client_goes_on_with_a_suspended_login() -> None:
@@ -124,5 +124,5 @@ def test_our_client_goes_on_with_a_suspended_login() -> None:
     decision = decision_pb2.Decision(suspension=decision_pb2.Suspension(continuation=b"token"))
     answer = runtime_service_pb2.ExecutePostLoginResponse(decision=decision).SerializeToString()
     rest = runtime_service_pb2.ContinuePostLoginRequest(tenant_id="acme").SerializeToString()
-    merged = runtime_service_pb2.ContinuePostLoginRequest.FromString(rest + own_client._continuation(answer))
+    merged = runtime_service_pb2.ContinuePostLoginRequest.FromString(rest + own_client.continuation_of(answer))
     assert (merged.tenant_id, merged.continuation) == ("acme", b"token")

@@ -26,7 +26,7 @@ def copy(source: Path, target: Path) -> Path:
     return target
 
 
-def load(path: Path, image: sqlite._Image | None = None) -> sqlite._Image | None:
+def load(path: Path, image: sqlite.Image | None = None) -> sqlite.Image | None:
     with store.reading(path, 0.1) as connection:
         return sqlite.read(connection, image, path)
 
@@ -42,7 +42,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def image(path: Path) -> sqlite._Image:
+def image(path: Path) -> sqlite.Image:
     image = load(path)
     assert image is not None
     return image
@@ -78,7 +78,7 @@ WRONG: list[Any] = [
 
 @pytest.mark.parametrize(("make", "wanted"), WRONG)
 def test_a_wrong_store_is_refused(
-    image: sqlite._Image, tmp_path: Path, make: Callable[[Path], Path], wanted: str
+    image: sqlite.Image, tmp_path: Path, make: Callable[[Path], Path], wanted: str
 ) -> None:
     """Each is named for what it is, with what is served and the remedy."""
     with pytest.raises(CatalogUnavailable) as caught:
@@ -89,7 +89,7 @@ def test_a_wrong_store_is_refused(
 
 @pytest.mark.parametrize("make", [another, empty, older, older_and_changed])
 async def test_nothing_is_continued_by_a_wrong_store(
-    image: sqlite._Image, tmp_path: Path, make: Callable[[Path], Path]
+    image: sqlite.Image, tmp_path: Path, make: Callable[[Path], Path]
 ) -> None:
     """It knows nothing of what was used. The control: the store of the mark claims."""
     for where, right in ((make(tmp_path), False), (tmp_path / "store.db", True)):
@@ -107,7 +107,7 @@ async def test_nothing_is_continued_by_a_wrong_store(
             await flows.close()
 
 
-def test_its_own_future_is_read(path: Path, image: sqlite._Image, tmp_path: Path) -> None:
+def test_its_own_future_is_read(path: Path, image: sqlite.Image, tmp_path: Path) -> None:
     """The control: a copy of the same store is the same, and one that advanced is followed."""
     ahead = copy(path, tmp_path / "ahead.db")
     assert load(ahead, image) is None
@@ -150,5 +150,5 @@ def test_writable_is_what_the_file_system_says(path: Path, tmp_path: Path, monke
     """A store that is there can be written; one that is gone, or on a disk without room, cannot."""
     assert store.writable(path)
     assert not store.writable(tmp_path / "none.db")
-    monkeypatch.setattr(store, "_ROOM_BYTES", 1 << 62)
+    monkeypatch.setattr(store, "ROOM_BYTES", 1 << 62)
     assert not store.writable(path)

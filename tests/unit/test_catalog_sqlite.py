@@ -30,7 +30,7 @@ def snapshot(path: Path) -> Snapshot:
     return image.snapshot
 
 
-def load(path: Path, image: sqlite._Image | None = None) -> sqlite._Image | None:
+def load(path: Path, image: sqlite.Image | None = None) -> sqlite.Image | None:
     with store.reading(path, 0.1) as connection:
         return sqlite.read(connection, image, path)
 

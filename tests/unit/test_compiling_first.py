@@ -97,7 +97,7 @@ async def test_a_lie_about_code_is_a_lie_about_the_login(make: Any, lie: str) ->
         spawned.say(whole(request.nonce, *[step()] * 4, codes=CODES))
     assert decided(await task)[1] == ["VIOLATED"] * 3
     assert spawned.closed
-    assert not rig.logins._plans["acme"].compiled
+    assert not rig.logins.plans["acme"].compiled
 
 
 async def test_a_caller_that_leaves_while_its_flow_is_compiled(make: Any) -> None:
@@ -137,7 +137,7 @@ async def test_no_login_begins_when_compiling_took_all_the_time(make: Any) -> No
     rig = await make()
     task = begin(rig, 0.05)
     spawned, request = await asked_for_code(rig)
-    worker = next(iter(rig.pool.watchdog._running))
+    worker = next(iter(rig.pool.watchdog.running))
     rig.pool.watchdog.unwatch(worker)
     await asyncio.sleep(0.06)
     spawned.say(whole(request.nonce, step(), step(), step(), codes=CODES))

@@ -158,7 +158,7 @@ async def test_a_decision_after_the_deadline_is_none(suspensions: Suspensions, m
 
 def test_a_store_that_hangs_does_not_lose_the_login() -> None:
     """Waiting to use a continuation up and to give it back takes less than after what a login counts as lost."""
-    assert module._STORE_S + module._RELEASE_S < services._LOST_S
+    assert module.STORE_S + module.RELEASE_S < services.LOST_S
 
 
 async def test_a_store_that_cannot_claim_is_not_asked_again(suspensions: Suspensions, store: Store) -> None:
@@ -174,7 +174,7 @@ async def test_a_release_that_hangs_is_not_waited_for(
     suspensions: Suspensions, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The caller hears of the error though the store does not answer any more."""
-    monkeypatch.setattr(module, "_RELEASE_S", 0.01)
+    monkeypatch.setattr(module, "RELEASE_S", 0.01)
     store.hang.add("release")
     with pytest.raises(WorkerLost):
         async with suspensions.claimed(STATE, NOW_MS, deadline()):

@@ -98,7 +98,7 @@ def test_who_owes_nothing_is_forgotten() -> None:
     for number in range(1000):
         it.spent(f"tenant-{number}", 0.01, 100.0)
     it.settle(105.0)
-    assert not it._debts
+    assert not it.debts
 
 
 class Meter:

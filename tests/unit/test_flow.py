@@ -478,7 +478,7 @@ def begin(rig: Rig, left_s: float) -> asyncio.Task[Outcome]:
 
 async def past_the_deadline(rig: Rig) -> None:
     """Wait until the worker should have stopped, with a daemon that is late to say so."""
-    (worker,) = rig.pool.watchdog._running
+    (worker,) = rig.pool.watchdog.running
     rig.pool.watchdog.unwatch(worker)
     await asyncio.sleep(0.06)
 
@@ -566,7 +566,7 @@ async def test_a_stalled_worker_is_not_its_actions_fault(make: Any, stalled: boo
     task = begin(rig, 2.0)
     spawned, question = await rig.question()
     rig.note(spawned, question.nonce, 1, journal.Phase.RUNNING, step(COMPLETED, REQUIRE))
-    (worker,) = rig.pool.watchdog._running
+    (worker,) = rig.pool.watchdog.running
     worker.kill_at_limit(55_000_000, stalled=stalled)
     second, again = await rig.question(1)
     assert [s.action for s in again.steps] == (["two", "three"] if stalled else ["three"])
@@ -681,7 +681,7 @@ async def test_what_is_gone_from_the_catalog_is_let_go(make: Any, monkeypatch: p
         monkeypatch.setattr(rig.catalog, "snapshot", lambda: snapshot)  # noqa: B023  called within this turn of the loop
         for name in tenants:
             await rig.login(name)
-        assert set(rig.logins._plans) == set(tenants)
+        assert set(rig.logins.plans) == set(tenants)
     everybodys = rig.catalog.sources | {f"{number:064x}": "another tenant's" for number in range(10, 1000)}
     plan = Plan(rig.catalog.flow, everybodys, 60_000)
-    assert plan._sources == rig.catalog.sources
+    assert plan.sources == rig.catalog.sources

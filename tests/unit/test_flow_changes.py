@@ -11,7 +11,7 @@ import pytest
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Snapshot
-from runtime.workers.pool import _KILLS_AT_ONCE
+from runtime.workers.pool import KILLS_AT_ONCE
 from tests.fakes import FakeSpawned
 from tests.unit.test_flow import Rig, make, step, whole
 
@@ -101,14 +101,14 @@ async def test_a_worker_whose_caller_left_goes_too(make: Any) -> None:
 async def test_many_idle_workers_go_some_at_a_time(make: Any) -> None:
     """Logins come between the kills, and none of those that are left is leased for the new flow."""
     rig = await make(workers_per_tenant=100, queue_per_tenant=100)
-    count = 2 * _KILLS_AT_ONCE + 3
+    count = 2 * KILLS_AT_ONCE + 3
     leases = [asyncio.create_task(rig.pool.lease("acme", 5, OLD)) for _ in range(count)]
     deploy(rig, OLD)
     for worker in [await lease for lease in leases]:
         rig.pool.release(worker)
     assert rig.pool.counts()["idle"] == count
     deploy(rig, NEW)
-    assert rig.pool.counts()["idle"] == count - _KILLS_AT_ONCE
+    assert rig.pool.counts()["idle"] == count - KILLS_AT_ONCE
     assert rig.pool.lease_nowait("acme", NEW) is None
     while rig.pool.counts()["idle"]:
         await asyncio.sleep(0)

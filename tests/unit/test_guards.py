@@ -173,11 +173,11 @@ def test_ephemeral_class_is_not_kept() -> None:
 
 def test_learning_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Classes that forgot to say that they are ephemeral do not fill the registry."""
-    monkeypatch.setattr(registry, "_LEARN_MAX", len(registry.ATTRS) + 3)
+    monkeypatch.setattr(registry, "LEARN_MAX", len(registry.ATTRS) + 3)
     for index in range(10):
         made = type(f"Made{index}", (), {"_exposed_": frozenset({"x"}), "x": index})
         assert guarded_getattr(made(), "x") == index
-    assert len(registry.ATTRS) <= registry._LEARN_MAX
+    assert len(registry.ATTRS) <= registry.LEARN_MAX
 
 
 def test_expose_refuses_private_names() -> None:

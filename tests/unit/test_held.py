@@ -78,7 +78,7 @@ def test_a_factory_is_held_until_the_execution_ends() -> None:
     assert value(body) == ([1], None, {"a": [1]})
     held.keep("one")
     held.release()
-    assert held._KEPT == []
+    assert held.KEPT == []
 
 
 ROWS = [("b", 2), ("a", 2), ("c", 1)]

@@ -49,4 +49,4 @@ def test_one_place_at_least_and_what_is_given_back_can_be_taken() -> None:
     for _ in range(3):
         assert fill(places, "acme") == 1
         places.give_back("acme")
-    assert places._by_tenant == {}
+    assert places.by_tenant == {}

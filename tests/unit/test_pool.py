@@ -266,7 +266,7 @@ async def test_blank_workers_that_nobody_needs_any_more_are_let_go() -> None:
     assert (await waiting).tenant == "acme"
     await settle()
     assert h.pool.counts()["blank"] == 2
-    h.pool._sweep()
+    h.pool.sweep()
     await settle()
     assert h.pool.counts() == {"blank": 1, "idle": 0, "busy": 1, "starting": 0}
     await h.close()
@@ -372,7 +372,7 @@ async def test_idle_workers_are_let_go() -> None:
     assert worker is not None
     h.pool.release(worker)
     await asyncio.sleep(0.11)
-    h.pool._sweep()
+    h.pool.sweep()
     assert worker.state is State.DEAD
     await h.close()
 

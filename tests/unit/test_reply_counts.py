@@ -83,7 +83,7 @@ class Work:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.fields = self.texts = self.text_bytes = self.json = 0
-        fields, decoded, decode = wire.fields, reply._decoded, surface._decode_args
+        fields, decoded, decode = wire.fields, reply.decoded, surface.decode_args
 
         def counted_fields(data: bytes, most: int, *place: int) -> Any:
             self.fields += 1
@@ -101,8 +101,8 @@ class Work:
             return decode(text)
 
         monkeypatch.setattr(wire, "fields", counted_fields)
-        monkeypatch.setattr(reply, "_decoded", counted_text)
-        monkeypatch.setattr(surface, "_decode_args", counted_json)
+        monkeypatch.setattr(reply, "decoded", counted_text)
+        monkeypatch.setattr(surface, "decode_args", counted_json)
 
 
 @pytest.mark.parametrize("name", REPLIES)
@@ -168,17 +168,17 @@ def test_the_tags_are_those_of_the_messages() -> None:
         return {field.name: field.number << 3 | kinds.get(field.type, 0) for field in message.DESCRIPTOR.fields}
 
     assert tags(worker_pb2.FlowReplyEnvelope) == {
-        "nonce": reply._NONCE, "steps": reply._STEPS, "wall_us": reply._WALL, "cpu_us": reply._CPU,
-        "retire": reply._RETIRE, "codes": reply._CODES,
+        "nonce": reply.NONCE, "steps": reply.STEPS, "wall_us": reply.WALL, "cpu_us": reply.CPU,
+        "retire": reply.RETIRE, "codes": reply.CODES,
     }  # fmt: skip
     assert tags(worker_pb2.StepReport) == {
-        "verdict": reply._VERDICT, "commands": reply._COMMANDS, "error_type": reply._ERROR_TYPE,
-        "error_message": reply._ERROR_MESSAGE, "error_line": reply._ERROR_LINE, "output": reply._OUTPUT,
-        "output_truncated": reply._TRUNCATED, "faults": reply._FAULTS,
+        "verdict": reply.VERDICT, "commands": reply.COMMANDS, "error_type": reply.ERROR_TYPE,
+        "error_message": reply.ERROR_MESSAGE, "error_line": reply.ERROR_LINE, "output": reply.OUTPUT,
+        "output_truncated": reply.TRUNCATED, "faults": reply.FAULTS,
     }  # fmt: skip
-    assert tags(worker_pb2.Command) == {"op": reply._OP, "args_json": reply._ARGS}
+    assert tags(worker_pb2.Command) == {"op": reply.OP, "args_json": reply.ARGS}
     assert tags(worker_pb2.Fault) == {
-        "line": reply._FAULT_LINE, "column": reply._FAULT_COLUMN, "message": reply._FAULT_MESSAGE,
+        "line": reply.FAULT_LINE, "column": reply.FAULT_COLUMN, "message": reply.FAULT_MESSAGE,
     }  # fmt: skip
 
 

@@ -443,7 +443,7 @@ def test_arguments_are_counted_before_they_are_decoded(value: str, monkeypatch: 
         decoded.append(text)
         return values.decode(text)
 
-    monkeypatch.setattr(surface, "_decode_args", decode)
+    monkeypatch.setattr(surface, "decode_args", decode)
     with pytest.raises(CommandError, match=r"hold more than 1000 items|characters of arguments"):
         parse_all([("id_token.set_custom_claim", f'{{"name":"n","value":{value}}}')])
     assert decoded == []

@@ -108,10 +108,10 @@ def test_reports_say_which_handler_ran_and_when() -> None:
 def test_every_word_of_the_core_is_on_the_wire() -> None:
     """Outcomes, kinds of denial and origins are those of the public enumerations."""
     for words, enum in (
-        (messages._OUTCOMES, pb.Outcome),
-        (messages._KINDS, pb.Access.Kind),
-        (messages._ORIGINS, pb.Multifactor.Origin),
-        (messages._STEPS, pb.MfaQueue.Kind),
+        (messages.OUTCOMES, pb.Outcome),
+        (messages.KINDS, pb.Access.Kind),
+        (messages.ORIGINS, pb.Multifactor.Origin),
+        (messages.STEPS, pb.MfaQueue.Kind),
     ):
         assert set(words.values()) == set(enum.values()) - {0}
 

@@ -44,7 +44,7 @@ def test_the_number_of_series_has_a_bound() -> None:
     found = series(cpu)
     assert len(found) == SERIES_MAX + 1
     assert abs(sum(found.values()) - 20 * SERIES_MAX * 0.001) < 1e-6
-    assert len(cpu._used) <= 8 * SERIES_MAX
+    assert len(cpu.used) <= 8 * SERIES_MAX
 
 
 def test_who_uses_much_is_named_even_when_it_comes_last() -> None:

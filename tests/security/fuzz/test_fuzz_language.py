@@ -214,7 +214,7 @@ def test_control_an_open_guard_is_noticed(monkeypatch: pytest.MonkeyPatch) -> No
     """Control: with one guard replaced by plain getattr, the inspector objects to what comes through."""
     body = "return ValueError.mro()[2]"
     assert guarded(body) == []
-    monkeypatch.setattr(environment, "_NAMESPACE", environment._NAMESPACE | {"_getattr_": getattr})
+    monkeypatch.setattr(environment, "NAMESPACE", environment.NAMESPACE | {"_getattr_": getattr})
     assert guarded(body)
 
 
