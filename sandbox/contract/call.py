@@ -65,6 +65,11 @@ class Param:
     doc: str = ""
 
 
+def option(name: str, kind: Kind, doc: str) -> Param:
+    """Return a parameter that is given by its name, or left out."""
+    return Param(name, kind, OMITTED, keyword_only=True, doc=doc)
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """A ceiling on what the commands of one login say together.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sandbox.contract.call import OMITTED, Budget, Call, Param
+from sandbox.contract.call import Budget, Call, Param, option
 from sandbox.contract.factors import Factor, Factors
 from sandbox.contract.kinds import text, url
 
@@ -22,12 +22,8 @@ def _factors(verb: str, does: str, factor: Factor) -> tuple[Call, Call]:
             f"authentication.{verb}_with",
             (
                 Param("factor", factor, doc="The factor that is shown first: `{'type': 'otp'}`."),
-                Param(
-                    "additional_factors",
-                    Factors(factor, 0),
-                    OMITTED,
-                    keyword_only=True,
-                    doc="Factors that do as well, behind a link to other methods.",
+                option(
+                    "additional_factors", Factors(factor, 0), "Factors that do as well, behind a link to other methods."
                 ),
             ),
             f"{does} this factor, or one of the additional ones. {_THEN}",

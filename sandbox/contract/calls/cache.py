@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from sandbox.contract.call import OMITTED, Call, Param
+from sandbox.contract.call import Call, Param, option
 from sandbox.contract.kinds import MILLIS, Exact, utf8
 from sandbox.contract.readonly import Members
 from sandbox.contract.values import MAX_INT, check_text
@@ -152,8 +152,8 @@ CACHE_CALLS: Final[tuple[Call, ...]] = (
         (
             _KEY,
             Param("value", _measured(VALUE_BYTES), doc="The text to keep."),
-            Param("ttl", _NUMBER, OMITTED, keyword_only=True, doc="Milliseconds from now; 15 minutes by default."),
-            Param("expires_at", _NUMBER, OMITTED, keyword_only=True, doc="Milliseconds since the epoch."),
+            option("ttl", _NUMBER, "Milliseconds from now; 15 minutes by default."),
+            option("expires_at", _NUMBER, "Milliseconds since the epoch."),
         ),
         "Keep a text for this trigger's later executions and logins, for 24 hours at most; of two expiries the earlier"
         f" one holds. At most {ENTRIES_MAX} records, and {TOTAL_BYTES} bytes of keys and values. What cannot be kept is"

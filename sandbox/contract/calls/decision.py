@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sandbox.contract.call import OMITTED, Call, Param
+from sandbox.contract.call import OMITTED, Call, Param, option
 from sandbox.contract.kinds import BOOL, Options, Secret, choice, text
 from sandbox.contract.vocabulary import PROVIDERS
 
@@ -37,19 +37,15 @@ DECISION_CALLS: Final = (
                 choice(PROVIDERS),
                 doc="Who verifies the factor; `none` asks for no challenge. New actions say `any` or `duo`.",
             ),
-            Param(
+            option(
                 "allow_remember_browser",
                 BOOL,
-                OMITTED,
-                keyword_only=True,
-                doc="May the browser be remembered, so that the next login needs no challenge?",
+                "May the browser be remembered, so that the next login needs no challenge?",
             ),
-            Param(
+            option(
                 "provider_options",
                 _DUO_OPTIONS,
-                OMITTED,
-                keyword_only=True,
-                doc="For `duo`: host, ikey, skey and username; what is left out comes from the tenant's settings.",
+                "For `duo`: host, ikey, skey and username; what is left out comes from the tenant's settings.",
             ),
         ),
         "Require a second factor before the login completes, after all actions have run; `none` asks for none."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sandbox.contract.call import OMITTED, Call, Param
+from sandbox.contract.call import Call, Param, option
 from sandbox.contract.kinds import Many, text, whole
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def _query(op: str, answer: Callable[[Moment, dict[str, Any]], Any], doc: str, r
 
 _BY_NAMES: Final = "ask api.roles.get_user_effective_roles_by_names"
 _GROUPS: Final = "read what the gateway put into event.user.app_metadata"
-_TAKE = Param("take", whole(1, _PAGE_MAX), OMITTED, keyword_only=True, doc=f"How many at most; {_PAGE} by default.")
-_FROM = Param("from_", text(64, 1), OMITTED, keyword_only=True, doc="The `next` of the answer before.")
+_TAKE = option("take", whole(1, _PAGE_MAX), f"How many at most; {_PAGE} by default.")
+_FROM = option("from_", text(64, 1), "The `next` of the answer before.")
 
 QUERY_CALLS: Final[tuple[Call, ...]] = (
     _query(

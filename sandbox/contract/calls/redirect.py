@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.contract import tokens
-from sandbox.contract.call import OMITTED, Call, Param
+from sandbox.contract.call import Call, Param, option
 from sandbox.contract.kinds import Query, Secret, text, url, whole
 from sandbox.contract.values import Object
 
@@ -101,13 +101,7 @@ REDIRECT_CALLS: Final[tuple[Call, ...]] = (
         "redirect.send_user_to",
         (
             Param("url", url(_URL_CHARS), doc="The page, which sends the user back to `/continue` with its `state`."),
-            Param(
-                "query",
-                Query(_QUERY_BYTES),
-                OMITTED,
-                keyword_only=True,
-                doc="Parameters for the URL; they replace those of the same name.",
-            ),
+            option("query", Query(_QUERY_BYTES), "Parameters for the URL; they replace those of the same name."),
         ),
         f"Send the user to a page elsewhere. {_THEN}.",
         ends="suspend",
@@ -124,13 +118,7 @@ REDIRECT_CALLS: Final[tuple[Call, ...]] = (
                 keyword_only=True,
                 doc="Claims of your own; those of the same name go before iat, iss, sub, exp and ip.",
             ),
-            Param(
-                "expires_in_seconds",
-                whole(1, _LIFETIME_MAX_S),
-                OMITTED,
-                keyword_only=True,
-                doc=f"How long it is valid; {_LIFETIME_S} by default.",
-            ),
+            option("expires_in_seconds", whole(1, _LIFETIME_MAX_S), f"How long it is valid; {_LIFETIME_S} by default."),
         ),
         "Sign a token for the page, a JWT by HS256: anybody can read it, only a holder of the secret can make it.",
         answer=_encode_token,
@@ -140,12 +128,10 @@ REDIRECT_CALLS: Final[tuple[Call, ...]] = (
         "redirect.validate_token",
         (
             Param("secret", _SECRET, keyword_only=True, doc="The key that both sides know, from `event.secrets`."),
-            Param(
+            option(
                 "token_parameter_name",
                 text(128, 1),
-                OMITTED,
-                keyword_only=True,
-                doc=f"The parameter of the request that holds it; `{_PARAMETER}` by default.",
+                f"The parameter of the request that holds it; `{_PARAMETER}` by default.",
             ),
         ),
         "Return the claims of the token that the page sent back, once signature, expiry, issuer, user and state are"
@@ -158,8 +144,8 @@ REDIRECT_CALLS: Final[tuple[Call, ...]] = (
         "prompt.render",
         (
             Param("prompt_id", text(256, 1), doc="Id of the form."),
-            Param("fields", Object(_FORM_BYTES), OMITTED, keyword_only=True, doc="Data of its fields."),
-            Param("vars", Object(_FORM_BYTES), OMITTED, keyword_only=True, doc="Variables that it shares."),
+            option("fields", Object(_FORM_BYTES), "Data of its fields."),
+            option("vars", Object(_FORM_BYTES), "Variables that it shares."),
         ),
         f"Show a form. {_THEN}, which reads `event.prompt`.",
         ends="suspend",

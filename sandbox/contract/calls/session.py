@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sandbox.contract.call import OMITTED, Budget, Call, Param
+from sandbox.contract.call import Budget, Call, Param, option
 from sandbox.contract.calls.decision import REASON_CHARS
 from sandbox.contract.kinds import BOOL, MILLIS, Nullable, choice, key, text
 
@@ -85,12 +85,10 @@ SESSION_CALLS: Final[tuple[Call, ...]] = (
         "session.revoke",
         (
             _REASON,
-            Param(
+            option(
                 "preserve_refresh_tokens",
                 BOOL,
-                OMITTED,
-                keyword_only=True,
-                doc="Do the refresh tokens of the session stay valid? They do not when nothing is said.",
+                "Do the refresh tokens of the session stay valid? They do not when nothing is said.",
             ),
         ),
         "End the session and refuse the login. The action runs to its end; later actions do not run.",
