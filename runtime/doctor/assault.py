@@ -22,8 +22,8 @@ from runtime.config.settings import Config
 from runtime.core.model import OnError, Settings
 from runtime.doctor.desk import EVENT
 from runtime.errors import VestibuleError
-from runtime.login.engine import Engine, Login
-from runtime.login.plan import Plan
+from runtime.login.engine import Engine
+from runtime.login.plan import Login, Plan
 from runtime.offline.run import open_engine
 
 if TYPE_CHECKING:

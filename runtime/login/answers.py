@@ -12,16 +12,7 @@ from typing import Any, Final
 from vestibule.v1 import decision_pb2 as pb
 
 from runtime.core.aggregate import CACHE, DENIALS, aggregate
-from runtime.core.model import (
-    Command,
-    Decision,
-    Execution,
-    ExecutionError,
-    Refused,
-    Settings,
-    Suspension,
-    Verdict,
-)
+from runtime.core.model import Command, Decision, Execution, ExecutionError, Refused, Settings, Suspension, Verdict
 from runtime.login import messages
 from sandbox.contract import surface, wire
 from sandbox.contract.spending import Spending
@@ -45,21 +36,6 @@ class Answer:
     `cache`: what they wrote to the trigger's cache. The message is an ExecutePostLoginResponse and a
     ContinuePostLoginResponse alike.
     """
-
-    __slots__ = (
-        "_cpu",
-        "_fixed",
-        "_last",
-        "_long",
-        "_middle",
-        "_multifactor",
-        "_outcome",
-        "_reports",
-        "_wall",
-        "cache",
-        "decision",
-        "verdicts",
-    )
 
     def __init__(self, decision: Decision) -> None:
         self.decision = decision

@@ -1,24 +1,18 @@
 """The trigger's cache of each tenant: what `api.cache` keeps from login to login, best effort and of this daemon only.
 
-Knows records and the limits of what is kept. Must not know who wrote a record, nor decisions. It is memory, so it may
-be gone at any time: with the daemon, with a tenant that is not asked for, and it is another one on every replica.
-Source of the limits: the post-login reference, section 4; they are held at the call too, where logins at the same
-time do not see each other.
+Knows records and the limits of what is kept. Must not know decisions. It is memory, so it may be gone at any time: with
+the daemon, or with a tenant that is not asked for; every replica has one of its own. Source of the limits: the
+post-login reference, section 4. The call holds them too, but does not see what other logins write at the same time.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 
 from vestibule.worker.v1 import worker_pb2
 
+from runtime.core.model import Command
 from sandbox.contract.calls.cache import ENTRIES_MAX, LIFETIME_MAX_MS, TOTAL_BYTES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from runtime.core.model import Command
 
 # Of all tenants, those that were asked for last: at the largest 64 MiB of records.
 TENANTS_MAX: Final = 8192

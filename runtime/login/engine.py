@@ -21,13 +21,12 @@ from runtime.core.suspension import suspends
 from runtime.errors import DeadlineExceeded, PoolExhausted, ProtocolViolation, WorkerError, WorkerLost
 from runtime.login import failures
 from runtime.login.answers import Answer, Printed, printed_by
-from runtime.login.completed_factors import NONE_COMPLETED, Completed
 from runtime.login.failures import End, Failures, Settled
 from runtime.login.gateway import resolution
 from runtime.login.messages import EventReader
-from runtime.login.plan import Plan
+from runtime.login.plan import Login, Plan
 from runtime.login.questions import MARGIN_US, Asked, Questions, carried
-from runtime.login.suspensions import Leg, Sealed, Stop, Suspensions
+from runtime.login.suspensions import Sealed, Stop, Suspensions
 from runtime.ops.labels import KillReason
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
@@ -40,31 +39,6 @@ from sandbox.contract import wire
 _UNBEGUN_MAX: Final = 32
 # A smaller reply is read in less time than it takes to let others go first.
 _LARGE_BYTES: Final = 4096
-
-
-class Login(NamedTuple):
-    """A login that begins, or, by the rest of its plan, one that is resumed.
-
-    Args:
-        event: a serialized PostLoginEvent that has been parsed once without error.
-        gateway: a serialized GatewayContext that has been parsed once; None for no resolution.
-        deadline_ns: CLOCK_MONOTONIC instant by which the answer must be sent.
-        clock_ns: the executions' clock, nanoseconds since the epoch.
-        seed: 16 bytes for the executions' randomness.
-        records: the trigger's cache as this part of the flow finds it, serialized as the part of a RunFlow it is.
-        before: executions of the flow before it was suspended.
-        completed: the factors that were presented or enrolled in it.
-    """
-
-    plan: Plan
-    event: bytes
-    gateway: bytes | None
-    deadline_ns: int
-    clock_ns: int
-    seed: bytes
-    records: bytes = b""
-    before: tuple[Execution, ...] = ()
-    completed: Completed = NONE_COMPLETED
 
 
 class Outcome(NamedTuple):
@@ -177,9 +151,7 @@ class Engine:
             event = login.completed.shown(event)
             rest += carried((*login.before, *done))
             budget_us -= sum([execution.cpu_us for execution in done])
-        return self.questions.ask(
-            worker, login.plan, len(done), event, budget_us, login.deadline_ns, login.clock_ns, login.seed, rest
-        )
+        return self.questions.ask(worker, login, len(done), event, budget_us, rest)
 
     async def _compile(self, login: Login, worker: Worker) -> Asked | None:
         """Let a worker that has seen no event compile its flow, and keep the code for the workers that come after it.
@@ -275,7 +247,7 @@ class Engine:
                 if lost > 1 or unbegun > _UNBEGUN_MAX:
                     raise WorkerLost(f"{lost + unbegun} workers died before the login could be decided")
             if settled.executions and suspends(done[-1]):
-                stop = self._judge(login, done)
+                stop = self.suspensions.judge(login, done)
                 done[-1] = stop.execution
                 if stop.found is not None:
                     done += failures.skipped(plan, len(done)) if isinstance(stop.found, Refused) else []
@@ -343,11 +315,6 @@ class Engine:
             return found
 
     # -- decide ------------------------------------------------------------------------------------------------------
-
-    def _judge(self, login: Login, done: Sequence[Execution]) -> Stop:
-        plan, now_ms = login.plan, login.clock_ns // 1_000_000
-        leg = Leg(plan.flow, EventReader(login.event), login.gateway, now_ms, plan.start, login.before, login.completed)
-        return self.suspensions.judge(leg, done)
 
     def _folded(
         self, login: Login, done: Sequence[Execution], settled: Settled, waited_s: float, stop: Stop | None = None

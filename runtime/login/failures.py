@@ -47,29 +47,18 @@ class Settled(NamedTuple):
     stopped: bool = False
 
 
-class Failure(NamedTuple):
-    """How an execution failed, for its report."""
+Failure = tuple[Verdict, ExecutionError]
+"""How an execution failed, for its report."""
 
-    verdict: Verdict
-    error_type: str
-    message: str
-
-
-LIED: Final = Failure(Verdict.VIOLATED, "ProtocolViolation", "the worker broke its protocol")
+LIED: Final = Verdict.VIOLATED, ExecutionError("ProtocolViolation", "the worker broke its protocol")
 
 
 def failed(plan: Plan, at: int, failure: Failure, wall_us: int = 0, cpu_us: int = 0) -> Execution:
     """Return the failed execution of the binding at this place of a plan."""
-    binding = plan.bindings[at]
+    binding, (verdict, error) = plan.bindings[at], failure
+    continued = at < plan.continuing
     return Execution(
-        binding.action,
-        binding.revision,
-        binding.on_error,
-        failure.verdict,
-        wall_us=wall_us,
-        cpu_us=cpu_us,
-        error=ExecutionError(failure.error_type, failure.message),
-        continued=at < plan.continuing,
+        binding.action, binding.revision, binding.on_error, verdict, (), wall_us, cpu_us, error, continued=continued
     )
 
 
@@ -85,19 +74,18 @@ def skipped(plan: Plan, start: int) -> list[Execution]:
 
 def budget_spent(had_us: int, budget_us: int) -> Failure:
     """Say that an action could not run, because those before it used up what all of them may take."""
-    return Failure(
-        Verdict.TIMED_OUT,
-        "BudgetExceeded",
+    message = (
         f"the flow's budget of {budget_us / 1000:.0f} ms of processor time was used up before this action could run: "
-        f"the actions before it had {had_us / 1000:.0f} ms",
+        f"the actions before it had {had_us / 1000:.0f} ms"
     )
+    return Verdict.TIMED_OUT, ExecutionError("BudgetExceeded", message)
 
 
 def of_kill(phase: int, wall_us: int, cpu_us: int | None) -> Failure:
     """Say how the step failed in which the watchdog killed its worker. `cpu_us` is None where it is not known."""
-    had = f"{wall_us / 1000:.0f} ms" + (
-        f", with {cpu_us / 1000:.0f} ms of processor time" if cpu_us is not None else ""
-    )
+    had = f"{wall_us / 1000:.0f} ms"
+    if cpu_us is not None:
+        had += f", with {cpu_us / 1000:.0f} ms of processor time"
     if phase == journal.Phase.COMPILING:
         message = f"compiling the action took too long, it was killed after {had}: simplify it"
     else:
@@ -106,7 +94,7 @@ def of_kill(phase: int, wall_us: int, cpu_us: int | None) -> Failure:
             "(a single long operation, such as a huge power or a loop inside a built-in function, or a million values "
             "and more to give back)"
         )
-    return Failure(Verdict.TIMED_OUT, "BudgetExceeded", message)
+    return Verdict.TIMED_OUT, ExecutionError("BudgetExceeded", message)
 
 
 def of_death(code: int, cpu_us: int) -> Failure | None:
@@ -116,15 +104,16 @@ def of_death(code: int, cpu_us: int) -> Failure | None:
     `cpu_us` is the processor time that the step had, as far as it was seen.
     """
     if code == -signal.SIGSYS:
-        return Failure(Verdict.VIOLATED, "ForbiddenSystemCall", "the action caused a forbidden system call")
+        error = ExecutionError("ForbiddenSystemCall", "the action caused a forbidden system call")
+        return Verdict.VIOLATED, error
     if code == -signal.SIGXCPU:
         had = f"the action used up its processor time: it had {cpu_us / 1000:.0f} ms"
-        return Failure(Verdict.TIMED_OUT, "CpuLimitExceeded", had)
+        return Verdict.TIMED_OUT, ExecutionError("CpuLimitExceeded", had)
     if -code in CRASH_SIGNALS:
         name = signal.Signals(-code).name
-        return Failure(Verdict.CRASHED, "InterpreterCrashed", f"the action crashed its interpreter ({name})")
+        return Verdict.CRASHED, ExecutionError("InterpreterCrashed", f"the action crashed its interpreter ({name})")
     if code == exit_codes.MEMORY:
-        return Failure(Verdict.EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit")
+        return Verdict.EXHAUSTED, ExecutionError("MemoryLimitExceeded", "the action used up its memory limit")
     return None
 
 
@@ -182,7 +171,7 @@ class Failures:
         failure = of_death(code, cpu_us) if code is not None and entry.phase != journal.Phase.IDLE else None
         if failure is None:
             return Settled(End.LOST, done)
-        verdict = failure.verdict.name.lower()
+        verdict = failure[0].name.lower()
         self._log.warning("worker.died", worker=worker.id, tenant=worker.tenant, code=code, verdict=verdict)
         return Settled(End.RAN, [*done, failed(plan, asked.start + len(done), failure, _since_us(entry), cpu_us)])
 

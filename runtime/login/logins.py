@@ -16,9 +16,9 @@ from runtime.core.model import Decision
 from runtime.errors import FlowGone, WorkerError, WorkerLost
 from runtime.login import suspensions as resuming
 from runtime.login.api_cache import TriggerCache
-from runtime.login.engine import Engine, Login, Outcome
+from runtime.login.engine import Engine, Outcome
 from runtime.login.messages import EventReader
-from runtime.login.plan import Plan
+from runtime.login.plan import Login, Plan
 from runtime.login.suspensions import SPEND_S, Suspensions
 from runtime.ops.log import Log, LoginLog, clip
 from runtime.ops.metrics import Metrics

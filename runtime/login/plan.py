@@ -1,15 +1,17 @@
-"""What the daemon sends to a worker for a tenant's flow, serialized once per catalog change.
+"""A tenant's flow ready to be sent to workers, serialized once per catalog change, and a login that runs it.
 
 Knows bindings, budgets and the private messages. Must not know processes or decisions.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Flow
-from runtime.core.model import OnError
+from runtime.core.model import Execution, OnError
 from runtime.login.answers import Answers
+from runtime.login.completed_factors import NONE_COMPLETED, Completed
 from sandbox.contract.surface import CONTINUE
 
 
@@ -18,23 +20,6 @@ class Plan:
 
     `continuing` is how many of its first steps run CONTINUE.
     """
-
-    __slots__ = (
-        "_action_timeout_us",
-        "_codes",
-        "_rests",
-        "_steps",
-        "_tails",
-        "all_steps",
-        "answers",
-        "bindings",
-        "budgets_ns",
-        "continuing",
-        "flow",
-        "revisions",
-        "sources",
-        "start",
-    )
 
     def __init__(
         self,
@@ -127,3 +112,28 @@ class Plan:
     def forget(self) -> None:
         """Drop the code, since a worker was lost: should it have died of the code, the next one compiles again."""
         self._codes.clear()
+
+
+class Login(NamedTuple):
+    """A login that begins, or, by the rest of its plan, one that is resumed.
+
+    Args:
+        event: a serialized PostLoginEvent that has been parsed once without error.
+        gateway: a serialized GatewayContext that has been parsed once; None for no resolution.
+        deadline_ns: CLOCK_MONOTONIC instant by which the answer must be sent.
+        clock_ns: the executions' clock, nanoseconds since the epoch.
+        seed: 16 bytes for the executions' randomness.
+        records: the trigger's cache as this part of the flow finds it, serialized as the part of a RunFlow it is.
+        before: executions of the flow before it was suspended.
+        completed: the factors that were presented or enrolled in it.
+    """
+
+    plan: Plan
+    event: bytes
+    gateway: bytes | None
+    deadline_ns: int
+    clock_ns: int
+    seed: bytes
+    records: bytes = b""
+    before: tuple[Execution, ...] = ()
+    completed: Completed = NONE_COMPLETED

@@ -15,7 +15,7 @@ from vestibule.worker.v1 import worker_pb2
 from runtime.config.settings import SandboxConfig
 from runtime.core.aggregate import CACHE
 from runtime.core.model import Execution, Verdict
-from runtime.login.plan import Plan
+from runtime.login.plan import Login, Plan
 from runtime.workers import reply
 from runtime.workers.watchdog import COMPILE_BUDGET_NS, START_NS, Watchdog
 from runtime.workers.worker import NEVER, Worker
@@ -48,22 +48,15 @@ class Questions:
         self._watchdog = watchdog
         self._nonces: list[int] = []
 
-    def ask(
-        self,
-        worker: Worker,
-        plan: Plan,
-        start: int,
-        event: bytes,
-        budget_us: int,
-        deadline_ns: int,
-        clock_ns: int,
-        seed: bytes,
-        rest: bytes = b"",
-    ) -> Asked:
+    def ask(self, worker: Worker, login: Login, start: int, event: bytes, budget_us: int, rest: bytes) -> Asked:
         """Send a leased worker the steps from `start` on, and let the watchdog see to the answer.
 
-        `budget_us` is processor time, `rest` holds what is unusual in a RunFlow, serialized.
+        Args:
+            event: the login's, as its actions are to see it.
+            budget_us: processor time that is left of the flow's.
+            rest: what is unusual in a RunFlow, serialized.
         """
+        plan, deadline_ns = login.plan, login.deadline_ns
         nonce = self._next_nonce()
         if worker.plan is plan and start == 0:
             steps = plan.all_steps
@@ -75,7 +68,9 @@ class Questions:
         budgets_ns = plan.budgets_ns[start:] if start else plan.budgets_ns
         first_look_ns = min(budgets_ns[0] + self._grace_ns, hard_ns, START_NS)
         late_ns = deadline_ns - MARGIN_US * 1000
-        question = wire.run_flow(nonce, clock_ns, seed, budget_us, self._output_bytes, event, steps, rest, late_ns)
+        question = wire.run_flow(
+            nonce, login.clock_ns, login.seed, budget_us, self._output_bytes, event, steps, rest, late_ns
+        )
         give_up_ns = deadline_ns - GIVE_UP_NS
         future = worker.ask(question, nonce, budgets_ns, time.monotonic_ns(), first_look_ns, hard_ns, give_up_ns)
         self._watchdog.watch(worker)

@@ -9,12 +9,12 @@ import contextlib
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
 from vestibule.continuation.v1.suspended_flow_pb2 import EarlierExecution, SuspendedFlow
-from vestibule.v1.event_pb2 import Transaction
+from vestibule.v1.event_pb2 import PostLoginEvent, Transaction
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Definition, Flow, SuspendedFlows
@@ -24,9 +24,10 @@ from runtime.core.model import Command, Execution, ExecutionError, Refused, Susp
 from runtime.core.suspension import pending, suspends
 from runtime.errors import CatalogError, ContinuationMismatch, ContinuationUsed, DeadlineExceeded, FlowGone
 from runtime.login.answers import hold
-from runtime.login.completed_factors import NONE_COMPLETED, Completed
+from runtime.login.completed_factors import Completed
 from runtime.login.gateway import side
 from runtime.login.messages import EventReader
+from runtime.login.plan import Login
 from sandbox.contract import surface
 
 T = TypeVar("T")
@@ -59,22 +60,6 @@ class Stop(NamedTuple):
     sealed: Sealed | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One leg of a login: from its start, or from where it was suspended, to a decision or to the next suspension.
-
-    `position` is the binding it begins with; `before` and `completed` are of the legs before.
-    """
-
-    flow: Flow
-    event: EventReader
-    gateway: bytes | None
-    now_ms: int
-    position: int = 0
-    before: tuple[Execution, ...] = ()
-    completed: Completed = NONE_COMPLETED
-
-
 class Suspensions:
     """One per engine. Without a store and keys, those of this process: what it suspends ends with it."""
 
@@ -97,19 +82,23 @@ class Suspensions:
 
     # -- suspend -----------------------------------------------------------------------------------------------------
 
-    def judge(self, leg: Leg, done: Sequence[Execution]) -> Stop:
-        """Say what the user is to do after the last execution of a leg, which suspends, and seal a suspension."""
-        executions = hold([*leg.before, *done])
+    def judge(self, login: Login, done: Sequence[Execution]) -> Stop:
+        """Say what the user is to do after the last execution of a login, which suspends, and seal a suspension.
+
+        `done` are those since the login began or was resumed.
+        """
+        executions = hold([*login.before, *done])
         last = executions[-1]
         if not suspends(last):
             # With what the others asked for it was too much.
             return Stop(last)
-        gateway = side(leg.event, leg.gateway, leg.now_ms)
-        found = pending(executions, leg.completed.types, leg.flow.settings, leg.event, gateway)
+        event = EventReader(login.event)
+        gateway = side(event, login.gateway, login.clock_ns // 1_000_000)
+        found = pending(executions, login.completed.types, login.plan.flow.settings, event, gateway)
         if not isinstance(found, Suspension):
             return Stop(last, found)
         try:
-            return Stop(last, found, self._seal(leg, executions, found, leg.position + len(done)))
+            return Stop(last, found, self._seal(login, executions, found, login.plan.start + len(done)))
         except token.TooLarge as error:
             fault = ExecutionError(
                 "SuspensionTooLarge",
@@ -118,26 +107,27 @@ class Suspensions:
             )
             return Stop(replace(last, verdict=Verdict.EXHAUSTED, commands=(), error=fault))
 
-    def _seal(self, leg: Leg, executions: Sequence[Execution], suspension: Suspension, position: int) -> Sealed:
-        event = leg.event.message
-        expires_at_ms = leg.now_ms + self._lifetime_ms
+    def _seal(self, login: Login, executions: Sequence[Execution], suspension: Suspension, position: int) -> Sealed:
+        flow, event = login.plan.flow, PostLoginEvent.FromString(login.event)
+        now_ms = login.clock_ns // 1_000_000
+        expires_at_ms = now_ms + self._lifetime_ms
         state = SuspendedFlow(
-            tenant_id=leg.flow.tenant,
+            tenant_id=flow.tenant,
             user_id=event.user.user_id,
             client_id=event.client.client_id,
-            flow_digest=leg.flow.digest,
+            flow_digest=flow.digest,
             # Factors are presented to the flow; a page belongs to its action.
             position=position if suspension.kind == "mfa" else position - 1,
             continuing=suspension.kind != "mfa",
             executions=sealed_executions(executions),
-            issued_at_ms=leg.now_ms,
+            issued_at_ms=now_ms,
             expires_at_ms=expires_at_ms,
             id=os.urandom(token.ID_OF_TOKEN_BYTES),
             transaction_id=_optional(event.transaction, "id"),
             protocol=_optional(event.transaction, "protocol"),
             prompt_id=suspension.prompt_id if suspension.kind == "prompt" else None,
         )
-        leg.completed.write(state, suspension, event)
+        login.completed.write(state, suspension, event)
         return Sealed(token.seal(self.keys, state), expires_at_ms)
 
     # -- resume ------------------------------------------------------------------------------------------------------

@@ -20,9 +20,9 @@ from runtime.config.settings import Config, LogConfig
 from runtime.core.model import Execution, Settings, Verdict
 from runtime.errors import InvalidRequest, RequestError
 from runtime.login.api_cache import Records
-from runtime.login.engine import Engine, Login, Outcome
+from runtime.login.engine import Engine, Outcome
 from runtime.login.messages import EventReader
-from runtime.login.plan import Plan
+from runtime.login.plan import Login, Plan
 from runtime.login.suspensions import Sealed, executions
 from runtime.offline.event_line import Line
 from runtime.ops import log

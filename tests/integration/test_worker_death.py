@@ -69,7 +69,7 @@ def exits(daemon: Daemon, reason: str) -> float:
 
 @pytest.mark.parametrize("after_s", [0.0, 0.02, 0.1])
 def test_a_running_worker_that_is_killed_costs_one_retry(daemon: Daemon, after_s: float) -> None:
-    """A login whose worker somebody killed is run again on another, and decided rightly."""
+    """A login whose worker another process killed is run again on another, and decided rightly."""
     before = daemon.metric("vestibule_flow_retries_total")
     login = daemon.begin("slow")
     worker = daemon.running_worker()

@@ -86,7 +86,7 @@ async def test_a_block_that_raises_has_not(suspensions: Suspensions) -> None:
     assert await usable(suspensions)
 
 
-async def test_while_it_is_claimed_nobody_else_has_it(suspensions: Suspensions) -> None:
+async def test_while_it_is_claimed_no_other_call_has_it(suspensions: Suspensions) -> None:
     """A second caller is refused at once, and its refusal takes nothing from the first."""
     async with suspensions.claimed(STATE, NOW_MS, deadline()):
         with pytest.raises(ContinuationUsed, match="used before"):
@@ -113,7 +113,7 @@ async def test_a_caller_that_goes_away_gives_it_back(suspensions: Suspensions) -
     assert await usable(suspensions)
 
 
-async def test_a_claim_that_nobody_waits_for_is_given_back(suspensions: Suspensions, store: Store) -> None:
+async def test_a_claim_whose_caller_left_is_given_back(suspensions: Suspensions, store: Store) -> None:
     """Cancelled while it is claimed, when it is unknown whether it is, it is given back too."""
     store.hang.add("claim")
     task = asyncio.create_task(usable(suspensions))

@@ -33,7 +33,8 @@ from runtime.errors import ContinuationMismatch, FlowGone, InvalidRequest
 from runtime.login import messages, suspensions
 from runtime.login.completed_factors import Completed
 from runtime.login.messages import EventReader
-from runtime.login.suspensions import Leg, Stop, Suspensions
+from runtime.login.plan import Login, Plan
+from runtime.login.suspensions import Stop, Suspensions
 from tests.effort import effort
 
 RING = keys.Keyring([keys.generate()])
@@ -67,11 +68,14 @@ def execution(at: int, *commands: Command, verdict: Verdict = Verdict.COMPLETED,
     return Execution(binding.action, binding.revision, binding.on_error, verdict, commands, 5, 4, **members)
 
 
-def begin(flow: Flow = FLOW, data: bytes = EVENT, gateway: bytes | None = None, **members: Any) -> Leg:
-    return Leg(flow, EventReader(data), gateway, NOW_MS, **members)
+def begin(
+    flow: Flow = FLOW, data: bytes = EVENT, gateway: bytes | None = None, position: int = 0, **members: Any
+) -> Login:
+    plan = Plan(flow, {binding.revision: "" for binding in flow.bindings}, 1000, start=position)
+    return Login(plan, data, gateway, 0, NOW_MS * 1_000_000, bytes(16), **members)
 
 
-def judge(part: Leg, *done: Execution) -> Stop:
+def judge(part: Login, *done: Execution) -> Stop:
     return Suspensions(RING).judge(part, done)
 
 

@@ -19,9 +19,9 @@ from runtime.catalog.base import Binding, Flow, Snapshot
 from runtime.config.settings import Config, LogConfig
 from runtime.core.model import OnError, Settings, Verdict
 from runtime.errors import DeadlineExceeded, PoolExhausted, QueueFull, UnknownTenant, WorkerLost, WorkerStartError
-from runtime.login.engine import Login, Outcome
+from runtime.login.engine import Outcome
 from runtime.login.logins import Logins, Request
-from runtime.login.plan import Plan
+from runtime.login.plan import Login, Plan
 from runtime.ops import log
 from runtime.ops.labels import KillReason
 from runtime.ops.metrics import Metrics

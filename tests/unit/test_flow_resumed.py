@@ -273,7 +273,7 @@ async def test_the_flow_that_was_suspended_goes_on(rig: Rig) -> None:
     assert rig.store.asked == 1
 
 
-async def test_a_flow_that_nobody_has_is_gone(rig: Rig) -> None:
+async def test_a_flow_that_the_store_has_not_is_gone(rig: Rig) -> None:
     """What was deployed since is not run in its place, and the continuation is not used up by asking."""
     continuation = await rig.suspended([CHALLENGE])
     before, rig.catalog.flow = rig.catalog.flow, flow(b"second", "other")
