@@ -13,20 +13,11 @@ from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
 
 from runtime.catalog.base import Binding, Flow
 from runtime.core.aggregate import aggregate, ends_flow
-from runtime.core.model import (
-    Command,
-    Decision,
-    EventFacts,
-    Execution,
-    OnError,
-    Refused,
-    Settings,
-    Suspension,
-    Verdict,
-)
+from runtime.core.model import Command, Decision, Execution, OnError, Refused, Settings, Suspension, Verdict
 from runtime.core.resolution import Gateway
 from runtime.core.suspension import pending, suspends
 from runtime.login import suspensions
+from tests.event_facts import EventFacts
 
 NOW_MS = 1_800_000_000_000
 GATEWAY = Gateway(NOW_MS, "auth0|1")

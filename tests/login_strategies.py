@@ -9,19 +9,10 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from runtime.core.model import (
-    FACTOR_NAMES,
-    EventFacts,
-    Experience,
-    Merge,
-    OnError,
-    Policy,
-    Settings,
-    Suspension,
-    Verdict,
-)
+from runtime.core.model import FACTOR_NAMES, Experience, Merge, OnError, Policy, Settings, Suspension, Verdict
 from runtime.core.remembered import DAY_MS, PAPE_MULTI_FACTOR, RememberedBrowser
 from sandbox.contract.vocabulary import FACTOR_TYPES
+from tests.event_facts import EventFacts
 from tests.flow_walk import (
     GATEWAY,
     NOW_MS,

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from runtime.core import remembered, resolution
-from runtime.core.model import Decision, EventFacts, Multifactor, Settings, Suspension
+from runtime.core.model import Decision, Multifactor, Settings, Suspension
 from runtime.core.resolution import Gateway, Kind, Resolution
+from tests.event_facts import EventFacts
 
 # What gets somebody in, weakest first.
 WAYS = (

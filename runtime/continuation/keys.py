@@ -82,25 +82,22 @@ def read(path: Path) -> tuple[bytes, ...]:
         # O_NONBLOCK: a named pipe in place of a file must not hold us. Links are followed: that is how an orchestrator
         # mounts a secret.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            status = os.fstat(descriptor)
+            data = os.read(descriptor, _MAX_FILE_BYTES + 1) if stat.S_ISREG(status.st_mode) else None
+        finally:
+            os.close(descriptor)
     except OSError as error:
         why = os.strerror(error.errno or 0).lower()
         raise ConfigError([Fault(label, f"cannot be read: {why}; make a key with `{_MAKE_ONE}`")]) from None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ConfigError([Fault(label, "is not a plain file")])
-        data = os.read(descriptor, _MAX_FILE_BYTES + 1)
-    except OSError as error:
-        why = os.strerror(error.errno or 0).lower()
-        raise ConfigError([Fault(label, f"cannot be read: {why}")]) from None
-    finally:
-        os.close(descriptor)
-    faults = [Fault(label, message) for message in _exposed(status)]
+    if data is None:
+        raise ConfigError([Fault(label, "is not a plain file")])
+    exposed = [Fault(label, message) for message in _exposed(status)]
     if len(data) > _MAX_FILE_BYTES:
-        raise ConfigError([*faults, Fault(label, f"is larger than {_MAX_FILE_BYTES} bytes; is it the right file?")])
-    keys = _parse(data, label, faults)
-    if faults:
-        raise ConfigError(faults)
+        raise ConfigError([*exposed, Fault(label, f"is larger than {_MAX_FILE_BYTES} bytes; is it the right file?")])
+    keys, faults = _parse(data, label)
+    if exposed or faults:
+        raise ConfigError([*exposed, *faults])
     return tuple(keys)
 
 
@@ -117,8 +114,9 @@ def _exposed(status: os.stat_result) -> list[str]:
     return faults
 
 
-def _parse(data: bytes, label: str, faults: list[Fault]) -> list[bytes]:
+def _parse(data: bytes, label: str) -> tuple[list[bytes], list[Fault]]:
     keys: list[bytes] = []
+    faults: list[Fault] = []
     line_of: dict[bytes, int] = {}
     for number, raw in enumerate(data.splitlines(), 1):
         line = raw.strip()
@@ -142,4 +140,4 @@ def _parse(data: bytes, label: str, faults: list[Fault]) -> list[bytes]:
         faults.append(Fault(label, f"holds no key; make one with `{_MAKE_ONE}`"))
     elif len(keys) > MAX_KEYS:
         faults.append(Fault(label, f"holds {len(keys)} keys; at most {MAX_KEYS}: remove those that seal nothing alive"))
-    return keys
+    return keys, faults

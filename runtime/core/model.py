@@ -174,18 +174,6 @@ class Facts(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class EventFacts:
-    """`Facts` as values."""
-
-    protocol: str | None = None
-    prompt: tuple[str, ...] = ()
-    acr_values: tuple[str, ...] = ()
-    risk_confidence: str | None = None
-    enrolled: tuple[str, ...] | None = None
-    email_verified: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Contribution:
     """One request and whether the decision follows it. `action` is empty when the tenant's settings asked.
 

@@ -54,32 +54,15 @@ _NOT_RAISED = "it would end the process and not the action: raise ValueError or 
 
 # Builtin names that never exist in an action, unless it defines them itself.
 NAMES = {
-    "eval": _DYNAMIC,
-    "exec": _DYNAMIC,
-    "compile": _DYNAMIC,
-    "globals": _INTROSPECTION,
-    "locals": _INTROSPECTION,
-    "vars": _INTROSPECTION,
-    "dir": _INTROSPECTION,
-    "help": _INTROSPECTION,
-    "breakpoint": _INTROSPECTION,
-    "memoryview": _INTROSPECTION,
-    "open": _NO_IO,
-    "input": _NO_IO,
-    "id": _ADDRESS,
-    "hash": _ADDRESS,
-    "super": _CLASSES_ONLY,
-    "classmethod": _CLASSES_ONLY,
-    "staticmethod": _CLASSES_ONLY,
-    "property": _CLASSES_ONLY,
-    "BaseException": _UNCATCHABLE,
-    "BaseExceptionGroup": _UNCATCHABLE,
+    **dict.fromkeys(("eval", "exec", "compile"), _DYNAMIC),
+    **dict.fromkeys(("globals", "locals", "vars", "dir", "help", "breakpoint", "memoryview"), _INTROSPECTION),
+    **dict.fromkeys(("open", "input"), _NO_IO),
+    **dict.fromkeys(("id", "hash"), _ADDRESS),
+    **dict.fromkeys(("super", "classmethod", "staticmethod", "property"), _CLASSES_ONLY),
+    **dict.fromkeys(("BaseException", "BaseExceptionGroup"), _UNCATCHABLE),
+    **dict.fromkeys(("GeneratorExit", "KeyboardInterrupt", "SystemExit"), _NOT_RAISED),
+    **dict.fromkeys(("exit", "quit"), "it would end the process and not the action: use `return`"),
     "ExceptionGroup": "exception groups hand out hidden exceptions: raise a single exception",
-    "GeneratorExit": _NOT_RAISED,
-    "KeyboardInterrupt": _NOT_RAISED,
-    "SystemExit": _NOT_RAISED,
-    "exit": "it would end the process and not the action: use `return`",
-    "quit": "it would end the process and not the action: use `return`",
     "StopAsyncIteration": f"{_ASYNC}: use StopIteration",
     "aiter": f"{_ASYNC}: use iter",
     "anext": f"{_ASYNC}: use next",
@@ -92,16 +75,8 @@ NAMES = {
 }
 _FUNCTIONS = ", ".join(sorted(name for name in reachable.BUILTINS if name[:1].islower()))
 _OTHER = f"it is not among what an action can reach, which is {_FUNCTIONS}"
-NAMES.update(
-    {
-        name: _OTHER
-        for name in vars(builtins)
-        if name[:1] != "_"
-        and name not in NAMES
-        and name not in reachable.BUILTINS
-        and name not in ("None", "True", "False")
-    }
-)
+_KNOWN = {*NAMES, *reachable.BUILTINS, "None", "True", "False"}
+NAMES |= {name: _OTHER for name in vars(builtins) if name[:1] != "_" and name not in _KNOWN}
 
 NAME = "the name {name!r} is not available, because {why}"
 

@@ -17,41 +17,32 @@ def _names(text: str) -> frozenset[str]:
 
 
 EXCEPTIONS: Final = _names(
-    """
-    ArithmeticError AssertionError AttributeError ConnectionError EOFError Exception FloatingPointError
-    ImportError IndexError KeyError LookupError MemoryError ModuleNotFoundError NameError NotImplementedError
-    OSError OverflowError PermissionError RecursionError RuntimeError StopIteration TimeoutError TypeError
-    UnboundLocalError UnicodeDecodeError UnicodeEncodeError UnicodeError ValueError ZeroDivisionError
-    """
+    "ArithmeticError AssertionError AttributeError ConnectionError EOFError Exception FloatingPointError ImportError"
+    " IndexError KeyError LookupError MemoryError ModuleNotFoundError NameError NotImplementedError OSError"
+    " OverflowError PermissionError RecursionError RuntimeError StopIteration TimeoutError TypeError UnboundLocalError"
+    " UnicodeDecodeError UnicodeEncodeError UnicodeError ValueError ZeroDivisionError"
 )
 """Not BaseException and its children (they end a worker); not SyntaxError (a traceback printer opens its file)."""
 
 BUILTINS: Final = EXCEPTIONS | _names(
-    """
-        abs all any ascii bin bool bytes callable chr dict divmod enumerate filter float format frozenset
-        getattr hasattr hex int isinstance issubclass iter len list map max min next oct ord pow print range
-        repr reversed round set setattr slice sorted str sum tuple type zip
-        """
+    "abs all any ascii bin bool bytes callable chr dict divmod enumerate filter float format frozenset getattr hasattr"
+    " hex int isinstance issubclass iter len list map max min next oct ord pow print range repr reversed round set"
+    " setattr slice sorted str sum tuple type zip"
 )
 
 _NO_CODE: Final = "an action cannot make code from text; use a dict of functions or json.loads() for data"
 _NO_CLASSES: Final = "actions have no class definitions; use functions, dicts or types.SimpleNamespace"
 
 _ABC: Final = _names(
-    """
-        Callable Collection Container Hashable Iterable Iterator Mapping MutableMapping MutableSequence
-        MutableSet Sequence Set Sized
-        """
+    "Callable Collection Container Hashable Iterable Iterator Mapping MutableMapping MutableSequence MutableSet"
+    " Sequence Set Sized"
 )
 
 MODULES: Final[dict[str, frozenset[str]]] = {
     "__future__": _names("annotations"),
     "base64": _names(
-        """
-        a85decode a85encode b16decode b16encode b32decode b32encode b32hexdecode b32hexencode b64decode
-        b64encode b85decode b85encode standard_b64decode standard_b64encode urlsafe_b64decode
-        urlsafe_b64encode
-        """
+        "a85decode a85encode b16decode b16encode b32decode b32encode b32hexdecode b32hexencode b64decode b64encode"
+        " b85decode b85encode standard_b64decode standard_b64encode urlsafe_b64decode urlsafe_b64encode"
     ),
     "binascii": _names("Error a2b_base64 a2b_hex b2a_base64 b2a_hex crc32 hexlify unhexlify"),
     "calendar": _names("isleap monthrange timegm weekday"),
@@ -60,105 +51,75 @@ MODULES: Final[dict[str, frozenset[str]]] = {
     "copy": _names("copy deepcopy"),
     "datetime": _names("MAXYEAR MINYEAR UTC date datetime time timedelta timezone tzinfo"),
     "decimal": _names(
-        """
-        Decimal DecimalException DivisionByZero InvalidOperation ROUND_05UP ROUND_CEILING ROUND_DOWN
-        ROUND_FLOOR ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_HALF_UP ROUND_UP
-        """
+        "Decimal DecimalException DivisionByZero InvalidOperation ROUND_05UP ROUND_CEILING ROUND_DOWN ROUND_FLOOR"
+        " ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_HALF_UP ROUND_UP"
     ),
     "functools": _names("cmp_to_key partial reduce"),
     "hashlib": _names(
-        """
-        algorithms_available algorithms_guaranteed blake2b blake2s md5 new pbkdf2_hmac sha1 sha224 sha256
-        sha384 sha3_224 sha3_256 sha3_384 sha3_512 sha512
-        """
+        "algorithms_available algorithms_guaranteed blake2b blake2s md5 new pbkdf2_hmac sha1 sha224 sha256 sha384"
+        " sha3_224 sha3_256 sha3_384 sha3_512 sha512"
     ),
     "hmac": _names("compare_digest digest new"),
     "html": _names("escape unescape"),
     "ipaddress": _names(
-        """
-        AddressValueError IPv4Address IPv4Interface IPv4Network IPv6Address IPv6Interface IPv6Network
-        NetmaskValueError collapse_addresses ip_address ip_interface ip_network summarize_address_range
-        """
+        "AddressValueError IPv4Address IPv4Interface IPv4Network IPv6Address IPv6Interface IPv6Network"
+        " NetmaskValueError collapse_addresses ip_address ip_interface ip_network summarize_address_range"
     ),
     "itertools": _names(
-        """
-        accumulate chain combinations combinations_with_replacement compress count cycle dropwhile
-        filterfalse groupby islice pairwise permutations product repeat starmap takewhile zip_longest
-        """
+        "accumulate chain combinations combinations_with_replacement compress count cycle dropwhile filterfalse"
+        " groupby islice pairwise permutations product repeat starmap takewhile zip_longest"
     ),
     "json": _names("JSONDecodeError dumps loads"),
     "logging": _names(
-        """
-        CRITICAL DEBUG ERROR FATAL INFO NOTSET WARN WARNING basicConfig critical debug error exception fatal
-        getLevelName getLogger info log warn warning
-        """
+        "CRITICAL DEBUG ERROR FATAL INFO NOTSET WARN WARNING basicConfig critical debug error exception fatal"
+        " getLevelName getLogger info log warn warning"
     ),
     "math": _names(
-        """
-        acos acosh asin asinh atan atan2 atanh cbrt ceil comb copysign cos cosh degrees dist e erf erfc exp
-        exp2 expm1 fabs factorial floor fmod frexp fsum gamma gcd hypot inf isclose isfinite isinf isnan
-        isqrt lcm ldexp lgamma log log10 log1p log2 modf nan nextafter perm pi pow prod radians remainder
-        sin sinh sqrt tan tanh tau trunc ulp
-        """
+        "acos acosh asin asinh atan atan2 atanh cbrt ceil comb copysign cos cosh degrees dist e erf erfc exp exp2"
+        " expm1 fabs factorial floor fmod frexp fsum gamma gcd hypot inf isclose isfinite isinf isnan isqrt lcm ldexp"
+        " lgamma log log10 log1p log2 modf nan nextafter perm pi pow prod radians remainder sin sinh sqrt tan tanh tau"
+        " trunc ulp"
     ),
     "operator": _names("and_ attrgetter contains eq ge gt itemgetter le lt ne not_ or_ truth"),
     "random": _names(
-        """
-        betavariate choice choices gauss getrandbits randbytes randint random randrange sample shuffle
-        triangular uniform
-        """
+        "betavariate choice choices gauss getrandbits randbytes randint random randrange sample shuffle triangular"
+        " uniform"
     ),
     "re": _names(
-        """
-        A ASCII DOTALL I IGNORECASE M MULTILINE Match NOFLAG Pattern PatternError S U UNICODE VERBOSE X
-        compile error escape findall finditer fullmatch match search split sub subn
-        """
+        "A ASCII DOTALL I IGNORECASE M MULTILINE Match NOFLAG Pattern PatternError S U UNICODE VERBOSE X compile error"
+        " escape findall finditer fullmatch match search split sub subn"
     ),
     "secrets": _names("choice compare_digest randbelow randbits token_bytes token_hex token_urlsafe"),
     "statistics": _names(
-        """
-        StatisticsError fmean harmonic_mean mean median median_high median_low mode multimode pstdev
-        pvariance quantiles stdev variance
-        """
+        "StatisticsError fmean harmonic_mean mean median median_high median_low mode multimode pstdev pvariance"
+        " quantiles stdev variance"
     ),
     "string": _names(
-        """
-        ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits printable
-        punctuation whitespace
-        """
+        "ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits printable punctuation"
+        " whitespace"
     ),
     "time": _names(
-        """
-        gmtime localtime mktime monotonic monotonic_ns perf_counter perf_counter_ns process_time
-        process_time_ns strftime strptime struct_time time time_ns timezone tzname
-        """
+        "gmtime localtime mktime monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns"
+        " strftime strptime struct_time time time_ns timezone tzname"
     ),
     "types": _names("NoneType SimpleNamespace"),
     "typing": _ABC
     | _names(
-        """
-        AbstractSet Annotated Any AnyStr ClassVar Counter DefaultDict Deque Dict Final FrozenSet Generator
-        Hashable List Literal LiteralString Never NewType NoReturn Optional OrderedDict ParamSpec Pattern
-        Match Self Text Tuple Type TypeAlias TypeVar Union TYPE_CHECKING cast
-        """
+        "AbstractSet Annotated Any AnyStr ClassVar Counter DefaultDict Deque Dict Final FrozenSet Generator Hashable"
+        " List Literal LiteralString Never NewType NoReturn Optional OrderedDict ParamSpec Pattern Match Self Text"
+        " Tuple Type TypeAlias TypeVar Union TYPE_CHECKING cast"
     ),
     "unicodedata": _names(
-        """
-        bidirectional category combining east_asian_width is_normalized lookup name normalize numeric
-        """
+        "bidirectional category combining east_asian_width is_normalized lookup name normalize numeric"
     ),
     "urllib": _names("parse"),
     "urllib.parse": _names(
-        """
-        ParseResult SplitResult parse_qs parse_qsl quote quote_from_bytes quote_plus unquote unquote_plus
-        unquote_to_bytes urldefrag urlencode urljoin urlparse urlsplit urlunparse urlunsplit
-        """
+        "ParseResult SplitResult parse_qs parse_qsl quote quote_from_bytes quote_plus unquote unquote_plus"
+        " unquote_to_bytes urldefrag urlencode urljoin urlparse urlsplit urlunparse urlunsplit"
     ),
     "uuid": _names(
-        """
-        NAMESPACE_DNS NAMESPACE_OID NAMESPACE_URL NAMESPACE_X500 RESERVED_FUTURE RESERVED_MICROSOFT
-        RESERVED_NCS RFC_4122 UUID uuid1 uuid3 uuid4 uuid5
-        """
+        "NAMESPACE_DNS NAMESPACE_OID NAMESPACE_URL NAMESPACE_X500 RESERVED_FUTURE RESERVED_MICROSOFT RESERVED_NCS"
+        " RFC_4122 UUID uuid1 uuid3 uuid4 uuid5"
     ),
     "vestibule_actions": _names("Api CacheRecord CacheResult Event Factor FactorOptions ProviderOptions"),
 }
@@ -174,21 +135,13 @@ _NO_INSIDE: Final = "actions cannot look into the interpreter"
 
 REFUSED_MODULES: Final[dict[str, str]] = {
     **dict.fromkeys(
-        _names(
-            """
-        requests httpx aiohttp urllib3 socket ssl http ftplib smtplib websocket websockets boto3 auth0 grpc
-        """
-        ),
+        _names("requests httpx aiohttp urllib3 socket ssl http ftplib smtplib websocket websockets boto3 auth0 grpc"),
         _NO_NETWORK,
     ),
     "urllib.request": _NO_NETWORK,
     "urllib.error": _NO_NETWORK,
     **dict.fromkeys(
-        _names(
-            """
-        os sys subprocess platform pty signal resource fcntl ctypes getpass shutil pwd grp
-        """
-        ),
+        _names("os sys subprocess platform pty signal resource fcntl ctypes getpass shutil pwd grp"),
         _NO_SYSTEM,
     ),
     **dict.fromkeys(_names("io pathlib tempfile glob fileinput sqlite3 csv zipfile tarfile"), _NO_FILES),

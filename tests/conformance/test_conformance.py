@@ -22,7 +22,7 @@ from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse, ExecuteP
 from runtime.catalog import sqlite
 from runtime.config.settings import Config
 from runtime.core.aggregate import aggregate, ends_flow
-from runtime.core.model import Command, EventFacts, Execution, OnError, Settings, Verdict
+from runtime.core.model import Command, Execution, OnError, Settings, Verdict
 from runtime.login import event_json, messages
 from runtime.offline import run as offline
 from runtime.offline.event_line import Line
@@ -30,6 +30,7 @@ from runtime.rpc import client
 from sandbox.contract import surface
 from tests import strict_reader
 from tests.conformance import case_files, decisions
+from tests.event_facts import EventFacts
 from tests.fixtures.daemons import Daemon, served
 from tests.fixtures.suspensions import keys_file
 from tests.fixtures.waiting import PATIENCE_S

@@ -12,7 +12,6 @@ from runtime.core.model import (
     Command,
     Contribution,
     Decision,
-    EventFacts,
     Execution,
     Merge,
     Multifactor,
@@ -23,6 +22,7 @@ from runtime.core.model import (
 )
 from runtime.login.messages import EventReader
 from sandbox.contract import surface
+from tests.event_facts import EventFacts
 
 FAILED = [verdict for verdict in Verdict if verdict is not Verdict.COMPLETED]
 OTP = Settings(factors=("otp",))

@@ -12,7 +12,6 @@ from runtime.core.model import (
     FACTOR_NAMES,
     Command,
     Decision,
-    EventFacts,
     Execution,
     Experience,
     Merge,
@@ -25,6 +24,7 @@ from runtime.core.model import (
 from runtime.core.remembered import PAPE_MULTI_FACTOR
 from sandbox.contract import surface
 from tests import strength
+from tests.event_facts import EventFacts
 
 names = st.sampled_from(["k", "l", "m"])
 values = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=3))

@@ -14,7 +14,6 @@ from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
 from runtime.core.aggregate import aggregate
 from runtime.core.model import (
     Command,
-    EventFacts,
     Execution,
     ExecutionError,
     Failure,
@@ -29,6 +28,7 @@ from runtime.core.resolution import Gateway
 from runtime.core.suspension import pending
 from runtime.login.answers import Answer
 from tests import flow_walk, strict_reader
+from tests.event_facts import EventFacts
 from tests.flow_walk import command
 
 FACTS = EventFacts(enrolled=("otp", "phone"))

@@ -13,7 +13,6 @@ from runtime.core.model import (
     FACTOR_NAMES,
     Access,
     Contribution,
-    EventFacts,
     Execution,
     Experience,
     Failure,
@@ -28,6 +27,7 @@ from runtime.core.model import (
 )
 from runtime.core.suspension import OPS, pending, suspends
 from sandbox.contract import surface
+from tests.event_facts import EventFacts
 from tests.flow_walk import (
     GATEWAY,
     REVISION,
@@ -53,7 +53,7 @@ from tests.flow_walk import (
 EVERY = Settings(factors=FACTOR_NAMES)
 ALWAYS = replace(EVERY, policy=Policy.ALWAYS)
 EVENT = EventFacts("oidc-basic-profile", enrolled=("otp", "phone"), email_verified=True)
-NOBODY = replace(EVENT, enrolled=())
+NOVICE = replace(EVENT, enrolled=())
 FAILED = [verdict for verdict in Verdict if verdict is not Verdict.COMPLETED]
 
 
@@ -66,7 +66,7 @@ LATER = action("later")
 ROWS: list[Any] = [
     # 2.16, what ends or suspends the flow.
     pytest.param([action("a", challenge("otp")), LATER], {}, ["mfa", "allow"], id="2.16 challenge: next action"),
-    pytest.param([action("a", enroll("otp")), LATER], {"event": NOBODY}, ["mfa", "allow"], id="2.16 enrol"),
+    pytest.param([action("a", enroll("otp")), LATER], {"event": NOVICE}, ["mfa", "allow"], id="2.16 enrol"),
     pytest.param([action("a", redirect(), back=[[deny()]])], {}, ["redirect", "denied"], id="2.16 redirect: same one"),
     pytest.param([action("a", form(), back=[[deny()]])], {}, ["prompt", "denied"], id="2.16 form: same action"),
     pytest.param([action("a", enable()), action("b", deny())], {}, ["denied"], id="2.16 enable waits for the end"),
@@ -154,7 +154,7 @@ ROWS: list[Any] = [
     ),
     pytest.param(
         [action("a", enroll("otp")), action("b", enroll("otp"))],
-        {"event": NOBODY},
+        {"event": NOVICE},
         ["mfa", "no_usable_factor"],
         id="2.3 enrolment 1: enrolled in this transaction",
     ),
@@ -173,7 +173,7 @@ ROWS: list[Any] = [
     ),
     pytest.param(
         [action("a", enroll("otp")), action("b", enroll("recovery-code"), enroll("webauthn-platform"))],
-        {"event": NOBODY},
+        {"event": NOVICE},
         ["mfa", "mfa", "allow"],
         id="2.3 enrolment: what leans on the first factor comes second",
     ),

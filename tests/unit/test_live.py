@@ -10,7 +10,7 @@ from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.core.aggregate import aggregate
-from runtime.core.model import Command, EventFacts, Execution, OnError, Settings, Verdict
+from runtime.core.model import Command, Execution, OnError, Settings, Verdict
 from runtime.login import messages
 from runtime.login.questions import carried
 from sandbox.action import alarm, execution
@@ -21,6 +21,7 @@ from sandbox.action.live import Flow
 from sandbox.contract import surface
 from sandbox.contract.surface import ENTRY
 from sandbox.language import compiler
+from tests.event_facts import EventFacts
 
 
 def message(**members: Any) -> event_pb2.PostLoginEvent:

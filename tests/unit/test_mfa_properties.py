@@ -11,7 +11,6 @@ from runtime.core.challenges import Ask
 from runtime.core.model import (
     FACTOR_NAMES,
     Command,
-    EventFacts,
     Execution,
     Experience,
     FactorRequest,
@@ -24,6 +23,7 @@ from runtime.core.model import (
 )
 from runtime.core.remembered import DAY_MS, HOUR_MS, PAPE_MULTI_FACTOR, SKEW_MS, RememberedBrowser, RememberMode
 from runtime.core.resolution import Gateway, Kind, Resolution
+from tests.event_facts import EventFacts
 
 NOW = 1_800_000_000_000
 TYPES = (*(name for name in FACTOR_NAMES if name not in ("sms", "voice", "duo")), "phone")

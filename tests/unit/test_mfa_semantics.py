@@ -14,7 +14,6 @@ from runtime.core.model import (
     FACTOR_NAMES,
     Command,
     Decision,
-    EventFacts,
     Execution,
     Experience,
     Merge,
@@ -26,6 +25,7 @@ from runtime.core.model import (
 )
 from runtime.core.remembered import PAPE_MULTI_FACTOR
 from sandbox.contract.vocabulary import PROVIDERS
+from tests.event_facts import EventFacts
 
 EVERY = FACTOR_NAMES
 CLASSIC, NEW = Experience.CLASSIC, Experience.NEW

@@ -10,7 +10,6 @@ from runtime.core.challenges import Ask, Queue
 from runtime.core.model import (
     FACTOR_NAMES,
     Command,
-    EventFacts,
     Execution,
     Experience,
     FactorRequest,
@@ -25,10 +24,11 @@ from runtime.core.model import (
 from runtime.core.remembered import DAY_MS, PAPE_MULTI_FACTOR, RememberedBrowser
 from runtime.core.resolution import Gateway, Kind
 from runtime.core.suspension import pending
+from tests.event_facts import EventFacts
 
 EVERY = Settings(factors=FACTOR_NAMES)
 FACTS = EventFacts("oidc-basic-profile", enrolled=("otp", "phone"), email_verified=True)
-NOBODY = replace(FACTS, enrolled=())
+NOVICE = replace(FACTS, enrolled=())
 GATEWAY = Gateway(1_800_000_000_000, "auth0|1")
 
 
@@ -75,7 +75,7 @@ CHALLENGES: list[Any] = [
         challenge("webauthn-roaming", "otp"), {}, [("challenge", ("otp",), False)], id="not enrolled: ignored"
     ),
     pytest.param(challenge("otp", "otp"), {}, [("challenge", ("otp",), False)], id="named twice"),
-    pytest.param(challenge("email"), {"facts": NOBODY}, [("challenge", ("email",), False)], id="email: verified"),
+    pytest.param(challenge("email"), {"facts": NOVICE}, [("challenge", ("email",), False)], id="email: verified"),
     pytest.param(
         challenge("webauthn-roaming"),
         {"facts": replace(FACTS, enrolled=None)},
@@ -147,8 +147,8 @@ FAILURES: list[Any] = [
         Failure.NO_USABLE_FACTOR,
         id="nothing left to enrol",
     ),
-    pytest.param(enroll("email"), {"facts": NOBODY}, Failure.NO_USABLE_FACTOR, id="email has no enrolment"),
-    pytest.param(enroll("webauthn-platform"), {"facts": NOBODY}, Failure.NO_USABLE_FACTOR, id="10 never the first one"),
+    pytest.param(enroll("email"), {"facts": NOVICE}, Failure.NO_USABLE_FACTOR, id="email has no enrolment"),
+    pytest.param(enroll("webauthn-platform"), {"facts": NOVICE}, Failure.NO_USABLE_FACTOR, id="10 never the first one"),
     pytest.param(
         enroll("webauthn-roaming"),
         {"facts": replace(PASSWORD, enrolled=())},
@@ -166,9 +166,9 @@ def test_section_8_failures(ask: Ask, given: dict[str, Any], failure: Failure) -
 
 
 ENROLMENTS: list[Any] = [
-    pytest.param(enroll("otp"), {"facts": NOBODY}, [("enroll", ("otp",), False)], id="first factor, no challenge"),
+    pytest.param(enroll("otp"), {"facts": NOVICE}, [("enroll", ("otp",), False)], id="first factor, no challenge"),
     pytest.param(
-        enroll("otp", "phone", picker=True), {"facts": NOBODY}, [("enroll", ("otp", "phone"), True)], id="picker"
+        enroll("otp", "phone", picker=True), {"facts": NOVICE}, [("enroll", ("otp", "phone"), True)], id="picker"
     ),
     pytest.param(
         enroll("otp", "webauthn-roaming", picker=True),
@@ -251,17 +251,20 @@ QUEUES: list[Any] = [
         id="of what is shown, not of what was named",
     ),
     pytest.param(
-        [enroll("otp"), challenge("otp")], {"facts": NOBODY}, [("enroll", ("otp",), False)], id="enrolled just before"
+        [enroll("otp"), challenge("otp")],
+        {"facts": NOVICE},
+        [("enroll", ("otp",), False)],
+        id="enrolled just before",
     ),
     pytest.param(
         [enroll("otp"), enroll("otp", "phone", picker=True)],
-        {"facts": NOBODY},
+        {"facts": NOVICE},
         [("enroll", ("otp",), False), ("enroll", ("phone",), False)],
         id="another one is enrolled second",
     ),
     pytest.param(
         [enroll("phone"), enroll("recovery-code"), enroll("webauthn-platform")],
-        {"facts": NOBODY},
+        {"facts": NOVICE},
         [
             ("enroll", ("phone",), False),
             ("enroll", ("recovery-code",), False),
@@ -350,18 +353,18 @@ def test_section_6_challenge_without_a_browser(protocol: str) -> None:
 
 
 NO_ADDRESS = replace(GATEWAY, has_email=False)
-PASSWORD = replace(NOBODY, protocol="oauth2-password")
+PASSWORD = replace(NOVICE, protocol="oauth2-password")
 ADAPTIVE: list[Any] = [
     # commands, facts, gateway, completed, failure, whether the address is proven first
-    pytest.param([enroll("otp")], NOBODY, GATEWAY, (), None, True, id="an enrolment: address first"),
-    pytest.param([enroll("otp")], NOBODY, NO_ADDRESS, (), Failure.EMAIL_MISSING, False, id="no address"),
+    pytest.param([enroll("otp")], NOVICE, GATEWAY, (), None, True, id="an enrolment: address first"),
+    pytest.param([enroll("otp")], NOVICE, NO_ADDRESS, (), Failure.EMAIL_MISSING, False, id="no address"),
     pytest.param([enroll("otp")], PASSWORD, GATEWAY, (), Failure.ENROLLMENT_NOT_POSSIBLE, False, id="no browser"),
     pytest.param([challenge("email")], PASSWORD, GATEWAY, (), Failure.ENROLLMENT_NOT_POSSIBLE, False, id="by email"),
-    pytest.param([challenge("email")], NOBODY, GATEWAY, (), None, False, id="an email proves the address itself"),
-    pytest.param([challenge("email"), enroll("otp")], NOBODY, GATEWAY, (), None, False, id="so it does before another"),
+    pytest.param([challenge("email")], NOVICE, GATEWAY, (), None, False, id="an email proves the address itself"),
+    pytest.param([challenge("email"), enroll("otp")], NOVICE, GATEWAY, (), None, False, id="so it does before another"),
     pytest.param([challenge("otp")], FACTS, NO_ADDRESS, (), None, False, id="enrolled: challenged"),
     pytest.param([challenge("otp"), enroll("webauthn-roaming")], FACTS, NO_ADDRESS, (), None, False, id="then enrols"),
-    pytest.param([enroll("phone")], NOBODY, NO_ADDRESS, ("otp",), None, False, id="a factor was presented before"),
+    pytest.param([enroll("phone")], NOVICE, NO_ADDRESS, ("otp",), None, False, id="a factor was presented before"),
 ]
 
 

@@ -10,17 +10,9 @@ from typing import Any
 import pytest
 
 from runtime.core import remembered, resolution
-from runtime.core.model import (
-    FACTOR_NAMES,
-    Decision,
-    EventFacts,
-    Experience,
-    OnError,
-    Policy,
-    Settings,
-    Verdict,
-)
+from runtime.core.model import FACTOR_NAMES, Decision, Experience, OnError, Policy, Settings, Verdict
 from runtime.core.resolution import Kind
+from tests.event_facts import EventFacts
 from tests.flow_walk import (
     GATEWAY,
     Action,
@@ -44,7 +36,7 @@ ALWAYS = replace(EVERY, policy=Policy.ALWAYS)
 ADAPTIVE = replace(EVERY, policy=Policy.ADAPTIVE)
 CLASSIC = replace(EVERY, experience=Experience.CLASSIC)
 BROWSER = EventFacts("oidc-basic-profile", enrolled=("otp", "phone"), email_verified=True)
-NOBODY = replace(BROWSER, enrolled=())
+NOVICE = replace(BROWSER, enrolled=())
 RISKY = replace(BROWSER, risk_confidence="low")
 SILENT = replace(BROWSER, prompt=("none",))
 REFRESH = replace(BROWSER, protocol="oauth2-refresh-token")
@@ -121,7 +113,7 @@ ASPECTS: list[Any] = [
     pytest.param(
         [enable()],
         [challenge_any("otp", "phone")],
-        {"event": NOBODY},
+        {"event": NOVICE},
         ["mfa_required"],
         ["no_usable_factor"],
         id="un-enrolled user, challenge",
@@ -129,7 +121,7 @@ ASPECTS: list[Any] = [
     pytest.param(
         [enable()],
         [enroll_any("otp", "phone")],
-        {"event": NOBODY},
+        {"event": NOVICE},
         ["mfa_required"],
         ["mfa", "allow"],
         id="un-enrolled user, enrolment",

@@ -10,7 +10,6 @@ from runtime.core.aggregate import aggregate
 from runtime.core.model import (
     FACTOR_NAMES,
     Command,
-    EventFacts,
     Execution,
     Experience,
     Failure,
@@ -23,6 +22,7 @@ from runtime.core.model import (
 from runtime.core.remembered import DAY_MS, HOUR_MS, PAPE_MULTI_FACTOR, Refusal, RememberedBrowser, RememberMode
 from runtime.core.resolution import Gateway, Kind, Resolution
 from sandbox.contract.vocabulary import PROVIDERS
+from tests.event_facts import EventFacts
 
 NOW = 1_800_000_000_000
 USER = "auth0|1"
@@ -424,7 +424,7 @@ def test_section_5_valid_memory(
     assert bool(answer.remembered_until_ms) is (refusal is None)
 
 
-def test_section_5_a_user_without_id_is_nobody() -> None:
+def test_section_5_a_user_without_id_matches_no_memory() -> None:
     """Two unknown users are not the same user."""
     memory = replace(MEMORY, user_id="")
     assert remembered.refusal(memory, REMEMBERED, BROWSER, "", NOW, EVERY) is Refusal.OTHER_USER
@@ -483,7 +483,7 @@ def test_section_11_pape_overrides_the_memory(multifactor: Multifactor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "memory", "told"),
+    ("facts", "memory", "recorded"),
     [
         pytest.param(BROWSER, None, True, id="a challenge in a browser"),
         pytest.param(replace(BROWSER, enrolled=()), None, True, id="an enrolment in a browser"),
@@ -494,9 +494,9 @@ def test_section_11_pape_overrides_the_memory(multifactor: Multifactor) -> None:
         pytest.param(replace(BROWSER, prompt=("none",)), None, False, id="12 silent"),
     ],
 )
-def test_section_11_amr(facts: EventFacts, memory: RememberedBrowser | None, told: bool) -> None:
+def test_section_11_amr(facts: EventFacts, memory: RememberedBrowser | None, recorded: bool) -> None:
     """A factor that is presented in a browser is named in the token; one through the MFA API, or none, is not."""
-    assert resolve(REMEMBERED, facts, remembered_browser=memory).records_amr is told
+    assert resolve(REMEMBERED, facts, remembered_browser=memory).records_amr is recorded
 
 
 BACK_CHANNEL: list[Any] = [

@@ -16,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.core import challenges, mfa, policy, resolution
-from runtime.core.model import Decision, EventFacts, Experience, Merge, OnError, Policy, Settings, Suspension, Verdict
+from runtime.core.model import Decision, Experience, Merge, OnError, Policy, Settings, Suspension, Verdict
 from runtime.core.remembered import DAY_MS, RememberedBrowser
 from runtime.core.resolution import Gateway
 from tests import strength
 from tests.effort import effort
+from tests.event_facts import EventFacts
 from tests.flow_walk import (
     GATEWAY,
     NOW_MS,

@@ -8,11 +8,12 @@ from vestibule.v1 import event_pb2
 
 from runtime.core import effects
 from runtime.core.aggregate import aggregate
-from runtime.core.model import Command, Effects, EventFacts, Execution, OnError, Settings, Verdict
+from runtime.core.model import Command, Effects, Execution, OnError, Settings, Verdict
 from runtime.login import messages
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
 from sandbox.contract import surface
+from tests.event_facts import EventFacts
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ import pytest
 from vestibule.v1 import decision_pb2, event_pb2
 
 from runtime.core.aggregate import aggregate, ends_flow
-from runtime.core.model import Command, Decision, EventFacts, Execution, OnError, Settings, Verdict
+from runtime.core.model import Command, Decision, Execution, OnError, Settings, Verdict
 from runtime.login import messages
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
 from sandbox.contract import surface
+from tests.event_facts import EventFacts
 
 
 def record(event: event_pb2.PostLoginEvent) -> tuple[Any, Recorder]:

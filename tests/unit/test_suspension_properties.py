@@ -13,7 +13,6 @@ from runtime.core.challenges import MAX_COMMANDS
 from runtime.core.model import (
     Command,
     Decision,
-    EventFacts,
     Execution,
     Failure,
     Merge,
@@ -27,6 +26,7 @@ from runtime.core.resolution import Gateway
 from runtime.core.suspension import OPS, pending, suspends
 from sandbox.contract import surface
 from tests import strength
+from tests.event_facts import EventFacts
 from tests.flow_walk import (
     GATEWAY,
     REVISION,

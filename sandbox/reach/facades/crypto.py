@@ -21,12 +21,8 @@ ALGORITHMS: Final = (
     *("sha3_224", "sha3_256", "sha3_384", "sha3_512"),
 )
 _ROUNDS: Final = {
-    "md5": 600_000,
-    "sha1": 600_000,
-    "sha224": 600_000,
-    "sha256": 600_000,
-    "sha384": 220_000,
-    "sha512": 220_000,
+    **dict.fromkeys(("md5", "sha1", "sha224", "sha256"), 600_000),
+    **dict.fromkeys(("sha384", "sha512"), 220_000),
 }
 _ROUNDS_OTHERS: Final = 110_000
 """Of pbkdf2_hmac: what is recommended for stored passwords, and about the half of the budget of an execution."""
