@@ -9,9 +9,9 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -50,14 +50,14 @@ STOPPED_BY: Final = {
 """What each verdict says of who stopped an attack."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Assault:
     """What the corpus came to against the whole stack."""
 
-    attacks: int = 0
-    ended: dict[str, str] = field(default_factory=dict)
+    attacks: int
+    ended: Mapping[str, str]
     """How each attack's action ended, by the attack's id."""
-    escapes: list[str] = field(default_factory=list)
+    escapes: Sequence[str]
 
 
 class Stack:
@@ -101,15 +101,18 @@ async def attack(config: Config, attacks: Sequence[Attack], progress: Callable[[
 
     Raises: WorkerStartError: this host cannot run workers at all.
     """
-    found = Assault()
+    ended: dict[str, str] = {}
+    escapes: list[str] = []
     async with stack(config) as made:
         for place, each in enumerate(attacks, 1):
             progress(f"attack {place} of {len(attacks)}: {each.family}")
-            found.attacks += 1
-            escape = await _one(each, made, found)
+            try:
+                ended[each.id], escape = await _one(each, made)
+            except VestibuleError as error:
+                escape = f"a login could not be decided: {error}"
             if escape:
-                found.escapes.append(f"{each.id} ({each.goal}): {escape}")
-    return found
+                escapes.append(f"{each.id} ({each.goal}): {escape}")
+    return Assault(len(attacks), ended, escapes)
 
 
 def verdict(decision: decision_pb2.Decision) -> str:
@@ -117,26 +120,22 @@ def verdict(decision: decision_pb2.Decision) -> str:
     return decision_pb2.Verdict.Name(decision.executions[0].verdict).removeprefix("VERDICT_").lower()
 
 
-async def _one(each: Attack, made: Stack, found: Assault) -> str:
-    """Run one attack; return what went wrong, or nothing."""
+async def _one(each: Attack, made: Stack) -> tuple[str, str]:
+    """Run one attack; return how its action ended, and what went wrong, or nothing. Raises: VestibuleError."""
     marker = Path(tempfile.gettempdir()) / each.mark
     stale = marker.exists()
     made.put("mallory", each.code)
-    try:
-        decision = await made.login("mallory")
-        ended = verdict(decision)
-        found.ended[each.id] = ended
-        if each.mark in str(decision) or (marker.exists() and not stale):
-            return "it succeeded"
-        if ended != "completed" and decision.outcome != decision_pb2.OUTCOME_MFA_REQUIRED:
-            return "its failure weakened the decision"
-        for tenant in ("mallory", "bystander") if each.followup is not None else ():
-            made.put(tenant, each.followup or "")
-            if each.mark in str(await made.login(tenant)):
-                return f"the next login of {tenant} sees its trace"
-        canary = await made.login("canary")
-        if canary.outcome != decision_pb2.OUTCOME_MFA_REQUIRED or canary.degraded:
-            return "another tenant was decided wrongly afterwards"
-    except VestibuleError as error:
-        return f"a login could not be decided: {error}"
-    return ""
+    decision = await made.login("mallory")
+    ended = verdict(decision)
+    if each.mark in str(decision) or (marker.exists() and not stale):
+        return ended, "it succeeded"
+    if ended != "completed" and decision.outcome != decision_pb2.OUTCOME_MFA_REQUIRED:
+        return ended, "its failure weakened the decision"
+    for tenant in ("mallory", "bystander") if each.followup is not None else ():
+        made.put(tenant, each.followup or "")
+        if each.mark in str(await made.login(tenant)):
+            return ended, f"the next login of {tenant} sees its trace"
+    canary = await made.login("canary")
+    if canary.outcome != decision_pb2.OUTCOME_MFA_REQUIRED or canary.degraded:
+        return ended, "another tenant was decided wrongly afterwards"
+    return ended, ""

@@ -7,7 +7,7 @@ decision; what differs from login to login (ids, times, revision, what the actio
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from vestibule.v1 import decision_pb2 as pb
 
@@ -137,19 +137,16 @@ def _member(tag: bytes, data: bytes) -> bytes:
     return b"".join((tag, wire.varint(len(data)), data))
 
 
-class _Remembered:
-    __slots__ = ("by_facts", "consulted", "count")
+class _Remembered(NamedTuple):
+    """The answers that equal reports led to, so many of them, by the members of the event that were consulted."""
 
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self.consulted: tuple[str, ...] = ()
-        self.by_facts: dict[tuple[Any, ...], Answer] = {}
+    reports: int
+    consulted: tuple[str, ...]
+    by_facts: dict[tuple[Any, ...], Answer]
 
 
 class Answers:
     """The remembered answers of one flow at one revision of the catalog, by its reports without their output."""
-
-    __slots__ = ("_prints", "_remembered", "_settings")
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -175,7 +172,7 @@ class Answers:
             if split is not None:
                 key, printed = split
                 remembered = self._remembered.get(key)
-        if remembered is None or remembered.count != count:
+        if remembered is None or remembered.reports != count:
             return None
         facts: tuple[Any, ...] = ()
         if remembered.consulted:
@@ -223,15 +220,12 @@ class Answers:
             steps, _ = split
         if len(steps) > _KEY_BYTES_MAX:
             return
-        remembered = self._remembered.get(steps)
-        if remembered is None:
-            if len(self._remembered) >= _KEYS_MAX:
-                self._remembered.clear()
-            remembered = self._remembered[steps] = _Remembered(count)
         consulted = tuple(sorted(reader.read))
-        if consulted != remembered.consulted or len(remembered.by_facts) >= _FACTS_MAX:
-            remembered.by_facts.clear()
-            remembered.consulted = consulted
+        remembered = self._remembered.get(steps)
+        if remembered is None and len(self._remembered) >= _KEYS_MAX:
+            self._remembered.clear()
+        if remembered is None or remembered.consulted != consulted or len(remembered.by_facts) >= _FACTS_MAX:
+            remembered = self._remembered[steps] = _Remembered(count, consulted, {})
         facts = tuple([reader.get(name) for name in consulted])
         if len(repr(facts)) <= _FACTS_CHARS_MAX:
             # What an end user may fill at will is not kept.
