@@ -11,7 +11,8 @@ LOCK = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM)
 # More than there are processors: many tests wait for a time that is promised, and leave theirs to another.
 PROCESSES := 4
-PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
+# In the order of the folders: integration has the long files, unit, which comes last, has short ones to fill the gaps.
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 # $(call given,NAME,--flag): the flag with the value of NAME=value on make's command line. A variable of the environment
 # may mean something else by that name.
 given = $(if $(filter command,$(origin $1)),$2 '$($1)')

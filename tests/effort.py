@@ -8,14 +8,14 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 
 EXAMPLES = 40
-"""Of a property that does not say how many, in `ci`."""
+"""Of a property that does not say how many, before the profile multiplies it."""
 
 TIMES = {
-    "dev": 0.5,  # pytest by hand: new examples each time, and a failing one is tried again first
-    "ci": 1,  # `make test`: the same examples each time, so that a failure comes from the change under test
+    "dev": 0.25,  # pytest by hand: new examples each time, and a failing one is tried again first
+    "ci": 0.5,  # `make test`: the same examples each time, so that a failure comes from the change under test
     "long": int(os.environ.get("FUZZ_FACTOR", "10")),  # `make test-long`; `make fuzz` sets the factor
 }
-"""How many examples a profile tries, as a multiple of those in `ci`."""
+"""What a profile multiplies the examples of a property by. New examples are the business of `long`."""
 
 
 def register_profiles() -> None:
@@ -35,12 +35,12 @@ def profile() -> str:
 
 
 def scaled(examples: int) -> int:
-    """Say how many examples the profile in use tries where `ci` tries so many."""
+    """Multiply a number of examples as the profile in use does."""
     return _scaled(profile(), examples)
 
 
 def effort(examples: int, **others: Any) -> settings:
-    """Return the settings of a property that tries so many examples in `ci`."""
+    """Return the settings of a property with so many examples, multiplied as the profile in use does."""
     return settings(max_examples=scaled(examples), **others)
 
 
