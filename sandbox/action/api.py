@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from sandbox.action.live import Command, Draft, Flow
+from sandbox.action.live import Draft, FlowState, Recorded
 from sandbox.contract import surface
 from sandbox.contract.call import Call, bind, signature
 from sandbox.contract.readonly import ReadOnly
@@ -46,7 +46,7 @@ class Recorder:
     def __init__(
         self,
         view: Event,
-        flow: Flow | None = None,
+        flow: FlowState | None = None,
         clock_ns: int = 0,
         handler: str = "",
         defined: Container[str] = (),
@@ -61,14 +61,14 @@ class Recorder:
             defined: names that the action defines, with others that do not matter here.
         """
         if flow is None:
-            flow = Flow()
+            flow = FlowState()
         self._view = view
         self._flow = flow
         self.clock_ns = clock_ns
         self._handler = handler
         self._defined = defined
         self._draft: Draft | None = Draft(view, flow) if flow.live else None
-        self.commands: list[Command] = []
+        self.commands: list[Recorded] = []
         self._spending: Spending | None = None
         self._leaving: Leaving | None = None
         self._open = True

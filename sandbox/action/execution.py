@@ -121,7 +121,7 @@ def execute(
     started_ns: int,
     budget_ns: int,
     output_bytes: int,
-    flow: live.Flow,
+    flow: live.FlowState,
     cpu_ns: int | None = None,
     deadline_ns: int = alarm.NEVER,
 ) -> tuple[bytes, End, dict[str, Any]]:

@@ -20,25 +20,26 @@ from sandbox.contract.calls.session import METADATA_ENTRIES
 from sandbox.contract.spending import Spending
 from sandbox.contract.values import json_bytes
 
-Command = tuple[str, dict[str, Any]]
+Recorded = tuple[str, dict[str, Any]]
+"""A command as it is recorded: operation and arguments, without the cost of an object for each call."""
 
 _NO_RECORDS: Final[Mapping[str, tuple[str, int]]] = {}
 _NOTHING_SPENT: Final = Spending()
 _METADATA: Final = {"session": "session", "refresh_token": "refresh token"}
 
 
-class Flow:
+class FlowState:
     """What the executions of a flow leave to the later ones, and the cache's records as they were before the flow."""
 
     __slots__ = ("live", "records", "spending")
 
     def __init__(self, records: Mapping[str, tuple[str, int]] | None = None) -> None:
         self.records = _NO_RECORDS if records is None else records
-        self.live: list[Command] = []
+        self.live: list[Recorded] = []
         # Never changed in place: each execution works on a copy.
         self.spending = _NOTHING_SPENT
 
-    def replay(self, call: Call, command: Command) -> None:
+    def replay(self, call: Call, command: Recorded) -> None:
         """Take over a command of an execution that another worker ran."""
         if call.live:
             self.live.append(command)
@@ -51,7 +52,7 @@ class Draft:
 
     __slots__ = ("_primary_user", "_records", "_stored", "_view")
 
-    def __init__(self, view: Event, flow: Flow) -> None:
+    def __init__(self, view: Event, flow: FlowState) -> None:
         """Begin with what the flow's earlier executions did."""
         self._view = view
         self._records = dict(flow.records)
@@ -66,7 +67,7 @@ class Draft:
         """The cache as it is by now: key -> value and expiry."""
         return self._records
 
-    def fault(self, command: Command) -> str:
+    def fault(self, command: Recorded) -> str:
         """Say why a command cannot be carried out after the earlier ones, or nothing."""
         op, args = command
         owner, _, name = op.partition(".")
@@ -82,7 +83,7 @@ class Draft:
             return f"the {_METADATA[owner]} metadata must have at most {METADATA_ENTRIES} entries"
         return ""
 
-    def apply(self, command: Command) -> None:
+    def apply(self, command: Recorded) -> None:
         """Carry a command out on the view."""
         op, args = command
         owner, _, name = op.partition(".")

@@ -117,7 +117,7 @@ class Runner:
         # and the first step of a question always has some.
         left_us = min(request.budget_us, flows.BUDGET_US_MAX)
         retire = self._replace or self._flows.gave_up
-        flow = live.Flow()
+        flow = live.FlowState()
         if request.earlier or request.cache:
             _replay(flow, request)
         length = 0
@@ -194,7 +194,7 @@ class Runner:
         )
 
 
-def _replay(flow: live.Flow, request: worker_pb2.RunFlow) -> None:
+def _replay(flow: live.FlowState, request: worker_pb2.RunFlow) -> None:
     """Take over the cache and the commands of earlier steps, these by the table: any other is a broken daemon's."""
     if request.cache:
         flow.records = {record.key: (record.value, record.expires_at_ms) for record in request.cache}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
 
 from sandbox.action import alarm, execution
-from sandbox.action.live import Flow
+from sandbox.action.live import FlowState
 from sandbox.contract.surface import ENTRY
 from sandbox.language import compiler
 from sandbox.reach.interrupts import reset
@@ -82,7 +82,7 @@ def report(source: str, seed: bytes) -> tuple[bytes, execution.End]:
             time.monotonic_ns(),
             PATIENCE_NS,
             OUTPUT_BYTES,
-            Flow(),
+            FlowState(),
         )
     finally:
         alarm.disarm()

@@ -17,7 +17,7 @@ from sandbox.action import alarm, execution
 from sandbox.action.alarm import ACTION_FILENAME, install
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
-from sandbox.action.live import Flow
+from sandbox.action.live import FlowState
 from sandbox.contract import surface
 from sandbox.contract.surface import ENTRY
 from sandbox.language import compiler
@@ -35,15 +35,15 @@ STORED = message(
 )
 
 
-def begin(event: event_pb2.PostLoginEvent, flow: Flow | None = None) -> tuple[Any, Any, Recorder]:
+def begin(event: event_pb2.PostLoginEvent, flow: FlowState | None = None) -> tuple[Any, Any, Recorder]:
     view = Event(event, {})
     recorder = Recorder(view, flow)
     return view, make_api(recorder), recorder
 
 
-def after(*recorders: Recorder) -> Flow:
+def after(*recorders: Recorder) -> FlowState:
     """Return the flow in which these executions have completed."""
-    flow = Flow()
+    flow = FlowState()
     for recorder in recorders:
         for op, args in recorder.commands:
             if (call := surface.CALLS[op]).carried:
@@ -218,7 +218,7 @@ def test_an_action_that_fails_leaves_nothing_to_later_ones(tail: str, kept: int)
     """What an action that raises had set is dropped; the control keeps it."""
     install()
     source = f"def on_execute_post_login(event, api):\n    api.transaction.set_metadata('k', 1)\n{tail}"
-    flow = Flow()
+    flow = FlowState()
     execution.execute(
         compiler.compile_action(source, ACTION_FILENAME),
         ENTRY,
@@ -272,7 +272,7 @@ CLAIM = ("id_token.set_custom_claim", {"name": "c", "value": "x" * 60_000})
 )
 def test_the_actions_of_a_flow_share_its_limits(first: Any, second: Any, text: str) -> None:
     """What an earlier action set counts, in the same worker and in another; either action alone is fine."""
-    flow = Flow()
+    flow = FlowState()
     _, api, recorder = begin(STORED, flow)
     first(api)
     recorder.leave()
@@ -286,7 +286,7 @@ def test_the_actions_of_a_flow_share_its_limits(first: Any, second: Any, text: s
 
 def test_an_action_that_does_not_complete_has_spent_nothing() -> None:
     """Until an execution leaves its part to the flow, the flow has spent what it had before."""
-    flow = Flow()
+    flow = FlowState()
     _, api, _ = begin(STORED, flow)
     api.user.set_user_metadata("a", "x" * 20_000)
     _, api, recorder = begin(STORED, flow)

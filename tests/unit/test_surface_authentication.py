@@ -12,7 +12,7 @@ from sandbox.action import execution
 from sandbox.action.alarm import ACTION_FILENAME, disarm, install
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
-from sandbox.action.live import Flow
+from sandbox.action.live import FlowState
 from sandbox.contract import surface
 from sandbox.contract.report import Command
 from sandbox.contract.surface import CONTINUE, ENTRY
@@ -186,7 +186,7 @@ def run(body: str, handler: str = ENTRY) -> tuple[worker_pb2.StepReport, executi
     code = compiler.compile_action(source, ACTION_FILENAME)
     event = event_pb2.PostLoginEvent()
     now_ns = time.monotonic_ns()
-    report, end, _ = execution.execute(code, handler, event, {}, 0, bytes(16), now_ns, 10**10, 64, Flow())
+    report, end, _ = execution.execute(code, handler, event, {}, 0, bytes(16), now_ns, 10**10, 64, FlowState())
     disarm()
     return worker_pb2.StepReport.FromString(report), end
 

@@ -11,7 +11,7 @@ from sandbox.action import execution
 from sandbox.action.alarm import ACTION_FILENAME, disarm, install
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
-from sandbox.action.live import Flow
+from sandbox.action.live import FlowState
 from sandbox.authoring import stubs
 from sandbox.contract import surface
 from sandbox.contract.calls import cache as surface_cache
@@ -25,8 +25,10 @@ NOW_MS = 1_700_000_000_000
 MINUTE, HOUR = 60_000, 3_600_000
 
 
-def begin(records: dict[str, tuple[str, int]] | None = None, flow: Flow | None = None) -> tuple[Any, Recorder]:
-    recorder = Recorder(Event(event_pb2.PostLoginEvent(), {}), flow or Flow(records), clock_ns=NOW_MS * 10**6 + 999_999)
+def begin(records: dict[str, tuple[str, int]] | None = None, flow: FlowState | None = None) -> tuple[Any, Recorder]:
+    recorder = Recorder(
+        Event(event_pb2.PostLoginEvent(), {}), flow or FlowState(records), clock_ns=NOW_MS * 10**6 + 999_999
+    )
     return make_api(recorder).cache, recorder
 
 
@@ -143,7 +145,7 @@ def test_records_of_other_logins_are_read() -> None:
 def test_later_actions_see_what_earlier_ones_wrote() -> None:
     """Set and deleted records show at once and to the executions after; those of the question stay as they were."""
     records = {"k": ("v", NOW_MS + 5), "gone": ("v", NOW_MS + 5)}
-    flow = Flow(records)
+    flow = FlowState(records)
     cache, recorder = begin(flow=flow)
     cache.set("k", "w", ttl=3)
     assert cache.delete("gone").type == "success"
@@ -155,7 +157,7 @@ def test_later_actions_see_what_earlier_ones_wrote() -> None:
     assert second.commands == []
     assert records == {"k": ("v", NOW_MS + 5), "gone": ("v", NOW_MS + 5)}
     # Another worker gets the same from the daemon.
-    replayed = Flow(records)
+    replayed = FlowState(records)
     for op, args in recorder.commands:
         replayed.replay(surface.CALLS[op], (op, args))
     assert kept(begin(flow=replayed)[0].get("k")) == ("w", NOW_MS + 3)
@@ -248,7 +250,7 @@ def on_execute_post_login(event, api):
     assert api.cache.delete("missed").code == "CacheKeyDoesNotExist"
     api.user.set_user_metadata("seen", api.cache.get("k").value)
 """
-    flow = Flow({"hit": ("v", NOW_MS + 1)})
+    flow = FlowState({"hit": ("v", NOW_MS + 1)})
     report, end, _ = execution.execute(
         compiler.compile_action(source, ACTION_FILENAME), ENTRY, event_pb2.PostLoginEvent(), {},
         NOW_MS * 10**6, bytes(16), time.monotonic_ns(), 10**10, 64, flow,

@@ -10,7 +10,7 @@ from vestibule.v1 import event_pb2
 from sandbox.action import execution
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
-from sandbox.action.live import Command, Flow
+from sandbox.action.live import FlowState, Recorded
 from sandbox.contract import factors, kinds, surface, values
 from sandbox.contract.call import REQUIRED, Call
 from sandbox.contract.surface import CONTINUE, ENTRY
@@ -89,7 +89,7 @@ def flows(some: list[Call]) -> st.SearchStrategy[list[list[Asked]]]:
 calm = effort(25)
 
 
-def record(flow: Flow, asked: list[Asked], handler: str) -> Recorder:
+def record(flow: FlowState, asked: list[Asked], handler: str) -> Recorder:
     """Make the calls, each of which may raise, as an action may that catches everything."""
     recorder = Recorder(Event(EVENT, {}), flow, NOW_MS * 10**6, handler, (CONTINUE,))
     api: Any = make_api(recorder)
@@ -103,7 +103,7 @@ def record(flow: Flow, asked: list[Asked], handler: str) -> Recorder:
 @given(flows([*surface.SURFACE]) | flows(CARRIED), st.booleans())
 def test_whatever_is_recorded_is_believed(flow_asked: list[list[Asked]], continuing: bool) -> None:
     """An honest worker never looks like a liar; arguments arrive as they were recorded, in one form."""
-    flow = Flow()
+    flow = FlowState()
     for asked in flow_asked:
         recorder = record(flow, asked, CONTINUE if continuing else ENTRY)
         recorder.leave()
@@ -118,11 +118,11 @@ def test_whatever_is_recorded_is_believed(flow_asked: list[list[Asked]], continu
 @given(flows(CARRIED), st.integers(1, 3))
 def test_another_worker_goes_on_as_this_one_would(flow_asked: list[list[Asked]], at: int) -> None:
     """Wherever a flow changes its worker, later actions record the same and are refused the same."""
-    here, there = Flow(), Flow()
-    before: list[Command] = []
+    here, there = FlowState(), FlowState()
+    before: list[Recorded] = []
     for number, asked in enumerate(flow_asked):
         if number == at:
-            there = Flow()
+            there = FlowState()
             for op, args in before:
                 if (call := surface.CALLS[op]).carried:
                     there.replay(call, (op, args))

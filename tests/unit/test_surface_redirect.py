@@ -17,7 +17,7 @@ from sandbox.action import execution
 from sandbox.action.alarm import ACTION_FILENAME, disarm, install
 from sandbox.action.api import Recorder, make_api
 from sandbox.action.event import Event
-from sandbox.action.live import Flow
+from sandbox.action.live import FlowState
 from sandbox.contract import surface, tokens
 from sandbox.contract.surface import CONTINUE, ENTRY
 from sandbox.language import compiler
@@ -427,7 +427,7 @@ def run(handler: str, message: event_pb2.PostLoginEvent) -> tuple[list[tuple[str
     install()
     code = compiler.compile_action(BOTH, ACTION_FILENAME)
     report, end, _ = execution.execute(
-        code, handler, message, {"KEY": SECRET}, NOW_S * 10**9, bytes(16), time.monotonic_ns(), 10**10, 64, Flow()
+        code, handler, message, {"KEY": SECRET}, NOW_S * 10**9, bytes(16), time.monotonic_ns(), 10**10, 64, FlowState()
     )
     disarm()
     step = worker_pb2.StepReport.FromString(report)
