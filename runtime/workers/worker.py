@@ -228,8 +228,8 @@ class Worker:
             return
         permitted.take(self)
         self.state = permitted.then
-        future = self._take_pending()
-        if future is not None:
+        future, self._pending = self._pending, None
+        if future is not None and not future.done():
             future.set_result(frame)
 
     def _note_ready(self) -> None:
@@ -239,10 +239,11 @@ class Worker:
     def _note_answer(self) -> None:
         self._asked_before_ns += time.monotonic_ns() - self.sent_ns
 
-    def _take_pending(self) -> asyncio.Future[bytes] | None:
-        """Return the future of a caller that still waits, whom nothing else will answer from now on."""
+    def _fail(self, error: Exception) -> None:
+        """End a caller's wait without an answer."""
         future, self._pending = self._pending, None
-        return None if future is None or future.done() else future
+        if future is not None and not future.done():
+            future.set_exception(error)
 
     def adopt(self) -> asyncio.Future[bytes] | None:
         """Take over the question of a caller that stopped waiting; None when nothing is being answered."""
@@ -258,9 +259,8 @@ class Worker:
         self._on_readable()
         self.waited_for = False
         self.deadline_ns = NEVER
-        future = self._take_pending() if self.asked else None
-        if future is not None:
-            future.set_exception(DeadlineExceeded())
+        if self.asked:
+            self._fail(DeadlineExceeded())
 
     def cpu_ns(self) -> int | None:
         """Return where its processor clock stands by the kernel; None when that cannot be read."""
@@ -268,10 +268,10 @@ class Worker:
 
     def weigh(self) -> int:
         """Measure its private memory; return by how many bytes it differs from the last measurement."""
-        anonymous = None if self.state is State.DEAD else anonymous_bytes(self.meter.pid)
-        if anonymous is None:
+        before, anonymous = self.memory_bytes, anonymous_bytes(self.meter.pid)
+        if self.state is State.DEAD or (before and anonymous is None):
             return 0
-        before = self.memory_bytes
+        anonymous = anonymous or 0
         if not before:
             self._forked_bytes = anonymous
         self.memory_bytes = _SHARED_BROKEN_BYTES + max(0, anonymous - self._forked_bytes)
@@ -284,18 +284,14 @@ class Worker:
     # -- its end ---------------------------------------------------------------------------------------------------
 
     def _violated(self, what: str) -> None:
-        future = self._take_pending()
+        self._fail(ProtocolViolation(f"worker {self.id} {what}"))
         self.kill(KillReason.VIOLATION)
-        if future is not None:
-            future.set_exception(ProtocolViolation(f"worker {self.id} {what}"))
 
     def _lost(self) -> None:
         if self._pending is not None and self.last_entry is None:
             self.last_entry = journal.read(self._view)
-        future = self._take_pending()
+        self._fail(WorkerLost(f"worker {self.id} closed its socket"))
         self._dead()
-        if future is not None:
-            future.set_exception(WorkerLost(f"worker {self.id} closed its socket"))
 
     def kill_at_limit(self, cpu_ns: int | None = None, *, stalled: bool = False) -> None:
         """Kill a running worker; its caller gets what its journal holds at this instant.
@@ -306,11 +302,8 @@ class Worker:
         self._on_readable()
         if not self.asked:
             return
-        entry = self.entry()
-        future = self._take_pending()
+        self._fail(WorkerKilled(self.entry(), cpu_ns, stalled=stalled))
         self.kill(KillReason.DEADLINE)
-        if future is not None:
-            future.set_exception(WorkerKilled(entry, cpu_ns, stalled=stalled))
 
     def kill(self, reason: KillReason) -> None:
         """Send SIGKILL by pidfd, so that a reused process id is never hit. Does nothing to a dead worker."""
