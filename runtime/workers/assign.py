@@ -197,7 +197,7 @@ def _hand_out(
         full = slot.workers + bound[slot] >= limits.per_tenant
         if full or slot.loading or slot.paused or any(one.flow == flow for one in slot.idle):
             continue
-        if spares and not queue:
+        if spares:
             found.loads.append((slot, flow, spares.popleft()))
         else:
             found.successors[slot] = flow

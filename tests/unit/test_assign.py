@@ -117,6 +117,32 @@ def test_successors_get_what_no_login_waits_for() -> None:
     assert found.successors == {}
 
 
+def test_a_tenant_that_may_have_no_more_gets_no_successor() -> None:
+    """One successor is being loaded, its workers lied, or it is at its limit with the spare that its login gets now."""
+    loading, paused, full = slot("loading"), slot("paused"), slot("full", b"", workers=1)
+    loading.loading = paused.paused = True
+    wanted = {loading: b"a", paused: b"b", full: b"c"}
+    found = assign([full], [], wanted, replace(EMPTY, spares=spares(4), leased=1), LIMITS)
+    assert [tenant for tenant, _ in leased(found)] == ["full"]
+    assert (found.loads, found.successors) == ([], {})
+
+
+def test_a_paused_tenant_keeps_its_workers() -> None:
+    """No worker of another flow makes room for a login that could get no other one."""
+    acme = slot("acme", b"new", idle=(Worker(b"old"), Worker(b"old")))
+    acme.paused = True
+    assert assign([acme], [], {}, replace(EMPTY, idle=acme.idle), LIMITS).kills == []
+
+
+def test_a_worker_that_is_leased_now_is_not_evicted() -> None:
+    """Nor is one that is killed for another reason killed twice: the next one goes."""
+    own, old, other = Worker(b"a"), Worker(b"old"), Worker(b"x")
+    acme, bank = slot("acme", b"a", idle=(own,)), slot("bank", b"b", idle=(old,), workers=1)
+    found = assign([acme, bank], [], {}, replace(EMPTY, idle=(own, old, other), leased=1, over_bytes=1), LIMITS)
+    assert leased(found) == [("acme", own)]
+    assert found.kills == [(old, KillReason.OUTDATED), (other, KillReason.EVICTED)]
+
+
 def test_the_longest_idle_make_room_for_logins_that_wait() -> None:
     """At the limit of all workers as many are evicted as are made; spares and successors evict no worker."""
     idle: list[Any] = [Worker(b"x") for _ in range(3)]
