@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -69,11 +69,8 @@ def unknown(snapshot: Snapshot, tenant_id: str) -> VestibuleError:
     return UnknownTenant(tenant_id)
 
 
-class OnChange(Protocol):
-    """How a catalog tells what happened, as a log event: a `noun.past_verb` and its values. Event-loop side."""
-
-    def __call__(self, event: str, fields: Mapping[str, Any], /) -> None:
-        """Take one event."""
+OnChange = Callable[[str, Mapping[str, Any]], None]
+"""Takes what happened to a catalog as a log event, a `noun.past_verb`, and its values. On the event loop."""
 
 
 class SuspendedFlows(Protocol):

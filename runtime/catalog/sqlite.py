@@ -186,7 +186,7 @@ def _update(connection: sqlite3.Connection, image: Image | None, mark: Mark) -> 
     return Image(snapshot, mark, changed, removed, uses)
 
 
-def _ignore(event: str, fields: Mapping[str, Any], /) -> None:
+def _ignore(event: str, fields: Mapping[str, Any]) -> None:
     """Take an event and do nothing: for a catalog without a listener."""
 
 

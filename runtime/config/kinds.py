@@ -18,7 +18,7 @@ from sandbox.contract.layers import LAYERS
 T = TypeVar("T")
 
 
-class Kind(NamedTuple):
+class Wording(NamedTuple):
     """How the reference and messages describe values. Texts may name {low}, {high}, {example} and {choices}."""
 
     name: str
@@ -50,9 +50,9 @@ class Kind(NamedTuple):
         return f"{fault}; write {self.filled(self.remedy, field)}"
 
 
-def kind_of(field: FieldInfo) -> Kind:
-    """Return the kind of a setting."""
-    return next(part for part in field.metadata if isinstance(part, Kind))
+def wording_of(field: FieldInfo) -> Wording:
+    """Return how values of a setting are described."""
+    return next(part for part in field.metadata if isinstance(part, Wording))
 
 
 def given(value: object) -> str:
@@ -134,33 +134,33 @@ Whole = Annotated[
     int,
     Strict(),
     BeforeValidator(_whole),
-    Kind("integer {low} to {high}", "is not a whole number", "a number from {low} to {high}"),
+    Wording("integer {low} to {high}", "is not a whole number", "a number from {low} to {high}"),
 ]
 Size = Annotated[
     int,
     Strict(),
     BeforeValidator(_size),
-    Kind("bytes {low} to {high}", "is not a size", "one from {low} to {high}, such as {example}", _size_text),
+    Wording("bytes {low} to {high}", "is not a size", "one from {low} to {high}, such as {example}", _size_text),
 ]
 Number = Annotated[
     float,
     Strict(),
     BeforeValidator(_number),
-    Kind("number {low} to {high}", "is not a number", "a number from {low} to {high}", "{:g}".format),
+    Wording("number {low} to {high}", "is not a number", "a number from {low} to {high}", "{:g}".format),
 ]
 Switch = Annotated[
     bool,
     Strict(),
     BeforeValidator(_switch),
-    Kind("true or false", "is neither", "true or false", lambda value: str(value).lower()),
+    Wording("true or false", "is neither", "true or false", lambda value: str(value).lower()),
 ]
-OneOf = Annotated[T, BeforeValidator(_stripped), Kind("one of {choices}", "is not a choice", "one of {choices}")]
+OneOf = Annotated[T, BeforeValidator(_stripped), Wording("one of {choices}", "is not a choice", "one of {choices}")]
 """Of a Literal."""
 _Text = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, pattern=r"^[^\x00]*$")]
 Address = Annotated[
     _Text,
     AfterValidator(_address),
-    Kind(
+    Wording(
         "host:port",
         "is not an address",
         "host:port with a port from 0 to 65535, such as 127.0.0.1:50051, [::1]:50051 or 0.0.0.0:50051",
@@ -170,9 +170,9 @@ Address = Annotated[
 Store = Annotated[
     _Text,
     Field(pattern=r"^sqlite:[^\x00]+$"),
-    Kind("sqlite:PATH", "is not a store", "sqlite:PATH, such as sqlite:/var/lib/vestibule/flows.db"),
+    Wording("sqlite:PATH", "is not a store", "sqlite:PATH, such as sqlite:/var/lib/vestibule/flows.db"),
 ]
-OptionalPath = Annotated[_Text, Kind("path, or empty for none", "is not a path", "the path of a file, or nothing")]
+OptionalPath = Annotated[_Text, Wording("path, or empty for none", "is not a path", "the path of a file, or nothing")]
 
 
 def _layer(name: str) -> str:
@@ -185,5 +185,5 @@ _LAYERS: Final = "list of " + ", ".join(LAYERS)
 Layers = Annotated[
     tuple[Annotated[str, AfterValidator(_layer)], ...],
     BeforeValidator(_list),
-    Kind(_LAYERS, "is not a list", f"a {_LAYERS}", ",".join),
+    Wording(_LAYERS, "is not a list", f"a {_LAYERS}", ",".join),
 ]

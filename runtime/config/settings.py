@@ -27,8 +27,8 @@ from runtime.config.kinds import (
     Store,
     Switch,
     Whole,
-    kind_of,
     split_address,
+    wording_of,
 )
 from runtime.errors import ConfigError, Fault
 from sandbox.contract.did_you_mean import nearest
@@ -244,7 +244,7 @@ class Setting:
 
     def text(self, value: Any) -> str:
         """Write a value the way it is read."""
-        return kind_of(self.field).text(value)
+        return wording_of(self.field).text(value)
 
 
 SECTIONS: Final = {
@@ -259,8 +259,9 @@ def _declared(section: type, prefix: str = "") -> Iterator[Setting]:
     fields: Mapping[str, FieldInfo] = section.__pydantic_fields__  # type: ignore[attr-defined]  # of every section
     for name, field in fields.items():
         if name not in SECTIONS or prefix:
-            kind = kind_of(field)
-            yield Setting(prefix + name, field, field.default, field.description or "", kind.filled(kind.name, field))
+            wording = wording_of(field)
+            kind = wording.filled(wording.name, field)
+            yield Setting(prefix + name, field, field.default, field.description or "", kind)
 
 
 SETTINGS: Final = (
@@ -363,7 +364,7 @@ def _faults(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 message = f"is not a table; write [{key}] and its keys below it"
             else:
                 field = _BY_KEY[key].field
-                message = kind_of(field).explain(error, field)
+                message = wording_of(field).explain(error, field)
             yield key, message
 
 
