@@ -6,12 +6,12 @@ Knows, per exact type, which names are open. Must not know items, iteration, mod
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from sandbox.reach.builtin_types import CHECKED_METHODS, INSTANCE_NAMES
 from sandbox.reach.hints import suggest
+from sandbox.reach.receivers import of_exactly
 from sandbox.reach.registry import ATTRS, CLASS_ATTRS, NOTHING, learn
 from sandbox.reach.text import scrub
 
@@ -63,17 +63,9 @@ def _getattr_of_class(cls: type, name: str) -> Any:
     names = own | ATTRS.get(cls, NOTHING) if cls in INSTANCE_NAMES else own
     if name in names:
         found = getattr(cls, name)
-        # A method written in C checks its receiver. One written in Python takes anything: `Counter.copy(int)` would
-        # be `int.__class__(int)`, which is `type` itself, and with it classes whose methods are not reviewed.
-        return partial(_call_method, cls, found) if type(found) is types.FunctionType else found
+        # A method written in C checks its receiver.
+        return of_exactly(cls, name, found) if type(found) is types.FunctionType else found
     raise AttributeError(f"class {cls.__name__!r} has no attribute {suggest(name, names)}")
-
-
-def _call_method(cls: type, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    if not args or type(args[0]) is not cls:
-        given = type(args[0]).__name__ if args else "nothing"
-        raise TypeError(f"{cls.__name__}.{method.__name__} needs a {cls.__name__} first, not {given}")
-    return method(*args, **kwargs)
 
 
 def _missing(value: Any, name: str, names: frozenset[str]) -> str:

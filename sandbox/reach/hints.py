@@ -103,13 +103,12 @@ def syntax(line: str, column: int) -> str:
     """Answer what to add to the parser's words about a line, by its column from 1: Python for what is JavaScript."""
     line = line[: column + _NAME_CHARS]
     near = line[max(column - 4, 0) : column + 2]
-    for python in (
+    meant = (
         *(python for pattern, python in _JAVASCRIPT_LINES if pattern.match(line)),
         *(python for symbol, python in _JAVASCRIPT_SYMBOLS.items() if symbol in near),
         *(python for pattern, python in _JAVASCRIPT_REST if pattern.match(line, max(column - 4, 0))),
-    ):
-        return f"; in Python: {python}"
-    return ""
+    )
+    return f"; in Python: {meant[0]}" if meant else ""
 
 
 def define(name: str, known: Iterable[str], modules: Iterable[str]) -> str:

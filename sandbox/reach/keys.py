@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 from sandbox.reach import paced
+from sandbox.reach.receivers import of_exactly
 
 _DEPTH_MAX: Final = 100
 """Of tuples in tuples. Hashing goes down in C, one C frame for each."""
@@ -177,12 +178,9 @@ def _counting(name: str) -> Callable[..., Any]:
     real = getattr(collections.Counter, name)
 
     def count(receiver: Any, /, *args: Any, **counts: Any) -> None:
-        # Written in Python, it would take anything that looks like a Counter.
-        if type(receiver) is not collections.Counter:
-            raise TypeError(f"Counter.{name} needs a Counter first, not {type(receiver).__name__}")
         real(receiver, *map(_counted, args), **counts)
 
-    return count
+    return of_exactly(collections.Counter, name, count)
 
 
 METHODS: Final[dict[type, dict[str, Callable[..., Any]]]] = {

@@ -12,6 +12,8 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Final
 
+from sandbox.reach.receivers import of_exactly
+
 SHORT: Final = 1 << 14
 """Numbers that C code may walk without a look at the alarm: less than a millisecond."""
 
@@ -62,17 +64,13 @@ ITERTOOLS: Final[dict[str, Callable[..., Iterator[Any]]]] = {
 """What an action has for a member of `itertools` of the same name."""
 
 
-def elements(counter: collections.Counter[Any], /) -> Iterator[Any]:
-    """Be `Counter.elements`."""
-    if type(counter) is not collections.Counter:
-        raise TypeError(f"Counter.elements needs a Counter first, not {type(counter).__name__}")
-    return _elements(counter)
-
-
 def _elements(counter: collections.Counter[Any]) -> Iterator[Any]:
     for element, times in counter.items():
         for _ in range(times):
             yield element
+
+
+elements: Final = of_exactly(collections.Counter, "elements", _elements)
 
 
 class LongRange:

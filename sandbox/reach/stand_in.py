@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from sandbox.reach import builtin_types, registry
+from sandbox.reach.receivers import of_exactly
 
 
 class StandIn(type):
@@ -31,23 +32,6 @@ class StandIn(type):
         return repr(cls._real_)
 
 
-def _of_exactly(real: type, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    """Answer the method for instances of `real` and nothing else.
-
-    Those of a Counter are written in Python and take anything: `Counter.copy(int)` is `int.__class__(int)`, which is
-    `type` itself. Those of a dict take an OrderedDict, and leave the order behind that it keeps beside.
-    """
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if not args or type(args[0]) is not real:
-            given = type(args[0]).__name__ if args else "nothing"
-            raise TypeError(f"{real.__name__}.{name} needs a {real.__name__} first, not {given}")
-        return method(*args, **kwargs)
-
-    call.__name__ = call.__qualname__ = name
-    return call
-
-
 STAND_INS: Final[dict[type, type]] = {}
 """Class -> what an action has in its place."""
 
@@ -66,7 +50,7 @@ def stand_in(real: type, make: Callable[..., Any], *others: type, **more: Callab
     body: dict[str, Any] = {"_real_": real, "_kinds_": (real, *others), "_make_": staticmethod(make), "__slots__": ()}
     methods = {name: getattr(real, name) for name in plain} | checked
     if issubclass(real, dict):
-        methods = {name: _of_exactly(real, name, method) for name, method in methods.items()}
+        methods = {name: of_exactly(real, name, method) for name, method in methods.items()}
     methods |= more
     body |= {name: staticmethod(method) if callable(method) else method for name, method in methods.items()}
     cls = StandIn(real.__name__, (), body)
