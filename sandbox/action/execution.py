@@ -75,7 +75,7 @@ def _end(ops: list[str]) -> End:
     return End.SUSPENDED if _DENYING.isdisjoint(ops) else End.DENIED
 
 
-class Failure(NamedTuple):
+class Failed(NamedTuple):
     """How an execution failed, for its author."""
 
     verdict: Verdict
@@ -85,21 +85,21 @@ class Failure(NamedTuple):
 
 
 # Made in advance: where the memory has ended there may be none for a failure either.
-_OUT_OF_MEMORY: Final = Failure(Verdict.EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit", 0)
+_OUT_OF_MEMORY: Final = Failed(Verdict.EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit", 0)
 
 
-def _raised(error: BaseException) -> Failure:
+def _raised(error: BaseException) -> Failed:
     line = last_line(error.__traceback__)
-    return Failure(Verdict.RAISED, clean(type(error).__name__), clean(text.safe_str(error)), line)
+    return Failed(Verdict.RAISED, clean(type(error).__name__), clean(text.safe_str(error)), line)
 
 
-def _limited(error: interrupts.LimitExceeded, line: int) -> Failure:
-    return Failure(Verdict.EXHAUSTED, error.error_type, clean(error.message), line)
+def _limited(error: interrupts.LimitExceeded, line: int) -> Failed:
+    return Failed(Verdict.EXHAUSTED, error.error_type, clean(error.message), line)
 
 
 def _run(
     code: CodeType, handler: str, namespace: dict[str, Any], view: event.Event, recorder_api: api.Api
-) -> Failure | None:
+) -> Failed | None:
     """Run the action inside the armed budget; describing its exception is part of the budget too."""
     try:
         exec(code, namespace)  # noqa: S102 - this is the product: policy-checked code in a locked-down process
@@ -152,7 +152,7 @@ def execute(
     view = event.Event(message, secrets)
     recorder = api.Recorder(view, flow, clock_ns, handler, code.co_names)
     handle = api.make_api(recorder)
-    failure: Failure | None = None
+    failure: Failed | None = None
     interrupts.reset()
     try:
         try:
@@ -211,10 +211,10 @@ def execute(
     return report.SerializeToString(), end, namespace
 
 
-def _timed_out(budget_ns: int, started_ns: int, cpu_ns: int, line: int) -> Failure:
+def _timed_out(budget_ns: int, started_ns: int, cpu_ns: int, line: int) -> Failed:
     had_ns, took_ns = time.thread_time_ns() - cpu_ns, time.monotonic_ns() - started_ns
     message = (
         f"the action did not return within its budget of {budget_ns / 1e6:.0f} ms of processor time: "
         f"it had {had_ns / 1e6:.0f} ms, in {took_ns / 1e6:.0f} ms on the clock"
     )
-    return Failure(Verdict.TIMED_OUT, "BudgetExceeded", message, line)
+    return Failed(Verdict.TIMED_OUT, "BudgetExceeded", message, line)
