@@ -1,12 +1,13 @@
 """Commands that need a sandbox but no daemon: check, run, apply, doctor, as processes."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.fixtures.commands import vestibule
 
 CLIENT = {"client": {"client_id": "app"}}
 ACTION = """\
@@ -22,18 +23,6 @@ mfa: {policy: never, factors: [otp]}
 flows:
   post_login: [{action: gate}]
 """
-
-
-def vestibule(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "runtime.cli", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={name: value for name, value in os.environ.items() if not name.startswith("VESTIBULE_")},
-        check=False,
-    )
 
 
 @pytest.fixture

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.fixtures.commands import vestibule
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,17 +35,6 @@ flows:
     - {action: first, on_error: require_mfa}
     - {action: second, on_error: deny, timeout_ms: 500}
 """
-
-
-def vestibule(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "runtime.cli", *args],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def results(run: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
