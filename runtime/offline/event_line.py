@@ -3,14 +3,13 @@
 Knows the members of a line and what is wrong with one. Must not know flows or workers.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from google.protobuf import json_format
 from vestibule.v1.runtime_service_pb2 import GatewayContext
@@ -20,9 +19,6 @@ from runtime.login import event_json, event_rules, messages
 from runtime.ops import log
 from sandbox.contract.did_you_mean import nearest
 from sandbox.contract.surface import CONTINUE, ENTRY
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _LINE_KEYS: Final = frozenset({"event", "now", "seed", "secrets", "handler", "gateway", "completed"})
 _NOW_END_S: Final = 9_000_000_000
