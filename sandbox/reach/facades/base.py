@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn
 
-from sandbox.contract.readonly import ReadOnly
 from sandbox.reach import reachable
 from sandbox.reach.registry import expose, expose_class
 
@@ -19,17 +18,24 @@ def names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-class Module(ReadOnly):
+class Module:
     """A module as an action sees it. It cannot be changed, and it is not a module object."""
 
     __slots__ = ()
+    _exposed_: ClassVar[frozenset[str]] = frozenset()
     _module_: ClassVar[str] = ""
-    _read_only_ = "modules cannot be changed"
+    _read_only_: ClassVar[str] = "modules cannot be changed"
 
     def __getattr__(self, name: str) -> NoReturn:
         # Also asked by the interpreter for `__name__`, which must stay missing: with it, `from x import y` would fall
         # back on sys.modules.
         raise AttributeError(reachable.explain_member(self._module_, name))
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(self._read_only_)
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(self._read_only_)
 
     def __repr__(self) -> str:
         return f"<module '{self._module_}'>"
