@@ -49,7 +49,7 @@ OnStarted = Callable[[str, str], Awaitable[bool]]
 
 
 class Daemon:
-    """One daemon in one event loop. Construct it inside the loop."""
+    """One daemon in one event loop. Construct it inside the loop. Raises: ConfigError, of the keys of continuations."""
 
     def __init__(
         self,
@@ -76,7 +76,8 @@ class Daemon:
         path = config.store.removeprefix("sqlite:")
         self._catalog = SqliteCatalog(path, on_change=lambda event, fields: self._catalog_changed(event, fields))
         self._pool = Pool(config, zygotes(config), self._metrics, log)
-        self._keyring = _keyring(config)
+        keys_file = config.continuation.keys_file
+        self._keyring = keys.Keyring(keys.read(Path(keys_file)) if keys_file else [keys.generate()])
         suspended = SqliteSuspendedFlows(path, mark=self._catalog.mark)
         self._suspensions = Suspensions(self._keyring, config.continuation.lifetime_s, suspended)
         self._server: Server | None = None
@@ -271,14 +272,11 @@ class Daemon:
         return []
 
     def _ready(self) -> list[str]:
-        reasons = list(self._not_ready)
-        if not self._not_ready and not self._pool.zygote_alive:
-            reasons.append("the zygote is not running: no worker can be started")
-        if not self._not_ready and self._own_port is not None and self._own_port.reason:
-            reasons.append(self._own_port.reason)
-        if not self._not_ready:
-            reasons += self._undecidable()
-        return reasons + self._live()
+        if self._not_ready:
+            return [*self._not_ready, *self._live()]
+        zygote = "" if self._pool.zygote_alive else "the zygote is not running: no worker can be started"
+        port = self._own_port.reason if self._own_port is not None else ""
+        return [reason for reason in (zygote, port) if reason] + self._undecidable() + self._live()
 
     def _catalog_changed(self, event: str, fields: Mapping[str, Any], /) -> None:
         (self._log.error if event == "catalog.failed" else self._log.info)(event, **fields)
@@ -324,12 +322,6 @@ def serve(
 async def _run(*parts: Any) -> None:
     # Inside the loop, as its constructor wants.
     await Daemon(*parts).run()
-
-
-def _keyring(config: Config) -> keys.Keyring:
-    """Read the keys of the start. Raises: ConfigError."""
-    path = config.continuation.keys_file
-    return keys.Keyring(keys.read(Path(path)) if path else [keys.generate()])
 
 
 def _bound(address: str, port: int) -> str:

@@ -106,7 +106,7 @@ async def test_grpc_left_alone_permits_no_such_pings(front: Front, monkeypatch: 
     ours = server.options
     monkeypatch.setattr(
         server,
-        "_options",
+        "options",
         lambda config: [(name, value) for name, value in ours(config) if "ping" not in name and "permit" not in name],
     )
     async with serving(front) as port:
