@@ -307,10 +307,13 @@ def _nested(kind: Any, *, calls: bool = False) -> Any:
 
     def walking(cls: type, *args: Any, **options: Any) -> Any:
         made = new(cls, *args, **options)
-        if options or len(args) > 1:
-            made._depth = _depth((*args, *options.values()))
-        else:
-            made._depth = _depth(args) if args and type(args[0]) in _NESTED else 1
+        made._depth = _depth((*args, *options.values()) if options else args)
+        return made
+
+    def numbering(cls: type, iterable: Any, start: Any = 0) -> Any:
+        # Apart from the others, for it is made in many a loop.
+        made = new(cls, iterable, start)
+        made._depth = _depth((iterable,)) if type(iterable) in _NESTED else 1
         return made
 
     def calling(cls: type, function: Any, /, *iterables: Any) -> Any:
@@ -318,7 +321,7 @@ def _nested(kind: Any, *, calls: bool = False) -> Any:
         made._depth = _depth(iterables) if len(iterables) > 1 or type(iterables[0]) in _NESTED else 1
         return made
 
-    make = calling if calls else walking
+    make = calling if calls else numbering if kind is builtins.enumerate else walking
     make.__name__ = make.__qualname__ = kind.__name__
     return type(kind.__name__, (kind,), {"__slots__": ("_depth",), "__new__": make, "__module__": kind.__module__})
 
