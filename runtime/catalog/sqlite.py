@@ -67,7 +67,7 @@ def _write(connection: sqlite3.Connection, wanted: Mapping[str, Definition], res
         for tenant in (*result.changed, *result.pruned):
             suspended.keep(connection, tenant)
         for tenant in (*result.created, *result.changed):
-            _replace(connection, wanted[tenant], rows.digest(wanted[tenant].flow), revision)
+            replace_tenant(connection, wanted[tenant], rows.digest(wanted[tenant].flow), revision)
         for tenant in result.pruned:
             _clear(connection, tenant)
             connection.execute(
@@ -82,7 +82,7 @@ def _clear(connection: sqlite3.Connection, tenant: str) -> None:
     connection.execute("DELETE FROM secrets WHERE tenant = ?", (tenant,))
 
 
-def _replace(connection: sqlite3.Connection, definition: Definition, digest: bytes, revision: int) -> None:
+def replace_tenant(connection: sqlite3.Connection, definition: Definition, digest: bytes, revision: int) -> None:
     flow = definition.flow
     _clear(connection, flow.tenant)
     connection.execute(

@@ -135,7 +135,7 @@ async def attack(active: Collection[str], progress: Callable[[str], None]) -> li
             if not stand(layers, active):
                 continue
             progress(f"{layers[-1]} by itself")
-            rows += await _layer(layers, [goal for goal in goals if layers in goal.alone], host, control)
+            rows += await attack_layer(layers, [goal for goal in goals if layers in goal.alone], host, control)
     if PARENT_DEATH in active:
         progress(f"{PARENT_DEATH} by itself")
         held, control_lives = not await _outlives((PARENT_DEATH,)), await _outlives(())
@@ -154,7 +154,9 @@ async def _tried(made: Cells, goal: Goal, host: Mapping[str, str]) -> Outcome:
         return Outcome(error=_NO_ANSWER)
 
 
-async def _layer(layers: Layers, goals: list[Goal], host: Mapping[str, str], control: Mapping[str, bool]) -> list[Row]:
+async def attack_layer(
+    layers: Layers, goals: list[Goal], host: Mapping[str, str], control: Mapping[str, bool]
+) -> list[Row]:
     rows = []
     async with held_by(layers) as made:
         async with made.cell() as cell:

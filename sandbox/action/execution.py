@@ -68,7 +68,7 @@ class End(enum.Enum):
     """Its caller's deadline passed while it ran, with some of its budget left: nothing can be said about it."""
 
 
-def _end(ops: list[str]) -> End:
+def ending(ops: list[str]) -> End:
     """Say what the commands of an execution that completed do to the flow. A denial is stronger than a suspension."""
     if _ENDING.isdisjoint(ops):
         return End.COMPLETED
@@ -193,7 +193,7 @@ def execute(
         if len(report.commands) != len(commands):
             raise MemoryError  # a command that got lost could be the one that denies
         recorder.leave()
-        end = _end([op for op, _ in commands])
+        end = ending([op for op, _ in commands])
     else:
         # An action that failed has asked for nothing: half of what it meant to say could be the dangerous half.
         report = worker_pb2.StepReport(

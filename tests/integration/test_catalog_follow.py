@@ -215,14 +215,14 @@ from runtime.catalog import sqlite
 from runtime.catalog.base import Definition, Flow
 from runtime.core.model import Settings
 
-write = sqlite._replace
+write = sqlite.replace_tenant
 
 def slowly(*args):
     write(*args)
     print("inside", flush=True)
     time.sleep(60)
 
-sqlite._replace = slowly
+sqlite.replace_tenant = slowly
 sqlite.apply(sys.argv[1], [Definition(Flow(name, Settings())) for name in ("beta", "gamma")])
 """
 

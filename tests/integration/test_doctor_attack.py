@@ -108,14 +108,14 @@ async def test_an_attack_that_succeeds_is_reported() -> None:
 async def test_a_layer_that_lets_an_attack_through_is_reported() -> None:
     """Control: with a layer that prevents nothing of the kind, the row says that it did not hold, and what happened."""
     goal = goals.Goal("read a file", "os.close(os.open('/etc/passwd', os.O_RDONLY))", (("parent_death",),))
-    (row,) = await single._layer(("parent_death",), [goal], {}, {"read a file": True})
+    (row,) = await single.attack_layer(("parent_death",), [goal], {}, {"read a file": True})
     assert (row.layer, row.held, row.control, row.detail) == ("parent_death", False, True, "it succeeded")
 
 
 async def test_a_crash_is_no_refusal() -> None:
     """Control: an attacker that dies of something else shows nothing of the layer, and the row does not say it held."""
     goal = goals.Goal("crash", "os.kill(os.getpid(), signal.SIGSEGV)", (("parent_death",),))
-    (row,) = await single._layer(("parent_death",), [goal], {}, {"crash": True})
+    (row,) = await single.attack_layer(("parent_death",), [goal], {}, {"crash": True})
     assert (row.held, row.detail) == (False, "killed by SIGSEGV")
 
 

@@ -172,13 +172,13 @@ class TestFailedApply:
         self, path: Path, before: Snapshot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Nothing is half-written when we fail ourselves after the first tenant."""
-        replaced = sqlite._replace
+        replaced = sqlite.replace_tenant
 
         def once(connection: sqlite3.Connection, definition: Definition, digest: bytes, revision: int) -> None:
             replaced(connection, definition, digest, revision)
             raise RuntimeError("stop")
 
-        monkeypatch.setattr(sqlite, "_replace", once)
+        monkeypatch.setattr(sqlite, "replace_tenant", once)
         with pytest.raises(RuntimeError, match="stop"):
             sqlite.apply(path, [define("beta"), define("gamma")])
 

@@ -14,8 +14,6 @@ PUBLIC = {"_exit", "_fields", "_replace", "_asdict"}
 
 ALLOWED = {
     "integration/test_compiled_code.py": 1,
-    "integration/test_doctor_attack.py": 2,
-    "integration/test_keepalive.py": 1,
     "integration/test_zygote.py": 11,
     "other_grpc.py": 5,
     "unit/test_catalog_sqlite.py": 1,
@@ -23,7 +21,6 @@ ALLOWED = {
     "unit/test_fast_front.py": 1,
     "unit/test_live.py": 1,
     "unit/test_reply_counts.py": 3,
-    "unit/test_surface_properties.py": 1,
 }
 """Files that still reach, and how often at most. A number may only fall: where a test needs to see more, the product
 gets a public snapshot or an argument."""

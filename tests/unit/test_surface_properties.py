@@ -110,7 +110,7 @@ def test_whatever_is_recorded_is_believed(flow_asked: list[list[Asked]], continu
         assert surface.parse_all(recorder.encoded(), continuing) == [args for _, args in recorder.commands]
         ops = [op for op, _ in recorder.commands]
         assert set(ops) <= surface.RECORDED
-        assert (execution._end(ops) is not execution.End.COMPLETED) is any(surface.CALLS[op].ends for op in ops)
+        assert (execution.ending(ops) is not execution.End.COMPLETED) is any(surface.CALLS[op].ends for op in ops)
         continuing = False
 
 
