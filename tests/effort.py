@@ -10,10 +10,12 @@ from hypothesis import HealthCheck, settings
 EXAMPLES = 40
 """Of a property that does not say how many, before the profile multiplies it."""
 
+_CI = 0.5
+
 TIMES = {
     "dev": 0.25,  # pytest by hand: new examples each time, and a failing one is tried again first
-    "ci": 0.5,  # `make test`: the same examples each time, so that a failure comes from the change under test
-    "long": int(os.environ.get("FUZZ_FACTOR", "10")),  # `make test-long`; `make fuzz` sets the factor
+    "ci": _CI,  # `make test`: the same examples each time, so that a failure comes from the change under test
+    "long": _CI * int(os.environ.get("FUZZ_FACTOR", "10")),  # `make test-long`; `make fuzz` sets the factor
 }
 """What a profile multiplies the examples of a property by. New examples are the business of `long`."""
 
