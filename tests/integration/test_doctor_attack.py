@@ -50,6 +50,7 @@ def leave_off(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return off
 
 
+@pytest.mark.long
 def test_everything_holds_on_this_host() -> None:
     """The whole corpus is contained, each layer holds by itself what it should, and the control shows live attacks."""
     done = vestibule("doctor", "--attack", "--json", timeout_s=300)
