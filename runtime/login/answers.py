@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from vestibule.v1 import decision_pb2 as pb
+from vestibule.v1.event_pb2 import PostLoginEvent
 
 from runtime.core.aggregate import CACHE, DENIALS, aggregate
 from runtime.core.model import Command, Decision, Execution, ExecutionError, Refused, Settings, Suspension, Verdict
@@ -141,7 +142,7 @@ class _Remembered(NamedTuple):
     """The answers that equal reports led to, so many of them, by the members of the event that were consulted."""
 
     reports: int
-    consulted: tuple[str, ...]
+    consulted: tuple[messages.Fact, ...]
     by_facts: dict[tuple[Any, ...], Answer]
 
 
@@ -156,13 +157,15 @@ class Answers:
     def __len__(self) -> int:
         return len(self._remembered)
 
-    def recall(self, steps: bytes, count: int, event: bytes, output_bytes: int) -> tuple[Answer, Printed] | None:
+    def recall(
+        self, steps: bytes, count: int, event: PostLoginEvent, output_bytes: int
+    ) -> tuple[Answer, Printed] | None:
         """Return the answer that these reports led to, with an event whose members that mattered were the same.
 
         Args:
             steps: the reports as they stand in the usual reply; hostile.
             count: how many there are said to be; hostile.
-            event: serialized; parsed only if the decision depends on it.
+            event: the login's.
             output_bytes: what each execution may print; of one that printed more, nothing is remembered.
         """
         printed: Printed = ()
@@ -174,11 +177,7 @@ class Answers:
                 remembered = self._remembered.get(key)
         if remembered is None or remembered.reports != count:
             return None
-        facts: tuple[Any, ...] = ()
-        if remembered.consulted:
-            reader = messages.EventReader(event)
-            facts = tuple([getattr(reader, name) for name in remembered.consulted])
-        answer = remembered.by_facts.get(facts)
+        answer = remembered.by_facts.get(tuple([fact(event) for fact in remembered.consulted]))
         return None if answer is None else (answer, printed)
 
     def decide(
@@ -186,7 +185,7 @@ class Answers:
         steps: bytes | None,
         count: int,
         executions: Sequence[Execution],
-        event: bytes,
+        event: messages.EventReader,
         *,
         suspension: Suspension | Refused | None = None,
         completed: tuple[str, ...] = (),
@@ -197,21 +196,20 @@ class Answers:
             steps: the reports that the executions were read from; None when they were not all read from one reply.
             count: how many reports there are.
             executions: of every binding, in order; of a flow that was suspended, those before come first.
-            event: serialized; parsed only if the decision depends on it.
+            event: the login's, of which nothing was read yet.
             suspension: as in `aggregate`.
             completed: as in `aggregate`.
         """
-        reader = messages.EventReader(event)
         silent = [replace(e, output="", output_truncated=False) if e.output else e for e in executions]
-        decision = aggregate(hold(silent), self._settings, reader, suspension=suspension, completed=completed)
+        decision = aggregate(hold(silent), self._settings, event, suspension=suspension, completed=completed)
         answer = Answer(decision)
         # What is suspended depends on more than these reports: on the gateway, and on what happened before.
         once = suspension is not None or completed or (executions and executions[0].earlier)
         if steps is not None and not once and not decision.degraded:
-            self._remember(steps, count, any(execution.output for execution in executions), answer, reader)
+            self._remember(steps, count, any(execution.output for execution in executions), answer, event)
         return answer
 
-    def _remember(self, steps: bytes, count: int, printed: bool, answer: Answer, reader: messages.EventReader) -> None:
+    def _remember(self, steps: bytes, count: int, printed: bool, answer: Answer, event: messages.EventReader) -> None:
         if printed:
             split = _split(steps, len(steps))
             if split is None:
@@ -220,13 +218,13 @@ class Answers:
             steps, _ = split
         if len(steps) > _KEY_BYTES_MAX:
             return
-        consulted = tuple(sorted(reader.read))
+        consulted = messages.facts(sorted(event.read))
         remembered = self._remembered.get(steps)
         if remembered is None and len(self._remembered) >= _KEYS_MAX:
             self._remembered.clear()
         if remembered is None or remembered.consulted != consulted or len(remembered.by_facts) >= _FACTS_MAX:
             remembered = self._remembered[steps] = _Remembered(count, consulted, {})
-        facts = tuple([reader.get(name) for name in consulted])
+        facts = tuple([fact(event.message) for fact in consulted])
         if len(repr(facts)) <= _FACTS_CHARS_MAX:
             # What an end user may fill at will is not kept.
             remembered.by_facts[facts] = answer

@@ -23,7 +23,6 @@ from runtime.login import failures
 from runtime.login.answers import Answer, Printed, printed_by
 from runtime.login.failures import End, Failures, Settled
 from runtime.login.gateway import resolution
-from runtime.login.messages import EventReader
 from runtime.login.plan import Login, Plan
 from runtime.login.questions import MARGIN_US, Asked, Questions, carried
 from runtime.login.suspensions import Sealed, Stop, Suspensions
@@ -216,7 +215,8 @@ class Engine:
     def _remembered(self, login: Login, usual: wire.Usual, waited_s: float) -> Outcome | None:
         """Return the outcome of a reply that an earlier login had too; None when there was none."""
         wall_us, cpu_us, steps = usual
-        recalled = login.plan.answers.recall(steps, len(wall_us), login.event, self._output_bytes)
+        event = login.message or login.reader().message
+        recalled = login.plan.answers.recall(steps, len(wall_us), event, self._output_bytes)
         if recalled is None:
             return None
         answer, printed = recalled
@@ -325,7 +325,7 @@ class Engine:
             settled.key,
             len(settled.executions),
             executions,
-            login.event,
+            login.reader(),
             suspension=stop.found if stop is not None else None,
             completed=login.completed.types,
         )
@@ -344,4 +344,4 @@ def _resolution(login: Login, answer: Answer) -> pb.Resolution | None:
     if login.gateway is None:
         return None
     settings, now_ms = login.plan.flow.settings, login.clock_ns // 1_000_000
-    return resolution(answer.decision.multifactor, settings, EventReader(login.event), login.gateway, now_ms)
+    return resolution(answer.decision.multifactor, settings, login.reader(), login.gateway, now_ms)

@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from vestibule.v1.event_pb2 import PostLoginEvent
+
 from runtime.catalog.base import Catalog, Flow, Snapshot, unknown
 from runtime.config.settings import Config
 from runtime.core.model import Decision
@@ -39,6 +41,7 @@ class Request(NamedTuple):
         gateway: a serialized GatewayContext, checked; None for no resolution.
         continuation: of a login that is resumed, the token; hostile. None for one that begins.
         completed: numbers of FactorType: what satisfied each step that was waited for; hostile.
+        message: the event as it was parsed.
     """
 
     tenant: str
@@ -47,6 +50,7 @@ class Request(NamedTuple):
     gateway: bytes | None = None
     continuation: bytes | None = None
     completed: Sequence[int] = ()
+    message: PostLoginEvent | None = None
 
 
 class Logins:
@@ -94,7 +98,7 @@ class Logins:
                 CatalogError a continuation can be used again.
         """
         started_ns, clock_ns = time.monotonic_ns(), time.time_ns()
-        tenant, event, gateway = request.tenant, request.event, request.gateway
+        tenant, event, message, gateway = request.tenant, request.event, request.message, request.gateway
         snapshot = self._catalog.snapshot()
         flow = snapshot.tenants.get(tenant)
         if flow is None:
@@ -105,10 +109,12 @@ class Logins:
         earlier = 0
         if request.continuation is None:
             plan, deadline_ns = self._plan(flow, snapshot), int(deadline * 1e9)
-            outcome = await self.engine.decide(Login(plan, event, gateway, deadline_ns, clock_ns, noise[:16], records))
+            outcome = await self.engine.decide(
+                Login(plan, event, gateway, deadline_ns, clock_ns, noise[:16], records, message=message)
+            )
         else:
             state, completed = self._suspensions.open(
-                request.continuation, tenant, EventReader(event), request.completed, now_ms
+                request.continuation, tenant, EventReader(event, message), request.completed, now_ms
             )
             plan = await self._pin(flow, snapshot, state.flow_digest, deadline)
             before = resuming.executions(state, plan.flow)
@@ -116,7 +122,7 @@ class Logins:
             deadline_ns = int((deadline - SPEND_S) * 1e9)
             async with self._suspensions.claimed(state, now_ms, deadline):
                 outcome = await self.engine.decide(
-                    Login(rest, event, gateway, deadline_ns, clock_ns, noise[:16], records, before, completed)
+                    Login(rest, event, gateway, deadline_ns, clock_ns, noise[:16], records, before, completed, message)
                 )
             self._metrics.continuation("continued")
         if outcome.answer.cache:

@@ -5,6 +5,7 @@ Must not know gRPC, processes or storage.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_args
 
 from vestibule.v1 import decision_pb2 as pb
@@ -15,7 +16,7 @@ from runtime.login import structs
 from sandbox.contract import vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.struct_pb2 import Struct
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from runtime.core.model import Decision, Effects, Execution, Multifactor, Step, Suspension, TokenChanges
 
 T = TypeVar("T")
+Fact = Callable[[event_pb2.PostLoginEvent], Any]
 
 
 def numbers(enum: Any, prefix: str, names: Iterable[str]) -> dict[str, Any]:
@@ -79,23 +81,26 @@ def _email_verified(event: event_pb2.PostLoginEvent) -> bool:
 class _Fact(Generic[T]):
     """A member of `Facts`, read from the event each time; the reader notes that it was read."""
 
-    def __init__(self, read: Callable[[event_pb2.PostLoginEvent], T]) -> None:
-        self._read = read
-        self._name = read.__name__.removeprefix("_")
+    def __init__(self, of: Callable[[event_pb2.PostLoginEvent], T]) -> None:
+        self.of = of
+        self._name = of.__name__.removeprefix("_")
 
     def __get__(self, reader: EventReader, owner: type[EventReader] | None = None) -> T:
         reader.read.add(self._name)
-        return self._read(reader.message)
+        return self.of(reader.message)
 
 
 class EventReader:
-    """`Facts` of a serialized event, parsed when the first one is asked for; `read` names those that were."""
+    """`Facts` of a serialized event; `read` names those that were asked for.
+
+    Unless its `message` is given, it is parsed when the first one is asked for.
+    """
 
     __slots__ = ("_event", "_message", "read")
 
-    def __init__(self, event: bytes) -> None:
+    def __init__(self, event: bytes, message: event_pb2.PostLoginEvent | None = None) -> None:
         self._event = event
-        self._message: event_pb2.PostLoginEvent | None = None
+        self._message = message
         self.read: set[str] = set()
 
     @property
@@ -112,9 +117,10 @@ class EventReader:
     enrolled = _Fact(_enrolled)
     email_verified = _Fact(_email_verified)
 
-    def get(self, name: str) -> Any:
-        """Read one member by its name."""
-        return getattr(self, name)
+
+def facts(names: Iterable[str]) -> tuple[Fact, ...]:
+    """Return what reads each of these members from a parsed event."""
+    return tuple([vars(EventReader)[name].of for name in names])
 
 
 def set_duration(duration: Duration, us: int) -> None:

@@ -6,12 +6,14 @@ Knows bindings, budgets and the private messages. Must not know processes or dec
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Flow
 from runtime.core.model import Execution, OnError
 from runtime.login.answers import Answers
 from runtime.login.completed_factors import NONE_COMPLETED, Completed
+from runtime.login.messages import EventReader
 from sandbox.contract.surface import CONTINUE
 
 
@@ -126,6 +128,7 @@ class Login(NamedTuple):
         records: the trigger's cache as this part of the flow finds it, serialized as the part of a RunFlow it is.
         before: executions of the flow before it was suspended.
         completed: the factors that were presented or enrolled in it.
+        message: the event as it was parsed, if it is at hand.
     """
 
     plan: Plan
@@ -137,3 +140,8 @@ class Login(NamedTuple):
     records: bytes = b""
     before: tuple[Execution, ...] = ()
     completed: Completed = NONE_COMPLETED
+    message: PostLoginEvent | None = None
+
+    def reader(self) -> EventReader:
+        """Return a reader of the event."""
+        return EventReader(self.event, self.message)

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
 from vestibule.continuation.v1.suspended_flow_pb2 import EarlierExecution, SuspendedFlow
-from vestibule.v1.event_pb2 import PostLoginEvent, Transaction
+from vestibule.v1.event_pb2 import Transaction
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Definition, Flow, SuspendedFlows
@@ -92,7 +92,7 @@ class Suspensions:
         if not suspends(last):
             # With what the others asked for it was too much.
             return Stop(last)
-        event = EventReader(login.event)
+        event = login.reader()
         gateway = side(event, login.gateway, login.clock_ns // 1_000_000)
         found = pending(executions, login.completed.types, login.plan.flow.settings, event, gateway)
         if not isinstance(found, Suspension):
@@ -108,7 +108,7 @@ class Suspensions:
             return Stop(replace(last, verdict=Verdict.EXHAUSTED, commands=(), error=fault))
 
     def _seal(self, login: Login, executions: Sequence[Execution], suspension: Suspension, position: int) -> Sealed:
-        flow, event = login.plan.flow, PostLoginEvent.FromString(login.event)
+        flow, event = login.plan.flow, login.reader().message
         now_ms = login.clock_ns // 1_000_000
         expires_at_ms = now_ms + self._lifetime_ms
         state = SuspendedFlow(

@@ -87,7 +87,7 @@ def decode(
             raise InvalidRequest(
                 "gateway", "is not a serialized vestibule.v1.GatewayContext; check the client's proto files"
             ) from None
-    return Request(tenant_id, request_id, event, gateway)
+    return Request(tenant_id, request_id, event, gateway, message=message)
 
 
 def decode_continuation(data: bytes, max_event_bytes: int) -> Request:

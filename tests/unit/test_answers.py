@@ -12,11 +12,13 @@ from vestibule.worker.v1 import worker_pb2
 
 from runtime.core.model import Command, Execution, ExecutionError, OnError, Policy, Settings, Verdict
 from runtime.login.answers import Answer, Answers, Printed
+from runtime.login.messages import EventReader
 from sandbox.contract import wire
 from tests import strict_reader
 from tests.load.usage import resident_bytes
 
 VERIFIED = event_pb2.PostLoginEvent(user=event_pb2.User(email_verified=True)).SerializeToString()
+VERIFIED_MESSAGE = event_pb2.PostLoginEvent.FromString(VERIFIED)
 UNVERIFIED = event_pb2.PostLoginEvent(user=event_pb2.User(email_verified=False)).SerializeToString()
 LOW = event_pb2.PostLoginEvent(
     authentication=event_pb2.Authentication(risk_assessment=event_pb2.RiskAssessment(confidence="low"))
@@ -46,34 +48,34 @@ REQUIRE = execution(("multifactor.enable", {"provider": "any"}))
 def test_equal_reports_give_the_same_answer_object() -> None:
     """The second login with these reports costs no aggregation; one more or one less report is another reply."""
     answers = Answers(Settings())
-    first = answers.decide(STEPS, 1, [REQUIRE], VERIFIED)
-    assert answers.recall(STEPS, 1, VERIFIED, OUTPUT_BYTES) == (first, ())
-    assert answers.recall(STEPS, 2, VERIFIED, OUTPUT_BYTES) is None
-    assert answers.recall(b"other", 1, VERIFIED, OUTPUT_BYTES) is None
+    first = answers.decide(STEPS, 1, [REQUIRE], EventReader(VERIFIED))
+    assert answers.recall(STEPS, 1, VERIFIED_MESSAGE, OUTPUT_BYTES) == (first, ())
+    assert answers.recall(STEPS, 2, VERIFIED_MESSAGE, OUTPUT_BYTES) is None
+    assert answers.recall(b"other", 1, VERIFIED_MESSAGE, OUTPUT_BYTES) is None
 
 
 def test_another_fact_is_another_answer() -> None:
     """What a decision looked at in the event is part of what is remembered: an unverified address gets no email."""
     answers = Answers(Settings())
     for _ in range(2):
-        assert "email" in factors(answers.decide(STEPS, 1, [REQUIRE], VERIFIED))
-        assert "email" not in factors(answers.decide(STEPS, 1, [REQUIRE], UNVERIFIED))
+        assert "email" in factors(answers.decide(STEPS, 1, [REQUIRE], EventReader(VERIFIED)))
+        assert "email" not in factors(answers.decide(STEPS, 1, [REQUIRE], EventReader(UNVERIFIED)))
 
 
 def test_the_adaptive_policy_looks_at_every_event() -> None:
     """Risk is read from each event, although no action reported anything."""
     answers = Answers(Settings(policy=Policy.ADAPTIVE))
     for _ in range(2):
-        assert answers.decide(STEPS, 1, [execution()], LOW).decision.outcome == "mfa_required"
-        assert answers.decide(STEPS, 1, [execution()], HIGH).decision.outcome == "allow"
+        assert answers.decide(STEPS, 1, [execution()], EventReader(LOW)).decision.outcome == "mfa_required"
+        assert answers.decide(STEPS, 1, [execution()], EventReader(HIGH)).decision.outcome == "allow"
 
 
 def test_failures_are_not_remembered() -> None:
     """A degraded decision is made anew each time, and so is one whose reports came from more than one worker."""
     answers = Answers(Settings())
     failed = execution(verdict=Verdict.RAISED, error=ExecutionError("ValueError", "x", 1))
-    answers.decide(b"failed", 1, [failed], VERIFIED)
-    answers.decide(None, 1, [REQUIRE], VERIFIED)
+    answers.decide(b"failed", 1, [failed], EventReader(VERIFIED))
+    answers.decide(None, 1, [REQUIRE], EventReader(VERIFIED))
     assert len(answers) == 0
 
 
@@ -91,7 +93,9 @@ def reports(*outputs: str, cut: bool = False) -> bytes:
 def printing(*outputs: str) -> Answers:
     """Answers that remember a login whose executions printed this."""
     answers = Answers(Settings())
-    answers.decide(reports(*outputs), len(outputs), [replace(REQUIRE, output=said) for said in outputs], VERIFIED)
+    answers.decide(
+        reports(*outputs), len(outputs), [replace(REQUIRE, output=said) for said in outputs], EventReader(VERIFIED)
+    )
     assert len(answers) == 1
     return answers
 
@@ -100,11 +104,11 @@ def printing(*outputs: str) -> Answers:
 def test_what_is_printed_is_of_each_login(cut: bool) -> None:
     """Reports that differ in their output alone give one answer, and each response has the output of its own login."""
     answers = printing("user 1", "")
-    recalled = answers.recall(reports("", "user \u00e9", cut=cut), 2, VERIFIED, OUTPUT_BYTES)
+    recalled = answers.recall(reports("", "user \u00e9", cut=cut), 2, VERIFIED_MESSAGE, OUTPUT_BYTES)
     if cut:
         # No worker says so of an execution that printed nothing.
         assert recalled is None
-        recalled = answers.recall(reports("x", "user \u00e9", cut=cut), 2, VERIFIED, OUTPUT_BYTES)
+        recalled = answers.recall(reports("x", "user \u00e9", cut=cut), 2, VERIFIED_MESSAGE, OUTPUT_BYTES)
     assert recalled is not None
     answer, printed = recalled
     for _ in range(2):
@@ -125,7 +129,7 @@ def test_a_remembered_answer_keeps_nothing_that_was_printed() -> None:
 
 
 def recalled(answers: Answers, steps: bytes) -> tuple[Answer, Printed]:
-    found = answers.recall(steps, 1, VERIFIED, OUTPUT_BYTES)
+    found = answers.recall(steps, 1, VERIFIED_MESSAGE, OUTPUT_BYTES)
     assert found is not None
     return found
 
@@ -148,8 +152,8 @@ def recalled(answers: Answers, steps: bytes) -> tuple[Answer, Printed]:
 def test_an_unusual_report_is_left_to_the_strict_reader(steps: bytes) -> None:
     """Output apart, only the very bytes that were read and checked once are recalled; the control is."""
     answers = printing("hello")
-    assert answers.recall(reports("x" * 20), 1, VERIFIED, 16) is not None
-    assert answers.recall(steps, 1, VERIFIED, 16) is None
+    assert answers.recall(reports("x" * 20), 1, VERIFIED_MESSAGE, 16) is not None
+    assert answers.recall(steps, 1, VERIFIED_MESSAGE, 16) is None
 
 
 def test_what_is_remembered_is_bounded() -> None:
@@ -157,16 +161,16 @@ def test_what_is_remembered_is_bounded() -> None:
     answers = Answers(Settings())
     for number in range(200):
         claim = execution(("id_token.set_custom_claim", {"name": "n", "value": number}))
-        answers.decide(str(number).encode(), 1, [claim], VERIFIED)
+        answers.decide(str(number).encode(), 1, [claim], EventReader(VERIFIED))
     assert 0 < len(answers) <= 16
     before = len(answers)
-    answers.decide(b"x" * 5000, 1, [REQUIRE], VERIFIED)
+    answers.decide(b"x" * 5000, 1, [REQUIRE], EventReader(VERIFIED))
     assert len(answers) == before
 
 
 def test_an_answer_is_filled_in_for_each_login() -> None:
     """Ids, revision and times are those of the login, also when the one before had longer times."""
-    answer = Answers(Settings()).decide(STEPS, 1, [REQUIRE], VERIFIED)
+    answer = Answers(Settings()).decide(STEPS, 1, [REQUIRE], EventReader(VERIFIED))
     first = read(answer.fill("r1", "d1", 7, 2_500_000, [1_500_000], [3]))
     second = read(answer.fill("r2", "d2", 8, 40, [30], [20]))
     assert (first.request_id, first.decision.decision_id, first.decision.catalog_revision) == ("r1", "d1", 7)
@@ -192,7 +196,7 @@ def factors(answer: Any) -> tuple[str, ...]:
 @pytest.mark.parametrize("letter", ["r", "\u00e9"])
 def test_ids_of_any_length_are_read_back(size: int, letter: str) -> None:
     """They are written by hand, with lengths of one byte and of more."""
-    answer = Answers(Settings()).decide(STEPS, 1, [REQUIRE], VERIFIED)
+    answer = Answers(Settings()).decide(STEPS, 1, [REQUIRE], EventReader(VERIFIED))
     for request_id, decision_id in ((letter * size, "d" * 32), ("r", letter * size)):
         response = read(answer.fill(request_id, decision_id, 7, 40, [30], [20]))
         assert (response.request_id, response.decision.decision_id) == (request_id, decision_id)
@@ -201,7 +205,7 @@ def test_ids_of_any_length_are_read_back(size: int, letter: str) -> None:
 
 def test_a_remembered_answer_does_not_grow_with_every_login_it_is_given_to() -> None:
     """A hundred thousand fills leave no more behind than one: ids of earlier logins are kept nowhere."""
-    answer = Answers(Settings()).decide(STEPS, 1, [REQUIRE], VERIFIED)
+    answer = Answers(Settings()).decide(STEPS, 1, [REQUIRE], EventReader(VERIFIED))
     response = read(answer.fill("r" * 200, "d" * 32, 7, 40, [30], [20]))
     assert (response.request_id, response.decision.decision_id) == ("r" * 200, "d" * 32)
     before = resident_bytes(os.getpid())

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from runtime.core.model import Command, Execution, OnError, Settings, Verdict
 from runtime.login.answers import Answers, hold
+from runtime.login.messages import EventReader
 from sandbox.contract import surface
 
 KIB = 1024
@@ -142,7 +143,7 @@ def test_executions_before_a_suspension_count() -> None:
 def test_it_counts_as_the_bindings_on_error(on_error: OnError, outcome: str) -> None:
     """A login whose actions exceed a limit together is decided as if the last of them had raised."""
     flow = [ran("a", claim(60 * KIB)), ran("b", claim(60 * KIB), on_error=on_error)]
-    decision = Answers(Settings()).decide(None, 0, flow, b"").decision
+    decision = Answers(Settings()).decide(None, 0, flow, EventReader(b"")).decision
     assert (decision.outcome, decision.degraded) == (outcome, True)
     assert verdicts(decision.executions) == [DONE, SPENT]
     if outcome != "deny":

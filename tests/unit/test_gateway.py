@@ -133,7 +133,7 @@ def test_a_remembered_answer_gets_each_login_its_own_resolution() -> None:
     event = BROWSER.SerializeToString()
     kinds = []
     for context in (MEMORY, GatewayContext(), None):
-        answer = answers.decide(b"steps", 1, [execution], event)
+        answer = answers.decide(b"steps", 1, [execution], EventReader(event))
         found = None
         if context is not None:
             required = answer.decision.multifactor

@@ -27,7 +27,7 @@ def request(**fields: object) -> bytes:
 
 def test_the_event_passes_as_the_bytes_it_came_in() -> None:
     """The private envelope reads the public request, and the event stays serialized."""
-    assert decode(request(), LIMIT) == Request("acme", "r-1", EVENT.SerializeToString())
+    assert decode(request(), LIMIT) == Request("acme", "r-1", EVENT.SerializeToString(), message=EVENT)
 
 
 def test_the_gateway_is_absent_empty_or_bytes() -> None:
@@ -58,8 +58,8 @@ def test_a_message_that_comes_in_pieces_is_joined() -> None:
     second = ExecutePostLoginRequest(event={"request": {"ip": "192.0.2.1"}}, gateway={"webauthn": False})
     data = first.SerializeToString() + second.SerializeToString()
     whole = ExecutePostLoginRequest.FromString(data)
-    _, _, event, gateway, *_ = decode(data, LIMIT)
-    assert PostLoginEvent.FromString(event) == whole.event
+    _, _, event, gateway, _, _, message = decode(data, LIMIT)
+    assert PostLoginEvent.FromString(event) == message == whole.event
     assert whole.event.user.user_id
     assert whole.event.request.ip
     assert gateway == whole.gateway.SerializeToString()
@@ -70,7 +70,7 @@ def test_a_continuation_comes_with_its_factors() -> None:
     sent = ContinuePostLoginRequest(
         tenant_id="acme", request_id="r-1", event=EVENT, continuation=b"\xff\0", completed=[PHONE, OTP, PHONE]
     )
-    wanted = Request("acme", "r-1", EVENT.SerializeToString(), None, b"\xff\0", [PHONE, OTP, PHONE])
+    wanted = Request("acme", "r-1", EVENT.SerializeToString(), None, b"\xff\0", [PHONE, OTP, PHONE], EVENT)
     assert decode_continuation(sent.SerializeToString(), LIMIT) == wanted
 
 
@@ -201,14 +201,16 @@ def test_unknown_fields_are_ignored() -> None:
     mapped.request.ip = "::ffff:192.0.2.1"
     plain = PostLoginEvent.FromString(newer)
     plain.request.ip = "192.0.2.1"
-    assert decode(request(event=mapped), LIMIT)[2] == plain.SerializeToString()
+    found = decode(request(event=mapped), LIMIT)
+    assert found.event == plain.SerializeToString()
+    assert found.message == plain
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
     """Hostile bytes give a request within its limits or an error for the caller; nothing else, ever."""
     try:
-        tenant_id, request_id, event, _, _, completed = decode_continuation(data, 100)
+        tenant_id, request_id, event, _, _, completed, message = decode_continuation(data, 100)
         assert decode(data, 100)[2] == event
     except InvalidRequest:
         return
@@ -216,6 +218,10 @@ def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
     assert 0 < len(tenant_id) <= 64
     assert 0 < len(request_id) <= 128
     assert len(event) <= 100
+    assert message is not None
+    # Not ==: a NaN differs from itself.
+    said = PostLoginEvent.FromString(event).SerializeToString(deterministic=True)
+    assert message.SerializeToString(deterministic=True) == said
 
 
 @given(st.text(max_size=80), st.text(max_size=140), st.binary(max_size=60))

@@ -36,7 +36,7 @@ REDIRECT = execution(("redirect.send_user_to", {"url": "https://example.com"}))
 
 
 def sent(*executions: Execution, **given: Any) -> pb.Decision:
-    answer = Answers(Settings()).decide(None, 0, executions, b"", **given)
+    answer = Answers(Settings()).decide(None, 0, executions, messages.EventReader(b""), **given)
     zeros = [0] * len(executions)
     data = answer.fill("r", "d", 1, 5, zeros, zeros)
     first = runtime_service_pb2.ExecutePostLoginResponse.FromString(data)
@@ -176,13 +176,13 @@ def test_an_answer_of_a_suspended_flow_is_not_remembered() -> None:
     """What a flow waits for, and what it waited for, depends on more than its reports."""
     answers = Answers(Settings())
     waiting = Suspension("mfa", "a", (Step("challenge", (FactorRequest("otp"),), False),))
-    answers.decide(b"s", 1, [CHALLENGE], b"", suspension=waiting)
-    answers.decide(b"s", 1, [CHALLENGE], b"", suspension=Refused(Failure.NO_USABLE_FACTOR))
-    answers.decide(b"s", 1, [CHALLENGE], b"", completed=("otp",))
+    answers.decide(b"s", 1, [CHALLENGE], messages.EventReader(b""), suspension=waiting)
+    answers.decide(b"s", 1, [CHALLENGE], messages.EventReader(b""), suspension=Refused(Failure.NO_USABLE_FACTOR))
+    answers.decide(b"s", 1, [CHALLENGE], messages.EventReader(b""), completed=("otp",))
     before = execution(("redirect.send_user_to", {"url": "https://example.com"}), earlier=True)
-    answers.decide(b"s", 1, [before, execution(continued=True)], b"")
+    answers.decide(b"s", 1, [before, execution(continued=True)], messages.EventReader(b""))
     assert len(answers) == 0
-    assert answers.recall(b"s", 1, b"", 1024) is None
+    assert answers.recall(b"s", 1, event_pb2.PostLoginEvent(), 1024) is None
 
 
 def test_an_answer_lists_what_this_part_of_the_flow_wrote_to_the_cache() -> None:
@@ -191,6 +191,8 @@ def test_an_answer_lists_what_this_part_of_the_flow_wrote_to_the_cache() -> None
     erase = ("cache.delete", {"key": "k"})
     before = execution(write, ("redirect.send_user_to", {"url": "https://example.com"}), earlier=True)
     failed = Execution("b", "00" * 32, OnError.CONTINUE, Verdict.RAISED, (Command(*write),))
-    answer = Answers(Settings()).decide(None, 0, [before, execution(erase, continued=True), failed], b"")
+    answer = Answers(Settings()).decide(
+        None, 0, [before, execution(erase, continued=True), failed], messages.EventReader(b"")
+    )
     assert answer.cache == (Command(*erase),)
     assert answer.decision.outcome == "allow"

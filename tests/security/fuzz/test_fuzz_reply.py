@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Binding
 from runtime.core.model import Command, OnError, Settings, Verdict
 from runtime.errors import ProtocolViolation
 from runtime.login.answers import Answers
+from runtime.login.messages import EventReader
 from runtime.workers import reply
 from sandbox.contract import frames, journal, surface, wire
 from tests.effort import effort
@@ -128,13 +130,13 @@ def test_recalled_output_agrees(outputs: list[str], harm: list[Edit]) -> None:
     bindings = BINDINGS[: len(outputs)]
     answers = Answers(Settings())
     known = reply.parse(whole(NONCE, *[step(COMPLETED, REQUIRE, output="known") for _ in outputs]), NONCE, len(outputs))
-    answers.decide(known.key, len(outputs), reply.executions(known, bindings, OUTPUT_BYTES), b"")
+    answers.decide(known.key, len(outputs), reply.executions(known, bindings, OUTPUT_BYTES), EventReader(b""))
     assert len(answers) == 1
     good = [step(COMPLETED, REQUIRE, output=output).SerializeToString() for output in outputs]
     times = [5] * len(outputs)
     data = damaged(wire.flow_reply(NONCE, times, times, [wire.step(report) for report in good], False), harm)
     quick = wire.usual_reply(data, NONCE)
-    recalled = None if quick is None else answers.recall(quick[2], len(quick[0]), b"", OUTPUT_BYTES)
+    recalled = None if quick is None else answers.recall(quick[2], len(quick[0]), PostLoginEvent(), OUTPUT_BYTES)
     if recalled is None:
         assert harm
         return
