@@ -27,7 +27,7 @@ from runtime.login.logins import Logins
 from runtime.login.suspensions import Suspensions
 from runtime.ops import file_limit
 from runtime.ops.http import OperatorsPort
-from runtime.ops.log import Logger, LoginLog, build, clip, forward_libraries, where
+from runtime.ops.log import LoginLog, ProcessLog, build, clip, forward_libraries, where
 from runtime.ops.log_writer import LogWriter
 from runtime.ops.metrics import Metrics
 from runtime.ops.own_port import OwnPort
@@ -55,7 +55,7 @@ class Daemon:
         self,
         config: Config,
         version: str,
-        log: Logger,
+        log: ProcessLog,
         out: LogWriter,
         on_started: OnStarted | None = None,
         read_again: Read | None = None,

@@ -11,7 +11,7 @@ from runtime.config.settings import SETTINGS, Config, Loaded
 from runtime.continuation import keys
 from runtime.errors import ConfigError
 from runtime.login.suspensions import Suspensions
-from runtime.ops.log import Logger, clip
+from runtime.ops.log import ProcessLog, clip
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class Reload:
     """Reloads when it is asked to, one after the other. Belongs to one event loop."""
 
     def __init__(
-        self, read: Read, config: Config, log: Logger, suspensions: Suspensions, poll_catalog: Callable[[], None]
+        self, read: Read, config: Config, log: ProcessLog, suspensions: Suspensions, poll_catalog: Callable[[], None]
     ) -> None:
         self._read = read
         self._started = Loaded(config, {})

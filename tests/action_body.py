@@ -19,7 +19,7 @@ def run(body: str, now_ns: int = NOW_NS, seed: bytes = b"seed") -> tuple[Any, st
     lines = [line.strip("\n") for line in body.strip("\n").split("\n")]
     margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
     code = compiler.compile_action(ENTRY + "\n".join("    " + line[margin:] for line in lines) + "\n")
-    output = environment.Output()
+    output = environment.ActionOutput()
     namespace = environment.begin(now_ns, seed, output)
     try:
         exec(code, namespace)  # noqa: S102 - what the sandbox is for

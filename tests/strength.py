@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from runtime.core import remembered, resolution
 from runtime.core.model import Decision, Multifactor, Settings, Suspension
-from runtime.core.resolution import Gateway, Kind, Resolution
+from runtime.core.resolution import Gateway, Resolution, ResolutionKind
 from tests.event_facts import EventFacts
 
 # What gets somebody in, weakest first.
@@ -82,9 +82,9 @@ def of_resolution(answer: Resolution | None) -> int:
     """Rank the weakest way that a resolution leaves."""
     if answer is None:
         return WAYS.index("nothing")
-    if answer.kind is Kind.FAILED:
+    if answer.kind is ResolutionKind.FAILED:
         return WAYS.index("no way at all")
-    if answer.kind is Kind.SATISFIED_BY_REMEMBERED_BROWSER:
+    if answer.kind is ResolutionKind.SATISFIED_BY_REMEMBERED_BROWSER:
         return WAYS.index("a remembered browser")
     ways = [_weakest(answer.challenge)] if answer.challenge else []
     if answer.enroll:

@@ -17,7 +17,7 @@ from runtime.errors import StartError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from runtime.cli.demo_walk import Login, Walk
+    from runtime.cli.demo_walk import DemoWalk, SampleLogin
     from runtime.config.settings import Config
 
 NAME = "demo"
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     names = ", ".join(definition.flow.tenant for definition in found.definitions)
     say(f"  {len(found.definitions)} tenants, catalog revision {applied.revision}: {names}")
     right = _serve(
-        config, logins, lambda target: demo_walk.Walk(target, source / "events", found.definitions), once=args.once
+        config, logins, lambda target: demo_walk.DemoWalk(target, source / "events", found.definitions), once=args.once
     )
     return Exit.OK if right else Exit.TEST_FAILED
 
@@ -94,7 +94,7 @@ def _keys() -> Path:
     return path
 
 
-def _serve(config: Config, logins: Sequence[Login], walk: Callable[[str], Walk], *, once: bool) -> bool:
+def _serve(config: Config, logins: Sequence[SampleLogin], walk: Callable[[str], DemoWalk], *, once: bool) -> bool:
     """Serve, and walk through the logins meanwhile; True when each is decided as expected."""
     from runtime import daemon
     from runtime.cli.main import version

@@ -57,7 +57,7 @@ class Return:
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class SampleLogin:
     """One sample login, and what it should lead to. `event` is a file of the demo's events."""
 
     tenant: str
@@ -70,16 +70,16 @@ class Login:
     then: tuple[Return, ...] = ()
 
 
-def logins_of(source: Path) -> list[Login]:
+def logins_of(source: Path) -> list[SampleLogin]:
     """Read the list of logins. Raises: ConfigError."""
     path = source / "logins.yaml"
     try:
-        return TypeAdapter(list[Login]).validate_python(yaml.safe_load(read_text(str(path)))["logins"])
+        return TypeAdapter(list[SampleLogin]).validate_python(yaml.safe_load(read_text(str(path)))["logins"])
     except (yaml.YAMLError, KeyError, TypeError, ValidationError) as error:
         raise ConfigError([Fault(str(path), f"is not a list of logins ({type(error).__name__})")]) from None
 
 
-class Walk:
+class DemoWalk:
     """Sends logins as a gateway does, and prints what comes back."""
 
     def __init__(self, target: str, events: Path, definitions: Sequence[Definition]) -> None:
@@ -93,11 +93,11 @@ class Walk:
         """Begin no further login."""
         self._stopped.set()
 
-    def event_file(self, login: Login) -> Path:
+    def event_file(self, login: SampleLogin) -> Path:
         """Return where a login's event is."""
         return self._events / login.event
 
-    def all(self, logins: Sequence[Login]) -> bool:
+    def all(self, logins: Sequence[SampleLogin]) -> bool:
         """Walk through every login; True when each decision is the expected one."""
         right = 0
         for number, login in enumerate(logins, 1):
@@ -111,7 +111,7 @@ class Walk:
         say(f"{right} of {len(logins)} logins decided as expected")
         return right == len(logins)
 
-    def _login(self, number: int, login: Login) -> bool:
+    def _login(self, number: int, login: SampleLogin) -> bool:
         say()
         say(f"{number:>2}. {login.title}")
         text = read_text(str(self.event_file(login)))
@@ -140,7 +140,7 @@ class Walk:
                 right = _refused(resume, back.again) and right
         return right
 
-    def _decided(self, number: str, login: Login, title: str, ask: _Ask) -> pb.Decision:
+    def _decided(self, number: str, login: SampleLogin, title: str, ask: _Ask) -> pb.Decision:
         """Ask for a decision and print it."""
         began_s = time.perf_counter()
         decision = self._answer(ask)

@@ -67,7 +67,7 @@ class Fold:
     def __init__(self) -> None:
         # Every opinion, in call order. A position in it identifies an opinion.
         self.asked: list[Opinion] = []
-        self.requests: list[policy.Request] = []
+        self.requests: list[policy.EnableCall] = []
         # Positions of failures that count as a requirement.
         self.failed: list[int] = []
         # Failures, in words.
@@ -100,7 +100,7 @@ class Fold:
             provider = args["provider"]
             remember = args.get("allow_remember_browser")
             options = args.get("provider_options") if provider == "duo" else None
-            self.requests.append(policy.Request(len(self.asked), provider, remember, options))
+            self.requests.append(policy.EnableCall(len(self.asked), provider, remember, options))
             verb = "lift" if provider == "none" else f"require {provider}"
             extra = ", own provider options" if options else ""
             self.asked.append((action, op, f"{verb}{_REMEMBER[remember]}{extra}"))

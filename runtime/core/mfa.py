@@ -60,7 +60,7 @@ def offer(provider: str, settings: Settings, facts: Facts) -> tuple[str, ...]:
     return row
 
 
-def resolve(winner: policy.Request | None, failed: bool, settings: Settings, facts: Facts) -> Multifactor | None:
+def resolve(winner: policy.EnableCall | None, failed: bool, settings: Settings, facts: Facts) -> Multifactor | None:
     """Apply the order of precedence: an action's requirement, a failed action, a lifting, the tenant's policy.
 
     `winner` is the request that the tenant's merge rule chose, if any action expressed one. `failed` says that an

@@ -14,7 +14,7 @@ from runtime.core.remembered import asks_for_factor
 
 
 @dataclass(slots=True)
-class Request:
+class EnableCall:
     """One `multifactor.enable` call. `position` is its place among all requests of the flow."""
 
     position: int
@@ -31,7 +31,7 @@ _STRICTNESS = {"none": 0, "any": 1, "guardian": 2, "google-authenticator": 3, "d
 UNASSESSED_PROTOCOLS = frozenset({"oauth2-refresh-token", "oauth2-device-code", "oauth2-token-exchange"})
 
 
-def merge(requests: Sequence[Request], rule: Merge) -> Request:
+def merge(requests: Sequence[EnableCall], rule: Merge) -> EnableCall:
     """Fold the requests of a flow, in call order and at least one, into the one that counts.
 
     `last_call`: the last one, as in Auth0's Rules, `none` included. `strictest`: the first of the narrowest provider;
@@ -50,10 +50,10 @@ def merge(requests: Sequence[Request], rule: Merge) -> Request:
         for request in required
         if request.provider == winner.provider and request.provider_options is not None
     )
-    return Request(winner.position, winner.provider, remember, next(options, None))
+    return EnableCall(winner.position, winner.provider, remember, next(options, None))
 
 
-def lifts(winner: Request | None, settings: Settings) -> bool:
+def lifts(winner: EnableCall | None, settings: Settings) -> bool:
     """Tell whether the flow's explicit `none` lifts what the tenant's policy requires.
 
     Under `strictest` nothing cancels a requirement, and the policy's is one.

@@ -35,7 +35,7 @@ _NOTES: Final = {
 }
 
 
-class Kind(StrEnum):
+class ResolutionKind(StrEnum):
     """What the gateway does."""
 
     PROMPT = "prompt"
@@ -69,7 +69,7 @@ class Gateway:
 class Resolution:
     """What to do about one required factor."""
 
-    kind: Kind
+    kind: ResolutionKind
     failure: Failure | None = None
     # Factors that the user may present, safest first; `choice` says whether the user picks or the first one is shown.
     challenge: tuple[str, ...] = ()
@@ -139,10 +139,14 @@ def resolve(multifactor: Multifactor | None, settings: Settings, facts: Facts, g
     if multifactor is None or multifactor.provider == "none":
         return None
     answer = _resolved(multifactor, settings, facts, gateway)
-    if multifactor.adaptive and multifactor.provider != "any" and answer.kind in (Kind.PROMPT, Kind.MFA_REQUIRED_TOKEN):
+    if (
+        multifactor.adaptive
+        and multifactor.provider != "any"
+        and answer.kind in (ResolutionKind.PROMPT, ResolutionKind.MFA_REQUIRED_TOKEN)
+    ):
         # A provider of the action's choice opens no way in that the adaptive policy by itself keeps shut.
         by_policy = alone(settings, facts, gateway)
-        if by_policy.kind is Kind.FAILED:
+        if by_policy.kind is ResolutionKind.FAILED:
             return replace(by_policy, notes=answer.notes)
     return answer
 
@@ -160,7 +164,7 @@ def _resolved(multifactor: Multifactor, settings: Settings, facts: Facts, gatewa
         refusal = remembered.refusal(memory, multifactor, facts, gateway.user_id, gateway.now_ms, settings, unset)
         if memory is not None and refusal is None:
             return Resolution(
-                Kind.SATISFIED_BY_REMEMBERED_BROWSER,
+                ResolutionKind.SATISFIED_BY_REMEMBERED_BROWSER,
                 remembered_until_ms=memory.expires_at_ms(gateway.now_ms, settings),
                 notes=_notes(multifactor),
             )
@@ -230,7 +234,7 @@ def _present(
 ) -> Resolution:
     remember = remembered.mode(multifactor, challenge or enroll, gateway.duo_remembers_when_unset)
     return Resolution(
-        Kind.PROMPT if browser else Kind.MFA_REQUIRED_TOKEN,
+        ResolutionKind.PROMPT if browser else ResolutionKind.MFA_REQUIRED_TOKEN,
         challenge=challenge,
         # The classic widget asks for the safest one and offers no other.
         choice=len(challenge) > 1 and settings.experience is Experience.NEW,
@@ -248,7 +252,7 @@ def _present(
 
 
 def _failed(failure: Failure, multifactor: Multifactor) -> Resolution:
-    return Resolution(Kind.FAILED, failure, notes=_notes(multifactor))
+    return Resolution(ResolutionKind.FAILED, failure, notes=_notes(multifactor))
 
 
 def _notes(multifactor: Multifactor) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ def pending(
 
 def _forbids_remembering(commands: Iterable[Command], settings: Settings) -> bool:
     requests = [
-        policy.Request(0, command.args["provider"], command.args.get("allow_remember_browser"), None)
+        policy.EnableCall(0, command.args["provider"], command.args.get("allow_remember_browser"), None)
         for command in commands
         if command.op == "multifactor.enable"
     ]

@@ -28,7 +28,7 @@ _READ_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProbeOutcome:
     """How a probe ended: a value, an error, or the end of its process."""
 
     value: Any = None
@@ -70,13 +70,13 @@ class Cell:
         except DecodeError:
             raise WorkerStartError("a worker's ready frame cannot be parsed") from None
 
-    async def run(self, source: str) -> Outcome:
+    async def run(self, source: str) -> ProbeOutcome:
         """Run Python in it; the value of `result` comes back. Raises: TimeoutError."""
         await self.send(source.encode())
         answer = await self.receive()
         if answer is None:
-            return Outcome(exit_code=await self.ended())
-        return Outcome(**json.loads(answer))
+            return ProbeOutcome(exit_code=await self.ended())
+        return ProbeOutcome(**json.loads(answer))
 
     async def ended(self) -> int:
         """Wait for its end and return the exit code. Raises: TimeoutError."""
@@ -112,7 +112,7 @@ class Cells:
         """Return the exit code to come of a worker, or the one that came before this was asked."""
         return self._exits.setdefault(worker_id, asyncio.get_running_loop().create_future())
 
-    async def probe(self, source: str) -> Outcome:
+    async def probe(self, source: str) -> ProbeOutcome:
         """Run Python in a fresh cell."""
         async with self.cell() as cell:
             return await cell.run(source)

@@ -43,7 +43,7 @@ EVENT: Final[bytes] = event_json.from_json(
 """A login with something in each place that the corpora look at."""
 
 
-class Answer:
+class WorkerAnswer:
     """What a worker said, or that it is gone."""
 
     def __init__(self, frame: bytes | None) -> None:
@@ -76,7 +76,7 @@ class Desk:
         self._stack = AsyncExitStack()
         self.workers = 0
 
-    async def login(self, source: str, budget_us: int = 0) -> Answer:
+    async def login(self, source: str, budget_us: int = 0) -> WorkerAnswer:
         """Run one action as the only step of a flow."""
         budget_us = budget_us or self._budget_us
         if self._cell is None:
@@ -89,9 +89,9 @@ class Desk:
         await self._cell.send(wire.run_flow(self._nonce, NOW_NS, SEED, budget_us, OUTPUT_BYTES, EVENT, flow))
         try:
             async with asyncio.timeout(budget_us / 1e6 + _ON_TOP_S):
-                answer = Answer(await self._cell.receive())
+                answer = WorkerAnswer(await self._cell.receive())
         except TimeoutError:
-            answer = Answer(None)
+            answer = WorkerAnswer(None)
         if answer.gone or answer.retire:
             await self.leave()
         return answer

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from runtime.doctor import corpus, plain_python
-from runtime.doctor.cells import ANSWER_TIMEOUT_S, LAYERS, Cell, Cells, Outcome, cells, only
+from runtime.doctor.cells import ANSWER_TIMEOUT_S, LAYERS, Cell, Cells, ProbeOutcome, cells, only
 from runtime.doctor.desk import desk
 from runtime.doctor.goals import CPU_S, GOALS, LANDLOCK, Goal, Layers
 from runtime.workers.launch import import_path
@@ -92,19 +92,19 @@ def lacks(cell: Cell, layers: Layers, goal: Goal | None = None) -> bool:
     return int(version or 0) < goal.landlock_abi
 
 
-def reached(goal: Goal, outcome: Outcome) -> bool:
+def reached(goal: Goal, outcome: ProbeOutcome) -> bool:
     """Did the attacker get there?"""
     return outcome.exit_code == 0 if goal.by_exit else outcome.succeeded
 
 
-def refused(goal: Goal, outcome: Outcome) -> bool:
+def refused(goal: Goal, outcome: ProbeOutcome) -> bool:
     """Was it stopped? One that crashed or did not answer met something that is no layer: it shows nothing."""
     if reached(goal, outcome) or outcome.error == _NO_ANSWER:
         return False
     return outcome.exit_code is None or -outcome.exit_code not in CRASH_SIGNALS
 
 
-def told(outcome: Outcome) -> str:
+def told(outcome: ProbeOutcome) -> str:
     """Say how an attempt ended."""
     if outcome.filtered:
         return "killed by the system call filter"
@@ -147,11 +147,11 @@ async def attack(active: Collection[str], progress: Callable[[str], None]) -> li
     return rows
 
 
-async def _tried(made: Cells, goal: Goal, host: Mapping[str, str]) -> Outcome:
+async def _tried(made: Cells, goal: Goal, host: Mapping[str, str]) -> ProbeOutcome:
     try:
         return await made.probe(text(goal, host))
     except TimeoutError:
-        return Outcome(error=_NO_ANSWER)
+        return ProbeOutcome(error=_NO_ANSWER)
 
 
 async def attack_layer(

@@ -21,7 +21,7 @@ from runtime.core.suspension import suspends
 from runtime.errors import DeadlineExceeded, PoolExhausted, ProtocolViolation, WorkerError, WorkerLost
 from runtime.login import failures
 from runtime.login.answers import Answer, Printed, printed_by
-from runtime.login.failures import End, Failures, Settled
+from runtime.login.failures import Failures, Settled, WorkerEnd
 from runtime.login.gateway import resolution
 from runtime.login.plan import Login, Plan
 from runtime.login.questions import MARGIN_US, Asked, Questions, carried
@@ -101,7 +101,7 @@ class Engine:
         if not plan.bindings:
             self._left_s(login)
             return self._remembered(login, ((), (), b""), 0.0) or self._folded(
-                login, [], Settled(End.RAN, [], b""), 0.0
+                login, [], Settled(WorkerEnd.RAN, [], b""), 0.0
             )
         worker, waited_s = self._pool.lease_nowait(plan.flow.tenant, plan.flow.digest), 0.0
         if worker is None:
@@ -236,13 +236,13 @@ class Engine:
         while True:
             settled = await self._settle(said, asked, plan)
             done += settled.executions
-            if settled.end is not End.RAN:
+            if settled.end is not WorkerEnd.RAN:
                 # Executions are pure, so a worker that died through no fault of the tenant's code costs one retry. One
                 # that never began costs half a second at most: another is tried while there is time.
                 self._metrics.flow_retried()
                 plan.forget()
-                lost += settled.end is End.LOST
-                unbegun += settled.end is End.UNBEGUN
+                lost += settled.end is WorkerEnd.LOST
+                unbegun += settled.end is WorkerEnd.UNBEGUN
                 # Two are no fault of the actions either: they did not fail, so that nothing is decided without them.
                 if lost > 1 or unbegun > _UNBEGUN_MAX:
                     raise WorkerLost(f"{lost + unbegun} workers died before the login could be decided")
@@ -291,7 +291,7 @@ class Engine:
         if late:
             raise DeadlineExceeded
         whole = asked.start == 0 and not stopped and not suspends(reported[-1])
-        return Settled(End.RAN, reported, answer.key if whole else None, stopped)
+        return Settled(WorkerEnd.RAN, reported, answer.key if whole else None, stopped)
 
     async def _read(self, answer: reply.Reply, asked: Asked, plan: Plan, size: int) -> list[Execution]:
         """Read the reports of a reply; of a large one in parts, so that other logins are answered in between.

@@ -24,7 +24,7 @@ from runtime.workers.worker import WorkerKilled
 from sandbox.contract import exit_codes, journal
 
 
-class End(enum.Enum):
+class WorkerEnd(enum.Enum):
     """How a worker's part of a flow ended."""
 
     RAN = "ran"
@@ -41,7 +41,7 @@ class Settled(NamedTuple):
     `key` holds the reports when they are those of the whole flow, from one reply. `stopped`: the worker ended early.
     """
 
-    end: End
+    end: WorkerEnd
     executions: list[Execution]
     key: bytes | None = None
     stopped: bool = False
@@ -137,7 +137,7 @@ class Failures:
         worker = asked.worker
         worker.kill(KillReason.VIOLATION)
         self._log.warning("worker.violated", worker=worker.id, tenant=worker.tenant, error=clip(str(violation)))
-        return Settled(End.RAN, all_failed(plan, asked.start, LIED))
+        return Settled(WorkerEnd.RAN, all_failed(plan, asked.start, LIED))
 
     def _kill(self, killed: WorkerKilled, asked: Asked, plan: Plan) -> Settled:
         entry, worker = killed.entry, asked.worker
@@ -145,15 +145,17 @@ class Failures:
         begun = entry.nonce == asked.nonce and entry.phase != journal.Phase.IDLE
         done = self._finished(entry, asked, plan) if begun else []
         if begun and _settled(entry, done, asked, plan):
-            return Settled(End.RAN, done)
+            return Settled(WorkerEnd.RAN, done)
         if killed.stalled or not begun:
             self._log.error("worker.stalled", worker=worker.id, tenant=worker.tenant)
-            return Settled(End.UNBEGUN, done)
+            return Settled(WorkerEnd.UNBEGUN, done)
         cpu_us = None if killed.cpu_ns is None else killed.cpu_ns // 1000
         wall_us = _since_us(entry)
         failure = of_kill(entry.phase, wall_us, cpu_us)
         at = asked.start + len(done)
-        return Settled(End.RAN, [*done, failed(plan, at, failure, wall_us, wall_us if cpu_us is None else cpu_us)])
+        return Settled(
+            WorkerEnd.RAN, [*done, failed(plan, at, failure, wall_us, wall_us if cpu_us is None else cpu_us)]
+        )
 
     async def _death(self, asked: Asked, plan: Plan) -> Settled:
         worker = asked.worker
@@ -161,21 +163,21 @@ class Failures:
         if entry is None or entry.nonce != asked.nonce:
             # The loop turns once and sees which others are dead: when a zygote dies, every idle worker is.
             await asyncio.sleep(0)
-            return Settled(End.UNBEGUN, [])
+            return Settled(WorkerEnd.UNBEGUN, [])
         code = await worker.exit_code()
         done = self._finished(entry, asked, plan)
         if _settled(entry, done, asked, plan):
-            return Settled(End.RAN, done)
+            return Settled(WorkerEnd.RAN, done)
         seen_ns = 0 if worker.meter is None else int(worker.meter.seen_s * 1e9)
         cpu_us = min(max(0, seen_ns - entry.cpu_ns), seen_ns) // 1000
         failure = of_death(code, cpu_us) if code is not None and entry.phase != journal.Phase.IDLE else None
         if failure is None:
-            return Settled(End.LOST, done)
+            return Settled(WorkerEnd.LOST, done)
         verdict = failure[0].name.lower()
         self._log.warning("worker.died", worker=worker.id, tenant=worker.tenant, code=code, verdict=verdict)
-        return Settled(End.RAN, [*done, failed(plan, asked.start + len(done), failure, _since_us(entry), cpu_us)])
+        return Settled(WorkerEnd.RAN, [*done, failed(plan, asked.start + len(done), failure, _since_us(entry), cpu_us)])
 
-    def _finished(self, entry: journal.Entry, asked: Asked, plan: Plan) -> list[Execution]:
+    def _finished(self, entry: journal.JournalEntry, asked: Asked, plan: Plan) -> list[Execution]:
         """Return the executions that a dead worker had finished, from the copy of its journal."""
         if not entry.reports:
             return []
@@ -188,7 +190,7 @@ class Failures:
             return []
 
 
-def _settled(entry: journal.Entry, done: list[Execution], asked: Asked, plan: Plan) -> bool:
+def _settled(entry: journal.JournalEntry, done: list[Execution], asked: Asked, plan: Plan) -> bool:
     """Was no step under way, or is none left?"""
     if not done:
         return False
@@ -196,5 +198,5 @@ def _settled(entry: journal.Entry, done: list[Execution], asked: Asked, plan: Pl
     return between or asked.start + len(done) == len(plan.bindings) or ends_flow(done[-1]) or suspends(done[-1])
 
 
-def _since_us(entry: journal.Entry) -> int:
+def _since_us(entry: journal.JournalEntry) -> int:
     return max(0, time.monotonic_ns() - entry.started_ns) // 1000

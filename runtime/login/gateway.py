@@ -12,7 +12,7 @@ from vestibule.v1.runtime_service_pb2 import GatewayContext
 
 from runtime.core.model import Failure
 from runtime.core.remembered import RememberedBrowser, RememberMode
-from runtime.core.resolution import Gateway, Kind, resolve
+from runtime.core.resolution import Gateway, ResolutionKind, resolve
 from runtime.login.messages import FACTORS, PROVIDERS, numbers
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runtime.login.messages import EventReader
 
 
-_KINDS: Final = numbers(pb.Resolution.Kind, "KIND_", Kind)
+_KINDS: Final = numbers(pb.Resolution.Kind, "KIND_", ResolutionKind)
 # The others are of challenge and enrolment commands.
 _FAILURES: Final = numbers(
     pb.Resolution.Failure,

@@ -51,7 +51,7 @@ def clip(text: str, limit: int = 200) -> str:
     return printable(text)
 
 
-class Output(Protocol):
+class LineSink(Protocol):
     """Where whole lines go. Neither call waits or raises."""
 
     def write(self, text: str, /) -> Any: ...
@@ -68,7 +68,7 @@ class _Gate:
         self.errors: Throttle[tuple[str, str]] = Throttle(_ERRORS_A_MINUTE, _CAUSES)
 
 
-class Logger:
+class ProcessLog:
     """The log of a process. Its level can change at any time; equal errors beyond some a minute are only counted."""
 
     __slots__ = ("_bound", "_gate")
@@ -93,8 +93,8 @@ class Logger:
         if self._passes(event, values):
             self._bound.error(event, **values)
 
-    def bind(self, **values: Any) -> "Logger":
-        return Logger(self._bound.bind(**values), self._gate)
+    def bind(self, **values: Any) -> "ProcessLog":
+        return ProcessLog(self._bound.bind(**values), self._gate)
 
     def set_level(self, level: str) -> None:
         """Write lines of this level and above from now on, here and in every log that was bound from this one."""
@@ -113,7 +113,7 @@ class Logger:
         return self._gate.errors.passes((event, cause))
 
 
-def build(config: LogConfig, out: Output) -> Logger:
+def build(config: LogConfig, out: LineSink) -> ProcessLog:
     """Return a log whose lines go to `out`. No global state is touched."""
     console = config.format == "console" or (config.format == "auto" and out.isatty())
     processors: list[Processor] = [
@@ -133,7 +133,7 @@ def build(config: LogConfig, out: Output) -> Logger:
         context_class=dict,
         cache_logger_on_first_use=True,
     )
-    return Logger(bound, _Gate(config.level))
+    return ProcessLog(bound, _Gate(config.level))
 
 
 def _harmless(_logger: WrappedLogger, _method: str, values: EventDict) -> EventDict:
@@ -151,7 +151,7 @@ class _Lines:
 
     __slots__ = ("_out",)
 
-    def __init__(self, out: Output) -> None:
+    def __init__(self, out: LineSink) -> None:
         self._out = out
 
     def msg(self, message: str) -> None:

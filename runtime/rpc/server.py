@@ -17,7 +17,7 @@ from runtime.ops.metrics import Metrics
 from runtime.rpc import front
 from runtime.rpc.codec import ENVELOPE_BYTES
 from runtime.rpc.health import Health
-from runtime.rpc.services import ActionRuntime, Logins, longest_login_s
+from runtime.rpc.services import ActionRuntime, Decider, longest_login_s
 
 _REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
 # Far above what is decided: gRPC's own refusal has another status and no details. No limit at all would let one message
@@ -34,7 +34,7 @@ _NEVER_MS: Final = (1 << 31) - 1
 class Server:
     """One listening gRPC server. Belongs to one event loop."""
 
-    def __init__(self, logins: Logins, config: Config, metrics: Metrics, log: Log) -> None:
+    def __init__(self, logins: Decider, config: Config, metrics: Metrics, log: Log) -> None:
         self._config = config
         self._metrics = metrics
         self._log = log

@@ -42,7 +42,7 @@ def longest_login_s(config: Config) -> float:
     return (_BUSY * config.sandbox.flow_timeout_ms + config.pool.queue_wait_ms) / 1000
 
 
-class Logins(Protocol):
+class Decider(Protocol):
     """What decides."""
 
     async def decide(self, request: Request, deadline: float) -> bytes:
@@ -56,7 +56,7 @@ Decode = Callable[[bytes, int], Request]
 class ActionRuntime:
     """Decides logins until it drains. Belongs to one event loop."""
 
-    def __init__(self, logins: Logins, config: Config, metrics: Metrics, log: Log) -> None:
+    def __init__(self, logins: Decider, config: Config, metrics: Metrics, log: Log) -> None:
         self.draining = False
         self._logins = logins
         self._metrics = metrics

@@ -29,7 +29,7 @@ NEVER: Final = 1 << 62
 """An instant that does not come."""
 
 
-class State(enum.Enum):
+class ProtocolState(enum.Enum):
     """What a worker does, and so what it may send: see `_PERMITTED`."""
 
     STARTING = "starting"
@@ -45,7 +45,7 @@ class _Frame(NamedTuple):
     bytes_max: Callable[[Worker], int]
     take: Callable[[Worker], None]
     """What the worker's end notes when it has come."""
-    then: State
+    then: ProtocolState
 
 
 class WorkerKilled(WorkerError):
@@ -55,7 +55,7 @@ class WorkerKilled(WorkerError):
     does not say. `stalled` says that the machine gave it none, so that nothing is known about the action.
     """
 
-    def __init__(self, entry: journal.Entry, cpu_ns: int | None = None, *, stalled: bool = False) -> None:
+    def __init__(self, entry: journal.JournalEntry, cpu_ns: int | None = None, *, stalled: bool = False) -> None:
         self.entry = entry
         self.cpu_ns = cpu_ns
         self.stalled = stalled
@@ -86,7 +86,7 @@ class Worker:
         self._unsent = b""
         self._pending: asyncio.Future[bytes] | None = loop.create_future()
         self._exited: asyncio.Future[int | None] = loop.create_future()
-        self.state = State.STARTING
+        self.state = ProtocolState.STARTING
         self.tenant: str | None = None
         self.flow = b""
         """Digest of the flow that it serves until it dies, once it is bound."""
@@ -95,7 +95,7 @@ class Worker:
         self.plan: object = None
         self.executions = 0
         self.kill_reason: KillReason | None = None
-        self.last_entry: journal.Entry | None = None
+        self.last_entry: journal.JournalEntry | None = None
         """Its journal when it died by itself while it was asked something."""
         self.meter = Meter(spawned)
         self.ready_cpu_ns = 0
@@ -130,7 +130,7 @@ class Worker:
     @property
     def asked(self) -> bool:
         """Is there a question that it has not answered?"""
-        return self.state is State.RUNNING or self.state is State.COMPILING
+        return self.state is ProtocolState.RUNNING or self.state is ProtocolState.COMPILING
 
     def asked_ns(self, now_ns: int) -> int:
         """Return for how long it had a question to answer in its life, until an instant of CLOCK_MONOTONIC."""
@@ -166,14 +166,14 @@ class Worker:
         self.hard_ns = hard_ns
         self.deadline_ns = deadline_ns
         self.waited_for = True
-        if self.state is not State.IDLE:
+        if self.state is not ProtocolState.IDLE:
             # It died between its lease and this turn of the loop: no other case than one that dies right after.
             future.set_exception(WorkerLost(f"worker {self.id} is {self.state.value}"))
             return future
         if compiles:
-            self.state = State.COMPILING
+            self.state = ProtocolState.COMPILING
         else:
-            self.state = State.RUNNING
+            self.state = ProtocolState.RUNNING
             self.executions += 1
         self._pending = future
         journal.clear(self._view)
@@ -269,7 +269,7 @@ class Worker:
     def weigh(self) -> int:
         """Measure its private memory; return by how many bytes it differs from the last measurement."""
         before, anonymous = self.memory_bytes, anonymous_bytes(self.meter.pid)
-        if self.state is State.DEAD or (before and anonymous is None):
+        if self.state is ProtocolState.DEAD or (before and anonymous is None):
             return 0
         anonymous = anonymous or 0
         if not before:
@@ -277,7 +277,7 @@ class Worker:
         self.memory_bytes = _SHARED_BROKEN_BYTES + max(0, anonymous - self._forked_bytes)
         return self.memory_bytes - before
 
-    def entry(self) -> journal.Entry:
+    def entry(self) -> journal.JournalEntry:
         """Copy the journal."""
         return journal.read(self._view)
 
@@ -307,7 +307,7 @@ class Worker:
 
     def kill(self, reason: KillReason) -> None:
         """Send SIGKILL by pidfd, so that a reused process id is never hit. Does nothing to a dead worker."""
-        if self.state is State.DEAD:
+        if self.state is ProtocolState.DEAD:
             return
         if self.kill_reason is None:
             self.kill_reason = reason
@@ -323,7 +323,7 @@ class Worker:
         """Take the exit code, or negated signal, that the zygote reports; None when the zygote itself is gone."""
         if not self._exited.done():
             self._exited.set_result(code)
-        if self.state is not State.DEAD:
+        if self.state is not ProtocolState.DEAD:
             # Nothing may be left in the socket to read: the loop sees its end next.
             self._on_readable()
 
@@ -335,10 +335,10 @@ class Worker:
             return None
 
     def _dead(self) -> None:
-        if self.state is State.DEAD:
+        if self.state is ProtocolState.DEAD:
             return
         self.meter.close(self.sent_ns if self.asked else 0)
-        self.state = State.DEAD
+        self.state = ProtocolState.DEAD
         self._loop.remove_reader(self._fd)
         if self._unsent:
             self._loop.remove_writer(self._fd)
@@ -350,7 +350,7 @@ class Worker:
 
 # As in OpenSSH's monitor: what a worker may send in which state, and what follows. All else is a violation.
 _PERMITTED: Final = {
-    State.STARTING: _Frame(lambda _worker: _READY_BYTES_MAX, Worker._note_ready, State.IDLE),
-    State.RUNNING: _Frame(lambda worker: worker.reply_max, Worker._note_answer, State.IDLE),
-    State.COMPILING: _Frame(lambda worker: worker.reply_max, Worker._note_answer, State.IDLE),
+    ProtocolState.STARTING: _Frame(lambda _worker: _READY_BYTES_MAX, Worker._note_ready, ProtocolState.IDLE),
+    ProtocolState.RUNNING: _Frame(lambda worker: worker.reply_max, Worker._note_answer, ProtocolState.IDLE),
+    ProtocolState.COMPILING: _Frame(lambda worker: worker.reply_max, Worker._note_answer, ProtocolState.IDLE),
 }

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _NOT_CONTINUING: Final = "only in on_continue_post_login, which runs when the user is back from a page or a form"
 
 
-class Recorder:
+class CommandRecorder:
     """What one execution has asked for, in call order. Arguments are private copies taken at the moment of the call."""
 
     __slots__ = (
@@ -173,7 +173,7 @@ class Api(ReadOnly):
     _path_ = "api"
     _read_only_ = "api is read-only"
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: CommandRecorder) -> None:
         object.__setattr__(self, "_recorder", recorder)
 
 
@@ -227,6 +227,6 @@ def _expose_groups() -> dict[str, type[_Group]]:
 GROUPS: Final = _expose_groups()
 
 
-def make_api(recorder: Recorder) -> Api:
+def make_api(recorder: CommandRecorder) -> Api:
     """Make the api object of one execution."""
     return Api(recorder)

@@ -54,7 +54,7 @@ def _let_go(error: BaseException) -> int:
     return line
 
 
-class End(enum.Enum):
+class Ending(enum.Enum):
     """How an execution ended, as far as its worker must know."""
 
     COMPLETED = "completed"
@@ -68,11 +68,11 @@ class End(enum.Enum):
     """Its caller's deadline passed while it ran, with some of its budget left: nothing can be said about it."""
 
 
-def ending(ops: list[str]) -> End:
+def ending(ops: list[str]) -> Ending:
     """Say what the commands of an execution that completed do to the flow. A denial is stronger than a suspension."""
     if _ENDING.isdisjoint(ops):
-        return End.COMPLETED
-    return End.SUSPENDED if _DENYING.isdisjoint(ops) else End.DENIED
+        return Ending.COMPLETED
+    return Ending.SUSPENDED if _DENYING.isdisjoint(ops) else Ending.DENIED
 
 
 class Failed(NamedTuple):
@@ -124,7 +124,7 @@ def execute(
     flow: live.FlowState,
     cpu_ns: int | None = None,
     deadline_ns: int = alarm.NEVER,
-) -> tuple[bytes, End, dict[str, Any]]:
+) -> tuple[bytes, Ending, dict[str, Any]]:
     """Run one compiled action.
 
     Args:
@@ -147,10 +147,10 @@ def execute(
     """
     if cpu_ns is None:
         cpu_ns = time.thread_time_ns()
-    output = environment.Output(output_bytes)
+    output = environment.ActionOutput(output_bytes)
     namespace = environment.begin(clock_ns, seed, output)
     view = event.Event(message, secrets)
-    recorder = api.Recorder(view, flow, clock_ns, handler, code.co_names)
+    recorder = api.CommandRecorder(view, flow, clock_ns, handler, code.co_names)
     handle = api.make_api(recorder)
     failure: Failed | None = None
     interrupts.reset()
@@ -186,7 +186,7 @@ def execute(
     if failure is None:
         commands = recorder.encoded()
         if not commands and not printed:
-            return DONE, End.COMPLETED, namespace
+            return DONE, Ending.COMPLETED, namespace
         report = worker_pb2.StepReport(
             verdict=Verdict.COMPLETED, commands=[worker_pb2.Command(op=op, args_json=args) for op, args in commands]
         )
@@ -202,9 +202,9 @@ def execute(
             error_message=failure.message,
             error_line=failure.line,
         )
-        end = End.EXHAUSTED if failure.verdict is Verdict.EXHAUSTED else End.FAILED
+        end = Ending.EXHAUSTED if failure.verdict is Verdict.EXHAUSTED else Ending.FAILED
         if failure.verdict is Verdict.TIMED_OUT and alarm.late():
-            end = End.LATE
+            end = Ending.LATE
     if printed:
         report.output = printed
         report.output_truncated = output.truncated

@@ -26,7 +26,7 @@ class Phase(enum.IntEnum):
     TEARDOWN = 3
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """A copy of the journal at one instant; every value is hostile."""
 
     nonce: int
@@ -81,8 +81,8 @@ def append_report(
     return end
 
 
-def read(view: memoryview) -> Entry:
+def read(view: memoryview) -> JournalEntry:
     """Copy what a worker wrote. A length beyond the memory is cut, and then fails to parse."""
     nonce, started_ns, cpu_ns, budget_ns, step, phase, length = _HEADER.unpack(bytes(view[: _HEADER.size]))
     reports = bytes(view[REPORTS_AT : REPORTS_AT + length])
-    return Entry(nonce, started_ns, step, phase, reports, cpu_ns, budget_ns)
+    return JournalEntry(nonce, started_ns, step, phase, reports, cpu_ns, budget_ns)

@@ -16,7 +16,7 @@ from typing import Any
 
 from sandbox.language import refusals
 from sandbox.language.nodes import MAX_HINTS
-from sandbox.language.rewrite import Policy
+from sandbox.language.rewrite import Statements
 from sandbox.reach import hints, stacks
 from sandbox.reach.registry import check_import
 
@@ -35,7 +35,7 @@ _PARSER_ERRORS = (SyntaxError, ValueError, OverflowError, MemoryError, Recursion
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Fault:
+class SourceFault:
     """One reason why an action is refused: where, and what, why and what to write instead."""
 
     line: int
@@ -50,12 +50,12 @@ class Fault:
 class Rejected(Exception):
     """An action cannot be compiled; `faults` has every reason, in the order of the source."""
 
-    def __init__(self, faults: list[Fault]) -> None:
+    def __init__(self, faults: list[SourceFault]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
 
 
-def check(source: str, filename: str = "<action>") -> list[Fault]:
+def check(source: str, filename: str = "<action>") -> list[SourceFault]:
     """Answer everything that is wrong with an action, in the order of its source; nothing if it would run."""
     return _compile(source, filename)[1]
 
@@ -76,7 +76,7 @@ def compile_action(source: str, filename: str = "<action>") -> CodeType:
     return code
 
 
-def _compile(source: str, filename: str) -> tuple[CodeType | None, list[Fault]]:
+def _compile(source: str, filename: str) -> tuple[CodeType | None, list[SourceFault]]:
     fault = _unreadable(source, filename)
     if fault is not None:
         return None, [fault]
@@ -89,7 +89,7 @@ def _compile(source: str, filename: str) -> tuple[CodeType | None, list[Fault]]:
             tree: Any = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
         except _PARSER_ERRORS as error:
             return None, [_parser_fault(error, filename)]
-        policy = Policy()
+        policy = Statements()
         try:
             rewritten = policy.run(tree)
         except (MemoryError, RecursionError) as error:
@@ -107,12 +107,12 @@ def _compile(source: str, filename: str) -> tuple[CodeType | None, list[Fault]]:
     return (code, []) if large is None else (None, [large])
 
 
-def _too_large(code: CodeType, filename: str) -> Fault | None:
+def _too_large(code: CodeType, filename: str) -> SourceFault | None:
     """Answer the fault of a function whose frame has no sure place on the stack."""
     limit = stacks.FRAME_SLOTS_MAX
     if code.co_nlocals + len(code.co_cellvars) + len(code.co_freevars) + code.co_stacksize > limit:
         message = refusals.FRAME_MAX.format(name=code.co_name[:100], limit=limit)
-        return Fault(max(code.co_firstlineno, 1), 1, message, filename)
+        return SourceFault(max(code.co_firstlineno, 1), 1, message, filename)
     for constant in code.co_consts:
         fault = _too_large(constant, filename) if isinstance(constant, CodeType) else None
         if fault is not None:
@@ -120,12 +120,12 @@ def _too_large(code: CodeType, filename: str) -> Fault | None:
     return None
 
 
-def _unreadable(source: Any, filename: str) -> Fault | None:
+def _unreadable(source: Any, filename: str) -> SourceFault | None:
     """Answer what makes a text no source at all."""
     if type(source) is not str:
-        return Fault(1, 1, refusals.SOURCE_TYPE.format(kind=type(source).__name__), filename)
+        return SourceFault(1, 1, refusals.SOURCE_TYPE.format(kind=type(source).__name__), filename)
     if len(source) > MAX_SOURCE_BYTES:
-        return Fault(1, 1, refusals.SOURCE_SIZE.format(size=len(source), limit=MAX_SOURCE_BYTES), filename)
+        return SourceFault(1, 1, refusals.SOURCE_SIZE.format(size=len(source), limit=MAX_SOURCE_BYTES), filename)
     unseen = _UNSEEN.search(source, 1 if source[:1] == "\ufeff" else 0)
     if unseen is not None:
         start = unseen.start()
@@ -139,14 +139,14 @@ def _unreadable(source: Any, filename: str) -> Fault | None:
             message = refusals.INVISIBLE
         line_start = max(before.rfind("\n"), before.rfind("\r"))
         line = before.replace("\r\n", "\n").replace("\r", "\n").count("\n") + 1
-        return Fault(line, start - line_start, message.format(code=code), filename)
+        return SourceFault(line, start - line_start, message.format(code=code), filename)
     size = len(source.encode())
     if size > MAX_SOURCE_BYTES:
-        return Fault(1, 1, refusals.SOURCE_SIZE.format(size=size, limit=MAX_SOURCE_BYTES), filename)
+        return SourceFault(1, 1, refusals.SOURCE_SIZE.format(size=size, limit=MAX_SOURCE_BYTES), filename)
     return None
 
 
-def _parser_fault(error: Exception, filename: str) -> Fault:
+def _parser_fault(error: Exception, filename: str) -> SourceFault:
     if isinstance(error, SyntaxError):
         # Not `str(error)`, which repeats the line, nor `error.text`, which may be as long as the source.
         message = error.msg
@@ -155,11 +155,11 @@ def _parser_fault(error: Exception, filename: str) -> Fault:
             message = f"an integer of more than {limit} digits is not available: compute it, or use text"
         else:
             message += hints.syntax(error.text or "", error.offset or 1)
-        return Fault(max(error.lineno or 1, 1), max(error.offset or 1, 1), message, filename)
-    return Fault(1, 1, refusals.TOO_COMPLEX, filename)
+        return SourceFault(max(error.lineno or 1, 1), max(error.offset or 1, 1), message, filename)
+    return SourceFault(1, 1, refusals.TOO_COMPLEX, filename)
 
 
-def _in_order(source: str, found: list[tuple[Any, str]], filename: str) -> list[Fault]:
+def _in_order(source: str, found: list[tuple[Any, str]], filename: str) -> list[SourceFault]:
     """Make faults at nodes, in the order of the source, each once, and not more than anybody reads."""
     places = sorted({(node.lineno, node.col_offset, message) for node, message in found})
     # As the parser splits, not as str.splitlines does: a form feed ends no line.
@@ -171,11 +171,11 @@ def _in_order(source: str, found: list[tuple[Any, str]], filename: str) -> list[
     for lineno, offset, message in places:
         # The parser counts columns in bytes from 0, a reader in characters from 1.
         line = lines[lineno - 1] if lineno <= len(lines) else ""
-        faults.append(Fault(lineno, len(line.encode()[:offset].decode(errors="replace")) + 1, message, filename))
+        faults.append(SourceFault(lineno, len(line.encode()[:offset].decode(errors="replace")) + 1, message, filename))
     return faults
 
 
-def _unknown_imports(policy: Policy) -> list[tuple[Any, str]]:
+def _unknown_imports(policy: Statements) -> list[tuple[Any, str]]:
     """Answer imports that cannot succeed, but those inside a `try`, where an author asks just that."""
     faults: list[tuple[Any, str]] = []
     for node, module, member in policy.imports:

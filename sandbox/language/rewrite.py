@@ -31,8 +31,8 @@ from sandbox.reach import reachable
 Visitor = Callable[[Any, Any], Any]
 
 
-class Policy(Expressions):
-    """Statements, on top of `Expressions`."""
+class Statements(Expressions):
+    """Rules for statements; with the rules of `Expressions`, the language of actions."""
 
     # Assignments
 
@@ -313,14 +313,14 @@ def refuse_fields(visitor: Visitor, fields: tuple[str, ...]) -> Visitor:
     return visit
 
 
-Policy.visitors = {kind: getattr(Policy, f"visit_{kind.__name__}") for kind in ALLOWED}
+Statements.visitors = {kind: getattr(Statements, f"visit_{kind.__name__}") for kind in ALLOWED}
 # RestrictedPython lets these through by visiting their contents, one frame of the stack and one lookup dearer.
 for _kind in (
     ast.Expr, ast.BoolOp, ast.UnaryOp, ast.IfExp, ast.keyword, ast.List, ast.Tuple, ast.ListComp,
     ast.GeneratorExp, ast.JoinedStr, ast.Slice, ast.If, ast.Assert,
     ast.Delete, ast.NamedExpr, ast.arguments, ast.Module,
 ):  # fmt: skip
-    Policy.visitors[_kind] = Policy.node_contents_visit
+    Statements.visitors[_kind] = Statements.node_contents_visit
 for _node in ALLOWED:
     if unreviewed(_node):
-        Policy.visitors[_node] = refuse_fields(Policy.visitors[_node], unreviewed(_node))
+        Statements.visitors[_node] = refuse_fields(Statements.visitors[_node], unreviewed(_node))

@@ -147,10 +147,10 @@ def _load(data: bytes) -> CodeType:
 
 
 def _rejected(message: str) -> bytes:
-    return _report((compiler.Fault(1, 1, message),))
+    return _report((compiler.SourceFault(1, 1, message),))
 
 
-def _report(faults: Sequence[compiler.Fault]) -> bytes:
+def _report(faults: Sequence[compiler.SourceFault]) -> bytes:
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     report = worker_pb2.StepReport(
         verdict=Verdict.REJECTED,

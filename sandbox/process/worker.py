@@ -50,7 +50,7 @@ def prepare() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         channel = Channel(theirs.fileno())
-        runner = Runner(channel, memoryview(bytearray(REHEARSAL_JOURNAL_BYTES)))
+        runner = QuestionRunner(channel, memoryview(bytearray(REHEARSAL_JOURNAL_BYTES)))
         for question in rehearsal.questions():
             ours.sendall(frames.encode(question))
             runner.answer(channel.read())
@@ -74,7 +74,7 @@ def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
 def serve_on(channel: Channel, view: memoryview, ready: bytes) -> NoReturn:
     """Serve as `serve` does, over a channel."""
     channel.write(ready)
-    runner = Runner(channel, view)
+    runner = QuestionRunner(channel, view)
     while True:
         try:
             runner.answer(channel.read())
@@ -83,7 +83,7 @@ def serve_on(channel: Channel, view: memoryview, ready: bytes) -> NoReturn:
             os._exit(exit_codes.MEMORY)
 
 
-class Runner:
+class QuestionRunner:
     """State that outlives a login: compiled flows, and nothing a tenant can reach."""
 
     __slots__ = ("_channel", "_flows", "_logins", "_replace", "_reply_max", "_rss_base_kib", "_view")
@@ -131,9 +131,9 @@ class Runner:
             wall_ns = cpu_us = 0
             cpu_ns = cpu_from_ns = time.thread_time_ns()
             if isinstance(code, bytes):
-                end, report = execution.End.FAILED, code
+                end, report = execution.Ending.FAILED, code
             elif request.check_only:
-                end, report = execution.End.COMPLETED, execution.DONE
+                end, report = execution.Ending.COMPLETED, execution.DONE
             else:
                 began_ns = time.monotonic_ns()
                 if left_us <= 0 or began_ns >= deadline_ns:
@@ -144,7 +144,7 @@ class Runner:
                     code, step.handler, message, step.secrets, request.now_ns, request.seed + step.salt, began_ns,
                     budget_ns, request.output_bytes, flow, cpu_from_ns, deadline_ns,
                 )  # fmt: skip
-                if end is execution.End.LATE:
+                if end is execution.Ending.LATE:
                     namespace.clear()
                     break
                 cpu_ns = time.thread_time_ns()
@@ -152,10 +152,10 @@ class Runner:
                 left_us -= cpu_us
                 wall_ns = time.monotonic_ns() - began_ns
             if length + len(report) > self._reply_max:
-                end, report = execution.End.EXHAUSTED, _REPLY_TOO_LONG
+                end, report = execution.Ending.EXHAUSTED, _REPLY_TOO_LONG
                 del flow.live[kept:]
                 flow.spending = spent
-            retire = retire or end is execution.End.EXHAUSTED
+            retire = retire or end is execution.Ending.EXHAUSTED
             wall_us = min(wall_ns // 1000, wire.TIME_US_MAX)
             fragment = wire.journal_step(report, wall_us, cpu_us)
             length = journal.append_report(view, length, fragment, nonce, began_ns + wall_ns, index, cpu_ns)
@@ -167,10 +167,10 @@ class Runner:
             if wall_ns > _LONG_NS or (wall_ns and gc.get_count()[1]):
                 # What survived a run of the collector is not among the young ones, which are walked below.
                 gc.collect()
-            if end is execution.End.FAILED or end is execution.End.EXHAUSTED:
+            if end is execution.Ending.FAILED or end is execution.Ending.EXHAUSTED:
                 if step.stop_on_failure:
                     break
-            elif end is not execution.End.COMPLETED:
+            elif end is not execution.Ending.COMPLETED:
                 break
         # Cycles that executions left behind die here and not in the next login; all that is older is frozen.
         gc.collect(1)

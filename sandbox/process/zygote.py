@@ -34,7 +34,7 @@ _FDS_PER_SPAWN: Final = 2
 _PROFILES_MAX: Final = 16
 
 
-class Entry(Protocol):
+class WorkerModule(Protocol):
     """The module that serves in a locked worker: `sandbox.process.worker`."""
 
     def prepare(self) -> None:
@@ -45,7 +45,7 @@ class Entry(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ZygoteOptions:
     """What the daemon says when it starts us, as JSON on the command line."""
 
     control_fd: int
@@ -55,7 +55,7 @@ class Options:
     omit: tuple[str, ...]
 
     @classmethod
-    def parse(cls, text: str) -> Options:
+    def parse(cls, text: str) -> ZygoteOptions:
         """Read the command line. It is the daemon's, hence trusted."""
         raw = json.loads(text)
         return cls(raw["control_fd"], raw["entry"], raw["uid"], raw["gid"], tuple(raw["omit"]))
@@ -63,7 +63,7 @@ class Options:
 
 def main(argument: str) -> NoReturn:
     """Start, report, serve until the daemon closes the control socket."""
-    options = Options.parse(argument)
+    options = ZygoteOptions.parse(argument)
     control = socket.socket(fileno=options.control_fd)
     try:
         zygote = _start(options, control)
@@ -76,12 +76,12 @@ def main(argument: str) -> NoReturn:
     stacks.above_all_frames(zygote.serve)
 
 
-def _start(options: Options, control: socket.socket) -> _Zygote:
+def _start(options: ZygoteOptions, control: socket.socket) -> _Zygote:
     _quiet_signals()
     kernel.set_name("vst-zygote")
     # The daemon's death also closes the control socket; this is for the time before we listen to it.
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    entry = cast("Entry", importlib.import_module(options.entry))
+    entry = cast("WorkerModule", importlib.import_module(options.entry))
     entry.prepare()
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
@@ -124,7 +124,7 @@ def _ignore(_signum: int, _frame: FrameType | None) -> None:
 class _Zygote:
     """One thread, one loop: a request or a dead child at a time."""
 
-    def __init__(self, control: socket.socket, statm_fd: int, entry: Entry, layers: Sequence[Layer]) -> None:
+    def __init__(self, control: socket.socket, statm_fd: int, entry: WorkerModule, layers: Sequence[Layer]) -> None:
         self._control = control
         self._statm_fd = statm_fd
         self._entry = entry

@@ -19,12 +19,12 @@ from sandbox.reach.attributes import guarded_getattr_builtin, guarded_hasattr_bu
 from sandbox.reach.builtin_types import check_codec
 from sandbox.reach.facades import crypto, data, logs, numbers, pattern_syntax, patterns, text, times
 from sandbox.reach.facades.base import Module
-from sandbox.reach.facades.context import CURRENT, Output
+from sandbox.reach.facades.context import CURRENT, ActionOutput
 from sandbox.reach.registry import expose_module
 from sandbox.reach.stand_in import STAND_INS, StandIn, stand_in
 from sandbox.reach.text import safe_ascii, safe_format, safe_repr, safe_str
 
-__all__ = ["BUILTINS", "MODULES", "Output", "begin", "end", "preload"]
+__all__ = ["BUILTINS", "MODULES", "ActionOutput", "begin", "end", "preload"]
 
 
 def _checked_error(real: Any, text: type[str] | type[bytes]) -> type:
@@ -188,7 +188,7 @@ STACK: Final[list[int]] = []
 """Size of the C stack, once the first execution has begun."""
 
 
-def begin(now_ns: int, seed: bytes, output: Output) -> dict[str, Any]:
+def begin(now_ns: int, seed: bytes, output: ActionOutput) -> dict[str, Any]:
     """Start an execution and return its fresh globals.
 
     Args:
@@ -227,7 +227,7 @@ def preload() -> None:
     time.tzset()
     for name in _LAZY:
         importlib.import_module(name)
-    begin(0, b"preload", Output(0))
+    begin(0, b"preload", ActionOutput(0))
     try:
         _warm()
     finally:

@@ -41,7 +41,7 @@ class LimitExceeded(BaseException):
         interrupt(self)
 
 
-class State:
+class InterruptState:
     """Whether the run is being ended; one per process, since a worker runs one action at a time."""
 
     __slots__ = ("interrupted",)
@@ -52,7 +52,7 @@ class State:
         self.interrupted = None
 
 
-STATE = State()
+STATE = InterruptState()
 
 
 def interrupt(reason: BaseException) -> None:

@@ -300,7 +300,7 @@ def main() -> None:
     code = compiler.compile_action(source())
     if "CHILD_SLOWER" in os.environ:
         environment.STACK.append(0)  # valgrind does not know a stack that is grown at once
-    environment.begin(0, b"", environment.Output(0))  # what is made once, is made before the first fork
+    environment.begin(0, b"", environment.ActionOutput(0))  # what is made once, is made before the first fork
     environment.end()
     for line in sys.stdin:
         wrapper, choice = json.loads(line)
@@ -325,7 +325,7 @@ def _run(code: Any, wrapper: str, choice: Any) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if wrapper:
             WRAPPERS[wrapper].take_away()
-        namespace = environment.begin(0, b"seed", environment.Output())
+        namespace = environment.begin(0, b"seed", environment.ActionOutput())
         exec(code, namespace)  # noqa: S102 - what the sandbox is for
         with contextlib.suppress(Exception):
             namespace["on_execute_post_login"](choice, None)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 
-from runtime.doctor.cells import ANSWER_TIMEOUT_S, LAYERS, MIB, Cell, Cells, Outcome, cells, hold, only
+from runtime.doctor.cells import ANSWER_TIMEOUT_S, LAYERS, MIB, Cell, Cells, ProbeOutcome, cells, hold, only
 from sandbox.contract.layers import SPECULATION
 from tests.host import require
 
 __all__ = [
-    "ANSWER_TIMEOUT_S", "LAYERS", "MIB", "REFUSALS", "SPECULATION", "Cell", "Cells", "Outcome", "cells",
+    "ANSWER_TIMEOUT_S", "LAYERS", "MIB", "REFUSALS", "SPECULATION", "Cell", "Cells", "ProbeOutcome", "cells",
     "hold", "only", "require",
 ]  # fmt: skip
 

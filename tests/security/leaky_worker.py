@@ -18,7 +18,7 @@ _begin = environment.begin
 _kept: dict[bytes, Any] = {}
 
 
-def _begin_once(now_ns: int, seed: bytes, output: environment.Output) -> dict[str, Any]:
+def _begin_once(now_ns: int, seed: bytes, output: environment.ActionOutput) -> dict[str, Any]:
     if seed in _kept:
         context.CURRENT.output = output
         return dict(_kept[seed])

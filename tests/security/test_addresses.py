@@ -466,7 +466,7 @@ def test_loaded_code_says_what_compiled_code_said() -> None:
     code = compiler.compile_action(handler(CONSTANTS))
     said = []
     for one in (code, marshal.loads(marshal.dumps(code))):
-        namespace = environment.begin(0, b"seed", environment.Output())
+        namespace = environment.begin(0, b"seed", environment.ActionOutput())
         try:
             exec(one, namespace)  # noqa: S102 - what the sandbox is for
             said.append(namespace["tried"](None, None))

@@ -18,7 +18,7 @@ from sandbox.contract import exit_codes
 from sandbox.contract.attempts import ATTEMPTS
 from sandbox.contract.layers import LANDLOCK_SCOPES_ABI, LANDLOCK_TCP_ABI, ZYGOTE
 from sandbox.process import landlock
-from tests.security.cells import LAYERS, REFUSALS, SPECULATION, Cells, Outcome, cells, only, require
+from tests.security.cells import LAYERS, REFUSALS, SPECULATION, Cells, ProbeOutcome, cells, only, require
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -41,7 +41,7 @@ async def get() -> AsyncIterator[Get]:
         yield find
 
 
-async def held_by(get: Get, layers: Iterable[str], source: str) -> Outcome:
+async def held_by(get: Get, layers: Iterable[str], source: str) -> ProbeOutcome:
     """Run a probe under these layers alone; skip where the host has one of them not."""
     layers = tuple(layers)
     async with (await get(only(*layers))).cell() as cell:
@@ -61,7 +61,7 @@ def has_landlock(abi: int) -> None:
         require(known >= abi, f"landlock version: ABI {known}, {abi} is needed")
 
 
-async def contained_and_alive(get: Get, source: str) -> Outcome:
+async def contained_and_alive(get: Get, source: str) -> ProbeOutcome:
     """Run a probe without any layer, where it must succeed, and with all of them, where it must not."""
     control = await (await get(LAYERS)).probe(source)
     assert control.succeeded, control

@@ -18,7 +18,7 @@ import pytest_asyncio
 from runtime.doctor import single
 from runtime.doctor.goals import CPU_S, FILTER, GOALS, Goal
 from sandbox.contract.layers import PARENT_DEATH
-from tests.security.cells import LAYERS, Cells, Outcome, cells, only, require
+from tests.security.cells import LAYERS, Cells, ProbeOutcome, cells, only, require
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -134,7 +134,7 @@ async def test_memory_of_another_worker_that_is_not_dumpable() -> None:
         assert (await steal(closed_ones, "", open_ones)).refused(errno.EPERM)
 
 
-async def steal(owners: Cells, first: str, thieves: Cells) -> Outcome:
+async def steal(owners: Cells, first: str, thieves: Cells) -> ProbeOutcome:
     """Let a worker of one kind read the memory of one of another kind."""
     async with owners.cell() as neighbour, thieves.cell() as attacker:
         pid, address = (await neighbour.run(first + NEIGHBOUR)).value

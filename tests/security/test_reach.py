@@ -211,7 +211,7 @@ def roots() -> dict[str, Any]:
     message = event_pb2.PostLoginEvent()
     json_format.ParseDict(EVENT, message, ignore_unknown_fields=True)
     made["event"] = event.Event(message, {"KEY": "value"})
-    made["api"] = api.make_api(api.Recorder(made["event"]))
+    made["api"] = api.make_api(api.CommandRecorder(made["event"]))
     for number, (module, body, _) in enumerate(bodies()):
         made[f"<{module} {number}>"] = value(body)
     samples = """
@@ -295,7 +295,7 @@ OPAQUE = {
 
 def test_everything_within_reach_is_meant_to_be() -> None:
     """No walk from an action's names ends at a module, frame, code object, or a class that was not handed out."""
-    environment.begin(NOW_NS, b"walk", environment.Output(0))
+    environment.begin(NOW_NS, b"walk", environment.ActionOutput(0))
     try:
         found = list(walk(roots(), guarded, call=True))
     finally:

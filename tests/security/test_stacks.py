@@ -39,7 +39,7 @@ from sandbox.language import compiler
 from sandbox.reach import environment
 {before}
 code = compiler.compile_action({action!r})
-namespace = environment.begin(0, b"", environment.Output())
+namespace = environment.begin(0, b"", environment.ActionOutput())
 exec(code, namespace)
 namespace["on_execute_post_login"](None, None)
 """

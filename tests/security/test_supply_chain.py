@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 from sandbox.language import compiler, nodes, rewrite
 from sandbox.language.nodes import ALLOWED, LEAVES
-from sandbox.language.rewrite import Policy
+from sandbox.language.rewrite import Statements
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ROOT / "deploy" / "requirements"
@@ -77,9 +77,11 @@ def test_reviewed_release_of_restrictedpython_is_in_use() -> None:
 
 def test_only_reviewed_visitors_are_inherited() -> None:
     """RestrictedPython decides about no node type but those listed here."""
-    inherited = {kind for kind, visitor in Policy.visitors.items() if visitor.__module__.startswith("RestrictedPython")}
+    inherited = {
+        kind for kind, visitor in Statements.visitors.items() if visitor.__module__.startswith("RestrictedPython")
+    }
     assert inherited == INHERITED
-    assert Policy.visitors.keys() == set(ALLOWED)
+    assert Statements.visitors.keys() == set(ALLOWED)
 
 
 def concrete(base: type[ast.AST]) -> set[type[ast.AST]]:
@@ -103,7 +105,7 @@ KINDS = sorted(
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in LEAVES | set(ALLOWED)])
 def test_node_types_off_the_list_are_refused(kind: type[ast.AST]) -> None:
     """Each node type of this Python that is not on the allow-list is refused as soon as it is met."""
-    policy = Policy()
+    policy = Statements()
     policy.visit(blank(kind))
     assert policy.faults
 
@@ -157,7 +159,7 @@ def faults_of(place: str, *, known: bool) -> list[tuple[Any, str]]:
         body[1].value.elts[0] = value if known else ast.copy_location(Teleport(value=value), at)
     elif not known:
         body[0] = ast.copy_location(Assign(targets=at.targets, value=at.value), at)
-    policy = Policy()
+    policy = Statements()
     policy.run(tree)
     return policy.faults
 
@@ -179,9 +181,9 @@ def test_field_of_a_python_to_come_is_refused() -> None:
             super().__init__(**fields)
 
     assert nodes.unreviewed(Lazy) == ("is_lazy",)
-    visitor = rewrite.refuse_fields(Policy.visitors[ast.Pass], nodes.unreviewed(Lazy))
+    visitor = rewrite.refuse_fields(Statements.visitors[ast.Pass], nodes.unreviewed(Lazy))
     for said in (0, 1):
-        policy = Policy()
+        policy = Statements()
         node = Lazy(is_lazy=said, lineno=1, col_offset=0)
         visitor(policy, node)
         assert len(policy.faults) == said

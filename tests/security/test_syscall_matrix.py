@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.process import kernel
 from sandbox.process.syscalls import AUDIT_ARCH, BEYOND_FILTERS, X32_BIT, Act, numbered
-from tests.security.cells import Cells, Outcome, cells, require
+from tests.security.cells import Cells, ProbeOutcome, cells, require
 from tests.security.table import decide
 
 ZEROES = (0,) * 6
@@ -18,7 +18,7 @@ LAST = 470
 AT_ONCE = 8
 
 
-def agrees(number: int, outcome: Outcome) -> bool:
+def agrees(number: int, outcome: ProbeOutcome) -> bool:
     """Compare what happened with what the table says about this number with six zeroes."""
     if number in BEYOND_FILTERS[kernel.MACHINE]:
         return outcome.filtered or outcome.exit_code == -signal.SIGILL or outcome.errno == errno.ENXIO
@@ -35,11 +35,11 @@ def agrees(number: int, outcome: Outcome) -> bool:
     return outcome.exit_code is None and outcome.errno != errno.EPERM
 
 
-async def try_all(made: Cells, numbers: list[int]) -> dict[int, Outcome]:
+async def try_all(made: Cells, numbers: list[int]) -> dict[int, ProbeOutcome]:
     """Try each number in a worker of its own."""
     slots = asyncio.Semaphore(AT_ONCE)
 
-    async def attempt(number: int) -> tuple[int, Outcome]:
+    async def attempt(number: int) -> tuple[int, ProbeOutcome]:
         async with slots:
             return number, await made.probe(f"raw({number}, 0, 0, 0, 0, 0, 0)")
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from vestibule.v1 import event_pb2
 
-from sandbox.action.api import Api, Recorder, make_api
+from sandbox.action.api import Api, CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.contract import surface
 from sandbox.contract.values import camel
@@ -13,12 +13,12 @@ from sandbox.reach.interrupts import LimitExceeded, reset
 
 
 @pytest.fixture
-def recorder() -> Recorder:
-    return Recorder(Event(event_pb2.PostLoginEvent(), {}))
+def recorder() -> CommandRecorder:
+    return CommandRecorder(Event(event_pb2.PostLoginEvent(), {}))
 
 
 @pytest.fixture
-def api(recorder: Recorder) -> Api:
+def api(recorder: CommandRecorder) -> Api:
     return make_api(recorder)
 
 
@@ -43,7 +43,7 @@ def test_nothing_else_is_exposed(api: Any) -> None:
         assert not any(name.startswith("_") for name in exposed)
 
 
-def test_calls_are_recorded_in_order_and_chain(api: Any, recorder: Recorder) -> None:
+def test_calls_are_recorded_in_order_and_chain(api: Any, recorder: CommandRecorder) -> None:
     """Every call returns the api, and the record is in call order, arguments by Python name."""
     chained = api.user.set_user_metadata("seen", True).idToken.setCustomClaim("https://example.com/x", [1])
     assert chained is api
@@ -58,7 +58,7 @@ def test_calls_are_recorded_in_order_and_chain(api: Any, recorder: Recorder) -> 
     assert recorder.encoded()[2] == ("multifactor.enable", '{"provider":"any","allow_remember_browser":false}')
 
 
-def test_a_wrong_call_records_nothing(api: Any, recorder: Recorder) -> None:
+def test_a_wrong_call_records_nothing(api: Any, recorder: CommandRecorder) -> None:
     """A refused call leaves no trace in the record."""
     with pytest.raises(ValueError, match="provider must be one of"):
         api.multifactor.enable("sms")
@@ -99,7 +99,7 @@ def test_no_address_shows(api: Any) -> None:
             hash(thing)
 
 
-def test_the_hundred_and_first_call_ends_the_execution(api: Any, recorder: Recorder) -> None:
+def test_the_hundred_and_first_call_ends_the_execution(api: Any, recorder: CommandRecorder) -> None:
     """Too many calls is a limit of the execution: it cannot be caught as an Exception."""
     try:
         for _ in range(surface.MAX_COMMANDS):
@@ -113,7 +113,7 @@ def test_the_hundred_and_first_call_ends_the_execution(api: Any, recorder: Recor
     assert len(recorder.commands) == surface.MAX_COMMANDS
 
 
-def test_totals_are_enforced_at_the_call(api: Any, recorder: Recorder) -> None:
+def test_totals_are_enforced_at_the_call(api: Any, recorder: CommandRecorder) -> None:
     """Claims of both tokens share a total; a refused call does not count towards it."""
     api.id_token.set_custom_claim("a", "x" * 60_000)
     with pytest.raises(ValueError, match="custom claims of one login must be at most 102400 bytes"):
@@ -124,7 +124,7 @@ def test_totals_are_enforced_at_the_call(api: Any, recorder: Recorder) -> None:
     assert len(recorder.commands) == 4
 
 
-def test_a_kept_api_object_records_nothing_later(api: Any, recorder: Recorder) -> None:
+def test_a_kept_api_object_records_nothing_later(api: Any, recorder: CommandRecorder) -> None:
     """Once the record was read the execution is over, and the api with it."""
     api.multifactor.enable("any")
     recorder.encoded()
@@ -133,7 +133,7 @@ def test_a_kept_api_object_records_nothing_later(api: Any, recorder: Recorder) -
     assert len(recorder.commands) == 1
 
 
-def test_everything_recorded_is_accepted_by_the_daemon(api: Any, recorder: Recorder) -> None:
+def test_everything_recorded_is_accepted_by_the_daemon(api: Any, recorder: CommandRecorder) -> None:
     """What the recorder accepts passes validation unchanged, so an honest worker is never a liar."""
     api.multifactor.enable("duo", provider_options={"host": "h", "username": None})
     api.access.deny("é", "detail")

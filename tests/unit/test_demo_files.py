@@ -15,7 +15,7 @@ from runtime.catalog.base import Definition
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import Command, Execution, Verdict
 from runtime.login import event_json, messages
-from sandbox.action.api import Recorder, make_api
+from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.contract import surface
 from sandbox.language import compiler
@@ -31,7 +31,7 @@ def tenants() -> dict[str, Definition]:
     return {found.flow.tenant: found for found in directory.load(DEMO / "tenants").definitions}
 
 
-def run(source: str, event: Event, recorder: Recorder) -> None:
+def run(source: str, event: Event, recorder: CommandRecorder) -> None:
     namespace: dict[str, Any] = {}
     exec(compile(source, "<action>", "exec"), namespace)  # noqa: S102 - the project's own well-behaved samples
     namespace["on_execute_post_login"](event, make_api(recorder))
@@ -106,7 +106,7 @@ def test_logins_come_out_as_announced(login: dict[str, Any], tenants: dict[str, 
     for binding in found.flow.bindings:
         if executions and ends_flow(executions[-1]):
             break
-        recorder = Recorder(Event(message, {}))
+        recorder = CommandRecorder(Event(message, {}))
         run(found.sources[binding.revision], Event(message, found.flow.secrets.get(binding.action, {})), recorder)
         commands = recorder.encoded()
         checked = surface.parse_all(commands)

@@ -97,10 +97,10 @@ def test_modules_cannot_be_changed() -> None:
 
 def test_namespaces_are_fresh() -> None:
     """What one execution binds is gone in the next; the builtins dict is shared, for nothing can write to it."""
-    first = environment.begin(1, b"", environment.Output())
+    first = environment.begin(1, b"", environment.ActionOutput())
     first["kept"] = 1
     environment.end()
-    second = environment.begin(2, b"", environment.Output())
+    second = environment.begin(2, b"", environment.ActionOutput())
     environment.end()
     assert "kept" not in second
     assert second["__builtins__"] is first["__builtins__"] is environment.BUILTINS
@@ -176,14 +176,14 @@ def test_print_is_captured() -> None:
 
 def test_output_is_capped() -> None:
     """Output beyond the cap is dropped and flagged, cut at a whole character."""
-    output = environment.Output()
+    output = environment.ActionOutput()
     output.write("é" * OUTPUT_KEPT_BYTES)
     assert output.truncated
     assert output.text() == "é" * (OUTPUT_KEPT_BYTES // 2)
-    small = environment.Output(3)
+    small = environment.ActionOutput(3)
     small.write("aéé")
     assert (small.text(), small.truncated) == ("aé", True)
-    exact = environment.Output(3)
+    exact = environment.ActionOutput(3)
     exact.write("aé")
     exact.write("")
     assert (exact.text(), exact.truncated) == ("aé", False)

@@ -67,7 +67,7 @@ programs = st.lists(_statements, min_size=1, max_size=6).map(
 seeds = st.binary(min_size=16, max_size=16)
 
 
-def report(source: str, seed: bytes) -> tuple[bytes, execution.End]:
+def report(source: str, seed: bytes) -> tuple[bytes, execution.Ending]:
     """Run an action as a worker does; return its report, which has no times."""
     alarm.install()
     code = compiler.compile_action(source, alarm.ACTION_FILENAME)

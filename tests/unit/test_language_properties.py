@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.language import compiler
-from sandbox.language.rewrite import Policy
+from sandbox.language.rewrite import Statements
 from sandbox.reach import guards
 from sandbox.reach.builtin_types import EXCEPTIONS
 from sandbox.reach.text import scrub
@@ -169,7 +169,7 @@ def assert_guarded(source: str) -> None:
     """Check the rewritten tree, node by node, for anything that reaches an object without a guard."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree = Policy().run(ast.parse(source))
+        tree = Statements().run(ast.parse(source))
     for node in ast.walk(tree):
         match node:
             case ast.Attribute() | ast.Subscript():

@@ -201,9 +201,9 @@ def test_unknown_node_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """An unreviewed node type is refused although RestrictedPython has a visitor for it."""
     import ast
 
-    from sandbox.language.rewrite import Policy
+    from sandbox.language.rewrite import Statements
 
-    monkeypatch.delitem(Policy.visitors, ast.Set)
+    monkeypatch.delitem(Statements.visitors, ast.Set)
     assert "`Set` syntax" in compiler.check(ENTRY + "x = {1}")[0].message
 
 

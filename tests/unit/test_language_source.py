@@ -166,5 +166,5 @@ def _opnames(code: object) -> set[str]:
 
 def test_fault_order_and_text() -> None:
     """Faults sort by place and print as `file:line:col: message`."""
-    assert sorted([compiler.Fault(2, 1, "b"), compiler.Fault(1, 9, "a")])[0].message == "a"
-    assert str(compiler.Fault(2, 3, "m", "f.py")) == "f.py:2:3: m"
+    assert sorted([compiler.SourceFault(2, 1, "b"), compiler.SourceFault(1, 9, "a")])[0].message == "a"
+    assert str(compiler.SourceFault(2, 3, "m", "f.py")) == "f.py:2:3: m"

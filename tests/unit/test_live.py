@@ -15,7 +15,7 @@ from runtime.login import messages
 from runtime.login.questions import carried
 from sandbox.action import alarm, execution
 from sandbox.action.alarm import ACTION_FILENAME, install
-from sandbox.action.api import Recorder, make_api
+from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.action.live import FlowState
 from sandbox.contract import surface
@@ -35,13 +35,13 @@ STORED = message(
 )
 
 
-def begin(event: event_pb2.PostLoginEvent, flow: FlowState | None = None) -> tuple[Any, Any, Recorder]:
+def begin(event: event_pb2.PostLoginEvent, flow: FlowState | None = None) -> tuple[Any, Any, CommandRecorder]:
     view = Event(event, {})
-    recorder = Recorder(view, flow)
+    recorder = CommandRecorder(view, flow)
     return view, make_api(recorder), recorder
 
 
-def after(*recorders: Recorder) -> FlowState:
+def after(*recorders: CommandRecorder) -> FlowState:
     """Return the flow in which these executions have completed."""
     flow = FlowState()
     for recorder in recorders:

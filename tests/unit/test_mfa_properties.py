@@ -22,7 +22,7 @@ from runtime.core.model import (
     Verdict,
 )
 from runtime.core.remembered import DAY_MS, HOUR_MS, PAPE_MULTI_FACTOR, SKEW_MS, RememberedBrowser, RememberMode
-from runtime.core.resolution import Gateway, Kind, Resolution
+from runtime.core.resolution import Gateway, Resolution, ResolutionKind
 from tests.event_facts import EventFacts
 
 NOW = 1_800_000_000_000
@@ -118,7 +118,7 @@ def test_a_required_factor_is_never_skipped_without_a_memory(
     multifactor = required(said, failed, tenant, event)
     answer = resolve(multifactor, tenant, event, gateway)
     assert (answer is None) is (multifactor.provider == "none")
-    if answer is None or answer.kind is not Kind.SATISFIED_BY_REMEMBERED_BROWSER:
+    if answer is None or answer.kind is not ResolutionKind.SATISFIED_BY_REMEMBERED_BROWSER:
         return
     memory = gateway.remembered_browser
     assert memory is not None
@@ -145,10 +145,10 @@ def test_a_resolution_and_its_parts_agree(
         return
     browser = not resolution.back_channel(event.protocol)
     offered = answer.challenge + answer.enroll
-    assert (answer.failure is not None) is (answer.kind is Kind.FAILED)
-    assert bool(offered) is (answer.kind in (Kind.PROMPT, Kind.MFA_REQUIRED_TOKEN))
+    assert (answer.failure is not None) is (answer.kind is ResolutionKind.FAILED)
+    assert bool(offered) is (answer.kind in (ResolutionKind.PROMPT, ResolutionKind.MFA_REQUIRED_TOKEN))
     assert set(offered) <= resolution.servable_factors(browser, gateway)
-    assert answer.kind is not (Kind.MFA_REQUIRED_TOKEN if browser else Kind.PROMPT)
+    assert answer.kind is not (ResolutionKind.MFA_REQUIRED_TOKEN if browser else ResolutionKind.PROMPT)
     assert set(answer.enroll) <= resolution.INDEPENDENT
     if multifactor.provider == "any":
         assert set(offered) <= set(tenant.factors)

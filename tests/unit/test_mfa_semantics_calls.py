@@ -9,7 +9,7 @@ from vestibule.v1 import event_pb2
 
 from runtime.core.mfa import BACK_CHANNEL_PROTOCOLS
 from runtime.core.resolution import MFA_API_FACTORS
-from sandbox.action.api import Recorder, make_api
+from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.contract.surface import CONTINUE
 from sandbox.contract.vocabulary import PROVIDERS
@@ -18,10 +18,10 @@ from sandbox.reach import interrupts
 Ask = Callable[[Any], Any]
 
 
-def begin(**members: Any) -> tuple[Any, Recorder]:
+def begin(**members: Any) -> tuple[Any, CommandRecorder]:
     """Begin an execution of an action that can continue after a page."""
     event = json_format.ParseDict(members, event_pb2.PostLoginEvent())
-    recorder = Recorder(Event(event, {}), defined=(CONTINUE,))
+    recorder = CommandRecorder(Event(event, {}), defined=(CONTINUE,))
     return make_api(recorder), recorder
 
 

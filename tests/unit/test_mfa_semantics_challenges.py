@@ -22,7 +22,7 @@ from runtime.core.model import (
     Verdict,
 )
 from runtime.core.remembered import DAY_MS, PAPE_MULTI_FACTOR, RememberedBrowser
-from runtime.core.resolution import Gateway, Kind
+from runtime.core.resolution import Gateway, ResolutionKind
 from runtime.core.suspension import pending
 from tests.event_facts import EventFacts
 
@@ -329,7 +329,7 @@ def test_section_11_no_memory_of_the_browser_satisfies_a_challenge(step_up: bool
     assert shown(plan(challenge("otp"), facts=facts, gateway=gateway)) == [("challenge", ("otp",), False)]
     enabled = resolution.resolve(Multifactor("any", True, None, ("otp",)), EVERY, facts, gateway)
     assert enabled is not None
-    assert enabled.kind is (Kind.PROMPT if step_up else Kind.SATISFIED_BY_REMEMBERED_BROWSER)
+    assert enabled.kind is (ResolutionKind.PROMPT if step_up else ResolutionKind.SATISFIED_BY_REMEMBERED_BROWSER)
 
 
 def test_section_14_one_impossible_command_ends_the_queue() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from runtime.core import remembered, resolution
 from runtime.core.model import FACTOR_NAMES, Decision, Experience, OnError, Policy, Settings, Verdict
-from runtime.core.resolution import Kind
+from runtime.core.resolution import ResolutionKind
 from tests.event_facts import EventFacts
 from tests.flow_walk import (
     GATEWAY,
@@ -306,4 +306,4 @@ def test_section_11_step_up_is_answered_by_actions() -> None:
     required = answers([action("a", enable(allow_remember_browser=True))], event=event)[-1]
     answer = resolution.resolve(required.multifactor, EVERY, event, GATEWAY)
     assert answer is not None
-    assert answer.kind is Kind.PROMPT
+    assert answer.kind is ResolutionKind.PROMPT

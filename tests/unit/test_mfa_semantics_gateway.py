@@ -20,7 +20,7 @@ from runtime.core.model import (
     Verdict,
 )
 from runtime.core.remembered import DAY_MS, HOUR_MS, PAPE_MULTI_FACTOR, Refusal, RememberedBrowser, RememberMode
-from runtime.core.resolution import Gateway, Kind, Resolution
+from runtime.core.resolution import Gateway, Resolution, ResolutionKind
 from sandbox.contract.vocabulary import PROVIDERS
 from tests.event_facts import EventFacts
 
@@ -79,7 +79,7 @@ def test_section_1_a_user_with_every_factor(provider: str, settings: Settings, c
     """A user enrolled in everything is challenged for the provider's row; only the new experience gives a choice."""
     enrolled = ("webauthn-roaming", "push-notification", "otp", "phone", "email")
     answer = resolve(enable(provider), replace(BROWSER, enrolled=enrolled), settings)
-    assert (answer.kind, answer.challenge) == (Kind.PROMPT, challenge)
+    assert (answer.kind, answer.challenge) == (ResolutionKind.PROMPT, challenge)
     assert answer.choice is (settings is EVERY and provider != "duo")
     assert not answer.enroll
     assert not answer.enrollment_required
@@ -172,7 +172,7 @@ def test_sections_2_8_9_10_enrolments(
     facts = EventFacts("oidc-basic-profile", enrolled=enrolled, email_verified=verified)
     answer = resolve(enable(provider), facts, Settings(factors=enabled))
     assert (answer.challenge, answer.enroll, answer.failure) == (challenge, enroll, failure)
-    assert answer.kind is (Kind.FAILED if failure else Kind.PROMPT)
+    assert answer.kind is (ResolutionKind.FAILED if failure else ResolutionKind.PROMPT)
     assert answer.enrollment_required is bool(enroll and not challenge)
     assert not answer.verify_email_first
 
@@ -207,35 +207,37 @@ def test_section_9_recovery_codes_are_a_toggle() -> None:
 
 
 ADAPTIVE_ROWS: list[Any] = [
-    pytest.param(BROWSER, True, Kind.PROMPT, None, False, id="enrolled: challenged"),
-    pytest.param(replace(BROWSER, enrolled=()), True, Kind.PROMPT, None, True, id="un-enrolled: address first"),
+    pytest.param(BROWSER, True, ResolutionKind.PROMPT, None, False, id="enrolled: challenged"),
+    pytest.param(
+        replace(BROWSER, enrolled=()), True, ResolutionKind.PROMPT, None, True, id="un-enrolled: address first"
+    ),
     pytest.param(
         replace(BROWSER, enrolled=(), email_verified=False),
         False,
-        Kind.FAILED,
+        ResolutionKind.FAILED,
         Failure.EMAIL_MISSING,
         False,
         id="no mail",
     ),
-    pytest.param(PASSWORD, True, Kind.MFA_REQUIRED_TOKEN, None, False, id="password grant, enrolled"),
+    pytest.param(PASSWORD, True, ResolutionKind.MFA_REQUIRED_TOKEN, None, False, id="password grant, enrolled"),
     pytest.param(
         replace(PASSWORD, enrolled=()),
         True,
-        Kind.FAILED,
+        ResolutionKind.FAILED,
         Failure.ENROLLMENT_NOT_POSSIBLE,
         False,
         id="password grant, un-enrolled: blocked",
     ),
-    pytest.param(replace(BROWSER, enrolled=None), True, Kind.PROMPT, None, True, id="enrolments unknown"),
+    pytest.param(replace(BROWSER, enrolled=None), True, ResolutionKind.PROMPT, None, True, id="enrolments unknown"),
     pytest.param(
-        replace(PASSWORD, enrolled=None), True, Kind.MFA_REQUIRED_TOKEN, None, False, id="unknown, no browser"
+        replace(PASSWORD, enrolled=None), True, ResolutionKind.MFA_REQUIRED_TOKEN, None, False, id="unknown, no browser"
     ),
 ]
 
 
 @pytest.mark.parametrize(("facts", "has_email", "kind", "failure", "first"), ADAPTIVE_ROWS)
 def test_section_4_adaptive(
-    facts: EventFacts, has_email: bool, kind: Kind, failure: Failure | None, first: bool
+    facts: EventFacts, has_email: bool, kind: ResolutionKind, failure: Failure | None, first: bool
 ) -> None:
     """At low confidence the enrolled are challenged, the others prove their address first or are turned away."""
     answer = resolve(ADAPTIVE, facts, has_email=has_email, remembered_browser=MEMORY)
@@ -259,9 +261,11 @@ CALLS: list[Any] = [
     pytest.param((None, ("none", None)), id="a failure, then none"),
 ]
 DEMANDS: list[Any] = [
-    pytest.param(NEWCOMER, {}, (Kind.PROMPT, None, True), id="address first"),
-    pytest.param(NEWCOMER, {"has_email": False}, (Kind.FAILED, Failure.EMAIL_MISSING, False), id="no address"),
-    pytest.param(LOW, {}, (Kind.PROMPT, None, False), id="enrolled: challenged"),
+    pytest.param(NEWCOMER, {}, (ResolutionKind.PROMPT, None, True), id="address first"),
+    pytest.param(
+        NEWCOMER, {"has_email": False}, (ResolutionKind.FAILED, Failure.EMAIL_MISSING, False), id="no address"
+    ),
+    pytest.param(LOW, {}, (ResolutionKind.PROMPT, None, False), id="enrolled: challenged"),
 ]
 
 
@@ -298,14 +302,16 @@ def test_section_7_nothing_enrols_at_low_confidence_without_a_browser(said: tupl
 @pytest.mark.parametrize(
     ("facts", "gateway", "wanted"),
     [
-        (replace(LOW, enrolled=("duo",)), {}, (Kind.PROMPT, False)),
-        (LOW, {}, (Kind.PROMPT, True)),
-        (replace(LOW, risk_confidence="high"), {}, (Kind.PROMPT, False)),
-        (LOW, {"has_email": False}, (Kind.FAILED, False)),
-        (replace(LOW, enrolled=("duo",)), {"has_email": False}, (Kind.FAILED, False)),
+        (replace(LOW, enrolled=("duo",)), {}, (ResolutionKind.PROMPT, False)),
+        (LOW, {}, (ResolutionKind.PROMPT, True)),
+        (replace(LOW, risk_confidence="high"), {}, (ResolutionKind.PROMPT, False)),
+        (LOW, {"has_email": False}, (ResolutionKind.FAILED, False)),
+        (replace(LOW, enrolled=("duo",)), {"has_email": False}, (ResolutionKind.FAILED, False)),
     ],
 )
-def test_section_4_duo_and_the_address(facts: EventFacts, gateway: dict[str, Any], wanted: tuple[Kind, bool]) -> None:
+def test_section_4_duo_and_the_address(
+    facts: EventFacts, gateway: dict[str, Any], wanted: tuple[ResolutionKind, bool]
+) -> None:
     """At low confidence the address is proven before Duo's page, unless the event says that the user is known there."""
     _, answer = flow(action(call("duo")), policy=Policy.ADAPTIVE, facts=facts, **gateway)
     assert (answer.kind, answer.verify_email_first) == wanted
@@ -323,16 +329,18 @@ def test_section_2_an_explicit_provider_offers_no_email_at_low_confidence() -> N
         assert answer.challenge == usable
 
 
-@pytest.mark.parametrize(("satisfies", "kind"), [(True, Kind.SATISFIED_BY_REMEMBERED_BROWSER), (False, Kind.PROMPT)])
+@pytest.mark.parametrize(
+    ("satisfies", "kind"), [(True, ResolutionKind.SATISFIED_BY_REMEMBERED_BROWSER), (False, ResolutionKind.PROMPT)]
+)
 @pytest.mark.parametrize("remember", [True, None])
-def test_section_5_an_explicit_word_and_adaptive(satisfies: bool, kind: Kind, remember: bool | None) -> None:
+def test_section_5_an_explicit_word_and_adaptive(satisfies: bool, kind: ResolutionKind, remember: bool | None) -> None:
     """A tenant may let an action's explicit True have the last word; its silence never has it."""
     settings = replace(EVERY, policy=Policy.ADAPTIVE, remember_satisfies_adaptive=satisfies)
     decision = aggregate([action(call("any", remember))], settings, NEWCOMER)
     gateway = Gateway(NOW, USER, MEMORY)
     answer = resolution.resolve(decision.multifactor, settings, NEWCOMER, gateway)
     assert answer is not None
-    assert answer.kind is (kind if remember else Kind.PROMPT)
+    assert answer.kind is (kind if remember else ResolutionKind.PROMPT)
     # What is left of the policy stays: a browser that is forgotten leads to the address.
     unknown = resolution.resolve(decision.multifactor, settings, NEWCOMER, replace(gateway, remembered_browser=None))
     assert unknown is not None
@@ -420,7 +428,7 @@ def test_section_5_valid_memory(
     """30 days since the challenge, 7 since it was seen, same user, same provider, and no one insists."""
     assert remembered.refusal(memory, multifactor, BROWSER, USER, NOW, EVERY) is refusal
     answer = resolve(multifactor, remembered_browser=memory)
-    assert answer.kind is (Kind.PROMPT if refusal else Kind.SATISFIED_BY_REMEMBERED_BROWSER)
+    assert answer.kind is (ResolutionKind.PROMPT if refusal else ResolutionKind.SATISFIED_BY_REMEMBERED_BROWSER)
     assert bool(answer.remembered_until_ms) is (refusal is None)
 
 
@@ -475,11 +483,11 @@ def test_section_11_pape_overrides_the_memory(multifactor: Multifactor) -> None:
     """The PAPE class asks for a real challenge, which may be remembered again; another class does not."""
     pape = replace(BROWSER, acr_values=("urn:other", PAPE_MULTI_FACTOR))
     answer = resolve(multifactor, pape, remembered_browser=MEMORY)
-    assert (answer.kind, answer.remember) == (Kind.PROMPT, RememberMode.CHECKBOX)
+    assert (answer.kind, answer.remember) == (ResolutionKind.PROMPT, RememberMode.CHECKBOX)
     joined = replace(BROWSER, acr_values=(f"urn:other {PAPE_MULTI_FACTOR}",))
     assert resolve(multifactor, joined, remembered_browser=MEMORY) == answer
     control = resolve(multifactor, replace(BROWSER, acr_values=("urn:other",)), remembered_browser=MEMORY)
-    assert control.kind is Kind.SATISFIED_BY_REMEMBERED_BROWSER
+    assert control.kind is ResolutionKind.SATISFIED_BY_REMEMBERED_BROWSER
 
 
 @pytest.mark.parametrize(
@@ -501,15 +509,17 @@ def test_section_11_amr(facts: EventFacts, memory: RememberedBrowser | None, rec
 
 BACK_CHANNEL: list[Any] = [
     # requirement, facts, gateway, kind, failure
-    pytest.param(enable("any"), PASSWORD, {}, Kind.MFA_REQUIRED_TOKEN, None, id="7 password: mfa_required"),
-    pytest.param(enable("any"), REFRESH, {}, Kind.MFA_REQUIRED_TOKEN, None, id="6 refresh: mfa_required"),
-    pytest.param(ALWAYS, REFRESH, {}, Kind.MFA_REQUIRED_TOKEN, None, id="6 policy always on a refresh"),
-    pytest.param(enable("any"), EXCHANGE, {}, Kind.MFA_REQUIRED_TOKEN, None, id="7 token exchange: mfa_required"),
+    pytest.param(enable("any"), PASSWORD, {}, ResolutionKind.MFA_REQUIRED_TOKEN, None, id="7 password: mfa_required"),
+    pytest.param(enable("any"), REFRESH, {}, ResolutionKind.MFA_REQUIRED_TOKEN, None, id="6 refresh: mfa_required"),
+    pytest.param(ALWAYS, REFRESH, {}, ResolutionKind.MFA_REQUIRED_TOKEN, None, id="6 policy always on a refresh"),
+    pytest.param(
+        enable("any"), EXCHANGE, {}, ResolutionKind.MFA_REQUIRED_TOKEN, None, id="7 token exchange: mfa_required"
+    ),
     pytest.param(
         enable("any"),
         EXCHANGE,
         {"organization": True},
-        Kind.FAILED,
+        ResolutionKind.FAILED,
         Failure.TOKEN_EXCHANGE_NOT_SUPPORTED,
         id="7 token exchange for an organization",
     ),
@@ -517,30 +527,37 @@ BACK_CHANNEL: list[Any] = [
         enable("any"),
         EXCHANGE,
         {"actor": True},
-        Kind.FAILED,
+        ResolutionKind.FAILED,
         Failure.TOKEN_EXCHANGE_NOT_SUPPORTED,
         id="7 token exchange with an actor",
     ),
-    pytest.param(enable("any"), PASSWORD, {"organization": True}, Kind.MFA_REQUIRED_TOKEN, None, id="7 organization"),
+    pytest.param(
+        enable("any"), PASSWORD, {"organization": True}, ResolutionKind.MFA_REQUIRED_TOKEN, None, id="7 organization"
+    ),
     pytest.param(
         enable("any"),
         PASSWORD,
         {"mfa_grant_allowed": False},
-        Kind.FAILED,
+        ResolutionKind.FAILED,
         Failure.MFA_GRANT_NOT_ALLOWED,
         id="7 MFA grant not allowed",
     ),
     pytest.param(
-        enable("any"), PASSWORD, {"mfa_grant_allowed": True}, Kind.MFA_REQUIRED_TOKEN, None, id="7 MFA grant allowed"
+        enable("any"),
+        PASSWORD,
+        {"mfa_grant_allowed": True},
+        ResolutionKind.MFA_REQUIRED_TOKEN,
+        None,
+        id="7 MFA grant allowed",
     ),
     pytest.param(
-        enable("any"), BROWSER, {"mfa_grant_allowed": False}, Kind.PROMPT, None, id="7 grant: not a browser's"
+        enable("any"), BROWSER, {"mfa_grant_allowed": False}, ResolutionKind.PROMPT, None, id="7 grant: not a browser's"
     ),
     pytest.param(
         REMEMBERED,
         PASSWORD,
         {"remembered_browser": MEMORY},
-        Kind.MFA_REQUIRED_TOKEN,
+        ResolutionKind.MFA_REQUIRED_TOKEN,
         None,
         id="7 no browser, no memory",
     ),
@@ -548,7 +565,7 @@ BACK_CHANNEL: list[Any] = [
         REMEMBERED,
         REFRESH,
         {"remembered_browser": MEMORY},
-        Kind.MFA_REQUIRED_TOKEN,
+        ResolutionKind.MFA_REQUIRED_TOKEN,
         None,
         id="6 no memory on a refresh",
     ),
@@ -557,7 +574,7 @@ BACK_CHANNEL: list[Any] = [
 
 @pytest.mark.parametrize(("multifactor", "facts", "gateway", "kind", "failure"), BACK_CHANNEL)
 def test_sections_6_7_back_channel(
-    multifactor: Multifactor, facts: EventFacts, gateway: dict[str, Any], kind: Kind, failure: Failure | None
+    multifactor: Multifactor, facts: EventFacts, gateway: dict[str, Any], kind: ResolutionKind, failure: Failure | None
 ) -> None:
     """Without a browser the answer is a token, or a failure that says why there can be none."""
     answer = resolve(multifactor, facts, **gateway)
@@ -570,8 +587,8 @@ def test_sections_6_7_back_channel(
 def test_section_7_duo_has_no_back_channel(protocol: str) -> None:
     """Duo fails by name where no user can see its page; in a browser it prompts."""
     answer = resolve(enable("duo"), replace(BROWSER, protocol=protocol))
-    assert (answer.kind, answer.failure) == (Kind.FAILED, Failure.PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL)
-    assert resolve(enable("duo")).kind is Kind.PROMPT
+    assert (answer.kind, answer.failure) == (ResolutionKind.FAILED, Failure.PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL)
+    assert resolve(enable("duo")).kind is ResolutionKind.PROMPT
 
 
 @pytest.mark.parametrize(
@@ -596,9 +613,9 @@ def test_section_12_prompt_none(multifactor: Multifactor) -> None:
     """A silent request shows no page: it is satisfied silently or answered interaction_required."""
     silent = replace(BROWSER, prompt=("none",))
     answer = resolve(multifactor, silent)
-    assert (answer.kind, answer.failure) == (Kind.FAILED, Failure.INTERACTION_REQUIRED)
-    assert resolve(REMEMBERED, silent, remembered_browser=MEMORY).kind is Kind.SATISFIED_BY_REMEMBERED_BROWSER
-    assert resolve(multifactor, replace(BROWSER, prompt=("login",))).kind is Kind.PROMPT
+    assert (answer.kind, answer.failure) == (ResolutionKind.FAILED, Failure.INTERACTION_REQUIRED)
+    assert resolve(REMEMBERED, silent, remembered_browser=MEMORY).kind is ResolutionKind.SATISFIED_BY_REMEMBERED_BROWSER
+    assert resolve(multifactor, replace(BROWSER, prompt=("login",))).kind is ResolutionKind.PROMPT
 
 
 def flow(*actions: Execution, policy: Policy = Policy.NEVER, facts: EventFacts = BROWSER, **gateway: Any) -> Any:
@@ -619,11 +636,17 @@ def call(provider: str, remember: bool | None = None) -> Command:
 
 DENY = Command("access.deny", {"reason": "x"})
 NOTHING = action()
-SATISFIED = Kind.SATISFIED_BY_REMEMBERED_BROWSER
+SATISFIED = ResolutionKind.SATISFIED_BY_REMEMBERED_BROWSER
 WORKED: list[Any] = [
     # actions, policy, facts, outcome, kind (of a gateway that remembers the browser), failure
     pytest.param(
-        (action(call("any")), NOTHING), "never", BROWSER, "mfa_required", Kind.PROMPT, None, id="enable any, nothing"
+        (action(call("any")), NOTHING),
+        "never",
+        BROWSER,
+        "mfa_required",
+        ResolutionKind.PROMPT,
+        None,
+        id="enable any, nothing",
     ),
     pytest.param(
         (NOTHING, NOTHING),
@@ -642,7 +665,7 @@ WORKED: list[Any] = [
         "adaptive",
         replace(BROWSER, risk_confidence="low"),
         "mfa_required",
-        Kind.PROMPT,
+        ResolutionKind.PROMPT,
         None,
         id="adaptive, low: cookie ignored",
     ),
@@ -652,7 +675,7 @@ WORKED: list[Any] = [
         "never",
         BROWSER,
         "mfa_required",
-        Kind.PROMPT,
+        ResolutionKind.PROMPT,
         None,
         id="duo, no remember",
     ),
@@ -663,12 +686,18 @@ WORKED: list[Any] = [
         "never",
         PASSWORD,
         "mfa_required",
-        Kind.MFA_REQUIRED_TOKEN,
+        ResolutionKind.MFA_REQUIRED_TOKEN,
         None,
         id="enable any, password grant",
     ),
     pytest.param(
-        (NOTHING,), "always", REFRESH, "mfa_required", Kind.MFA_REQUIRED_TOKEN, None, id="nothing, refresh, always"
+        (NOTHING,),
+        "always",
+        REFRESH,
+        "mfa_required",
+        ResolutionKind.MFA_REQUIRED_TOKEN,
+        None,
+        id="nothing, refresh, always",
     ),
     pytest.param((NOTHING,), "never", REFRESH, "allow", None, None, id="nothing, refresh, never"),
     pytest.param(
@@ -679,7 +708,7 @@ WORKED: list[Any] = [
         "never",
         PASSWORD,
         "mfa_required",
-        Kind.FAILED,
+        ResolutionKind.FAILED,
         Failure.PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL,
         id="enable duo, password grant",
     ),
@@ -688,7 +717,7 @@ WORKED: list[Any] = [
         "never",
         BROWSER,
         "mfa_required",
-        Kind.PROMPT,
+        ResolutionKind.PROMPT,
         None,
         id="exception in action 2: the cookie does not help",
     ),
@@ -705,7 +734,7 @@ def test_section_14_worked_cases_to_their_end(
     policy: str,
     facts: EventFacts,
     outcome: str,
-    kind: Kind | None,
+    kind: ResolutionKind | None,
     failure: Failure | None,
 ) -> None:
     """The worked multi-action cases, from what the actions recorded to what the gateway does."""

@@ -17,7 +17,7 @@ from runtime.ops.labels import KillReason
 from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
 from runtime.workers.spawner import Spawner
-from runtime.workers.worker import State, Worker
+from runtime.workers.worker import ProtocolState, Worker
 from tests.fakes import FakeSpawned, FakeZygote
 
 Load = Callable[[Worker], Awaitable[None]]
@@ -168,7 +168,7 @@ async def test_the_longest_idle_worker_makes_room() -> None:
     h.pool.release(new)
     third = await h.pool.lease("third", 1)
     assert third.tenant == "third"
-    assert (old.state, new.state) == (State.DEAD, State.IDLE)
+    assert (old.state, new.state) == (ProtocolState.DEAD, ProtocolState.IDLE)
     assert old.kill_reason is KillReason.EVICTED
     await h.close()
 
@@ -182,7 +182,7 @@ async def test_a_worker_is_recycled_after_its_executions() -> None:
     worker.executions = 1
     h.pool.release(worker)
     await settle()
-    assert worker.state is State.DEAD
+    assert worker.state is ProtocolState.DEAD
     assert worker.id in h.zygote.killed
     assert h.pool.counts()["idle"] == 1
     await h.close()
@@ -203,7 +203,7 @@ async def test_isolation_login_uses_a_process_once() -> None:
     assert len(primed) == 1
     assert h.pool.counts()["idle"] == 1
     h.pool.release(worker)
-    assert worker.state is State.DEAD
+    assert worker.state is ProtocolState.DEAD
     assert h.pool.lease_nowait("acme") is primed[0]
     await h.close()
 
@@ -331,7 +331,7 @@ async def test_a_worker_that_dies_as_it_gets_ready_keeps_no_place_of_its_tenant(
     zygote.next_dies = True
     for _ in range(2):
         worker = await h.pool.lease("acme", 5)
-        assert worker.state is State.IDLE
+        assert worker.state is ProtocolState.IDLE
         h.pool.release(worker, retire=True)
         await settle()
     await h.close()
@@ -358,7 +358,7 @@ async def test_a_worker_that_speaks_out_of_turn_is_killed() -> None:
     h.pool.release(worker)
     next(one for one in h.zygote.spawned if one.id == worker.id).say(b"hello")
     await settle()
-    assert worker.state is State.DEAD
+    assert worker.state is ProtocolState.DEAD
     assert worker.kill_reason is KillReason.VIOLATION
     again = await h.pool.lease("acme", 1)
     assert again is not worker
@@ -373,7 +373,7 @@ async def test_idle_workers_are_let_go() -> None:
     h.pool.release(worker)
     await asyncio.sleep(0.11)
     h.pool.sweep()
-    assert worker.state is State.DEAD
+    assert worker.state is ProtocolState.DEAD
     await h.close()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from vestibule.v1 import event_pb2
 
-from sandbox.action.api import Recorder, make_api
+from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.contract import tokens
 from sandbox.contract.surface import CONTINUE
@@ -27,8 +27,8 @@ CLAIM = "https://x.example/c"
 Ask = Callable[[Any, int], Any]
 
 
-def begin() -> tuple[Any, Recorder]:
-    recorder = Recorder(Event(EVENT, {}), clock_ns=NOW_S * 10**9, defined=(CONTINUE,))
+def begin() -> tuple[Any, CommandRecorder]:
+    recorder = CommandRecorder(Event(EVENT, {}), clock_ns=NOW_S * 10**9, defined=(CONTINUE,))
     return make_api(recorder), recorder
 
 

@@ -39,7 +39,9 @@ def test_a_worker_answers_every_question_of_the_rehearsal() -> None:
     thresholds, handler = gc.get_threshold(), signal.getsignal(signal.SIGALRM)
     alarm.install()
     with ours, theirs:
-        rehearsing = worker.Runner(Channel(theirs.fileno()), memoryview(bytearray(worker.REHEARSAL_JOURNAL_BYTES)))
+        rehearsing = worker.QuestionRunner(
+            Channel(theirs.fileno()), memoryview(bytearray(worker.REHEARSAL_JOURNAL_BYTES))
+        )
         for question in rehearsal.questions():
             rehearsing.answer(question)
             reply = worker_pb2.FlowReply.FromString(Channel(ours.fileno()).read())

@@ -264,7 +264,7 @@ def overrides(found: Any, provider: str, settings: Any, facts: Any) -> Any:
 
 
 def never_shut(found: Any, *_: Any) -> Any:
-    return replace(found, kind=resolution.Kind.PROMPT, failure=None)
+    return replace(found, kind=resolution.ResolutionKind.PROMPT, failure=None)
 
 
 def unset_is_ignored(found: Any, requests: Any, rule: Merge) -> Any:

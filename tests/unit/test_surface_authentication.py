@@ -10,7 +10,7 @@ from vestibule.worker.v1 import worker_pb2
 from runtime.core import challenges
 from sandbox.action import execution
 from sandbox.action.alarm import ACTION_FILENAME, disarm, install
-from sandbox.action.api import Recorder, make_api
+from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.action.live import FlowState
 from sandbox.contract import surface
@@ -24,8 +24,8 @@ SMS = {"type": "phone", "options": {"preferred_method": "sms"}}
 PUSH = {"type": "push-notification", "options": {"otp_fallback": False}}
 
 
-def begin(*, continues: bool = True, continuing: bool = False) -> tuple[Any, Recorder]:
-    recorder = Recorder(
+def begin(*, continues: bool = True, continuing: bool = False) -> tuple[Any, CommandRecorder]:
+    recorder = CommandRecorder(
         Event(event_pb2.PostLoginEvent(), {}),
         handler=CONTINUE if continuing else ENTRY,
         defined=(CONTINUE,) if continues else (),
@@ -180,7 +180,7 @@ def test_the_daemon_believes_no_wrong_factor(op: str, args: dict[str, Any]) -> N
         list(surface.validate_each([(op, args)], continuing=True))
 
 
-def run(body: str, handler: str = ENTRY) -> tuple[worker_pb2.StepReport, execution.End]:
+def run(body: str, handler: str = ENTRY) -> tuple[worker_pb2.StepReport, execution.Ending]:
     install()
     source = f"def on_execute_post_login(event, api):\n    {body}\n"
     code = compiler.compile_action(source, ACTION_FILENAME)
@@ -195,16 +195,16 @@ def run(body: str, handler: str = ENTRY) -> tuple[worker_pb2.StepReport, executi
 @pytest.mark.parametrize(
     ("body", "end"),
     [
-        ("api.authentication.challenge_with({'type': 'otp'})", execution.End.SUSPENDED),
-        ("api.authentication.enroll_with_any([{'type': 'otp'}]).multifactor.enable('any')", execution.End.SUSPENDED),
-        ("api.authentication.challenge_with({'type': 'otp'}); api.access.deny('no')", execution.End.DENIED),
-        ("api.access.deny('no').authentication.challenge_with({'type': 'otp'})", execution.End.DENIED),
-        ("api.multifactor.enable('any')", execution.End.COMPLETED),
-        ("api.authentication.challenge_with({'type': 'otp'}); 1 / 0", execution.End.FAILED),
+        ("api.authentication.challenge_with({'type': 'otp'})", execution.Ending.SUSPENDED),
+        ("api.authentication.enroll_with_any([{'type': 'otp'}]).multifactor.enable('any')", execution.Ending.SUSPENDED),
+        ("api.authentication.challenge_with({'type': 'otp'}); api.access.deny('no')", execution.Ending.DENIED),
+        ("api.access.deny('no').authentication.challenge_with({'type': 'otp'})", execution.Ending.DENIED),
+        ("api.multifactor.enable('any')", execution.Ending.COMPLETED),
+        ("api.authentication.challenge_with({'type': 'otp'}); 1 / 0", execution.Ending.FAILED),
     ],
 )
-def test_how_an_execution_ends(body: str, end: execution.End, printed: str) -> None:
+def test_how_an_execution_ends(body: str, end: execution.Ending, printed: str) -> None:
     """A challenge suspends the flow, a denial beside it ends the flow, and one that failed asked for nothing."""
     report, found = run(body.replace("; 1 / 0", f"{printed}; 1 / 0") if "1 / 0" in body else body + printed)
     assert found is end
-    assert bool(report.commands) is (end is not execution.End.FAILED)
+    assert bool(report.commands) is (end is not execution.Ending.FAILED)

@@ -9,7 +9,7 @@ from vestibule.worker.v1 import worker_pb2
 
 from sandbox.action import execution
 from sandbox.action.alarm import ACTION_FILENAME, disarm, install
-from sandbox.action.api import Recorder, make_api
+from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.action.live import FlowState
 from sandbox.authoring import stubs
@@ -25,8 +25,10 @@ NOW_MS = 1_700_000_000_000
 MINUTE, HOUR = 60_000, 3_600_000
 
 
-def begin(records: dict[str, tuple[str, int]] | None = None, flow: FlowState | None = None) -> tuple[Any, Recorder]:
-    recorder = Recorder(
+def begin(
+    records: dict[str, tuple[str, int]] | None = None, flow: FlowState | None = None
+) -> tuple[Any, CommandRecorder]:
+    recorder = CommandRecorder(
         Event(event_pb2.PostLoginEvent(), {}), flow or FlowState(records), clock_ns=NOW_MS * 10**6 + 999_999
     )
     return make_api(recorder).cache, recorder
@@ -257,6 +259,6 @@ def on_execute_post_login(event, api):
     )  # fmt: skip
     disarm()
     step = worker_pb2.StepReport.FromString(report)
-    assert (step.error_message, end) == ("", execution.End.COMPLETED)
+    assert (step.error_message, end) == ("", execution.Ending.COMPLETED)
     assert [command.op for command in step.commands] == ["cache.set", "user.set_user_metadata"]
     assert [op for op, _ in flow.live] == ["cache.set"]

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 import pytest
 from vestibule.v1 import event_pb2
 
-from sandbox.action.api import Recorder, make_api
+from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.contract import surface
 from sandbox.contract.call import REQUIRED, Call, Param
@@ -93,11 +93,11 @@ def good(kind: Kind) -> Any:
     return {"bool": True, "int": 1, "float": 1}.get(kind.annotation, "k")
 
 
-def begin() -> tuple[Any, Recorder]:
+def begin() -> tuple[Any, CommandRecorder]:
     event = event_pb2.PostLoginEvent()
     event.session.id = "s"
     event.transaction.protocol = "oauth2-refresh-token"
-    recorder = Recorder(Event(event, {}), handler=CONTINUE, defined=(CONTINUE,))
+    recorder = CommandRecorder(Event(event, {}), handler=CONTINUE, defined=(CONTINUE,))
     return make_api(recorder), recorder
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
 
 from sandbox.action import execution
-from sandbox.action.api import Recorder, make_api
+from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.action.live import FlowState, Recorded
 from sandbox.contract import factors, kinds, surface, values
@@ -89,9 +89,9 @@ def flows(some: list[Call]) -> st.SearchStrategy[list[list[Asked]]]:
 calm = effort(25)
 
 
-def record(flow: FlowState, asked: list[Asked], handler: str) -> Recorder:
+def record(flow: FlowState, asked: list[Asked], handler: str) -> CommandRecorder:
     """Make the calls, each of which may raise, as an action may that catches everything."""
-    recorder = Recorder(Event(EVENT, {}), flow, NOW_MS * 10**6, handler, (CONTINUE,))
+    recorder = CommandRecorder(Event(EVENT, {}), flow, NOW_MS * 10**6, handler, (CONTINUE,))
     api: Any = make_api(recorder)
     for call, args in asked:
         with contextlib.suppress(TypeError, ValueError):
@@ -110,7 +110,7 @@ def test_whatever_is_recorded_is_believed(flow_asked: list[list[Asked]], continu
         assert surface.parse_all(recorder.encoded(), continuing) == [args for _, args in recorder.commands]
         ops = [op for op, _ in recorder.commands]
         assert set(ops) <= surface.RECORDED
-        assert (execution.ending(ops) is not execution.End.COMPLETED) is any(surface.CALLS[op].ends for op in ops)
+        assert (execution.ending(ops) is not execution.Ending.COMPLETED) is any(surface.CALLS[op].ends for op in ops)
         continuing = False
 
 

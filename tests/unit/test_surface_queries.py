@@ -7,14 +7,14 @@ import pytest
 from google.protobuf import json_format
 from vestibule.v1 import event_pb2
 
-from sandbox.action.api import Recorder, make_api
+from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.contract import surface
 
 
 def ask(**members: Any) -> Any:
     event = json_format.ParseDict(members, event_pb2.PostLoginEvent())
-    return make_api(Recorder(Event(event, {})))
+    return make_api(CommandRecorder(Event(event, {})))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_redirect_needs_a_browser(members: dict[str, Any], possible: bool) -> 
 def test_asking_changes_no_event() -> None:
     """Looking for a member of the query does not add it."""
     event = event_pb2.PostLoginEvent()
-    make_api(Recorder(Event(event, {}))).redirect.can_redirect()
+    make_api(CommandRecorder(Event(event, {}))).redirect.can_redirect()
     assert event == event_pb2.PostLoginEvent()
 
 
@@ -104,7 +104,7 @@ def test_what_cannot_be_answered_raises(call: Any, kind: type[Exception], text: 
 
 def test_a_query_records_nothing_and_is_no_command() -> None:
     """An honest worker never reports one; one that does is a liar."""
-    recorder = Recorder(Event(event_pb2.PostLoginEvent(), {}))
+    recorder = CommandRecorder(Event(event_pb2.PostLoginEvent(), {}))
     make_api(recorder).rules.was_executed("rul_1")
     assert recorder.encoded() == []
     for op in surface.CALLS.keys() - surface.RECORDED:

@@ -15,7 +15,7 @@ from vestibule.worker.v1 import worker_pb2
 
 from sandbox.action import execution
 from sandbox.action.alarm import ACTION_FILENAME, disarm, install
-from sandbox.action.api import Recorder, make_api
+from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.action.live import FlowState
 from sandbox.contract import surface, tokens
@@ -37,9 +37,9 @@ def event(
 
 def begin(
     message: event_pb2.PostLoginEvent | None = None, *, continues: bool = True, continuing: bool = False
-) -> tuple[Any, Recorder]:
+) -> tuple[Any, CommandRecorder]:
     view = Event(message or event(), {})
-    recorder = Recorder(
+    recorder = CommandRecorder(
         view,
         clock_ns=NOW_S * 10**9 + 5 * 10**8,
         handler=CONTINUE if continuing else ENTRY,
@@ -423,7 +423,7 @@ def on_continue_post_login(event, api):
 """
 
 
-def run(handler: str, message: event_pb2.PostLoginEvent) -> tuple[list[tuple[str, Any]], execution.End]:
+def run(handler: str, message: event_pb2.PostLoginEvent) -> tuple[list[tuple[str, Any]], execution.Ending]:
     install()
     code = compiler.compile_action(BOTH, ACTION_FILENAME)
     report, end, _ = execution.execute(
@@ -438,11 +438,11 @@ def run(handler: str, message: event_pb2.PostLoginEvent) -> tuple[list[tuple[str
 def test_there_and_back_again() -> None:
     """An action sends a token along and believes it when it comes back, in the function for that."""
     commands, end = run(ENTRY, event())
-    assert end is execution.End.SUSPENDED
+    assert end is execution.Ending.SUSPENDED
     assert [op for op, _ in commands] == ["redirect.send_user_to"]
     back = event({"state": STATE}, {"session_token": commands[0][1]["query"]["session_token"]})
     commands, end = run(CONTINUE, back)
-    assert end is execution.End.COMPLETED
+    assert end is execution.Ending.COMPLETED
     assert commands == [
         ("authentication.record_method", {"provider_url": "https://x.example/method"}),
         ("id_token.set_custom_claim", {"name": "https://x.example/ip", "value": "192.0.2.1"}),

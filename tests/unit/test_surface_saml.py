@@ -10,23 +10,23 @@ from runtime.core import effects
 from runtime.core.aggregate import aggregate
 from runtime.core.model import Command, Effects, Execution, OnError, Settings, Verdict
 from runtime.login import messages
-from sandbox.action.api import Recorder, make_api
+from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.contract import surface
 from tests.event_facts import EventFacts
 
 
 @pytest.fixture
-def recorder() -> Recorder:
-    return Recorder(Event(event_pb2.PostLoginEvent(), {}))
+def recorder() -> CommandRecorder:
+    return CommandRecorder(Event(event_pb2.PostLoginEvent(), {}))
 
 
 @pytest.fixture
-def api(recorder: Recorder) -> Any:
+def api(recorder: CommandRecorder) -> Any:
     return make_api(recorder)
 
 
-def decide(recorder: Recorder) -> dict[str, Any]:
+def decide(recorder: CommandRecorder) -> dict[str, Any]:
     texts = recorder.encoded()
     commands = tuple(Command(op, args) for (op, _), args in zip(texts, surface.parse_all(texts), strict=True))
     ran = Execution("a", "0" * 64, OnError.REQUIRE_MFA, Verdict.COMPLETED, commands)
@@ -35,7 +35,7 @@ def decide(recorder: Recorder) -> dict[str, Any]:
     return found
 
 
-def test_the_gateway_is_given_what_was_set(api: Any, recorder: Recorder) -> None:
+def test_the_gateway_is_given_what_was_set(api: Any, recorder: CommandRecorder) -> None:
     """The last value of a member wins; attributes are one member, and None in it removes."""
     api.saml_response.set_audience("urn:a").samlResponse.setAudience("urn:b")
     api.saml_response.set_lifetime_in_seconds(60).saml_response.set_sign_response(True)
@@ -72,7 +72,7 @@ def test_the_gateway_is_given_what_was_set(api: Any, recorder: Recorder) -> None
     ],
 )
 def test_limits_are_named_at_the_call(
-    api: Any, recorder: Recorder, name: str, value: Any, kind: type[Exception], text: str
+    api: Any, recorder: CommandRecorder, name: str, value: Any, kind: type[Exception], text: str
 ) -> None:
     """A value beyond a limit raises, names it, and records nothing."""
     with pytest.raises(kind) as caught:
@@ -97,7 +97,7 @@ def test_an_attribute_is_small(api: Any) -> None:
         api.saml_response.set_attribute("e", "v" * 2000)
 
 
-def test_a_key_shows_in_no_repr(api: Any, recorder: Recorder) -> None:
+def test_a_key_shows_in_no_repr(api: Any, recorder: CommandRecorder) -> None:
     """A private key goes to the gateway; a decision that is printed does not show it."""
     api.saml_response.set_key("-----BEGIN PRIVATE KEY-----")
     _, args = recorder.commands[0]

@@ -9,14 +9,14 @@ from vestibule.v1 import decision_pb2, event_pb2
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import Command, Decision, Execution, OnError, Settings, Verdict
 from runtime.login import messages
-from sandbox.action.api import Recorder, make_api
+from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.contract import surface
 from tests.event_facts import EventFacts
 
 
-def record(event: event_pb2.PostLoginEvent) -> tuple[Any, Recorder]:
-    recorder = Recorder(Event(event, {}))
+def record(event: event_pb2.PostLoginEvent) -> tuple[Any, CommandRecorder]:
+    recorder = CommandRecorder(Event(event, {}))
     return make_api(recorder), recorder
 
 
@@ -27,13 +27,13 @@ def with_session(protocol: str = "oidc-basic-profile") -> event_pb2.PostLoginEve
     return event
 
 
-def execution(recorder: Recorder) -> Execution:
+def execution(recorder: CommandRecorder) -> Execution:
     texts = recorder.encoded()
     commands = tuple(Command(op, args) for (op, _), args in zip(texts, surface.parse_all(texts), strict=True))
     return Execution("a", "0" * 64, OnError.REQUIRE_MFA, Verdict.COMPLETED, commands)
 
 
-def decide(*recorders: Recorder) -> tuple[Decision, decision_pb2.SideEffects]:
+def decide(*recorders: CommandRecorder) -> tuple[Decision, decision_pb2.SideEffects]:
     decision = aggregate([execution(recorder) for recorder in recorders], Settings(), EventFacts())
     return decision, messages.encode(decision, "d", 1, 1).side_effects
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runtime.workers.watchdog import Watchdog
-from sandbox.contract.journal import Entry, Phase
+from sandbox.contract.journal import JournalEntry, Phase
 
 MS = 1_000_000
 GRACE = 10 * MS
@@ -54,8 +54,8 @@ class Running:
         self.killed = self.stalled = self.late = False
         self.had_ns: int | None = None
 
-    def entry(self) -> Entry:
-        return Entry(
+    def entry(self) -> JournalEntry:
+        return JournalEntry(
             nonce=self.nonce,
             phase=self.phase,
             step=0,

@@ -43,7 +43,7 @@ def ask() -> Iterator[Ask]:
     ours, theirs = socket.socketpair()
     thresholds, handler = gc.get_threshold(), signal.getsignal(signal.SIGALRM)
     alarm.install()
-    held = worker.Runner(Channel(theirs.fileno()), memoryview(bytearray(64 * 1024)))
+    held = worker.QuestionRunner(Channel(theirs.fileno()), memoryview(bytearray(64 * 1024)))
 
     def answer(*sources: str, handlers: tuple[str, ...] = (), **rest: Any) -> list[worker_pb2.StepReport]:
         steps = [

@@ -20,7 +20,7 @@ OUTPUT_ATTEMPTED_MAX: Final = 1 << 20
 """An action that prints more than this is in a loop; it is stopped, so that it says so instead of timing out."""
 
 
-class Output:
+class ActionOutput:
     """Collects what an action prints, up to a number of bytes."""
 
     __slots__ = ("_attempted", "_parts", "_room", "truncated")
@@ -61,21 +61,21 @@ KEPT: Final[list[dict[Any, Any]]] = []
 """Dicts in which a library keeps what it was asked, wherever it is called from; emptied after every execution."""
 
 
-class Execution:
+class RunningExecution:
     """What the facades may know of the running execution; emptied between two of them."""
 
     __slots__ = ("_random", "_stream", "_stream_blocks", "at_end", "log_level", "now_ns", "output", "patterns", "seed")
 
     now_ns: int
     seed: bytes
-    output: Output
+    output: ActionOutput
 
     def __init__(self) -> None:
         self.at_end: list[Callable[[], object]] = []
         self.patterns: dict[Any, Any] = {}
         self.end()
 
-    def begin(self, now_ns: int, seed: bytes, output: Output) -> None:
+    def begin(self, now_ns: int, seed: bytes, output: ActionOutput) -> None:
         """Become a new execution. Everything that costs time is made when it is first asked for."""
         self.now_ns = now_ns
         self.seed = seed
@@ -125,7 +125,7 @@ def derive(seed: bytes, purpose: bytes) -> bytes:
     return hashlib.blake2b(purpose, key=hashlib.sha256(seed).digest(), digest_size=32).digest()
 
 
-_NOWHERE: Final = Output(0)
+_NOWHERE: Final = ActionOutput(0)
 """Takes what a finaliser prints after its execution has ended."""
 
-CURRENT: Final = Execution()
+CURRENT: Final = RunningExecution()

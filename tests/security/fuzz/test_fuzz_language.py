@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from sandbox.language import compiler
 from sandbox.language.nodes import guard_call
-from sandbox.language.rewrite import Policy
+from sandbox.language.rewrite import Statements
 from sandbox.reach import environment
 from sandbox.reach.interrupts import reset
 from tests.action_body import ENTRY, NOW_NS
@@ -181,8 +181,8 @@ def guarded(body: str) -> list[str] | None:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree = Policy().run(ast.parse(source))
-        namespace = environment.begin(NOW_NS, b"fuzz", environment.Output())
+        tree = Statements().run(ast.parse(source))
+        namespace = environment.begin(NOW_NS, b"fuzz", environment.ActionOutput())
         try:
             return run(tree, namespace)
         finally:
