@@ -6,8 +6,8 @@ decision; what differs from login to login (ids, times, revision, what the actio
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.event_pb2 import PostLoginEvent
@@ -138,7 +138,8 @@ def _member(tag: bytes, data: bytes) -> bytes:
     return b"".join((tag, wire.varint(len(data)), data))
 
 
-class _Remembered(NamedTuple):
+@dataclass(slots=True)
+class _Remembered:
     """The answers that equal reports led to, so many of them, by the members of the event that were consulted."""
 
     reports: int

@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
@@ -40,7 +41,8 @@ _UNBEGUN_MAX: Final = 32
 _LARGE_BYTES: Final = 4096
 
 
-class Outcome(NamedTuple):
+@dataclass(slots=True)
+class Outcome:
     """What a login led to. The times, in microseconds, begin with those of `before`, which are 0.
 
     `waited_s` is the time that it stood in queues, `resolution` what the gateway does about a required factor.
@@ -56,9 +58,16 @@ class Outcome(NamedTuple):
 
     def response(self, request_id: str, decision_id: str, catalog_revision: int, wall_us: int) -> bytes:
         """Return the serialized ExecutePostLoginResponse."""
-        answer, step_wall_us, step_cpu_us, printed, _, found, sealed = self
-        return answer.fill(
-            request_id, decision_id, catalog_revision, wall_us, step_wall_us, step_cpu_us, printed, found, sealed
+        return self.answer.fill(
+            request_id,
+            decision_id,
+            catalog_revision,
+            wall_us,
+            self.wall_us,
+            self.cpu_us,
+            self.printed,
+            self.resolution,
+            self.sealed,
         )
 
     def decision(self, decision_id: str, wall_us: int) -> pb.Decision:

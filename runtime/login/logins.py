@@ -98,7 +98,7 @@ class Logins:
                 CatalogError a continuation can be used again.
         """
         started_ns, clock_ns = time.monotonic_ns(), time.time_ns()
-        tenant, event, message, gateway = request.tenant, request.event, request.message, request.gateway
+        tenant, request_id, event, gateway, continuation, numbers, message = request
         snapshot = self._catalog.snapshot()
         flow = snapshot.tenants.get(tenant)
         if flow is None:
@@ -107,14 +107,14 @@ class Logins:
         cached = self._cache.of.get(tenant)
         records = b"" if cached is None else cached.sent(now_ms)
         earlier = 0
-        if request.continuation is None:
+        if continuation is None:
             plan, deadline_ns = self._plan(flow, snapshot), int(deadline * 1e9)
             outcome = await self.engine.decide(
                 Login(plan, event, gateway, deadline_ns, clock_ns, noise[:16], records, message=message)
             )
         else:
             state, completed = self._suspensions.open(
-                request.continuation, tenant, EventReader(event, message), request.completed, now_ms
+                continuation, tenant, EventReader(event, message), numbers, now_ms
             )
             plan = await self._pin(flow, snapshot, state.flow_digest, deadline)
             before = resuming.executions(state, plan.flow)
@@ -128,14 +128,14 @@ class Logins:
         if outcome.answer.cache:
             self._cache.apply(tenant, outcome.answer.cache, now_ms)
         decision_id, wall_us = noise[16:].hex(), (time.monotonic_ns() - started_ns) // 1000
-        response = outcome.response(request.request_id, decision_id, snapshot.revision, wall_us)
+        response = outcome.response(request_id, decision_id, snapshot.revision, wall_us)
         self._count(outcome, earlier, wall_us)
         decision = outcome.answer.decision
         if self._login_log.wants(decision.degraded):
             self._login_log.write(
                 degraded=decision.degraded,
                 tenant=tenant,
-                request_id=clip(request.request_id, 128),
+                request_id=clip(request_id, 128),
                 decision_id=decision_id,
                 catalog_revision=snapshot.revision,
                 **explained(outcome),

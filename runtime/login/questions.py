@@ -8,7 +8,8 @@ import os
 import struct
 import time
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from vestibule.worker.v1 import worker_pb2
 
@@ -28,7 +29,8 @@ GIVE_UP_NS: Final = 2_500_000
 _NONCES: Final = struct.Struct("<64Q")
 
 
-class Asked(NamedTuple):
+@dataclass(slots=True)
+class Asked:
     """A question that a worker has been sent: its steps from `start` on."""
 
     worker: Worker

@@ -10,7 +10,8 @@ import asyncio
 import enum
 import time
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from runtime.errors import DeadlineExceeded, ProtocolViolation, WorkerError, WorkerLost
 from runtime.ops.labels import KillReason
@@ -29,7 +30,7 @@ NEVER: Final = 1 << 62
 """An instant that does not come."""
 
 
-class ProtocolState(enum.Enum):
+class ProtocolState(enum.StrEnum):
     """What a worker does, and so what it may send: see `_PERMITTED`."""
 
     STARTING = "starting"
@@ -39,7 +40,8 @@ class ProtocolState(enum.Enum):
     DEAD = "dead"
 
 
-class _Frame(NamedTuple):
+@dataclass(slots=True)
+class _Frame:
     """A frame that a state permits: once, and whole."""
 
     bytes_max: Callable[[Worker], int]
