@@ -19,6 +19,13 @@ def _ignore(_worker: int, _code: int) -> None:
     pass
 
 
+async def reached(state: Callable[[], object]) -> None:
+    """Let the loop run until it has brought about a state: without a sleep, and for ever only if a test is wrong."""
+    async with asyncio.timeout(30):
+        while not state():
+            await asyncio.sleep(0)
+
+
 @dataclass(frozen=True)
 class Question:
     """What a worker was asked."""
@@ -66,7 +73,7 @@ class FakeSpawned:
             try:
                 frame = reader.feed(self.peer.recv(1 << 20, socket.MSG_DONTWAIT), 1 << 30)
             except BlockingIOError:
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0)
             else:
                 if frame is not None:
                     return worker_pb2.RunFlow.FromString(frame)

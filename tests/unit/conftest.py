@@ -6,9 +6,11 @@ reads and writes them is the product's own code.
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
 from pathlib import Path
 from typing import Any, SupportsIndex
 
@@ -33,7 +35,8 @@ REFUSED = frozenset(
 
 _HERE = Path(__file__).parent
 _guarded = False
-_sleep = time.sleep
+_sleep, _sleep_in_loop = time.sleep, asyncio.sleep
+_TESTS = str(_HERE.parent)
 
 
 def _refuse(event: str, _args: tuple[Any, ...]) -> None:
@@ -47,6 +50,15 @@ def _no_sleep(seconds: float | SupportsIndex) -> None:
     _sleep(0)
 
 
+def _no_sleep_in_loop(delay: float, result: Any = None) -> Coroutine[Any, Any, Any]:
+    """Refuse to wait for a test. The product may: what it waits for is the test's to bring about."""
+    frame = inspect.currentframe()
+    caller = frame.f_back if frame else None
+    if delay > 0 and caller and caller.f_code.co_filename.startswith(_TESTS):
+        raise AssertionError(f"a unit test sleeps {delay} s in its loop: wait for a state, or inject the clock")
+    return _sleep_in_loop(delay, result)
+
+
 # It cannot be taken away again, and a pytest process runs other folders' tests too.
 sys.addaudithook(_refuse)
 
@@ -57,8 +69,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     global _guarded
     if not item.path.is_relative_to(_HERE):
         return (yield)
-    _guarded, time.sleep = True, _no_sleep
+    _guarded, time.sleep, asyncio.sleep = True, _no_sleep, _no_sleep_in_loop
     try:
         return (yield)
     finally:
-        _guarded, time.sleep = False, _sleep
+        _guarded, time.sleep, asyncio.sleep = False, _sleep, _sleep_in_loop

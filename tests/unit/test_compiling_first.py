@@ -13,8 +13,8 @@ from vestibule.worker.v1 import worker_pb2
 from runtime.core.model import Verdict
 from runtime.errors import DeadlineExceeded
 from sandbox.contract import journal
-from tests.fakes import FakeSpawned
-from tests.unit.test_flow import COMPLETED, REQUIRE, Rig, make, step, whole
+from tests.fakes import FakeSpawned, reached
+from tests.unit.test_flow import COMPLETED, REQUIRE, Rig, make, past_the_deadline, step, whole
 
 __all__ = ["make"]  # the fixture
 
@@ -29,8 +29,7 @@ def begin(rig: Rig, within_s: float = 2.0) -> asyncio.Task[bytes]:
 
 async def asked_for_code(rig: Rig, worker: int = 0) -> tuple[FakeSpawned, worker_pb2.RunFlow]:
     """Wait until a worker has been asked for code: with sources, and without an event."""
-    while len(rig.zygote.spawned) <= worker:
-        await asyncio.sleep(0.001)
+    await reached(lambda: len(rig.zygote.spawned) > worker)
     request = await rig.zygote.spawned[worker].read()
     assert (request.return_code, request.check_only, request.event) == (True, True, b"")
     assert all(sent.HasField("source") for sent in worker_pb2.FlowSteps.FromString(request.flow).steps)
@@ -112,8 +111,7 @@ async def test_a_caller_that_leaves_while_its_flow_is_compiled(make: Any) -> Non
     with pytest.MonkeyPatch.context() as later:
         now_ns = time.monotonic_ns() + 60 * 10**9
         later.setattr(time, "monotonic_ns", lambda: now_ns)
-        while not spawned.closed:
-            await asyncio.sleep(0.001)
+        await reached(lambda: spawned.closed)
     assert spawned.closed
     assert rig.pool.busy == 0
 
@@ -132,14 +130,12 @@ async def test_compiling_takes_from_the_time_that_is_left(make: Any) -> None:
     await task
 
 
-async def test_no_login_begins_when_compiling_took_all_the_time(make: Any) -> None:
+async def test_no_login_begins_when_compiling_took_all_the_time(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The caller hears that there is no decision, and the worker, which did nothing wrong, is kept."""
     rig = await make()
-    task = begin(rig, 0.05)
+    task = begin(rig, 5.0)
     spawned, request = await asked_for_code(rig)
-    worker = next(iter(rig.pool.watchdog.running))
-    rig.pool.watchdog.unwatch(worker)
-    await asyncio.sleep(0.06)
+    past_the_deadline(rig, monkeypatch)
     spawned.say(whole(request.nonce, step(), step(), step(), codes=CODES))
     with pytest.raises(DeadlineExceeded):
         await task
@@ -156,7 +152,6 @@ async def test_a_caller_that_leaves_while_a_flow_is_compiled_costs_no_worker(mak
         await task
     assert not spawned.closed
     spawned.say(whole(request.nonce, step(), step(), step(), codes=CODES))
-    while rig.pool.busy:
-        await asyncio.sleep(0.001)
+    await reached(lambda: not rig.pool.busy)
     assert not spawned.closed
     assert rig.pool.counts()["idle"] == 1

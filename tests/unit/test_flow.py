@@ -28,7 +28,7 @@ from runtime.ops.metrics import Metrics
 from runtime.workers import reply
 from runtime.workers.pool import Pool
 from sandbox.contract import journal, wire
-from tests.fakes import FakeSpawned, FakeZygote, Question
+from tests.fakes import FakeSpawned, FakeZygote, Question, reached
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -119,8 +119,7 @@ class Rig:
 
     async def question(self, worker: int = 0) -> tuple[FakeSpawned, Question]:
         """Wait until a worker has been asked."""
-        while len(self.zygote.spawned) <= worker:
-            await asyncio.sleep(0.001)
+        await reached(lambda: len(self.zygote.spawned) > worker)
         spawned = self.zygote.spawned[worker]
         return spawned, await spawned.hear()
 
@@ -176,8 +175,7 @@ async def test_sources_are_sent_once(make: Any) -> None:
     rig.plan.forget()
     for first in (True, False):
         task = rig.run()
-        while not rig.zygote.spawned:
-            await asyncio.sleep(0.001)
+        await reached(lambda: rig.zygote.spawned)
         request = await rig.zygote.spawned[0].read()
         if first:
             # It compiles before the login.
@@ -476,34 +474,36 @@ def begin(rig: Rig, left_s: float) -> asyncio.Task[Outcome]:
     return asyncio.create_task(outcome())
 
 
-async def past_the_deadline(rig: Rig) -> None:
-    """Wait until the worker should have stopped, with a daemon that is late to say so."""
+def past_the_deadline(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be later than the worker should have stopped, with a daemon that is late to say so."""
     (worker,) = rig.pool.watchdog.running
     rig.pool.watchdog.unwatch(worker)
-    await asyncio.sleep(0.06)
+    later_ns = time.monotonic_ns() + 60 * 10**9
+    monkeypatch.setattr(time, "monotonic_ns", lambda: later_ns)
 
 
 @pytest.mark.parametrize("finished", [0, 1, 2])
-async def test_an_answer_that_the_deadline_cut_is_no_decision(make: Any, finished: int) -> None:
+async def test_an_answer_that_the_deadline_cut_is_no_decision(
+    make: Any, monkeypatch: pytest.MonkeyPatch, finished: int
+) -> None:
     """Whatever had finished by then: the rest did not fail, so that there is nothing to decide by. The worker stays."""
     rig = await make()
-    task = begin(rig, 0.05)
+    task = begin(rig, 5.0)
     spawned, question = await rig.question()
-    await past_the_deadline(rig)
+    past_the_deadline(rig, monkeypatch)
     rig.answer(spawned, question.nonce, *[step()] * finished)
     with pytest.raises(DeadlineExceeded):
         await task
-    while rig.pool.busy:
-        await asyncio.sleep(0.001)
+    await reached(lambda: not rig.pool.busy)
     assert not spawned.closed
 
 
-async def test_a_denial_before_the_deadline_stands(make: Any) -> None:
+async def test_a_denial_before_the_deadline_stands(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The flow had ended: an answer that comes at the last moment is whole."""
     rig = await make()
-    task = begin(rig, 0.05)
+    task = begin(rig, 5.0)
     spawned, question = await rig.question()
-    await past_the_deadline(rig)
+    past_the_deadline(rig, monkeypatch)
     rig.answer(spawned, question.nonce, step(COMPLETED, DENY))
     assert verdicts((await task).answer.decision.executions) == ["COMPLETED", "SKIPPED", "SKIPPED"]
 
@@ -517,8 +517,7 @@ async def test_no_answer_by_the_deadline_is_no_decision(make: Any) -> None:
         await task
     assert not spawned.closed
     rig.answer(spawned, question.nonce, step(), step(), step())
-    while rig.pool.busy:
-        await asyncio.sleep(0.001)
+    await reached(lambda: not rig.pool.busy)
     assert rig.pool.counts()["idle"] == 1
 
 
@@ -588,8 +587,7 @@ async def test_a_cancelled_caller_does_not_lose_the_worker(make: Any) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     rig.answer(spawned, question.nonce, step(), step(), step())
-    await asyncio.sleep(0.02)
-    assert rig.pool.counts()["idle"] == 1
+    await reached(lambda: rig.pool.counts()["idle"] == 1)
     assert rig.pool.busy == 0
 
 
@@ -600,8 +598,7 @@ async def test_an_abandoned_hung_worker_is_killed(make: Any) -> None:
     spawned, question = await rig.question()
     rig.note(spawned, question.nonce, 0, journal.Phase.RUNNING)
     task.cancel()
-    await asyncio.sleep(0.15)
-    assert spawned.closed
+    await reached(lambda: spawned.closed)
     assert rig.pool.busy == 0
 
 

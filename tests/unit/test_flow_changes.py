@@ -12,8 +12,9 @@ from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Snapshot
 from runtime.workers.pool import KILLS_AT_ONCE
-from tests.fakes import FakeSpawned
+from tests.fakes import FakeSpawned, reached
 from tests.unit.test_flow import Rig, make, step, whole
+from tests.unit.test_pool import settle
 
 __all__ = ["make"]  # the fixture
 
@@ -38,8 +39,7 @@ def login(rig: Rig) -> asyncio.Task[bytes]:
 
 async def asked(rig: Rig, worker: int) -> tuple[FakeSpawned, worker_pb2.RunFlow]:
     """Wait until a worker has been asked about a login."""
-    while len(rig.zygote.spawned) <= worker:
-        await asyncio.sleep(0.001)
+    await reached(lambda: len(rig.zygote.spawned) > worker)
     spawned = rig.zygote.spawned[worker]
     return spawned, await spawned.asked()
 
@@ -93,8 +93,7 @@ async def test_a_worker_whose_caller_left_goes_too(make: Any) -> None:
         await task
     deploy(rig, NEW)
     answer(spawned, request)
-    while rig.pool.busy:
-        await asyncio.sleep(0.001)
+    await reached(lambda: not rig.pool.busy)
     assert spawned.closed
 
 
@@ -110,8 +109,7 @@ async def test_many_idle_workers_go_some_at_a_time(make: Any) -> None:
     deploy(rig, NEW)
     assert rig.pool.counts()["idle"] == count - KILLS_AT_ONCE
     assert rig.pool.lease_nowait("acme", NEW) is None
-    while rig.pool.counts()["idle"]:
-        await asyncio.sleep(0)
+    await reached(lambda: not rig.pool.counts()["idle"])
     assert all(spawned.closed for spawned in rig.zygote.spawned[:count])
 
 
@@ -121,7 +119,7 @@ async def test_a_login_of_another_flow_makes_room_for_itself(make: Any) -> None:
     deploy(rig, NEW)
     present = await rig.pool.lease("acme", 1, NEW)
     waiting = asyncio.create_task(rig.pool.lease("acme", 5, OLD))
-    await asyncio.sleep(0.01)
+    await settle()
     assert not waiting.done()
     rig.pool.release(present)
     old = await waiting
@@ -155,14 +153,12 @@ async def test_a_successor_that_is_being_loaded_goes_when_it_is_loaded(make: Any
     rig = await make(isolation="login")
     deploy(rig, OLD)
     first = await rig.pool.lease("acme", 1, OLD)
-    while len(rig.zygote.spawned) < 2:
-        await asyncio.sleep(0.001)
+    await reached(lambda: len(rig.zygote.spawned) >= 2)
     successor = rig.zygote.spawned[1]
     request = await successor.read()
     deploy(rig, NEW)
     assert not successor.closed
     successor.say(worker_pb2.FlowReply(nonce=request.nonce).SerializeToString())
-    while not successor.closed:
-        await asyncio.sleep(0.001)
+    await reached(lambda: successor.closed)
     rig.pool.release(first)
     assert (await rig.pool.lease("acme", 1, NEW)).flow == NEW

@@ -28,7 +28,7 @@ from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
 from sandbox.contract import journal
 from tests import strict_reader
-from tests.fakes import FakeSpawned, FakeZygote
+from tests.fakes import FakeSpawned, FakeZygote, reached
 
 NAMES = ("one", "two", "three")
 OTP = pb.FACTOR_TYPE_OTP
@@ -108,8 +108,7 @@ class Rig:
 
     async def hear(self, worker: int) -> tuple[FakeSpawned, worker_pb2.RunFlow, list[worker_pb2.Step]]:
         """Wait until a worker has been asked."""
-        while len(self.zygote.spawned) <= worker:
-            await asyncio.sleep(0.001)
+        await reached(lambda: len(self.zygote.spawned) > worker)
         spawned = self.zygote.spawned[worker]
         asked = await spawned.asked()
         return spawned, asked, list(worker_pb2.FlowSteps.FromString(asked.flow).steps)

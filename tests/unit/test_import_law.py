@@ -1,6 +1,7 @@
 """The import law of the architecture, held by reading every module's syntax tree."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -62,6 +63,19 @@ def imports(tree: ast.AST, package: str) -> Iterator[str]:
 
 def name_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    """Parse a module once for all tests."""
+    return ast.parse(path.read_text(), str(path))
+
+
+@functools.cache
+def imports_of(path: Path) -> tuple[str, ...]:
+    """List what a module imports, relative names in full."""
+    module = name_of(path)
+    return tuple(imports(tree_of(path), module if path.name == "__init__.py" else module.rpartition(".")[0]))
 
 
 def within(name: str, roots: tuple[str, ...]) -> bool:
@@ -152,7 +166,7 @@ def foreign_privates(tree: ast.AST, ours: set[str]) -> Iterator[str]:
                 yield ast.unparse(node)
 
 
-OURS = {name for path in MODULES for name in defined(ast.parse(path.read_text()))}
+OURS = {name for path in MODULES for name in defined(tree_of(path))}
 GATED = "runtime.rpc.fast_front"
 """The one module that may use private names of a library; it checks at the start that they are there and do the job."""
 # Of the standard library, each with its reason.
@@ -168,7 +182,7 @@ ALLOWED = {
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_private_names_of_libraries_stand_in_one_module(path: Path) -> None:
     """No module but the gated one uses a private name of a library."""
-    found = set(foreign_privates(ast.parse(path.read_text()), OURS)) - set(ALLOWED)
+    found = set(foreign_privates(tree_of(path), OURS)) - set(ALLOWED)
     assert bool(found) is (name_of(path) == GATED), found
 
 
@@ -203,20 +217,13 @@ def test_the_law_lets_our_own_private_names_be() -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_module_obeys_the_import_law(path: Path) -> None:
     """Every module imports only what its zone may import."""
-    module = name_of(path)
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    tree = ast.parse(path.read_text(), str(path))
-    faults = [f"{name}: {clause}" for name in imports(tree, package) if (clause := broken(module, name))]
+    faults = [f"{name}: {clause}" for name in imports_of(path) if (clause := broken(name_of(path), name))]
     assert faults == []
 
 
 def test_the_contract_leads_to_nothing_that_runs_tenant_code() -> None:
     """What both sides share reaches nothing else of the sandbox, and no library that could run code."""
-    found = {
-        name
-        for path in (ROOT / "sandbox" / "contract").rglob("*.py")
-        for name in imports(ast.parse(path.read_text()), name_of(path).rpartition(".")[0])
-    }
+    found = {name for path in (ROOT / "sandbox" / "contract").rglob("*.py") for name in imports_of(path)}
     assert "sandbox.contract.values" in found
     assert not [name for name in found if within(name, ("sandbox",)) and not within(name, ("sandbox.contract",))]
     assert not [name for name in found if within(name, ("RestrictedPython", "socket", "ctypes", "subprocess"))]
@@ -226,17 +233,15 @@ def test_the_contract_leads_to_nothing_that_runs_tenant_code() -> None:
 def test_the_contracts_values_lead_nowhere(module: str) -> None:
     """What the pure core may import of the contract imports value types of the standard library alone."""
     path = (ROOT / module.replace(".", "/")).with_suffix(".py")
-    assert set(imports(ast.parse(path.read_text()), "sandbox.contract")) <= CORE_STDLIB
+    assert set(imports_of(path)) <= CORE_STDLIB
 
 
 def test_no_two_modules_import_each_other() -> None:
     """The modules of both sides form no circle, however long."""
-    after: dict[str, set[str]] = {}
-    for path in MODULES:
-        module = name_of(path)
-        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-        known = {name for name in imports(ast.parse(path.read_text()), package) if within(name, ("runtime", "sandbox"))}
-        after[module] = known - {module}
+    after = {
+        name_of(path): {name for name in imports_of(path) if within(name, ("runtime", "sandbox"))} - {name_of(path)}
+        for path in MODULES
+    }
     assert list(TopologicalSorter(after).static_order())
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import FakeSpawned, Question
+from tests.fakes import FakeSpawned, Question, reached
 from tests.unit.test_flow import COMPLETED, DENY, Rig, make, step, verdicts, whole
 
 __all__ = ["make"]  # the fixture
@@ -25,8 +25,7 @@ async def abandoned(rig: Rig) -> tuple[FakeSpawned, Question]:
 
 async def settled(rig: Rig) -> None:
     """Wait until no login has a worker out any more."""
-    while rig.pool.busy:
-        await asyncio.sleep(0.001)
+    await reached(lambda: not rig.pool.busy)
 
 
 async def test_a_late_answer_is_not_the_next_logins(make: Any) -> None:
@@ -91,6 +90,8 @@ async def test_a_worker_that_has_enough_goes_after_its_late_answer(make: Any) ->
     rig = await make()
     spawned, question = await abandoned(rig)
     spawned.say(whole(question.nonce, step(), step(), step(), retire=True))
+    await reached(lambda: spawned.id in rig.zygote.killed)
+    rig.zygote.on_exit(spawned.id, -9)
     await settled(rig)
     assert spawned.closed
     assert spawned.id in rig.zygote.killed

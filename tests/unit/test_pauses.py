@@ -11,6 +11,7 @@ from runtime.errors import PoolExhausted
 from runtime.ops.labels import KillReason
 from runtime.workers.fairness import Pauses
 from runtime.workers.pool import Pool
+from tests.fakes import reached
 from tests.unit.test_pool import Harness, config, settle, start
 
 
@@ -88,8 +89,7 @@ async def test_a_pause_leaves_nothing_of_a_tenant_behind(h: Harness) -> None:
     assert first is not None
     lie(h.pool, "lies")
     h.pool.release(first, retire=True)
-    await asyncio.sleep(0.1)
-    assert "tenants=0" in repr(h.pool)
+    await reached(lambda: "tenants=0" in repr(h.pool))
 
 
 async def test_logins_that_wait_while_their_worker_lies_wait_on(h: Harness) -> None:

@@ -18,7 +18,7 @@ from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
 from runtime.workers.spawner import Spawner
 from runtime.workers.worker import ProtocolState, Worker
-from tests.fakes import FakeSpawned, FakeZygote
+from tests.fakes import FakeSpawned, FakeZygote, reached
 
 Load = Callable[[Worker], Awaitable[None]]
 
@@ -63,9 +63,8 @@ async def start(settings: Config, zygote: FakeZygote | None = None, load: Load =
 
 
 async def settle() -> None:
-    for _ in range(20):
+    for _ in range(40):
         await asyncio.sleep(0)
-    await asyncio.sleep(0.002)
 
 
 async def test_a_worker_serves_one_tenant_until_it_dies() -> None:
@@ -88,8 +87,7 @@ async def test_blank_workers_are_kept_ready() -> None:
     assert h.pool.counts()["blank"] == 3
     assert h.pool.lease_nowait("acme") is not None
     assert h.pool.counts()["blank"] == 2
-    await asyncio.sleep(0.05)
-    assert h.pool.counts() == {"blank": 3, "idle": 0, "busy": 1, "starting": 0}
+    await reached(lambda: h.pool.counts() == {"blank": 3, "idle": 0, "busy": 1, "starting": 0})
     await h.close()
 
 
@@ -214,8 +212,7 @@ async def test_who_waits_gets_a_blank_worker_when_its_own_dies() -> None:
     worker = h.pool.lease_nowait("acme")
     assert worker is not None
     waiting = asyncio.create_task(h.pool.lease("acme", 1.0))
-    await asyncio.sleep(0.05)
-    assert h.pool.counts()["blank"] == 1
+    await reached(lambda: h.pool.counts()["blank"] == 1)
     h.zygote.failures = [WorkerStartError("fork: out of pids")] * 100
     worker.kill(KillReason.DEADLINE)
     assert (await asyncio.wait_for(waiting, 0.5)).tenant == "acme"
@@ -365,14 +362,19 @@ async def test_a_worker_that_speaks_out_of_turn_is_killed() -> None:
     await h.close()
 
 
-async def test_idle_workers_are_let_go() -> None:
+async def test_idle_workers_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker whose tenant has not logged in for the idle time is killed by the sweep."""
-    h = await start(config(idle_s=0.1))
+    h = await start(config(idle_s=60))
     worker = h.pool.lease_nowait("acme")
     assert worker is not None
     h.pool.release(worker)
-    await asyncio.sleep(0.11)
     h.pool.sweep()
+    assert h.pool.counts()["idle"] == 1
+    loop = asyncio.get_running_loop()
+    later_s = loop.time() + 61
+    with monkeypatch.context() as later:
+        later.setattr(loop, "time", lambda: later_s)
+        h.pool.sweep()
     assert worker.state is ProtocolState.DEAD
     await h.close()
 

@@ -17,6 +17,7 @@ from runtime.errors import ConfigError
 from runtime.login.suspensions import Suspensions
 from runtime.ops.log import build
 from runtime.reload import Reload
+from tests.fakes import reached
 
 
 class Rig:
@@ -41,9 +42,7 @@ class Rig:
         before = len(self.lines("config.reloaded"))
         task = asyncio.create_task(self.reload.run())
         self.reload.ask()
-        async with asyncio.timeout(30):
-            while len(self.lines("config.reloaded")) == before:
-                await asyncio.sleep(0.001)
+        await reached(lambda: len(self.lines("config.reloaded")) != before)
         task.cancel()
 
 

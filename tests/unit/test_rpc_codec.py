@@ -161,7 +161,15 @@ def test_a_request_whose_weight_is_not_its_event_is_not_read_on(more: ContinuePo
 
 
 @pytest.mark.parametrize(
-    ("more", "pieces"), [(1, 1), (ENVELOPE_BYTES + 1, 1), (5 << 20, 1), (40 << 20, 1), (5 << 20, 3), (40 << 20, 3)]
+    ("more", "pieces"),
+    [
+        (1, 1),
+        (ENVELOPE_BYTES + 1, 1),
+        (5 << 20, 1),
+        (5 << 20, 3),
+        pytest.param(40 << 20, 1, marks=pytest.mark.long),
+        pytest.param(40 << 20, 3, marks=pytest.mark.long),
+    ],
 )
 def test_a_request_of_any_size_is_refused_in_the_same_words(more: int, pieces: int) -> None:
     """What is far too large is refused by its lengths alone, as what is a little too large is when it is decoded."""

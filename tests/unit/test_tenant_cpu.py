@@ -89,7 +89,8 @@ def test_no_series_steps_back_or_jumps() -> None:
         tenant, seconds = f"t{int(chance.paretovariate(0.6)) % 40}", chance.expovariate(1.0)
         cpu.spent(tenant, seconds)
         whole += seconds
-        now = series(cpu)
+        (family,) = cpu.collect()
+        now = {sample.labels["tenant"]: sample.value for sample in family.samples}
         for name, value in now.items():
             assert -1e-9 <= value - last.get(name, 0.0) <= (seconds if name in (tenant, OTHER) else 0) + 1e-9
         back += len(gone & now.keys())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -10,6 +11,10 @@ import time
 from collections.abc import Callable
 
 import pytest
+
+
+async def nap(seconds: float) -> None:
+    await asyncio.sleep(seconds)
 
 
 def connect() -> None:
@@ -26,6 +31,7 @@ def connect() -> None:
         (connect, "socket.connect"),
         (lambda: socket.create_server(("127.0.0.1", 0)), "socket.bind"),
         (lambda: time.sleep(0.001), "sleeps 0.001 s"),
+        (lambda: asyncio.run(nap(0.001)), "sleeps 0.001 s in its loop"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -36,9 +42,10 @@ def test_what_a_unit_test_must_not_do_is_refused(deed: Callable[[], object], eve
 
 
 def test_control_what_is_let_through_works() -> None:
-    """Two connected sockets in this process carry bytes; a sleep of nothing lets other threads run."""
+    """Two connected sockets in this process carry bytes; a sleep of nothing lets others run."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.sendall(b"x")
         assert theirs.recv(1) == b"x"
     time.sleep(0)
+    asyncio.run(nap(0))
