@@ -50,7 +50,7 @@ async def open_pool(config: Config, metrics: Metrics) -> AsyncIterator[Pool]:
 async def open_engine(config: Config | None = None) -> AsyncIterator[tuple[Engine, Pool]]:
     """Start a pool and a login engine for one command, and stop both. Raises: WorkerStartError."""
     config = config or Config()
-    # One command is one caller: it waits for its worker, and needs no spare ones.
+    # One command is one caller: it waits for its worker, and needs no further blank ones.
     config = replace(config, pool=replace(config.pool, blank_workers=1, queue_wait_ms=60_000))
     metrics = Metrics("")
     async with open_pool(config, metrics) as pool:

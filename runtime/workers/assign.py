@@ -79,10 +79,10 @@ class Limits:
     """What the configuration allows."""
 
     workers: int
-    """Of all tenants together, spares included."""
+    """Of all tenants together, blank ones included."""
     per_tenant: int
     queue_per_tenant: int
-    spares: int
+    blanks: int
     """Blank workers to keep ready."""
 
 
@@ -90,7 +90,7 @@ class Limits:
 class Supply:
     """The workers of all tenants together."""
 
-    spares: Sequence[Worker]
+    blanks: Sequence[Worker]
     """Ready, and bound to no tenant."""
     idle: Collection[Worker]
     """Bound, and serving no login; the one that has been idle longest comes first."""
@@ -101,7 +101,7 @@ class Supply:
     over_bytes: int = -1
     """By how much the memory of all workers exceeds what they may take; negative where there is room."""
     trim: bool = False
-    """Spares that are not needed any more are to go."""
+    """Blank workers that are not needed any more are to go."""
 
 
 @dataclass(slots=True)
@@ -109,15 +109,15 @@ class Assignment:
     """What is to be done, in this order."""
 
     leases: list[tuple[Slot, Waiter, Worker]] = field(default_factory=list)
-    """Idle workers and spares, each for a login that waits."""
+    """Idle and blank workers, each for a login that waits."""
     loads: list[tuple[Slot, bytes, Worker]] = field(default_factory=list)
-    """Spares to be bound to a tenant and its flow, and loaded, ahead of the next login."""
+    """Blank workers to be bound to a tenant and its flow, and loaded, ahead of the next login."""
     refused: list[tuple[Slot, Waiter]] = field(default_factory=list)
     """Logins beyond what the queue of their tenant holds."""
     kills: list[tuple[Worker, KillReason]] = field(default_factory=list)
     spawn: int = 0
     turns: list[Slot] = field(default_factory=list)
-    """Tenants that still wait for a spare, in the order in which they will get one."""
+    """Tenants that still wait for a blank worker, in the order in which they will get one."""
     successors: dict[Slot, bytes] = field(default_factory=dict)
     """Tenants that still wait for a successor."""
 
@@ -129,7 +129,7 @@ def assign(
 
     Args:
         changed: tenants whose waiters, workers or pause changed since the last pass.
-        turns: tenants that waited for a spare after the last pass.
+        turns: tenants that waited for a blank worker after the last pass.
         successors: tenants that are to get a worker ahead of their next login, with the digest of their flow.
         supply: the workers of all tenants.
         limits: what the configuration allows.
@@ -143,7 +143,7 @@ def assign(
 
 
 def _serve_by_own(slot: Slot, found: Assignment, limits: Limits) -> list[Waiter]:
-    """Give a tenant's idle workers to its logins, the longest waiting first; return the logins that want a spare."""
+    """Give a tenant's idle workers to its logins, the longest waiting first; return those that want a blank one."""
     own = list(slot.idle)
     free = 0 if slot.paused else limits.per_tenant - slot.workers
     wishes: list[Waiter] = []
@@ -177,10 +177,10 @@ def _hand_out(
     supply: Supply,
     limits: Limits,
 ) -> list[Worker]:
-    """Hand out spares, one to each tenant in turn, then to successors once no login waits; return what is left."""
-    spares = deque(supply.spares)
+    """Hand out blank workers: one to each tenant in turn, then to successors once no login waits. Return the rest."""
+    blanks = deque(supply.blanks)
     bound: Counter[Slot] = Counter()
-    while queue and spares:
+    while queue and blanks:
         slot = queue.popleft()
         if slot not in wishes:
             # It did not change: it has no idle worker for any of its logins.
@@ -188,7 +188,7 @@ def _hand_out(
             wishes[slot] = waiting[: limits.per_tenant - slot.workers]
         if not wishes[slot]:
             continue
-        found.leases.append((slot, wishes[slot].pop(0), spares.popleft()))
+        found.leases.append((slot, wishes[slot].pop(0), blanks.popleft()))
         bound[slot] += 1
         if wishes[slot]:
             queue.append(slot)
@@ -197,21 +197,21 @@ def _hand_out(
         full = slot.workers + bound[slot] >= limits.per_tenant
         if full or slot.loading or slot.paused or any(one.flow == flow for one in slot.idle):
             continue
-        if spares:
-            found.loads.append((slot, flow, spares.popleft()))
+        if blanks:
+            found.loads.append((slot, flow, blanks.popleft()))
         else:
             found.successors[slot] = flow
-    return list(spares)
+    return list(blanks)
 
 
-def _adjust(spares: list[Worker], found: Assignment, supply: Supply, limits: Limits) -> None:
+def _adjust(blanks: list[Worker], found: Assignment, supply: Supply, limits: Limits) -> None:
     """Say how many workers are to be made, and which are let go for want of room or of need."""
-    coming = len(spares) + supply.spawning
-    missing = limits.spares + len(found.turns) + len(found.successors) - coming
+    coming = len(blanks) + supply.spawning
+    missing = limits.blanks + len(found.turns) + len(found.successors) - coming
     startable = SPAWNS_AT_ONCE - supply.spawning if supply.may_spawn else 0
-    room = limits.workers - len(supply.spares) - len(supply.idle) - supply.leased - supply.spawning
+    room = limits.workers - len(supply.blanks) - len(supply.idle) - supply.leased - supply.spawning
     over_bytes = supply.over_bytes
-    # Idle workers are evicted for logins that wait, not to keep spares or for successors.
+    # Idle workers are evicted for logins that wait, not to keep blank ones or for successors.
     short = min(len(found.turns) - coming, startable)
     taken = {worker for _, _, worker in found.leases} | {worker for worker, _ in found.kills}
     for worker in supply.idle:
@@ -224,4 +224,4 @@ def _adjust(spares: list[Worker], found: Assignment, supply: Supply, limits: Lim
     if over_bytes < 0:
         found.spawn = max(0, min(missing, startable, room))
     if supply.trim and missing < 0:
-        found.kills += [(spare, KillReason.RECYCLED) for spare in spares[:-missing]]
+        found.kills += [(blank, KillReason.RECYCLED) for blank in blanks[:-missing]]

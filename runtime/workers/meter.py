@@ -24,7 +24,7 @@ _SHARE: Final = 0.75
 
 
 def _for_no_tenant(_seconds: float) -> None:
-    """Count nothing: the worker is a spare."""
+    """Count nothing: the worker is blank."""
 
 
 class Meter:

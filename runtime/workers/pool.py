@@ -1,6 +1,6 @@
 """The workers of all tenants: lends them to logins, makes and recycles them, and lets logins wait their turn.
 
-A spare worker is bound to the first tenant that leases it, and to that tenant's flow, until it dies: no worker serves
+A blank worker is bound to the first tenant that leases it, and to that tenant's flow, until it dies: no worker serves
 two tenants, and none that ran an old flow sees the sources and secrets of the next one. `assign` decides who gets
 what; this module does it. Every method runs on the event loop, so that no decision needs a lock. Must not know what a
 flow is or what a worker answers.
@@ -37,7 +37,7 @@ KILLS_AT_ONCE: Final = 8
 
 
 class Pool:
-    """Workers by tenant, and a few spares. Construct it inside the loop."""
+    """Workers by tenant, and a few blank ones. Construct it inside the loop."""
 
     def __init__(self, config: Config, make_zygote: MakeZygote, metrics: Metrics, log: Log) -> None:
         pool = config.pool
@@ -54,7 +54,7 @@ class Pool:
         self._pauses = Pauses(self._loop.time)
         self.watchdog = Watchdog(self._loop, config.sandbox.kill_grace_ms * 1_000_000, self._fairness)
         self._slots: dict[str, Slot] = {}
-        self._spares: deque[Worker] = deque()
+        self._blanks: deque[Worker] = deque()
         # The longest idle first, with the instant since when.
         self._idle: OrderedDict[Worker, float] = OrderedDict()
         self._leased: dict[Worker, Slot] = {}
@@ -73,11 +73,11 @@ class Pool:
     # -- life ------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start the zygote, spawn the first spare and compare its layers with the required ones.
+        """Start the zygote, spawn the first blank worker and compare its layers with the required ones.
 
         Raises: WorkerStartError, naming each required layer that is not active.
         """
-        self._spares.append(await self._spawner.spawn())
+        self._blanks.append(await self._spawner.spawn())
         self._open = True
         self._assign()
         self._on_tick()
@@ -102,8 +102,8 @@ class Pool:
 
     def counts(self) -> dict[str, int]:
         """Workers by state, for the gauge."""
-        spares, idle = len(self._spares), len(self._idle)
-        return {"blank": spares, "idle": idle, "busy": self.busy, "starting": len(self._spawns)}
+        blanks, idle = len(self._blanks), len(self._idle)
+        return {"blank": blanks, "idle": idle, "busy": self.busy, "starting": len(self._spawns)}
 
     @property
     def busy(self) -> int:
@@ -129,14 +129,14 @@ class Pool:
         if slot is not None and worker is not None:
             del self._idle[worker]
             return self._lease(worker, slot)
-        if self._turns or not self._spares:
+        if self._turns or not self._blanks:
             return None
         if slot is None:
             slot = self._slot(tenant)
         elif slot.waiters or slot.paused or slot.workers >= self._limits.per_tenant:
             return None
-        worker = self._lease(self._bind(self._spares[0], slot, flow), slot)
-        if not self._spares:
+        worker = self._lease(self._bind(self._blanks[0], slot, flow), slot)
+        if not self._blanks:
             self._assign()
         else:
             # A moment later, not while this login wants the processor.
@@ -231,11 +231,11 @@ class Pool:
             self._loop.call_soon(self._succeed, slot.tenant, worker.flow)
         return worker
 
-    def _bind(self, spare: Worker, slot: Slot, flow: bytes) -> Worker:
-        self._spares.remove(spare)
-        spare.bind(slot.tenant, flow, partial(self._metrics.tenant_cpu.spent, slot.tenant))
+    def _bind(self, blank: Worker, slot: Slot, flow: bytes) -> Worker:
+        self._blanks.remove(blank)
+        blank.bind(slot.tenant, flow, partial(self._metrics.tenant_cpu.spent, slot.tenant))
         slot.workers += 1
-        return spare
+        return blank
 
     def _rest(self, worker: Worker, slot: Slot) -> None:
         waiter = slot.next_waiter(worker.flow)
@@ -265,7 +265,7 @@ class Pool:
             self._loop.call_soon(self._kill_outdated, workers[KILLS_AT_ONCE:])
 
     def _succeed(self, tenant: str, flow: bytes) -> None:
-        """Bind a spare to a tenant ahead of its next login, once there is one."""
+        """Bind a blank worker to a tenant ahead of its next login, once there is one."""
         if not self._loads_ahead or (self._flows is not None and tenant not in self._flows):
             return
         slot = self._slot(tenant)
@@ -300,7 +300,7 @@ class Pool:
                 self._again = False
                 slots, self._changed = self._changed, {}
                 making, over_bytes = len(self._spawns), self._patrol.over_bytes
-                supply = Supply(self._spares, self._idle, len(self._leased), making, self._may_spawn, over_bytes, trim)
+                supply = Supply(self._blanks, self._idle, len(self._leased), making, self._may_spawn, over_bytes, trim)
                 self._do(assign(slots, self._turns, self._successors, supply, self._limits))
                 for slot in slots:
                     if slot.empty and slot not in self._successors:
@@ -318,8 +318,8 @@ class Pool:
                 slot.idle.remove(worker)
                 del self._idle[worker]
             waiter.future.set_result(self._lease(worker, slot))
-        for slot, flow, spare in found.loads:
-            worker = self._bind(spare, slot, flow)
+        for slot, flow, blank in found.loads:
+            worker = self._bind(blank, slot, flow)
             slot.loading = True
             self._leased[worker] = slot
             self._fairness.place(worker)
@@ -336,7 +336,7 @@ class Pool:
 
     async def _spawn(self) -> None:
         try:
-            self._spares.append(await self._spawner.spawn())
+            self._blanks.append(await self._spawner.spawn())
             self._failures, self._last_error = 0, None
         except WorkerError as error:
             self._failures, self._last_error = self._failures + 1, error
@@ -359,9 +359,9 @@ class Pool:
         self._fairness.forget(worker)
         self._patrol.forget(worker)
         if worker.tenant is None:
-            # One that died while it started is no spare yet.
-            if worker in self._spares:
-                self._spares.remove(worker)
+            # One that died while it started is no blank worker yet.
+            if worker in self._blanks:
+                self._blanks.remove(worker)
             self._assign()
             return
         slot = self._slots[worker.tenant]
@@ -392,7 +392,7 @@ class Pool:
         self._loop.call_later(pause_s, self._on_tick)
 
     def sweep(self) -> None:
-        """Let go of spares that are not needed, and of workers that have been idle for long."""
+        """Let go of blank workers that are not needed, and of workers that have been idle for long."""
         now_s = self._loop.time()
         self._sweep_at_s = now_s + _SWEEP_S
         self._fairness.settle()

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from runtime.ops.labels import KillReason
 from runtime.workers.assign import SPAWNS_AT_ONCE, Assignment, Limits, Slot, Supply, Waiter, assign
 
-LIMITS = Limits(workers=100, per_tenant=2, queue_per_tenant=3, spares=0)
-EMPTY = Supply(spares=(), idle=(), leased=0, spawning=0)
+LIMITS = Limits(workers=100, per_tenant=2, queue_per_tenant=3, blanks=0)
+EMPTY = Supply(blanks=(), idle=(), leased=0, spawning=0)
 
 
 class Future:
@@ -46,7 +46,7 @@ def slot(tenant: str, *waiting: bytes, idle: tuple[Any, ...] = (), workers: int 
     return made
 
 
-def spares(count: int) -> list[Any]:
+def blanks(count: int) -> list[Any]:
     return [Worker() for _ in range(count)]
 
 
@@ -63,19 +63,19 @@ def test_an_idle_worker_of_its_flow_serves_the_login_that_has_waited_longest() -
     assert found.turns == []
 
 
-def test_tenants_take_turns_for_spares() -> None:
-    """One with many waiting logins stands behind the others again after each spare that it gets."""
+def test_tenants_take_turns_for_blank_workers() -> None:
+    """One with many waiting logins stands behind the others again after each blank worker that it gets."""
     greedy, quiet = slot("greedy", b"", b"", b""), slot("quiet", b"")
-    found = assign([greedy, quiet], [], {}, replace(EMPTY, spares=spares(2)), replace(LIMITS, per_tenant=3))
+    found = assign([greedy, quiet], [], {}, replace(EMPTY, blanks=blanks(2)), replace(LIMITS, per_tenant=3))
     assert [tenant for tenant, _ in leased(found)] == ["greedy", "quiet"]
     assert found.turns == [greedy]
     assert found.spawn == 1
 
 
-def test_a_tenant_at_its_limit_gets_no_spare() -> None:
+def test_a_tenant_at_its_limit_gets_no_blank_worker() -> None:
     """Its logins wait for its own workers, and nothing is made for them."""
     acme = slot("acme", b"", b"", workers=2)
-    found = assign([acme], [], {}, replace(EMPTY, spares=spares(1), leased=2), LIMITS)
+    found = assign([acme], [], {}, replace(EMPTY, blanks=blanks(1), leased=2), LIMITS)
     assert (found.leases, found.turns, found.spawn) == ([], [], 0)
 
 
@@ -88,11 +88,11 @@ def test_at_its_limit_a_worker_of_another_flow_makes_room() -> None:
 
 
 def test_a_paused_tenant_gets_its_own_workers_only() -> None:
-    """Neither a spare nor a successor, and nothing is made for it."""
+    """Neither a blank worker nor a successor, and nothing is made for it."""
     own = Worker(b"a")
     acme = slot("acme", b"a", b"a", idle=(own,))
     acme.paused = True
-    found = assign([acme], [], {acme: b"a"}, replace(EMPTY, idle=acme.idle, spares=spares(2)), LIMITS)
+    found = assign([acme], [], {acme: b"a"}, replace(EMPTY, idle=acme.idle, blanks=blanks(2)), LIMITS)
     assert leased(found) == [("acme", own)]
     assert (found.turns, found.loads, found.spawn) == ([], [], 0)
 
@@ -106,23 +106,23 @@ def test_logins_beyond_the_queue_are_refused() -> None:
 
 
 def test_successors_get_what_no_login_waits_for() -> None:
-    """A spare is bound to a tenant ahead of its next login once no login wants it; one worker of the flow is enough."""
+    """A blank worker that no login wants is bound to a tenant ahead of its next login; one of the flow is enough."""
     acme, bank, club = slot("acme"), slot("bank", b"b"), slot("club", idle=(Worker(b"c"),))
     wanted = {acme: b"a", club: b"c"}
-    found = assign([bank], [], wanted, replace(EMPTY, spares=spares(1)), LIMITS)
+    found = assign([bank], [], wanted, replace(EMPTY, blanks=blanks(1)), LIMITS)
     assert leased(found)[0][0] == "bank"
     assert (found.loads, found.successors, found.spawn) == ([], {acme: b"a"}, 1)
-    found = assign([], [], found.successors, replace(EMPTY, spares=(spare := spares(1))), LIMITS)
-    assert found.loads == [(acme, b"a", spare[0])]
+    found = assign([], [], found.successors, replace(EMPTY, blanks=(blank := blanks(1))), LIMITS)
+    assert found.loads == [(acme, b"a", blank[0])]
     assert found.successors == {}
 
 
 def test_a_tenant_that_may_have_no_more_gets_no_successor() -> None:
-    """One successor is being loaded, its workers lied, or it is at its limit with the spare that its login gets now."""
+    """One successor is being loaded, its workers lied, or it is at its limit with the one that its login gets now."""
     loading, paused, full = slot("loading"), slot("paused"), slot("full", b"", workers=1)
     loading.loading = paused.paused = True
     wanted = {loading: b"a", paused: b"b", full: b"c"}
-    found = assign([full], [], wanted, replace(EMPTY, spares=spares(4), leased=1), LIMITS)
+    found = assign([full], [], wanted, replace(EMPTY, blanks=blanks(4), leased=1), LIMITS)
     assert [tenant for tenant, _ in leased(found)] == ["full"]
     assert (found.loads, found.successors) == ([], {})
 
@@ -144,9 +144,9 @@ def test_a_worker_that_is_leased_now_is_not_evicted() -> None:
 
 
 def test_the_longest_idle_make_room_for_logins_that_wait() -> None:
-    """At the limit of all workers as many are evicted as are made; spares and successors evict no worker."""
+    """At the limit of all workers as many are evicted as are made; blank workers and successors evict no worker."""
     idle: list[Any] = [Worker(b"x") for _ in range(3)]
-    limits = replace(LIMITS, workers=3, spares=2)
+    limits = replace(LIMITS, workers=3, blanks=2)
     supply = replace(EMPTY, idle=idle)
     found = assign([slot("acme", b"")], [], {slot("club"): b"c"}, supply, limits)
     assert found.kills == [(idle[0], KillReason.EVICTED)]
@@ -165,14 +165,14 @@ def test_full_memory_evicts_the_longest_idle_and_stops_spawning() -> None:
 
 def test_spares_are_kept_ready_and_let_go() -> None:
     """As many as configured and one for each tenant that waits, some at a time; what is too much goes when asked."""
-    limits = replace(LIMITS, spares=20)
+    limits = replace(LIMITS, blanks=20)
     assert assign([], [], {}, EMPTY, limits).spawn == SPAWNS_AT_ONCE
     assert assign([], [], {}, replace(EMPTY, spawning=5), limits).spawn == SPAWNS_AT_ONCE - 5
     assert assign([], [], {}, replace(EMPTY, may_spawn=False), limits).spawn == 0
-    ready = spares(3)
-    supply = replace(EMPTY, spares=ready)
-    assert assign([], [], {}, supply, replace(LIMITS, spares=1)).kills == []
-    found = assign([], [], {}, replace(supply, trim=True), replace(LIMITS, spares=1))
+    ready = blanks(3)
+    supply = replace(EMPTY, blanks=ready)
+    assert assign([], [], {}, supply, replace(LIMITS, blanks=1)).kills == []
+    found = assign([], [], {}, replace(supply, trim=True), replace(LIMITS, blanks=1))
     assert found.kills == [(ready[0], KillReason.RECYCLED), (ready[1], KillReason.RECYCLED)]
 
 
@@ -182,7 +182,7 @@ class House:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.slots = {name: Slot(name) for name in ("acme", "bank", "club")}
-        self.spares: deque[Any] = deque()
+        self.blanks: deque[Any] = deque()
         self.idle: OrderedDict[Any, None] = OrderedDict()
         self.leased: dict[Any, Slot] = {}
         self.turns: list[Slot] = []
@@ -192,13 +192,13 @@ class House:
         self.owners: dict[Any, str] = {}
 
     def workers(self) -> list[Any]:
-        return [*self.spares, *self.idle, *self.leased]
+        return [*self.blanks, *self.idle, *self.leased]
 
     def settle(self, *changed: Slot, trim: bool = False) -> None:
         """Decide and do until nothing changes."""
         over_bytes = 1 if self.memory_full else -1
-        supply = Supply(self.spares, self.idle, len(self.leased), self.spawning, over_bytes=over_bytes, trim=trim)
-        before, turns = list(self.spares), list(self.turns)
+        supply = Supply(self.blanks, self.idle, len(self.leased), self.spawning, over_bytes=over_bytes, trim=trim)
+        before, turns = list(self.blanks), list(self.turns)
         found = assign(changed, self.turns, self.successors, supply, self.limits)
         self._is_fair(found, before, turns)
         self.turns, self.successors = found.turns, found.successors
@@ -215,23 +215,23 @@ class House:
         touched = [self.gone(worker) for worker, _ in found.kills]
         if found.spawn:
             self.spawning += found.spawn
-            wanted = self.limits.spares + len(self.turns) + len(self.successors)
-            assert len(self.spares) + self.spawning <= wanted, "more are made than anything waits for"
+            wanted = self.limits.blanks + len(self.turns) + len(self.successors)
+            assert len(self.blanks) + self.spawning <= wanted, "more are made than anything waits for"
         if touched:
             self.settle(*filter(None, touched))
         self.holds()
 
-    def _is_fair(self, found: Assignment, spares: list[Any], turns: list[Slot]) -> None:
+    def _is_fair(self, found: Assignment, blanks: list[Any], turns: list[Slot]) -> None:
         """A tenant that stood in turn is served before any tenant is served again."""
-        served = Counter(slot.tenant for slot, _, worker in found.leases if worker in spares)
+        served = Counter(slot.tenant for slot, _, worker in found.leases if worker in blanks)
         for slot in turns:
             if slot in found.turns and slot.tenant not in served:
                 assert max(served.values(), default=0) <= 1
 
     def _take(self, worker: Any, slot: Slot, flow: bytes) -> None:
-        if worker in self.spares:
+        if worker in self.blanks:
             assert not slot.paused
-            self.spares.remove(worker)
+            self.blanks.remove(worker)
             worker.tenant, worker.flow = slot.tenant, flow
             slot.workers += 1
         else:
@@ -244,7 +244,7 @@ class House:
     def gone(self, worker: Any) -> Slot | None:
         """Let a worker die, wherever it is."""
         if worker.tenant is None:
-            self.spares.remove(worker)
+            self.blanks.remove(worker)
             return None
         slot = self.slots[worker.tenant]
         slot.workers -= 1
@@ -268,7 +268,7 @@ class House:
                 # Each of its workers is with a login or being loaded, and its end is the next one's turn.
                 assert slot.workers >= self.limits.per_tenant
                 assert not slot.idle
-        assert not ((self.turns or self.successors) and self.spares)
+        assert not ((self.turns or self.successors) and self.blanks)
         if self.turns and not self.spawning:
             assert not self.idle, "a login waits although an idle worker could make room"
             assert self.memory_full or len(self.leased) >= self.limits.workers
@@ -292,7 +292,7 @@ EVENTS = st.lists(
         workers=st.integers(1, 6),
         per_tenant=st.integers(1, 3),
         queue_per_tenant=st.integers(0, 3),
-        spares=st.integers(0, 2),
+        blanks=st.integers(0, 2),
     ),
     events=EVENTS,
 )
@@ -311,7 +311,7 @@ def test_no_events_lose_a_login_or_break_a_limit(limits: Limits, events: list[tu
         elif event == "ready" and house.spawning:
             house.spawning -= 1
             if number % 4:
-                house.spares.append(Worker())
+                house.blanks.append(Worker())
             house.settle()
         elif event in ("release", "retire") and busy:
             release(house, busy[number % len(busy)], retire=event == "retire")
@@ -359,10 +359,10 @@ def calm_down(house: House) -> None:
     for _ in range(60):
         while house.spawning:
             house.spawning -= 1
-            house.spares.append(Worker())
+            house.blanks.append(Worker())
             house.settle()
         for worker in list(house.leased):
             release(house, worker, retire=False)
     assert not any(waiter for slot in house.slots.values() for waiter in slot.waiters if not waiter.future.done())
     assert house.turns == []
-    assert len(house.spares) + len(house.idle) <= house.limits.workers
+    assert len(house.blanks) + len(house.idle) <= house.limits.workers
