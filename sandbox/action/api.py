@@ -213,7 +213,7 @@ def _group(name: str) -> type[_Group]:
     return type(camel(name).capitalize(), (_Group,), members)
 
 
-def _expose_groups() -> dict[str, type[_Group]]:
+def _expose_groups() -> None:
     """Give `Api` a property for each group, in both spellings."""
     groups = {name: _group(name) for name in dict.fromkeys(call.group for call in surface.SURFACE)}
     for name, group in groups.items():
@@ -221,10 +221,9 @@ def _expose_groups() -> dict[str, type[_Group]]:
         setattr(Api, name, property(group))
         setattr(Api, camel(name), property(group))
     Api._exposed_ = frozenset(groups) | frozenset(map(camel, groups))
-    return groups
 
 
-GROUPS: Final = _expose_groups()
+_expose_groups()
 
 
 def make_api(recorder: CommandRecorder) -> Api:

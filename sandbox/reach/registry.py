@@ -73,11 +73,6 @@ def expose_module(name: str, facade: object) -> None:
     MODULES[name] = facade
 
 
-def module_names() -> list[str]:
-    """Answer the names an action can import, sorted."""
-    return sorted(MODULES)
-
-
 def learn(kind: type) -> frozenset[str]:
     """Answer what an unregistered type shows: its `_exposed_`; an exception only `args`; anything else nothing."""
     exposed = getattr(kind, "_exposed_", None)
