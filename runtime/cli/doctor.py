@@ -116,7 +116,7 @@ async def _report(config: Config) -> dict[str, Any]:
     from runtime.doctor import host_check
 
     required = config.sandbox.required_layers
-    found = await host_check.survey(config)
+    found = await host_check.check_host(config)
     layers = [
         asdict(layer) | {"remedy": host_check.remedy(layer), "required": layer.name in required}
         for layer in found.layers

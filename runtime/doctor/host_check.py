@@ -40,7 +40,7 @@ REMEDIES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptSurvey:
+class AttemptResult:
     """One attempt to break out of a worker; `detail` says how it ended."""
 
     name: str
@@ -52,11 +52,11 @@ class AttemptSurvey:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class HostCheck:
     """What a worker on this host is held by, and whether it holds."""
 
     layers: tuple[Layer, ...]
-    attempts: tuple[AttemptSurvey, ...]
+    attempts: tuple[AttemptResult, ...]
 
 
 def remedy(layer: Layer) -> str:
@@ -64,7 +64,7 @@ def remedy(layer: Layer) -> str:
     return "" if layer.active else REMEDIES.get(layer.name, "report it: nothing on a host should stop this one")
 
 
-async def survey(config: Config, hold: Hold | None = None) -> Survey:
+async def check_host(config: Config, hold: Hold | None = None) -> HostCheck:
     """Start a zygote as the daemon does, ask a worker for its layers, and let one worker per attempt try to break out.
 
     Raises: WorkerStartError.
@@ -77,16 +77,16 @@ async def survey(config: Config, hold: Hold | None = None) -> Survey:
                 attempts = [judge(name, await made.self_test(name)) for name in ATTEMPTS]
         except TimeoutError:
             raise WorkerStartError(f"no worker answered within {_BUDGET_S:.0f} s") from None
-    return Survey(found, tuple(attempts))
+    return HostCheck(found, tuple(attempts))
 
 
-def judge(name: str, code: int) -> AttemptSurvey:
+def judge(name: str, code: int) -> AttemptResult:
     """Say how an attempt went by the exit code of its worker."""
     if code == -signal.SIGSYS:
-        return AttemptSurvey(name, True, True, "killed by the system call filter")
+        return AttemptResult(name, True, True, "killed by the system call filter")
     if code == exit_codes.REFUSED:
-        return AttemptSurvey(name, True, True, "refused by the kernel")
+        return AttemptResult(name, True, True, "refused by the kernel")
     if code == exit_codes.BROKE_OUT:
-        return AttemptSurvey(name, True, False, "it succeeded")
+        return AttemptResult(name, True, False, "it succeeded")
     ended = f"was killed by signal {-code}" if code < 0 else f"exited with code {code}"
-    return AttemptSurvey(name, False, False, f"its worker {ended}")
+    return AttemptResult(name, False, False, f"its worker {ended}")

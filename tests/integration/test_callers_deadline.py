@@ -28,7 +28,7 @@ WORK = ENTRY + "    total = 0\n    for at in range({}):\n        total += at\n"
 SOME, DENIES = WORK.format(20_000), WORK.format(20_000) + "    api.access.deny('no')\n"
 LONG = WORK.format(3_000_000) + "    api.access.deny('no')\n"
 CHALLENGES = ENTRY + "    api.authentication.challenge_with({'type': 'otp'})\n"
-# What a caller whose time is short may be told instead of a decision.
+# What a caller whose time is short may get instead of a decision.
 NONE = {"DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}
 
 

@@ -38,7 +38,7 @@ from tests.fixtures.waiting import until
 
 
 class TestRefusals:
-    def test_what_is_none_of_ours_is_told(self, daemon: Daemon, name: str, tenant: Tenant) -> None:
+    def test_what_is_none_of_ours_is_reported(self, daemon: Daemon, name: str, tenant: Tenant) -> None:
         """Absent, cut, changed, foreign and oversized tokens are INVALID_ARGUMENT by field, and no flow runs."""
         tenant(CHALLENGE, AFTER)
         good = suspended(daemon, name)
@@ -194,7 +194,7 @@ class TestOnce:
         decision = until(again, "a second try", every_s=0.1)
         assert [row[1] for row in verdicts(decision)] == ["completed", "timed_out"]
 
-    def test_a_store_that_cannot_be_written_lets_nothing_go_on(self, serve: Serve) -> None:
+    def test_a_store_that_cannot_be_written_lets_nothing_continue(self, serve: Serve) -> None:
         """While it is locked the answer is UNAVAILABLE; afterwards the same continuation is good."""
         daemon = serve()
         daemon.tolerated.add("catalog.failed")
@@ -211,7 +211,7 @@ class TestOnce:
 
 
 class TestAnyReplica:
-    def test_another_replica_goes_on(self, serve: Serve, tmp_path: Path) -> None:
+    def test_another_replica_continues(self, serve: Serve, tmp_path: Path) -> None:
         """With the same keys and store a second daemon continues what the first suspended, and a replay is seen."""
         flags = keys_file(tmp_path)
         first = serve(*flags)

@@ -61,8 +61,8 @@ def test_a_change_that_breaks_is_refused(tmp_path: Path, change: str) -> None:
     assert word in refused.stdout + refused.stderr
 
 
-def test_a_field_more_breaks_nobody(tmp_path: Path) -> None:
-    """The control: what a newer gateway may be told besides passes both."""
+def test_a_field_more_breaks_no_client(tmp_path: Path) -> None:
+    """The control: what is only added for a newer gateway passes both."""
     more = "  string decision_id = 9;\n  // One thing more.\n  string one_thing_more = 99;"
     copy = changed(tmp_path, DECISION, r"  string decision_id = 9;", more)
     for command in ("lint", "breaking"):

@@ -128,7 +128,7 @@ def test_a_user_namespace_that_is_only_a_way_may_be_missing() -> None:
     assert not single.stand(goals.FILTER, {"seccomp"})
 
 
-def test_attacks_are_told_apart() -> None:
+def test_attacks_are_distinguished() -> None:
     """Every attack has an identity of its own, and the families are many."""
     attacks = corpus.load()
     assert len({attack.id for attack in attacks}) == len(attacks)

@@ -148,7 +148,7 @@ def test_a_stopped_zygote_does_not_hold_a_short_login(tmp_path: Path) -> None:
         assert daemon.metric("vestibule_zygote_starts_total") == 1
 
 
-def test_a_daemon_that_was_stopped_and_goes_on(tmp_path: Path) -> None:
+def test_a_daemon_that_was_stopped_and_continues(tmp_path: Path) -> None:
     """A login in flight gets its right answer once the daemon runs again, though every budget has passed meanwhile: its
     worker was in time. A caller that cannot wait gets DEADLINE_EXCEEDED. Nothing is killed for the pause.
     """

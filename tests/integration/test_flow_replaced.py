@@ -75,7 +75,7 @@ def test_the_worker_of_a_tenant_that_was_removed_goes(daemon: Daemon) -> None:
     assert daemon.metric("vestibule_workers", state="idle") == 0
 
 
-def test_a_login_of_the_old_flow_goes_on_in_a_worker_of_its_own(daemon: Daemon) -> None:
+def test_a_login_of_the_old_flow_continues_in_a_worker_of_its_own(daemon: Daemon) -> None:
     """It has the old secret, and its worker serves no login of the new flow afterwards."""
     daemon.publish(define("acme", SUSPENDS, KEY, secrets={"KEY": "first"}))
     continuation = daemon.call("acme", BOB).suspension.continuation

@@ -109,7 +109,7 @@ def test_garbage_is_refused_without_an_echo(rig: Rig) -> None:
     assert b" 400 " in answer.split(b"\r\n")[0]
 
 
-def test_a_silent_connection_holds_nobody_up(rig: Rig) -> None:
+def test_a_silent_connection_delays_no_other(rig: Rig) -> None:
     """A client that connects and says nothing does not delay the next one."""
     with socket.create_connection(("127.0.0.1", rig.http.port), timeout=5):
         assert rig.ask("/livez")[0].status == 200

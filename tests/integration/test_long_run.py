@@ -87,7 +87,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         yield daemon
 
 
-def test_nothing_of_an_event_or_a_secret_is_told(daemon: Daemon) -> None:
+def test_nothing_of_an_event_or_a_secret_is_shown(daemon: Daemon) -> None:
     """With every text of an event and every secret marked, no mark is in a log line, even at debug, or in a metric."""
     actions = {
         "tells-all": TELLS_ALL,
@@ -173,7 +173,7 @@ def test_three_hundred_logins_leave_nothing_behind(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("service", ["", SERVICE])
-def test_health_is_told_and_watched_for_each_service(daemon: Daemon, service: str) -> None:
+def test_health_is_reported_and_watched_for_each_service(daemon: Daemon, service: str) -> None:
     """Check and Watch say SERVING for the server and for its service; another name is unknown."""
     with grpc.insecure_channel(daemon.target) as channel:
         stub = health(channel)

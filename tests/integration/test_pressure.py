@@ -102,7 +102,7 @@ def test_a_callers_deadline_is_kept(daemon: Daemon, deadline_s: float) -> None:
     right(daemon)
 
 
-def test_a_deadline_that_is_over_is_told(daemon: Daemon) -> None:
+def test_a_deadline_that_is_over_is_reported(daemon: Daemon) -> None:
     """With no time left at all there is no decision, and nothing is run."""
     with pytest.raises(Refused) as refused:
         daemon.call("acme", timeout_s=0.000_1)
@@ -221,7 +221,7 @@ def test_too_many_at_once_are_refused(serve: Serve) -> None:
     assert daemon.call("acme").outcome == MFA
 
 
-def test_no_worker_in_time_is_told(serve: Serve) -> None:
+def test_no_worker_in_time_is_reported(serve: Serve) -> None:
     """When the one worker stays busy beyond the queue's wait, the login is RESOURCE_EXHAUSTED, and counted."""
     flags = ("--pool-max-workers", "1", "--pool-workers-per-tenant", "1", "--pool-queue-wait-ms", "100")
     daemon = serve(*flags)

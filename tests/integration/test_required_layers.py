@@ -78,7 +78,7 @@ def test_a_default_layer_that_is_missing_is_named(place: Path, refused: str, who
 
 
 @pytest.mark.parametrize("who", WHO)
-def test_a_hard_limit_below_what_a_worker_is_given_is_told(place: Path, who: str) -> None:
+def test_a_hard_limit_below_what_a_worker_is_given_is_reported(place: Path, who: str) -> None:
     """A daemon started with less processor time than its workers get says that it is the limits of its starter."""
     ports = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
     before = ("sh", "-c", 'ulimit -t 60 && exec "$@"', "sh")
@@ -99,7 +99,7 @@ def test_nothing_refused_is_nothing_missing(place: Path, who: str) -> None:
 
 
 @pytest.mark.parametrize("refusal", [ValueError("not allowed to raise maximum limit"), PermissionError(1, "")])
-def test_a_host_that_lets_no_limit_be_raised_is_told_and_served(
+def test_a_host_that_lets_no_limit_be_raised_is_reported_and_served(
     monkeypatch: pytest.MonkeyPatch, refusal: Exception
 ) -> None:
     """The daemon runs with the descriptors that it has, and its log says how many that is."""

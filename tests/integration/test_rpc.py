@@ -173,7 +173,7 @@ async def test_a_login_is_decided() -> None:
         assert it.metrics.logins_in_flight == 0
 
 
-async def test_a_login_goes_on() -> None:
+async def test_a_login_continues() -> None:
     """ContinuePostLogin reaches the flow with its continuation and factors, and is counted as a method of its own."""
     async with rig() as it:
         response = await it.call(
@@ -188,7 +188,7 @@ async def test_a_login_goes_on() -> None:
         assert it.metrics.logins_in_flight == 0
 
 
-async def test_a_bad_continuation_request_is_told_its_field() -> None:
+async def test_a_bad_continuation_request_names_its_field() -> None:
     """What is checked of a login is checked of one that is continued, and the message is called by its name."""
     async with rig() as it:
         refusal = await it.refused(path=CONTINUE_PATH, tenant_id="No!")
@@ -231,7 +231,7 @@ async def test_the_deadline_is_the_callers_capped_by_ours() -> None:
         ({"data": b"\x0a\x04acme\x1a\x02\xff\xff"}, "event", "INVALID_EVENT"),
     ],
 )
-async def test_a_bad_request_is_told_its_field(fields: dict[str, Any], field: str, reason: str) -> None:
+async def test_a_bad_request_names_its_field(fields: dict[str, Any], field: str, reason: str) -> None:
     """INVALID_ARGUMENT names the field and the remedy, and no flow is asked."""
     async with rig() as it:
         refusal = await it.refused(**fields)
@@ -488,7 +488,7 @@ async def test_an_address_that_is_not_ours_is_one_clear_line(address: str) -> No
     await server.stop(0)
 
 
-async def test_garbage_on_the_port_disturbs_nobody() -> None:
+async def test_garbage_on_the_port_disturbs_no_call() -> None:
     """Bytes that are no HTTP/2 end their own connection and no other."""
     async with rig() as it:
         for junk in (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00", b"\0" * 1000):

@@ -38,7 +38,7 @@ from tests.fixtures.tenants import ALLOW, DENY, define
 
 
 class TestWhatResumesWhere:
-    def test_a_challenge_goes_on_with_the_next_action(
+    def test_a_challenge_continues_with_the_next_action(
         self, daemon: Daemon, name: str, tenant: Tenant, login: Login
     ) -> None:
         """The action that asked is not run again; the next one sees the factor, and metadata set before."""
@@ -57,7 +57,7 @@ class TestWhatResumesWhere:
         assert claims(last) == {"asked": True, "methods": ["otp"], "seen": "yes"}
         assert json_format.MessageToDict(last.side_effects.transaction_metadata) == {"challenged": "yes"}
 
-    def test_a_redirect_goes_on_in_its_own_action(
+    def test_a_redirect_continues_in_its_own_action(
         self, daemon: Daemon, name: str, tenant: Tenant, login: Login
     ) -> None:
         """The page gets a token it can verify, the same action reads the one it answers, then the next one runs."""
@@ -77,7 +77,7 @@ class TestWhatResumesWhere:
         assert claims(last) == {"accepted": True, "next": "next"}
         assert list(last.side_effects.recorded_methods) == ["https://a.example/terms"]
 
-    def test_a_form_goes_on_in_its_own_action(self, daemon: Daemon, name: str, tenant: Tenant, login: Login) -> None:
+    def test_a_form_continues_in_its_own_action(self, daemon: Daemon, name: str, tenant: Tenant, login: Login) -> None:
         """What the form collected is read where it was asked for."""
         tenant(PROMPT)
         first = login(event())
@@ -246,7 +246,7 @@ def test_a_flow_in_pieces_does_what_it_does_in_one(daemon: Daemon, pause: str) -
         assert waits == (1 if pause == "challenge" else len(places_of))
 
 
-def test_the_command_line_goes_on_with_its_own_answer(
+def test_the_command_line_continues_with_its_own_answer(
     daemon: Daemon, name: str, tmp_path: Path, tenant: Tenant
 ) -> None:
     """`execute` saves an answer, and `execute --continuation` continues it: from the file, and from its token."""

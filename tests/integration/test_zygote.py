@@ -316,7 +316,7 @@ async def test_a_zygote_that_only_lacks_a_processor_is_not_given_up(monkeypatch:
         (await spawn).undo()
 
 
-async def test_who_lacks_a_processor_is_told_from_who_is_stopped() -> None:
+async def test_who_lacks_a_processor_is_distinguished_from_who_is_stopped() -> None:
     """A process that computes is runnable, one that sleeps or is stopped is not."""
     code = "import sys, time\nprint(flush=True)\nsys.stdin.readline()\nwhile True: pass"
     child = await asyncio.create_subprocess_exec(

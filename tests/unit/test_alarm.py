@@ -72,7 +72,7 @@ def test_a_budget_is_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not alarm.late()
 
 
-def test_a_deadline_is_told_from_a_budget() -> None:
+def test_a_deadline_is_distinguished_from_a_budget() -> None:
     """Who had all of its budget is out of budget; who is interrupted with some of it left is late."""
     loop = "    for _ in range(300_000_000):\n        pass\n"
     assert _run(loop, _BUDGET_NS // 10) == "in time"

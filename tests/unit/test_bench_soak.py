@@ -119,7 +119,7 @@ def test_our_client_tells_wrong_answers_by_their_request() -> None:
     assert generator.report.wrong == 2
 
 
-def test_our_client_goes_on_with_a_suspended_login() -> None:
+def test_our_client_continues_with_a_suspended_login() -> None:
     """What continues it ends with the continuation that the first answer holds; protobuf merges the two."""
     decision = decision_pb2.Decision(suspension=decision_pb2.Suspension(continuation=b"token"))
     answer = runtime_service_pb2.ExecutePostLoginResponse(decision=decision).SerializeToString()

@@ -42,7 +42,6 @@ NOW_MS = 1_800_000_000_000
 BINDINGS = tuple(Binding(name, f"{at:064x}", OnError.REQUIRE_MFA) for at, name in enumerate(("one", "two", "three"), 1))
 FLOW = Flow("acme", Settings(), BINDINGS, digest=b"d" * 32)
 OTP = Command("authentication.challenge_with", {"factor": {"type": "otp"}})
-ANY = Command("authentication.challenge_with_any", {"factors": [{"type": "otp"}, {"type": "phone"}]})
 REDIRECT = Command("redirect.send_user_to", {"url": "https://a.example/x"})
 FORM = Command("prompt.render", {"prompt_id": "ap_1"})
 ENROLL = Command("authentication.enroll_with", {"factor": {"type": "phone"}})
@@ -86,7 +85,7 @@ def state_of(stop: Stop) -> SuspendedFlow:
 
 
 class TestSuspend:
-    def test_factors_go_on_with_the_next_binding(self) -> None:
+    def test_factors_continue_with_the_next_binding(self) -> None:
         """After a challenge the next binding begins, and its factors are what is waited for."""
         state = state_of(judge(begin(), execution(0, CLAIM), execution(1, OTP)))
         assert (state.position, state.continuing) == (2, False)
@@ -97,7 +96,7 @@ class TestSuspend:
         assert (state.client_id, state.protocol) == ("web", "oidc-basic-profile")
         assert not state.HasField("prompt_id")
 
-    def test_a_page_goes_on_in_its_action(self) -> None:
+    def test_a_page_continues_in_its_action(self) -> None:
         """After a redirect the same binding's continue handler runs, and no factor is waited for."""
         state = state_of(judge(begin(), execution(0), execution(1, REDIRECT)))
         assert (state.position, state.continuing, len(state.awaited)) == (1, True, 0)
@@ -113,7 +112,7 @@ class TestSuspend:
         state = state_of(judge(onward, execution(0, continued=True), execution(1, OTP)))
         assert (state.position, [part.binding for part in state.executions]) == (2, [0, 0, 1])
 
-    def test_what_is_satisfied_lets_the_flow_go_on(self) -> None:
+    def test_what_is_satisfied_lets_the_flow_continue(self) -> None:
         """A challenge for a factor that was completed earlier in the flow suspends nothing and seals nothing."""
         part = begin(
             position=1, before=(replace(execution(0, OTP), earlier=True),), completed=Completed({"otp": NOW_MS - 5})
@@ -158,7 +157,7 @@ class TestResume:
         found = suspensions.executions(state_of(judge(begin(), *done)), FLOW)
         assert found == tuple(replace(e, wall_us=0, cpu_us=0, output="", earlier=True) for e in done)
 
-    def test_a_continuation_of_another_login_is_told_apart(self) -> None:
+    def test_a_continuation_of_another_login_is_distinguished(self) -> None:
         """Tenant, user, transaction, client and protocol have to be those of the suspended flow, absence too."""
         state = state_of(judge(begin(), execution(0, OTP)))
         suspensions.match(state, "acme", EventReader(EVENT))
@@ -223,7 +222,7 @@ class TestResume:
         elsewhere = judge(begin(), execution(0, REDIRECT))
         suspensions.match(state_of(elsewhere), "acme", EventReader(EVENT))
 
-    def test_an_enrolment_is_told_from_a_challenge(self) -> None:
+    def test_an_enrolment_is_distinguished_from_a_challenge(self) -> None:
         """What satisfied an enrolment step was enrolled; what satisfied a challenge was presented."""
         state = state_of(judge(begin(), execution(0, OTP, ENROLL)))
         assert [step.enroll for step in state.awaited] == [False, True]

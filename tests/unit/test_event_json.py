@@ -40,7 +40,7 @@ def test_unknown_members_and_nulls_are_ignored() -> None:
     assert not event.user.HasField("email")
 
 
-def test_absent_and_empty_lists_are_told_apart() -> None:
+def test_absent_and_empty_lists_are_distinguished() -> None:
     """A list that is there and empty is named in empty_lists; an absent one is not."""
     event = from_json(
         {
@@ -62,7 +62,7 @@ def test_named_empty_lists_are_kept() -> None:
     assert list(event.empty_lists) == ["user.enrolled_factors"]
 
 
-def test_present_and_empty_objects_are_told_apart() -> None:
+def test_present_and_empty_objects_are_distinguished() -> None:
     """An object that is there and empty is present."""
     event = from_json({"organization": {}, "user": {"user_metadata": {}}})
     assert event.HasField("organization")

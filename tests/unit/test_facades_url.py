@@ -47,7 +47,7 @@ def test_none_is_the_librarys_own_choice() -> None:
     ]
 
 
-def test_an_address_inside_of_its_network_is_told_how() -> None:
+def test_an_address_inside_of_its_network_learns_how() -> None:
     """The error names `strict=False`, which works, and every other error is the library's own."""
     body = """
     import ipaddress

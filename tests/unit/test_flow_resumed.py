@@ -205,7 +205,7 @@ async def test_a_method_recorded_elsewhere_is_a_lie(rig: Rig) -> None:
     assert spawned.closed
 
 
-async def test_a_suspension_that_was_satisfied_lets_the_steps_go_on(rig: Rig) -> None:
+async def test_a_suspension_that_was_satisfied_lets_the_steps_continue(rig: Rig) -> None:
     """The worker stops, as it cannot know; the daemon asks for the rest of it at once."""
     continuation = await rig.suspended([CHALLENGE])
     task = rig.resume(continuation, OTP)
@@ -251,7 +251,7 @@ def begin(spawned: FakeSpawned, asked: worker_pb2.RunFlow) -> None:
     view.release()
 
 
-async def test_the_flow_that_was_suspended_goes_on(rig: Rig) -> None:
+async def test_the_flow_that_was_suspended_continues(rig: Rig) -> None:
     """After another deployment the store is asked once for what the login began with; then it is known. Each part has a
     worker of its own, since none of the old flow is kept for the new one."""
     first = await rig.suspended([CHALLENGE])

@@ -47,7 +47,7 @@ def test_a_secret_that_is_no_string_is_named() -> None:
     ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1969-12-31T23:59:59Z", 9_000_000_000, 1e10, -1, True],
 )
 def test_an_instant_that_no_clock_shows_is_refused(now: object) -> None:
-    """One line of many must not end them all: what a worker cannot be told is no instant."""
+    """One line of many must not end them all: what cannot be sent to a worker is no instant."""
     with pytest.raises(InvalidRequest, match=r"^now: "):
         line({"event": EVENT, "now": now})
     assert line({"event": EVENT, "now": "1970-01-01T00:00:00Z"}).now_ns == 0

@@ -205,7 +205,7 @@ def test_the_decision_carries_them() -> None:
     assert not denied.HasField("side_effects")
 
 
-def test_a_second_worker_is_told_what_the_first_one_did() -> None:
+def test_a_second_worker_learns_what_the_first_one_did() -> None:
     """Live commands of completed executions are replayed, and nothing else is."""
     question = worker_pb2.RunFlow.FromString(carried([ran(SET, SCOPE), ran(USER), ran(verdict=Verdict.RAISED)]))
     assert [(c.op, json.loads(c.args_json)) for c in question.earlier] == [SET, USER]

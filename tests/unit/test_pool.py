@@ -244,7 +244,7 @@ async def test_a_successor_comes_although_no_blank_worker_is_left() -> None:
     await h.close()
 
 
-async def test_blank_workers_that_nobody_needs_any_more_are_let_go() -> None:
+async def test_blank_workers_that_are_needed_no_more_are_let_go() -> None:
     """A login that waits has one made, but gets the successor that is loaded by then: the next sweep lets go of one."""
     base = config(blank_workers=1)
     loading = asyncio.Event()

@@ -75,7 +75,7 @@ async def test_whatever_fails_changes_nothing(error: Exception) -> None:
     assert rig.polls == 2
 
 
-async def test_a_host_without_a_thread_left_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_host_without_a_thread_left_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a thread to read with, the reload fails and can be asked for again."""
 
     def refuse(_: threading.Thread) -> None:

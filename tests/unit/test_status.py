@@ -69,7 +69,7 @@ def test_a_continuation_is_a_field() -> None:
         (errors.FlowGone("acme"), "FLOW_GONE", {"tenant_id": "acme"}),
     ],
 )
-def test_why_a_continuation_cannot_be_used_is_told(
+def test_why_a_continuation_cannot_be_used_is_reported(
     error: errors.ContinuationError, reason: str, metadata: dict[str, str]
 ) -> None:
     """A continuation of ours that is of no use here and now is FAILED_PRECONDITION, with a reason for a program."""
@@ -94,7 +94,7 @@ def test_an_unknown_tenant_is_named() -> None:
         (errors.WorkerLost("pid 7 died"), grpc.StatusCode.UNAVAILABLE, 250_000_000),
     ],
 )
-def test_who_may_try_again_is_told_when(error: Exception, code: grpc.StatusCode, delay_ns: int) -> None:
+def test_who_may_try_again_learns_when(error: Exception, code: grpc.StatusCode, delay_ns: int) -> None:
     """Overload and absence carry RetryInfo."""
     found, _, answer = status.to_status(error)
     assert found is code

@@ -116,7 +116,7 @@ def test_whatever_is_recorded_is_believed(flow_asked: list[list[Asked]], continu
 
 @calm
 @given(flows(CARRIED), st.integers(1, 3))
-def test_another_worker_goes_on_as_this_one_would(flow_asked: list[list[Asked]], at: int) -> None:
+def test_another_worker_continues_as_this_one_would(flow_asked: list[list[Asked]], at: int) -> None:
     """Wherever a flow changes its worker, later actions record the same and are refused the same."""
     here, there = FlowState(), FlowState()
     before: list[Recorded] = []

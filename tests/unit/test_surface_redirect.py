@@ -138,7 +138,7 @@ def test_a_wrong_page_raises(call: Any, text: str) -> None:
 @pytest.mark.parametrize(
     "call", [lambda a: a.redirect.send_user_to("https://x.example"), lambda a: a.prompt.render("p")]
 )
-def test_the_action_must_be_able_to_go_on(call: Any) -> None:
+def test_the_action_must_be_able_to_continue(call: Any) -> None:
     """Without on_continue_post_login the user would come back to nothing: the call raises and says what to write."""
     api, recorder = begin(continues=False)
     with pytest.raises(ValueError, match=r"define on_continue_post_login\(event, api\)"):

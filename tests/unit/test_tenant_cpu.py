@@ -59,7 +59,7 @@ def test_who_uses_much_is_named_even_when_it_comes_last() -> None:
     assert series(cpu) == {"b": 2.0, "c": 3.0, "late": 4.0, OTHER: 2.5}
 
 
-def test_a_series_that_comes_back_goes_on_where_it_ended() -> None:
+def test_a_series_that_comes_back_continues_where_it_ended() -> None:
     """Prometheus reads a lower value as a restart and a higher one as use: neither happens by losing a place."""
     cpu = TenantCpu(1)
     cpu.spent("a", 10.0)

@@ -119,7 +119,7 @@ def test_a_limit_is_looked_at_when_it_is_due(clock: list[int]) -> None:
     assert limit_ns <= clock[0] <= limit_ns + MS
 
 
-def test_nobody_is_killed_within_budget_and_grace(clock: list[int]) -> None:
+def test_no_worker_is_killed_within_budget_and_grace(clock: list[int]) -> None:
     """A look that comes too early kills no worker, and comes again."""
     worker = Running(clock[0])
     loop = watching(worker)
@@ -252,7 +252,7 @@ def test_what_a_worker_says_of_its_start_buys_no_more_than_the_whole_question(cl
     assert took_ns <= worker.hard_ns + 50 * MS
 
 
-def test_a_slow_worker_that_nobody_waits_for_is_not_kept_for_ever(clock: list[int]) -> None:
+def test_a_slow_worker_that_no_login_waits_for_is_not_kept_for_ever(clock: list[int]) -> None:
     """One that has a hundredth of the processor is killed when its whole question could have been answered."""
     worker = Running(clock[0], share=0.005)
     worker.waited_for = False

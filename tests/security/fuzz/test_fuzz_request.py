@@ -1,7 +1,7 @@
 """Requests damaged in any byte against a real daemon: what it decides is what the generated classes read in them.
 
 The daemon reads a request's envelope by hand and hands the event's own bytes to a worker, so that there are two readers
-of one request; where they differed, a gateway and its tenant's actions would be told of different logins.
+of one request; where they differed, a gateway and its tenant's actions would see different logins.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def continued(token: bytes) -> bytes:
 
 @effort(80)
 @given(edits)
-def test_any_damage_to_a_continuation_goes_on_as_it_should_or_not_at_all(desk: Desk, harm: list[Edit]) -> None:
+def test_any_damage_to_a_continuation_continues_as_it_should_or_not_at_all(desk: Desk, harm: list[Edit]) -> None:
     """A damaged request continues with the whole token, its tenant, user, transaction and factor, or is refused.
 
     What was refused as the caller's fault has not used the token up: the good request continues afterwards.

@@ -129,7 +129,7 @@ def test_a_stream_cut_anywhere_is_let_go(port: Port, place: float, seed: int) ->
 
 @effort(100)
 @given(edits, st.integers(0, 1 << 32))
-def test_any_damage_to_a_stream_hurts_nobody_else(port: Port, harm: list[Edit], seed: int) -> None:
+def test_any_damage_to_a_stream_hurts_no_other_client(port: Port, harm: list[Edit], seed: int) -> None:
     """Whatever bytes a client says, other connections are served, and rightly."""
     port.hurt(pieces(damaged(port.bytes, harm), seed))
 
@@ -177,7 +177,7 @@ def changed(good: list[Frame], wanted: list[Change]) -> list[Frame]:
 
 @effort(100)
 @given(changes)
-def test_any_frames_hurt_nobody_else(port: Port, wanted: list[Change]) -> None:
+def test_any_frames_hurt_no_other_client(port: Port, wanted: list[Change]) -> None:
     """So are they when a client's frames come in another order, too often, or lie about themselves."""
     port.hurt([encoded(changed(port.good, wanted))])
 

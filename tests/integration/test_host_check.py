@@ -13,7 +13,7 @@ from tests.security.cells import LAYERS, hold
 
 async def test_attempts_are_contained() -> None:
     """Under all layers no attempt succeeds; every layer is reported, and a missing one comes with its remedy."""
-    found = await host_check.survey(Config())
+    found = await host_check.check_host(Config())
     assert {layer.name for layer in found.layers} == LAYERS
     assert all(bool(host_check.remedy(layer)) is not layer.active for layer in found.layers)
     assert [attempt.name for attempt in found.attempts] == list(ATTEMPTS)
@@ -21,8 +21,8 @@ async def test_attempts_are_contained() -> None:
 
 
 async def test_attempts_succeed_without_layers() -> None:
-    """Control: with every layer off each attempt succeeds, and the survey says so."""
-    found = await host_check.survey(Config(), hold(LAYERS))
+    """Control: with every layer off each attempt succeeds, and the check says so."""
+    found = await host_check.check_host(Config(), hold(LAYERS))
     assert found.layers == ()
     assert all(attempt.tried and not attempt.contained for attempt in found.attempts)
 
@@ -30,7 +30,7 @@ async def test_attempts_succeed_without_layers() -> None:
 async def test_worker_that_cannot_start_is_an_error() -> None:
     """A zygote that cannot start is one error in one line."""
     with pytest.raises(WorkerStartError, match="no_such_module"):
-        await host_check.survey(Config(), hold(entry="no_such_module"))
+        await host_check.check_host(Config(), hold(entry="no_such_module"))
 
 
 def test_every_layer_that_depends_on_the_host_has_a_remedy() -> None:

@@ -157,7 +157,7 @@ def on_continue_post_login(event, api):
 """
 
 
-def test_run_of_a_tenant_goes_on_with_a_suspended_flow(tmp_path: Path) -> None:
+def test_run_of_a_tenant_continues_with_a_suspended_flow(tmp_path: Path) -> None:
     """A line with `completed` continues what the line before suspended, as a gateway would, and is held to it."""
     folder = tmp_path / "acme"
     (folder / "actions").mkdir(parents=True)

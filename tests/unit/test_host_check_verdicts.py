@@ -36,10 +36,10 @@ def doctor(monkeypatch: pytest.MonkeyPatch, codes: Sequence[int], *arguments: st
     layers = tuple(Layer(name, name != missing, "") for name in Config().sandbox.required_layers)
     attempts = tuple(host_check.judge(name, code) for name, code in zip(ATTEMPTS, codes, strict=False))
 
-    async def found(_config: Config) -> host_check.Survey:
-        return host_check.Survey(layers, attempts)
+    async def found(_config: Config) -> host_check.HostCheck:
+        return host_check.HostCheck(layers, attempts)
 
-    monkeypatch.setattr(host_check, "survey", found)
+    monkeypatch.setattr(host_check, "check_host", found)
     return main.main(["doctor", *arguments])
 
 
