@@ -154,12 +154,23 @@ class TestOnce:
             assert (error.code, error.reason) == ("FAILED_PRECONDITION", "CONTINUATION_USED")
         assert daemon.resume(name, event("otp", prompt={"id": "ap_1", "fields": {"phone": "1"}}), second).outcome
 
-    def test_of_concurrent_uses_one_wins(self, serve: Serve) -> None:
+    def test_of_concurrent_uses_one_wins(self, daemon: Daemon, name: str, tenant: Tenant) -> None:
         """Sixteen calls at once: one decision, and fifteen refusals."""
-        daemon = serve()
-        daemon.publish(define("acme", CHALLENGE, AFTER))
-        good = suspended(daemon)
-        calls = [daemon.begin_resuming("acme", event("otp"), good, [OTP]) for _ in range(16)]
+        tenant(CHALLENGE, AFTER)
+
+        def counted() -> list[float]:
+            return [
+                daemon.metric("vestibule_suspensions_total", kind="mfa"),
+                daemon.metric("vestibule_continuations_total", result="continued"),
+                daemon.metric("vestibule_continuations_total", result="used"),
+                daemon.metric(
+                    "grpc_server_handled_total", grpc_method="ContinuePostLogin", grpc_code="FAILED_PRECONDITION"
+                ),
+            ]
+
+        before = counted()
+        good = suspended(daemon, name)
+        calls = [daemon.begin_resuming(name, event("otp"), good, [OTP]) for _ in range(16)]
         outcomes = []
         for call in calls:
             try:
@@ -167,12 +178,8 @@ class TestOnce:
             except Refused as error:
                 outcomes.append(error.reason)
         assert sorted(outcomes) == ["CONTINUATION_USED"] * 15 + ["OUTCOME_ALLOW"]
-        assert daemon.metric("vestibule_suspensions_total", kind="mfa") == 1
-        assert daemon.metric("vestibule_continuations_total", result="continued") == 1
-        assert daemon.metric("vestibule_continuations_total", result="used") == 15
-        handled = {"grpc_method": "ContinuePostLogin", "grpc_code": "FAILED_PRECONDITION"}
-        assert daemon.metric("grpc_server_handled_total", **handled) == 15
-        first, last = daemon.events("login.decided")
+        assert [new - old for new, old in zip(counted(), before, strict=True)] == [1, 1, 15, 15]
+        first, last = (line for line in daemon.events("login.decided") if line["tenant"] == name)
         assert (first["suspended"], last["suspended"]) == ("mfa", None)
         assert [row.get("earlier", False) for row in last["executions"]] == [True, False]
 
@@ -232,17 +239,21 @@ class TestAnyReplica:
         assert "does not have" in error.message
 
     def test_a_restart_loses_no_login(self, serve: Serve, tmp_path: Path) -> None:
-        """A daemon that was killed and started again continues it, and still knows what was used."""
+        """A daemon that was killed continues it after its start, knows what was used, and finds a replaced flow."""
         flags = keys_file(tmp_path)
         first = serve(*flags)
-        first.publish(define("acme", CHALLENGE, AFTER))
-        used, good = suspended(first), suspended(first)
+        first.publish(define("acme", CHALLENGE, AFTER), define("forms", PROMPT, PLAIN.format("old")))
+        used, good, form = suspended(first), suspended(first), suspended(first, "forms")
         first.resume("acme", event("otp"), used, [OTP])
+        first.publish(define("forms", PLAIN.format("new")))
         os.kill(first.process.pid, signal.SIGKILL)
         first.wait()
         second = serve(*flags, store=first.path)
         assert refusal(second, "acme", event("otp"), used, [OTP]).reason == "CONTINUATION_USED"
         assert second.resume("acme", event("otp"), good, [OTP]).outcome == ALLOW
+        decision = second.resume("forms", event(prompt={"id": "ap_1", "fields": {"phone": "1"}}), form)
+        assert claims(decision) == {"old": "old"}
+        assert verdicts(decision)[1] == ("a0", "completed", True, False)
 
     def test_a_daemon_that_dies_in_the_middle_takes_no_login_along(self, serve: Serve, tmp_path: Path) -> None:
         """Its claim keeps others out until it lapses, half a minute after the call's deadline; then any may."""
@@ -306,19 +317,6 @@ class TestPinned:
             "third": "third",
         }
 
-    def test_after_a_redeploy_and_a_restart(self, serve: Serve, tmp_path: Path) -> None:
-        """A daemon that never had the old flow finds it in the store, page handlers included."""
-        flags = keys_file(tmp_path)
-        first = serve(*flags)
-        first.publish(define("acme", PROMPT, PLAIN.format("old")))
-        good = suspended(first)
-        first.publish(define("acme", PLAIN.format("new")))
-        assert first.stop() == 0
-        second = serve(*flags, store=first.path)
-        decision = second.resume("acme", event(prompt={"id": "ap_1", "fields": {"phone": "1"}}), good)
-        assert claims(decision) == {"old": "old"}
-        assert verdicts(decision)[1] == ("a0", "completed", True, False)
-
 
 class TestFailures:
     def test_a_worker_killed_in_a_resumed_leg_costs_one_retry(self, serve: Serve) -> None:
@@ -346,15 +344,16 @@ class TestFailures:
         assert decision.outcome == MFA
         assert verdicts(decision) == [("a0", "completed", False, True), ("a0", "raised", True, False)]
 
-    def test_a_hung_continue_handler_is_killed_and_reported_as_such(self, serve: Serve) -> None:
+    def test_a_hung_continue_handler_is_killed_and_reported_as_such(
+        self, daemon: Daemon, name: str, tenant: Tenant
+    ) -> None:
         """An endless continue handler times out as a continued execution; the flow continues behind it."""
         source = (
             PROMPT.partition("def on_continue")[0]
             + "def on_continue_post_login(event, api):\n    max(map(max, *[[0] * 10 ** 6] * 10 ** 4))\n"
         )
-        daemon = serve("--sandbox-action-timeout-ms", "200")
-        daemon.publish(define("acme", source, PLAIN.format("next")))
-        decision = daemon.resume("acme", event(prompt={"id": "ap_1"}), suspended(daemon))
+        tenant(source, PLAIN.format("next"), timeout_ms=200)
+        decision = daemon.resume(name, event(prompt={"id": "ap_1"}), suspended(daemon, name))
         assert decision.outcome == MFA
         assert verdicts(decision)[1:] == [("a0", "timed_out", True, False), ("a1", "completed", False, False)]
         assert claims(decision) == {"next": "next"}
