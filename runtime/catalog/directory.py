@@ -20,9 +20,9 @@ from runtime.catalog.base import TENANT_NAME, Binding, Definition, Flow
 from runtime.catalog.beneath import Folder, NotAFile, Outside
 from runtime.catalog.secret_values import Secrets
 from runtime.errors import CatalogError, Fault
+from sandbox.contract.wire import MAX_SOURCE_BYTES
 
 # Source: post-login reference, section 4.
-MAX_SOURCE_BYTES = 100_000
 MAX_ACTIONS = 100
 # Room for every secret that a tenant may have, and far from what would hurt.
 MAX_TENANT_FILE_BYTES = 16 * 1024 * 1024

@@ -182,7 +182,7 @@ def _layer(name: str) -> str:
 
 
 _LAYERS: Final = "list of " + ", ".join(LAYERS)
-Layers = Annotated[
+LayerNames = Annotated[
     tuple[Annotated[str, AfterValidator(_layer)], ...],
     BeforeValidator(_list),
     Wording(_LAYERS, "is not a list", f"a {_LAYERS}", ",".join),

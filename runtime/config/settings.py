@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from runtime.config.environment import ENV_PREFIX, is_injected
 from runtime.config.kinds import (
     Address,
-    Layers,
+    LayerNames,
     Number,
     OneOf,
     OptionalPath,
@@ -76,7 +76,7 @@ class SandboxConfig:
         "Largest answer of a worker. An action that asks for more is exhausted; a worker that sends more is killed.",
     )
     max_executions: Whole = _number(10_000, 1, 1_000_000_000, "Flows after which a worker is replaced.")
-    required_layers: Layers = _setting(
+    required_layers: LayerNames = _setting(
         ("seccomp", "landlock", "rlimits", "no_new_privs"),
         "Layers without which the daemon refuses to start; the others are used where the host allows them.",
     )

@@ -16,7 +16,7 @@ from runtime.core.resolution import INDEPENDENT, Gateway, alone, back_channel, i
 from sandbox.contract.vocabulary import FACTOR_TYPES, NOT_ENROLABLE
 
 # Commands of this family in one flow, over all of its actions; the next one is an error.
-MAX_COMMANDS: Final = 4
+MAX_FACTOR_COMMANDS: Final = 4
 
 _PHONE: Final = ("sms", "voice")
 _STANDS_ALONE: Final = INDEPENDENT | {"phone"}
@@ -129,7 +129,7 @@ def plan(
 
 
 def _refused(asks: Sequence[Ask], used: int, settings: Settings, gateway: Gateway) -> Failure | None:
-    if used + len(asks) > MAX_COMMANDS:
+    if used + len(asks) > MAX_FACTOR_COMMANDS:
         return Failure.TOO_MANY_COMMANDS
     if asks and settings.experience is Experience.CLASSIC:
         return Failure.EXPERIENCE_NOT_SUPPORTED

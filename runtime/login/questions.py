@@ -18,7 +18,7 @@ from runtime.core.aggregate import CACHE
 from runtime.core.model import Execution, Verdict
 from runtime.login.plan import Login, Plan
 from runtime.workers import reply
-from runtime.workers.watchdog import COMPILE_BUDGET_NS, START_NS, Watchdog
+from runtime.workers.watchdog import COMPILE_KILL_NS, START_NS, Watchdog
 from runtime.workers.worker import NEVER, Worker
 from sandbox.contract import surface, wire
 
@@ -66,7 +66,7 @@ class Questions:
         else:
             steps, with_sources = plan.steps(start, worker.revisions)
             worker.learns(plan.revisions[start:], plan if start == 0 else None)
-            hard_ns = budget_us * 1000 + 2 * self._grace_ns + (COMPILE_BUDGET_NS if with_sources else 0)
+            hard_ns = budget_us * 1000 + 2 * self._grace_ns + (COMPILE_KILL_NS if with_sources else 0)
         budgets_ns = plan.budgets_ns[start:] if start else plan.budgets_ns
         first_look_ns = min(budgets_ns[0] + self._grace_ns, hard_ns, START_NS)
         late_ns = deadline_ns - MARGIN_US * 1000
@@ -82,7 +82,7 @@ class Questions:
         """Send a leased worker the whole flow to compile, with the limits of the login that waits for its code."""
         steps, _ = plan.steps(0, worker.revisions)
         worker.learns(plan.revisions)
-        hard_ns = budget_us * 1000 + 2 * self._grace_ns + COMPILE_BUDGET_NS
+        hard_ns = budget_us * 1000 + 2 * self._grace_ns + COMPILE_KILL_NS
         return self._ask_to_compile(worker, steps, plan.budgets_ns, START_NS, hard_ns, deadline_ns, return_code=True)
 
     async def check(self, worker: Worker, steps: bytes, count: int, *, return_code: bool = False) -> reply.Reply:
@@ -90,8 +90,8 @@ class Questions:
 
         Raises: WorkerError: the worker did not survive it, or lies.
         """
-        hard_ns = COMPILE_BUDGET_NS * max(count, 1)
-        asked = self._ask_to_compile(worker, steps, (), COMPILE_BUDGET_NS, hard_ns, NEVER, return_code=return_code)
+        hard_ns = COMPILE_KILL_NS * max(count, 1)
+        asked = self._ask_to_compile(worker, steps, (), COMPILE_KILL_NS, hard_ns, NEVER, return_code=return_code)
         try:
             return reply.parse(await asked.future, asked.nonce, count)
         finally:

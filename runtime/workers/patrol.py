@@ -15,7 +15,7 @@ from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
 from runtime.workers.meter import ceiling_bytes
 from runtime.workers.spawner import Spawner
-from runtime.workers.worker import ProtocolState, Worker
+from runtime.workers.worker import State, Worker
 
 _ROUND_S: Final = 0.5
 # A look takes some 2 us, 15 us when the worker ran since the last one.
@@ -79,7 +79,7 @@ class Patrol:
 
     def _look(self, worker: Worker) -> None:
         meter = worker.meter
-        if worker.state in (ProtocolState.STARTING, ProtocolState.DEAD) or (meter.moved and not meter.read()):
+        if worker.state in (State.STARTING, State.DEAD) or (meter.moved and not meter.read()):
             return
         cpu_ns, asked_ns = int(meter.seen_s * 1e9), worker.asked_ns(time.monotonic_ns())
         cpu_before_ns, asked_before_ns, idle_ns = self._seen.get(worker, (worker.ready_cpu_ns, 0, 0))

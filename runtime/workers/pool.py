@@ -25,7 +25,7 @@ from runtime.workers.fairness import Fairness, Pauses
 from runtime.workers.patrol import Patrol
 from runtime.workers.spawner import MakeZygote, Spawner
 from runtime.workers.watchdog import Watchdog
-from runtime.workers.worker import ProtocolState, Worker
+from runtime.workers.worker import State, Worker
 from sandbox.contract.layers import Layer
 
 _SWEEP_S: Final = 5.0
@@ -175,12 +175,7 @@ class Pool:
         slot = self._leased.pop(worker, None)
         if slot is None:
             return
-        if (
-            retire
-            or self._one_login
-            or worker.executions >= self._max_executions
-            or worker.state is not ProtocolState.IDLE
-        ):
+        if retire or self._one_login or worker.executions >= self._max_executions or worker.state is not State.IDLE:
             worker.kill(KillReason.RECYCLED)
             self._succeed(slot.tenant, worker.flow)
         else:

@@ -20,7 +20,7 @@ from runtime.ops.labels import KillReason
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
 from runtime.workers.spawned import CRASH_SIGNALS, SpawnedWorker
-from runtime.workers.worker import ProtocolState, Worker
+from runtime.workers.worker import State, Worker
 from runtime.workers.zygote import Zygote
 from sandbox.contract.layers import Layer
 
@@ -102,7 +102,7 @@ class Spawner:
             worker.kill(KillReason.START)
             raise WorkerStartError(f"a worker died before it was ready ({describe_exit(code)})") from error
         self._check_layers(worker, frame)
-        if worker.state is ProtocolState.DEAD:
+        if worker.state is State.DEAD:
             # Its frame and its end came in one turn of the loop, so that its death has been reported already.
             code = await worker.exit_code()
             raise WorkerStartError(f"a worker died as soon as it was ready ({describe_exit(code)})")

@@ -20,7 +20,7 @@ from sandbox.contract.journal import Phase
 _TICK_NS: Final = 5_000_000
 # The resolution of the loop's timers.
 _TICK_MIN_NS: Final = 1_000_000
-COMPILE_BUDGET_NS: Final = 3_200_000_000
+COMPILE_KILL_NS: Final = 3_200_000_000
 """To compile one action. A little above the worker's own budget for it, which gives the better message."""
 _TEARDOWN_BUDGET_NS: Final = 200_000_000
 # A worker that has not even read its question by then is stopped, or the machine is overloaded: another one may do.
@@ -114,7 +114,7 @@ class Watchdog:
             if 0 < entry.budget_ns < budget_ns:
                 budget_ns = entry.budget_ns
         else:
-            budget_ns = _TEARDOWN_BUDGET_NS if entry.phase == Phase.TEARDOWN else COMPILE_BUDGET_NS
+            budget_ns = _TEARDOWN_BUDGET_NS if entry.phase == Phase.TEARDOWN else COMPILE_KILL_NS
         # The start is the worker's own word; a later one than the last question allows buys nothing past `hard_ns`.
         limit_ns = min(entry.started_ns, now_ns) + budget_ns + self._grace_ns
         if now_ns < limit_ns and now_ns < worker.sent_ns + worker.hard_ns:

@@ -30,7 +30,7 @@ NEVER: Final = 1 << 62
 """An instant that does not come."""
 
 
-class ProtocolState(enum.StrEnum):
+class State(enum.StrEnum):
     """What a worker does, and so what it may send: see `_PERMITTED`."""
 
     STARTING = "starting"
@@ -47,7 +47,7 @@ class _Frame:
     bytes_max: Callable[[Worker], int]
     take: Callable[[Worker], None]
     """What the worker's end notes when it has come."""
-    then: ProtocolState
+    then: State
 
 
 class WorkerKilled(WorkerError):
@@ -88,7 +88,7 @@ class Worker:
         self._unsent = b""
         self._pending: asyncio.Future[bytes] | None = loop.create_future()
         self._exited: asyncio.Future[int | None] = loop.create_future()
-        self.state = ProtocolState.STARTING
+        self.state = State.STARTING
         self.tenant: str | None = None
         self.flow = b""
         """Digest of the flow that it serves until it dies, once it is bound."""
@@ -132,7 +132,7 @@ class Worker:
     @property
     def asked(self) -> bool:
         """Is there a question that it has not answered?"""
-        return self.state is ProtocolState.RUNNING or self.state is ProtocolState.COMPILING
+        return self.state is State.RUNNING or self.state is State.COMPILING
 
     def asked_ns(self, now_ns: int) -> int:
         """Return for how long it had a question to answer in its life, until an instant of CLOCK_MONOTONIC."""
@@ -168,14 +168,14 @@ class Worker:
         self.hard_ns = hard_ns
         self.deadline_ns = deadline_ns
         self.waited_for = True
-        if self.state is not ProtocolState.IDLE:
+        if self.state is not State.IDLE:
             # It died between its lease and this turn of the loop: no other case than one that dies right after.
             future.set_exception(WorkerLost(f"worker {self.id} is {self.state.value}"))
             return future
         if compiles:
-            self.state = ProtocolState.COMPILING
+            self.state = State.COMPILING
         else:
-            self.state = ProtocolState.RUNNING
+            self.state = State.RUNNING
             self.executions += 1
         self._pending = future
         journal.clear(self._view)
@@ -271,7 +271,7 @@ class Worker:
     def weigh(self) -> int:
         """Measure its private memory; return by how many bytes it differs from the last measurement."""
         before, anonymous = self.memory_bytes, anonymous_bytes(self.meter.pid)
-        if self.state is ProtocolState.DEAD or (before and anonymous is None):
+        if self.state is State.DEAD or (before and anonymous is None):
             return 0
         anonymous = anonymous or 0
         if not before:
@@ -309,7 +309,7 @@ class Worker:
 
     def kill(self, reason: KillReason) -> None:
         """Send SIGKILL by pidfd, so that a reused process id is never hit. Does nothing to a dead worker."""
-        if self.state is ProtocolState.DEAD:
+        if self.state is State.DEAD:
             return
         if self.kill_reason is None:
             self.kill_reason = reason
@@ -325,7 +325,7 @@ class Worker:
         """Take the exit code, or negated signal, that the zygote reports; None when the zygote itself is gone."""
         if not self._exited.done():
             self._exited.set_result(code)
-        if self.state is not ProtocolState.DEAD:
+        if self.state is not State.DEAD:
             # Nothing may be left in the socket to read: the loop sees its end next.
             self._on_readable()
 
@@ -337,10 +337,10 @@ class Worker:
             return None
 
     def _dead(self) -> None:
-        if self.state is ProtocolState.DEAD:
+        if self.state is State.DEAD:
             return
         self.meter.close(self.sent_ns if self.asked else 0)
-        self.state = ProtocolState.DEAD
+        self.state = State.DEAD
         self._loop.remove_reader(self._fd)
         if self._unsent:
             self._loop.remove_writer(self._fd)
@@ -352,7 +352,7 @@ class Worker:
 
 # As in OpenSSH's monitor: what a worker may send in which state, and what follows. All else is a violation.
 _PERMITTED: Final = {
-    ProtocolState.STARTING: _Frame(lambda _worker: _READY_BYTES_MAX, Worker._note_ready, ProtocolState.IDLE),
-    ProtocolState.RUNNING: _Frame(lambda worker: worker.reply_max, Worker._note_answer, ProtocolState.IDLE),
-    ProtocolState.COMPILING: _Frame(lambda worker: worker.reply_max, Worker._note_answer, ProtocolState.IDLE),
+    State.STARTING: _Frame(lambda _worker: _READY_BYTES_MAX, Worker._note_ready, State.IDLE),
+    State.RUNNING: _Frame(lambda worker: worker.reply_max, Worker._note_answer, State.IDLE),
+    State.COMPILING: _Frame(lambda worker: worker.reply_max, Worker._note_answer, State.IDLE),
 }

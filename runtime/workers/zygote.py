@@ -38,7 +38,7 @@ WRITABLE_TIMEOUT_S: Final = 1.0
 _WRITABLE_WAITS: Final = 10
 # A fork takes 2 ms. Waited for twice: after a pause of the machine the first wait is over before it began. And longer
 # while all that it lacks is a processor, which another zygote would lack too.
-ANSWER_TIMEOUT_S: Final = 5.0
+ZYGOTE_ANSWER_S: Final = 5.0
 _ANSWER_WAITS: Final = 2
 ANSWER_WAITS_MAX: Final = 12
 _LINGER_S: Final = 0.2  # for a zygote that closed its socket to leave by itself, and so to say how
@@ -194,14 +194,14 @@ class Zygote:
         """Wait for a worker; a zygote that stays silent is given up, because it would never fork another."""
         try:
             for waits in range(1, ANSWER_WAITS_MAX + 1):
-                done, _ = await asyncio.wait((future,), timeout=ANSWER_TIMEOUT_S)
+                done, _ = await asyncio.wait((future,), timeout=ZYGOTE_ANSWER_S)
                 if done:
                     break
                 # After a pause the timer comes first: an answer that is here already counts.
                 self._read_control()
                 starved = waits < ANSWER_WAITS_MAX and is_runnable(self.pid)
                 if waits >= _ANSWER_WAITS and not future.done() and not starved:
-                    self._give_up(f"the zygote did not answer for {waits * ANSWER_TIMEOUT_S:.0f} s")
+                    self._give_up(f"the zygote did not answer for {waits * ZYGOTE_ANSWER_S:.0f} s")
             return future.result()
         except asyncio.CancelledError:
             # The answer finds a cancelled future and undoes the worker; unless it came in this very turn.

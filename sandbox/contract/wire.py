@@ -12,6 +12,8 @@ from typing import Final
 
 STEPS_MAX: Final = 20
 """Bindings of a flow. Source: post-login reference, section 4."""
+MAX_SOURCE_BYTES: Final = 100_000
+"""Of the code of one action. Source: post-login reference, section 4."""
 SEED_BYTES: Final = 16
 TIME_US_MAX: Final = 2**32 - 1
 

@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
+from sandbox.contract.wire import MAX_SOURCE_BYTES
 from sandbox.language import refusals
 from sandbox.language.nodes import MAX_HINTS
 from sandbox.language.rewrite import Statements
 from sandbox.reach import hints, stacks
 from sandbox.reach.registry import check_import
-
-MAX_SOURCE_BYTES = 100_000
-"""The reference's limit on the code of one action (100 kB)."""
 
 MAX_FAULTS = 100
 

@@ -300,7 +300,7 @@ async def test_a_full_control_socket_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 async def test_a_zygote_that_only_lacks_a_processor_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that is full it is waited for beyond the time after which a silent one is replaced."""
-    monkeypatch.setattr(client, "ANSWER_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(client, "ZYGOTE_ANSWER_S", 0.05)
     monkeypatch.setattr(client, "is_runnable", lambda _pid: True)
     monkeypatch.setattr(client, "ANSWER_WAITS_MAX", 1000)
     async with cells() as made:

@@ -14,6 +14,7 @@ from runtime.catalog.base import Binding, Definition
 from runtime.catalog.secret_values import Secrets, allowances
 from runtime.core.model import FACTOR_NAMES, Experience, Merge, OnError, Policy, Settings
 from runtime.errors import CatalogError, Fault
+from sandbox.contract import wire
 
 SOURCE = "def on_execute_post_login(event, api):\n    pass\n"
 
@@ -147,7 +148,7 @@ class TestAccepted:
             for at in range(tenant_file.MAX_SECRETS)
         )
         folder = tenant(tmp_path, text=f"flows:\n  post_login:\n{bound}secrets:\n  a0:\n{secrets}", actions=names)
-        (folder / "actions/a0.py").write_bytes(b"#" * directory.MAX_SOURCE_BYTES)
+        (folder / "actions/a0.py").write_bytes(b"#" * wire.MAX_SOURCE_BYTES)
         loaded = only(tmp_path)
         assert len(loaded.flow.bindings) == 20
         assert len(loaded.flow.secrets["a0"]) == 30

@@ -193,7 +193,7 @@ def test_a_plan_shows_every_command_or_fails(
     if answer.failure is not None:
         assert not answer.steps
         return
-    assert used + len(commands) <= challenges.MAX_COMMANDS
+    assert used + len(commands) <= challenges.MAX_FACTOR_COMMANDS
     # Whatever the user picks, each command ends up with one of its factors among those completed.
     screens = list(answer.steps)
     seen: list[set[str]] = []
@@ -220,7 +220,7 @@ def test_a_plan_never_shrinks_what_is_left_by_forgetting(
     commands: list[Ask], tenant: Settings, event: EventFacts, gateway: Gateway, data: st.DataObject
 ) -> None:
     """A queue planned with fewer completed factors shows at least the challenges that the later plan shows."""
-    challenges_only = [ask for ask in commands if ask.kind == "challenge"][: challenges.MAX_COMMANDS]
+    challenges_only = [ask for ask in commands if ask.kind == "challenge"][: challenges.MAX_FACTOR_COMMANDS]
     before = challenges.plan(challenges_only, (), 0, tenant, event, gateway)
     shown = {factor.type for step in before.steps for factor in step.usable}
     named = {factor.type for ask in challenges_only for factor in ask.factors}

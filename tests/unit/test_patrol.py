@@ -18,7 +18,7 @@ from runtime.ops.labels import KillReason
 from runtime.ops.metrics import Metrics
 from runtime.workers import meter
 from runtime.workers.patrol import WORKERS_AT_ONCE, Patrol
-from runtime.workers.worker import ProtocolState
+from runtime.workers.worker import State
 
 MS = 1_000_000
 MIB = 1 << 20
@@ -41,16 +41,16 @@ class Worker:
 
     def __init__(self, number: int = 1, tenant: str | None = "acme") -> None:
         self.id, self.tenant = number, tenant
-        self.state = ProtocolState.IDLE
+        self.state = State.IDLE
         self.meter = Meter()
         self.ran_ns = self.sent_ns = self.ready_cpu_ns = 0
         self.killed: KillReason | None = None
 
     def kill(self, reason: KillReason) -> None:
-        self.killed, self.state = reason, ProtocolState.DEAD
+        self.killed, self.state = reason, State.DEAD
 
     def asked_ns(self, now_ns: int) -> int:
-        return self.ran_ns + (now_ns - self.sent_ns if self.state is ProtocolState.RUNNING else 0)
+        return self.ran_ns + (now_ns - self.sent_ns if self.state is State.RUNNING else 0)
 
     def computes(self, cpu_ms: int, asked_ms: int = 0) -> None:
         """Take processor time, some of it or none to answer a question."""
@@ -66,7 +66,7 @@ class Spawner:
         self.memory_bytes = 0
 
     def workers(self) -> list[Worker]:
-        return [worker for worker in self.given if worker.state is not ProtocolState.DEAD]
+        return [worker for worker in self.given if worker.state is not State.DEAD]
 
     def weigh(self, _worker: Worker) -> None: ...
 
@@ -148,7 +148,7 @@ def test_a_running_worker_is_asked_until_now() -> None:
     """The question that is being answered counts from when it was sent."""
     worker = Worker()
     world = World(worker)
-    worker.state, worker.sent_ns = ProtocolState.RUNNING, time.monotonic_ns() - 3_000 * MS
+    worker.state, worker.sent_ns = State.RUNNING, time.monotonic_ns() - 3_000 * MS
     worker.computes(2_900)
     world.round()
     assert worker.killed is None

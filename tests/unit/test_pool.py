@@ -17,7 +17,7 @@ from runtime.ops.labels import KillReason
 from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
 from runtime.workers.spawner import Spawner
-from runtime.workers.worker import ProtocolState, Worker
+from runtime.workers.worker import State, Worker
 from tests.fakes import FakeSpawned, FakeZygote, reached
 
 Load = Callable[[Worker], Awaitable[None]]
@@ -166,7 +166,7 @@ async def test_the_longest_idle_worker_makes_room() -> None:
     h.pool.release(new)
     third = await h.pool.lease("third", 1)
     assert third.tenant == "third"
-    assert (old.state, new.state) == (ProtocolState.DEAD, ProtocolState.IDLE)
+    assert (old.state, new.state) == (State.DEAD, State.IDLE)
     assert old.kill_reason is KillReason.EVICTED
     await h.close()
 
@@ -180,7 +180,7 @@ async def test_a_worker_is_recycled_after_its_executions() -> None:
     worker.executions = 1
     h.pool.release(worker)
     await settle()
-    assert worker.state is ProtocolState.DEAD
+    assert worker.state is State.DEAD
     assert worker.id in h.zygote.killed
     assert h.pool.counts()["idle"] == 1
     await h.close()
@@ -201,7 +201,7 @@ async def test_isolation_login_uses_a_process_once() -> None:
     assert len(primed) == 1
     assert h.pool.counts()["idle"] == 1
     h.pool.release(worker)
-    assert worker.state is ProtocolState.DEAD
+    assert worker.state is State.DEAD
     assert h.pool.lease_nowait("acme") is primed[0]
     await h.close()
 
@@ -328,7 +328,7 @@ async def test_a_worker_that_dies_as_it_gets_ready_keeps_no_place_of_its_tenant(
     zygote.next_dies = True
     for _ in range(2):
         worker = await h.pool.lease("acme", 5)
-        assert worker.state is ProtocolState.IDLE
+        assert worker.state is State.IDLE
         h.pool.release(worker, retire=True)
         await settle()
     await h.close()
@@ -355,7 +355,7 @@ async def test_a_worker_that_speaks_out_of_turn_is_killed() -> None:
     h.pool.release(worker)
     next(one for one in h.zygote.spawned if one.id == worker.id).say(b"hello")
     await settle()
-    assert worker.state is ProtocolState.DEAD
+    assert worker.state is State.DEAD
     assert worker.kill_reason is KillReason.VIOLATION
     again = await h.pool.lease("acme", 1)
     assert again is not worker
@@ -375,7 +375,7 @@ async def test_idle_workers_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as later:
         later.setattr(loop, "time", lambda: later_s)
         h.pool.sweep()
-    assert worker.state is ProtocolState.DEAD
+    assert worker.state is State.DEAD
     await h.close()
 
 

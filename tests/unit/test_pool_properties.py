@@ -26,7 +26,7 @@ from runtime.ops import log
 from runtime.ops.labels import KillReason
 from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
-from runtime.workers.worker import ProtocolState, Worker
+from runtime.workers.worker import State, Worker
 from tests.effort import effort
 from tests.fakes import FakeSpawned
 from tests.pool_rig import Loop, Process, Zygote
@@ -185,7 +185,7 @@ class World(RuleBasedStateMachine):
         worker.executions += 1
         self.pool.release(worker, retire=retire)
         if retire or self.config.sandbox.isolation == "login":
-            assert worker.state is ProtocolState.DEAD
+            assert worker.state is State.DEAD
         self.logins.remove(login)
 
     @precondition(lambda self: any(login.worker for login in self.logins))
@@ -273,7 +273,7 @@ class World(RuleBasedStateMachine):
     def turn(self) -> None:
         self.loop.settle()
         for load, loaded in self.loads.items():
-            if loaded.state is ProtocolState.DEAD and not load.done():
+            if loaded.state is State.DEAD and not load.done():
                 load.set_exception(WorkerLost("it died as it was loaded"))
         self.loop.settle()
         self.settled = True
@@ -300,7 +300,7 @@ class World(RuleBasedStateMachine):
             return
         assert self.loop.faults == []
         counts, config = self.pool.counts(), self.config.pool
-        held = [login.worker for login in self.logins if login.worker and login.worker.state is not ProtocolState.DEAD]
+        held = [login.worker for login in self.logins if login.worker and login.worker.state is not State.DEAD]
         assert counts["busy"] == self.pool.busy == len(held) + len(self.loads)
         assert counts["starting"] == len(self._forks()) + len(self._processes(ready=False))
         assert counts["blank"] + counts["idle"] + counts["busy"] == len(self._processes(ready=True))

@@ -259,12 +259,12 @@ def test_a_frame_beyond_its_limit_is_refused_by_its_length() -> None:
 
 async def test_a_frame_in_crumbs_is_a_violation(end: worker.Worker) -> None:
     """Each crumb would wake the daemon's loop: half a million times for one reply."""
-    end.state = worker.ProtocolState.RUNNING
+    end.state = worker.State.RUNNING
     end.ready().add_done_callback(lambda done: done.exception())
     crumbs = pieces(ROOM.to_bytes(4) + bytes(ROOM), 1)
     end.sock = SimpleNamespace(recv=lambda _size: next(crumbs))  # type: ignore[assignment]  # a stand-in for a socket
     for _ in range(1000):
         end._on_readable()
-        if end.state is worker.ProtocolState.DEAD:
+        if end.state is worker.State.DEAD:
             break
     assert end.kill_reason is KillReason.VIOLATION

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from runtime.core import challenges
 from runtime.core.aggregate import INTERACTIONS, Fold, aggregate, ends_flow
-from runtime.core.challenges import MAX_COMMANDS
+from runtime.core.challenges import MAX_FACTOR_COMMANDS
 from runtime.core.model import (
     Command,
     Decision,
@@ -131,7 +131,7 @@ def test_a_challenge_is_met_or_the_login_is_refused(
     last = walk(flow, tenant, event, gateway, user)[-1]
     commands = asked(last.executions)
     if last.outcome != "deny":
-        assert len(commands) <= MAX_COMMANDS
+        assert len(commands) <= MAX_FACTOR_COMMANDS
         for said in commands:
             assert not {factor.type for factor in challenges.read(said).factors}.isdisjoint(user.completed)
         if commands:

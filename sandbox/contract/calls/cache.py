@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sandbox.contract.call import Moment
 
 # Source of limits and codes: the post-login reference, sections 2.5 and 4.
-KEY_BYTES: Final = 64
+RECORD_KEY_BYTES: Final = 64
 VALUE_BYTES: Final = 4 * 1024
 TOTAL_BYTES: Final = 8 * 1024
 ENTRIES_MAX: Final = 20
@@ -110,7 +110,7 @@ def _expiry(args: dict[str, Any], now_ms: int) -> int:
 def _set(moment: Moment, args: dict[str, Any]) -> CacheResult:
     key, value, now_ms = args["key"], args["value"], _now_ms(moment)
     key_bytes, value_bytes = len(key.encode()), len(value.encode())
-    if not 1 <= key_bytes <= KEY_BYTES:
+    if not 1 <= key_bytes <= RECORD_KEY_BYTES:
         return CacheResult("CacheKeySizeExceeded")
     if value_bytes > VALUE_BYTES:
         return CacheResult("CacheValueSizeExceeded")
@@ -136,8 +136,8 @@ def _delete(moment: Moment, args: dict[str, Any]) -> CacheResult:
     return CacheResult()
 
 
-_STORED_KEY: Final = Param("key", utf8(KEY_BYTES, 1))
-_KEY: Final = Param("key", _measured(KEY_BYTES), doc="Name of the record.")
+_STORED_KEY: Final = Param("key", utf8(RECORD_KEY_BYTES, 1))
+_KEY: Final = Param("key", _measured(RECORD_KEY_BYTES), doc="Name of the record.")
 
 CACHE_CALLS: Final[tuple[Call, ...]] = (
     Call(
