@@ -13,14 +13,11 @@ PUBLIC = {"_exit", "_fields", "_replace", "_asdict"}
 """Names with an underscore that their libraries document: os._exit, and members of ast's nodes and of named tuples."""
 
 ALLOWED = {
-    "integration/test_compiled_code.py": 1,
     "integration/test_zygote.py": 11,
     "other_grpc.py": 5,
     "unit/test_catalog_sqlite.py": 1,
     "unit/test_event.py": 1,
     "unit/test_fast_front.py": 1,
-    "unit/test_live.py": 1,
-    "unit/test_reply_counts.py": 3,
 }
 """Files that still reach, and how often at most. A number may only fall: where a test needs to see more, the product
 gets a public snapshot or an argument."""
