@@ -92,7 +92,9 @@ def plain_struct(struct: Struct) -> dict[str, Any]:
     Sorted, because a protobuf map has no order and its iteration varies from process to process, while an execution
     must come out the same wherever it runs.
     """
-    return {name: _plain_value(value) for name, value in sorted(struct.fields.items())}
+    # Not by items(): a protobuf map has it from `collections.abc`, in Python.
+    fields = struct.fields
+    return {name: _plain_value(fields[name]) for name in sorted(fields)}
 
 
 def _plain_value(value: Any) -> Any:
