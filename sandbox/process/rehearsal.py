@@ -7,11 +7,15 @@ worker has 0.35 MiB fewer private pages, and its first login finds its code spec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+import marshal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
+
+from sandbox.action.alarm import ACTION_FILENAME
+from sandbox.language import compiler
 
 # CPython specialises a function at its eighth call; what branches rarely needs more.
 _ROUNDS: Final = 64
@@ -41,7 +45,7 @@ def presented(event):
 def on_execute_post_login(event, api):
     if not presented(event) and event.transaction.protocol != "oauth2-refresh-token":
         print(f"asked {event.get('organization.name', 'none')}")
-        api.id_token.set_custom_claim("https://example.com/asked", True)
+        api.id_token.set_custom_claim("https://example.com/asked", event.user.user_id)
 """,
     """
 def on_execute_post_login(event, api):
@@ -53,31 +57,30 @@ def on_execute_post_login(event, api):
 )
 
 
-def questions() -> Iterator[bytes]:
+def questions(rounds: int = _ROUNDS) -> Iterator[bytes]:
     """Yield serialized RunFlow messages, to be answered by one worker in this order."""
     event = _event().SerializeToString()
-    for number in range(_ROUNDS):
-        revision = number // _COMPILE_EVERY
+    sources = [{"source": source} for source in ACTIONS]
+    codes = [{"code": marshal.dumps(compiler.compile_action(source, ACTION_FILENAME))} for source in ACTIONS]
+    for number in range(rounds):
+        revision, again = divmod(number, _COMPILE_EVERY)
         yield worker_pb2.RunFlow(
             nonce=number + 1,
             event=event,
-            flow=_flow(revision, with_sources=number % _COMPILE_EVERY == 0),
+            flow=_flow(revision, [{}] * len(ACTIONS) if again else codes if revision % 2 else sources),
             seed=bytes(16),
             budget_us=_BUDGET_US * len(ACTIONS),
             output_bytes=1024,
         ).SerializeToString()
 
 
-def _flow(revision: int, *, with_sources: bool) -> bytes:
+def _flow(revision: int, loads: Sequence[Mapping[str, Any]]) -> bytes:
     data: bytes = worker_pb2.FlowSteps(
         steps=[
             worker_pb2.Step(
-                action=f"rehearsed-{index}",
-                revision=b"%d.%d" % (revision, index),
-                source=source if with_sources else None,
-                budget_us=_BUDGET_US,
+                action=f"rehearsed-{index}", revision=b"%d.%d" % (revision, index), budget_us=_BUDGET_US, **load
             )
-            for index, source in enumerate(ACTIONS)
+            for index, load in enumerate(loads)
         ]
     ).SerializeToString()
     return data
