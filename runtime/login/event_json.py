@@ -174,7 +174,10 @@ def _scalar(field: FieldDescriptor, value: Any, here: str) -> str | bool | int |
 def _double(value: Any, here: str) -> float:
     if type(value) not in (int, float):
         _refuse(here, f"expected a number, got {_kind(value)}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond all doubles
+        number = math.inf
     if not math.isfinite(number):
         _refuse(here, "is too large for a number")
     return number

@@ -121,6 +121,20 @@ def test_a_fault_is_named(text: str | bytes, said: str) -> None:
     assert said in fault(text)
 
 
+@pytest.mark.parametrize(
+    "given", [{"user": {"user_metadata": {"a": 10**400}}}, {"request": {"geoip": {"latitude": -(10**400)}}}]
+)
+def test_an_integer_beyond_all_doubles_is_a_fault(given: dict[str, Any]) -> None:
+    """A line of `vestibule run` is decoded by the plain reader of JSON, which makes an integer of any size."""
+    with pytest.raises(InvalidEvent, match="is too large for a number"):
+        from_json(given)
+
+
+def test_control_the_largest_double_is_accepted_as_an_integer() -> None:
+    event = from_json({"user": {"user_metadata": {"a": 10**308}}})
+    assert event.user.user_metadata["a"] == 1e308
+
+
 def test_a_byte_order_mark_is_let_through() -> None:
     """Files of some editors begin with one."""
     assert loads(b'\xef\xbb\xbf{"user": {"user_id": "u"}}').user.user_id == "u"
