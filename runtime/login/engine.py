@@ -42,7 +42,7 @@ _LARGE_BYTES: Final = 4096
 
 
 @dataclass(slots=True)
-class Outcome:
+class LoginOutcome:
     """What a login led to. The times, in microseconds, begin with those of `before`, which are 0.
 
     `waited_s` is the time that it stood in queues, `resolution` what the gateway does about a required factor.
@@ -101,7 +101,7 @@ class Engine:
         await asyncio.gather(*self._orphans, return_exceptions=True)
         await self.suspensions.close()
 
-    async def decide(self, login: Login) -> Outcome:
+    async def decide(self, login: Login) -> LoginOutcome:
         """Decide a login.
 
         Raises: CapacityError, WorkerError, DeadlineExceeded: there is no decision.
@@ -221,7 +221,7 @@ class Engine:
 
     # -- answer ------------------------------------------------------------------------------------------------------
 
-    def _remembered(self, login: Login, usual: wire.Usual, waited_s: float) -> Outcome | None:
+    def _remembered(self, login: Login, usual: wire.Usual, waited_s: float) -> LoginOutcome | None:
         """Return the outcome of a reply that an earlier login had too; None when there was none."""
         wall_us, cpu_us, steps = usual
         event = login.message or login.reader().message
@@ -232,9 +232,9 @@ class Engine:
         if len(wall_us) < len(answer.verdicts):
             skipped = (0,) * (len(answer.verdicts) - len(wall_us))
             wall_us, cpu_us = (*wall_us, *skipped), (*cpu_us, *skipped)
-        return Outcome(answer, wall_us, cpu_us, printed, waited_s, _resolution(login, answer))
+        return LoginOutcome(answer, wall_us, cpu_us, printed, waited_s, _resolution(login, answer))
 
-    async def _run(self, login: Login, asked: Asked, said: bytes | WorkerError, waited_s: float) -> Outcome:
+    async def _run(self, login: Login, asked: Asked, said: bytes | WorkerError, waited_s: float) -> LoginOutcome:
         """Run the steps in order, from the answer to the first question to the end or to where the login is suspended.
 
         Raises: CapacityError, WorkerError, DeadlineExceeded.
@@ -327,7 +327,7 @@ class Engine:
 
     def _folded(
         self, login: Login, done: Sequence[Execution], settled: Settled, waited_s: float, stop: Stop | None = None
-    ) -> Outcome:
+    ) -> LoginOutcome:
         """Fold executions into a decision. `stop` says where the flow was suspended or refused."""
         executions = [*login.before, *done]
         answer = login.plan.answers.decide(
@@ -338,7 +338,7 @@ class Engine:
             suspension=stop.found if stop is not None else None,
             completed=login.completed.types,
         )
-        return Outcome(
+        return LoginOutcome(
             answer,
             [execution.wall_us for execution in executions],
             [execution.cpu_us for execution in executions],

@@ -47,13 +47,13 @@ class Settled(NamedTuple):
     stopped: bool = False
 
 
-Failure = tuple[Verdict, ExecutionError]
+ExecutionFailure = tuple[Verdict, ExecutionError]
 """How an execution failed, for its report."""
 
 LIED: Final = Verdict.VIOLATED, ExecutionError("ProtocolViolation", "the worker broke its protocol")
 
 
-def failed(plan: Plan, at: int, failure: Failure, wall_us: int = 0, cpu_us: int = 0) -> Execution:
+def failed(plan: Plan, at: int, failure: ExecutionFailure, wall_us: int = 0, cpu_us: int = 0) -> Execution:
     """Return the failed execution of the binding at this place of a plan."""
     binding, (verdict, error) = plan.bindings[at], failure
     continued = at < plan.continuing
@@ -62,7 +62,7 @@ def failed(plan: Plan, at: int, failure: Failure, wall_us: int = 0, cpu_us: int 
     )
 
 
-def all_failed(plan: Plan, start: int, failure: Failure) -> list[Execution]:
+def all_failed(plan: Plan, start: int, failure: ExecutionFailure) -> list[Execution]:
     """Return failed executions of every binding from a place on."""
     return [failed(plan, at, failure) for at in range(start, len(plan.bindings))]
 
@@ -72,7 +72,7 @@ def skipped(plan: Plan, start: int) -> list[Execution]:
     return [Execution(b.action, b.revision, b.on_error, Verdict.SKIPPED) for b in plan.bindings[start:]]
 
 
-def budget_spent(had_us: int, budget_us: int) -> Failure:
+def budget_spent(had_us: int, budget_us: int) -> ExecutionFailure:
     """Say that an action could not run, because those before it used up what all of them may take."""
     message = (
         f"the flow's budget of {budget_us / 1000:.0f} ms of processor time was used up before this action could run: "
@@ -81,7 +81,7 @@ def budget_spent(had_us: int, budget_us: int) -> Failure:
     return Verdict.TIMED_OUT, ExecutionError("BudgetExceeded", message)
 
 
-def of_kill(phase: int, wall_us: int, cpu_us: int | None) -> Failure:
+def of_kill(phase: int, wall_us: int, cpu_us: int | None) -> ExecutionFailure:
     """Say how the step failed in which the watchdog killed its worker. `cpu_us` is None where it is not known."""
     had = f"{wall_us / 1000:.0f} ms"
     if cpu_us is not None:
@@ -97,7 +97,7 @@ def of_kill(phase: int, wall_us: int, cpu_us: int | None) -> Failure:
     return Verdict.TIMED_OUT, ExecutionError("BudgetExceeded", message)
 
 
-def of_death(code: int, cpu_us: int) -> Failure | None:
+def of_death(code: int, cpu_us: int) -> ExecutionFailure | None:
     """Say how the step failed in which its worker died, from the exit code or negated signal.
 
     None: another process killed it, an operator's or the kernel's OOM killer, so perhaps it is not the action's fault.

@@ -18,7 +18,7 @@ from runtime.core.model import Decision
 from runtime.errors import FlowGone, WorkerError, WorkerLost
 from runtime.login import suspensions as resuming
 from runtime.login.api_cache import TriggerCache
-from runtime.login.engine import Engine, Outcome
+from runtime.login.engine import Engine, LoginOutcome
 from runtime.login.messages import EventReader
 from runtime.login.plan import Login, Plan
 from runtime.login.suspensions import SPEND_S, Suspensions
@@ -143,7 +143,7 @@ class Logins:
             )
         return response
 
-    def _count(self, outcome: Outcome, earlier: int, wall_us: int) -> None:
+    def _count(self, outcome: LoginOutcome, earlier: int, wall_us: int) -> None:
         """Count a login; its first `earlier` executions were counted with the legs before."""
         answer = outcome.answer
         decision, verdicts, step_us = answer.decision, answer.verdicts, outcome.wall_us
@@ -220,7 +220,7 @@ class Logins:
             raise WorkerLost(f"worker {worker.id} could not load its flow")
 
 
-def explained(outcome: Outcome) -> dict[str, Any]:
+def explained(outcome: LoginOutcome) -> dict[str, Any]:
     """Return what the `login.decided` line says of a decision: all that explains it, and nothing of the event."""
     decision: Decision = outcome.answer.decision
     factor, access, suspension = decision.multifactor, decision.access, decision.suspension

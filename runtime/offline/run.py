@@ -20,7 +20,7 @@ from runtime.config.settings import Config, LogConfig
 from runtime.core.model import Execution, Settings, Verdict
 from runtime.errors import InvalidRequest, RequestError
 from runtime.login.api_cache import Records
-from runtime.login.engine import Engine, Outcome
+from runtime.login.engine import Engine, LoginOutcome
 from runtime.login.messages import EventReader
 from runtime.login.plan import Login, Plan
 from runtime.login.suspensions import Sealed, executions
@@ -90,7 +90,7 @@ class Runner:
             self._plans[key] = plan
         return plan
 
-    async def run(self, line: Line) -> Outcome:
+    async def run(self, line: Line) -> LoginOutcome:
         """Run the flow up to its end or to where it is suspended.
 
         A line with `completed` resumes the flow that the line before it suspended.

@@ -64,7 +64,7 @@ _CAPABILITY_VERSION_3: Final = 0x2008_0522
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
-Call = tuple[Any, tuple[ctypes.c_ulong, ...]]
+LibcCall = tuple[Any, tuple[ctypes.c_ulong, ...]]
 """A function of libc and its arguments. What the arguments point to is the caller's to keep."""
 
 
@@ -83,7 +83,7 @@ class Rlimit(ctypes.Structure):
 Word = int | ctypes.c_ulong | ctypes.Array[ctypes.c_char] | ctypes.Structure
 
 
-def call(name: str, *args: Word) -> Call:
+def call(name: str, *args: Word) -> LibcCall:
     """Make a call of libc ready; integers go as unsigned longs, structures and buffers by their address."""
     return _function(name), tuple(_word(arg) for arg in args)
 
@@ -104,7 +104,7 @@ def _constant(value: int) -> ctypes.c_ulong:
     return ctypes.c_ulong(value)
 
 
-def make(calls: Sequence[Call]) -> list[int]:
+def make(calls: Sequence[LibcCall]) -> list[int]:
     """Make calls in order, failed ones too; return the results, the negated errno of those that failed."""
     results = []
     for function, args in calls:

@@ -90,13 +90,13 @@ class _Refuser(Protocol):
 _T = TypeVar("_T", bound=_Refuser)
 
 
-_Part = tuple[Layer, list[kernel.Call]]
+_Part = tuple[Layer, list[kernel.LibcCall]]
 """A layer, and the calls by which a child takes it on."""
 
 
 def _speculation() -> _Part:
     """Switch off what speculation of the processor a process may switch off for itself."""
-    calls: list[kernel.Call] = []
+    calls: list[kernel.LibcCall] = []
     details = []
     active = True
     for which, name in (
@@ -227,7 +227,7 @@ class Lockdown:
             for layer in self.layers
         ]
 
-    def _first(self) -> tuple[kernel.Call, ...]:
+    def _first(self) -> tuple[kernel.LibcCall, ...]:
         """Return the calls that are no layer, as _FIRST has them."""
         name = ctypes.create_string_buffer(b"vst-worker")
         priority = kernel.SchedParam(0)
@@ -242,7 +242,7 @@ class Lockdown:
             kernel.call("dup2", self._socket_fd, WORKER_FD),
         )
 
-    def _limits(self, cpu_s: int, stack_bytes: int) -> list[kernel.Call]:
+    def _limits(self, cpu_s: int, stack_bytes: int) -> list[kernel.LibcCall]:
         limits = [(which, kernel.Rlimit(*(_within_hard(which, value),) * 2)) for which, value in _FIXED_LIMITS]
         # SIGXCPU at the soft limit names the cause; SIGKILL at the hard one ends what would ignore it.
         # As deep as anything that fits into its memory can be nested, and an end; the zygote has grown it to that.
@@ -253,7 +253,7 @@ class Lockdown:
         return [kernel.call("setrlimit", which, limit) for which, limit in limits]
 
 
-def _prctl(option: int, *args: int) -> kernel.Call:
+def _prctl(option: int, *args: int) -> kernel.LibcCall:
     return kernel.call("prctl", option, *(*args, 0, 0, 0, 0)[:4])
 
 

@@ -19,7 +19,7 @@ from runtime.catalog.base import Binding, Flow, Snapshot
 from runtime.config.settings import Config, LogConfig
 from runtime.core.model import OnError, Settings, Verdict
 from runtime.errors import DeadlineExceeded, PoolExhausted, QueueFull, UnknownTenant, WorkerLost, WorkerStartError
-from runtime.login.engine import Outcome
+from runtime.login.engine import LoginOutcome
 from runtime.login.logins import Logins, Request
 from runtime.login.plan import Login, Plan
 from runtime.ops import log
@@ -108,7 +108,7 @@ class Rig:
 
         return asyncio.create_task(executions())
 
-    def outcome(self, left_s: float) -> Awaitable[Outcome]:
+    def outcome(self, left_s: float) -> Awaitable[LoginOutcome]:
         """Decide one login whose caller waits so long."""
         deadline_ns = time.monotonic_ns() + int(left_s * 1e9)
         return self.logins.engine.decide(Login(self.plan, b"", None, deadline_ns, 0, bytes(16)))
@@ -465,10 +465,10 @@ async def test_a_death_in_tenant_code_is_a_verdict(make: Any, code: int, verdict
     assert verdicts(await task) == [verdict, "COMPLETED", "COMPLETED"]
 
 
-def begin(rig: Rig, left_s: float) -> asyncio.Task[Outcome]:
+def begin(rig: Rig, left_s: float) -> asyncio.Task[LoginOutcome]:
     """Start one flow whose caller waits so long."""
 
-    async def outcome() -> Outcome:
+    async def outcome() -> LoginOutcome:
         return await rig.outcome(left_s)
 
     return asyncio.create_task(outcome())

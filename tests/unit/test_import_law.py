@@ -1,14 +1,16 @@
-"""The import law of the architecture, held by reading every module's syntax tree."""
+"""The import law of the architecture, and one name for one class: held by reading every module's syntax tree."""
 
 import ast
 import functools
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+CAMEL = re.compile(r"[A-Z]\w*[a-z]\w*")
 MODULES = sorted(path for top in ("runtime", "sandbox") for path in (ROOT / top).rglob("*.py"))
 
 # The pure middle: value types of the standard library. A clock, a file, a process or a log is not one.
@@ -280,3 +282,25 @@ def test_the_law_catches_what_it_forbids(module: str, source: str) -> None:
 def test_the_law_allows_what_it_allows(module: str, source: str) -> None:
     """The control: permitted imports pass the same check."""
     assert not any(broken(module, name) for name in imports(ast.parse(source), module.rpartition(".")[0]))
+
+
+def classes(trees: Mapping[str, ast.Module]) -> Mapping[str, list[str]]:
+    """List the modules that define each public class or alias of a type."""
+    found: dict[str, list[str]] = {}
+    for module, tree in trees.items():
+        names = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+        targets = [node.targets[0] for node in tree.body if isinstance(node, ast.Assign)]
+        names |= {node.id for node in targets if isinstance(node, ast.Name) and CAMEL.fullmatch(node.id)}
+        for name in names:
+            if not is_private(name):
+                found.setdefault(name, []).append(module)
+    return found
+
+
+def test_a_class_has_its_name_for_itself() -> None:
+    """A reader who searches for a class finds one; the control finds two."""
+    found = classes({name_of(path): tree_of(path) for path in MODULES})
+    assert len(found) > 100
+    assert {name: modules for name, modules in found.items() if len(modules) > 1} == {}
+    twice = {"one": ast.parse("class Plan:\n    pass"), "two": ast.parse("Plan = tuple[int, str]")}
+    assert classes(twice) == {"Plan": ["one", "two"]}
