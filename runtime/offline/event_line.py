@@ -110,6 +110,11 @@ def _gateway(value: Any) -> bytes | None:
     if not isinstance(value, dict):
         raise InvalidRequest("gateway", "must be an object, vestibule.v1.GatewayContext as ProtoJSON")
     try:
+        # The library raises SystemError for a name that holds one.
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest("gateway", "holds half of a surrogate pair, which is not text") from None
+    try:
         context = json_format.ParseDict(value, GatewayContext())
     except json_format.ParseError as error:
         raise InvalidRequest("gateway", f"is no vestibule.v1.GatewayContext: {error}") from None

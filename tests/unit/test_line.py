@@ -61,6 +61,17 @@ def test_a_secret_that_is_no_text_is_refused(secrets: dict[str, str]) -> None:
         line({"event": EVENT, "secrets": secrets})
 
 
+@pytest.mark.parametrize("gateway", [{"\ud800": True}, {"actor": True, "x": ["\udc00"]}])
+def test_half_of_a_surrogate_pair_of_the_gateway_is_refused(gateway: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match=r"^gateway: holds half of a surrogate pair"):
+        line({"event": EVENT, "gateway": gateway})
+
+
+def test_control_a_name_that_is_text_is_refused_by_the_library() -> None:
+    with pytest.raises(InvalidRequest, match=r"^gateway: is no vestibule\.v1\.GatewayContext"):
+        line({"event": EVENT, "gateway": {"\u00e9": True}})
+
+
 def test_what_the_gateway_knows_is_read() -> None:
     """`gateway` is the public message as ProtoJSON; anything else is refused, and absent is not empty."""
     assert line({"event": EVENT}).gateway is None
