@@ -115,8 +115,9 @@ class Engine:
         worker, waited_s = self._pool.lease_nowait(plan.flow.tenant, plan.flow.digest), 0.0
         if worker is None:
             worker, waited_s = await self._wait(login)
-        failed = None if worker.plan is plan else await self._compile(login, worker)
-        asked = failed or self._ask(login, worker)
+        asked = None if worker.plan is plan else await self._compile(login, worker)
+        if asked is None:
+            asked = self._ask(login, worker)
         said = await self._heard(asked)
         usual = None if isinstance(said, WorkerError) else wire.usual_reply(said, asked.nonce)
         remembered = None if usual is None else self._remembered(login, usual, waited_s)
