@@ -54,7 +54,7 @@ def refusal(data: bytes, ring: keys.Keyring = RING, now_ms: int = ISSUED_MS) -> 
 
 
 @given(flows)
-@effort(200)
+@effort(100)
 def test_a_token_opens_to_what_was_sealed(sealed: SuspendedFlow) -> None:
     """Sealing and opening give back every member, and the presence of those that may be absent."""
     opened = token.unseal(RING, token.seal(RING, sealed), ISSUED_MS)
