@@ -136,21 +136,18 @@ def test_a_tenant_that_runs_on_and_on_keeps_to_half_of_the_processors(place: Pat
         right(daemon)
         # Who compiled acme's flow is replaced, and neither of the two may be taken for the one that loops.
         settled(daemon)
-        with logging_in(daemon):
-            call = daemon.begin("loops")
+        with logging_in(daemon, "acme"), logging_in(daemon, "loops"):
             running = until(lambda: aside_now(daemon, aside), "the loop is set aside")
             assert daemon.metric("vestibule_tenants_aside") == 1
             zygote, workers = daemon.tree()
             until(lambda: os.sched_getaffinity(zygote.pid) == aside, "workers are made aside")
+            # Its login is tried again: a blank worker takes its place, and a new one that of the blank one.
             running.kill()
-            call.result()
-            # It was killed, so that a blank worker takes its place, and a new one that of the blank one.
-            call = daemon.begin("loops")
-            another = until(lambda: aside_now(daemon, aside, running.born), "its next worker is set aside")
+            until(lambda: aside_now(daemon, aside, running.born), "its next worker is set aside")
             until(lambda: {one.pid for one in daemon.workers()} - {one.pid for one in workers}, "a new blank worker")
-            until(lambda: others_stay(daemon, another, set(everywhere)), "the others stay")
-            call.result()
-        assert [event["tenant"] for event in daemon.events("tenant.set_aside")] == ["loops"]
+            until(lambda: others_stay(daemon, set(everywhere)), "the others stay")
+        # Once, or again where the machine was so busy that no other tenant logged in for seconds.
+        assert {event["tenant"] for event in daemon.events("tenant.set_aside")} == {"loops"}
         # No other tenant logs in any more, so that none is disturbed.
         until(lambda: roams(daemon, set(everywhere)), "alone, it has every processor")
         until(lambda: daemon.metric("vestibule_tenants_aside") == 0, "no tenant is set aside")
@@ -158,13 +155,13 @@ def test_a_tenant_that_runs_on_and_on_keeps_to_half_of_the_processors(place: Pat
 
 
 @contextlib.contextmanager
-def logging_in(daemon: Daemon) -> Iterator[None]:
-    """Let a quiet tenant log in every few milliseconds meanwhile."""
+def logging_in(daemon: Daemon, tenant: str) -> Iterator[None]:
+    """Let a tenant log in again and again meanwhile, as soon as it has its answer."""
     over = threading.Event()
 
     def log_in() -> None:
         while not over.wait(0.05):
-            daemon.call("acme")
+            daemon.call(tenant)
 
     with ThreadPoolExecutor(1) as pool:
         logins = pool.submit(log_in)
@@ -184,14 +181,13 @@ def aside_now(daemon: Daemon, aside: set[int], other: int = 0) -> Process | None
     return None
 
 
-def others_stay(daemon: Daemon, aside: Process, everywhere: set[int]) -> bool:
-    """Return whether every worker but one may run on all processors; one that is let go of meanwhile says nothing."""
+def others_stay(daemon: Daemon, everywhere: set[int]) -> bool:
+    """Return whether every worker but the one that loops may run on all processors."""
     places = []
     for worker in daemon.workers():
-        if worker.pid != aside.pid:
-            with contextlib.suppress(ProcessLookupError):
-                places.append(os.sched_getaffinity(worker.pid))
-    return len(places) >= 2 and all(place == everywhere for place in places)
+        with contextlib.suppress(ProcessLookupError):
+            places.append(os.sched_getaffinity(worker.pid))
+    return len(places) >= 3 and places.count(everywhere) == len(places) - 1
 
 
 def roams(daemon: Daemon, everywhere: set[int]) -> bool:
