@@ -78,6 +78,7 @@ async def _start_fast(methods: Methods, options: Sequence[tuple[str, int]], addr
     if not problem and not front.taken_in >= {f"/{GRPC_SERVICE}/{GRPC_METHOD}", fast_front.OTHER}:
         problem = "grpc.aio does not use our accept loop"
     if problem:
-        await front.stop(0)
+        # With time for our own connection to close: gRPC writes a line of its own about one that is cut off.
+        await front.stop(0.5)
         return problem
     return front, port
