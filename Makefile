@@ -52,7 +52,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-TEST_TAKES := about 6 minutes on an idle machine of two processors, 25 on a busy one
+TEST_TAKES := about 5 minutes on an idle machine of two processors, 25 on a busy one
 LONG_TAKES := about 15 minutes on an idle machine of two processors
 
 test: setup lint
