@@ -4,7 +4,7 @@ import re
 import uuid
 from typing import Final
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginRequest, GatewayContext
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
@@ -45,11 +45,9 @@ def decode(
             # Protobuf joins an event that comes in pieces, of bytes it takes the last: what it dropped is missing here.
             # No gateway sends one so, but actions must see what every other reader of the request sees.
             _bound(len(data) - max_event_bytes)
-            envelope = ExecuteEnvelope.FromString(public.FromString(data).SerializeToString())
+            envelope = ExecuteEnvelope.FromString(_parsed(data, public).SerializeToString())
     except DecodeError:
-        raise InvalidRequest(
-            "request", f"is not a serialized {public.DESCRIPTOR.full_name}; check the client's proto files"
-        ) from None
+        raise _not_serialized(public) from None
     event: bytes = envelope.event
     _bound(len(data) - len(event))
     tenant_id: str = envelope.tenant_id
@@ -66,7 +64,7 @@ def decode(
         )
     if len(event) > max_event_bytes:
         raise _event_too_large(len(event), max_event_bytes)
-    if not event and not public.FromString(data).HasField("event"):
+    if not event and not _parsed(data, public).HasField("event"):
         # Absent is a fault of the gateway, and a flow that sees only absent members might not require a factor.
         raise InvalidEvent("is absent; send the post-login event that is to be decided")
     try:
@@ -99,6 +97,20 @@ def decode_continuation(data: bytes, max_event_bytes: int) -> Request:
     request = decode(data, max_event_bytes, ContinuePostLoginRequest)
     envelope = ExecuteEnvelope.FromString(data)
     return request._replace(continuation=envelope.continuation, completed=list(envelope.completed))
+
+
+def _parsed(data: bytes, public: type[Message]) -> Message:
+    """Parse a request whole: the envelope leaves its messages as bytes. Raises: InvalidRequest."""
+    try:
+        return public.FromString(data)
+    except DecodeError:
+        raise _not_serialized(public) from None
+
+
+def _not_serialized(public: type[Message]) -> InvalidRequest:
+    return InvalidRequest(
+        "request", f"is not a serialized {public.DESCRIPTOR.full_name}; check the client's proto files"
+    )
 
 
 def _bound(size: int) -> None:

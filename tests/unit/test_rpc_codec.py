@@ -133,6 +133,16 @@ def test_an_absent_event_is_refused_as_such_and_an_empty_one_by_its_members() ->
         decode(request(event=PostLoginEvent()), LIMIT)
 
 
+@pytest.mark.parametrize("public", [ExecutePostLoginRequest, ContinuePostLoginRequest])
+def test_an_absent_event_beside_a_malformed_message_is_the_requests_fault(
+    public: type[ExecutePostLoginRequest | ContinuePostLoginRequest],
+) -> None:
+    """What the envelope passes on as bytes may be broken, too: it is refused, whether or not there is an event."""
+    data = ExecuteEnvelope(tenant_id="acme", gateway=b"\xff").SerializeToString()
+    with pytest.raises(InvalidRequest, match=f"request: is not a serialized {public.DESCRIPTOR.full_name}"):
+        decode(data, 1000, public)
+
+
 def test_an_event_over_the_limit_is_refused_with_numbers() -> None:
     """The limit counts the serialized event, and the limit itself is allowed."""
     size = EVENT.ByteSize()
