@@ -284,7 +284,7 @@ WRAPPERS: Final[dict[str, Wrapper]] = {
     "pairwise": _itertools("pairwise", "{i}", 1),
     "zip_longest": _itertools("zip_longest", "{i}, {i}", 0, 1),
     "iter": Wrapper("iter", _iter, "iter({f}, 9)", (0,)),
-    "factory": Wrapper("collections.defaultdict.default_factory", _factory, "{d}[99]", (0,), 1),
+    "factory": Wrapper("collections.defaultdict.default_factory", _factory, "{d}[99]", (0,), 1, mended=(3, 13)),
     "key": Wrapper("functools.cmp_to_key", _KEY, "{q}.index({k})", (0, 0), 1, mended=(3, 13)),
     "key in order": Wrapper("functools.cmp_to_key", _KEY, "use_order()", (0,), 1, 2, 1, mended=(3, 12, 5)),
     "slice": Wrapper("statement:Assign", _slice, "use_slice({l}, {i})", (0, 2), 1, mended=(3, 13)),

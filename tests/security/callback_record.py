@@ -657,6 +657,8 @@ _plain(
     " OverflowError PermissionError RecursionError RuntimeError StopIteration TimeoutError TypeError UnboundLocalError"
     " UnicodeDecodeError UnicodeEncodeError UnicodeError ValueError ZeroDivisionError _blake2.blake2b _blake2.blake2s"
     " _collections._deque_iterator _collections._deque_reverse_iterator _hashlib.HASH binascii.Error bool"
+    # CPython 3.12 renamed the two above, and has one more, which no action can make.
+    " collections._deque_iterator collections._deque_reverse_iterator itertools.batched"
     " builtin_function_or_method bytes bytes_iterator code collections.Counter collections.OrderedDict"
     " collections.defaultdict collections.deque complex datetime.IsoCalendarDate datetime.date datetime.datetime"
     " datetime.time datetime.timedelta datetime.timezone datetime.tzinfo decimal.Decimal decimal.DecimalException"
