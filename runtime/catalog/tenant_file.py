@@ -229,7 +229,9 @@ class _Reading:
     def _must_exist(self, path: yaml_file.Path, action: str, remedy: str) -> bool:
         if action not in self._actions:
             hint = did_you_mean(action, self._actions, _LIKE)
-            self._fault(path, f"there is no file actions/{action}.py{remedy}{hint}")
+            file = f"actions/{action}.py"
+            shown = file if file.isprintable() else repr(file)
+            self._fault(path, f"there is no file {shown}{remedy}{hint}")
         return action in self._actions
 
     def _secrets(self, raw: Any) -> dict[str, dict[str, str]]:

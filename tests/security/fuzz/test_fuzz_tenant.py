@@ -71,6 +71,11 @@ def test_any_dangerous_token_is_refused_or_harmless(changes: list[tuple[int, int
     holds(text)
 
 
+def test_an_action_with_an_unprintable_name_is_shown_escaped() -> None:
+    """A byte order mark in the name of an action is seen in the fault, not looked for."""
+    assert holds(GOOD.replace("  geo: {A", "  \ufeff geo: {A")) is None
+
+
 def test_half_a_surrogate_pair_is_a_fault_with_its_line() -> None:
     """Text that has no UTF-8, as a lenient decoder makes it, is listed with its line and raises nothing."""
     assert holds("tenant: acme\nmfa: \udcff") is None
