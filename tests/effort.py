@@ -15,15 +15,18 @@ _CI = 0.5
 TIMES = {
     "dev": 0.25,  # pytest by hand: new examples each time, and a failing one is tried again first
     "ci": _CI,  # `make test`: the same examples each time, so that a failure comes from the change under test
-    "long": _CI * int(os.environ.get("FUZZ_FACTOR", "10")),  # `make test-long`; `make fuzz` sets the factor
+    # `make test-long`: ten times as many, the same each time. `make fuzz` sets the factor, and tries new ones.
+    "long": _CI * int(os.environ.get("FUZZ_FACTOR", "10")),
 }
-"""What a profile multiplies the examples of a property by. New examples are the business of `long`."""
+"""What a profile multiplies the examples of a property by."""
+
+_SAME = {"ci"} if "FUZZ_FACTOR" in os.environ else {"ci", "long"}
 
 
 def register_profiles() -> None:
     """Make the profiles known, and use `dev`. No example has a deadline: a busy machine is no reason to fail."""
     for name in TIMES:
-        always: dict[str, Any] = {"derandomize": True, "database": None} if name == "ci" else {}
+        always: dict[str, Any] = {"derandomize": True, "database": None} if name in _SAME else {}
         settings.register_profile(
             name, max_examples=_scaled(name, EXAMPLES), deadline=None, suppress_health_check=list(HealthCheck), **always
         )
