@@ -21,7 +21,7 @@ from vestibule.v1 import decision_pb2, runtime_service_pb2
 
 from runtime.catalog import sqlite
 from tests.calls import METHOD, unary
-from tests.fixtures.commands import TIED, clean_environment, quiet_port
+from tests.fixtures.commands import TIED, clean_environment, quiet_port, serve_command
 from tests.fixtures.tenants import ADA, GATE, LOOP, define
 from tests.fixtures.waiting import PATIENCE_S, until
 
@@ -39,17 +39,7 @@ class Served:
         loop = define("loop", LOOP, timeout_ms=20_000)
         sqlite.apply(store, [define("acme", *([GATE] * ACTIONS)), loop])
         self.target, self.http = f"127.0.0.1:{quiet_port()}", f"127.0.0.1:{quiet_port()}"
-        command = [
-            sys.executable,
-            "-m",
-            "runtime.cli",
-            "serve",
-            "--store",
-            f"sqlite:{store}",
-            "--listen",
-            self.target,
-        ]
-        command += ["--metrics-listen", self.http, "--log-format", "json"]
+        command = serve_command(store, "--log-format", "json", listen=self.target, metrics=self.http)
         if stderr is None:
             command = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
         command = [*TIED, *command]

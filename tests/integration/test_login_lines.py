@@ -1,12 +1,11 @@
 """One line a login: `login.decided`, as often as is asked for, and always for a login that went wrong."""
 
 import subprocess
-import sys
 
 import pytest
 
 from tests.calls import Refused
-from tests.fixtures.commands import TIED, clean_environment
+from tests.fixtures.commands import TIED, clean_environment, serve_command
 from tests.fixtures.daemons import Serve
 from tests.fixtures.tenants import ADA, BOB, GATE, define
 from tests.fixtures.waiting import PATIENCE_S
@@ -46,20 +45,8 @@ def test_a_sample_leaves_out_what_is_ordinary(serve: Serve) -> None:
 def test_people_read_it_on_a_console(tmp_path_factory: pytest.TempPathFactory) -> None:
     """`--log-format console` writes lines that are no JSON, each with its event."""
     store = tmp_path_factory.mktemp("console") / "flows.db"
-    ports = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
     with subprocess.Popen(
-        [
-            *TIED,
-            sys.executable,
-            "-m",
-            "runtime.cli",
-            "serve",
-            "--store",
-            f"sqlite:{store}",
-            *ports,
-            "--log-format",
-            "console",
-        ],
+        [*TIED, *serve_command(store, "--log-format", "console")],
         stderr=subprocess.PIPE,
         text=True,
         env=clean_environment(),

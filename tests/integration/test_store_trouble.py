@@ -4,7 +4,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -17,7 +16,7 @@ from vestibule.v1 import runtime_service_pb2
 
 from runtime.catalog import sqlite
 from tests.calls import METHOD, Refused, health, unary
-from tests.fixtures.commands import TIED, clean_environment, quiet_port, vestibule
+from tests.fixtures.commands import TIED, clean_environment, quiet_port, serve_command, vestibule
 from tests.fixtures.daemons import Daemon, Serve
 from tests.fixtures.tenants import ADA, MFA, define, write_directory
 from tests.fixtures.waiting import PATIENCE_S, until
@@ -341,20 +340,10 @@ def test_a_log_that_cannot_be_written_stops_no_login(tmp_path: Path) -> None:
     store = tmp_path / "flows.db"
     sqlite.apply(store, [define("acme", OLD)])
     target = f"127.0.0.1:{quiet_port()}"
-    command = [
-        *TIED,
-        sys.executable,
-        "-m",
-        "runtime.cli",
-        "serve",
-        "--store",
-        f"sqlite:{store}",
-        "--listen",
-        target,
-    ]
+    command = [*TIED, *serve_command(store, listen=target)]
     request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme", event=ADA).SerializeToString()
     with open("/dev/full", "w") as full:
-        daemon = subprocess.Popen([*command, "--metrics-listen", "127.0.0.1:0"], stderr=full, env=clean_environment())
+        daemon = subprocess.Popen(command, stderr=full, env=clean_environment())
     try:
         with grpc.insecure_channel(target) as channel:
             method = unary(channel, METHOD, runtime_service_pb2.ExecutePostLoginResponse.FromString)
