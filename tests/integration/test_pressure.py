@@ -11,6 +11,7 @@ from vestibule.v1 import decision_pb2, runtime_service_pb2
 from runtime.core.model import OnError
 from tests.calls import Refused, result, unary
 from tests.fixtures.daemons import Daemon, Serve, served
+from tests.fixtures.processes import Process
 from tests.fixtures.tenants import ADA, ALLOW, BOB, DENY, GATE, HOARD, LOOP, MFA, define
 from tests.fixtures.waiting import PATIENCE_S, until
 
@@ -153,16 +154,16 @@ def test_a_connection_that_breaks_loses_no_worker(daemon: Daemon) -> None:
     right(daemon)
 
 
-def others(daemon: Daemon, seen: frozenset[tuple[int, int]]) -> set[tuple[int, int]]:
+def others(daemon: Daemon, seen: frozenset[Process]) -> set[Process]:
     """Return the workers that are none of these."""
-    return {(one.pid, one.born) for one in daemon.workers()} - seen
+    return set(daemon.workers()) - seen
 
 
 def test_one_process_for_each_login(serve: Serve) -> None:
     """isolation login: every login has a process that no other had, the next one's stands ready, and state is new."""
     daemon = serve("--sandbox-isolation", "login", blank=2)
     daemon.publish(define("acme", MARK))
-    seen: set[tuple[int, int]] = set()
+    seen: set[Process] = set()
     for count in range(1, 7):
         decision = daemon.call("acme")
         assert decision.executions[0].output.startswith("1 "), "state of an earlier login"

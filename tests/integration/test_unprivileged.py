@@ -143,7 +143,7 @@ def test_a_tenant_that_runs_on_and_on_keeps_to_half_of_the_processors(place: Pat
             until(lambda: os.sched_getaffinity(zygote.pid) == aside, "workers are made aside")
             # Its login is tried again: a blank worker takes its place, and a new one that of the blank one.
             running.kill()
-            until(lambda: aside_now(daemon, aside, running.born), "its next worker is set aside")
+            until(lambda: aside_now(daemon, aside, running), "its next worker is set aside")
             until(lambda: {one.pid for one in daemon.workers()} - {one.pid for one in workers}, "a new blank worker")
             until(lambda: others_stay(daemon, set(everywhere)), "the others stay")
         # Once, or again where the machine was so busy that no other tenant logged in for seconds.
@@ -172,11 +172,11 @@ def logging_in(daemon: Daemon, tenant: str) -> Iterator[None]:
         logins.result()
 
 
-def aside_now(daemon: Daemon, aside: set[int], other: int = 0) -> Process | None:
+def aside_now(daemon: Daemon, aside: set[int], other: Process | None = None) -> Process | None:
     """Return the worker that is kept aside and has run for long, which one that is being made there has not."""
     for worker in daemon.workers():
         with contextlib.suppress(ProcessLookupError):
-            if worker.born != other and os.sched_getaffinity(worker.pid) == aside and worker.ticks() >= 8:
+            if worker != other and os.sched_getaffinity(worker.pid) == aside and worker.ticks() >= 8:
                 return worker
     return None
 

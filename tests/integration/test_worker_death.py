@@ -46,9 +46,9 @@ def test_idle_workers_that_are_killed_are_replaced(daemon: Daemon) -> None:
     settled(daemon, blank=2)
     before, recycled = exits(daemon, "died"), exits(daemon, "killed")
     # By name, so to say: one that is dying can be killed again.
-    killed: set[tuple[int, int]] = set()
+    killed: set[Process] = set()
     for _ in range(5):
-        killed |= {(worker.pid, worker.born) for worker in daemon.workers() if worker.kill()}
+        killed |= {worker for worker in daemon.workers() if worker.kill()}
         right(daemon)
     assert len(killed) >= 5
 
@@ -95,15 +95,15 @@ def test_a_worker_killed_twice_leaves_no_decision(daemon: Daemon) -> None:
 
 def test_workers_killed_while_they_start(daemon: Daemon) -> None:
     """While every new worker is killed as soon as it is seen, nothing hangs; afterwards logins are right."""
-    known = {(worker.pid, worker.born) for worker in daemon.workers()}
+    known = set(daemon.workers())
     killed: list[Process] = []
     stop = threading.Event()
 
     def hunt() -> None:
         while not stop.is_set() and len(killed) < 12:
             for worker in daemon.workers():
-                if (worker.pid, worker.born) not in known and worker.kill():
-                    known.add((worker.pid, worker.born))
+                if worker not in known and worker.kill():
+                    known.add(worker)
                     killed.append(worker)
 
     answers: list[str] = []
