@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import uvloop
 
+from runtime.calls.calls import Calls
 from runtime.catalog.sqlite import SqliteCatalog
 from runtime.catalog.suspended import SqliteSuspendedFlows
 from runtime.config.settings import Config
@@ -80,6 +81,7 @@ class Daemon:
         self._keyring = keys.Keyring(keys.read(Path(keys_file)) if keys_file else [keys.generate()])
         suspended = SqliteSuspendedFlows(path, mark=self._catalog.mark)
         self._suspensions = Suspensions(self._keyring, config.continuation.lifetime_s, suspended)
+        self._calls: Calls | None = None
         self._server: Server | None = None
         self._own_port: OwnPort | None = None
         self._on_started = on_started
@@ -114,7 +116,8 @@ class Daemon:
                 self._catalog, self._pool, self._metrics, self._config, self._log, sampled, self._suspensions
             )
             parts.push_async_callback(logins.close)
-            server, own_port = await self._start_server(logins)
+            self._calls = calls = Calls(logins, self._config, self._metrics, self._log)
+            server, own_port = await self._start_server(calls)
             self._server, self._own_port = server, own_port
             watching = asyncio.create_task(own_port.watch(), name="own port")
             parts.callback(watching.cancel)
@@ -134,7 +137,7 @@ class Daemon:
                 await self._drain(server)
         self._log.info("daemon.stopped")
 
-    async def _start_server(self, logins: Logins) -> "tuple[Server, OwnPort]":
+    async def _start_server(self, calls: Calls) -> "tuple[Server, OwnPort]":
         """Serve gRPC, and call it once. Raises: StartError."""
         # Read as grpc is loaded, whose core would write lines of its own to stderr: no JSON, and as many as a client
         # likes to send headers that cannot be parsed.
@@ -146,7 +149,7 @@ class Daemon:
         from runtime.rpc.own_call import own_call, target
         from runtime.rpc.server import Server
 
-        server = Server(logins, self._config, self._metrics, self._log)
+        server = Server(calls, self._config, self._metrics, self._log)
         server.able(not self._undecidable())
         await server.start()
         ourselves = target(self._config.listen, server.port)
@@ -220,6 +223,8 @@ class Daemon:
         in_flight = self._metrics.logins_in_flight
         self._log.info("daemon.draining", in_flight=in_flight, drain_s=self._config.drain_s)
         given_up = await server.stop(self._config.drain_s)
+        if self._calls is not None:
+            self._calls.report(everything=True)
         if given_up:
             self._log.error("daemon.drain_cut", given_up=given_up, drain_s=self._config.drain_s)
 
@@ -237,8 +242,9 @@ class Daemon:
         while True:
             self._beat_s = time.monotonic()
             self._see_catalog()
-            if self._server is not None:
-                self._server.look_after_calls()
+            if self._calls is not None:
+                self._calls.give_up_lost()
+                self._calls.report()
             self._log.report_suppressed()
             self._see_lost_lines()
             await asyncio.sleep(_BEAT_S)

@@ -1,4 +1,4 @@
-"""Every error of the trusted side: one tree, raised where the fault is known, mapped to gRPC once in rpc/status.py.
+"""Every error of the trusted side: one tree, raised where the fault is known, made a status in calls/status.py.
 
 What tenant code did is no error but a verdict, a value. Messages carry ids and numbers, never a tenant's payload.
 """

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from typing import cast
 
 import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 from vestibule.v1.decision_pb2 import FactorType
 from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import (
@@ -16,7 +18,7 @@ from vestibule.v1.runtime_service_pb2 import (
 
 from runtime.errors import CannotReach, NoDecision
 from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
-from runtime.rpc.status import explain
+from runtime.ops.printable import printable
 
 
 def execute(
@@ -69,3 +71,21 @@ def _call(target: str, method: str, request: bytes, timeout_s: float) -> bytes:
             if failed.code() is grpc.StatusCode.UNAVAILABLE and "grpc-status-details-bin" not in details:
                 raise CannotReach(f"no daemon answers at {target}; is `vestibule serve` running there?") from None
             raise NoDecision(failed.code().name, explain(failed)) from None
+
+
+def explain(error: grpc.Call) -> str:
+    """Say in lines for a person what a failed call's status and details say."""
+    code = error.code()
+    lines = [f"{code.name}: {error.details() or 'no further information'}"]
+    status = rpc_status.from_call(error)
+    for detail in status.details if status is not None else ():
+        info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+        if detail.Unpack(info):
+            facts = "".join(f", {key}={value}" for key, value in sorted(info.metadata.items()))
+            lines.append(f"  reason: {info.reason} ({info.domain}{facts})")
+        elif detail.Unpack(bad):
+            lines += [f"  field {violation.field}: {violation.description}" for violation in bad.field_violations]
+        elif detail.Unpack(retry):
+            lines.append(f"  try again in {retry.retry_delay.ToNanoseconds() / 1e9:g} s")
+    # Each is one line, whatever a daemon that is not ours might answer.
+    return "\n".join([printable(line) for line in lines])

@@ -9,15 +9,16 @@ from grpc_reflection.v1alpha import reflection
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from vestibule.v1 import runtime_service_pb2
 
+from runtime.calls.calls import Calls, longest_login_s
+from runtime.calls.codec import ENVELOPE_BYTES
 from runtime.config.settings import Config
 from runtime.ops.labels import GRPC_SERVICE
 from runtime.ops.listening import check_free, refusal
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
 from runtime.rpc import front
-from runtime.rpc.codec import ENVELOPE_BYTES
 from runtime.rpc.health import Health
-from runtime.rpc.services import ActionRuntime, Decider, longest_login_s
+from runtime.rpc.services import ActionRuntime
 
 _REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
 # Far above what is decided: gRPC's own refusal has another status and no details. No limit at all would let one message
@@ -34,11 +35,12 @@ _NEVER_MS: Final = (1 << 31) - 1
 class Server:
     """One listening gRPC server. Belongs to one event loop."""
 
-    def __init__(self, logins: Decider, config: Config, metrics: Metrics, log: Log) -> None:
+    def __init__(self, calls: Calls, config: Config, metrics: Metrics, log: Log) -> None:
         self._config = config
         self._metrics = metrics
         self._log = log
-        self._runtime = ActionRuntime(logins, config, metrics, log)
+        self._calls = calls
+        self._runtime = ActionRuntime(calls)
         self._health = Health()
         self._front: front.Front | None = None
         self.port = 0
@@ -65,11 +67,6 @@ class Server:
         """Does it take in calls?"""
         return self._front is not None and self._front.running
 
-    def look_after_calls(self) -> None:
-        """Give up lost logins, and write what was counted of refused ones. To be called every second or so."""
-        self._runtime.give_up_lost()
-        self._runtime.report()
-
     def able(self, able: bool) -> None:
         """Report whether logins can be decided at all."""
         self._health.able(able)
@@ -85,18 +82,17 @@ class Server:
         """
         if self._front is None:
             return 0
-        self._runtime.draining = True
+        self._calls.draining = True
         self._health.drain()
         stopping = asyncio.ensure_future(self._front.stop(drain_s))
         given_up = 0
         try:
-            await asyncio.wait_for(self._runtime.wait_idle(), drain_s)
+            await asyncio.wait_for(self._calls.wait_idle(), drain_s)
         except TimeoutError:
-            given_up = self._runtime.in_flight
+            given_up = self._calls.in_flight
         # gRPC waits for every open stream: a load balancer that watches our health would hold the drain to its end.
         self._health.end_watches()
         await stopping
-        self._runtime.report(everything=True)
         return given_up
 
 

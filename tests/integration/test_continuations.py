@@ -13,10 +13,10 @@ import grpc
 import pytest
 from vestibule.v1 import decision_pb2 as pb
 
+from runtime.calls.calls import longest_login_s
 from runtime.catalog import sqlite
 from runtime.config.settings import Config
 from runtime.continuation import keys, token
-from runtime.rpc.services import longest_login_s
 from tests.calls import Refused, result
 from tests.fixtures.daemons import Daemon, Login, Serve, Tenant
 from tests.fixtures.suspensions import (

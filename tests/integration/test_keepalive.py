@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 import pytest
 
+from runtime.calls.calls import Calls, longest_login_s
 from runtime.config.settings import Config, GrpcConfig, RpcConfig
 from runtime.ops.log import build
 from runtime.ops.metrics import Metrics
 from runtime.rpc import server
-from runtime.rpc.services import longest_login_s
 from tests.fronts import BOTH
 
 Front = Literal["fast", "stock"]
@@ -52,7 +52,8 @@ def front(request: pytest.FixtureRequest) -> Front:
 async def serving(front: Front) -> AsyncIterator[int]:
     """Serve, and give the port."""
     config = replace(Config(), listen="127.0.0.1:0", rpc=RpcConfig(front=front))
-    serving = server.Server(NoFlows(), config, Metrics("test"), build(config.log, io.StringIO()))
+    metrics, log = Metrics("test"), build(config.log, io.StringIO())
+    serving = server.Server(Calls(NoFlows(), config, metrics, log), config, metrics, log)
     await serving.start()
     try:
         yield serving.port

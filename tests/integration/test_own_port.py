@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from runtime.calls.calls import Calls
 from runtime.config.settings import Config
 from runtime.ops.labels import GRPC_METHOD
 from runtime.ops.log import build
@@ -28,8 +29,9 @@ LAUNCHER = other_grpc.__file__
 @pytest.mark.parametrize("address", ["127.0.0.1:0", "0.0.0.0:0", "localhost:0", "[::1]:0", "[::]:0"])
 async def test_our_own_port_is_called_wherever_it_listens(address: str) -> None:
     """A call gets through to a server on one address, a name, or all; no metric shows it."""
-    metrics, log = Metrics("test"), io.StringIO()
-    server = Server(NoFlows(), replace(Config(), listen=address), metrics, build(Config().log, log))
+    config, metrics, log = replace(Config(), listen=address), Metrics("test"), io.StringIO()
+    lines = build(config.log, log)
+    server = Server(Calls(NoFlows(), config, metrics, lines), config, metrics, lines)
     await server.start()
     try:
         assert await own_call(target(address, server.port)) == ""

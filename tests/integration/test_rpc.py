@@ -25,13 +25,14 @@ from vestibule.v1.runtime_service_pb2 import (
     GatewayContext,
 )
 
+from runtime.calls import calls
+from runtime.calls.calls import Calls
 from runtime.config.settings import Config, LimitsConfig, LogConfig, PoolConfig, RpcConfig, SandboxConfig
 from runtime.errors import InvalidEvent, QueueFull, StartError, UnknownTenant, WorkerLost
 from runtime.login.logins import Request
 from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
 from runtime.ops.log import build
 from runtime.ops.metrics import Metrics
-from runtime.rpc import services
 from runtime.rpc.server import Server
 from tests.calls import health, unary
 from tests.fronts import BOTH
@@ -85,7 +86,9 @@ class Rig:
         self.config = dataclasses.replace(
             config, listen="127.0.0.1:0", log=LogConfig(level="debug"), rpc=RpcConfig(front=self.front)
         )
-        self.server = Server(flows, self.config, self.metrics, build(self.config.log, self.log))
+        log = build(self.config.log, self.log)
+        self.calls = Calls(flows, self.config, self.metrics, log)
+        self.server = Server(self.calls, self.config, self.metrics, log)
 
     async def __aenter__(self) -> "Rig":
         await self.server.start()
@@ -355,7 +358,7 @@ async def test_a_deadline_that_passes_is_counted_as_such() -> None:
 
 async def test_a_flow_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A login far past its deadline is answered and cancelled: nothing hangs, whatever is wrong with us."""
-    monkeypatch.setattr(services, "LOST_S", 0.05)
+    monkeypatch.setattr(calls, "LOST_S", 0.05)
 
     async def forever(*_: object) -> bytes:
         await asyncio.Event().wait()
@@ -365,11 +368,11 @@ async def test_a_flow_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyP
     async with rig(forever, config) as it:
         call = asyncio.create_task(it.refused(timeout=None))
         await until(lambda: it.metrics.logins_in_flight == 1)
-        it.server.look_after_calls()
+        it.calls.give_up_lost()
         await asyncio.sleep(0.02)
         assert not call.done()
         await asyncio.sleep(0.4)
-        it.server.look_after_calls()
+        it.calls.give_up_lost()
         refusal = await call
         assert (refusal.code, refusal.info.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED")
         assert it.flows.cancelled == 1
@@ -470,7 +473,7 @@ async def test_a_port_in_use_is_one_clear_line() -> None:
     """A second server on the port does not start, and says which address and what to do."""
     async with rig() as it:
         config = dataclasses.replace(it.config, listen=f"127.0.0.1:{it.server.port}")
-        other = Server(it.flows, config, Metrics("test"), build(LogConfig(), io.StringIO()))
+        other = Server(it.calls, config, Metrics("test"), build(LogConfig(), io.StringIO()))
         with pytest.raises(StartError, match=f"cannot listen on 127.0.0.1:{it.server.port}: address already in use"):
             await other.start()
         await other.stop(0)
@@ -480,9 +483,12 @@ async def test_a_port_in_use_is_one_clear_line() -> None:
 @pytest.mark.parametrize("address", ["nowhere.invalid:1", "192.0.2.1:0"])
 async def test_an_address_that_is_not_ours_is_one_clear_line(address: str) -> None:
     """A name that does not resolve and an address of somebody else are refused in words."""
-    server = Server(
-        Flows(), dataclasses.replace(Config(), listen=address), Metrics("t"), build(LogConfig(), io.StringIO())
+    config, metrics, log = (
+        dataclasses.replace(Config(), listen=address),
+        Metrics("t"),
+        build(LogConfig(), io.StringIO()),
     )
+    server = Server(Calls(Flows(), config, metrics, log), config, metrics, log)
     with pytest.raises(StartError, match="choose another address with --listen or VESTIBULE_LISTEN"):
         await server.start()
     await server.stop(0)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
 
+from runtime.calls import calls
 from runtime.continuation.process import ProcessSuspendedFlows
 from runtime.errors import CatalogError, ContinuationUsed, DeadlineExceeded, WorkerLost
 from runtime.login import suspensions as module
 from runtime.login.suspensions import Suspensions
-from runtime.rpc import services
 
 NOW_MS = 1_800_000_000_000
 STATE = SuspendedFlow(id=b"n" * 16, expires_at_ms=NOW_MS + 900_000)
@@ -158,7 +158,7 @@ async def test_a_decision_after_the_deadline_is_none(suspensions: Suspensions, m
 
 def test_a_store_that_hangs_does_not_lose_the_login() -> None:
     """Waiting to use a continuation up and to give it back takes less than after what a login counts as lost."""
-    assert module.STORE_S + module.RELEASE_S < services.LOST_S
+    assert module.STORE_S + module.RELEASE_S < calls.LOST_S
 
 
 async def test_a_store_that_cannot_claim_is_not_asked_again(suspensions: Suspensions, store: Store) -> None:

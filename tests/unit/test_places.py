@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from runtime.calls.admission import Places
 from runtime.config.settings import Config
 from runtime.errors import TenantInFlight, TooManyInFlight
-from runtime.rpc.admission import Places
 
 
 def fill(places: Places, tenant: str) -> int:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from runtime.calls.refusals import TENANTS_A_REASON, Refusals
 from runtime.config.settings import LogConfig
 from runtime.ops.log import build
 from runtime.ops.throttle import WINDOW_S
-from runtime.rpc.refusals import TENANTS_A_REASON, Refusals
 
 
 class Rig:

@@ -9,10 +9,10 @@ from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginRequest, GatewayContext
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
 
+from runtime.calls.codec import ENVELOPE_BYTES, decode, decode_continuation
 from runtime.continuation.token import MAX_BYTES
 from runtime.errors import InvalidEvent, InvalidRequest
 from runtime.login.logins import Request
-from runtime.rpc.codec import ENVELOPE_BYTES, decode, decode_continuation
 
 EVENT = PostLoginEvent()
 EVENT.user.user_id = "auth0|1"

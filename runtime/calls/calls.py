@@ -1,0 +1,186 @@
+"""The one way a login takes through the daemon, whatever it came in by: serialized request in, answer or refusal out.
+
+Knows admission, deadlines, what is counted and logged. Must not know gRPC or HTTP.
+"""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Final, NamedTuple, Protocol
+
+from google.rpc import status_pb2
+
+from runtime.calls import status
+from runtime.calls.admission import Places
+from runtime.calls.codec import decode, decode_continuation
+from runtime.calls.refusals import Refusals
+from runtime.config.settings import Config
+from runtime.errors import (
+    ContinuationError,
+    DeadlineExceeded,
+    Draining,
+    InvalidContinuation,
+    NoStore,
+    TooManyInFlight,
+)
+from runtime.login.logins import Request
+from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD
+from runtime.ops.log import Log, clip, where
+from runtime.ops.metrics import Metrics, RpcCounts
+
+# A flow answers by its deadline. One that has not this long after it is lost, by a fault of ours; it is given up.
+LOST_S: Final = 2.0
+# How many times its budget of processor time a flow may take on the clock: others use the machine too.
+_BUSY: Final = 6
+
+
+def longest_login_s(config: Config) -> float:
+    """Return how long a login may take whose caller sets no deadline."""
+    return (_BUSY * config.sandbox.flow_timeout_ms + config.pool.queue_wait_ms) / 1000
+
+
+class NoAnswer(NamedTuple):
+    """Why a call has no answer. `code` is the word of the gRPC status; `status` has it too, with google.rpc details."""
+
+    code: str
+    status: status_pb2.Status
+
+
+Remaining = Callable[[], float | None]
+"""Returns the seconds that the caller has left; None when it set no deadline."""
+
+
+class Decider(Protocol):
+    """What decides."""
+
+    async def decide(self, request: Request, deadline: float) -> bytes:
+        """Return the serialized response by the instant `deadline` of time.monotonic()."""
+
+
+Decode = Callable[[bytes, int], Request]
+"""Reads the message of a method; its second argument is what an event may have, in bytes."""
+
+
+class Method(NamedTuple):
+    """One method: how its message is read, and what is counted of it."""
+
+    read: Decode
+    counts: RpcCounts
+
+
+class Calls:
+    """Answers calls until it drains. Belongs to one event loop."""
+
+    def __init__(self, logins: Decider, config: Config, metrics: Metrics, log: Log) -> None:
+        self.draining = False
+        self._logins = logins
+        self._metrics = metrics
+        self._log = log
+        self._places = Places(config.limits.max_in_flight, config.limits.tenant_share)
+        self._max_event_bytes = config.limits.event_bytes
+        self._longest_s = longest_login_s(config)
+        self._refusals = Refusals(log)
+        self._running: dict[asyncio.Task[object], float] = {}
+        self._lost: set[asyncio.Task[object]] = set()
+        self._loop = asyncio.get_running_loop()
+        decoders: dict[str, Decode] = {GRPC_METHOD: decode, GRPC_CONTINUE: decode_continuation}
+        self.methods = {name: Method(read, metrics.rpc[name]) for name, read in decoders.items()}
+        """The methods of the service by name."""
+
+    @property
+    def in_flight(self) -> int:
+        """Logins being decided."""
+        return len(self._running)
+
+    async def wait_idle(self) -> None:
+        """Return when no login is in flight."""
+        while self._running:
+            await asyncio.wait(tuple(self._running))
+
+    async def answer(self, method: Method, data: bytes, remaining: Remaining) -> bytes | NoAnswer:
+        """Answer one call of a method with its serialized response. A task of its own has to wait for this.
+
+        data: the serialized request; hostile. When the task is cancelled, `remaining` says whether for lack of time.
+        """
+        began = monotonic()
+        metrics = self._metrics
+        counts = method.counts
+        counts.started += 1
+        code = "OK"
+        tenant_id = request_id = ""
+        task: asyncio.Task[object] | None = None
+        try:
+            if self.draining:
+                raise Draining
+            self._places.check()
+            request = method.read(data, self._max_event_bytes)
+            tenant_id, request_id = request.tenant, request.request_id
+            longest_s = self._longest_s
+            remaining_s = remaining()
+            if remaining_s is not None and remaining_s < longest_s:
+                if remaining_s <= 0:
+                    raise DeadlineExceeded
+                longest_s = remaining_s
+            # Not loop.time(): uvloop's stands still between two turns. Both count on the same clock.
+            deadline = began + longest_s
+            current = asyncio.current_task(self._loop)
+            assert current is not None
+            self._places.take(tenant_id)
+            task = current
+            self._running[task] = deadline + LOST_S
+            metrics.logins_in_flight += 1
+            return await self._logins.decide(request, deadline)
+        except asyncio.CancelledError:
+            if task is None or task not in self._lost:
+                remaining_s = remaining()
+                code = "DEADLINE_EXCEEDED" if remaining_s is not None and remaining_s <= 0 else "CANCELLED"
+                raise
+            task.uncancel()
+            self._log.error("login.lost", tenant=clip(tenant_id), request_id=clip(request_id))
+            refusal = self.refuse(DeadlineExceeded(), tenant_id, request_id)
+            code = refusal.code
+            return refusal
+        except Exception as error:  # noqa: BLE001 - a process edge: whatever it is, the caller gets a status
+            refusal = self.refuse(error, tenant_id, request_id)
+            code = refusal.code
+            return refusal
+        finally:
+            if task is not None:
+                metrics.logins_in_flight -= 1
+                self._places.give_back(tenant_id)
+                del self._running[task]
+                if self._lost:
+                    self._lost.discard(task)
+            counts.handled(code, monotonic() - began)
+
+    def report(self, *, everything: bool = False) -> None:
+        """Write what was counted of refused logins; see Refusals."""
+        self._refusals.report(everything=everything)
+
+    def give_up_lost(self) -> None:
+        """Cancel logins far past their deadline. Called every second or so: a timer for each login would cost 4 us."""
+        now = monotonic()
+        for task, latest in tuple(self._running.items()):
+            if latest < now and task not in self._lost:
+                self._lost.add(task)
+                task.cancel()
+
+    def refuse(self, error: Exception, tenant_id: str = "", request_id: str = "") -> NoAnswer:
+        """Count and log an error; return the status for the caller. The ids are empty if they were not read."""
+        code, reason, answer = status.to_status(error)
+        # The pool counts what it sheds itself.
+        if isinstance(error, TooManyInFlight):
+            self._metrics.shed(error.reason)
+        elif isinstance(error, Draining):
+            self._metrics.shed("draining")
+        elif isinstance(error, InvalidContinuation | ContinuationError):
+            self._metrics.continuation(error.result)
+        log, ids = self._log, {"tenant": clip(tenant_id), "request_id": clip(request_id)}
+        if code in ("INTERNAL", "UNKNOWN"):
+            # Not the message: an unforeseen error might quote anything.
+            log.error("login.failed", error=type(error).__name__, where=where(error), **ids)
+        elif code == "UNAVAILABLE" and not isinstance(error, Draining | NoStore):
+            log.error("login.failed", reason=reason, error=clip(str(error)), **ids)
+        else:
+            self._refusals.refused(tenant_id, reason, code, request_id, str(error))
+        return NoAnswer(code, answer)
