@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 TOOLS := $(VENV)-tools
 LOCKS := deploy/requirements
 LOCK = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-package vestibule-proto \
   --custom-compile-command 'make lock' $(UPGRADE)
 
 # Ends a command when make has ended, however that was: nothing keeps a port or a processor afterwards.
@@ -41,7 +42,7 @@ help:
 
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml $(LOCKS)/dev.txt deploy/setup-venv
+$(VENV)/.installed: pyproject.toml proto/python/pyproject.toml $(LOCKS)/dev.txt deploy/setup-venv
 	@sh deploy/setup-venv "$(PYTHON)" "$(VENV)"
 	@touch $@
 

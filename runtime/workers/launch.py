@@ -134,10 +134,11 @@ def is_runnable(pid: int) -> bool:
 def import_path(extra: Sequence[str] = ()) -> list[str]:
     """Return absolute directories only: where the daemon imports from, and where our own packages are."""
     roots = []
-    for package in ("sandbox", "vestibule"):
+    for package in ("sandbox", "vestibule.worker", "vestibule.v1"):
         spec = importlib.util.find_spec(package)
         if spec is not None and spec.submodule_search_locations:
-            roots.append(str(Path(next(iter(spec.submodule_search_locations))).resolve().parent))
+            folder = Path(next(iter(spec.submodule_search_locations))).resolve()
+            roots.append(str(folder.parents[package.count(".")]))
     given = [entry for entry in sys.path if os.path.isabs(entry)]
     return list(dict.fromkeys([*extra, *given, *roots]))
 

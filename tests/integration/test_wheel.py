@@ -1,4 +1,4 @@
-"""What `pip install vestibule` brings: the whole program and the demo's data, and nothing of the tests."""
+"""What `pip install vestibule` brings, with the messages that it depends on: the whole program, no test."""
 
 import os
 import shutil
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel built from a copy, so that nothing is left behind in the checkout."""
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Wheels built from a copy, so that nothing is left behind in the checkout."""
     copy = tmp_path_factory.mktemp("source")
     for name in SOURCES:
         if (ROOT / name).is_dir():
@@ -30,22 +30,32 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(ROOT / name, copy / name)
     built = tmp_path_factory.mktemp("built")
     # Offline: setuptools is the one that make setup has installed.
-    build = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(built), str(copy)]
-    subprocess.run(build, check=True, capture_output=True, timeout=300)
-    (found,) = built.glob("vestibule-*.whl")
-    return found
+    build = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(built)]
+    subprocess.run([*build, str(copy), str(copy / "proto/python")], check=True, capture_output=True, timeout=300)
+    return {path.name.partition("-")[0]: path for path in built.glob("*.whl")}
 
 
-def test_the_wheel_holds_every_module_and_no_test(wheel: Path) -> None:
+def test_the_wheel_holds_every_module_and_no_test(wheels: dict[str, Path]) -> None:
     """Each package is listed in pyproject.toml; benchmark, load generator and tests stay out."""
-    names = set(zipfile.ZipFile(wheel).namelist())
+    names = set(zipfile.ZipFile(wheels["vestibule"]).namelist())
     modules = {str(path.relative_to(ROOT)) for top in ("runtime", "sandbox") for path in (ROOT / top).rglob("*.py")}
     assert modules <= names
     assert {str(path.relative_to(ROOT)) for path in ROOT.glob("runtime/doctor/*.jsonl")} <= names
     assert not [name for name in names if name.split("/")[0] in ("tests", "deploy", "build", "proto")]
 
 
-def test_the_demo_runs_from_a_wheel(wheel: Path, tmp_path: Path) -> None:
+def test_the_messages_are_in_one_wheel_each(wheels: dict[str, Path]) -> None:
+    """The public ones are those of vestibule-proto, the private ones those of the daemon; they share no file."""
+    names = {name: set(zipfile.ZipFile(path).namelist()) for name, path in wheels.items()}
+    assert {"vestibule", "vestibule_proto"} == set(names)
+    assert not names["vestibule"] & names["vestibule_proto"]
+    for name, path in ((name, path) for name, files in names.items() for path in files if path.endswith("_pb2.py")):
+        assert path.startswith("vestibule/v1/") is (name == "vestibule_proto"), path
+    modules = {str(path.relative_to(ROOT / "proto/python")) for path in ROOT.glob("proto/python/**/*_pb2.py*")}
+    assert modules <= names["vestibule"] | names["vestibule_proto"]
+
+
+def test_the_demo_runs_from_a_wheel(wheels: dict[str, Path], tmp_path: Path) -> None:
     """Installed into a fresh environment, far from the checkout, `vestibule demo --once` decides every sample login."""
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True, timeout=120)
@@ -53,7 +63,16 @@ def test_the_demo_runs_from_a_wheel(wheel: Path, tmp_path: Path) -> None:
     # The libraries of this environment, without what its own .pth files add: the checkout is one of them.
     (site,) = venv.glob("lib/python*/site-packages")
     (site / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    install = [*PIP, "--python", str(python), "install", "--no-deps", "--no-index", "--force-reinstall", str(wheel)]
+    install = [
+        *PIP,
+        "--python",
+        str(python),
+        "install",
+        "--no-deps",
+        "--no-index",
+        "--force-reinstall",
+        *map(str, wheels.values()),
+    ]
     subprocess.run(install, check=True, capture_output=True, timeout=300)
     environment = {name: value for name, value in clean_environment().items() if name != "PYTHONPATH"}
     where = "import runtime; print(runtime.__file__)"

@@ -10,11 +10,26 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SETUPTOOLS, MYPY = PROJECT["tool"]["setuptools"], PROJECT["tool"]["mypy"]
 
 
-@pytest.mark.parametrize("package", ["runtime", "sandbox", "vestibule"])
+@pytest.mark.parametrize("package", ["runtime", "sandbox", "vestibule.worker", "vestibule.continuation"])
 def test_a_package_ships_its_marker(package: str) -> None:
     """py.typed lies in the package and goes into the wheel."""
     assert (ROOT / SETUPTOOLS["package-dir"][package] / "py.typed").is_file()
     assert "py.typed" in SETUPTOOLS["package-data"][package]
+
+
+def test_the_messages_ship_theirs() -> None:
+    """So does the distribution of the public messages."""
+    messages = tomllib.loads((ROOT / "proto/python/pyproject.toml").read_text())["tool"]["setuptools"]
+    assert messages["packages"] == ["vestibule.v1"]
+    assert (ROOT / "proto/python/vestibule/v1/py.typed").is_file()
+    assert "py.typed" in messages["package-data"]["vestibule.v1"]
+
+
+def test_every_distribution_has_the_same_version() -> None:
+    """The daemon asks for the messages of its own version."""
+    version = PROJECT["project"]["version"]
+    assert f"vestibule-proto=={version}" in PROJECT["project"]["dependencies"]
+    assert tomllib.loads((ROOT / "proto/python/pyproject.toml").read_text())["project"]["version"] == version
 
 
 def test_mypy_is_strict_and_hides_no_error_of_ours() -> None:
