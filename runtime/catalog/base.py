@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from runtime.catalog.door_sections import NO_DOORS, Door
 from runtime.core.model import OnError, Settings
 from runtime.errors import NoStore, UnknownTenant, VestibuleError
 
@@ -30,6 +31,7 @@ class Flow:
     """A tenant's ordered bindings for post-login, with its settings. Secrets are by action, then by name.
 
     `digest` is the fingerprint of all that, by which a suspended flow is found again after another was deployed.
+    `doors` are by dialect; no worker gets anything of them.
     """
 
     tenant: str
@@ -37,6 +39,7 @@ class Flow:
     bindings: tuple[Binding, ...] = ()
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: NO_SECRETS, repr=False)
     digest: bytes = field(default=b"", repr=False, compare=False)
+    doors: Mapping[str, Door] = field(default_factory=lambda: NO_DOORS)
 
 
 @dataclass(frozen=True, slots=True)

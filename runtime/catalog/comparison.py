@@ -15,6 +15,7 @@ from typing import Any
 
 from runtime.catalog import rows, store
 from runtime.catalog.base import Binding, Definition, Flow
+from runtime.catalog.door_sections import Door
 from runtime.core.model import Settings
 from runtime.errors import CatalogError
 
@@ -24,7 +25,7 @@ _KEYS = {"experience": "login_experience"}
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. `what` is action, order, setting or secret; `how` says what happened to it."""
+    """One difference. `what` is action, order, setting, secret or door; `how` says what happened to it."""
 
     what: str
     name: str
@@ -96,11 +97,12 @@ def _changed(connection: sqlite3.Connection, flow: Flow) -> tuple[Change, ...]:
 
 
 def changes(old: Flow, new: Flow) -> tuple[Change, ...]:
-    """List what is different: settings, then actions, their order, and names of secrets."""
+    """List what is different: settings, then actions, their order, names of secrets, and doors."""
     return (
         *_settings(old.settings, new.settings),
         *_actions(old.bindings, new.bindings),
         *_secrets(old.secrets, new.secrets),
+        *_doors(old.doors, new.doors),
     )
 
 
@@ -140,6 +142,21 @@ def _secrets(old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str
         if before.get(name) != after.get(name):
             how = "added" if name not in before else "removed" if name not in after else "another value"
             yield Change("secret", name, how)
+
+
+def _doors(old: Mapping[str, Door], new: Mapping[str, Door]) -> Iterable[Change]:
+    for name in sorted(old.keys() | new.keys()):
+        if name not in old or name not in new:
+            yield Change("door", name, "opened" if name in new else "closed")
+            continue
+        was, is_ = old[name], new[name]
+        if was.mfa_required_as != is_.mfa_required_as:
+            yield Change("door", name, f"mfa_required_as {was.mfa_required_as} -> {is_.mfa_required_as}")
+        if was.secrets != is_.secrets:
+            yield Change("door", name, "other secrets")
+        for option in sorted(was.options.keys() | is_.options.keys()):
+            if was.options.get(option) != is_.options.get(option):
+                yield Change("door", name, f"another {option}")
 
 
 def _milliseconds(binding: Binding) -> str:

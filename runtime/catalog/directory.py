@@ -236,4 +236,4 @@ def _defined(tenant: tenant_file.Tenant, sources: Mapping[str, str]) -> Definiti
         bindings.append(Binding(section.action, revision, section.on_error, timeout_us))
     names = {binding.action for binding in bindings}
     secrets = {action: dict(named) for action, named in tenant.secrets.items() if action in names and named}
-    return Definition(Flow(tenant.name, tenant.settings, tuple(bindings), secrets), bound)
+    return Definition(Flow(tenant.name, tenant.settings, tuple(bindings), secrets, doors=tenant.doors), bound)

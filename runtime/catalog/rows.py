@@ -11,6 +11,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final
 
+from runtime.catalog import door_sections
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.core.model import OnError, Settings
 
@@ -36,11 +37,24 @@ def settings_of(text: str) -> Settings:
     return Settings(**{name: type(getattr(_DEFAULT, name))(row[name]) for name in names})
 
 
+def doors_text(flow: Flow) -> str | None:
+    """Write the doors as JSON; None without any."""
+    return json.dumps(door_sections.to_row(flow.doors)) if flow.doors else None
+
+
+def doors_of(text: str | None) -> Mapping[str, door_sections.Door]:
+    """Read doors. Raises: UNREADABLE."""
+    return door_sections.NO_DOORS if text is None else door_sections.of_row(json.loads(text))
+
+
 def digest(flow: Flow) -> bytes:
     """Fingerprint everything that an apply writes for a tenant, to tell a change from a repetition."""
     secrets = {action: dict(sorted(named.items())) for action, named in sorted(flow.secrets.items())}
     bindings = [(b.action, b.revision, b.on_error.value, b.timeout_us) for b in flow.bindings]
-    return hashlib.sha256(json.dumps([settings_text(flow.settings), bindings, secrets]).encode()).digest()
+    parts: list[Any] = [settings_text(flow.settings), bindings, secrets]
+    # Only where there are some, so that older fingerprints stay.
+    parts += [doors_text(flow)] if flow.doors else []
+    return hashlib.sha256(json.dumps(parts).encode()).digest()
 
 
 def frozen(secrets: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
@@ -57,15 +71,15 @@ def source_of(sha256: str, source: str) -> str:
 
 def deployed(connection: sqlite3.Connection, tenant: str) -> tuple[bytes | None, str]:
     """Read a tenant's flow as it is now: its fingerprint, and the text that `superseded` holds of one."""
-    query = "SELECT settings, digest FROM tenants WHERE tenant = ?"
-    settings, digest = connection.execute(query, (tenant,)).fetchone() or (None, None)
+    query = "SELECT settings, digest, doors FROM tenants WHERE tenant = ?"
+    settings, digest, opened = connection.execute(query, (tenant,)).fetchone() or (None, None, None)
     query = "SELECT action, sha256, on_error, timeout_us FROM bindings WHERE tenant = ? ORDER BY position"
     bindings = connection.execute(query, (tenant,)).fetchall()
     secrets: dict[str, dict[str, str]] = {}
     query = "SELECT action, name, value FROM secrets WHERE tenant = ?"
     for action, name, value in connection.execute(query, (tenant,)):
         secrets.setdefault(action, {})[name] = value
-    return digest, json.dumps({"settings": settings, "bindings": bindings, "secrets": secrets})
+    return digest, json.dumps({"settings": settings, "bindings": bindings, "secrets": secrets, "doors": opened})
 
 
 def definition_of(connection: sqlite3.Connection, tenant: str, digest: bytes, text: str) -> Definition:
@@ -77,4 +91,6 @@ def definition_of(connection: sqlite3.Connection, tenant: str, digest: bytes, te
         query = "SELECT source FROM revisions WHERE sha256 = ?"
         (source,) = connection.execute(query, (binding.revision,)).fetchone()
         sources[binding.revision] = source_of(binding.revision, source)
-    return Definition(Flow(tenant, settings_of(row["settings"]), bindings, frozen(row["secrets"]), digest), sources)
+    opened = doors_of(row.get("doors"))  # absent in what an earlier version kept
+    flow = Flow(tenant, settings_of(row["settings"]), bindings, frozen(row["secrets"]), digest, opened)
+    return Definition(flow, sources)

@@ -71,7 +71,8 @@ def _write(connection: sqlite3.Connection, wanted: Mapping[str, Definition], res
         for tenant in result.pruned:
             _clear(connection, tenant)
             connection.execute(
-                "UPDATE tenants SET settings = NULL, digest = NULL, changed_in = ? WHERE tenant = ?", (revision, tenant)
+                "UPDATE tenants SET settings = NULL, digest = NULL, doors = NULL, changed_in = ? WHERE tenant = ?",
+                (revision, tenant),
             )
     suspended.prune(connection)
     return replace(result, revision=revision)
@@ -86,9 +87,9 @@ def replace_tenant(connection: sqlite3.Connection, definition: Definition, diges
     flow = definition.flow
     _clear(connection, flow.tenant)
     connection.execute(
-        "INSERT INTO tenants VALUES (?, ?, ?, ?) ON CONFLICT (tenant) DO UPDATE "
-        "SET settings = excluded.settings, digest = excluded.digest, changed_in = excluded.changed_in",
-        (flow.tenant, rows.settings_text(flow.settings), digest, revision),
+        "INSERT INTO tenants VALUES (?, ?, ?, ?, ?) ON CONFLICT (tenant) DO UPDATE SET settings = excluded.settings, "
+        "digest = excluded.digest, changed_in = excluded.changed_in, doors = excluded.doors",
+        (flow.tenant, rows.settings_text(flow.settings), digest, revision, rows.doors_text(flow)),
     )
     connection.executemany(
         "INSERT INTO revisions VALUES (?, ?) ON CONFLICT DO NOTHING", sorted(definition.sources.items())
@@ -163,8 +164,8 @@ def _update(connection: sqlite3.Connection, image: Image | None, mark: Mark) -> 
 
     changed = removed = 0
     known: dict[str, Settings] = {}
-    query = "SELECT tenant, settings, digest FROM tenants WHERE changed_in > ? ORDER BY 1"
-    for tenant, text, digest in connection.execute(query, (since,)):
+    query = "SELECT tenant, settings, digest, doors FROM tenants WHERE changed_in > ? ORDER BY 1"
+    for tenant, text, digest, opened in connection.execute(query, (since,)):
         old = before.tenants.get(tenant)
         if old is not None:
             for binding in old.bindings:
@@ -176,7 +177,8 @@ def _update(connection: sqlite3.Connection, image: Image | None, mark: Mark) -> 
             continue
         if text not in known:
             known[text] = rows.settings_of(text)
-        flow = Flow(tenant, known[text], tuple(bindings.get(tenant, ())), rows.frozen(secrets.get(tenant, {})), digest)
+        bound, named = tuple(bindings.get(tenant, ())), rows.frozen(secrets.get(tenant, {}))
+        flow = Flow(tenant, known[text], bound, named, digest, rows.doors_of(opened))
         changed += flow != old
         # The old object when it is equal, so that a comparison by identity sees no change.
         tenants[tenant] = old if old is not None and flow == old else flow

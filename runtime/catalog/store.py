@@ -53,6 +53,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "claimed_until_ms INTEGER) WITHOUT ROWID",
         "CREATE INDEX continuations_by_expiry ON continuations (expires_at_ms)",
     ),
+    (
+        # JSON of the hook dialects that a tenant opens, with their secrets; NULL without any.
+        "ALTER TABLE tenants ADD COLUMN doors TEXT",
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

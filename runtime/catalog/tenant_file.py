@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from runtime.catalog import yaml_file
+from runtime.catalog import door_sections, yaml_file
 from runtime.catalog.base import TENANT_NAME
 from runtime.catalog.secret_values import MAX_VALUE_CHARS, Secrets, Unresolved
 from runtime.core.mfa import FACTORS
@@ -100,6 +100,7 @@ class TenantFile(_Section):
     mfa: MfaSection = MfaSection()  # type: ignore[valid-type]  # made from the settings
     flows: FlowsSection = FlowsSection()
     secrets: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
+    doors: door_sections.DoorsSection = door_sections.NONE
     unused: list[_ActionName] = Field(default_factory=list)
 
 
@@ -115,6 +116,7 @@ class Tenant:
     bindings: list[BindingSection]
     unbound: list[str]
     secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
+    doors: Mapping[str, door_sections.Door]
 
 
 def read(
@@ -156,10 +158,13 @@ class _Reading:
         bound = self._bindings(_at(_at(raw, "flows"), "post_login"))
         unused = self._unused(_at(raw, "unused"), bound)
         secrets = self._secrets(_at(raw, "secrets"))
+        keys = self._door_secrets(_at(raw, "doors"))
         if parsed is None:
             return None
         unbound = sorted(self._actions - bound.keys() - unused)
-        return Tenant(parsed.tenant, self._settings(parsed), parsed.flows.post_login, unbound, secrets)
+        door_sections.faults(parsed.doors, self._fault)
+        opened = door_sections.opened(parsed.doors, keys)
+        return Tenant(parsed.tenant, self._settings(parsed), parsed.flows.post_login, unbound, secrets, opened)
 
     def _fault(self, path: yaml_file.Path, message: str) -> None:
         self.faults.append(self._document.fault(path, message))
@@ -248,11 +253,30 @@ class _Reading:
             secrets[action] = {name: value for name, value in values.items() if value is not None}
         return secrets
 
+    def _door_secrets(self, raw: Any) -> dict[str, tuple[str, ...]]:
+        """Read the secrets of doors without ever quoting a value."""
+        found: dict[str, tuple[str, ...]] = {}
+        for dialect in door_sections.SECTIONS:
+            listed = _at(_at(raw, dialect), "secrets")
+            values = []
+            for at, given in enumerate(listed if isinstance(listed, list) else ()):
+                path: yaml_file.Path = ("doors", dialect, "secrets", at)
+                value = self._secret_value(path, given)
+                problem = None if value is None else door_sections.secret_fault(dialect, value)
+                if problem is not None and not self._references.placeholders:
+                    self._fault(path, problem)
+                values += [] if value is None else [value]
+            found[dialect] = tuple(values)
+        return found
+
     def _secret(self, path: yaml_file.Path, name: str, given: Any) -> str | None:
-        if path in self._document.broken:
-            return None
         if not 0 < len(name) <= MAX_SECRET_NAME_CHARS or not name.isprintable():
             self._fault(path[:-1], f"a secret's name has 1 to {MAX_SECRET_NAME_CHARS} printable characters")
+            return None
+        return self._secret_value(path, given)
+
+    def _secret_value(self, path: yaml_file.Path, given: Any) -> str | None:
+        if path in self._document.broken:
             return None
         value = given
         if isinstance(given, dict):
@@ -286,22 +310,29 @@ class _Reading:
             kind, given, context = error["type"], error["input"], error.get("ctx", {})
             got = f"got {_shown(path, given)}"
             if kind == "extra_forbidden":
-                known = list(_SECTIONS.get(path[:-1], BindingSection).model_fields)
+                members = _SECTIONS.get(path[:-1], BindingSection).model_fields
+                known = [member.alias or name for name, member in members.items()]
                 hint = did_you_mean(str(path[-1]), known, _LIKE)
                 message = f"unknown key; known here are {', '.join(known)}{hint}"
             elif kind == "missing":
                 message = "is missing; add it"
-            elif kind == "enum" or path[:-1] == ("mfa", "factors"):
-                known = re.findall(r"'([^']*)'", context["expected"]) if kind == "enum" else list(_FACTOR_WORDS)
+            elif kind == "value_error" and path[0] == "doors":
+                message = f"{got}; {context['error']}"
+            elif kind in ("enum", "literal_error") or path[:-1] == ("mfa", "factors"):
+                known = re.findall(r"'([^']*)'", context["expected"]) if "expected" in context else list(_FACTOR_WORDS)
                 hint = did_you_mean(given, known, _LIKE) if isinstance(given, str) else ""
+                if kind == "literal_error" and given in door_sections.WHY_NOT:
+                    hint = f"; {door_sections.WHY_NOT[given]}"
                 message = f"{got}; want one of {', '.join(known)}{hint}"
             elif kind == "string_pattern_mismatch":
                 want = "lower-case letters, digits and hyphens" + ("" if path[0] == "tenant" else ", underscores too")
                 message = f"{got}; want 1 to 64 {want}, a letter or digit first"
+            elif kind == "too_short":
+                message = f"has no entry; want 1 to {door_sections.MAX_SECRETS}"
             elif kind == "too_long":
                 message = f"has {context['actual_length']} entries; at most {context['max_length']} are allowed"
             elif kind in ("greater_than_equal", "less_than_equal"):
-                message = f"got {given}; want a whole number from 1 to {_MOST[str(path[-1])]}"
+                message = f"got {given}; want a whole number from 1 to {(_MOST | door_sections.MOST)[str(path[-1])]}"
             else:
                 message = f"{got}; want {_WANTED.get(kind, error['msg'])}"
             self._fault(path, message)
@@ -311,6 +342,8 @@ _SECTIONS: Final[Mapping[yaml_file.Path, type[BaseModel]]] = {
     (): TenantFile,
     ("mfa",): MfaSection,
     ("flows",): FlowsSection,
+    ("doors",): door_sections.DoorsSection,
+    **{("doors", dialect): section for dialect, section in door_sections.SECTIONS.items()},
 }
 _WANTED: Final = {
     "string_type": "text",
@@ -334,7 +367,7 @@ def _kind(value: Any) -> str:
 
 def _shown(path: yaml_file.Path, value: Any) -> str:
     """Describe a value: its kind, and itself when it is short, scalar and no secret."""
-    if path[:1] == ("secrets",) or value is None or isinstance(value, list | dict):
+    if path[:1] == ("secrets",) or "secrets" in path[2:3] or value is None or isinstance(value, list | dict):
         return _kind(value)
     shown = "true" if value is True else "false" if value is False else repr(value)
     return f"{_kind(value)} {shown if len(shown) <= 60 else shown[:57] + '...'}"

@@ -180,7 +180,7 @@ REFUSED: list[Any] = [
     ("colour: red\n", "2:1: colour: unknown key; known here are tenant, login_experience, mfa, flows, secrets"),
     (
         "flow: {}\n",
-        "2:1: flow: unknown key; known here are tenant, login_experience, mfa, flows, secrets, unused; did",
+        "2:1: flow: unknown key; known here are tenant, login_experience, mfa, flows, secrets, doors, unused; did",
     ),
     ("login_experience: neww\n", "2:1: login_experience: got text 'neww'; want one of new, classic; did you mean"),
     ("login_experience: 3\n", "login_experience: got a number 3; want one of new, classic"),
