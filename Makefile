@@ -18,7 +18,7 @@ PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope
 # may mean something else by that name.
 given = $(if $(filter command,$(origin $1)),$2 '$($1)')
 
-.PHONY: help setup run test test-long test-debian matrix coverage bench pages proto lint fuzz lock audit sbom clean
+.PHONY: help setup run test test-long test-debian matrix coverage bench pages proto proto-baseline lint fuzz lock audit sbom clean
 
 help:
 	@echo "make run          set up, decide sample logins with the demo tenants, keep serving; passes on LISTEN=HOST:PORT,"
@@ -35,6 +35,8 @@ help:
 	@echo "                  deploy/FIGURES.md, or passes on ARGS"
 	@echo "make pages        write the generated sections of README.md and deploy/README.md"
 	@echo "make proto        regenerate proto/python"
+	@echo "make proto-baseline"
+	@echo "                  what make lint holds changes of the contract against; only where clients may break"
 	@echo "make lock         pin and hash what pyproject.toml asks for; UPGRADE=--upgrade for the newest of it"
 	@echo "make audit        look the pinned packages up in the database of known vulnerabilities"
 	@echo "make sbom         write build/vestibule.cdx.json, a CycloneDX bill of materials of what is deployed"
@@ -99,6 +101,10 @@ pages: setup
 proto: setup
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto/python --pyi_out=proto/python \
 	  $$(cd proto && find vestibule -name '*.proto' | sort)
+
+# What `make lint` holds a change of the contract against. Set anew only with a release that is allowed to break clients.
+proto-baseline: setup
+	$(BIN)/buf build proto --exclude-source-info -o proto/baseline.binpb
 
 $(TOOLS)/.installed: $(LOCKS)/tools.txt
 	@test -x $(TOOLS)/bin/python || "$(PYTHON)" -m venv $(TOOLS)

@@ -5,13 +5,20 @@ import uuid
 from typing import Final
 
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.struct_pb2 import Struct
 from vestibule.v1.event_pb2 import PostLoginEvent
-from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginRequest, GatewayContext
+from vestibule.v1.runtime_service_pb2 import (
+    VIEW_BASIC,
+    VIEW_FULL,
+    ContinuePostLoginRequest,
+    ExecutePostLoginRequest,
+    GatewayContext,
+)
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
 
 from runtime.continuation.token import MAX_BYTES
 from runtime.errors import InvalidEvent, InvalidRequest
-from runtime.login import event_rules
+from runtime.login import event_json, event_rules, structs
 from runtime.login.logins import Request
 
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
@@ -19,9 +26,11 @@ _REQUEST_ID_CHARS: Final = 128
 
 # What a message may hold besides its event: a continuation, and then a name, an id, some unknown fields.
 ENVELOPE_BYTES: Final = MAX_BYTES + 64 * 1024
+# In Auth0's JSON: each costs the daemon a microsecond or two, in which no other login is answered.
+AUTH0_VALUES: Final = 20_000
 # Of a request that is too large. A gateway writes six, and the event is the third.
 _FIELDS_LOOKED_AT: Final = 16
-_EVENT_TAG: Final = 0x1A
+_EVENT_TAGS: Final = (0x1A, 0x22)
 _LENGTH_DELIMITED: Final = 2
 
 
@@ -48,13 +57,14 @@ def decode(
             envelope = ExecuteEnvelope.FromString(_parsed(data, public).SerializeToString())
     except DecodeError:
         raise _not_serialized(public) from None
-    event: bytes = envelope.event
+    event: bytes = envelope.event or envelope.auth0_event
     _bound(len(data) - len(event))
     tenant_id: str = envelope.tenant_id
     request_id: str = envelope.request_id
     if not _TENANT(tenant_id):
         raise InvalidRequest("tenant_id", _tenant_fault(tenant_id))
-    if not request_id:
+    named = bool(request_id)
+    if not named:
         request_id = uuid.uuid4().hex
     elif len(request_id) > _REQUEST_ID_CHARS or not request_id.isprintable():
         raise InvalidRequest(
@@ -62,20 +72,24 @@ def decode(
             f"text of {len(request_id)} characters is not usable as an id; "
             f"send at most {_REQUEST_ID_CHARS} printable ones, or none to have one chosen",
         )
+    view: int = envelope.view
+    if view and view not in (VIEW_BASIC, VIEW_FULL):
+        raise InvalidRequest(
+            "view", f"has the number {view}, which is no vestibule.v1.View; send BASIC or FULL, or none"
+        )
     if len(event) > max_event_bytes:
         raise _event_too_large(len(event), max_event_bytes)
-    if not event and not _parsed(data, public).HasField("event"):
+    if not event and not _parsed(data, public).WhichOneof("login"):
         # Absent is a fault of the gateway, and a flow that sees only absent members might not require a factor.
         raise InvalidEvent("is absent; send the post-login event that is to be decided")
-    try:
-        message = PostLoginEvent.FromString(event)
-    except DecodeError:
-        raise InvalidEvent(
-            "is not a serialized vestibule.v1.PostLoginEvent; check the client's proto files, that text is UTF-8, "
-            "and that metadata is nested at most 30 deep"
-        ) from None
-    if event_rules.hold(message, tenant_id):
+    if envelope.HasField("auth0_event"):
+        message = _of_auth0(event)
+        event_rules.hold(message, tenant_id)
         event = message.SerializeToString()
+    else:
+        message = _event(event)
+        if event_rules.hold(message, tenant_id):
+            event = message.SerializeToString()
     gateway: bytes | None = None
     if envelope.HasField("gateway"):
         gateway = envelope.gateway
@@ -85,7 +99,34 @@ def decode(
             raise InvalidRequest(
                 "gateway", "is not a serialized vestibule.v1.GatewayContext; check the client's proto files"
             ) from None
-    return Request(tenant_id, request_id, event, gateway, message=message)
+    return Request(tenant_id, request_id, event, gateway, message=message, basic=view == VIEW_BASIC, named=named)
+
+
+def _event(data: bytes) -> PostLoginEvent:
+    try:
+        return PostLoginEvent.FromString(data)
+    except DecodeError:
+        raise InvalidEvent(
+            "is not a serialized vestibule.v1.PostLoginEvent; check the client's proto files, that text is UTF-8, "
+            "and that metadata is nested at most 30 deep"
+        ) from None
+
+
+def _of_auth0(data: bytes) -> PostLoginEvent:
+    """Return the event of a serialized Struct, Auth0's JSON. Raises: InvalidEvent."""
+    try:
+        given = Struct.FromString(data)
+    except DecodeError:
+        raise InvalidEvent(
+            "is not a serialized google.protobuf.Struct; check the client's proto files, that text is UTF-8, and that "
+            f"it is nested at most {event_json.MAX_DEPTH} deep",
+            "auth0_event",
+        ) from None
+    try:
+        members = structs.read(given, AUTH0_VALUES)
+    except structs.TooMany:
+        raise InvalidEvent(f"has more than {AUTH0_VALUES} values; send what actions need", "auth0_event") from None
+    return event_json.from_json(members)
 
 
 def decode_continuation(data: bytes, max_event_bytes: int) -> Request:
@@ -136,7 +177,7 @@ def _too_large(data: bytes, max_event_bytes: int) -> InvalidRequest:
         if at + 2 > len(data):
             break
         size, end = _length(data, at + 1)
-        if data[at] == _EVENT_TAG:
+        if data[at] in _EVENT_TAGS:
             event += size
         elif data[at] & 7 != _LENGTH_DELIMITED or data[at] >= 0x80:
             break

@@ -42,6 +42,8 @@ class Request(NamedTuple):
         continuation: of a login that is resumed, the token; hostile. None for one that begins.
         completed: numbers of FactorType: what satisfied each step that was waited for; hostile.
         message: the event as it was parsed.
+        basic: the answer leaves out contributions and executions.
+        named: the caller chose the id.
     """
 
     tenant: str
@@ -51,6 +53,8 @@ class Request(NamedTuple):
     continuation: bytes | None = None
     completed: Sequence[int] = ()
     message: PostLoginEvent | None = None
+    basic: bool = False
+    named: bool = False
 
 
 class Logins:
@@ -98,7 +102,7 @@ class Logins:
                 CatalogError a continuation can be used again.
         """
         started_ns, clock_ns = time.monotonic_ns(), time.time_ns()
-        tenant, request_id, event, gateway, continuation, numbers, message = request
+        tenant, request_id, event, gateway, continuation, numbers, message, _, _ = request
         snapshot = self._catalog.snapshot()
         flow = snapshot.tenants.get(tenant)
         if flow is None:

@@ -1,15 +1,18 @@
-"""Writes JSON data as a serialized google.protobuf.Struct.
+"""Writes JSON data as a serialized google.protobuf.Struct, and reads a Struct as JSON data.
 
-Knows the wire form of Struct. Must not know what the data is for. The library's own way makes an object of each member,
-which takes five times as long: of the answer to a login that sets many claims that is the largest part.
+Knows the wire form of Struct. Must not know what the data is for. Written by the library's own way each member becomes
+an object, which takes five times as long: of the answer to a login that sets many claims that is the largest part.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.contract.wire import varint
+
+if TYPE_CHECKING:
+    from google.protobuf.struct_pb2 import Struct, Value
 
 _DOUBLE: Final = struct.Struct("<Bd").pack
 _SHORT: Final = tuple(bytes((size,)) for size in range(0x80))
@@ -58,3 +61,38 @@ def _value(value: Any) -> bytes:
         parts += (b"\x0a", _size(len(data)), data)
     items = b"".join(parts)
     return b"\x32" + _size(len(items)) + items
+
+
+class TooMany(Exception):
+    """A Struct has more values than may be read."""
+
+
+def read(given: Struct, most: int) -> dict[str, Any]:
+    """Return the JSON data of a Struct; a value of no kind is null, and a number may be no finite one.
+
+    given: parsed, so that it is nested at most as deep as protobuf allows. Raises: TooMany, at more values than `most`.
+    """
+    left = [most]
+    return _members(given, left)
+
+
+def _members(given: Struct, left: list[int]) -> dict[str, Any]:
+    left[0] -= len(given.fields)
+    if left[0] < 0:
+        raise TooMany
+    return {name: _plain(value, left) for name, value in given.fields.items()}
+
+
+def _plain(value: Value, left: list[int]) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind is None or kind == "null_value":
+        return None
+    if kind == "struct_value":
+        return _members(value.struct_value, left)
+    if kind == "list_value":
+        values = value.list_value.values
+        left[0] -= len(values)
+        if left[0] < 0:
+            raise TooMany
+        return [_plain(item, left) for item in values]
+    return getattr(value, kind)

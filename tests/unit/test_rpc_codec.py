@@ -1,5 +1,7 @@
 """The request decoder: what reaches a flow is checked, what does not is refused by field."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +11,10 @@ from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginRequest, GatewayContext
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
 
-from runtime.calls.codec import ENVELOPE_BYTES, decode, decode_continuation
+from runtime.calls.codec import AUTH0_VALUES, ENVELOPE_BYTES, decode, decode_continuation
 from runtime.continuation.token import MAX_BYTES
 from runtime.errors import InvalidEvent, InvalidRequest
+from runtime.login import event_json
 from runtime.login.logins import Request
 
 EVENT = PostLoginEvent()
@@ -27,7 +30,7 @@ def request(**fields: object) -> bytes:
 
 def test_the_event_passes_as_the_bytes_it_came_in() -> None:
     """The private envelope reads the public request, and the event stays serialized."""
-    assert decode(request(), LIMIT) == Request("acme", "r-1", EVENT.SerializeToString(), message=EVENT)
+    assert decode(request(), LIMIT) == Request("acme", "r-1", EVENT.SerializeToString(), message=EVENT, named=True)
 
 
 def test_the_gateway_is_absent_empty_or_bytes() -> None:
@@ -58,7 +61,7 @@ def test_a_message_that_comes_in_pieces_is_joined() -> None:
     second = ExecutePostLoginRequest(event={"request": {"ip": "192.0.2.1"}}, gateway={"webauthn": False})
     data = first.SerializeToString() + second.SerializeToString()
     whole = ExecutePostLoginRequest.FromString(data)
-    _, _, event, gateway, _, _, message = decode(data, LIMIT)
+    _, _, event, gateway, _, _, message, *_ = decode(data, LIMIT)
     assert PostLoginEvent.FromString(event) == message == whole.event
     assert whole.event.user.user_id
     assert whole.event.request.ip
@@ -70,8 +73,78 @@ def test_a_continuation_comes_with_its_factors() -> None:
     sent = ContinuePostLoginRequest(
         tenant_id="acme", request_id="r-1", event=EVENT, continuation=b"\xff\0", completed=[PHONE, OTP, PHONE]
     )
-    wanted = Request("acme", "r-1", EVENT.SerializeToString(), None, b"\xff\0", [PHONE, OTP, PHONE], EVENT)
+    wanted = Request("acme", "r-1", EVENT.SerializeToString(), None, b"\xff\0", [PHONE, OTP, PHONE], EVENT, named=True)
     assert decode_continuation(sent.SerializeToString(), LIMIT) == wanted
+
+
+AUTH0: dict[str, Any] = {
+    "user": {"userId": "auth0|1", "email_verified": True, "user_metadata": {"n": 3, "deep": [{"a": None}]}},
+    "client": {"client_id": "app"},
+    "stats": {"logins_count": 7},
+    "noSuchMember": {"x": 1},
+}
+
+
+def test_auth0s_own_json_is_an_event_too() -> None:
+    """Both spellings and whole numbers are read by the mapping of the commands; what the event does not have is not."""
+    sent = ExecutePostLoginRequest(tenant_id="acme")
+    sent.auth0_event.update(AUTH0)
+    _, _, event, _, _, _, message, *_ = decode(sent.SerializeToString(), LIMIT)
+    assert message == event_json.from_json(AUTH0) == PostLoginEvent.FromString(event)
+    assert message.stats.logins_count == 7
+
+
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ({}, "event.user.user_id"),
+        (AUTH0 | {"stats": {"logins_count": 1.5}}, "event.stats.logins_count"),
+        (AUTH0 | {"request": {"ip": "none"}}, "event.request.ip"),
+        (AUTH0 | {"request": "none"}, "event.request"),
+        (AUTH0 | {"user": {"user_id": "u", "user_metadata": {"n": float("nan")}}}, "event.user.user_metadata.n"),
+        (AUTH0 | {"x": [None] * AUTH0_VALUES}, "auth0_event"),
+        (AUTH0 | {"x": [[None] * 400] * 100}, "auth0_event"),
+    ],
+)
+def test_auth0s_own_json_is_refused_by_field(members: dict[str, Any], field: str) -> None:
+    """What is wrong with a member is said of the member."""
+    sent = ExecutePostLoginRequest(tenant_id="acme", auth0_event={})
+    sent.auth0_event.update(members)
+    with pytest.raises(InvalidEvent) as caught:
+        decode(sent.SerializeToString(), LIMIT)
+    assert caught.value.field == field
+
+
+def test_bytes_that_are_no_struct_are_refused() -> None:
+    """Without a traceback, and by field."""
+    with pytest.raises(InvalidEvent) as caught:
+        decode(ExecuteEnvelope(tenant_id="acme", auth0_event=b"\xff").SerializeToString(), LIMIT)
+    assert caught.value.field == "auth0_event"
+
+
+def test_an_event_in_both_forms_is_the_last_one() -> None:
+    """As every reader of a oneof has it."""
+    first, second = ExecutePostLoginRequest(tenant_id="acme", event=EVENT), ExecutePostLoginRequest()
+    second.auth0_event.update(AUTH0 | {"user": {"user_id": "auth0|2"}})
+    data = first.SerializeToString() + second.SerializeToString()
+    message = decode(data, LIMIT).message
+    assert message is not None
+    assert message.user.user_id == "auth0|2"
+
+
+def test_an_event_of_auth0_that_is_too_large_is_said_to_be() -> None:
+    """The limit of an event is the same in both forms."""
+    sent = ExecutePostLoginRequest(tenant_id="acme")
+    sent.auth0_event.update(AUTH0 | {"x": "x" * 2 * LIMIT})
+    with pytest.raises(InvalidEvent, match=f"are more than the {LIMIT} allowed"):
+        decode(sent.SerializeToString(), LIMIT)
+
+
+def test_a_view_is_one_that_we_know() -> None:
+    """FULL unless BASIC was asked for; a number of a newer client is refused rather than passed over."""
+    assert [decode(request(view=view), LIMIT).basic for view in (0, 1, 2)] == [False, True, False]
+    with pytest.raises(InvalidRequest, match=r"^view: has the number 3"):
+        decode(request(view=3), LIMIT)
 
 
 def test_the_largest_event_and_continuation_fit_through_grpc() -> None:
@@ -228,7 +301,7 @@ def test_unknown_fields_are_ignored() -> None:
 def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
     """Hostile bytes give a request within its limits or an error for the caller; nothing else, ever."""
     try:
-        tenant_id, request_id, event, _, _, completed, message = decode_continuation(data, 100)
+        tenant_id, request_id, event, _, _, completed, message, *_ = decode_continuation(data, 100)
         assert decode(data, 100)[2] == event
     except InvalidRequest:
         return

@@ -22,30 +22,54 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from vestibule.v1 import decision_pb2 as vestibule_dot_v1_dot_decision__pb2
 from vestibule.v1 import event_pb2 as vestibule_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"vestibule/v1/runtime_service.proto\x12\x0cvestibule.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bvestibule/v1/decision.proto\x1a\x18vestibule/v1/event.proto\"\x9c\x01\n\x17\x45xecutePostLoginRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12+\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1c.vestibule.v1.PostLoginEvent\x12-\n\x07gateway\x18\x04 \x01(\x0b\x32\x1c.vestibule.v1.GatewayContext\"\x86\x02\n\x0eGatewayContext\x12;\n\x12remembered_browser\x18\x01 \x01(\x0b\x32\x1f.vestibule.v1.RememberedBrowser\x12\x1e\n\x11mfa_grant_allowed\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\x08webauthn\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\x08\x12 \n\x18\x64uo_remembers_when_unset\x18\x05 \x01(\x08\x12\x1a\n\rcustomize_mfa\x18\x06 \x01(\x08H\x02\x88\x01\x01\x42\x14\n\x12_mfa_grant_allowedB\x0b\n\t_webauthnB\x10\n\x0e_customize_mfa\"\xc3\x01\n\x11RememberedBrowser\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12(\n\x08provider\x18\x02 \x01(\x0e\x32\x16.vestibule.v1.Provider\x12-\n\tissued_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_seen_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nemail_only\x18\x05 \x01(\x08\"X\n\x18\x45xecutePostLoginResponse\x12(\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.vestibule.v1.Decision\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\xe0\x01\n\x18\x43ontinuePostLoginRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12+\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1c.vestibule.v1.PostLoginEvent\x12-\n\x07gateway\x18\x04 \x01(\x0b\x32\x1c.vestibule.v1.GatewayContext\x12\x14\n\x0c\x63ontinuation\x18\x05 \x01(\x0c\x12+\n\tcompleted\x18\x06 \x03(\x0e\x32\x18.vestibule.v1.FactorType\"Y\n\x19\x43ontinuePostLoginResponse\x12(\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.vestibule.v1.Decision\x12\x12\n\nrequest_id\x18\x02 \x01(\t2\xdf\x01\n\x14\x41\x63tionRuntimeService\x12\x61\n\x10\x45xecutePostLogin\x12%.vestibule.v1.ExecutePostLoginRequest\x1a&.vestibule.v1.ExecutePostLoginResponse\x12\x64\n\x11\x43ontinuePostLogin\x12&.vestibule.v1.ContinuePostLoginRequest\x1a\'.vestibule.v1.ContinuePostLoginResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"vestibule/v1/runtime_service.proto\x12\x0cvestibule.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bvestibule/v1/decision.proto\x1a\x18vestibule/v1/event.proto\"\x91\x02\n\x17\x45xecutePostLoginRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12-\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1c.vestibule.v1.PostLoginEventH\x00\x12.\n\x0b\x61uth0_event\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructH\x00\x12\x33\n\x07gateway\x18\x05 \x01(\x0b\x32\x1c.vestibule.v1.GatewayContextB\x04\xe2\x41\x01\x01\x12&\n\x04view\x18\x06 \x01(\x0e\x32\x12.vestibule.v1.ViewB\x04\xe2\x41\x01\x01\x42\x07\n\x05login\"\x86\x02\n\x0eGatewayContext\x12;\n\x12remembered_browser\x18\x01 \x01(\x0b\x32\x1f.vestibule.v1.RememberedBrowser\x12\x1e\n\x11mfa_grant_allowed\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\x08webauthn\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\x08\x12 \n\x18\x64uo_remembers_when_unset\x18\x05 \x01(\x08\x12\x1a\n\rcustomize_mfa\x18\x06 \x01(\x08H\x02\x88\x01\x01\x42\x14\n\x12_mfa_grant_allowedB\x0b\n\t_webauthnB\x10\n\x0e_customize_mfa\"\xc3\x01\n\x11RememberedBrowser\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12(\n\x08provider\x18\x02 \x01(\x0e\x32\x16.vestibule.v1.Provider\x12-\n\tissued_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_seen_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nemail_only\x18\x05 \x01(\x08\"X\n\x18\x45xecutePostLoginResponse\x12(\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.vestibule.v1.Decision\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\xe1\x02\n\x18\x43ontinuePostLoginRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12-\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1c.vestibule.v1.PostLoginEventH\x00\x12.\n\x0b\x61uth0_event\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructH\x00\x12\x33\n\x07gateway\x18\x05 \x01(\x0b\x32\x1c.vestibule.v1.GatewayContextB\x04\xe2\x41\x01\x01\x12&\n\x04view\x18\x06 \x01(\x0e\x32\x12.vestibule.v1.ViewB\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x63ontinuation\x18\x07 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x31\n\tcompleted\x18\x08 \x03(\x0e\x32\x18.vestibule.v1.FactorTypeB\x04\xe2\x41\x01\x01\x42\x07\n\x05login\"Y\n\x19\x43ontinuePostLoginResponse\x12(\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.vestibule.v1.Decision\x12\x12\n\nrequest_id\x18\x02 \x01(\t*;\n\x04View\x12\x14\n\x10VIEW_UNSPECIFIED\x10\x00\x12\x0e\n\nVIEW_BASIC\x10\x01\x12\r\n\tVIEW_FULL\x10\x02\x32\xdf\x01\n\x14\x41\x63tionRuntimeService\x12\x61\n\x10\x45xecutePostLogin\x12%.vestibule.v1.ExecutePostLoginRequest\x1a&.vestibule.v1.ExecutePostLoginResponse\x12\x64\n\x11\x43ontinuePostLogin\x12&.vestibule.v1.ContinuePostLoginRequest\x1a\'.vestibule.v1.ContinuePostLoginResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'vestibule.v1.runtime_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXECUTEPOSTLOGINREQUEST']._serialized_start=141
-  _globals['_EXECUTEPOSTLOGINREQUEST']._serialized_end=297
-  _globals['_GATEWAYCONTEXT']._serialized_start=300
-  _globals['_GATEWAYCONTEXT']._serialized_end=562
-  _globals['_REMEMBEREDBROWSER']._serialized_start=565
-  _globals['_REMEMBEREDBROWSER']._serialized_end=760
-  _globals['_EXECUTEPOSTLOGINRESPONSE']._serialized_start=762
-  _globals['_EXECUTEPOSTLOGINRESPONSE']._serialized_end=850
-  _globals['_CONTINUEPOSTLOGINREQUEST']._serialized_start=853
-  _globals['_CONTINUEPOSTLOGINREQUEST']._serialized_end=1077
-  _globals['_CONTINUEPOSTLOGINRESPONSE']._serialized_start=1079
-  _globals['_CONTINUEPOSTLOGINRESPONSE']._serialized_end=1168
-  _globals['_ACTIONRUNTIMESERVICE']._serialized_start=1171
-  _globals['_ACTIONRUNTIMESERVICE']._serialized_end=1394
+  _globals['_EXECUTEPOSTLOGINREQUEST'].fields_by_name['tenant_id']._loaded_options = None
+  _globals['_EXECUTEPOSTLOGINREQUEST'].fields_by_name['tenant_id']._serialized_options = b'\342A\001\002'
+  _globals['_EXECUTEPOSTLOGINREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_EXECUTEPOSTLOGINREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_EXECUTEPOSTLOGINREQUEST'].fields_by_name['gateway']._loaded_options = None
+  _globals['_EXECUTEPOSTLOGINREQUEST'].fields_by_name['gateway']._serialized_options = b'\342A\001\001'
+  _globals['_EXECUTEPOSTLOGINREQUEST'].fields_by_name['view']._loaded_options = None
+  _globals['_EXECUTEPOSTLOGINREQUEST'].fields_by_name['view']._serialized_options = b'\342A\001\001'
+  _globals['_CONTINUEPOSTLOGINREQUEST'].fields_by_name['tenant_id']._loaded_options = None
+  _globals['_CONTINUEPOSTLOGINREQUEST'].fields_by_name['tenant_id']._serialized_options = b'\342A\001\002'
+  _globals['_CONTINUEPOSTLOGINREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CONTINUEPOSTLOGINREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_CONTINUEPOSTLOGINREQUEST'].fields_by_name['gateway']._loaded_options = None
+  _globals['_CONTINUEPOSTLOGINREQUEST'].fields_by_name['gateway']._serialized_options = b'\342A\001\001'
+  _globals['_CONTINUEPOSTLOGINREQUEST'].fields_by_name['view']._loaded_options = None
+  _globals['_CONTINUEPOSTLOGINREQUEST'].fields_by_name['view']._serialized_options = b'\342A\001\001'
+  _globals['_CONTINUEPOSTLOGINREQUEST'].fields_by_name['continuation']._loaded_options = None
+  _globals['_CONTINUEPOSTLOGINREQUEST'].fields_by_name['continuation']._serialized_options = b'\342A\001\002'
+  _globals['_CONTINUEPOSTLOGINREQUEST'].fields_by_name['completed']._loaded_options = None
+  _globals['_CONTINUEPOSTLOGINREQUEST'].fields_by_name['completed']._serialized_options = b'\342A\001\001'
+  _globals['_VIEW']._serialized_start=1479
+  _globals['_VIEW']._serialized_end=1538
+  _globals['_EXECUTEPOSTLOGINREQUEST']._serialized_start=204
+  _globals['_EXECUTEPOSTLOGINREQUEST']._serialized_end=477
+  _globals['_GATEWAYCONTEXT']._serialized_start=480
+  _globals['_GATEWAYCONTEXT']._serialized_end=742
+  _globals['_REMEMBEREDBROWSER']._serialized_start=745
+  _globals['_REMEMBEREDBROWSER']._serialized_end=940
+  _globals['_EXECUTEPOSTLOGINRESPONSE']._serialized_start=942
+  _globals['_EXECUTEPOSTLOGINRESPONSE']._serialized_end=1030
+  _globals['_CONTINUEPOSTLOGINREQUEST']._serialized_start=1033
+  _globals['_CONTINUEPOSTLOGINREQUEST']._serialized_end=1386
+  _globals['_CONTINUEPOSTLOGINRESPONSE']._serialized_start=1388
+  _globals['_CONTINUEPOSTLOGINRESPONSE']._serialized_end=1477
+  _globals['_ACTIONRUNTIMESERVICE']._serialized_start=1541
+  _globals['_ACTIONRUNTIMESERVICE']._serialized_end=1764
 # @@protoc_insertion_point(module_scope)

@@ -1,9 +1,12 @@
 import datetime
 
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from vestibule.v1 import decision_pb2 as _decision_pb2
 from vestibule.v1 import event_pb2 as _event_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -11,17 +14,30 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class View(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VIEW_UNSPECIFIED: _ClassVar[View]
+    VIEW_BASIC: _ClassVar[View]
+    VIEW_FULL: _ClassVar[View]
+VIEW_UNSPECIFIED: View
+VIEW_BASIC: View
+VIEW_FULL: View
+
 class ExecutePostLoginRequest(_message.Message):
-    __slots__ = ("tenant_id", "request_id", "event", "gateway")
+    __slots__ = ("tenant_id", "request_id", "event", "auth0_event", "gateway", "view")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    AUTH0_EVENT_FIELD_NUMBER: _ClassVar[int]
     GATEWAY_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     request_id: str
     event: _event_pb2.PostLoginEvent
+    auth0_event: _struct_pb2.Struct
     gateway: GatewayContext
-    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.PostLoginEvent, _Mapping]] = ..., gateway: _Optional[_Union[GatewayContext, _Mapping]] = ...) -> None: ...
+    view: View
+    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.PostLoginEvent, _Mapping]] = ..., auth0_event: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., gateway: _Optional[_Union[GatewayContext, _Mapping]] = ..., view: _Optional[_Union[View, str]] = ...) -> None: ...
 
 class GatewayContext(_message.Message):
     __slots__ = ("remembered_browser", "mfa_grant_allowed", "webauthn", "actor", "duo_remembers_when_unset", "customize_mfa")
@@ -62,20 +78,24 @@ class ExecutePostLoginResponse(_message.Message):
     def __init__(self, decision: _Optional[_Union[_decision_pb2.Decision, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class ContinuePostLoginRequest(_message.Message):
-    __slots__ = ("tenant_id", "request_id", "event", "gateway", "continuation", "completed")
+    __slots__ = ("tenant_id", "request_id", "event", "auth0_event", "gateway", "view", "continuation", "completed")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    AUTH0_EVENT_FIELD_NUMBER: _ClassVar[int]
     GATEWAY_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
     CONTINUATION_FIELD_NUMBER: _ClassVar[int]
     COMPLETED_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     request_id: str
     event: _event_pb2.PostLoginEvent
+    auth0_event: _struct_pb2.Struct
     gateway: GatewayContext
+    view: View
     continuation: bytes
     completed: _containers.RepeatedScalarFieldContainer[_decision_pb2.FactorType]
-    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.PostLoginEvent, _Mapping]] = ..., gateway: _Optional[_Union[GatewayContext, _Mapping]] = ..., continuation: _Optional[bytes] = ..., completed: _Optional[_Iterable[_Union[_decision_pb2.FactorType, str]]] = ...) -> None: ...
+    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.PostLoginEvent, _Mapping]] = ..., auth0_event: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., gateway: _Optional[_Union[GatewayContext, _Mapping]] = ..., view: _Optional[_Union[View, str]] = ..., continuation: _Optional[bytes] = ..., completed: _Optional[_Iterable[_Union[_decision_pb2.FactorType, str]]] = ...) -> None: ...
 
 class ContinuePostLoginResponse(_message.Message):
     __slots__ = ("decision", "request_id")

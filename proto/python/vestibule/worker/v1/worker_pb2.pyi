@@ -7,20 +7,24 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ExecuteEnvelope(_message.Message):
-    __slots__ = ("tenant_id", "request_id", "event", "gateway", "continuation", "completed")
+    __slots__ = ("tenant_id", "request_id", "event", "auth0_event", "gateway", "view", "continuation", "completed")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    AUTH0_EVENT_FIELD_NUMBER: _ClassVar[int]
     GATEWAY_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
     CONTINUATION_FIELD_NUMBER: _ClassVar[int]
     COMPLETED_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     request_id: str
     event: bytes
+    auth0_event: bytes
     gateway: bytes
+    view: int
     continuation: bytes
     completed: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[bytes] = ..., gateway: _Optional[bytes] = ..., continuation: _Optional[bytes] = ..., completed: _Optional[_Iterable[int]] = ...) -> None: ...
+    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[bytes] = ..., auth0_event: _Optional[bytes] = ..., gateway: _Optional[bytes] = ..., view: _Optional[int] = ..., continuation: _Optional[bytes] = ..., completed: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class RunFlow(_message.Message):
     __slots__ = ("nonce", "event", "flow", "now_ns", "seed", "budget_us", "check_only", "output_bytes", "earlier", "return_code", "cache", "deadline_ns")
