@@ -130,6 +130,99 @@ class FlowGone(ContinuationError):
         )
 
 
+class CallerError(RequestError):
+    """The caller may not do this. Not raised itself. `reason` is a metric label, from REFUSED_CALLERS.
+
+    Messages say no more than the caller may know: nothing of other keys, and not whether a tenant exists.
+    """
+
+    reason = "other"
+
+
+class NoCredentials(CallerError):
+    """The call has neither an API key nor a client certificate."""
+
+    reason = "no_credentials"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the call has no credentials; send an API key as `authorization: Bearer vk_...`, or a client certificate"
+        )
+
+
+class CredentialsMalformed(CallerError):
+    """What was sent as credentials is none."""
+
+    reason = "credentials_malformed"
+
+    def __init__(self) -> None:
+        super().__init__("`authorization` is not one API key; send it once, as `Bearer vk_...`")
+
+
+class KeyUnknown(CallerError):
+    """No key has this id, or the secret is another one: the caller does not learn which."""
+
+    reason = "key_unknown"
+
+    def __init__(self) -> None:
+        super().__init__("the API key is not known here; check that it is whole and of this deployment")
+
+
+class KeyExpired(CallerError):
+    """The key was right until it expired."""
+
+    reason = "key_expired"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"the API key {key_id} has expired; use a new one")
+
+
+class KeyRevoked(CallerError):
+    """The key was right until it was revoked."""
+
+    reason = "key_revoked"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"the API key {key_id} was revoked; use another one")
+
+
+class CertificateUnknown(CallerError):
+    """The client certificate is genuine, and no rule gives it a scope."""
+
+    reason = "certificate_unknown"
+
+    def __init__(self) -> None:
+        super().__init__("no rule of auth.certificates_file names this client certificate; add one, or send an API key")
+
+
+class CertificateExpired(CallerError):
+    """The client certificate expired while its connection was open."""
+
+    reason = "certificate_expired"
+
+    def __init__(self) -> None:
+        super().__init__("the client certificate has expired; connect with a new one")
+
+
+class ScopeMissing(CallerError):
+    """The caller is known, and has none of the scopes that this call needs."""
+
+    reason = "scope_missing"
+
+    def __init__(self, needed: Sequence[str]) -> None:
+        self.needed = " or ".join(needed)
+        super().__init__(f"the credentials do not have the scope {self.needed}; use others that have it")
+
+
+class TenantNotAllowed(CallerError):
+    """The caller is known, and is of another tenant. Raised whether or not the tenant that was named exists."""
+
+    reason = "tenant_not_allowed"
+
+    def __init__(self, allowed: str) -> None:
+        super().__init__(f"the credentials are of tenant {allowed} alone; use those of the tenant that is asked for")
+
+
 class DeadlineExceeded(RequestError):
     """Time ran out before anything could be decided."""
 

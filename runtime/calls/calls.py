@@ -10,12 +10,14 @@ from typing import Final, NamedTuple, Protocol
 
 from google.rpc import status_pb2
 
+from runtime.callers.caller import ANYONE, Caller, Scope
 from runtime.calls import status
 from runtime.calls.admission import Places
 from runtime.calls.codec import decode, decode_continuation
 from runtime.calls.refusals import Refusals
 from runtime.config.settings import Config
 from runtime.errors import (
+    CallerError,
     ContinuationError,
     DeadlineExceeded,
     Draining,
@@ -49,6 +51,14 @@ class NoAnswer(NamedTuple):
 Remaining = Callable[[], float | None]
 """Returns the seconds that the caller has left; None when it set no deadline."""
 
+Identify = Callable[[], Caller]
+"""Returns who calls, by the credentials that the transport saw. Raises: CallerError."""
+
+
+def anyone() -> Caller:
+    """Return the caller where no credentials are asked for."""
+    return ANYONE
+
 
 class Decider(Protocol):
     """What decides."""
@@ -62,10 +72,11 @@ Decode = Callable[[bytes, int], Request]
 
 
 class Method(NamedTuple):
-    """One method: how its message is read, and what is counted of it."""
+    """One method: how its message is read, what is counted of it, and which scopes allow it."""
 
     read: Decode
     counts: RpcCounts
+    scopes: tuple[Scope, ...] = (Scope.EXECUTE,)
 
 
 class Calls:
@@ -97,7 +108,9 @@ class Calls:
         while self._running:
             await asyncio.wait(tuple(self._running))
 
-    async def answer(self, method: Method, data: bytes, remaining: Remaining) -> bytes | NoAnswer:
+    async def answer(
+        self, method: Method, data: bytes, remaining: Remaining, identify: Identify = anyone
+    ) -> bytes | NoAnswer:
         """Answer one call of a method with its serialized response. A task of its own has to wait for this.
 
         data: the serialized request; hostile. When the task is cancelled, `remaining` says whether for lack of time.
@@ -112,9 +125,11 @@ class Calls:
         try:
             if self.draining:
                 raise Draining
+            caller = identify()
             self._places.check()
             request = method.read(data, self._max_event_bytes)
             tenant_id, request_id = request.tenant, request.request_id
+            caller.require(tenant_id, *method.scopes)
             longest_s = self._longest_s
             remaining_s = remaining()
             if remaining_s is not None and remaining_s < longest_s:
@@ -173,6 +188,8 @@ class Calls:
             self._metrics.shed(error.reason)
         elif isinstance(error, Draining):
             self._metrics.shed("draining")
+        elif isinstance(error, CallerError):
+            self._metrics.caller_refused(error.reason)
         elif isinstance(error, InvalidContinuation | ContinuationError):
             self._metrics.continuation(error.result)
         log, ids = self._log, {"tenant": clip(tenant_id), "request_id": clip(request_id)}

@@ -32,6 +32,16 @@ TABLE: Final[dict[type[errors.VestibuleError], tuple[str, str]]] = {
     errors.ContinuationMismatch: ("FAILED_PRECONDITION", "CONTINUATION_MISMATCH"),
     errors.ContinuationUsed: ("FAILED_PRECONDITION", "CONTINUATION_USED"),
     errors.FlowGone: ("FAILED_PRECONDITION", "FLOW_GONE"),
+    errors.CallerError: ("UNAUTHENTICATED", "UNAUTHENTICATED"),
+    errors.NoCredentials: ("UNAUTHENTICATED", "NO_CREDENTIALS"),
+    errors.CredentialsMalformed: ("UNAUTHENTICATED", "CREDENTIALS_MALFORMED"),
+    errors.KeyUnknown: ("UNAUTHENTICATED", "KEY_UNKNOWN"),
+    errors.KeyExpired: ("UNAUTHENTICATED", "KEY_EXPIRED"),
+    errors.KeyRevoked: ("UNAUTHENTICATED", "KEY_REVOKED"),
+    errors.CertificateUnknown: ("UNAUTHENTICATED", "CERTIFICATE_UNKNOWN"),
+    errors.CertificateExpired: ("UNAUTHENTICATED", "CERTIFICATE_EXPIRED"),
+    errors.ScopeMissing: ("PERMISSION_DENIED", "SCOPE_MISSING"),
+    errors.TenantNotAllowed: ("PERMISSION_DENIED", "TENANT_NOT_ALLOWED"),
     errors.DeadlineExceeded: ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),
     errors.CapacityError: ("RESOURCE_EXHAUSTED", "OVERLOADED"),
     errors.TooManyInFlight: ("RESOURCE_EXHAUSTED", "TOO_MANY_IN_FLIGHT"),
@@ -89,6 +99,8 @@ def to_status(error: Exception) -> tuple[str, str, status_pb2.Status]:
 def _metadata(error: Exception) -> dict[str, str]:
     if isinstance(error, errors.UnknownTenant | errors.FlowGone):
         return {"tenant_id": error.tenant_id}
+    if isinstance(error, errors.ScopeMissing):
+        return {"scope": error.needed}
     return {"mismatch": error.what} if isinstance(error, errors.ContinuationMismatch) else {}
 
 

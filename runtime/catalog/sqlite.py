@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from runtime.catalog import rows, store, suspended
+from runtime.catalog import api_keys, rows, store, suspended
 from runtime.catalog.base import EMPTY, Binding, Definition, Flow, OnChange, Snapshot
 from runtime.catalog.comparison import ApplyResult, by_tenant, compare
 from runtime.catalog.store import NO_MARK, Mark
@@ -224,6 +224,8 @@ class SqliteCatalog:
         self._reported = ""
         # When the store was last read, seconds since the epoch, for a metric.
         self.last_success_s = 0.0
+        # Who may call; swapped whole, by the thread that reads.
+        self.api_keys = api_keys.NO_KEYS
         # Whether it could be written: a login that is suspended is continued by a write.
         self.writable = False
 
@@ -290,7 +292,10 @@ class SqliteCatalog:
         image = self._image if self.loaded else None
         self.writable = store.writable(self._path)
         with store.reading(self._path, self._timeout_s) as connection:
-            return read(connection, image, self._path)
+            found = read(connection, image, self._path)
+            # Not before: another store than the one that is followed says nothing of keys either.
+            self.api_keys = api_keys.read(connection, self.api_keys, self._path)
+            return found
 
     async def _refresh(self, work: Callable[[], Image | None]) -> None:
         started = time.perf_counter()

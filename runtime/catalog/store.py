@@ -57,6 +57,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # JSON of the hook dialects that a tenant opens, with their secrets; NULL without any.
         "ALTER TABLE tenants ADD COLUMN doors TEXT",
     ),
+    (
+        # API keys by the part of them that is no secret; a revoked one stays, so that its user learns why. Instants in
+        # seconds.
+        "CREATE TABLE api_keys (id TEXT PRIMARY KEY, digest BLOB NOT NULL, name TEXT NOT NULL, scopes TEXT NOT NULL, "
+        "tenant TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER) WITHOUT ROWID",
+        # One row, whose random value changes with every change of a key: what a reader compares.
+        "CREATE TABLE api_keys_version (version BLOB NOT NULL)",
+        "INSERT INTO api_keys_version VALUES (randomblob(16))",
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

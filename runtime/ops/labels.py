@@ -17,6 +17,8 @@ GRPC_CODES: Final = (
     "INVALID_ARGUMENT",
     "DEADLINE_EXCEEDED",
     "NOT_FOUND",
+    "PERMISSION_DENIED",
+    "UNAUTHENTICATED",
     "RESOURCE_EXHAUSTED",
     "FAILED_PRECONDITION",
     "INTERNAL",
@@ -71,3 +73,9 @@ SUSPENSIONS: Final = ("mfa", "redirect", "prompt")
 
 CONTINUATIONS: Final = ("continued", "invalid", "expired", "mismatch", "used", "gone", "other")
 """How continuations that were sent ended: a decision, or the reason of the error; see runtime/errors.py."""
+
+REFUSED_CALLERS: Final = (
+    "no_credentials", "credentials_malformed", "key_unknown", "key_expired", "key_revoked", "certificate_unknown",
+    "certificate_expired", "scope_missing", "tenant_not_allowed", "other",
+)  # fmt: skip
+"""Why a caller was refused; see runtime/errors.py."""

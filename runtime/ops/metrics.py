@@ -21,6 +21,7 @@ from runtime.ops.labels import (
     GRPC_METHOD,
     GRPC_SERVICE,
     OUTCOMES,
+    REFUSED_CALLERS,
     SUSPENSIONS,
     ExitReason,
     KillReason,
@@ -131,6 +132,11 @@ class Metrics(Collector):
             "vestibule_sheds",
             "Logins refused, by what was full: in_flight, a tenant's share of it, its queue, the pool; or draining.",
             reason=ShedReason,
+        )
+        self.caller_refused = Counter(
+            "vestibule_callers_refused",
+            "Calls refused for who sent them, by what is wrong with the credentials.",
+            reason=REFUSED_CALLERS,
         )
         self.worker_spawned = Durations(
             "vestibule_worker_spawn_duration_seconds",

@@ -9,6 +9,7 @@ from grpc_reflection.v1alpha import reflection
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from vestibule.v1 import runtime_service_pb2
 
+from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls, longest_login_s
 from runtime.calls.codec import ENVELOPE_BYTES
 from runtime.config.settings import Config
@@ -35,12 +36,15 @@ _NEVER_MS: Final = (1 << 31) - 1
 class Server:
     """One listening gRPC server. Belongs to one event loop."""
 
-    def __init__(self, calls: Calls, config: Config, metrics: Metrics, log: Log) -> None:
+    def __init__(
+        self, calls: Calls, config: Config, metrics: Metrics, log: Log, *, callers: Callers | None = None
+    ) -> None:
+        """Take calls of `callers`; without them everyone may call."""
         self._config = config
         self._metrics = metrics
         self._log = log
         self._calls = calls
-        self._runtime = ActionRuntime(calls)
+        self._runtime = ActionRuntime(calls, callers or Callers(required=False))
         self._health = Health()
         self._front: front.Front | None = None
         self.port = 0

@@ -8,15 +8,18 @@ from functools import partial
 import grpc
 from grpc_status import rpc_status
 
-from runtime.calls.calls import Calls, Method
+from runtime.callers.callers import Callers
+from runtime.calls.calls import Calls, Identify, Method, anyone
+from runtime.rpc.credentials import caller_of
 from runtime.rpc.own_call import OWN_CALL
 
 
 class ActionRuntime:
     """Takes calls in by gRPC."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, callers: Callers) -> None:
         self._calls = calls
+        self._callers = callers
 
     def methods(self) -> "dict[str, grpc.RpcMethodHandler[bytes, bytes]]":
         """Return the handlers by method. They have no serializers: requests and answers are bytes."""
@@ -28,7 +31,8 @@ class ActionRuntime:
     async def _handle(self, method: Method, data: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
         if data == OWN_CALL:
             return b""
-        answer = await self._calls.answer(method, data, context.time_remaining)
+        identify: Identify = partial(caller_of, context, self._callers) if self._callers.required else anyone
+        answer = await self._calls.answer(method, data, context.time_remaining, identify)
         if not isinstance(answer, bytes):
             await context.abort_with_status(rpc_status.to_status(answer.status))
         return answer

@@ -37,8 +37,8 @@ CORE_OWN = ("runtime.core", *CORE_CONTRACT)
 GRPC = ("grpc", "grpc_health", "grpc_reflection", "grpc_status", "google.rpc")
 # The rooms of each side, lowest first: a module imports its own room and lower ones, so that no arrow runs back up.
 RUNTIME_ROOMS = (
-    "errors", "core", "config", "ops", "catalog", "continuation", "workers", "login", "offline", "calls", "rpc",
-    "reload", "daemon", "doctor", "cli",
+    "errors", "core", "config", "ops", "catalog", "callers", "continuation", "workers", "login", "offline", "calls",
+    "rpc", "reload", "daemon", "doctor", "cli",
 )  # fmt: skip
 SANDBOX_ROOMS = ("contract", "reach", "language", "action", "process", "authoring")
 DAEMON_ONLY = (*GRPC, "runtime", "structlog", "prometheus_client", "uvloop", "pydantic", "yaml", "asyncio")

@@ -1,0 +1,1 @@
+"""Who calls: credentials become a caller with scopes and a tenant. Knows no transport, and no decision."""
