@@ -22,7 +22,7 @@ given = $(if $(filter command,$(origin $1)),$2 '$($1)')
 
 help:
 	@echo "make run          set up, decide sample logins with the demo tenants, keep serving; passes on LISTEN=HOST:PORT,"
-	@echo "                  METRICS_LISTEN=HOST:PORT and ARGS='--any-flag of vestibule demo'"
+	@echo "                  HTTP_LISTEN=HOST:PORT, METRICS_LISTEN=HOST:PORT and ARGS='--any-flag of vestibule demo'"
 	@echo "make setup        make the virtual environment, from the pinned packages alone"
 	@echo "make lint         ruff, its format, mypy and the checks of the protos"
 	@echo "make test         set up, lint, run the tests: $(TEST_TAKES)"
@@ -71,7 +71,8 @@ test-debian:
 	@exec deploy/bare-debian
 
 run: setup
-	@exec $(TIED) $(BIN)/vestibule demo $(call given,LISTEN,--listen) $(call given,METRICS_LISTEN,--metrics-listen) $(ARGS)
+	@exec $(TIED) $(BIN)/vestibule demo $(call given,LISTEN,--listen) $(call given,HTTP_LISTEN,--http-listen) \
+	  $(call given,METRICS_LISTEN,--metrics-listen) $(ARGS)
 
 bench: setup
 	@PYTHONPATH=. exec $(TIED) $(BIN)/python -P -m tests.load $(or $(ARGS),--figures deploy/FIGURES.md)

@@ -37,6 +37,7 @@ from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes
 
 if TYPE_CHECKING:  # it imports grpc, which must not be loaded before the zygote runs
+    from runtime.doors.port import HttpPort
     from runtime.rpc.server import Server
 
 _BEAT_S: Final = 0.5
@@ -45,8 +46,9 @@ _STUCK_S: Final = 10.0
 # What the log may take of an exit that must not wait.
 _LAST_LINES_S: Final = 0.2
 
-OnStarted = Callable[[str, str], Awaitable[bool]]
-"""Called with the gRPC and the HTTP address once the daemon serves; it stops when the answer is False."""
+OnStarted = Callable[[str, str, str], Awaitable[bool]]
+"""Called with the gRPC, the metrics and the HTTP address (or nothing) once the daemon serves; it stops when the answer
+is False."""
 
 
 class Daemon:
@@ -83,6 +85,7 @@ class Daemon:
         self._suspensions = Suspensions(self._keyring, config.continuation.lifetime_s, suspended)
         self._calls: Calls | None = None
         self._server: Server | None = None
+        self._http: HttpPort | None = None
         self._own_port: OwnPort | None = None
         self._on_started = on_started
 
@@ -119,9 +122,11 @@ class Daemon:
             self._calls = calls = Calls(logins, self._config, self._metrics, self._log)
             server, own_port = await self._start_server(calls)
             self._server, self._own_port = server, own_port
+            self._http = doors = await self._start_http(calls)
             watching = asyncio.create_task(own_port.watch(), name="own port")
             parts.callback(watching.cancel)
-            self._started(server.port, http.port)
+            http_listen = _bound(self._config.http_listen, doors.port) if doors is not None else ""
+            self._started(server.port, http.port, http_listen)
             if reload is not None:
                 # Not before: signals of the start are handled now.
                 reloading = asyncio.create_task(reload.run(), name="reload")
@@ -129,12 +134,13 @@ class Daemon:
             try:
                 if self._on_started is not None:
                     listen = _bound(self._config.listen, server.port)
-                    await self._show(self._on_started(listen, _bound(self._config.metrics_listen, http.port)))
+                    metrics = _bound(self._config.metrics_listen, http.port)
+                    await self._show(self._on_started(listen, metrics, http_listen))
                 await self._stop.wait()
             finally:
                 # A port that takes no more calls is no fault from here on.
                 watching.cancel()
-                await self._drain(server)
+                await self._drain(server, doors)
         self._log.info("daemon.stopped")
 
     async def _start_server(self, calls: Calls) -> "tuple[Server, OwnPort]":
@@ -157,6 +163,16 @@ class Daemon:
         await own_port.check()
         return server, own_port
 
+    async def _start_http(self, calls: Calls) -> "HttpPort | None":
+        """Serve HTTP if that is configured. Raises: StartError."""
+        if not self._config.http_listen:
+            return None
+        from runtime.doors.build import http_port
+
+        port = http_port(calls, self._config, self._metrics, self._log)
+        await port.start()
+        return port
+
     async def _show(self, showing: Awaitable[bool]) -> None:
         """Wait until a command has shown the daemon that serves; a signal ends that too."""
         shown, stopped = asyncio.ensure_future(showing), asyncio.ensure_future(self._stop.wait())
@@ -168,7 +184,7 @@ class Daemon:
             shown.cancel()
             stopped.cancel()
 
-    def _started(self, port: int, metrics_port: int) -> None:
+    def _started(self, port: int, metrics_port: int, http_listen: str) -> None:
         # What is here now stays: the collector need not look at it again for every login.
         gc.collect()
         gc.freeze()
@@ -190,6 +206,7 @@ class Daemon:
             pid=os.getpid(),
             python=sys.version.split()[0],
             listen=_bound(self._config.listen, port),
+            **({"http_listen": http_listen} if http_listen else {}),
             metrics_listen=_bound(self._config.metrics_listen, metrics_port),
             store=self._config.store,
             catalog_revision=snapshot.revision,
@@ -213,7 +230,7 @@ class Daemon:
         signal.signal(signal.SIGHUP, hung_up)
         return reload
 
-    async def _drain(self, server: "Server") -> None:
+    async def _drain(self, server: "Server", http: "HttpPort | None") -> None:
         self._not_ready = ("draining",)
         server.announce_end()
         if self._delay_s:
@@ -222,7 +239,10 @@ class Daemon:
             await asyncio.sleep(self._delay_s)
         in_flight = self._metrics.logins_in_flight
         self._log.info("daemon.draining", in_flight=in_flight, drain_s=self._config.drain_s)
+        stopping = asyncio.ensure_future(http.stop(self._config.drain_s)) if http is not None else None
         given_up = await server.stop(self._config.drain_s)
+        if stopping is not None:
+            await stopping
         if self._calls is not None:
             self._calls.report(everything=True)
         if given_up:
@@ -245,6 +265,8 @@ class Daemon:
             if self._calls is not None:
                 self._calls.give_up_lost()
                 self._calls.report()
+            if self._http is not None:
+                self._http.look_after_connections()
             self._log.report_suppressed()
             self._see_lost_lines()
             await asyncio.sleep(_BEAT_S)

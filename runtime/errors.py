@@ -56,6 +56,14 @@ class InvalidRequest(RequestError):
         self.description = message
 
 
+class NotOffered(RequestError):
+    """The HTTP port has no such path, verb, codec or encoding."""
+
+
+class RequestTooSlow(RequestError):
+    """A request to the HTTP port did not arrive in the time that it may take."""
+
+
 class InvalidEvent(InvalidRequest):
     """The event is malformed, too large, or of the wrong shape. `field` starts with `event`."""
 

@@ -96,7 +96,9 @@ class Calls:
         self._loop = asyncio.get_running_loop()
         decoders: dict[str, Decode] = {GRPC_METHOD: decode, GRPC_CONTINUE: decode_continuation}
         self.methods = {name: Method(read, metrics.rpc[name]) for name, read in decoders.items()}
-        """The methods of the service by name."""
+        """The methods of the service by name, for gRPC."""
+        self.http_methods = {name: Method(read, metrics.http[name]) for name, read in decoders.items()}
+        """The same methods for all that comes in by HTTP."""
 
     @property
     def in_flight(self) -> int:

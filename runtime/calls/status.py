@@ -25,6 +25,8 @@ TABLE: Final[dict[type[errors.VestibuleError], tuple[str, str]]] = {
     errors.RequestError: ("INVALID_ARGUMENT", "INVALID_REQUEST"),
     errors.InvalidRequest: ("INVALID_ARGUMENT", "INVALID_REQUEST"),
     errors.InvalidEvent: ("INVALID_ARGUMENT", "INVALID_EVENT"),
+    errors.NotOffered: ("UNIMPLEMENTED", "NOT_OFFERED"),
+    errors.RequestTooSlow: ("DEADLINE_EXCEEDED", "REQUEST_TOO_SLOW"),
     errors.UnknownTenant: ("NOT_FOUND", "UNKNOWN_TENANT"),
     errors.InvalidContinuation: ("INVALID_ARGUMENT", "CONTINUATION_INVALID"),
     errors.ContinuationError: ("FAILED_PRECONDITION", "CONTINUATION_INVALID"),

@@ -59,8 +59,10 @@ def run(args: argparse.Namespace) -> int:
         config = replace(config, store=f"sqlite:{_RUN_DIR / 'demo.db'}")
     if given.sources["continuation.keys_file"] == "default":
         config = replace(config, continuation=replace(config.continuation, keys_file=str(_keys())))
+    if given.sources["http_listen"] == "default":
+        config = replace(config, http_listen=_next_to(config.listen))
     try:
-        listening.check_both(config)
+        listening.check_all(config)
     except StartError as error:
         remedy = "nothing was applied; `make run LISTEN=127.0.0.1:0 METRICS_LISTEN=127.0.0.1:0` takes free ports"
         raise StartError(f"{error}\n{remedy}") from None
@@ -83,6 +85,12 @@ def _files() -> Path:
     return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "deploy" / "demo"
 
 
+def _next_to(listen: str) -> str:
+    """Return the address of the next port, for HTTP; any port beside any port."""
+    host, _, port = listen.rpartition(":")
+    return f"{host}:{int(port) and min(int(port) + 1, 65535)}"
+
+
 def _keys() -> Path:
     """Return the demo's keys file, with a key of its own when there is none yet."""
     from runtime.continuation import keys
@@ -101,7 +109,7 @@ def _serve(config: Config, logins: Sequence[SampleLogin], walk: Callable[[str], 
 
     right = True
 
-    async def started(target: str, metrics: str) -> bool:
+    async def started(target: str, metrics: str, http: str) -> bool:
         """Return whether to keep serving."""
         nonlocal right
         steps = walk(target)
@@ -114,7 +122,9 @@ def _serve(config: Config, logins: Sequence[SampleLogin], walk: Callable[[str], 
         if once:
             return False
         event = steps.event_file(logins[0])
-        say(f"still serving: gRPC on {target}, metrics on http://{metrics}/metrics, Ctrl-C stops")
+        say(
+            f"still serving: gRPC on {target}, HTTP on http://{http}, metrics on http://{metrics}/metrics, Ctrl-C stops"
+        )
         say("try it yourself, from another terminal:")
         say(f"  {_shown(Path(sys.argv[0]))} execute --tenant acme --event {_shown(event)} --target {target}")
         # Into a file or a pipe too: the daemon's life is long, and a buffer would keep this until its end.

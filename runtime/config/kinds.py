@@ -167,6 +167,22 @@ Address = Annotated[
     ),
 ]
 """Where to listen; port 0 lets the system choose."""
+
+
+def _optional_address(value: str) -> str:
+    return _address(value) if value else value
+
+
+OptionalAddress = Annotated[
+    _Text,
+    AfterValidator(_optional_address),
+    Wording(
+        "host:port, or empty for none",
+        "is not an address",
+        "host:port with a port from 0 to 65535, such as 127.0.0.1:8080, or nothing",
+    ),
+]
+"""Where to listen, if at all."""
 Store = Annotated[
     _Text,
     Field(pattern=r"^sqlite:[^\x00]+$"),

@@ -22,6 +22,7 @@ from runtime.config.kinds import (
     LayerNames,
     Number,
     OneOf,
+    OptionalAddress,
     OptionalPath,
     Size,
     Store,
@@ -144,6 +145,19 @@ class GrpcConfig:
 
 
 @dataclass(frozen=True, slots=True, config=_CLOSED)
+class HttpConfig:
+    """What clients of the HTTP port may take."""
+
+    max_connections: Whole = _number(
+        1024, 1, 65_536, "Connections at a time; one more closes the one that has waited longest for a request."
+    )
+    request_s: Number = _number(
+        10.0, 0.1, 600, "How long a request may take to arrive; a connection whose request takes longer is closed."
+    )
+    idle_s: Number = _number(75.0, 0.1, 3600, "How long a connection is kept between two requests.")
+
+
+@dataclass(frozen=True, slots=True, config=_CLOSED)
 class RpcConfig:
     """How calls are taken in."""
 
@@ -205,6 +219,9 @@ class Config:
     """The effective configuration."""
 
     listen: Address = _setting("127.0.0.1:50051", "gRPC address.")
+    http_listen: OptionalAddress = _setting(
+        "", "HTTP address of the service in JSON, and of the other doors. None: there is no such port."
+    )
     metrics_listen: Address = _setting("127.0.0.1:9464", "HTTP address of /metrics, /livez and /readyz.")
     store: Store = _setting("sqlite:vestibule.db", "Where the tenants' flows are.")
     drain_s: Number = _number(10.0, 0, 3600, "How long logins in flight may take once draining begins.")
@@ -212,6 +229,7 @@ class Config:
     pool: PoolConfig = Field(default_factory=PoolConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
     grpc: GrpcConfig = Field(default_factory=GrpcConfig)
+    http: HttpConfig = Field(default_factory=HttpConfig)
     rpc: RpcConfig = Field(default_factory=RpcConfig)
     drain: DrainConfig = Field(default_factory=DrainConfig)
     catalog: CatalogConfig = Field(default_factory=CatalogConfig)
@@ -393,7 +411,11 @@ def _contradictions(config: Config, sources: Mapping[str, str]) -> list[Fault]:
     if config.pool.memory_bytes:
         remedy = "one action could fill it: lower the first or raise the second"
         at_most("sandbox.memory_bytes", "pool.memory_bytes", remedy)
-    if config.listen == config.metrics_listen and split_address(config.listen)[1] != 0:
-        where = f"metrics_listen ({sources['metrics_listen']})"
-        faults.append(Fault(where, f"{config.listen} is also the gRPC address; choose another port"))
+    taken = {config.listen: "gRPC"}
+    for setting, name in (("metrics_listen", "metrics"), ("http_listen", "HTTP")):
+        address = getattr(config, setting)
+        if address and address in taken and split_address(address)[1] != 0:
+            where = f"{setting} ({sources[setting]})"
+            faults.append(Fault(where, f"{address} is also the {taken[address]} address; choose another port"))
+        taken.setdefault(address, name)
     return faults

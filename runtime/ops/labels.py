@@ -8,6 +8,12 @@ OUTCOMES: Final = ("allow", "mfa_required", "deny", "suspend")
 GRPC_SERVICE: Final = "vestibule.v1.ActionRuntimeService"
 GRPC_METHOD: Final = "ExecutePostLogin"
 GRPC_CONTINUE: Final = "ContinuePostLogin"
+TRANSPORTS: Final = ("grpc", "http")
+DOORS: Final = ("connect", "authzen", "hook", "openapi", "other")
+"""What the HTTP port has: the service itself, AuthZEN, hooks of other products; `other` is a path that it has not."""
+HTTP_STATUSES: Final = (
+    "200", "400", "401", "403", "404", "405", "409", "413", "415", "429", "499", "500", "501", "503", "504", "other",
+)  # fmt: skip
 FRONTS: Final = ("fast", "stock")
 # The codes that status.py can answer, and what gRPC itself decides; named as the gRPC specification names them.
 GRPC_CODES: Final = (
@@ -21,6 +27,7 @@ GRPC_CODES: Final = (
     "UNAUTHENTICATED",
     "RESOURCE_EXHAUSTED",
     "FAILED_PRECONDITION",
+    "UNIMPLEMENTED",
     "INTERNAL",
     "UNAVAILABLE",
 )

@@ -9,6 +9,7 @@ from runtime.errors import StartError
 
 _REMEDIES = {
     "listen": "choose another address with --listen or VESTIBULE_LISTEN",
+    "http_listen": "choose another with --http-listen or VESTIBULE_HTTP_LISTEN",
     "metrics_listen": "choose another with --metrics-listen or VESTIBULE_METRICS_LISTEN",
 }
 
@@ -35,12 +36,14 @@ def refusal(setting: str, address: str, reason: str) -> StartError:
     return StartError(f"{setting}: cannot listen on {address}: {reason}; {_REMEDIES[setting]}")
 
 
-def check_both(config: Config) -> None:
-    """Try both addresses of a daemon. Raises: StartError that names every one that cannot be used."""
+def check_all(config: Config) -> None:
+    """Try every address of a daemon. Raises: StartError that names every one that cannot be used."""
     wrong = []
-    for setting, address in (("listen", config.listen), ("metrics_listen", config.metrics_listen)):
+    for setting in _REMEDIES:
+        address = getattr(config, setting)
         try:
-            check_free(setting, address)
+            if address:
+                check_free(setting, address)
         except StartError as error:
             wrong.append(str(error))
     if wrong:

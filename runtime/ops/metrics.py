@@ -15,14 +15,17 @@ from prometheus_client.registry import Collector
 from runtime.core.model import Verdict
 from runtime.ops.labels import (
     CONTINUATIONS,
+    DOORS,
     FRONTS,
     GRPC_CODES,
     GRPC_CONTINUE,
     GRPC_METHOD,
     GRPC_SERVICE,
+    HTTP_STATUSES,
     OUTCOMES,
     REFUSED_CALLERS,
     SUSPENSIONS,
+    TRANSPORTS,
     ExitReason,
     KillReason,
     ShedReason,
@@ -32,7 +35,12 @@ from runtime.ops.recorders import BUCKETS, Counter, Durations, Gauge, Histogram,
 from runtime.ops.tenant_cpu import TenantCpu
 
 _METHODS: Final = (GRPC_METHOD, GRPC_CONTINUE)
-_RPC: Final = {"grpc_service": (GRPC_SERVICE,), "grpc_method": _METHODS, "grpc_type": ("unary",)}
+_RPC: Final = {
+    "grpc_service": (GRPC_SERVICE,),
+    "grpc_method": _METHODS,
+    "grpc_type": ("unary",),
+    "transport": TRANSPORTS,
+}
 
 
 class RpcCounts:
@@ -71,13 +79,18 @@ class Metrics(Collector):
         self._handling = Durations(
             "grpc_server_handling_seconds", "Seconds from a call's arrival to its answer, whatever the status.", **_RPC
         )
-        methods = {method: (GRPC_SERVICE, method, "unary") for method in _METHODS}
-        self.rpc = {method: RpcCounts(self._handling.by_key[key]) for method, key in methods.items()}
-        self._started.watch(lambda: {key: self.rpc[method].started for method, key in methods.items()})
+        counts = {key: RpcCounts(durations) for key, durations in self._handling.by_key.items()}
+        self.rpc = {method: counts[GRPC_SERVICE, method, "unary", "grpc"] for method in _METHODS}
+        self.http = {method: counts[GRPC_SERVICE, method, "unary", "http"] for method in _METHODS}
+        self._started.watch(lambda: {key: each.started for key, each in counts.items()})
         self._handled.watch(
-            lambda: {
-                (*key, code): count for method, key in methods.items() for code, count in self.rpc[method].codes.items()
-            }
+            lambda: {(*key, code): count for key, each in counts.items() for code, count in each.codes.items()}
+        )
+        self.http_answered = Counter(
+            "vestibule_http_requests",
+            "Requests answered on the HTTP port, by what they were for and the HTTP status.",
+            door=DOORS,
+            status=HTTP_STATUSES,
         )
         self._front = Gauge(
             "vestibule_rpc_front",

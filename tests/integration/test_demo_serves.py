@@ -62,7 +62,7 @@ def test_it_keeps_serving_where_it_says(tmp_path: Path, smaller: tuple[Path, lis
         assert f"{len(logins)} of {len(logins)} logins decided as expected" in text, text
         for ended in ("TIMED_OUT after", "EXHAUSTED after", "read_a_file: RAISED after"):
             assert ended in text
-        addresses = re.search(r"still serving: gRPC on (\S+), metrics on (\S+), Ctrl-C stops", text)
+        addresses = re.search(r"still serving: gRPC on (\S+), HTTP on \S+, metrics on (\S+),", text)
         assert addresses is not None, text
         event = DEMO / "events" / "admin-application.json"
         decided = vestibule("execute", "--tenant", "acme", "--event", str(event), "--target", addresses[1], "--json")

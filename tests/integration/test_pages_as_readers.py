@@ -64,7 +64,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         output = ""
         for line in demo.stdout:
             output += line
-            if found := re.match(r"still serving: gRPC on (\S+), metrics on http://(\S+)/metrics", line):
+            if found := re.match(r"still serving: gRPC on (\S+), HTTP on \S+, metrics on http://(\S+)/metrics", line):
                 yield Reader(folder, output, found[1], found[2])
                 break
         else:

@@ -95,6 +95,8 @@ def test_recorders_reach_their_series() -> None:
     metrics = m.Metrics("1")
     metrics.rpc[labels.GRPC_METHOD].started += 1
     metrics.rpc[labels.GRPC_METHOD].handled("NOT_FOUND", 0.002)
+    metrics.http[labels.GRPC_METHOD].started += 2
+    metrics.http_answered("connect", "404")
     metrics.login_finished("deny", 0.2, True, 0.01, (Verdict.TIMED_OUT,), (1_000_000,))
     metrics.worker_spawned(0.002)
     metrics.worker_killed("deadline")
@@ -109,10 +111,14 @@ def test_recorders_reach_their_series() -> None:
     metrics.layers_active({"seccomp": True, "uid": False})
     metrics.catalog_seen(3, True, 1700.5, tenants=4, writable=True)
     found = samples(metrics)
-    rpc = (("grpc_method", "ExecutePostLogin"), ("grpc_service", labels.GRPC_SERVICE), ("grpc_type", "unary"))
+    named = (("grpc_method", "ExecutePostLogin"), ("grpc_service", labels.GRPC_SERVICE), ("grpc_type", "unary"))
+    grpc, http = ("transport", "grpc"), ("transport", "http")
+    rpc = (*named, grpc)
+    assert found[("grpc_server_started_total", (*named, http))] == 2
+    assert found[("vestibule_http_requests_total", (("door", "connect"), ("status", "404")))] == 1
     assert found[("grpc_server_started_total", rpc)] == 1
     assert found[("grpc_server_handled_total", (("grpc_code", "NOT_FOUND"), *rpc))] == 1
-    assert found[("grpc_server_handling_seconds_bucket", (*rpc, ("le", "0.0025")))] == 1
+    assert found[("grpc_server_handling_seconds_bucket", (*named, ("le", "0.0025"), grpc))] == 1
     assert found[("grpc_server_handling_seconds_sum", rpc)] == 0.002
     assert found[("vestibule_decisions_total", (("outcome", "deny"),))] == 1
     assert found[("vestibule_decisions_degraded_total", ())] == 1

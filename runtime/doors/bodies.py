@@ -1,0 +1,90 @@
+"""Read a request's body: bounded in bytes and in time, inflated within the same bound, and as strict JSON.
+
+Knows HTTP and JSON. Must not know what the body says.
+"""
+
+import asyncio
+import math
+import zlib
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from runtime.errors import InvalidRequest, NotOffered, RequestTooSlow
+from runtime.login import event_json
+
+# Read and forgotten of a body that is too large, so that its sender is there to read why; more is cut off.
+_FORGOTTEN_BYTES: Final = 64 << 20
+_GZIP: Final = 16 + zlib.MAX_WBITS
+ENCODINGS: Final = ("gzip", "identity")
+
+
+async def read(request: Request, most: int, within_s: float) -> bytes:
+    """Return the body as it was sent. Raises: InvalidRequest, RequestTooSlow; ClientDisconnect when the caller goes."""
+    declared = request.headers.get("content-length", "")
+    if "expect" in request.headers and declared.isdigit() and int(declared) > most:
+        raise _too_large(most)  # it waits to be asked for its body
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(within_s):
+            async for part in request.stream():
+                size += len(part)
+                if size <= most:
+                    parts.append(part)
+                elif size > _FORGOTTEN_BYTES:
+                    break
+    except TimeoutError:
+        raise RequestTooSlow(f"the request was not here after {within_s:g} s; send it at once") from None
+    if size > most:
+        raise _too_large(most)
+    return b"".join(parts)
+
+
+def inflated(data: bytes, encoding: str, most: int) -> bytes:
+    """Return a body without its Content-Encoding. Raises: NotOffered, InvalidRequest."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity") or not data:
+        return data
+    if encoding != "gzip":
+        raise NotOffered(f"Content-Encoding is not one of {', '.join(ENCODINGS)}; send the body in one of them")
+    inflater = zlib.decompressobj(_GZIP)
+    try:
+        found = inflater.decompress(data, most + 1)
+    except zlib.error:
+        raise InvalidRequest("request", "the body is not gzip, as its Content-Encoding says it is") from None
+    if len(found) > most:
+        raise _too_large(most, " when it is inflated")
+    if not inflater.eof or inflater.unused_data:
+        raise InvalidRequest("request", "the gzip body is cut short, or has something behind its end")
+    return found
+
+
+def as_json(data: bytes) -> Any:
+    """Return what JSON text says: no name twice, no NaN, a bounded depth. Raises: InvalidRequest."""
+    try:
+        return event_json.decode(data)
+    except InvalidRequest as error:
+        raise InvalidRequest("request", error.description) from None
+
+
+def shallow(value: Any, most: int) -> bool:
+    """Say whether JSON data is nested no deeper than `most` levels and holds no number beyond those of JSON."""
+    level = [value]
+    for _ in range(most + 1):
+        if not level:
+            return True
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below += item.values()
+            elif isinstance(item, list):
+                below += item
+            elif isinstance(item, float) and not math.isfinite(item):
+                return False
+        level = below
+    return False
+
+
+def _too_large(most: int, when: str = "") -> InvalidRequest:
+    return InvalidRequest("request", f"the body has more than {most} bytes{when}; send less metadata, query or body")

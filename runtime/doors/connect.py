@@ -1,0 +1,137 @@
+"""ActionRuntimeService by HTTP: the rules of the Connect protocol for unary calls, in JSON and in protobuf.
+
+Knows Connect's headers, codecs and error form. Must not know what a login is.
+Source: https://connectrpc.com/docs/protocol/
+"""
+
+import gzip
+import math
+import re
+from functools import partial
+from time import monotonic
+from typing import Final, NamedTuple
+
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from vestibule.v1 import runtime_service_pb2
+
+from runtime.callers.callers import Callers
+from runtime.calls.calls import Calls, Method, NoAnswer
+from runtime.doors import bodies, protojson
+from runtime.doors.door import DoorRoutes, identify
+from runtime.errors import CallerError, InvalidRequest, NotOffered, RequestTooSlow
+from runtime.ops.labels import GRPC_SERVICE
+
+HTTP_STATUS: Final = {
+    "CANCELLED": 499,
+    "UNKNOWN": 500,
+    "INVALID_ARGUMENT": 400,
+    "DEADLINE_EXCEEDED": 504,
+    "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409,
+    "PERMISSION_DENIED": 403,
+    "RESOURCE_EXHAUSTED": 429,
+    "FAILED_PRECONDITION": 400,
+    "ABORTED": 409,
+    "OUT_OF_RANGE": 400,
+    "UNIMPLEMENTED": 501,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
+    "DATA_LOSS": 500,
+    "UNAUTHENTICATED": 401,
+}
+"""The HTTP status of each code, as Connect has it."""
+
+JSON: Final = "application/json"
+PROTO: Final = "application/proto"
+# Below this an answer is smaller than what inflating it costs its reader.
+_GZIP_FROM_BYTES: Final = 8192
+_TIMEOUT: Final = re.compile(r"[1-9][0-9]{0,9}").fullmatch
+
+
+class _Wire(NamedTuple):
+    """A method as it is called here."""
+
+    method: Method
+    request: type[Message]
+    response: type[Message]
+
+
+class Connect:
+    """Answers the service's methods."""
+
+    def __init__(self, calls: Calls, callers: Callers, most_bytes: int, request_s: float) -> None:
+        """Read at most so many bytes of a request, and for so long."""
+        self._calls = calls
+        self._callers = callers
+        self._most = most_bytes
+        self._request_s = request_s
+        self._json = protojson.JsonCodec()
+
+    def door(self) -> DoorRoutes:
+        """Return its paths."""
+        service = runtime_service_pb2.DESCRIPTOR.services_by_name["ActionRuntimeService"]
+        routes = []
+        for name, method in self._calls.http_methods.items():
+            described = service.methods_by_name[name]
+            wire = _Wire(method, GetMessageClass(described.input_type), GetMessageClass(described.output_type))
+            routes.append(Route(f"/{GRPC_SERVICE}/{name}", partial(self._answer, wire), methods=["POST"]))
+        return DoorRoutes("connect", routes)
+
+    async def _answer(self, wire: _Wire, request: Request) -> Response:
+        began = monotonic()
+        headers = request.headers
+        codec = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if codec not in (JSON, PROTO):
+            problem = NotOffered(f"Content-Type is not {JSON} or {PROTO}; send the request as one of them")
+            refused = error_response(self._calls.refuse(problem), 415)
+            refused.headers["accept-post"] = f"{JSON}, {PROTO}"
+            return refused
+        try:
+            # Before the body: it is read of a caller alone.
+            caller = identify(request, self._callers)
+            budget_s = _budget_s(headers.get("connect-timeout-ms"))
+            if headers.get("connect-protocol-version", "1") != "1":
+                raise InvalidRequest("Connect-Protocol-Version", "is not 1; send 1, or leave the header out")
+            body = await bodies.read(request, self._most, self._request_s)
+            body = bodies.inflated(body, headers.get("content-encoding", ""), self._most)
+            data = body if codec == PROTO else await self._json.to_bytes(body, wire.request)
+        except (CallerError, InvalidRequest, NotOffered, RequestTooSlow) as error:
+            return error_response(self._calls.refuse(error))
+        ends = None if budget_s is None else began + budget_s
+        answer = await self._calls.answer(
+            wire.method, data, lambda: None if ends is None else ends - monotonic(), lambda: caller
+        )
+        if isinstance(answer, NoAnswer):
+            return error_response(answer)
+        if codec == JSON:
+            answer = await self._json.to_json(answer, wire.response)
+        return _encoded(answer, codec, headers.get("accept-encoding", ""))
+
+
+def error_response(refused: NoAnswer, status: int | None = None) -> Response:
+    """Return an error in Connect's form, with its HTTP status unless another one says more."""
+    answer = Response(protojson.error_text(refused), status or HTTP_STATUS[refused.code], media_type=JSON)
+    retry_s = protojson.retry_after_s(refused.status)
+    if retry_s is not None:
+        answer.headers["retry-after"] = str(math.ceil(retry_s))
+    if refused.code == "UNAUTHENTICATED":
+        answer.headers["www-authenticate"] = "Bearer"
+    return answer
+
+
+def _budget_s(header: str | None) -> float | None:
+    if header is None:
+        return None
+    if not _TIMEOUT(header):
+        raise InvalidRequest("Connect-Timeout-Ms", "is not a number of milliseconds; send 1 to 10 digits, more than 0")
+    return int(header) / 1000
+
+
+def _encoded(answer: bytes, codec: str, accepted: str) -> Response:
+    if len(answer) < _GZIP_FROM_BYTES or "gzip" not in {name.strip().lower() for name in accepted.split(",")}:
+        return Response(answer, media_type=codec)
+    return Response(gzip.compress(answer, 1), media_type=codec, headers={"content-encoding": "gzip"})

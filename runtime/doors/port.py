@@ -1,0 +1,187 @@
+"""The HTTP port: listens, bounds connections and what each may take, and drains.
+
+Knows uvicorn's HTTP/1.1 and asyncio. Must not know what is asked or answered.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from email.utils import formatdate
+from time import monotonic
+from typing import Any, Final
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from runtime.config.kinds import split_address
+from runtime.config.settings import Config
+from runtime.errors import StartError
+from runtime.ops.listening import check_free, refusal
+
+_BACKLOG: Final = 1024
+# What a request line and its headers may have. A bearer key and a traceparent are some hundreds of bytes.
+_HEAD_BYTES: Final = 16 * 1024
+_HANDSHAKE_S: Final = 5.0
+# How long connections have that are cut off at the end of a drain.
+_GONE_S: Final = 0.2
+
+
+class HttpPort:
+    """Serves an application on one address. Belongs to one event loop."""
+
+    def __init__(self, app: ASGIApp, config: Config, tls: ssl.SSLContext | None = None) -> None:
+        self._address = config.http_listen
+        self._settings = config.http
+        self._tls = tls
+        # What a client sends is no complaint of ours: its lines quote requests, and errors of the application are
+        # caught and logged by the application.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
+        self._uvicorn = uvicorn.Config(
+            app, interface="asgi3", lifespan="off", ws="none", log_config=None, access_log=False, proxy_headers=False,
+            h11_max_incomplete_event_size=_HEAD_BYTES,
+        )  # fmt: skip
+        self._state = ServerState()
+        self._servers: list[asyncio.Server] = []
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen and serve. Raises: StartError when the address cannot be used."""
+        check_free("http_listen", self._address)
+        self._uvicorn.load()
+        self._uvicorn.timeout_keep_alive = self._settings.idle_s  # type: ignore[assignment]  # it takes fractions too
+        self._tell_the_time()
+        loop = asyncio.get_running_loop()
+        connect: Callable[[], asyncio.Protocol] = lambda: _Connection(  # noqa: E731
+            self._uvicorn, self._state, self._settings.max_connections
+        )
+        handshake = {"ssl": self._tls, "ssl_handshake_timeout": _HANDSHAKE_S} if self._tls is not None else {}
+        for listener in self._bind():
+            server = await loop.create_server(connect, sock=listener, backlog=_BACKLOG, **handshake)  # type: ignore[call-overload]
+            self._servers.append(server)
+
+    def look_after_connections(self) -> None:
+        """Close connections whose request does not arrive. To be called every second or so."""
+        self._tell_the_time()
+        before = monotonic() - self._settings.request_s
+        for connection in [*self._state.connections]:
+            if isinstance(connection, _Connection) and connection.dawdles(before):
+                connection.close()
+
+    async def stop(self, drain_s: float) -> None:
+        """Take in no more requests, answer those that are here, and cut off what is left after `drain_s`."""
+        for server in self._servers:
+            server.close()
+        for connection in [*self._state.connections]:
+            connection.shutdown()
+        ends = monotonic() + drain_s
+        while self._state.connections and monotonic() < ends:
+            await asyncio.sleep(0.01)
+        for task in [*self._state.tasks]:
+            task.cancel()
+        if self._state.tasks:
+            await asyncio.wait([*self._state.tasks], timeout=_GONE_S)
+        for connection in [*self._state.connections]:
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    def _tell_the_time(self) -> None:
+        self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+
+    def _bind(self) -> list[socket.socket]:
+        """Bind each address of the name, all with one port. Raises: StartError."""
+        host, port = split_address(self._address)
+        listeners: list[socket.socket] = []
+        try:
+            for family, kind, protocol, _, target in socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            ):
+                listener = socket.socket(family, kind, protocol)
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                try:
+                    listener.bind((target[0], self.port or port, *target[2:]))
+                except OSError:
+                    listener.close()
+                    continue  # one of several addresses of a name, such as ::1 of localhost without IPv6
+                listeners.append(listener)
+                self.port = listener.getsockname()[1]
+        except OSError as error:
+            raise refusal("http_listen", self._address, (error.strerror or str(error)).lower()) from None
+        if not listeners:
+            raise StartError(f"http_listen: cannot listen on {self._address}; choose another with --http-listen")
+        return listeners
+
+
+class _Connection(H11Protocol):
+    """A connection that waits only so long for a request, and ends the work for a caller that has gone."""
+
+    def __init__(self, config: uvicorn.Config, state: ServerState, most: int) -> None:
+        super().__init__(config, state, {})
+        self._most = most
+        self._waiting_since: float | None = monotonic()
+        self._answering: asyncio.Task[Any] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base has it
+        super().connection_made(transport)
+        if len(self.connections) > self._most and not self._make_room():
+            transport.abort()
+            return
+        tls = transport.get_extra_info("ssl_object")
+        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+        chain = [ssl.DER_cert_to_PEM_cert(certificate)] if certificate else []
+        app = self.app
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            self._waiting_since = None
+            self._answering = asyncio.current_task()
+            scope["extensions"] = {"tls": {"client_cert_chain": chain}}
+            try:
+                await app(scope, receive, send)
+            finally:
+                self._answering = None
+                self._waiting_since = monotonic()
+
+        self.app = answer
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._answering is not None:
+            self._answering.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        if self.timeout_keep_alive_task is not None:
+            # The next request begins; the time between two is bounded by the other timer.
+            self._waiting_since = monotonic()
+        super().data_received(data)
+
+    def dawdles(self, before: float) -> bool:
+        """Say whether its request has been awaited since before an instant; between two requests it may be idle."""
+        since = self._waiting_since
+        return since is not None and since < before and self.timeout_keep_alive_task is None
+
+    def close(self) -> None:
+        """Close it without an answer: there is nothing yet that could have one."""
+        self.transport.abort()
+
+    def shutdown(self) -> None:
+        with contextlib.suppress(h11.LocalProtocolError):  # it is closing already
+            super().shutdown()
+
+    def _make_room(self) -> bool:
+        """Close the connection that has waited longest for a request; say whether there was one."""
+        waiting = [
+            (other._waiting_since, id(other), other)
+            for other in self.connections
+            if isinstance(other, _Connection) and other is not self and other._waiting_since is not None
+        ]
+        if not waiting:
+            return False
+        min(waiting)[2].close()
+        return True
