@@ -18,9 +18,14 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import uvloop
 
+from runtime.callers import own_certificate
+from runtime.callers.caller_files import CallerFiles
+from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls
 from runtime.catalog.sqlite import SqliteCatalog
 from runtime.catalog.suspended import SqliteSuspendedFlows
+from runtime.config.kinds import unix_path
+from runtime.config.listeners import credentials_required
 from runtime.config.settings import Config
 from runtime.continuation import keys
 from runtime.errors import Fault
@@ -82,6 +87,10 @@ class Daemon:
         keys_file = config.continuation.keys_file
         self._keyring = keys.Keyring(keys.read(Path(keys_file)) if keys_file else [keys.generate()])
         suspended = SqliteSuspendedFlows(path, mark=self._catalog.mark)
+        self._caller_files = CallerFiles(config, log, self._metrics)
+        self._callers = Callers(
+            credentials_required(config), lambda: self._catalog.api_keys, self._caller_files.rules_now
+        )
         self._suspensions = Suspensions(self._keyring, config.continuation.lifetime_s, suspended)
         self._calls: Calls | None = None
         self._server: Server | None = None
@@ -99,12 +108,21 @@ class Daemon:
         file_limit.raise_to_hard(self._config, self._log)
         async with AsyncExitStack() as parts:
             http = OperatorsPort(
-                self._config.metrics_listen, self._metrics.registry, self._log, live=self._live, ready=self._ready
+                self._config.metrics_listen,
+                self._metrics.registry,
+                self._log,
+                live=self._live,
+                ready=self._ready,
+                # A scrape and a probe have no certificate.
+                tls=self._caller_files.context(ask_clients=False) if self._config.tls.metrics else None,
             )
             http.start()
             parts.callback(http.close)
             beating = asyncio.create_task(self._beat(), name="heartbeat")
             parts.callback(beating.cancel)
+
+            self._caller_files.start()
+            parts.callback(self._caller_files.close)
 
             # Before the start: a pool that started halfway has a zygote to stop.
             parts.push_async_callback(self._pool.close)
@@ -152,14 +170,15 @@ class Daemon:
         # a tenth of the daemon's processor time. Versions of gRPC without either ignore the name.
         os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
         # grpc starts threads, and a fork would miss them.
-        from runtime.rpc.own_call import own_call, target
+        from runtime.rpc.listener import Tls
         from runtime.rpc.server import Server
 
-        server = Server(calls, self._config, self._metrics, self._log)
+        files = self._caller_files.tls
+        tls = Tls(lambda: files.value, own_certificate.make()) if files is not None else None
+        server = Server(calls, self._config, self._metrics, self._log, callers=self._callers, tls=tls)
         server.able(not self._undecidable())
         await server.start()
-        ourselves = target(self._config.listen, server.port)
-        own_port = OwnPort(lambda: own_call(ourselves), self._log)
+        own_port = OwnPort(server.call_ourselves, self._log)
         await own_port.check()
         return server, own_port
 
@@ -169,7 +188,8 @@ class Daemon:
             return None
         from runtime.doors.build import http_port
 
-        port = http_port(calls, self._config, self._metrics, self._log)
+        tls = self._caller_files.context(alpn=("http/1.1",))
+        port = http_port(calls, self._config, self._metrics, self._log, callers=self._callers, tls=tls)
         await port.start()
         return port
 
@@ -200,6 +220,7 @@ class Daemon:
                 remedy="logins suspended by this process end with it, and no replica can continue them: "
                 "set continuation.keys_file",
             )
+        self._caller_files.warn(any_keys=bool(self._catalog.api_keys.by_id))
         self._log.info(
             "daemon.started",
             version=self._version,
@@ -212,6 +233,8 @@ class Daemon:
             catalog_revision=snapshot.revision,
             tenants=len(snapshot.tenants),
             isolation=self._config.sandbox.isolation,
+            tls=self._caller_files.tls is not None,
+            credentials=self._callers.required,
             layers=[layer.name for layer in self._pool.layers if layer.active],
             layers_missing=[layer.name for layer in self._pool.layers if not layer.active],
         )
@@ -220,7 +243,7 @@ class Daemon:
         """Let SIGHUP reload, from now until the process ends: the loop's own handlers go before it does."""
         if self._read_again is None:
             return None
-        reload = Reload(self._read_again, self._config, self._log, self._suspensions, self._catalog.poll_now)
+        reload = Reload(self._read_again, self._config, self._log, self._suspensions, self._look_now)
 
         def hung_up(*_: object) -> None:
             # The loop is closed: nothing is left to reload.
@@ -229,6 +252,10 @@ class Daemon:
 
         signal.signal(signal.SIGHUP, hung_up)
         return reload
+
+    def _look_now(self) -> None:
+        self._catalog.poll_now()
+        self._caller_files.ask()
 
     async def _drain(self, server: "Server", http: "HttpPort | None") -> None:
         self._not_ready = ("draining",)
@@ -354,4 +381,6 @@ async def _run(*parts: Any) -> None:
 
 def _bound(address: str, port: int) -> str:
     """Return the address that is listened on, once a port 0 has become a real one."""
+    if unix_path(address) is not None:
+        return address
     return f"{address.rpartition(':')[0]}:{port}"

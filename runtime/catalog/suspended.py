@@ -15,7 +15,7 @@ from pathlib import Path
 from runtime.catalog import rows, store
 from runtime.catalog.base import Definition
 from runtime.catalog.store import NO_MARK, Mark
-from runtime.config.settings import MAX_LIFETIME_S
+from runtime.config.sections import MAX_LIFETIME_S
 from runtime.errors import CatalogError
 
 _Work = Callable[[sqlite3.Connection], bool]

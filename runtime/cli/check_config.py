@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from runtime.callers import caller_files
 from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, say, say_json, say_table
 from runtime.config.settings import SETTINGS
@@ -35,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
         from runtime.continuation import keys
 
         keys.read(Path(found.config.continuation.keys_file))
+    caller_files.check(found.config)
     if args.json:
         say_json({s.key: {"value": found.value(s.key), "source": found.sources[s.key]} for s in SETTINGS}, indent=2)
         return Exit.OK

@@ -86,7 +86,11 @@ def _files() -> Path:
 
 
 def _next_to(listen: str) -> str:
-    """Return the address of the next port, for HTTP; any port beside any port."""
+    """Return the address of the next port, for HTTP; any port beside any port, and none beside a unix socket."""
+    from runtime.config.kinds import unix_path
+
+    if unix_path(listen) is not None:
+        return ""
     host, _, port = listen.rpartition(":")
     return f"{host}:{int(port) and min(int(port) + 1, 65535)}"
 
@@ -122,9 +126,8 @@ def _serve(config: Config, logins: Sequence[SampleLogin], walk: Callable[[str], 
         if once:
             return False
         event = steps.event_file(logins[0])
-        say(
-            f"still serving: gRPC on {target}, HTTP on http://{http}, metrics on http://{metrics}/metrics, Ctrl-C stops"
-        )
+        doors = f", HTTP on http://{http}" if http else ""
+        say(f"still serving: gRPC on {target}{doors}, metrics on http://{metrics}/metrics, Ctrl-C stops")
         say("try it yourself, from another terminal:")
         say(f"  {_shown(Path(sys.argv[0]))} execute --tenant acme --event {_shown(event)} --target {target}")
         # Into a file or a pipe too: the daemon's life is long, and a buffer would keep this until its end.

@@ -4,9 +4,11 @@ import argparse
 import os
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from runtime.catalog.secret_values import Secrets, allowance_lines, allowances
 from runtime.cli.output import complain, read_text
+from runtime.config.kinds import SWITCH
 from runtime.config.settings import SECTIONS, SETTINGS, Loaded, Setting, load
 
 
@@ -18,10 +20,13 @@ def add_settings(parser: argparse.ArgumentParser, only: Collection[str] | None =
     groups = {section: parser.add_argument_group(_title(section)) for section in sections}
     for setting in wanted:
         default = setting.text(setting.default) or "none"
+        # A switch that is named alone is on: `--insecure`.
+        alone: dict[str, Any] = {"nargs": "?", "const": "true"} if setting.kind == SWITCH else {}
         groups[_section(setting)].add_argument(
             setting.flag,
             dest=setting.key,
             metavar=_metavar(setting),
+            **alone,
             help=f"{setting.doc} [{setting.kind}; {default}]".replace("%", "%%"),
         )
 
@@ -38,8 +43,8 @@ def _title(section: str) -> str:
 def _metavar(setting: Setting) -> str:
     """Return what stands for the value in `--help`: its unit, its form, or N for a plain number."""
     last = setting.key.rpartition(".")[2].rpartition("_")[2]
-    if setting.kind == "host:port":
-        return "HOST:PORT"
+    if setting.kind.startswith("host:port"):
+        return "HOST:PORT" if "unix" not in setting.kind else "ADDRESS"
     if last not in ("ms", "s", "bytes", "uid") and setting.kind.startswith(("integer", "number")):
         return "N"
     return last.upper()

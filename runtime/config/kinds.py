@@ -124,6 +124,25 @@ def _address(value: str) -> str:
     return value if match[1] else "0.0.0.0" + value
 
 
+_UNIX: Final = "unix:"
+# The kernel takes 107 bytes, and a socket is made under its name and some letters more.
+_SOCKET_BYTES: Final = 100
+
+
+def _listen(value: str) -> str:
+    path = unix_path(value)
+    if path is None:
+        return _address(value)
+    if not path.startswith("/") or path.endswith("/") or len(path.encode()) > _SOCKET_BYTES:
+        raise ValueError
+    return value
+
+
+def unix_path(address: str) -> str | None:
+    """Return the path of an address that is a unix socket's; None for host and port."""
+    return address.removeprefix(_UNIX) if address.startswith(_UNIX) else None
+
+
 def split_address(address: str) -> tuple[str, int]:
     """Split an Address into a host without brackets and a port."""
     host, _, port = address.rpartition(":")
@@ -148,11 +167,12 @@ Number = Annotated[
     BeforeValidator(_number),
     Wording("number {low} to {high}", "is not a number", "a number from {low} to {high}", "{:g}".format),
 ]
+SWITCH: Final = "true or false"
 Switch = Annotated[
     bool,
     Strict(),
     BeforeValidator(_switch),
-    Wording("true or false", "is neither", "true or false", lambda value: str(value).lower()),
+    Wording(SWITCH, "is neither", "true or false", lambda value: str(value).lower()),
 ]
 OneOf = Annotated[T, BeforeValidator(_stripped), Wording("one of {choices}", "is not a choice", "one of {choices}")]
 """Of a Literal."""
@@ -167,22 +187,40 @@ Address = Annotated[
     ),
 ]
 """Where to listen; port 0 lets the system choose."""
-
-
-def _optional_address(value: str) -> str:
-    return _address(value) if value else value
-
-
-OptionalAddress = Annotated[
+Listen = Annotated[
     _Text,
-    AfterValidator(_optional_address),
+    AfterValidator(_listen),
     Wording(
-        "host:port, or empty for none",
+        "host:port or unix:PATH",
         "is not an address",
-        "host:port with a port from 0 to 65535, such as 127.0.0.1:8080, or nothing",
+        "host:port with a port from 0 to 65535, such as 127.0.0.1:50051 or [::1]:50051, or unix: and the absolute path "
+        "of a socket of at most 100 bytes, such as unix:/run/vestibule.sock",
     ),
 ]
-"""Where to listen, if at all."""
+"""Where to listen for logins."""
+
+
+def _optional_listen(value: str) -> str:
+    return _listen(value) if value else value
+
+
+OptionalListen = Annotated[
+    _Text,
+    AfterValidator(_optional_listen),
+    Wording(
+        "host:port or unix:PATH, or empty for none",
+        "is not an address",
+        "host:port with a port from 0 to 65535, such as 127.0.0.1:8080, or unix: and the absolute path of a socket of "
+        "at most 100 bytes, or nothing",
+    ),
+]
+"""Where to listen for logins, if at all."""
+Mode = Annotated[
+    _Text,
+    Field(pattern=r"^0?[0-7]{3}$"),
+    Wording("mode such as 0660", "is not a mode", 'octal digits in quotes, such as "0660"'),
+]
+"""Who may use a file: three octal digits."""
 Store = Annotated[
     _Text,
     Field(pattern=r"^sqlite:[^\x00]+$"),

@@ -10,224 +10,66 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
+from runtime.config import listeners
 from runtime.config.environment import ENV_PREFIX, is_injected
 from runtime.config.kinds import (
     Address,
-    LayerNames,
+    Listen,
+    Mode,
     Number,
-    OneOf,
-    OptionalAddress,
-    OptionalPath,
-    Size,
+    OptionalListen,
     Store,
     Switch,
-    Whole,
     split_address,
+    unix_path,
     wording_of,
+)
+from runtime.config.listeners import AuthConfig, TlsConfig
+from runtime.config.sections import (
+    CLOSED,
+    CatalogConfig,
+    ContinuationConfig,
+    DrainConfig,
+    GrpcConfig,
+    HttpConfig,
+    LimitsConfig,
+    LogConfig,
+    PoolConfig,
+    RpcConfig,
+    SandboxConfig,
+    bounded,
+    declared,
 )
 from runtime.errors import ConfigError, Fault
 from sandbox.contract.did_you_mean import nearest
 
-MAX_LIFETIME_S = 86_400
-"""No suspended login lives longer; the store keeps what was deployed before for as long."""
 
-T = TypeVar("T")
-
-
-_CLOSED = ConfigDict(extra="forbid")
-
-
-def _setting(default: T, doc: str) -> T:
-    """Declare a setting: its default, and its line of the reference."""
-    return Field(default, description=doc)
-
-
-def _number(default: T, low: float, high: float, doc: str) -> T:
-    """Declare a setting with bounds, which are allowed too."""
-    return Field(default, ge=low, le=high, description=doc)
-
-
-@dataclass(frozen=True, slots=True, config=_CLOSED)
-class SandboxConfig:
-    """What holds one execution."""
-
-    isolation: OneOf[Literal["tenant", "login"]] = _setting(
-        "tenant",
-        "tenant: a worker serves one tenant for life; login: a worker serves one login and is never used again.",
-    )
-    action_timeout_ms: Whole = _number(
-        1000, 1, 60_000, "Processor time of one action that has no budget of its own (timeout_ms of its binding)."
-    )
-    flow_timeout_ms: Whole = _number(5000, 1, 120_000, "Processor time of all actions of one login together.")
-    kill_grace_ms: Whole = _number(
-        10, 1, 5_000, "How long after its budget an action that cannot be interrupted is killed."
-    )
-    memory_bytes: Size = _number(128 << 20, 32 << 20, 8 << 30, "Address space that tenant code may add to its worker.")
-    output_bytes: Size = _number(8192, 0, 1 << 20, "Printed and logged text kept of one execution.")
-    reply_bytes: Size = _number(
-        524_288,
-        4096,
-        16 << 20,
-        "Largest answer of a worker. An action that asks for more is exhausted; a worker that sends more is killed.",
-    )
-    max_executions: Whole = _number(10_000, 1, 1_000_000_000, "Flows after which a worker is replaced.")
-    required_layers: LayerNames = _setting(
-        ("seccomp", "landlock", "rlimits", "no_new_privs"),
-        "Layers without which the daemon refuses to start; the others are used where the host allows them.",
-    )
-    uid: Whole = _number(65534, 1, 4_294_967_294, "User and group of workers when the daemon runs as root.")
-
-
-@dataclass(frozen=True, slots=True, config=_CLOSED)
-class PoolConfig:
-    """How many workers there are, and who waits."""
-
-    blank_workers: Whole = _number(4, 0, 1024, "Workers kept ready for tenants that have none.")
-    max_workers: Whole = _number(4096, 1, 100_000, "Workers of all tenants together.")
-    workers_per_tenant: Whole = _number(4, 1, 1024, "Workers of one tenant.")
-    queue_per_tenant: Whole = _number(64, 0, 65_536, "Logins of one tenant that may wait for a worker.")
-    queue_wait_ms: Whole = _number(1000, 0, 60_000, "How long a login may wait for a worker.")
-    memory_bytes: Size = _number(
-        0,
-        0,
-        1 << 50,
-        "Private memory of all workers together. Beyond it the workers that were idle longest are evicted, and no new "
-        "ones are made. 0: three quarters of the machine's memory, or of the control group's.",
-    )
-    idle_s: Number = _number(300.0, 0.1, 604_800, "Idle time after which a tenant's worker is let go.")
-    long_run_share: Number = _number(
-        0.05,
-        0,
-        1,
-        "Share of all processors that one tenant may spend in executions of more than some milliseconds; beyond it, "
-        "and while others log in, it is kept to one half of the processors. 0: no tenant is.",
-    )
-
-
-@dataclass(frozen=True, slots=True, config=_CLOSED)
-class LimitsConfig:
-    """What a caller may ask."""
-
-    event_bytes: Size = _number(1 << 20, 1024, 16 << 20, "Largest event, serialized.")
-    max_in_flight: Whole = _number(512, 1, 65_536, "Logins decided at the same time; one more is refused at once.")
-    tenant_share: Number = _number(
-        0.1,
-        0.001,
-        1,
-        "Share of max_in_flight that one tenant may hold, and one login at least: nine that loop leave a tenth to the "
-        "others. 1: no limit for one tenant.",
-    )
-
-
-@dataclass(frozen=True, slots=True, config=_CLOSED)
-class GrpcConfig:
-    """How long clients keep their connections."""
-
-    max_connection_age_s: Number = _number(
-        1800.0,
-        0,
-        604_800,
-        "Age at which a connection is closed in good order, give or take a tenth, so that gateways find new replicas. "
-        "0: never.",
-    )
-    max_connection_age_grace_s: Number = _number(
-        60.0,
-        0,
-        3600,
-        "How long streams of a connection that has reached its age are kept; a login always has the time it may take.",
-    )
-
-
-@dataclass(frozen=True, slots=True, config=_CLOSED)
-class HttpConfig:
-    """What clients of the HTTP port may take."""
-
-    max_connections: Whole = _number(
-        1024, 1, 65_536, "Connections at a time; one more closes the one that has waited longest for a request."
-    )
-    request_s: Number = _number(
-        10.0, 0.1, 600, "How long a request may take to arrive; a connection whose request takes longer is closed."
-    )
-    idle_s: Number = _number(75.0, 0.1, 3600, "How long a connection is kept between two requests.")
-
-
-@dataclass(frozen=True, slots=True, config=_CLOSED)
-class RpcConfig:
-    """How calls are taken in."""
-
-    front: OneOf[Literal["fast", "stock"]] = _setting(
-        "fast",
-        "fast: our own accept loop on private names of grpcio, where the installed build was tested with it; stock: "
-        "grpc.aio alone, which takes about a fifth more of the processor for each login.",
-    )
-
-
-@dataclass(frozen=True, slots=True, config=_CLOSED)
-class DrainConfig:
-    """What comes before the drain."""
-
-    delay_s: Number = _number(
-        1.0,
-        0,
-        600,
-        "How long after SIGTERM new logins are still decided, while health and /readyz say that no more should come.",
-    )
-
-
-@dataclass(frozen=True, slots=True, config=_CLOSED)
-class CatalogConfig:
-    """What is asked of the tenants' store."""
-
-    allow_empty: Switch = _setting(
-        False, "Whether a daemon whose store has no tenant is ready; a daemon without a store never is."
-    )
-
-
-@dataclass(frozen=True, slots=True, config=_CLOSED)
-class ContinuationConfig:
-    """How suspended logins are kept by the gateway."""
-
-    keys_file: OptionalPath = _setting(
-        "",
-        "Keys that seal suspended logins, one a line: the first seals, all open. None: a key that ends with the "
-        "process, and with it every login that it suspended.",
-    )
-    lifetime_s: Number = _number(
-        900.0, 1, MAX_LIFETIME_S, "How long a suspended login may be continued, by its user's return."
-    )
-
-
-@dataclass(frozen=True, slots=True, config=_CLOSED)
-class LogConfig:
-    """What is written about it."""
-
-    format: OneOf[Literal["auto", "json", "console"]] = _setting("auto", "auto: console on a terminal, otherwise json.")
-    level: OneOf[Literal["debug", "info", "warning", "error"]] = _setting("info", "Least severe line that is written.")
-    sample: Number = _number(
-        1.0, 0, 1, "Share of login.decided lines that is written; degraded logins are always written."
-    )
-
-
-@dataclass(frozen=True, slots=True, config=_CLOSED)
+@dataclass(frozen=True, slots=True, config=CLOSED)
 class Config:
     """The effective configuration."""
 
-    listen: Address = _setting("127.0.0.1:50051", "gRPC address.")
-    http_listen: OptionalAddress = _setting(
+    listen: Listen = declared("127.0.0.1:50051", "gRPC address, or unix: and the path of a socket.")
+    listen_mode: Mode = declared("0600", "Mode of a unix socket: who may connect to it.")
+    insecure: Switch = declared(
+        False, "Allow a port that other hosts can reach to have no TLS, or to ask for no credentials."
+    )
+    http_listen: OptionalListen = declared(
         "", "HTTP address of the service in JSON, and of the other doors. None: there is no such port."
     )
-    metrics_listen: Address = _setting("127.0.0.1:9464", "HTTP address of /metrics, /livez and /readyz.")
-    store: Store = _setting("sqlite:vestibule.db", "Where the tenants' flows are.")
-    drain_s: Number = _number(10.0, 0, 3600, "How long logins in flight may take once draining begins.")
+    metrics_listen: Address = declared("127.0.0.1:9464", "HTTP address of /metrics, /livez and /readyz.")
+    store: Store = declared("sqlite:vestibule.db", "Where the tenants' flows are.")
+    drain_s: Number = bounded(10.0, 0, 3600, "How long logins in flight may take once draining begins.")
     sandbox: SandboxConfig = Field(default_factory=SandboxConfig)
     pool: PoolConfig = Field(default_factory=PoolConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
+    tls: TlsConfig = Field(default_factory=TlsConfig)
+    auth: AuthConfig = Field(default_factory=AuthConfig)
     grpc: GrpcConfig = Field(default_factory=GrpcConfig)
     http: HttpConfig = Field(default_factory=HttpConfig)
     rpc: RpcConfig = Field(default_factory=RpcConfig)
@@ -411,11 +253,12 @@ def _contradictions(config: Config, sources: Mapping[str, str]) -> list[Fault]:
     if config.pool.memory_bytes:
         remedy = "one action could fill it: lower the first or raise the second"
         at_most("sandbox.memory_bytes", "pool.memory_bytes", remedy)
+    faults += [Fault(f"{key} ({sources[key]})", message) for key, message in listeners.faults(config)]
     taken = {config.listen: "gRPC"}
     for setting, name in (("metrics_listen", "metrics"), ("http_listen", "HTTP")):
         address = getattr(config, setting)
-        if address and address in taken and split_address(address)[1] != 0:
+        if address and address in taken and (unix_path(address) or split_address(address)[1] != 0):
             where = f"{setting} ({sources[setting]})"
-            faults.append(Fault(where, f"{address} is also the {taken[address]} address; choose another port"))
+            faults.append(Fault(where, f"{address} is also the {taken[address]} address; choose another one"))
         taken.setdefault(address, name)
     return faults

@@ -12,15 +12,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import os
 import secrets
-import stat
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from runtime.errors import ConfigError, Fault
+from runtime.ops import private_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,40 +77,12 @@ def text(keys: Sequence[bytes]) -> str:
 def read(path: Path) -> tuple[bytes, ...]:
     """Read a keys file. Raises: ConfigError, with every fault of the file; none of them quotes a key."""
     label = f"continuation.keys_file {path}"
-    try:
-        # O_NONBLOCK: a named pipe in place of a file must not hold us. Links are followed: that is how an orchestrator
-        # mounts a secret.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            status = os.fstat(descriptor)
-            data = os.read(descriptor, _MAX_FILE_BYTES + 1) if stat.S_ISREG(status.st_mode) else None
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        why = os.strerror(error.errno or 0).lower()
-        raise ConfigError([Fault(label, f"cannot be read: {why}; make a key with `{_MAKE_ONE}`")]) from None
-    if data is None:
-        raise ConfigError([Fault(label, "is not a plain file")])
-    exposed = [Fault(label, message) for message in _exposed(status)]
-    if len(data) > _MAX_FILE_BYTES:
-        raise ConfigError([*exposed, Fault(label, f"is larger than {_MAX_FILE_BYTES} bytes; is it the right file?")])
+    data, status = private_file.read(path, label, _MAX_FILE_BYTES, f"make a key with `{_MAKE_ONE}`")
+    exposed = [Fault(label, message) for message in private_file.exposed(status)]
     keys, faults = _parse(data, label)
     if exposed or faults:
         raise ConfigError([*exposed, *faults])
     return tuple(keys)
-
-
-def _exposed(status: os.stat_result) -> list[str]:
-    """Say who else may use the file. Its group may read it: that is how a secret is shared with a service."""
-    faults = []
-    mode = f"{stat.S_IMODE(status.st_mode):04o}"
-    if status.st_mode & 0o007:
-        faults.append(f"has mode {mode}, so every user of this host can use it; chmod 0600, or 0640 for a group")
-    elif status.st_mode & 0o030:
-        faults.append(f"has mode {mode}, so its group can change it; chmod 0640")
-    if status.st_uid not in (0, os.geteuid()):
-        faults.append(f"belongs to uid {status.st_uid}; it must belong to root or to us, uid {os.geteuid()}")
-    return faults
 
 
 def _parse(data: bytes, label: str) -> tuple[list[bytes], list[Fault]]:

@@ -16,6 +16,7 @@ from vestibule.v1.runtime_service_pb2 import (
 from runtime.callers.caller import ANYONE, Caller
 from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls, NoAnswer
+from runtime.errors import CredentialsMalformed
 from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD
 
 
@@ -30,7 +31,10 @@ class DoorRoutes:
 def identify(request: Request, callers: Callers) -> Caller:
     """Return who sent a request, by its Authorization header or its client certificate. Raises: CallerError."""
     chain = request.scope.get("extensions", {}).get("tls", {}).get("client_cert_chain", ())
-    return callers.identify(request.headers.get("authorization"), chain[0].encode() if chain else None)
+    sent = request.headers.getlist("authorization")
+    if len(sent) > 1 and callers.required:
+        raise CredentialsMalformed
+    return callers.identify(sent[0] if sent else None, chain[0].encode() if chain else None)
 
 
 class LoginDesk:

@@ -19,9 +19,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from runtime.config.kinds import split_address
+from runtime.config.kinds import split_address, unix_path
 from runtime.config.settings import Config
 from runtime.errors import StartError
+from runtime.ops import unix_socket
 from runtime.ops.listening import check_free, refusal
 
 _BACKLOG: Final = 1024
@@ -38,7 +39,10 @@ class HttpPort:
     def __init__(self, app: ASGIApp, config: Config, tls: ssl.SSLContext | None = None) -> None:
         self._address = config.http_listen
         self._settings = config.http
-        self._tls = tls
+        # A unix socket has no TLS: its mode says who may connect.
+        self._path = unix_path(config.http_listen)
+        self._tls = tls if self._path is None else None
+        self._mode, self._made = int(config.listen_mode, 8), (0, 0)
         # What a client sends is no complaint of ours: its lines quote requests, and errors of the application are
         # caught and logged by the application.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
@@ -61,6 +65,9 @@ class HttpPort:
             self._uvicorn, self._state, self._settings.max_connections
         )
         handshake = {"ssl": self._tls, "ssl_handshake_timeout": _HANDSHAKE_S} if self._tls is not None else {}
+        if self._path is not None:
+            self._servers.append(await loop.create_unix_server(connect, sock=self._bind_path(), backlog=_BACKLOG))
+            return
         for listener in self._bind():
             server = await loop.create_server(connect, sock=listener, backlog=_BACKLOG, **handshake)  # type: ignore[call-overload]
             self._servers.append(server)
@@ -77,6 +84,8 @@ class HttpPort:
         """Take in no more requests, answer those that are here, and cut off what is left after `drain_s`."""
         for server in self._servers:
             server.close()
+        if self._path is not None:
+            unix_socket.remove(self._path, self._made)
         for connection in [*self._state.connections]:
             connection.shutdown()
         ends = monotonic() + drain_s
@@ -92,6 +101,15 @@ class HttpPort:
 
     def _tell_the_time(self) -> None:
         self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+
+    def _bind_path(self) -> socket.socket:
+        assert self._path is not None
+        try:
+            listener = unix_socket.bind(self._path, self._mode)
+        except OSError as error:
+            raise refusal("http_listen", self._address, (error.strerror or str(error)).lower()) from None
+        self._made = unix_socket.identity(self._path)
+        return listener
 
     def _bind(self) -> list[socket.socket]:
         """Bind each address of the name, all with one port. Raises: StartError."""

@@ -13,7 +13,7 @@ from typing import Final
 
 from vestibule.worker.v1 import worker_pb2
 
-from runtime.config.settings import SandboxConfig
+from runtime.config.sections import SandboxConfig
 from runtime.core.aggregate import CACHE
 from runtime.core.model import Execution, Verdict
 from runtime.login.plan import Login, Plan

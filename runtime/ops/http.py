@@ -5,6 +5,7 @@ It runs in threads of its own, so that /livez can say that the event loop is stu
 
 import contextlib
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -113,7 +114,17 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = True
     allow_reuse_port = False
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, live: Probe, ready: Probe, log: Log) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        registry: CollectorRegistry,
+        live: Probe,
+        ready: Probe,
+        log: Log,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self.tls = tls
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.registry = registry
         self.live = live
@@ -169,6 +180,17 @@ class _Server(ThreadingHTTPServer):
             self._open.pop(request, None)
         self._slots.release()
 
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve one connection, after the handshake of TLS: in its own thread, where a stalled one delays no other."""
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        below = request.dup()
+        below.settimeout(_CONNECTION_TIMEOUT_S)
+        # What goes wrong here is an OSError, as of a client without TLS that went away.
+        with self.tls.wrap_socket(below, server_side=True) as wrapped:
+            super().finish_request(wrapped, client_address)
+
     def process_request_thread(self, request: Any, client_address: object) -> None:
         """Serve one connection and give its slot back."""
         try:
@@ -186,11 +208,20 @@ class _Server(ThreadingHTTPServer):
 class OperatorsPort:
     """The server and its thread."""
 
-    def __init__(self, address: str, registry: CollectorRegistry, log: Log, *, live: Probe, ready: Probe) -> None:
+    def __init__(
+        self,
+        address: str,
+        registry: CollectorRegistry,
+        log: Log,
+        *,
+        live: Probe,
+        ready: Probe,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         """Bind at once. Raises: StartError when the address cannot be used."""
         host, port = split_address(address)
         try:
-            self._server = _Server(host, port, registry, live, ready, log)
+            self._server = _Server(host, port, registry, live, ready, log, tls)
         except OSError as error:
             raise refusal("metrics_listen", address, (error.strerror or str(error)).lower()) from None
         self._thread = threading.Thread(

@@ -81,6 +81,9 @@ SUSPENSIONS: Final = ("mfa", "redirect", "prompt")
 CONTINUATIONS: Final = ("continued", "invalid", "expired", "mismatch", "used", "gone", "other")
 """How continuations that were sent ended: a decision, or the reason of the error; see runtime/errors.py."""
 
+CALLER_FILES: Final = ("tls", "certificates")
+CERTIFICATES: Final = ("server", "client_ca")
+
 REFUSED_CALLERS: Final = (
     "no_credentials", "credentials_malformed", "key_unknown", "key_expired", "key_revoked", "certificate_unknown",
     "certificate_expired", "scope_missing", "tenant_not_allowed", "other",

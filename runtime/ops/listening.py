@@ -1,11 +1,14 @@
 """Find out whether an address can be listened on, before anything is done that would have to be undone."""
 
 import errno
+import os
 import socket
+from pathlib import Path
 
-from runtime.config.kinds import split_address
+from runtime.config.kinds import split_address, unix_path
 from runtime.config.settings import Config
 from runtime.errors import StartError
+from runtime.ops import unix_socket
 
 _REMEDIES = {
     "listen": "choose another address with --listen or VESTIBULE_LISTEN",
@@ -16,6 +19,10 @@ _REMEDIES = {
 
 def check_free(setting: str, address: str) -> None:
     """Bind an address for a moment. Raises: StartError when it cannot be used."""
+    path = unix_path(address)
+    if path is not None:
+        _check_free_path(setting, address, path)
+        return
     host, port = split_address(address)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -29,6 +36,15 @@ def check_free(setting: str, address: str) -> None:
         if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) and len(found) > 1:
             return  # one of several addresses of a name, such as ::1 of localhost without IPv6; the others are bound
         raise refusal(setting, address, (error.strerror or str(error)).lower()) from None
+
+
+def _check_free_path(setting: str, address: str, path: str) -> None:
+    try:
+        unix_socket.clear(path)
+    except OSError as error:
+        raise refusal(setting, address, (error.strerror or str(error)).lower()) from None
+    if not os.access(Path(path).parent, os.W_OK, effective_ids=True):
+        raise refusal(setting, address, f"the folder {Path(path).parent} cannot be written")
 
 
 def refusal(setting: str, address: str, reason: str) -> StartError:

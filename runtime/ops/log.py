@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from runtime.config.settings import LogConfig
+from runtime.config.sections import LogConfig
 from runtime.ops.printable import printable
 from runtime.ops.throttle import Throttle
 

@@ -14,6 +14,8 @@ from prometheus_client.registry import Collector
 
 from runtime.core.model import Verdict
 from runtime.ops.labels import (
+    CALLER_FILES,
+    CERTIFICATES,
     CONTINUATIONS,
     DOORS,
     FRONTS,
@@ -151,6 +153,17 @@ class Metrics(Collector):
             "Calls refused for who sent them, by what is wrong with the credentials.",
             reason=REFUSED_CALLERS,
         )
+        self._caller_files = Gauge(
+            "vestibule_caller_files_healthy",
+            "1 if the files could be read when they last changed, or there are none; 0: the ones before are in effect.",
+            files=CALLER_FILES,
+        )
+        self._caller_files(dict.fromkeys(CALLER_FILES, 1))
+        self._certificates = Gauge(
+            "vestibule_certificate_expiry_timestamp_seconds",
+            "When the ports' certificate and the first authority of clients end, in seconds since the epoch; 0: none.",
+            certificate=CERTIFICATES,
+        )
         self.worker_spawned = Durations(
             "vestibule_worker_spawn_duration_seconds",
             "Seconds from asking for a worker to its report that it is locked down.",
@@ -245,6 +258,14 @@ class Metrics(Collector):
             seconds = us / 1e6
             histogram.counts[bisect_left(BUCKETS, seconds)] += 1
             histogram.total += seconds
+
+    def caller_files_read(self, files: str, healthy: bool) -> None:
+        """Note whether the newest attempt to read files of CALLER_FILES succeeded."""
+        self._caller_files({files: healthy})
+
+    def certificates_expire(self, server_s: float, client_ca_s: float) -> None:
+        """Note when certificates end, in seconds since the epoch; 0 for none."""
+        self._certificates({"server": server_s, "client_ca": client_ca_s})
 
     def rpc_front(self, name: str) -> None:
         """Note which of FRONTS takes in calls."""

@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # a private module without types
 
+from runtime.rpc.listener import GrpcListener
 from runtime.rpc.stock_front import Methods
 
 FIRST: Final = (1, 85)
@@ -76,9 +77,9 @@ class FastFront:
         """Methods of which calls came in by our loop, which proves that grpc.aio uses it. OTHER for all not ours."""
         return frozenset(self._core.taken_in)
 
-    async def start(self, address: str) -> int:
+    async def start(self, listener: GrpcListener) -> int:
         """Listen and serve; return the port. Raises: RuntimeError when the address cannot be used."""
-        port = self._server.add_insecure_port(address)
+        port = listener.add_to(self._server)
         await self._server.start()
         return port
 

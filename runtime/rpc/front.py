@@ -7,6 +7,7 @@ from runtime.config.settings import Config
 from runtime.ops.labels import GRPC_METHOD, GRPC_SERVICE
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
+from runtime.rpc.listener import GrpcListener
 from runtime.rpc.own_call import own_call, target
 from runtime.rpc.stock_front import Methods, StockFront
 
@@ -24,6 +25,7 @@ async def start(
     methods: Methods,
     options: Sequence[tuple[str, int]],
     config: Config,
+    listener: GrpcListener,
     longest_call_s: float,
     metrics: Metrics,
     log: Log,
@@ -33,7 +35,7 @@ async def start(
     Raises: RuntimeError when the address cannot be used.
     """
     if config.rpc.front == "fast":
-        fast = await _start_fast(methods, options, config.listen)
+        fast = await _start_fast(methods, options, listener)
         if not isinstance(fast, str):
             metrics.rpc_front("fast")
             return fast
@@ -54,12 +56,14 @@ async def start(
         )
 
     stock = StockFront(methods, options, longest_call_s, restarted)
-    port = await stock.start(config.listen)
+    port = await stock.start(listener)
     metrics.rpc_front("stock")
     return stock, port
 
 
-async def _start_fast(methods: Methods, options: Sequence[tuple[str, int]], address: str) -> tuple[Front, int] | str:
+async def _start_fast(
+    methods: Methods, options: Sequence[tuple[str, int]], listener: GrpcListener
+) -> tuple[Front, int] | str:
     """Return the fast front and its port, or why it cannot be used."""
     try:
         from runtime.rpc import fast_front
@@ -69,12 +73,12 @@ async def _start_fast(methods: Methods, options: Sequence[tuple[str, int]], addr
     if problem:
         return problem
     front = fast_front.FastFront(methods, options)
-    port = await front.start(address)
+    port = await front.start(listener)
     # The names exist. Two calls show that grpc.aio uses what we put in their place: one of a method that we have, and
     # one of a method that we do not have.
-    ourselves = target(address, port)
-    problem = await own_call(ourselves)
-    await own_call(ourselves, _UNKNOWN)
+    ourselves = target(listener.address, port)
+    problem = await own_call(ourselves, tls=listener.tls)
+    await own_call(ourselves, _UNKNOWN, tls=listener.tls)
     if not problem and not front.taken_in >= {f"/{GRPC_SERVICE}/{GRPC_METHOD}", fast_front.OTHER}:
         problem = "grpc.aio does not use our accept loop"
     if problem:

@@ -5,8 +5,9 @@ from typing import Final
 
 import grpc
 
-from runtime.config.kinds import split_address
+from runtime.config.kinds import split_address, unix_path
 from runtime.ops.labels import GRPC_METHOD, GRPC_SERVICE
+from runtime.rpc.listener import Tls
 
 OWN_CALL: Final = secrets.token_bytes(32)
 """A request that only this process knows. It is answered before anything is counted, so no metric shows it."""
@@ -24,6 +25,8 @@ _OPTIONS: Final = (
 
 def target(address: str, port: int) -> str:
     """Return how to reach ourselves, for an address as the configuration has it and the port that was bound."""
+    if unix_path(address) is not None:
+        return address
     host = split_address(address)[0]
     host = _EVERYWHERE.get(host, host)
     if ":" in host:
@@ -33,9 +36,13 @@ def target(address: str, port: int) -> str:
     return f"dns:///{host}:{port}"
 
 
-async def own_call(target: str, method: str = GRPC_METHOD, timeout_s: float = TIMEOUT_S) -> str:
+async def own_call(target: str, method: str = GRPC_METHOD, timeout_s: float = TIMEOUT_S, tls: Tls | None = None) -> str:
     """Return why the call failed, in a few words; empty when it was answered."""
-    async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
+    if tls is None:
+        made = grpc.aio.insecure_channel(target, options=_OPTIONS)
+    else:
+        made = grpc.aio.secure_channel(target, tls.of_client(), options=(*_OPTIONS, *tls.client_options()))
+    async with made as channel:
         call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{GRPC_SERVICE}/{method}")
         try:
             await call(OWN_CALL, timeout=timeout_s)

@@ -12,13 +12,17 @@ from vestibule.v1 import runtime_service_pb2
 from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls, longest_login_s
 from runtime.calls.codec import ENVELOPE_BYTES
+from runtime.config.kinds import unix_path
 from runtime.config.settings import Config
+from runtime.ops import unix_socket
 from runtime.ops.labels import GRPC_SERVICE
 from runtime.ops.listening import check_free, refusal
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
 from runtime.rpc import front
 from runtime.rpc.health import Health
+from runtime.rpc.listener import HANDSHAKE_MS, GrpcListener, Tls
+from runtime.rpc.own_call import own_call, target
 from runtime.rpc.services import ActionRuntime
 
 _REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
@@ -37,15 +41,25 @@ class Server:
     """One listening gRPC server. Belongs to one event loop."""
 
     def __init__(
-        self, calls: Calls, config: Config, metrics: Metrics, log: Log, *, callers: Callers | None = None
+        self,
+        calls: Calls,
+        config: Config,
+        metrics: Metrics,
+        log: Log,
+        *,
+        callers: Callers | None = None,
+        tls: Tls | None = None,
     ) -> None:
-        """Take calls of `callers`; without them everyone may call."""
+        """Take calls of `callers`; without them everyone may call. A unix socket has no TLS."""
         self._config = config
         self._metrics = metrics
         self._log = log
         self._calls = calls
         self._runtime = ActionRuntime(calls, callers or Callers(required=False))
         self._health = Health()
+        path = unix_path(config.listen)
+        self._listener = GrpcListener(config.listen, int(config.listen_mode, 8), tls if path is None else None)
+        self._path, self._made = path, (0, 0)
         self._front: front.Front | None = None
         self.port = 0
 
@@ -61,10 +75,16 @@ class Server:
         check_free("listen", config.listen)
         try:
             self._front, self.port = await front.start(
-                methods, options(config), config, longest_login_s(config), self._metrics, self._log
+                methods, options(config), config, self._listener, longest_login_s(config), self._metrics, self._log
             )
-        except RuntimeError:
+            if self._path is not None:
+                self._made = unix_socket.identity(self._path)
+        except (RuntimeError, OSError):
             raise refusal("listen", config.listen, "it cannot be bound") from None
+
+    async def call_ourselves(self) -> str:
+        """Call the port as a client does; return why that failed."""
+        return await own_call(target(self._config.listen, self.port), tls=self._listener.tls)
 
     @property
     def running(self) -> bool:
@@ -97,6 +117,8 @@ class Server:
         # gRPC waits for every open stream: a load balancer that watches our health would hold the drain to its end.
         self._health.end_watches()
         await stopping
+        if self._path is not None:
+            unix_socket.remove(self._path, self._made)
         return given_up
 
 
@@ -127,6 +149,7 @@ def options(config: Config) -> list[tuple[str, int]]:
     # No login is cut off for the age of its connection.
     grace_s = max(grpc_.max_connection_age_grace_s, longest_login_s(config) + 1)
     return [
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
         # Off, or a second daemon on the same port would start and silently take half of the logins.
         ("grpc.so_reuseport", 0),
         # Above our own limit, so that an event that is too large is refused by us, in words and as the caller's fault:

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import grpc
 
+from runtime.rpc.listener import GrpcListener
+
 Methods = Mapping[str, Mapping[str, "grpc.RpcMethodHandler[Any, Any]"]]
 """Handlers by service and by method."""
 
@@ -46,11 +48,11 @@ class StockFront:
         """Does it take in calls?"""
         return self._server is not None
 
-    async def start(self, address: str) -> int:
+    async def start(self, listener: GrpcListener) -> int:
         """Listen and serve; return the port. Raises: RuntimeError when the address cannot be used."""
-        server, port = await self._listen(address)
+        server, port = await self._listen(listener)
         self._server = server
-        self._watching = asyncio.create_task(self._watch(server, f"{address.rpartition(':')[0]}:{port}"))
+        self._watching = asyncio.create_task(self._watch(server, listener.again(port)))
         return port
 
     async def stop(self, grace_s: float) -> None:
@@ -64,17 +66,17 @@ class StockFront:
         if self._ended:
             await asyncio.wait(self._ended, timeout=grace_s + _LOOK_S)
 
-    async def _listen(self, address: str) -> tuple[grpc.aio.Server, int]:
+    async def _listen(self, listener: GrpcListener) -> tuple[grpc.aio.Server, int]:
         server = grpc.aio.server(options=self._options)
         # Not as registered methods: grpc.aio waits for all of those anew with every call.
         server.add_generic_rpc_handlers(
             tuple(grpc.method_handlers_generic_handler(name, dict(methods)) for name, methods in self._methods.items())
         )
-        port = server.add_insecure_port(address)
+        port = listener.add_to(server)
         await server.start()
         return server, port
 
-    async def _watch(self, server: grpc.aio.Server, address: str) -> None:
+    async def _watch(self, server: grpc.aio.Server, listener: GrpcListener) -> None:
         """Replace each server that ends by itself, until the front is stopped."""
         while (error := await _end_of(server)) is not None and not self._stopping:
             self._server = None
@@ -82,17 +84,17 @@ class StockFront:
             finishing = asyncio.create_task(server.stop(self._longest_call_s))
             self._ended.add(finishing)
             finishing.add_done_callback(self._ended.discard)
-            replaced = await self._listen_again(address)
+            replaced = await self._listen_again(listener)
             if replaced is None:
                 return
             server = self._server = replaced
             self._on_restart(error)
 
-    async def _listen_again(self, address: str) -> grpc.aio.Server | None:
+    async def _listen_again(self, listener: GrpcListener) -> grpc.aio.Server | None:
         while not self._stopping:
             # The ended server may not have closed the port yet, or another process may have taken it.
             with contextlib.suppress(RuntimeError):
-                server, _ = await self._listen(address)
+                server, _ = await self._listen(listener)
                 if not self._stopping:
                     return server
                 await server.stop(0)

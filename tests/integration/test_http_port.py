@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runtime.config.settings import LogConfig
+from runtime.config.sections import LogConfig
 from runtime.errors import StartError
 from runtime.ops.http import OperatorsPort
 from runtime.ops.log import build

@@ -13,7 +13,8 @@ from typing import Any, Literal
 import pytest
 
 from runtime.calls.calls import Calls, longest_login_s
-from runtime.config.settings import Config, GrpcConfig, RpcConfig
+from runtime.config.sections import GrpcConfig, RpcConfig
+from runtime.config.settings import Config
 from runtime.ops.log import build
 from runtime.ops.metrics import Metrics
 from runtime.rpc import server

@@ -27,7 +27,8 @@ from vestibule.v1.runtime_service_pb2 import (
 
 from runtime.calls import calls
 from runtime.calls.calls import Calls
-from runtime.config.settings import Config, LimitsConfig, LogConfig, PoolConfig, RpcConfig, SandboxConfig
+from runtime.config.sections import LimitsConfig, LogConfig, PoolConfig, RpcConfig, SandboxConfig
+from runtime.config.settings import Config
 from runtime.errors import InvalidEvent, QueueFull, StartError, UnknownTenant, WorkerLost
 from runtime.login.logins import Request
 from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE

@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from runtime.rpc.fast_front import FastFront, Handler
+from runtime.rpc.listener import GrpcListener
 from runtime.rpc.server import concurrent_streams
 from runtime.rpc.stock_front import StockFront
 from tests.calls import unary
@@ -59,7 +60,7 @@ async def rig(
     options = [("grpc.so_reuseport", 0), *options]
     failed: list[BaseException | None] = []
     front = FastFront(methods, options, look_s) if kind == "fast" else StockFront(methods, options, 30.0, failed.append)
-    port = await front.start("127.0.0.1:0")
+    port = await front.start(GrpcListener("127.0.0.1:0"))
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         await channel.channel_ready()
         it = Rig(front, port, channel, failed)

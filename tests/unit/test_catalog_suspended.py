@@ -15,7 +15,7 @@ import pytest
 from runtime.catalog import rows, sqlite, store, suspended
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.catalog.suspended import SqliteSuspendedFlows
-from runtime.config.settings import MAX_LIFETIME_S
+from runtime.config.sections import MAX_LIFETIME_S
 from runtime.core.model import OnError, Policy, Settings
 from runtime.errors import CatalogError, CatalogUnavailable
 

@@ -168,15 +168,15 @@ def test_what_is_neither_yes_nor_no_is_refused(value: object) -> None:
     assert "is neither; write true or false" in faults(flags={"catalog.allow_empty": value})
 
 
-@pytest.mark.parametrize("text", ["127.0.0.1:0", "[::1]:50051", "localhost:1", "0.0.0.0:65535"])
+@pytest.mark.parametrize("text", ["127.0.0.1:0", "[::1]:50051", "localhost:1", "0.0.0.0:65535", "unix:/run/v.sock"])
 def test_addresses_are_kept_as_written(text: str) -> None:
     """What is an address is taken as it is."""
-    assert load(env={"VESTIBULE_LISTEN": text}).config.listen == text
+    assert load(env={"VESTIBULE_LISTEN": text, "VESTIBULE_INSECURE": "true"}).config.listen == text
 
 
 def test_an_empty_host_is_every_interface() -> None:
     """`:50051` listens everywhere, and says so."""
-    assert load(flags={"listen": ":50051"}).config.listen == "0.0.0.0:50051"
+    assert load(flags={"listen": ":50051", "insecure": True}).config.listen == "0.0.0.0:50051"
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "1.5", "-0.1", "x"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runtime.config.settings import LogConfig
+from runtime.config.sections import LogConfig
 from runtime.ops import log
 from runtime.ops.metrics import Metrics
 from runtime.workers.fairness import Fairness, Lane

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from runtime.config.settings import LogConfig
+from runtime.config.sections import LogConfig
 from runtime.ops.log import LoginLog, build, clip, forward_libraries, where
 
 

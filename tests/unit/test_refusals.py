@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runtime.calls.refusals import TENANTS_A_REASON, Refusals
-from runtime.config.settings import LogConfig
+from runtime.config.sections import LogConfig
 from runtime.ops.log import build
 from runtime.ops.throttle import WINDOW_S
 

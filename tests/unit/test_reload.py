@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from runtime.config.settings import Config, Loaded, LogConfig
+from runtime.config.sections import LogConfig
+from runtime.config.settings import Config, Loaded
 from runtime.continuation import keys
 from runtime.errors import ConfigError
 from runtime.login.suspensions import Suspensions
