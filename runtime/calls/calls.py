@@ -5,6 +5,7 @@ Knows admission, deadlines, what is counted and logged. Must not know gRPC or HT
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Final, NamedTuple, Protocol
 
@@ -94,7 +95,11 @@ class Calls:
         self._running: dict[asyncio.Task[object], float] = {}
         self._lost: set[asyncio.Task[object]] = set()
         self._loop = asyncio.get_running_loop()
-        decoders: dict[str, Decode] = {GRPC_METHOD: decode, GRPC_CONTINUE: decode_continuation}
+        facts_bytes = config.limits.facts_bytes
+        decoders: dict[str, Decode] = {
+            GRPC_METHOD: partial(decode, max_facts_bytes=facts_bytes),
+            GRPC_CONTINUE: partial(decode_continuation, max_facts_bytes=facts_bytes),
+        }
         self.methods = {name: Method(read, metrics.rpc[name]) for name, read in decoders.items()}
         """The methods of the service by name, for gRPC."""
         self.http_methods = {name: Method(read, metrics.http[name]) for name, read in decoders.items()}

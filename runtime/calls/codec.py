@@ -38,6 +38,8 @@ def decode(
     data: bytes,
     max_event_bytes: int,
     public: type[ExecutePostLoginRequest | ContinuePostLoginRequest] = ExecutePostLoginRequest,
+    *,
+    max_facts_bytes: int = event_rules.FACTS_BYTES,
 ) -> Request:
     """Return what a serialized request asks for.
 
@@ -84,11 +86,11 @@ def decode(
         raise InvalidEvent("is absent; send the post-login event that is to be decided")
     if envelope.HasField("auth0_event"):
         message = _of_auth0(event)
-        event_rules.hold(message, tenant_id)
+        event_rules.hold(message, tenant_id, max_facts_bytes)
         event = message.SerializeToString()
     else:
         message = _event(event)
-        if event_rules.hold(message, tenant_id):
+        if event_rules.hold(message, tenant_id, max_facts_bytes):
             event = message.SerializeToString()
     gateway: bytes | None = None
     if envelope.HasField("gateway"):
@@ -129,13 +131,15 @@ def _of_auth0(data: bytes) -> PostLoginEvent:
     return event_json.from_json(members)
 
 
-def decode_continuation(data: bytes, max_event_bytes: int) -> Request:
+def decode_continuation(
+    data: bytes, max_event_bytes: int, *, max_facts_bytes: int = event_rules.FACTS_BYTES
+) -> Request:
     """Return what a serialized ContinuePostLoginRequest asks for.
 
     data: bytes from a caller; hostile. The continuation is only bytes here.
     Raises: InvalidRequest, InvalidEvent.
     """
-    request = decode(data, max_event_bytes, ContinuePostLoginRequest)
+    request = decode(data, max_event_bytes, ContinuePostLoginRequest, max_facts_bytes=max_facts_bytes)
     envelope = ExecuteEnvelope.FromString(data)
     return request._replace(continuation=envelope.continuation, completed=list(envelope.completed))
 

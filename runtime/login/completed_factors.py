@@ -6,7 +6,6 @@ Knows the event's members for factors and what a continuation keeps of them. Mus
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -21,7 +20,6 @@ from runtime.login.messages import FACTOR_TYPES
 TYPE_NAMES: Final = {number: name for name, number in FACTOR_TYPES.items()}
 # The name of the methods that are second factors.
 _MFA: Final = "mfa"
-_ENROLLED_PATH: Final = "user.enrolled_factors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +104,11 @@ class Completed:
         methods = message.authentication.methods
         for name, at_ms in self.at_ms.items():
             if not any(_fingerprint(method) not in self.known for method in _methods(message, {name})):
-                instant = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
-                methods.add(name=_MFA, type=name, timestamp=instant.replace("+00:00", "Z"))
-        user = message.user
+                methods.add(name=_MFA, type=name).timestamp.FromMilliseconds(at_ms)
+        enrolled_factors = message.user.enrolled_factors.values
         for name in [name for name in self.at_ms if name in self.enrolled]:
-            if not is_enrolled(name, tuple([factor.type for factor in user.enrolled_factors])):
-                user.enrolled_factors.add(type=name)
-        if user.enrolled_factors and _ENROLLED_PATH in message.empty_lists:
-            message.empty_lists.remove(_ENROLLED_PATH)
+            if not is_enrolled(name, tuple([factor.type for factor in enrolled_factors])):
+                enrolled_factors.add(type=name)
         data: bytes = message.SerializeToString()
         return data
 
@@ -130,5 +125,5 @@ def _methods(event: PostLoginEvent, types: Iterable[str]) -> Iterable[Authentica
 
 
 def _fingerprint(method: AuthenticationMethod) -> int:
-    said = f"{method.type}\0{method.timestamp}".encode()
+    said = f"{method.type}\0{method.timestamp.seconds}.{method.timestamp.nanos}".encode()
     return int.from_bytes(hashlib.sha256(said).digest()[:8], "big")

@@ -1,30 +1,41 @@
-"""Auth0's JSON of a post-login event to `vestibule.v1.PostLoginEvent`, with errors a person can act on.
+"""Auth0's JSON of a post-login event to `vestibule.v1.PostLoginEvent`: the one mapping of every command and door.
 
-It is ProtoJSON with both spellings of every name (`user_id`, `userId`) and unknown members ignored.
-google.protobuf.json_format would not do: some of its errors have no path ("expected string or bytes-like object"),
-others quote the caller's value or Python's words; it takes a member in both spellings, and NaN, in silence; and it
-cannot tell an absent list from an empty one, so that a walk of our own over the same values would remain.
+Knows the descriptors and what an error should say. Must not know any member: which lists may be absent and which
+objects are open is in the message. Not google.protobuf.json_format: Auth0's JSON is not ProtoJSON where a list may be
+absent or a user has members of its own, and the library's errors quote the caller's value or have no path.
 """
 
 import json
 import math
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
 from vestibule.v1.event_pb2 import PostLoginEvent
 
 from runtime.errors import InvalidEvent
+from runtime.login.event_rules import FIRST_S, LAST_S
+from sandbox.contract.event_fields import wrapped
 
 # JSON of an event that fits the daemon's 1 MiB is at most a few times larger, by escapes.
 MAX_JSON_BYTES: Final = 4 << 20
 # A level of a Struct is three levels of messages, and protobuf parsers stop at one hundred.
 MAX_DEPTH: Final = 24
 
-_INDEX: Final = re.compile(r"\[[0-9]+\]")
+_OTHERS: Final = "attributes"
+"""The member of an open object that holds what the event does not name."""
+
+# RFC 3339, as JavaScript, Java and Python write it; fromisoformat alone takes weeks and instants without an offset.
+_INSTANT: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?(Z|[+-][0-9]{2}:[0-9]{2})"
+).fullmatch
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
 
 _INTS: Final = {
     FieldDescriptor.CPPTYPE_INT32: 1 << 31,
@@ -60,12 +71,9 @@ def decode(text: str | bytes) -> Any:
 def from_json(value: Any) -> PostLoginEvent:
     """Return the event of a decoded JSON object. Raises: InvalidEvent."""
     event = PostLoginEvent()
-    empty_lists: list[str] = []
     if not isinstance(value, dict):
         raise InvalidEvent(f"expected an object, got {_kind(value)}")
-    _message(event, value, "", empty_lists, 1)
-    named = set(event.empty_lists)
-    event.empty_lists.extend(path for path in dict.fromkeys(empty_lists) if path not in named)
+    _message(event, value, "", 1)
     return event
 
 
@@ -89,49 +97,91 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= 20 else float(digits)
 
 
-def _message(target: Message, value: Mapping[str, Any], path: str, empty_lists: list[str], depth: int) -> None:
-    """Fill a message from an object. `empty_lists` collects paths of lists that are there and empty."""
+def _message(target: Message, value: Mapping[str, Any], path: str, depth: int) -> None:
+    """Fill a message from an object. What the event does not name is kept in an open object, and left out elsewhere."""
     names = _names(cast("Descriptor", target.DESCRIPTOR))
     given: dict[str, str] = {}
+    others: dict[str, Any] = {}
     for name, member in value.items():
         field = names.get(name)
-        if field is None or member is None:
+        if field is None:
+            others[name] = member
+            continue
+        if member is None:
             continue
         here = f"{path}{field.name}"
         if field.name in given:
             _refuse(here, f"is given twice, as {given[field.name]} and {name}; keep one of them")
         given[field.name] = name
-        if field.is_repeated:
-            if not isinstance(member, list):
-                _refuse(here, f"expected a list, got {_kind(member)}")
-            if not member and here != "empty_lists":
-                empty_lists.append(_INDEX.sub("", here))  # items share the path of their list
-            items = getattr(target, field.name)
-            for index, item in enumerate(member):
-                _item(items, field, item, f"{here}[{index}]", empty_lists, depth)
-        elif field.message_type is not None:
-            child = getattr(target, field.name)
-            child.SetInParent()
-            _child(child, member, here, empty_lists, depth)
-        else:
-            setattr(target, field.name, _scalar(field, member, here))
+        _field(target, field, member, here, depth)
+    if others and _OTHERS in names:
+        _keep(getattr(target, _OTHERS), others, path, depth)
 
 
-def _item(items: Any, field: FieldDescriptor, item: Any, here: str, empty_lists: list[str], depth: int) -> None:
-    if field.message_type is None:
-        items.append(_scalar(field, item, here))
+def _field(target: Message, field: FieldDescriptor, member: Any, here: str, depth: int) -> None:
+    listed = wrapped(field)
+    if listed is not None:
+        wrapper = getattr(target, field.name)
+        wrapper.SetInParent()
+        _list(getattr(wrapper, listed.name), listed, member, here, depth)
+    elif field.is_repeated:
+        _list(getattr(target, field.name), field, member, here, depth)
+    elif field.message_type is None:
+        setattr(target, field.name, _scalar(field, member, here))
     else:
-        _child(items.add(), item, here, empty_lists, depth)
+        child = getattr(target, field.name)
+        child.SetInParent()
+        _child(child, member, here, depth)
 
 
-def _child(child: Message, value: Any, here: str, empty_lists: list[str], depth: int) -> None:
+def _list(items: Any, field: FieldDescriptor, member: Any, here: str, depth: int) -> None:
+    if not isinstance(member, list):
+        _refuse(here, f"expected a list, got {_kind(member)}")
+    for index, item in enumerate(member):
+        if field.message_type is None:
+            items.append(_scalar(field, item, f"{here}[{index}]"))
+        else:
+            _child(items.add(), item, f"{here}[{index}]", depth)
+
+
+def _child(child: Message, value: Any, here: str, depth: int) -> None:
+    if isinstance(child, Timestamp):
+        _set_instant(child, value, here)
+        return
     if not isinstance(value, dict):
         _refuse(here, f"expected an object, got {_kind(value)}")
     if isinstance(child, Struct):
         _hold(value, here, depth + 1)
         child.update(value)
     else:
-        _message(child, value, here + ".", empty_lists, depth + 1)
+        _message(child, value, here + ".", depth + 1)
+
+
+def _keep(attributes: Struct, others: dict[str, Any], path: str, depth: int) -> None:
+    """Add to the attributes of an open object what stands beside its known members."""
+    for name, member in others.items():
+        here = f"{path}{_text(name, path.removesuffix('.'))[:60]}"
+        if name in attributes.fields:
+            _refuse(here, f"is given twice, in {_OTHERS} too; keep one of them")
+        _hold(member, here, depth + 2)
+    attributes.update(others)
+
+
+def _set_instant(instant: Timestamp, value: Any, here: str) -> None:
+    if not isinstance(value, str):
+        _refuse(here, f"expected an instant such as 2024-01-31T12:00:00.000Z, got {_kind(value)}")
+    found = _INSTANT(value)
+    try:
+        # Seconds by themselves: Python keeps no more than six digits of a fraction.
+        moment = datetime.fromisoformat(found[1] + found[3]) if found else None
+    except ValueError:
+        moment = None
+    if found is None or moment is None:
+        _refuse(here, "is not an instant; write it as 2024-01-31T12:00:00.000Z, with Z or an offset such as +02:00")
+    seconds = (moment - _EPOCH) // _SECOND
+    if not FIRST_S <= seconds <= LAST_S:
+        _refuse(here, "is out of range: instants are from the year 1 to the year 9999 in UTC")
+    instant.seconds, instant.nanos = seconds, int((found[2] or "").ljust(9, "0"))
 
 
 _NAMES: dict[str, dict[str, FieldDescriptor]] = {}
@@ -178,6 +228,8 @@ def _double(value: Any, here: str) -> float:
         number = float(value)
     except OverflowError:  # an integer beyond all doubles
         number = math.inf
+    if math.isnan(number):
+        _refuse(here, "is not a number")
     if not math.isfinite(number):
         _refuse(here, "is too large for a number")
     return number

@@ -51,12 +51,12 @@ def _prompt(event: event_pb2.PostLoginEvent) -> tuple[str, ...]:
     query = event.request.query.fields
     # A look-up of what is not there would add it.
     said = query["prompt"].string_value if "prompt" in query else ""
-    return tuple([word for text in (*event.transaction.prompt, said) for word in text.split()])
+    return tuple([word for text in (*event.transaction.prompt.values, said) for word in text.split()])
 
 
 def _acr_values(event: event_pb2.PostLoginEvent) -> tuple[str, ...]:
     """Return the transaction's classes and the request's own, each class once for itself."""
-    texts = list(event.transaction.acr_values)
+    texts = list(event.transaction.acr_values.values)
     query = event.request.query.fields
     if "acr_values" in query:
         value = query["acr_values"]
@@ -70,8 +70,9 @@ def _risk_confidence(event: event_pb2.PostLoginEvent) -> str | None:
 
 
 def _enrolled(event: event_pb2.PostLoginEvent) -> tuple[str, ...] | None:
-    enrolled = tuple(factor.type for factor in event.user.enrolled_factors)
-    return enrolled if enrolled or "user.enrolled_factors" in event.empty_lists else None
+    if not event.user.HasField("enrolled_factors"):
+        return None
+    return tuple([factor.type for factor in event.user.enrolled_factors.values])
 
 
 def _email_verified(event: event_pb2.PostLoginEvent) -> bool:

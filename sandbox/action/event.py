@@ -7,15 +7,18 @@ flow, one `Event` for each execution.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final, NoReturn, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
 from vestibule.v1 import event_pb2
 
 from sandbox.contract.did_you_mean import did_you_mean, nearest
+from sandbox.contract.event_fields import is_instant, is_struct, wrapped
 from sandbox.contract.readonly import Members
 from sandbox.contract.values import MAX_INT
 
@@ -31,6 +34,7 @@ REQUIRED_OBJECTS: Final = frozenset(
         "connection",
         "custom_domain.domain_metadata",
         "experiment.config",
+        "facts",
         "organization.metadata",
         "request",
         "request.body",
@@ -39,39 +43,25 @@ REQUIRED_OBJECTS: Final = frozenset(
         "session_transfer_token.request",
         "stats",
         "tenant",
+        "transaction.attributes",
         "transaction.metadata",
         "user",
         "user.app_metadata",
+        "user.attributes",
         "user.user_metadata",
     }
 )
-"""Objects that Auth0 always sends: absent on the wire, they read as empty. Any other object reads as None."""
+"""Objects that Auth0 always sends, and ours: absent on the wire, they read as empty. Any other reads as None."""
 
-OPTIONAL_LISTS: Final = frozenset(
-    {
-        "authentication.risk_assessment.supplemental.akamai.akamai_bot.bot_category",
-        "client.refresh_token.policies",
-        "client.refresh_token.policies.scope",
-        "refresh_token.resource_servers",
-        "session.clients",
-        "transaction.acr_values",
-        "transaction.prompt",
-        "transaction.requested_authorization_details",
-        "transaction.requested_scopes",
-        "transaction.response_type",
-        "transaction.target_scopes",
-        "transaction.ui_locales",
-        "user.enrolled_factors",
-        "user.multifactor",
-    }
+REQUIRED_INSTANTS: Final = frozenset(
+    {"authentication.methods.timestamp", "refresh_token.created_at", "user.created_at", "user.updated_at"}
 )
-"""Lists that may be absent: empty on the wire, they read as None unless `empty_lists` names them. Others read as ()."""
+"""Instants that Auth0 always sends: absent on the wire, they read as empty text. Any other instant reads as None."""
 
 OPEN_OBJECTS: Final = frozenset({"transaction", "user"})
-"""Objects that Auth0 documents as open: an upstream provider may add members, which this event does not carry."""
+"""Objects that Auth0 documents as open: what an upstream provider added is in their `attributes`."""
 
 _ROOT: Final = "event"
-HIDDEN: Final = frozenset({"empty_lists"})
 _PATH_CHARS: Final = 512
 _ABSENT: Final = object()
 _ITEM: Final = "[]"
@@ -114,6 +104,21 @@ def _plain_value(value: Any) -> Any:
     return None
 
 
+_EPOCH: Final = datetime(1970, 1, 1)
+
+
+def instant_text(instant: Timestamp) -> str:
+    """Write an instant as JavaScript does, with milliseconds; what is finer is kept in six or nine digits."""
+    nanos = instant.nanos
+    if nanos % 1_000_000 == 0:
+        fraction = f"{nanos // 1_000_000:03}"
+    elif nanos % 1_000 == 0:
+        fraction = f"{nanos // 1_000:06}"
+    else:
+        fraction = f"{nanos:09}"
+    return f"{(_EPOCH + timedelta(seconds=instant.seconds)).isoformat()}.{fraction}Z"
+
+
 class View(Members):
     """A read-only view of one message. Subclasses, one for each path of the event, are made from the descriptors.
 
@@ -121,7 +126,7 @@ class View(Members):
     same dict. A view refers to messages and to views below it, never up: it is freed without the cycle collector.
     """
 
-    __slots__ = ("_cache", "_empties", "_message")
+    __slots__ = ("_cache", "_message")
 
     _exposed_ = frozenset({"get"})
     _read_only_ = "event is read-only"
@@ -131,12 +136,10 @@ class View(Members):
 
     _message: Any
     _cache: dict[str, Any]
-    _empties: Container[str]
 
-    def __init__(self, message: Any, empties: Container[str]) -> None:
+    def __init__(self, message: Any) -> None:
         _set_message(self, message)
         _set_cache(self, {})
-        _set_empties(self, empties)
 
     def get(self, path: str, default: Any = None) -> Any:
         """Follow a dotted path and answer `default` where something on the way, or at its end, is absent.
@@ -164,15 +167,22 @@ class View(Members):
     def __getitem__(self, name: str) -> Any:
         if type(name) is not str:
             raise TypeError(f"{self._path_}: a member's name must be text; got an object of type {type(name).__name__}")
-        if name not in self._exposed_ or name == "get":
+        if name in self._exposed_ and name != "get":
+            return getattr(self, name)
+        value = _sent(self, name)
+        if value is _ABSENT:
             raise KeyError(_unknown(type(self), name))
-        return getattr(self, name)
+        return value
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if _sent(self, name) is not _ABSENT:
+            raise AttributeError(f"{_unknown(type(self), name)}; read {self._path_}.attributes['{name[:64]}']")
+        raise AttributeError(_unknown(type(self), name))
 
 
 # The slots' own setters: `__setattr__` refuses, for trusted code too.
 _set_message = cast("Any", View.__dict__["_message"]).__set__
 _set_cache = cast("Any", View.__dict__["_cache"]).__set__
-_set_empties = cast("Any", View.__dict__["_empties"]).__set__
 
 
 def _unknown(view: type[View], name: str) -> str:
@@ -182,6 +192,14 @@ def _unknown(view: type[View], name: str) -> str:
 def _is_typo(name: str, view: type[View]) -> bool:
     """Is it a member misspelt, and not another name that happens to be alike, such as one member and a word more?"""
     return nearest(name, [known for known in view._exposed_ if abs(len(known) - len(name)) < 3]) != ""
+
+
+def _sent(view: View, name: str) -> Any:
+    """Answer a member that an upstream provider added to an open object; _ABSENT where there is none."""
+    if not view._open_ or name.startswith("_"):
+        return _ABSENT
+    attributes: dict[str, Any] = getattr(view, "attributes")  # noqa: B009 - the descriptors give it to open views
+    return attributes.get(name, _ABSENT)
 
 
 def _step(value: Any, name: str) -> Any:
@@ -194,8 +212,8 @@ def _step(value: Any, name: str) -> Any:
         if name.isascii() and name.isdecimal() and len(name) < 10 and int(name) < len(value):
             return value[int(name)]
         return _ABSENT
-    if issubclass(kind, View) and name in kind._exposed_:
-        return getattr(value, name)
+    if issubclass(kind, View):
+        return getattr(value, name) if name in kind._exposed_ else _sent(value, name)
     return _ABSENT
 
 
@@ -229,19 +247,15 @@ class Event(View):
     __slots__ = ("_secrets",)
     _path_ = _ROOT
 
-    def __init__(
-        self, message: event_pb2.PostLoginEvent, secrets: Mapping[str, str], empties: Container[str] | None = None
-    ) -> None:
+    def __init__(self, message: event_pb2.PostLoginEvent, secrets: Mapping[str, str]) -> None:
         """Make the view for one execution.
 
         Args:
             message: shared by the executions of a flow, and never written to.
             secrets: of this action's revision; copied when read.
-            empties: `message.empty_lists` as a set, for a caller that has it.
         """
         _set_message(self, message)
         _set_cache(self, {})
-        _set_empties(self, message.empty_lists if empties is None else empties)
         _set_secrets(self, secrets)
 
     @property
@@ -286,6 +300,14 @@ def _cached(name: str, make: Callable[[View], Any]) -> Callable[[View], Any]:
     return read
 
 
+def _instant(name: str, absent: str | None) -> Callable[[View], Any]:
+    def make(view: View) -> Any:
+        message = view._message
+        return instant_text(getattr(message, name)) if message.HasField(name) else absent
+
+    return make
+
+
 def _object(name: str, required: bool, child: type[View] | None) -> Callable[[View], Any]:
     """Read a message member: as a view, or as a dict when `child` is None because it is a Struct."""
 
@@ -295,24 +317,24 @@ def _object(name: str, required: bool, child: type[View] | None) -> Callable[[Vi
             return None
         # Reading an unset member answers an empty message and sets nothing.
         member = getattr(message, name)
-        return plain_struct(member) if child is None else child(member, view._empties)
+        return plain_struct(member) if child is None else child(member)
 
     return make
 
 
-def _list(name: str, path: str, item: type[View] | None, structs: bool) -> Callable[[View], Any]:
-    optional = path in OPTIONAL_LISTS
+def _list(name: str, optional: bool, item: Callable[[Any], Any] | None) -> Callable[[View], Any]:
+    """Read a list; `item` makes what an action sees of each of its values, None when they are plain."""
 
     def make(view: View) -> Any:
-        values = getattr(view._message, name)
-        if not values:
-            return None if optional and path not in view._empties else ()
-        if structs:
-            return tuple(plain_struct(value) for value in values)
-        if item is not None:
-            empties = view._empties
-            return tuple(item(value, empties) for value in values)
-        return tuple(values)
+        message = view._message
+        if not optional:
+            values = getattr(message, name)
+        elif message.HasField(name):
+            values = getattr(message, name).values
+        else:
+            return None
+        # Not tuple(map()): of a few items that takes longer.
+        return tuple(values) if item is None else tuple([item(value) for value in values])
 
     return make
 
@@ -323,17 +345,19 @@ def _list(name: str, path: str, item: type[View] | None, structs: bool) -> Calla
 def _member(field: FieldDescriptor, path: str) -> tuple[Callable[[View], Any], type[View] | bool]:
     """Return the getter of a field, and what is below it: a view class, data (True) or nothing (False)."""
     name = field.name
-    if field.message_type is None:
-        if field.is_repeated:
-            return _cached(name, _list(name, path, None, False)), True
-        if field.has_presence:
-            return _optional_scalar(name), False
-        return cast("Callable[[View], Any]", attrgetter(f"_message.{name}")), False
-    structs = field.message_type.full_name == Struct.DESCRIPTOR.full_name
-    child = None if structs else _view_class(field.message_type, path, field.is_repeated)
-    if field.is_repeated:
-        return _cached(name, _list(name, path, child, structs)), child or True
-    return _cached(name, _object(name, path in REQUIRED_OBJECTS, child)), child or True
+    listed = wrapped(field) or field
+    if listed.is_repeated:
+        free = is_struct(listed)
+        child = _view_class(listed.message_type, path, True) if listed.message_type is not None and not free else None
+        return _cached(name, _list(name, listed is not field, plain_struct if free else child)), child or True
+    if is_instant(field):
+        return _cached(name, _instant(name, "" if path in REQUIRED_INSTANTS else None)), False
+    if field.message_type is not None:
+        child = None if is_struct(field) else _view_class(field.message_type, path, False)
+        return _cached(name, _object(name, path in REQUIRED_OBJECTS, child)), child or True
+    if field.has_presence:
+        return _optional_scalar(name), False
+    return cast("Callable[[View], Any]", attrgetter(f"_message.{name}")), False
 
 
 def _view_class(message: Descriptor, path: str, is_item: bool) -> type[View]:
@@ -351,8 +375,6 @@ def _add_members(view: type[View], message: Descriptor, path: str) -> None:
     """Give a view class a property for each field, under its snake_case name and under its JSON name."""
     members: dict[str, type[View] | bool] = {}
     for field in message.fields:
-        if field.name in HIDDEN:
-            continue
         getter, below = _member(field, f"{path}.{field.name}" if path else field.name)
         for name in (field.name, field.json_name):
             setattr(view, name, property(getter))

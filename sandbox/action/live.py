@@ -141,5 +141,5 @@ class Draft:
         below = type(parent)._below_[name]
         if not isinstance(below, type):
             raise TypeError(name)
-        view = parent._cache[name] = below(message, parent._empties)
+        view = parent._cache[name] = below(message)
         return view

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.struct_pb2 import Struct
 from vestibule.v1 import event_pb2
 
 from sandbox.action import event
 from sandbox.contract import factors, surface
 from sandbox.contract.call import REQUIRED, Budget, signature
+from sandbox.contract.event_fields import is_instant, is_struct, wrapped
 from sandbox.contract.spending import ITEMS_MAX, LOGIN_COMMANDS_MAX
 from sandbox.contract.vocabulary import FACTOR_TYPES, NOT_ENROLABLE
 
@@ -55,23 +55,29 @@ def pascal(name: str) -> str:
 def members(message: Descriptor, path: str) -> Iterator[tuple[FieldDescriptor, str, str, str]]:
     """Yield each member below a path: field, its path, its type, and the name of the class below it, if any."""
     for field in message.fields:
-        if field.name not in event.HIDDEN:
-            below_path = f"{path}.{field.name}" if path else field.name
-            yield field, below_path, *_typed(field, below_path)
+        below_path = f"{path}.{field.name}" if path else field.name
+        yield field, below_path, *_typed(field, below_path)
+
+
+def below_of(field: FieldDescriptor) -> Descriptor | None:
+    """Return the message whose members are below a field, or below each item of it."""
+    return (wrapped(field) or field).message_type
 
 
 def _typed(field: FieldDescriptor, path: str) -> tuple[str, str]:
-    message = field.message_type
+    listed = wrapped(field) or field
     below = ""
-    if message is None:
-        wanted = _SCALARS[field.cpp_type]
-    elif message.full_name == Struct.DESCRIPTOR.full_name:
+    if listed.message_type is None:
+        wanted = _SCALARS[listed.cpp_type]
+    elif is_struct(listed):
         wanted = "dict[str, Any]"
+    elif is_instant(listed):
+        wanted = "str"
     else:
-        wanted = below = f"Event{pascal(path)}{'Item' if field.is_repeated else ''}"
-    if field.is_repeated:
-        return f"tuple[{wanted}, ...]{' | None' if path in event.OPTIONAL_LISTS else ''}", below
-    absent = field.has_presence and (message is None or path not in event.REQUIRED_OBJECTS)
+        wanted = below = f"Event{pascal(path)}{'Item' if listed.is_repeated else ''}"
+    if listed.is_repeated:
+        wanted = f"tuple[{wanted}, ...]"
+    absent = field.has_presence and path not in event.REQUIRED_OBJECTS | event.REQUIRED_INSTANTS
     return f"{wanted}{' | None' if absent else ''}", below
 
 
@@ -164,8 +170,9 @@ def _event_reference(message: Descriptor, path: str) -> list[str]:
         also = f", `{field.json_name}`" if field.json_name != field.name else ""
         shown = wanted.replace(below, "object") if below else wanted
         lines.append(_line(f"`event.{below_path}`{also}", f"`{shown}`"))
-        if field.message_type is not None and below:
-            lines += _event_reference(field.message_type, below_path)
+        listed = below_of(field)
+        if listed is not None and below:
+            lines += _event_reference(listed, below_path)
     return lines
 
 
@@ -176,6 +183,13 @@ def generate() -> str:
         "## `event`",
         "",
         "Read-only. `None` means that the login has no such thing; `event.get('a.b.c', default)` goes down safely.",
+        "",
+        "Instants are text in UTC, `2024-01-31T12:00:00.000Z`; `datetime.fromisoformat` reads them.",
+        "",
+        "`event.facts` has what the gateway looked up for the actions. `event.user.attributes` and"
+        " `event.transaction.attributes` have members that this page does not list, such as an identity provider's"
+        " `groups`. Each is `{}` when there is nothing. `event.get('user.groups', [])` and `event.user['groups']` find"
+        " a member of `attributes` too.",
         "",
         _line("member", "type"),
         _line("---", "---"),

@@ -15,7 +15,7 @@ from google.protobuf.descriptor import Descriptor
 from vestibule.v1 import event_pb2
 
 from sandbox.authoring import reference
-from sandbox.authoring.reference import members, pascal
+from sandbox.authoring.reference import below_of, members, pascal
 from sandbox.contract import factors, kinds, surface
 from sandbox.contract.call import REQUIRED, Call
 from sandbox.contract.calls import cache
@@ -159,8 +159,9 @@ def _views(name: str, message: Descriptor, path: str, extra: tuple[str, ...] = (
     lines: list[str] = []
     own = ["", f"class {name}(View):", f'    """`event{"." if path else ""}{path}`."""', "", *extra]
     for field, below_path, wanted, below in members(message, path):
-        if field.message_type is not None and below:
-            lines += _views(below, field.message_type, below_path)
+        listed = below_of(field)
+        if listed is not None and below:
+            lines += _views(below, listed, below_path)
         for spelling in dict.fromkeys((field.name, field.json_name)):
             own += ["    @property", f"    def {spelling}(self) -> {wanted}: ..."]
     return lines + own

@@ -39,7 +39,7 @@ def test_a_remembered_answer_is_resolved_for_each_login(serve: Serve) -> None:
     event = PostLoginEvent()
     event.user.user_id = "auth0|1"
     event.client.client_id = "app"
-    event.user.enrolled_factors.add(type="otp")
+    event.user.enrolled_factors.values.add(type="otp")
     event.transaction.protocol = "oidc-basic-profile"
     contexts = [None, remembered("auth0|1"), GatewayContext(), remembered("auth0|2"), remembered("auth0|1"), None]
     kinds = []
@@ -58,7 +58,7 @@ def test_a_remembered_answer_is_resolved_for_each_login(serve: Serve) -> None:
             if resolution.kind == pb.Resolution.KIND_PROMPT:
                 assert list(resolution.challenge) == [pb.FACTOR_OTP]
         request = ExecutePostLoginRequest(tenant_id="acme", event=event, gateway=GatewayContext())
-        request.event.transaction.prompt.append("none")
+        request.event.transaction.prompt.values.append("none")
         silent = call(request, timeout=10).decision.multifactor.resolution
     prompt, satisfied = pb.Resolution.KIND_PROMPT, pb.Resolution.KIND_SATISFIED_BY_REMEMBERED_BROWSER
     assert kinds == [None, satisfied, prompt, prompt, satisfied, None]

@@ -72,7 +72,10 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 def sent(name: str, **more: Any) -> dict[str, Any]:
     """A request as proto-loader takes it."""
-    said = json_format.MessageToDict(event(), preserving_proto_field_name=False)
+    message = event()
+    said = json_format.MessageToDict(message, preserving_proto_field_name=False)
+    for method, shown in zip(message.authentication.methods, said["authentication"]["methods"], strict=True):
+        shown["timestamp"] = {"seconds": method.timestamp.seconds, "nanos": method.timestamp.nanos}
     del said["transaction"]["metadata"], said["request"]["query"], said["request"]["body"]
     return {"tenantId": name, "event": said, **more}
 

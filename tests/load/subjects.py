@@ -97,8 +97,8 @@ def event() -> bytes:
     login.request.ip = "203.0.113.7"
     login.request.method = "GET"
     login.transaction.protocol = "oidc-basic-profile"
-    login.transaction.requested_scopes.extend(["openid", "profile"])
-    login.authentication.methods.add(name="pwd", timestamp="2026-11-24T08:00:00.123Z")
+    login.transaction.requested_scopes.values.extend(["openid", "profile"])
+    login.authentication.methods.add(name="pwd").timestamp.FromJsonString("2026-11-24T08:00:00.123Z")
     login.stats.logins_count = 42
     return login.SerializeToString()
 

@@ -19,9 +19,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from google.protobuf import json_format
-from vestibule.v1 import event_pb2
 
+from runtime.login import event_json
 from sandbox.action import api, event
 from sandbox.language import compiler
 from sandbox.reach import environment, guards, reachable, registry
@@ -132,7 +131,11 @@ EVENT = {
         "email": "a@b.c",
         "app_metadata": {"a": [{"b": 1}]},
         "identities": [{"provider": "auth0"}],
+        "enrolledFactors": [{"type": "otp"}],
+        "groups": ["admins", {"id": 1}],
     },
+    "facts": {"device": {"managed": True}},
+    "transaction": {"acr_values": [], "brand": {"k": "v"}},
     "client": {"client_id": "c", "metadata": {"k": "v"}},
     "request": {"ip": "10.0.0.1", "query": {"q": "1"}, "geoip": {"countryCode": "DE"}},
     "authentication": {"methods": [{"name": "pwd", "timestamp": "2024-01-01T00:00:00Z"}]},
@@ -208,9 +211,7 @@ def roots() -> dict[str, Any]:
     made: dict[str, Any] = dict(environment.BUILTINS)
     del made["__import__"]  # no name of an action begins so; what it answers is tested in test_environment
     made.update(environment.MODULES)
-    message = event_pb2.PostLoginEvent()
-    json_format.ParseDict(EVENT, message, ignore_unknown_fields=True)
-    made["event"] = event.Event(message, {"KEY": "value"})
+    made["event"] = event.Event(event_json.from_json(EVENT), {"KEY": "value"})
     made["api"] = api.make_api(api.CommandRecorder(made["event"]))
     for number, (module, body, _) in enumerate(bodies()):
         made[f"<{module} {number}>"] = value(body)

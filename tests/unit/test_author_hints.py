@@ -41,7 +41,7 @@ def test_a_builtin_out_of_reach_lists_those_within() -> None:
 
 def test_an_enrolled_factor_is_no_factor_to_ask_for() -> None:
     """Auth0 takes the user's own list; here the error says how to make factors of it."""
-    user = User(enrolled_factors=[User.EnrolledFactor(type="otp")])
+    user = User(enrolled_factors=User.EnrolledFactors(values=[User.EnrolledFactor(type="otp")]))
     enrolled: Any
     (enrolled,) = Event(PostLoginEvent(user=user), {}).user.enrolled_factors
     with pytest.raises(TypeError, match=r"write \{'type': factor.type\}"):

@@ -14,26 +14,31 @@ from runtime.login.completed_factors import Completed
 AT_MS = 1_800_000_000_123
 AT = "2027-01-15T08:00:00.123Z"
 OLD = "2026-01-01T00:00:00Z"
+ABSENT = "1970-01-01T00:00:00Z"
+"""What an instant that was not sent reads as."""
 
 
 def event(*methods: tuple[str, str | None], enrolled: tuple[str, ...] = (), empty: bool = False) -> PostLoginEvent:
     """Make an event with second factors, as (type, timestamp), in its session."""
     message = PostLoginEvent()
-    message.authentication.methods.add(name="pwd", timestamp=OLD)
+    message.authentication.methods.add(name="pwd").timestamp.FromJsonString(OLD)
     for kind, timestamp in methods:
-        message.authentication.methods.add(name="mfa", type=kind, timestamp=timestamp or OLD)
+        method = message.authentication.methods.add(name="mfa", type=kind)
+        if timestamp != ABSENT:
+            method.timestamp.FromJsonString(timestamp or OLD)
     for kind in enrolled:
-        message.user.enrolled_factors.add(type=kind)
+        message.user.enrolled_factors.values.add(type=kind)
     if empty:
-        message.empty_lists.append("user.enrolled_factors")
+        message.user.enrolled_factors.SetInParent()
     return message
 
 
-def seen(completed: Completed, sent: PostLoginEvent) -> tuple[list[tuple[str, str]], list[str], list[str]]:
-    """Return the second factors, the enrolments and the empty lists that actions see."""
+def seen(completed: Completed, sent: PostLoginEvent) -> tuple[list[tuple[str, str]], list[str] | None]:
+    """Return the second factors, and the enrolments if they are known, that actions see."""
     shown = PostLoginEvent.FromString(completed.shown(sent.SerializeToString()))
-    methods = [(m.type, m.timestamp) for m in shown.authentication.methods if m.name == "mfa"]
-    return methods, [factor.type for factor in shown.user.enrolled_factors], list(shown.empty_lists)
+    methods = [(m.type, m.timestamp.ToJsonString()) for m in shown.authentication.methods if m.name == "mfa"]
+    known = shown.user.HasField("enrolled_factors")
+    return methods, [factor.type for factor in shown.user.enrolled_factors.values] if known else None
 
 
 def suspended(step: Step, sent: PostLoginEvent, before: Completed | None = None) -> Completed:
@@ -57,35 +62,35 @@ ENROLLED = passed(Completed(), "otp", enrolled=("otp",))
 
 def test_what_a_gateway_left_out_is_added() -> None:
     """A factor that was presented is one of the session's methods, by its type and the instant of the execution."""
-    assert seen(OTP, event()) == ([("otp", AT)], [], [])
+    assert seen(OTP, event()) == ([("otp", AT)], None)
     shown = PostLoginEvent.FromString(OTP.shown(event().SerializeToString()))
     assert [method.name for method in shown.authentication.methods] == ["pwd", "mfa"]
-    assert not shown.user.enrolled_factors
+    assert not shown.user.HasField("enrolled_factors")
     bare = PostLoginEvent.FromString(OTP.shown(b""))
     assert [method.type for method in bare.authentication.methods] == ["otp"]
 
 
 def test_what_it_added_is_left_as_it_is() -> None:
     """No factor stands there twice, whatever its timestamp: the gateway's own entry counts."""
-    for said in (AT, OLD, "", "yesterday"):
-        assert seen(OTP, event(("otp", said))) == ([("otp", said or OLD)], [], [])
+    for said in (AT, OLD, ABSENT, "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"):
+        assert seen(OTP, event(("otp", said))) == ([("otp", said)], None)
 
 
 def test_an_enrolment_is_one_of_the_users_factors() -> None:
     """An enrolled factor is among the enrolments once, also where the list was empty or not sent at all."""
-    assert seen(ENROLLED, event()) == ([("otp", AT)], ["otp"], [])
-    assert seen(ENROLLED, event(empty=True)) == ([("otp", AT)], ["otp"], [])
-    assert seen(ENROLLED, event(enrolled=("phone",))) == ([("otp", AT)], ["phone", "otp"], [])
-    assert seen(ENROLLED, event(("otp", AT), enrolled=("otp",))) == ([("otp", AT)], ["otp"], [])
+    assert seen(ENROLLED, event()) == ([("otp", AT)], ["otp"])
+    assert seen(ENROLLED, event(empty=True)) == ([("otp", AT)], ["otp"])
+    assert seen(ENROLLED, event(enrolled=("phone",))) == ([("otp", AT)], ["phone", "otp"])
+    assert seen(ENROLLED, event(("otp", AT), enrolled=("otp",))) == ([("otp", AT)], ["otp"])
     # The control: a challenge enrols nothing.
-    assert seen(OTP, event(empty=True)) == ([("otp", AT)], [], ["user.enrolled_factors"])
+    assert seen(OTP, event(empty=True)) == ([("otp", AT)], [])
 
 
 @pytest.mark.parametrize(("own", "theirs"), [("phone", "sms"), ("phone", "voice"), ("push-notification", "push")])
 def test_other_spellings_of_a_factor_count(own: str, theirs: str) -> None:
     """A gateway may name a phone by how its code travels, and a push as the older pages do."""
     found = passed(Completed(), own, enrolled=(own,))
-    methods, enrolled, _ = seen(found, event((theirs, OLD), enrolled=(theirs,) if own == "phone" else ()))
+    methods, enrolled = seen(found, event((theirs, OLD), enrolled=(theirs,) if own == "phone" else ()))
     assert methods == [(theirs, OLD)]
     assert enrolled == ([theirs] if own == "phone" else [own])
 
@@ -112,7 +117,6 @@ def test_every_leg_keeps_what_the_earlier_ones_completed() -> None:
     assert seen(later, event(("phone", OLD))) == (
         [("phone", OLD), ("otp", AT), ("phone", "2027-01-15T08:00:01.123Z")],
         ["otp"],
-        [],
     )
 
 

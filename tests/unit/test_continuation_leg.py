@@ -52,7 +52,7 @@ def event(**transaction: Any) -> bytes:
     message = event_pb2.PostLoginEvent()
     message.user.user_id = "auth0|1"
     message.client.client_id = "web"
-    message.user.enrolled_factors.add(type="otp")
+    message.user.enrolled_factors.values.add(type="otp")
     if transaction:
         message.transaction.CopyFrom(event_pb2.Transaction(**transaction))
     data: bytes = message.SerializeToString()
@@ -122,7 +122,7 @@ class TestSuspend:
 
     def test_what_cannot_be_done_is_a_failure(self) -> None:
         """Without a page a redirect is a failure, and nothing is sealed."""
-        part = begin(data=event(id="t-1", prompt=["none"], protocol="oidc-basic-profile"))
+        part = begin(data=event(id="t-1", prompt={"values": ["none"]}, protocol="oidc-basic-profile"))
         last = execution(0, REDIRECT)
         assert judge(part, last) == Stop(last, Refused(Failure.INTERACTION_REQUIRED))
 

@@ -9,7 +9,8 @@ from google.protobuf.message import DecodeError
 from vestibule.v1 import event_pb2
 
 from runtime.login import event_json
-from sandbox.action.event import OPEN_OBJECTS, OPTIONAL_LISTS, REQUIRED_OBJECTS, Event, View, parse
+from sandbox.action.event import OPEN_OBJECTS, REQUIRED_INSTANTS, REQUIRED_OBJECTS, Event, View, parse
+from sandbox.contract.event_fields import is_instant, wrapped
 
 
 def view(json: dict[str, Any] | None = None, secrets: dict[str, str] | None = None) -> Any:
@@ -26,6 +27,20 @@ def every_view() -> list[tuple[str, type[View]]]:
         for name, below in cls._below_.items():
             if isinstance(below, type):
                 todo.append((f"{path}.{name}" if path else name, below))
+    return found
+
+
+def every_field() -> list[tuple[str, Any]]:
+    """All fields of the event with the path of each; a list's items share the path of the list."""
+    found: list[tuple[str, Any]] = []
+    todo: list[tuple[str, Any]] = [("", event_pb2.PostLoginEvent.DESCRIPTOR)]
+    while todo:
+        prefix, message = todo.pop()
+        for field in message.fields:
+            found.append((f"{prefix}{field.name}", field))
+            below = (wrapped(field) or field).message_type
+            if below is not None and below.file.name == message.file.name:
+                todo.append((f"{prefix}{field.name}.", below))
     return found
 
 
@@ -71,24 +86,21 @@ def test_required_objects_read_as_empty_and_optional_ones_as_none() -> None:
 def test_the_tables_name_members_that_exist() -> None:
     """A path of a presence table that no event has would silently do nothing."""
     objects: set[str] = set()
-    lists: set[str] = set()
-    todo: list[tuple[str, Any]] = [("", event_pb2.PostLoginEvent.DESCRIPTOR)]
-    while todo:
-        prefix, message = todo.pop()
-        for field in message.fields:
-            path = f"{prefix}{field.name}"
-            if field.is_repeated:
-                lists.add(path)
-            elif field.message_type is not None:
-                objects.add(path)
-            if field.message_type is not None and field.message_type.file.name == message.file.name:
-                todo.append((f"{path}.", field.message_type))
+    instants: set[str] = set()
+    for path, field in every_field():
+        if is_instant(field):
+            instants.add(path)
+        elif field.message_type is not None and not field.is_repeated and wrapped(field) is None:
+            objects.add(path)
     assert objects >= REQUIRED_OBJECTS
-    assert lists >= OPTIONAL_LISTS
+    assert instants >= REQUIRED_INSTANTS
     assert objects >= OPEN_OBJECTS
+    assert {f"{path}.attributes" for path in OPEN_OBJECTS} <= REQUIRED_OBJECTS
 
 
-@pytest.mark.parametrize("path", sorted(p for p in OPTIONAL_LISTS if p.startswith(("user.", "transaction."))))
+@pytest.mark.parametrize(
+    "path", [path for path, field in every_field() if wrapped(field) and path.startswith(("user.", "transaction."))]
+)
 def test_an_optional_list_tells_absent_from_empty(path: str) -> None:
     """Absent is None, empty is (), full is a tuple."""
     group, _, name = path.partition(".")
@@ -112,7 +124,7 @@ def test_lists_are_tuples_of_plain_values_or_views() -> None:
     event = view(
         {
             "authorization": {"roles": ["a", "b"]},
-            "authentication": {"methods": [{"name": "pwd", "timestamp": "t"}]},
+            "authentication": {"methods": [{"name": "pwd", "timestamp": "2024-07-11T13:02:20.849Z"}]},
             "transaction": {"requested_authorization_details": [{"type": "t", "n": 1}], "acr_values": ["x"]},
         }
     )
@@ -153,6 +165,8 @@ def full(message: Any) -> Any:
                 target.append(value)
             else:
                 setattr(message, field.name, value)
+        elif field.message_type.name == "Timestamp":
+            target.FromJsonString("2024-07-11T13:02:20.849Z")
         elif field.message_type.name == "Struct":
             (target.add() if field.is_repeated else target).update({"k": [1, {"l": "v"}, True, 1.5]})
         else:
@@ -164,7 +178,6 @@ def test_names_that_begin_with_an_underscore_are_never_exposed() -> None:
     """The message behind a view is out of reach of an allow-list of names."""
     for path, cls in every_view():
         assert not any(name.startswith("_") for name in cls._exposed_), path
-        assert "empty_lists" not in cls._exposed_
         assert "get" in cls._exposed_
 
 
@@ -234,7 +247,7 @@ def test_get_is_null_safe(path: str, value: Any) -> None:
     event = view(
         {
             "user": {"user_id": "u", "user_metadata": {"list": [1, {"deep": "x"}], "none": None}},
-            "authentication": {"methods": [{"name": "pwd", "timestamp": "t"}]},
+            "authentication": {"methods": [{"name": "pwd", "timestamp": "2024-07-11T13:02:20.849Z"}]},
         },
         {"KEY": "s"},
     )
@@ -267,7 +280,7 @@ def test_get_works_on_every_view_and_defaults_to_none() -> None:
         ("user.email.domain", "event.user.email has nothing below it"),
         ("user.__class__", "event.user has no attribute '__class__'"),
         ("user._message", "event.user has no attribute '_message'"),
-        ("empty_lists", "event has no attribute 'empty_lists'"),
+        ("user.enrolled_factors.values", "event.user.enrolled_factors is a list: give an index before 'values'"),
         ("", "event has no attribute ''"),
     ],
 )

@@ -2,14 +2,17 @@
 
 import contextlib
 import json
+import math
 from typing import Any
 
 import pytest
+from google.protobuf.struct_pb2 import Struct
 from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.v1.event_pb2 import PostLoginEvent
 
 from runtime.errors import InvalidEvent
+from runtime.login import structs
 from runtime.login.event_json import MAX_DEPTH, from_json, loads
 
 
@@ -27,39 +30,117 @@ def test_both_spellings_are_read() -> None:
     ):
         event = from_json({"user": user})
         assert event.user.user_id == "u"
-        assert event.user.enrolled_factors[0].type == "otp"
+        assert event.user.enrolled_factors.values[0].type == "otp"
     risk = {"assessments": {"NewDevice": {"code": "match"}, "UntrustedIP": {"code": "x"}}}
     found = from_json({"authentication": {"riskAssessment": risk}}).authentication.risk_assessment.assessments
     assert (found.new_device.code, found.untrusted_ip.code) == ("match", "x")
 
 
 def test_unknown_members_and_nulls_are_ignored() -> None:
-    """A newer event parses; null is absent, as ProtoJSON says."""
-    event = from_json({"novelty": [1], "experiment": None, "user": {"user_id": "u", "email": None, "favourite": {}}})
-    assert not event.HasField("experiment")
-    assert not event.user.HasField("email")
+    """A newer event parses; a known member that is null is absent."""
+    event = from_json({"novelty": [1], "experiment": None, "user": {"user_id": "u", "email": None}, "stats": {"x": 1}})
+    assert event == PostLoginEvent(user={"user_id": "u"}, stats={})
+
+
+def test_what_an_open_object_does_not_name_is_an_attribute() -> None:
+    """Members that the identity provider added to the user, and those of the transaction, are kept as they are."""
+    added = {"groups": ["a", {"b": None}], "https://acme.example/level": 3, "department": None}
+    event = from_json({"user": {"userId": "u", **added}, "transaction": {"brand": {"k": True}}, "client": {"x": 1}})
+    assert _plain(event.user.attributes) == added
+    assert _plain(event.transaction.attributes) == {"brand": {"k": True}}
+    assert not from_json({"user": {"user_id": "u"}, "transaction": {}}).user.HasField("attributes")
+    both = from_json({"user": {"attributes": {"a": 1, "email": "x"}, "b": 2}})
+    assert _plain(both.user.attributes) == {"a": 1, "b": 2, "email": "x"}
+    assert from_json({"user": {"attributes": {}}}).user.HasField("attributes")
+
+
+def test_facts_are_read() -> None:
+    """A gateway may put what it looked up into the same JSON."""
+    assert _plain(from_json({"facts": {"device": {"managed": True}}}).facts) == {"device": {"managed": True}}
+
+
+def test_a_struct_is_read_as_its_json_is() -> None:
+    """Auth0's JSON that came as a Struct is the same event; its numbers are doubles, and that does not matter."""
+    value: dict[str, Any] = {
+        "user": {"user_id": "u", "enrolledFactors": [], "level": 2, "created_at": "2024-07-11T13:02:20.849Z"},
+        "stats": {"logins_count": 7},
+        "request": {"geoip": {"latitude": 5}},
+        "experiment": None,
+    }
+    struct = Struct()
+    struct.update(value)
+    assert from_json(structs.read(struct, 100)) == from_json(value)
+    struct.fields["organization"].Clear()  # a value without a kind
+    assert from_json(structs.read(struct, 100)) == from_json(value)
+    struct.fields["stats"].struct_value.fields["logins_count"].number_value = math.nan
+    with pytest.raises(InvalidEvent, match=r"event.stats.logins_count: expected a whole number"):
+        from_json(structs.read(struct, 100))
 
 
 def test_absent_and_empty_lists_are_distinguished() -> None:
-    """A list that is there and empty is named in empty_lists; an absent one is not."""
+    """An optional list that is there and empty has a wrapper without values; an absent one has none."""
     event = from_json(
         {
-            "user": {"enrolledFactors": [], "identities": [{}]},
+            "user": {"enrolledFactors": [], "multifactor": None, "identities": [{}]},
             "transaction": {"acr_values": [], "prompt": ["login"]},
-            "client": {"refresh_token": {"policies": [{"scope": []}, {"scope": []}]}},
+            "client": {"refresh_token": {"policies": [{"scope": []}, {}]}},
         }
     )
-    assert list(event.empty_lists) == [
-        "user.enrolled_factors",
-        "transaction.acr_values",
-        "client.refresh_token.policies.scope",
-    ]
+    assert event.user.HasField("enrolled_factors")
+    assert not event.user.enrolled_factors.values
+    assert not event.user.HasField("multifactor")
+    assert event.transaction.HasField("acr_values")
+    assert list(event.transaction.prompt.values) == ["login"]
+    assert not event.transaction.HasField("ui_locales")
+    assert [policy.HasField("scope") for policy in event.client.refresh_token.policies.values] == [True, False]
 
 
-def test_named_empty_lists_are_kept() -> None:
-    """What a gateway's own JSON names already is not named twice."""
-    event = from_json({"empty_lists": ["user.enrolled_factors"], "user": {"enrolled_factors": []}})
-    assert list(event.empty_lists) == ["user.enrolled_factors"]
+@pytest.mark.parametrize(
+    ("text", "seconds", "nanos"),
+    [
+        ("1970-01-01T00:00:00.000Z", 0, 0),
+        ("2024-07-11T13:02:20.849Z", 1_720_702_940, 849_000_000),
+        ("2018-11-13T20:20:39+00:00", 1_542_140_439, 0),
+        ("2018-11-13T22:20:39+02:00", 1_542_140_439, 0),
+        ("2018-11-13T20:20:39.000000001Z", 1_542_140_439, 1),
+        ("1969-12-31T23:59:59.5Z", -1, 500_000_000),
+        ("0001-01-01T00:00:00Z", -62_135_596_800, 0),
+        ("9999-12-31T23:59:59.999999999Z", 253_402_300_799, 999_999_999),
+    ],
+)
+def test_an_instant_is_read_to_the_nanosecond(text: str, seconds: int, nanos: int) -> None:
+    """Auth0's text and any other of RFC 3339 is the same instant in the message."""
+    instant = from_json({"user": {"created_at": text}}).user.created_at
+    assert (instant.seconds, instant.nanos) == (seconds, nanos)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("", "is not an instant; write it as 2024-01-31T12:00:00.000Z"),
+        ("yesterday", "is not an instant"),
+        ("2024-01-31", "is not an instant"),
+        ("2024-01-31T12:00:00", "is not an instant"),
+        ("2024-01-31 12:00:00Z", "is not an instant"),
+        ("2024-02-30T12:00:00Z", "is not an instant"),
+        ("2024-01-31T24:00:01Z", "is not an instant"),
+        ("2024-01-31T12:00:00.Z", "is not an instant"),
+        ("2024-01-31T12:00:00.0000000001Z", "is not an instant"),
+        ("2024-01-31T12:00:00+25:00", "is not an instant"),
+        ("2024-01-31T12:00:00Z\n", "is not an instant"),
+        ("\u0662024-01-31T12:00:00Z", "is not an instant"),
+        ("0000-01-01T00:00:00Z", "is not an instant"),
+        ("0001-01-01T00:00:00+00:01", "is out of range"),
+        ("9999-12-31T23:59:59-00:01", "is out of range"),
+        (1_542_140_439, "expected an instant such as 2024-01-31T12:00:00.000Z, got a number"),
+        ({"seconds": 1}, "expected an instant such as 2024-01-31T12:00:00.000Z, got an object"),
+    ],
+)
+def test_what_is_no_instant_is_a_fault(value: Any, said: str) -> None:
+    """The member is named; the value is not repeated."""
+    with pytest.raises(InvalidEvent) as caught:
+        from_json({"authentication": {"methods": [{"name": "pwd"}, {"timestamp": value}]}})
+    assert str(caught.value).startswith(f"event.authentication.methods[1].timestamp: {said}")
 
 
 def test_present_and_empty_objects_are_distinguished() -> None:
@@ -105,6 +186,19 @@ def _plain(struct: object) -> object:
         ('{"a": 1, "a": 2}', "the name 'a' occurs twice in one object"),
         ('{"a": NaN}', "NaN is not JSON"),
         ('{"a": -Infinity}', "-Infinity is not JSON"),
+        (
+            '{"user": {"groups": 1, "attributes": {"groups": 2}}}',
+            "event.user.groups: is given twice, in attributes too",
+        ),
+        ('{"user": {"attributes": [1]}}', "event.user.attributes: expected an object, got a list"),
+        ('{"user": {"groups": [1e999]}}', "event.user.groups[0]: is too large for a number"),
+        ('{"user": {"\\ud800": 1}}', "event.user: holds half of a surrogate pair"),
+        (
+            '{"user": {"enrolledFactors": {"values": []}}}',
+            "event.user.enrolled_factors: expected a list, got an object",
+        ),
+        ('{"user": {"enrolledFactors": [3]}}', "event.user.enrolled_factors[0]: expected an object, got a number"),
+        ('{"facts": "x"}', "event.facts: expected an object, got a string"),
         ("[]", "event: expected an object, got a list"),
         ("null", "event: expected an object, got null"),
         ("", "the text is empty"),

@@ -139,3 +139,77 @@ def test_a_line_of_vestibule_run_is_held_to_the_same() -> None:
         assert caught.value.field == field
     line = Line(f'{{{client}, {user}, "request": {{"ip": "::ffff:192.0.2.1"}}}}', secrets_of="one")
     assert PostLoginEvent.FromString(line.event).request.ip == "192.0.2.1"
+
+
+def instant_paths(message: Any = PostLoginEvent.DESCRIPTOR, path: str = "") -> Iterator[str]:
+    """Every instant of an event; a list's first item stands for all."""
+    descriptor: Descriptor = message
+    for field in descriptor.fields:
+        here = f"{path}.{field.name}" if path else field.name
+        if field.message_type is None:
+            continue
+        if field.message_type.full_name == "google.protobuf.Timestamp":
+            yield here
+        elif field.message_type.full_name.startswith("vestibule."):
+            yield from instant_paths(field.message_type, f"{here}[0]" if field.is_repeated else here)
+
+
+INSTANTS = sorted(instant_paths())
+
+
+def instant_of(message: Any, path: str) -> Any:
+    for step in path.split("."):
+        name, listed, _ = step.partition("[")
+        message = getattr(message, name)
+        if listed:
+            message = message.add()
+    return message
+
+
+def test_the_instants_of_an_event_are_known() -> None:
+    """The list that the tests below go through is not empty by accident."""
+    assert len(INSTANTS) == 16
+    assert {"user.created_at", "authentication.methods[0].timestamp", "session.idle_expires_at"} < set(INSTANTS)
+
+
+@pytest.mark.parametrize("path", INSTANTS)
+@pytest.mark.parametrize(
+    ("seconds", "nanos"),
+    [(-62_135_596_801, 0), (253_402_300_800, 0), (-(1 << 63), 0), ((1 << 63) - 1, 0), (0, -1), (0, 1_000_000_000)],
+)
+def test_an_instant_out_of_range_is_refused_by_name(path: str, seconds: int, nanos: int) -> None:
+    """No action could read it: it is the caller's fault and not the action's."""
+    message = event()
+    instant = instant_of(message, path)
+    instant.seconds, instant.nanos = seconds, nanos
+    with pytest.raises(InvalidEvent) as caught:
+        event_rules.hold(message, "acme")
+    assert caught.value.field == f"event.{path}"
+    assert "is out of range; send seconds of the years 1 to 9999" in str(caught.value)
+
+
+@pytest.mark.parametrize("path", INSTANTS)
+@pytest.mark.parametrize(("seconds", "nanos"), [(-62_135_596_800, 0), (0, 0), (253_402_300_799, 999_999_999)])
+def test_an_instant_that_an_action_can_read_is_taken(path: str, seconds: int, nanos: int) -> None:
+    """The control: both ends of the range, and the epoch."""
+    message = event()
+    instant = instant_of(message, path)
+    instant.SetInParent()
+    instant.seconds, instant.nanos = seconds, nanos
+    before = message.SerializeToString()
+    assert not event_rules.hold(message, "acme")
+    assert message.SerializeToString() == before
+
+
+def test_facts_have_a_size() -> None:
+    """One byte more than allowed is refused, and the size that is allowed is taken."""
+    message = event()
+    message.facts.update({"x": "y" * 1000})
+    size = message.facts.ByteSize()
+    event_rules.hold(message, "acme", size)
+    with pytest.raises(InvalidEvent, match=f"{size} bytes are more than the {size - 1} allowed") as caught:
+        event_rules.hold(message, "acme", size - 1)
+    assert caught.value.field == "event.facts"
+    message.facts.update({"x": "y" * event_rules.FACTS_BYTES})
+    with pytest.raises(InvalidEvent, match=r"more than the 65536 allowed; send less, or raise limits\.facts_bytes"):
+        event_rules.hold(message, "acme")

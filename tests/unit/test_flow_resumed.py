@@ -104,7 +104,7 @@ class Rig:
         )
         message = event_pb2.PostLoginEvent()
         message.user.user_id = "auth0|1"
-        message.user.enrolled_factors.add(type="otp")
+        message.user.enrolled_factors.values.add(type="otp")
         self.event: bytes = message.SerializeToString()
 
     async def hear(self, worker: int) -> tuple[FakeSpawned, worker_pb2.RunFlow, list[worker_pb2.Step]]:

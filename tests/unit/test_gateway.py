@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from google.protobuf import json_format
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +11,7 @@ from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse, GatewayContext, RememberedBrowser
 
 from runtime.core.model import Command, Execution, Failure, Multifactor, OnError, Settings, Verdict
-from runtime.login import gateway
+from runtime.login import event_json, gateway
 from runtime.login.answers import Answers
 from runtime.login.messages import EventReader
 from tests import strict_reader
@@ -23,7 +22,7 @@ REQUIRED = Multifactor("any", True, None, ("otp", "sms"))
 BROWSER = PostLoginEvent()
 BROWSER.user.user_id = "auth0|1"
 BROWSER.user.email = "a@example.com"
-BROWSER.user.enrolled_factors.add(type="otp")
+BROWSER.user.enrolled_factors.values.add(type="otp")
 BROWSER.transaction.protocol = "oidc-basic-profile"
 MEMORY = GatewayContext(
     remembered_browser=RememberedBrowser(
@@ -70,8 +69,7 @@ def test_a_prompt() -> None:
 def test_an_enrolment() -> None:
     """Who is enrolled in nothing enrols what the tenant enabled."""
     event = on("oidc-basic-profile")
-    event.user.ClearField("enrolled_factors")
-    event.empty_lists.append("user.enrolled_factors")
+    event.user.enrolled_factors.ClearField("values")
     answer = resolved(GatewayContext(), event)
     assert answer.enrollment_required
     assert list(answer.enroll) == [pb.FACTOR_OTP, pb.FACTOR_SMS]
@@ -183,7 +181,7 @@ def test_an_actor_is_read_from_the_event(members: dict[str, Any], actor: bool) -
     """A gateway that puts the actor into the event alone is understood; one that says so beside it always is."""
     event = PostLoginEvent.FromString(BROWSER.SerializeToString())
     event.transaction.protocol = "oauth2-token-exchange"
-    event.MergeFrom(json_format.ParseDict(members, PostLoginEvent()))
+    event.MergeFrom(event_json.from_json(members))
     reader = EventReader(event.SerializeToString())
     assert gateway.side(reader, None, NOW_MS).actor is actor
     assert gateway.side(reader, GatewayContext(actor=True).SerializeToString(), NOW_MS).actor

@@ -5,13 +5,12 @@ import time
 from typing import Any
 
 import pytest
-from google.protobuf import json_format
 from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.core.aggregate import aggregate
 from runtime.core.model import Command, Execution, OnError, Settings, Verdict
-from runtime.login import messages
+from runtime.login import event_json, messages
 from runtime.login.questions import carried
 from sandbox.action import alarm, execution
 from sandbox.action.alarm import ACTION_FILENAME, install
@@ -25,7 +24,7 @@ from tests.event_facts import EventFacts
 
 
 def message(**members: Any) -> event_pb2.PostLoginEvent:
-    return json_format.ParseDict(members, event_pb2.PostLoginEvent())
+    return event_json.from_json(members)
 
 
 STORED = message(

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from google.protobuf import json_format
-from vestibule.v1 import event_pb2
 
 from runtime.core.mfa import BACK_CHANNEL_PROTOCOLS
 from runtime.core.resolution import MFA_API_FACTORS
+from runtime.login import event_json
 from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.contract.surface import CONTINUE
@@ -20,7 +19,7 @@ Ask = Callable[[Any], Any]
 
 def begin(**members: Any) -> tuple[Any, CommandRecorder]:
     """Begin an execution of an action that can continue after a page."""
-    event = json_format.ParseDict(members, event_pb2.PostLoginEvent())
+    event = event_json.from_json(members)
     recorder = CommandRecorder(Event(event, {}), defined=(CONTINUE,))
     return make_api(recorder), recorder
 

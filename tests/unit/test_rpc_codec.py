@@ -325,3 +325,22 @@ def test_any_fields_are_decoded_or_refused(tenant_id: str, request_id: str, even
     except InvalidRequest as error:
         field = error.field
     assert field in ("", "tenant_id", "request_id", "event", "event.user.user_id", "event.client.client_id", "request")
+
+
+@pytest.mark.parametrize("read", [decode, decode_continuation])
+@pytest.mark.parametrize("given", ["event", "auth0_event"])
+def test_facts_are_held_to_their_limit_in_every_request(read: Any, given: str) -> None:
+    """A login that begins and one that is continued, in both forms of the event."""
+    facts = {"x": "y" * 100}
+    message = ExecutePostLoginRequest() if read is decode else ContinuePostLoginRequest()
+    message.tenant_id = "acme"
+    if given == "event":
+        message.event.CopyFrom(EVENT)
+        message.event.facts.update(facts)
+    else:
+        message.auth0_event.update({"user": {"user_id": "u"}, "client": {"client_id": "c"}, "facts": facts})
+    data = message.SerializeToString()
+    assert dict(read(data, LIMIT, max_facts_bytes=200).message.facts) == facts
+    with pytest.raises(InvalidEvent, match="bytes are more than the 50 allowed") as caught:
+        read(data, LIMIT, max_facts_bytes=50)
+    assert caught.value.field == "event.facts"

@@ -4,16 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from google.protobuf import json_format
 from vestibule.v1 import event_pb2
 
+from runtime.login import event_json
 from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.contract import surface
 
 
 def ask(**members: Any) -> Any:
-    event = json_format.ParseDict(members, event_pb2.PostLoginEvent())
+    event = event_json.from_json(members)
     return make_api(CommandRecorder(Event(event, {})))
 
 

@@ -7,12 +7,12 @@ import time
 from typing import Any
 
 import pytest
-from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
+from runtime.login import event_json
 from sandbox.action import execution
 from sandbox.action.alarm import ACTION_FILENAME, disarm, install
 from sandbox.action.api import CommandRecorder, make_api
@@ -32,7 +32,7 @@ def event(
     query: dict[str, Any] | None = None, body: dict[str, Any] | None = None, **members: Any
 ) -> event_pb2.PostLoginEvent:
     request = {"hostname": HOST, "ip": "192.0.2.1", "query": query or {}, "body": body or {}}
-    return json_format.ParseDict({"request": request, "user": {"userId": USER}, **members}, event_pb2.PostLoginEvent())
+    return event_json.from_json({"request": request, "user": {"userId": USER}, **members})
 
 
 def begin(
@@ -243,7 +243,7 @@ def test_what_cannot_be_signed_raises(call: Any, text: str) -> None:
     ("message", "text"),
     [
         (
-            json_format.ParseDict({"user": {"userId": USER}}, event_pb2.PostLoginEvent()),
+            event_json.from_json({"user": {"userId": USER}}),
             "has no event.request.hostname",
         ),
         (event(user={}), "has no event.user.user_id"),

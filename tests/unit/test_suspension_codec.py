@@ -138,7 +138,7 @@ def test_a_silent_login_is_one_however_the_event_says_so(
 ) -> None:
     """What `api.redirect.can_redirect` reads of the request counts for the daemon as well."""
     event = event_pb2.PostLoginEvent()
-    event.transaction.prompt.extend(transaction)
+    event.transaction.prompt.values.extend(transaction)
     event.request.query.update(query)
     reader = messages.EventReader(event.SerializeToString())
     assert reader.prompt == wanted
@@ -164,7 +164,7 @@ def test_requested_classes_are_found_however_the_event_says_so(
 ) -> None:
     """A class counts in the transaction's list, in the request's query, and among others in one text."""
     event = event_pb2.PostLoginEvent()
-    event.transaction.acr_values.extend(transaction)
+    event.transaction.acr_values.values.extend(transaction)
     event.request.query.update(query)
     reader = messages.EventReader(event.SerializeToString())
     assert reader.acr_values == wanted

@@ -1,7 +1,7 @@
 """Require a second factor for some applications when the last one is older than 15 minutes.
 
 Reads the application's id, and names and instants of the session's methods, which are in no particular order. An
-instant that cannot be read, or that lies ahead of the clock by more than a moment, counts as never. Wants no secrets.
+instant that was not sent, or that lies ahead of the clock by more than a moment, counts as never. Wants no secrets.
 
 The documented original treats a factor younger than one minute as none at all; this one does not.
 

@@ -1,4 +1,7 @@
+import datetime
+
 from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -8,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PostLoginEvent(_message.Message):
-    __slots__ = ("agent", "anonymous_session", "authentication", "authorization", "client", "connection", "custom_domain", "experiment", "organization", "prompt", "refresh_token", "request", "resource_server", "security_context", "session", "session_transfer_token", "stats", "tenant", "transaction", "user", "empty_lists")
+    __slots__ = ("agent", "anonymous_session", "authentication", "authorization", "client", "connection", "custom_domain", "experiment", "organization", "prompt", "refresh_token", "request", "resource_server", "security_context", "session", "session_transfer_token", "stats", "tenant", "transaction", "user", "facts")
     AGENT_FIELD_NUMBER: _ClassVar[int]
     ANONYMOUS_SESSION_FIELD_NUMBER: _ClassVar[int]
     AUTHENTICATION_FIELD_NUMBER: _ClassVar[int]
@@ -29,7 +32,7 @@ class PostLoginEvent(_message.Message):
     TENANT_FIELD_NUMBER: _ClassVar[int]
     TRANSACTION_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
-    EMPTY_LISTS_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
     agent: Agent
     anonymous_session: AnonymousSession
     authentication: Authentication
@@ -50,8 +53,20 @@ class PostLoginEvent(_message.Message):
     tenant: Tenant
     transaction: Transaction
     user: User
-    empty_lists: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, agent: _Optional[_Union[Agent, _Mapping]] = ..., anonymous_session: _Optional[_Union[AnonymousSession, _Mapping]] = ..., authentication: _Optional[_Union[Authentication, _Mapping]] = ..., authorization: _Optional[_Union[Authorization, _Mapping]] = ..., client: _Optional[_Union[Client, _Mapping]] = ..., connection: _Optional[_Union[Connection, _Mapping]] = ..., custom_domain: _Optional[_Union[CustomDomain, _Mapping]] = ..., experiment: _Optional[_Union[Experiment, _Mapping]] = ..., organization: _Optional[_Union[Organization, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., refresh_token: _Optional[_Union[RefreshToken, _Mapping]] = ..., request: _Optional[_Union[Request, _Mapping]] = ..., resource_server: _Optional[_Union[ResourceServer, _Mapping]] = ..., security_context: _Optional[_Union[SecurityContext, _Mapping]] = ..., session: _Optional[_Union[Session, _Mapping]] = ..., session_transfer_token: _Optional[_Union[SessionTransferToken, _Mapping]] = ..., stats: _Optional[_Union[Stats, _Mapping]] = ..., tenant: _Optional[_Union[Tenant, _Mapping]] = ..., transaction: _Optional[_Union[Transaction, _Mapping]] = ..., user: _Optional[_Union[User, _Mapping]] = ..., empty_lists: _Optional[_Iterable[str]] = ...) -> None: ...
+    facts: _struct_pb2.Struct
+    def __init__(self, agent: _Optional[_Union[Agent, _Mapping]] = ..., anonymous_session: _Optional[_Union[AnonymousSession, _Mapping]] = ..., authentication: _Optional[_Union[Authentication, _Mapping]] = ..., authorization: _Optional[_Union[Authorization, _Mapping]] = ..., client: _Optional[_Union[Client, _Mapping]] = ..., connection: _Optional[_Union[Connection, _Mapping]] = ..., custom_domain: _Optional[_Union[CustomDomain, _Mapping]] = ..., experiment: _Optional[_Union[Experiment, _Mapping]] = ..., organization: _Optional[_Union[Organization, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., refresh_token: _Optional[_Union[RefreshToken, _Mapping]] = ..., request: _Optional[_Union[Request, _Mapping]] = ..., resource_server: _Optional[_Union[ResourceServer, _Mapping]] = ..., security_context: _Optional[_Union[SecurityContext, _Mapping]] = ..., session: _Optional[_Union[Session, _Mapping]] = ..., session_transfer_token: _Optional[_Union[SessionTransferToken, _Mapping]] = ..., stats: _Optional[_Union[Stats, _Mapping]] = ..., tenant: _Optional[_Union[Tenant, _Mapping]] = ..., transaction: _Optional[_Union[Transaction, _Mapping]] = ..., user: _Optional[_Union[User, _Mapping]] = ..., facts: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class StringList(_message.Message):
+    __slots__ = ("values",)
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, values: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ObjectList(_message.Message):
+    __slots__ = ("values",)
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.RepeatedCompositeFieldContainer[_struct_pb2.Struct]
+    def __init__(self, values: _Optional[_Iterable[_Union[_struct_pb2.Struct, _Mapping]]] = ...) -> None: ...
 
 class Agent(_message.Message):
     __slots__ = ("agent_id", "agent_metadata", "name")
@@ -72,10 +87,10 @@ class AnonymousSession(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     session_id: str
-    created_at: str
-    expires_at: str
+    created_at: _timestamp_pb2.Timestamp
+    expires_at: _timestamp_pb2.Timestamp
     metadata: _struct_pb2.Struct
-    def __init__(self, user_id: _Optional[str] = ..., session_id: _Optional[str] = ..., created_at: _Optional[str] = ..., expires_at: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    def __init__(self, user_id: _Optional[str] = ..., session_id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class Authentication(_message.Message):
     __slots__ = ("methods", "risk_assessment")
@@ -91,9 +106,9 @@ class AuthenticationMethod(_message.Message):
     TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     name: str
-    timestamp: str
+    timestamp: _timestamp_pb2.Timestamp
     type: str
-    def __init__(self, name: _Optional[str] = ..., timestamp: _Optional[str] = ..., type: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., type: _Optional[str] = ...) -> None: ...
 
 class RiskAssessment(_message.Message):
     __slots__ = ("confidence", "version", "assessments", "supplemental")
@@ -211,9 +226,9 @@ class RiskAssessment(_message.Message):
         action: str
         bot_score_response_segment: str
         botnet_id: str
-        bot_category: _containers.RepeatedScalarFieldContainer[str]
+        bot_category: StringList
         bot_score: float
-        def __init__(self, type: _Optional[str] = ..., action: _Optional[str] = ..., bot_score_response_segment: _Optional[str] = ..., botnet_id: _Optional[str] = ..., bot_category: _Optional[_Iterable[str]] = ..., bot_score: _Optional[float] = ...) -> None: ...
+        def __init__(self, type: _Optional[str] = ..., action: _Optional[str] = ..., bot_score_response_segment: _Optional[str] = ..., botnet_id: _Optional[str] = ..., bot_category: _Optional[_Union[StringList, _Mapping]] = ..., bot_score: _Optional[float] = ...) -> None: ...
     class AkamaiUserRisk(_message.Message):
         __slots__ = ("action", "email_domain", "ouid", "requestid", "username", "uuid", "allow", "score", "status", "general", "risk", "trust")
         ACTION_FIELD_NUMBER: _ClassVar[int]
@@ -261,16 +276,21 @@ class Client(_message.Message):
     __slots__ = ("client_id", "name", "metadata", "refresh_token", "authentication", "external_client_id", "external_metadata_type")
     class ClientRefreshToken(_message.Message):
         __slots__ = ("policies",)
+        class Policies(_message.Message):
+            __slots__ = ("values",)
+            VALUES_FIELD_NUMBER: _ClassVar[int]
+            values: _containers.RepeatedCompositeFieldContainer[Client.ClientRefreshToken.Policy]
+            def __init__(self, values: _Optional[_Iterable[_Union[Client.ClientRefreshToken.Policy, _Mapping]]] = ...) -> None: ...
         class Policy(_message.Message):
             __slots__ = ("audience", "scope")
             AUDIENCE_FIELD_NUMBER: _ClassVar[int]
             SCOPE_FIELD_NUMBER: _ClassVar[int]
             audience: str
-            scope: _containers.RepeatedScalarFieldContainer[str]
-            def __init__(self, audience: _Optional[str] = ..., scope: _Optional[_Iterable[str]] = ...) -> None: ...
+            scope: StringList
+            def __init__(self, audience: _Optional[str] = ..., scope: _Optional[_Union[StringList, _Mapping]] = ...) -> None: ...
         POLICIES_FIELD_NUMBER: _ClassVar[int]
-        policies: _containers.RepeatedCompositeFieldContainer[Client.ClientRefreshToken.Policy]
-        def __init__(self, policies: _Optional[_Iterable[_Union[Client.ClientRefreshToken.Policy, _Mapping]]] = ...) -> None: ...
+        policies: Client.ClientRefreshToken.Policies
+        def __init__(self, policies: _Optional[_Union[Client.ClientRefreshToken.Policies, _Mapping]] = ...) -> None: ...
     class ClientAuthentication(_message.Message):
         __slots__ = ("type", "certificate")
         class Certificate(_message.Message):
@@ -394,6 +414,11 @@ class SessionTransfer(_message.Message):
 
 class RefreshToken(_message.Message):
     __slots__ = ("id", "client_id", "created_at", "expires_at", "idle_expires_at", "last_exchanged_at", "device", "metadata", "resource_servers", "rotating", "session_id", "session_transfer", "user_id", "access")
+    class GrantedResourceServers(_message.Message):
+        __slots__ = ("values",)
+        VALUES_FIELD_NUMBER: _ClassVar[int]
+        values: _containers.RepeatedCompositeFieldContainer[RefreshToken.GrantedResourceServer]
+        def __init__(self, values: _Optional[_Iterable[_Union[RefreshToken.GrantedResourceServer, _Mapping]]] = ...) -> None: ...
     class GrantedResourceServer(_message.Message):
         __slots__ = ("audience", "scopes")
         AUDIENCE_FIELD_NUMBER: _ClassVar[int]
@@ -417,19 +442,19 @@ class RefreshToken(_message.Message):
     ACCESS_FIELD_NUMBER: _ClassVar[int]
     id: str
     client_id: str
-    created_at: str
-    expires_at: str
-    idle_expires_at: str
-    last_exchanged_at: str
+    created_at: _timestamp_pb2.Timestamp
+    expires_at: _timestamp_pb2.Timestamp
+    idle_expires_at: _timestamp_pb2.Timestamp
+    last_exchanged_at: _timestamp_pb2.Timestamp
     device: Device
     metadata: _struct_pb2.Struct
-    resource_servers: _containers.RepeatedCompositeFieldContainer[RefreshToken.GrantedResourceServer]
+    resource_servers: RefreshToken.GrantedResourceServers
     rotating: bool
     session_id: str
     session_transfer: SessionTransfer
     user_id: str
     access: str
-    def __init__(self, id: _Optional[str] = ..., client_id: _Optional[str] = ..., created_at: _Optional[str] = ..., expires_at: _Optional[str] = ..., idle_expires_at: _Optional[str] = ..., last_exchanged_at: _Optional[str] = ..., device: _Optional[_Union[Device, _Mapping]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., resource_servers: _Optional[_Iterable[_Union[RefreshToken.GrantedResourceServer, _Mapping]]] = ..., rotating: _Optional[bool] = ..., session_id: _Optional[str] = ..., session_transfer: _Optional[_Union[SessionTransfer, _Mapping]] = ..., user_id: _Optional[str] = ..., access: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., client_id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idle_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_exchanged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device: _Optional[_Union[Device, _Mapping]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., resource_servers: _Optional[_Union[RefreshToken.GrantedResourceServers, _Mapping]] = ..., rotating: _Optional[bool] = ..., session_id: _Optional[str] = ..., session_transfer: _Optional[_Union[SessionTransfer, _Mapping]] = ..., user_id: _Optional[str] = ..., access: _Optional[str] = ...) -> None: ...
 
 class GeoIp(_message.Message):
     __slots__ = ("city_name", "continent_code", "country_code", "country_code3", "country_name", "latitude", "longitude", "subdivision_code", "subdivision_name", "time_zone")
@@ -493,6 +518,11 @@ class SecurityContext(_message.Message):
 
 class Session(_message.Message):
     __slots__ = ("id", "actor", "authenticated_at", "created_at", "updated_at", "expires_at", "idle_expires_at", "last_interacted_at", "clients", "cookie", "device", "metadata", "session_transfer", "user_id")
+    class SessionClients(_message.Message):
+        __slots__ = ("values",)
+        VALUES_FIELD_NUMBER: _ClassVar[int]
+        values: _containers.RepeatedCompositeFieldContainer[Session.SessionClient]
+        def __init__(self, values: _Optional[_Iterable[_Union[Session.SessionClient, _Mapping]]] = ...) -> None: ...
     class SessionClient(_message.Message):
         __slots__ = ("client_id",)
         CLIENT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -519,19 +549,19 @@ class Session(_message.Message):
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     actor: _struct_pb2.Struct
-    authenticated_at: str
-    created_at: str
-    updated_at: str
-    expires_at: str
-    idle_expires_at: str
-    last_interacted_at: str
-    clients: _containers.RepeatedCompositeFieldContainer[Session.SessionClient]
+    authenticated_at: _timestamp_pb2.Timestamp
+    created_at: _timestamp_pb2.Timestamp
+    updated_at: _timestamp_pb2.Timestamp
+    expires_at: _timestamp_pb2.Timestamp
+    idle_expires_at: _timestamp_pb2.Timestamp
+    last_interacted_at: _timestamp_pb2.Timestamp
+    clients: Session.SessionClients
     cookie: Session.Cookie
     device: Device
     metadata: _struct_pb2.Struct
     session_transfer: SessionTransfer
     user_id: str
-    def __init__(self, id: _Optional[str] = ..., actor: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., authenticated_at: _Optional[str] = ..., created_at: _Optional[str] = ..., updated_at: _Optional[str] = ..., expires_at: _Optional[str] = ..., idle_expires_at: _Optional[str] = ..., last_interacted_at: _Optional[str] = ..., clients: _Optional[_Iterable[_Union[Session.SessionClient, _Mapping]]] = ..., cookie: _Optional[_Union[Session.Cookie, _Mapping]] = ..., device: _Optional[_Union[Device, _Mapping]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., session_transfer: _Optional[_Union[SessionTransfer, _Mapping]] = ..., user_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., actor: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., authenticated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idle_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_interacted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., clients: _Optional[_Union[Session.SessionClients, _Mapping]] = ..., cookie: _Optional[_Union[Session.Cookie, _Mapping]] = ..., device: _Optional[_Union[Device, _Mapping]] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., session_transfer: _Optional[_Union[SessionTransfer, _Mapping]] = ..., user_id: _Optional[str] = ...) -> None: ...
 
 class SessionTransferToken(_message.Message):
     __slots__ = ("client_id", "scope", "request")
@@ -567,7 +597,7 @@ class Tenant(_message.Message):
     def __init__(self, id: _Optional[str] = ...) -> None: ...
 
 class Transaction(_message.Message):
-    __slots__ = ("id", "acr_values", "actor", "actor_token_type", "subject_token_type", "correlation_id", "linking_id", "locale", "login_hint", "metadata", "prompt", "protocol", "redirect_uri", "requested_authorization_details", "requested_scopes", "response_mode", "response_type", "state", "ui_locales", "target_scopes")
+    __slots__ = ("id", "acr_values", "actor", "actor_token_type", "subject_token_type", "correlation_id", "linking_id", "locale", "login_hint", "metadata", "prompt", "protocol", "redirect_uri", "requested_authorization_details", "requested_scopes", "response_mode", "response_type", "state", "ui_locales", "target_scopes", "attributes")
     ID_FIELD_NUMBER: _ClassVar[int]
     ACR_VALUES_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
@@ -588,8 +618,9 @@ class Transaction(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     UI_LOCALES_FIELD_NUMBER: _ClassVar[int]
     TARGET_SCOPES_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     id: str
-    acr_values: _containers.RepeatedScalarFieldContainer[str]
+    acr_values: StringList
     actor: _struct_pb2.Struct
     actor_token_type: str
     subject_token_type: str
@@ -598,20 +629,26 @@ class Transaction(_message.Message):
     locale: str
     login_hint: str
     metadata: _struct_pb2.Struct
-    prompt: _containers.RepeatedScalarFieldContainer[str]
+    prompt: StringList
     protocol: str
     redirect_uri: str
-    requested_authorization_details: _containers.RepeatedCompositeFieldContainer[_struct_pb2.Struct]
-    requested_scopes: _containers.RepeatedScalarFieldContainer[str]
+    requested_authorization_details: ObjectList
+    requested_scopes: StringList
     response_mode: str
-    response_type: _containers.RepeatedScalarFieldContainer[str]
+    response_type: StringList
     state: str
-    ui_locales: _containers.RepeatedScalarFieldContainer[str]
-    target_scopes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., acr_values: _Optional[_Iterable[str]] = ..., actor: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., actor_token_type: _Optional[str] = ..., subject_token_type: _Optional[str] = ..., correlation_id: _Optional[str] = ..., linking_id: _Optional[str] = ..., locale: _Optional[str] = ..., login_hint: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., prompt: _Optional[_Iterable[str]] = ..., protocol: _Optional[str] = ..., redirect_uri: _Optional[str] = ..., requested_authorization_details: _Optional[_Iterable[_Union[_struct_pb2.Struct, _Mapping]]] = ..., requested_scopes: _Optional[_Iterable[str]] = ..., response_mode: _Optional[str] = ..., response_type: _Optional[_Iterable[str]] = ..., state: _Optional[str] = ..., ui_locales: _Optional[_Iterable[str]] = ..., target_scopes: _Optional[_Iterable[str]] = ...) -> None: ...
+    ui_locales: StringList
+    target_scopes: StringList
+    attributes: _struct_pb2.Struct
+    def __init__(self, id: _Optional[str] = ..., acr_values: _Optional[_Union[StringList, _Mapping]] = ..., actor: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., actor_token_type: _Optional[str] = ..., subject_token_type: _Optional[str] = ..., correlation_id: _Optional[str] = ..., linking_id: _Optional[str] = ..., locale: _Optional[str] = ..., login_hint: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., prompt: _Optional[_Union[StringList, _Mapping]] = ..., protocol: _Optional[str] = ..., redirect_uri: _Optional[str] = ..., requested_authorization_details: _Optional[_Union[ObjectList, _Mapping]] = ..., requested_scopes: _Optional[_Union[StringList, _Mapping]] = ..., response_mode: _Optional[str] = ..., response_type: _Optional[_Union[StringList, _Mapping]] = ..., state: _Optional[str] = ..., ui_locales: _Optional[_Union[StringList, _Mapping]] = ..., target_scopes: _Optional[_Union[StringList, _Mapping]] = ..., attributes: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class User(_message.Message):
-    __slots__ = ("user_id", "app_metadata", "created_at", "email", "email_verified", "enrolled_factors", "family_name", "given_name", "identities", "last_password_reset", "multifactor", "name", "nickname", "phone_number", "phone_verified", "picture", "updated_at", "user_metadata", "username")
+    __slots__ = ("user_id", "app_metadata", "created_at", "email", "email_verified", "enrolled_factors", "family_name", "given_name", "identities", "last_password_reset", "multifactor", "name", "nickname", "phone_number", "phone_verified", "picture", "updated_at", "user_metadata", "username", "attributes")
+    class EnrolledFactors(_message.Message):
+        __slots__ = ("values",)
+        VALUES_FIELD_NUMBER: _ClassVar[int]
+        values: _containers.RepeatedCompositeFieldContainer[User.EnrolledFactor]
+        def __init__(self, values: _Optional[_Iterable[_Union[User.EnrolledFactor, _Mapping]]] = ...) -> None: ...
     class EnrolledFactor(_message.Message):
         __slots__ = ("type", "options")
         TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -651,23 +688,25 @@ class User(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
     USER_METADATA_FIELD_NUMBER: _ClassVar[int]
     USERNAME_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     app_metadata: _struct_pb2.Struct
-    created_at: str
+    created_at: _timestamp_pb2.Timestamp
     email: str
     email_verified: bool
-    enrolled_factors: _containers.RepeatedCompositeFieldContainer[User.EnrolledFactor]
+    enrolled_factors: User.EnrolledFactors
     family_name: str
     given_name: str
     identities: _containers.RepeatedCompositeFieldContainer[User.Identity]
-    last_password_reset: str
-    multifactor: _containers.RepeatedScalarFieldContainer[str]
+    last_password_reset: _timestamp_pb2.Timestamp
+    multifactor: StringList
     name: str
     nickname: str
     phone_number: str
     phone_verified: bool
     picture: str
-    updated_at: str
+    updated_at: _timestamp_pb2.Timestamp
     user_metadata: _struct_pb2.Struct
     username: str
-    def __init__(self, user_id: _Optional[str] = ..., app_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., created_at: _Optional[str] = ..., email: _Optional[str] = ..., email_verified: _Optional[bool] = ..., enrolled_factors: _Optional[_Iterable[_Union[User.EnrolledFactor, _Mapping]]] = ..., family_name: _Optional[str] = ..., given_name: _Optional[str] = ..., identities: _Optional[_Iterable[_Union[User.Identity, _Mapping]]] = ..., last_password_reset: _Optional[str] = ..., multifactor: _Optional[_Iterable[str]] = ..., name: _Optional[str] = ..., nickname: _Optional[str] = ..., phone_number: _Optional[str] = ..., phone_verified: _Optional[bool] = ..., picture: _Optional[str] = ..., updated_at: _Optional[str] = ..., user_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., username: _Optional[str] = ...) -> None: ...
+    attributes: _struct_pb2.Struct
+    def __init__(self, user_id: _Optional[str] = ..., app_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., email: _Optional[str] = ..., email_verified: _Optional[bool] = ..., enrolled_factors: _Optional[_Union[User.EnrolledFactors, _Mapping]] = ..., family_name: _Optional[str] = ..., given_name: _Optional[str] = ..., identities: _Optional[_Iterable[_Union[User.Identity, _Mapping]]] = ..., last_password_reset: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., multifactor: _Optional[_Union[StringList, _Mapping]] = ..., name: _Optional[str] = ..., nickname: _Optional[str] = ..., phone_number: _Optional[str] = ..., phone_verified: _Optional[bool] = ..., picture: _Optional[str] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., user_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., username: _Optional[str] = ..., attributes: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
