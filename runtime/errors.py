@@ -126,6 +126,16 @@ class ContinuationUsed(ContinuationError):
         super().__init__("the continuation was used before; each one continues its flow once")
 
 
+class ContinuationRunning(ContinuationError):
+    """The same request with the continuation is being decided by another daemon, or by one that has died since."""
+
+    result = "running"
+    retry_after_s = 1.0
+
+    def __init__(self) -> None:
+        super().__init__("another daemon decides this request; send it again")
+
+
 class FlowGone(ContinuationError):
     """The suspended flow cannot be continued any more: the catalog does not have it."""
 

@@ -20,13 +20,15 @@ from runtime.config.settings import Config
 from runtime.errors import (
     CallerError,
     ContinuationError,
+    ContinuationRunning,
     DeadlineExceeded,
     Draining,
     InvalidContinuation,
     NoStore,
     TooManyInFlight,
 )
-from runtime.login.logins import Request
+from runtime.login.ending import Decided
+from runtime.login.request import Request
 from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD
 from runtime.ops.log import Log, clip, where
 from runtime.ops.metrics import Metrics, RpcCounts
@@ -42,11 +44,20 @@ def longest_login_s(config: Config) -> float:
     return (_BUSY * config.sandbox.flow_timeout_ms + config.pool.queue_wait_ms) / 1000
 
 
+class Answered(NamedTuple):
+    """The answer to a call: the serialized response, and ids that a transport may name beside it."""
+
+    data: bytes
+    request_id: str
+    decision_id: str
+
+
 class NoAnswer(NamedTuple):
     """Why a call has no answer. `code` is the word of the gRPC status; `status` has it too, with google.rpc details."""
 
     code: str
     status: status_pb2.Status
+    request_id: str = ""
 
 
 Remaining = Callable[[], float | None]
@@ -64,8 +75,8 @@ def anyone() -> Caller:
 class Decider(Protocol):
     """What decides."""
 
-    async def decide(self, request: Request, deadline: float) -> bytes:
-        """Return the serialized response by the instant `deadline` of time.monotonic()."""
+    async def decide(self, request: Request, deadline: float) -> Decided:
+        """Return the decision by the instant `deadline` of time.monotonic()."""
 
 
 Decode = Callable[[bytes, int], Request]
@@ -116,11 +127,16 @@ class Calls:
             await asyncio.wait(tuple(self._running))
 
     async def answer(
-        self, method: Method, data: bytes, remaining: Remaining, identify: Identify = anyone
-    ) -> bytes | NoAnswer:
+        self, method: Method, data: bytes, remaining: Remaining, identify: Identify = anyone, traceparent: str = ""
+    ) -> Answered | NoAnswer:
         """Answer one call of a method with its serialized response. A task of its own has to wait for this.
 
-        data: the serialized request; hostile. When the task is cancelled, `remaining` says whether for lack of time.
+        Args:
+            method: one of `methods`.
+            data: the serialized request; hostile.
+            remaining: what time the caller has; when the task is cancelled, whether that was for lack of it.
+            identify: who calls.
+            traceparent: of the caller's trace; empty for none.
         """
         began = monotonic()
         metrics = self._metrics
@@ -136,6 +152,8 @@ class Calls:
             self._places.check()
             request = method.read(data, self._max_event_bytes)
             tenant_id, request_id = request.tenant, request.request_id
+            if traceparent:
+                request = request._replace(traceparent=traceparent)
             caller.require(tenant_id, *method.scopes)
             longest_s = self._longest_s
             remaining_s = remaining()
@@ -151,7 +169,8 @@ class Calls:
             task = current
             self._running[task] = deadline + LOST_S
             metrics.logins_in_flight += 1
-            return await self._logins.decide(request, deadline)
+            response, decision_id = await self._logins.decide(request, deadline)
+            return Answered(response, request_id, decision_id)
         except asyncio.CancelledError:
             if task is None or task not in self._lost:
                 remaining_s = remaining()
@@ -203,8 +222,8 @@ class Calls:
         if code in ("INTERNAL", "UNKNOWN"):
             # Not the message: an unforeseen error might quote anything.
             log.error("login.failed", error=type(error).__name__, where=where(error), **ids)
-        elif code == "UNAVAILABLE" and not isinstance(error, Draining | NoStore):
+        elif code == "UNAVAILABLE" and not isinstance(error, Draining | NoStore | ContinuationRunning):
             log.error("login.failed", reason=reason, error=clip(str(error)), **ids)
         else:
             self._refusals.refused(tenant_id, reason, code, request_id, str(error))
-        return NoAnswer(code, answer)
+        return NoAnswer(code, answer, request_id)

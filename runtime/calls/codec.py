@@ -19,7 +19,7 @@ from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
 from runtime.continuation.token import MAX_BYTES
 from runtime.errors import InvalidEvent, InvalidRequest
 from runtime.login import event_json, event_rules, structs
-from runtime.login.logins import Request
+from runtime.login.request import Request
 
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
 _REQUEST_ID_CHARS: Final = 128

@@ -33,6 +33,7 @@ TABLE: Final[dict[type[errors.VestibuleError], tuple[str, str]]] = {
     errors.ContinuationExpired: ("FAILED_PRECONDITION", "CONTINUATION_EXPIRED"),
     errors.ContinuationMismatch: ("FAILED_PRECONDITION", "CONTINUATION_MISMATCH"),
     errors.ContinuationUsed: ("FAILED_PRECONDITION", "CONTINUATION_USED"),
+    errors.ContinuationRunning: ("UNAVAILABLE", "CONTINUATION_RUNNING"),
     errors.FlowGone: ("FAILED_PRECONDITION", "FLOW_GONE"),
     errors.CallerError: ("UNAUTHENTICATED", "UNAUTHENTICATED"),
     errors.NoCredentials: ("UNAUTHENTICATED", "NO_CREDENTIALS"),
@@ -84,7 +85,7 @@ def to_status(error: Exception) -> tuple[str, str, status_pb2.Status]:
     """Return code, reason and the status for the caller. An error that is not ours becomes INTERNAL, without text."""
     code, reason = code_of(error) if isinstance(error, errors.VestibuleError) else _INTERNAL
     message = _PRIVATE.get(code, str(error))
-    if isinstance(error, errors.Draining):
+    if isinstance(error, errors.Draining | errors.ContinuationRunning):
         message = str(error)
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=_metadata(error))]
     if isinstance(error, errors.InvalidRequest):

@@ -76,22 +76,39 @@ OnChange = Callable[[str, Mapping[str, Any]], None]
 """Takes what happened to a catalog as a log event, a `noun.past_verb`, and its values. On the event loop."""
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """How a continuation was found that is to be claimed.
+
+    `granted`: it is claimed now. Otherwise it is spent or claimed by another; `running` if by the same request, and
+    `answer` is what that request has led to, sealed.
+    """
+
+    granted: bool = False
+    running: bool = False
+    answer: bytes | None = field(default=None, repr=False)
+
+
 class SuspendedFlows(Protocol):
     """What replicas share about suspended flows: which continuations were used, and what was deployed before.
 
     A continuation is claimed before its flow is resumed, and spent before the answer is given, so that it leads to one
-    decision; a claim that is never spent, because its daemon died, lapses. Every method raises CatalogError when the
-    store cannot be used: then no flow may be resumed.
+    decision; a claim that is never spent, because its daemon died, lapses. With it stands the digest of the request
+    that it was claimed for, and then what that request led to, until the continuation expires. Every method raises
+    CatalogError when the store cannot be used: then no flow may be resumed.
     """
 
-    async def claim(self, name: bytes, expires_at_ms: int, now_ms: int, until_ms: int) -> bool:
-        """Claim a continuation until an instant; False when it is spent, or claimed by another."""
+    async def claim(self, name: bytes, expires_at_ms: int, now_ms: int, until_ms: int, request: bytes = b"") -> Claim:
+        """Claim a continuation until an instant, for a request; an empty digest is of one that is never the same."""
 
-    async def spend(self, name: bytes, until_ms: int) -> bool:
+    async def spend(self, name: bytes, until_ms: int, answer: bytes | None = None) -> bool:
         """Use up what was claimed until that instant, for good; False when another has claimed it since."""
 
     async def release(self, name: bytes, until_ms: int) -> None:
         """Give a claim back: nothing was decided."""
+
+    async def sweep(self, now_ms: int) -> None:
+        """Drop the answers of continuations that have expired, and what is too much of the others."""
 
     async def find(self, tenant: str, digest: bytes) -> Definition | None:
         """Return the tenant's flow of this digest, which it has or had; None when that is not kept."""

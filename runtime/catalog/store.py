@@ -66,6 +66,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE api_keys_version (version BLOB NOT NULL)",
         "INSERT INTO api_keys_version VALUES (randomblob(16))",
     ),
+    (
+        # The digest of the request that a continuation was claimed for, and its sealed answer.
+        "ALTER TABLE continuations ADD COLUMN request BLOB",
+        "ALTER TABLE continuations ADD COLUMN answer BLOB",
+        "CREATE INDEX continuations_with_answer ON continuations (expires_at_ms) WHERE answer IS NOT NULL",
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -11,20 +11,24 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 from runtime.catalog import rows, store
-from runtime.catalog.base import Definition
+from runtime.catalog.base import Claim, Definition
 from runtime.catalog.store import NO_MARK, Mark
 from runtime.config.sections import MAX_LIFETIME_S
 from runtime.errors import CatalogError
 
-_Work = Callable[[sqlite3.Connection], bool]
+_T = TypeVar("_T")
+_Work = Callable[[sqlite3.Connection], _T]
 
 # Of one tenant. After this many deployments in the lifetime of a suspended login, its user must begin again.
 SUPERSEDED_MAX = 100
 # Replicas' clocks may differ: a name is kept longer than any of them would accept its token.
 _SLACK_S = 3600
 _PRUNED_AT_ONCE = 100
+# Of all answers together, as they lie in the store.
+ANSWERS_BYTES = 256 << 20
 _ENDED = "the store is being closed"
 
 
@@ -69,14 +73,14 @@ class SqliteSuspendedFlows:
         self._mark = mark
         self._timeout_s = timeout_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="suspended")
-        self._waiting: list[tuple[_Work, asyncio.Future[bool]]] = []
+        self._waiting: list[tuple[_Work[Any], asyncio.Future[Any]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def claim(self, name: bytes, expires_at_ms: int, now_ms: int, until_ms: int) -> bool:
-        """Claim a continuation until an instant; False when it is spent, or claimed by another."""
+    async def claim(self, name: bytes, expires_at_ms: int, now_ms: int, until_ms: int, request: bytes = b"") -> Claim:
+        """Claim a continuation until an instant, for a request."""
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: sqlite3.Connection) -> Claim:
             connection.execute(
                 "DELETE FROM continuations WHERE name IN "
                 "(SELECT name FROM continuations WHERE expires_at_ms < ? LIMIT ?)",
@@ -84,21 +88,28 @@ class SqliteSuspendedFlows:
             )
             # A spent one has no instant, so no comparison with it is true.
             done = connection.execute(
-                "INSERT INTO continuations VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
-                "SET claimed_until_ms = excluded.claimed_until_ms WHERE claimed_until_ms < ?",
-                (name, expires_at_ms, until_ms, now_ms),
+                "INSERT INTO continuations (name, expires_at_ms, claimed_until_ms, request) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET claimed_until_ms = excluded.claimed_until_ms, "
+                "request = excluded.request WHERE claimed_until_ms < ?",
+                (name, expires_at_ms, until_ms, request, now_ms),
             )
-            return done.rowcount == 1
+            if done.rowcount == 1:
+                return Claim(granted=True)
+            query = "SELECT claimed_until_ms, request, answer FROM continuations WHERE name = ?"
+            claimed_ms, same, answer = connection.execute(query, (name,)).fetchone()
+            if not request or request != same:
+                return Claim()
+            return Claim(running=claimed_ms is not None, answer=answer)
 
         return await self._write(work)
 
-    async def spend(self, name: bytes, until_ms: int) -> bool:
+    async def spend(self, name: bytes, until_ms: int, answer: bytes | None = None) -> bool:
         """Use up what was claimed until that instant, for good; False when another has claimed it since."""
 
         def work(connection: sqlite3.Connection) -> bool:
             done = connection.execute(
-                "UPDATE continuations SET claimed_until_ms = NULL WHERE name = ? AND claimed_until_ms = ?",
-                (name, until_ms),
+                "UPDATE continuations SET claimed_until_ms = NULL, answer = ? WHERE name = ? AND claimed_until_ms = ?",
+                (answer, name, until_ms),
             )
             return done.rowcount == 1
 
@@ -113,6 +124,23 @@ class SqliteSuspendedFlows:
 
         await self._write(work)
 
+    async def sweep(self, now_ms: int) -> None:
+        """Drop the answers of continuations that have expired, and of the others those that expire first."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            connection.execute(
+                "UPDATE continuations SET answer = NULL WHERE answer IS NOT NULL AND expires_at_ms < ?", (now_ms,)
+            )
+            connection.execute(
+                "UPDATE continuations SET answer = NULL WHERE name IN (SELECT name FROM (SELECT name, "
+                "sum(length(answer)) OVER (ORDER BY expires_at_ms DESC, name) AS held FROM continuations "
+                "WHERE answer IS NOT NULL) WHERE held > ?)",
+                (ANSWERS_BYTES,),
+            )
+            return True
+
+        await self._write(work)
+
     async def find(self, tenant: str, digest: bytes) -> Definition | None:
         """Return the tenant's flow of this digest, which it has or had; None when that is not kept."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._find, tenant, digest)
@@ -122,10 +150,10 @@ class SqliteSuspendedFlows:
         self._closed = True
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _write(self, work: _Work) -> asyncio.Future[bool]:
+    def _write(self, work: _Work[_T]) -> asyncio.Future[_T]:
         if self._closed:
             raise CatalogError([_ENDED])
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, future))
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._drain(), name="suspended")
@@ -134,7 +162,7 @@ class SqliteSuspendedFlows:
     async def _drain(self) -> None:
         """Write what is waiting, together, until nothing is. Work whose caller has given up is done too."""
         loop = asyncio.get_running_loop()
-        batch: list[tuple[_Work, asyncio.Future[bool]]] = []
+        batch: list[tuple[_Work[Any], asyncio.Future[Any]]] = []
         try:
             while self._waiting and not self._closed:
                 batch, self._waiting = self._waiting, []
@@ -153,7 +181,7 @@ class SqliteSuspendedFlows:
             _answer([*batch, *self._waiting], CatalogError([_ENDED]))
             self._waiting = []
 
-    def _in_transaction(self, works: Sequence[_Work]) -> list[bool]:
+    def _in_transaction(self, works: Sequence[_Work[Any]]) -> list[Any]:
         with store.writing(self._path, self._timeout_s) as connection:
             store.holds(connection, self._path, self._mark())
             return [work(connection) for work in works]
@@ -179,7 +207,7 @@ class SqliteSuspendedFlows:
                 raise CatalogError([message]) from error
 
 
-def _answer(batch: Sequence[tuple[_Work, asyncio.Future[bool]]], error: CatalogError) -> None:
+def _answer(batch: Sequence[tuple[_Work[Any], asyncio.Future[Any]]], error: CatalogError) -> None:
     for _, future in batch:
         if not future.done():
             future.set_exception(error)

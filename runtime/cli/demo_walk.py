@@ -137,7 +137,7 @@ class DemoWalk:
             decision = self._decided("", login, f"  {back}", resume)
             right = _as_expected(decision, back.outcome, back.see, login.verdicts)
             if back.again:
-                right = _refused(resume, back.again) and right
+                right = _refused(partial(resume, request_id=f"{name}-again"), back.again) and right
         return right
 
     def _decided(self, number: str, login: SampleLogin, title: str, ask: _Ask) -> pb.Decision:
@@ -179,14 +179,14 @@ def _as_expected(decision: pb.Decision, outcome: str, see: str, verdicts: Mappin
 
 
 def _refused(resume: Callable[[], object], reason: str) -> bool:
-    """Send the same continuation a second time; True when it is refused for this reason."""
+    """Send the same continuation with another request; True when it is refused for this reason."""
     try:
         resume()
     except NoDecision as error:
         if reason in str(error):
-            say(f"    -> the same continuation again: {reason}")
+            say(f"    -> the same continuation with another request: {reason}")
             return True
-    say(f"{_WRONG} the same continuation again was not refused as {reason}")
+    say(f"{_WRONG} the same continuation with another request was not refused as {reason}")
     return False
 
 

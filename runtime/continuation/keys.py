@@ -35,7 +35,7 @@ _MAKE_ONE: Final = "head -c 32 /dev/urandom | base64"
 class Keyring:
     """Keys by id. The id of a key is part of its hash, so that replicas need not agree on names."""
 
-    __slots__ = ("_by_id", "sealing_id")
+    __slots__ = ("_by_id", "identities", "sealing_id")
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         """Take at least one key of KEY_BYTES; the first one seals. Raises: ConfigError where it cannot be used."""
@@ -48,6 +48,8 @@ class Keyring:
                 [Fault("continuation", "the cryptography package of this Python has no AES-GCM-SIV; install its wheel")]
             ) from None
         self.sealing_id = key_id(keys[0])
+        self.identities = hashlib.blake2b(b"vestibule identities of requests", key=keys[0], digest_size=32).digest()
+        """What the seeds of requests are derived with; of the key that seals."""
 
     @property
     def sealing(self) -> AESGCMSIV:

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from vestibule.v1 import runtime_service_pb2
 
 from runtime.callers.callers import Callers
+from runtime.calls import metadata
 from runtime.calls.calls import Calls, Method, NoAnswer
 from runtime.doors import bodies, protojson
 from runtime.doors.door import DoorRoutes, identify
@@ -102,14 +103,19 @@ class Connect:
         except (CallerError, InvalidRequest, NotOffered, RequestTooSlow) as error:
             return error_response(self._calls.refuse(error))
         ends = None if budget_s is None else began + budget_s
+        traceparent = metadata.taken(headers.get(metadata.TRACEPARENT, ""))
         answer = await self._calls.answer(
-            wire.method, data, lambda: None if ends is None else ends - monotonic(), lambda: caller
+            wire.method, data, lambda: None if ends is None else ends - monotonic(), lambda: caller, traceparent
         )
         if isinstance(answer, NoAnswer):
-            return error_response(answer)
-        if codec == JSON:
-            answer = await self._json.to_json(answer, wire.response)
-        return _encoded(answer, codec, headers.get("accept-encoding", ""))
+            response, decision_id = error_response(answer), ""
+        else:
+            answered, decision_id = answer.data, answer.decision_id
+            text = await self._json.to_json(answered, wire.response) if codec == JSON else answered
+            response = _encoded(text, codec, headers.get("accept-encoding", ""))
+        for key, value in metadata.beside(answer.request_id, decision_id, traceparent):
+            response.headers[f"trailer-{key}"] = value
+        return response
 
 
 def error_response(refused: NoAnswer, status: int | None = None) -> Response:

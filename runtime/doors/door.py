@@ -15,7 +15,7 @@ from vestibule.v1.runtime_service_pb2 import (
 
 from runtime.callers.caller import ANYONE, Caller
 from runtime.callers.callers import Callers
-from runtime.calls.calls import Calls, NoAnswer
+from runtime.calls.calls import Answered, Calls, NoAnswer
 from runtime.errors import CredentialsMalformed
 from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD
 
@@ -48,20 +48,20 @@ class LoginDesk:
     ) -> ExecutePostLoginResponse | NoAnswer:
         """Decide a login that begins, within a budget in seconds (None: the daemon's own), if its caller may ask."""
         answer = await self._ask(GRPC_METHOD, request.SerializeToString(), budget_s, caller)
-        return answer if isinstance(answer, NoAnswer) else ExecutePostLoginResponse.FromString(answer)
+        return answer if isinstance(answer, NoAnswer) else ExecutePostLoginResponse.FromString(answer.data)
 
     async def resume(
         self, request: ContinuePostLoginRequest, budget_s: float | None = None, caller: Caller = ANYONE
     ) -> ContinuePostLoginResponse | NoAnswer:
         """Decide a login that is continued, as `execute` does one that begins."""
         answer = await self._ask(GRPC_CONTINUE, request.SerializeToString(), budget_s, caller)
-        return answer if isinstance(answer, NoAnswer) else ContinuePostLoginResponse.FromString(answer)
+        return answer if isinstance(answer, NoAnswer) else ContinuePostLoginResponse.FromString(answer.data)
 
     def refuse(self, error: Exception, tenant_id: str = "", request_id: str = "") -> NoAnswer:
         """Count and log an error that a door found itself, and return what it is for the caller."""
         return self._calls.refuse(error, tenant_id, request_id)
 
-    async def _ask(self, method: str, data: bytes, budget_s: float | None, caller: Caller) -> bytes | NoAnswer:
+    async def _ask(self, method: str, data: bytes, budget_s: float | None, caller: Caller) -> Answered | NoAnswer:
         ends = None if budget_s is None else monotonic() + budget_s
         return await self._calls.answer(
             self._calls.http_methods[method], data, lambda: None if ends is None else ends - monotonic(), lambda: caller

@@ -4,23 +4,23 @@ Knows catalog, plans, metrics and what the log says of a decision. Must not know
 """
 
 import asyncio
-import os
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
-
-from vestibule.v1.event_pb2 import PostLoginEvent
+from typing import Any, Final
 
 from runtime.catalog.base import Catalog, Flow, Snapshot, unknown
 from runtime.config.settings import Config
 from runtime.core.model import Decision
 from runtime.errors import FlowGone, WorkerError, WorkerLost
+from runtime.login import identity
 from runtime.login import suspensions as resuming
 from runtime.login.api_cache import TriggerCache
+from runtime.login.ending import Decided, LoginEnd
 from runtime.login.engine import Engine, LoginOutcome
 from runtime.login.messages import EventReader
 from runtime.login.plan import Login, Plan
+from runtime.login.request import Request as Request  # what `decide` takes
+from runtime.login.running import Running
 from runtime.login.suspensions import SPEND_S, Suspensions
 from runtime.ops.log import Log, LoginLog, clip
 from runtime.ops.metrics import Metrics
@@ -29,32 +29,6 @@ from runtime.workers.worker import Worker
 
 # Flows of earlier deployments that suspended logins are resumed in.
 _PINNED_MAX: Final = 16
-
-
-class Request(NamedTuple):
-    """A login as a caller asks for it. What is said to be checked was parsed once without error.
-
-    Args:
-        tenant: checked.
-        request_id: not empty.
-        event: a serialized PostLoginEvent; checked.
-        gateway: a serialized GatewayContext, checked; None for no resolution.
-        continuation: of a login that is resumed, the token; hostile. None for one that begins.
-        completed: numbers of FactorType: what satisfied each step that was waited for; hostile.
-        message: the event as it was parsed.
-        basic: the answer leaves out contributions and executions.
-        named: the caller chose the id.
-    """
-
-    tenant: str
-    request_id: str
-    event: bytes
-    gateway: bytes | None = None
-    continuation: bytes | None = None
-    completed: Sequence[int] = ()
-    message: PostLoginEvent | None = None
-    basic: bool = False
-    named: bool = False
 
 
 class Logins:
@@ -76,6 +50,7 @@ class Logins:
         self._action_timeout_us = config.sandbox.action_timeout_ms * 1000
         self.engine = Engine(pool, metrics, config, log, suspensions)
         self._suspensions = self.engine.suspensions
+        self._running: Running[LoginEnd] = Running()
         self._cache = TriggerCache()
         self.plans: dict[str, Plan] = {}
         self._planned = 0
@@ -92,8 +67,10 @@ class Logins:
         await asyncio.gather(*loads, return_exceptions=True)
         await self.engine.close()
 
-    async def decide(self, request: Request, deadline: float) -> bytes:
-        """Decide one login by an instant of `time.monotonic()`; return the serialized response of its RPC.
+    async def decide(self, request: Request, deadline: float) -> Decided:
+        """Decide one login by an instant of `time.monotonic()`.
+
+        A named request that comes again while it is decided waits for the same decision.
 
         Raises:
             InvalidContinuation, ContinuationError, InvalidRequest: it cannot be resumed.
@@ -101,51 +78,106 @@ class Logins:
             UnknownTenant, DeadlineExceeded, CapacityError, WorkerError: there is no decision. After these and
                 CatalogError a continuation can be used again.
         """
+        if not request.named:
+            ending = await self._decide(request, b"", deadline)
+            return ending.answer(request.request_id, basic=request.basic)
+        content = identity.content(request)
+        ending, joined = await self._running.once(content, deadline, lambda: self._decide(request, content, deadline))
+        if joined:
+            self._metrics.joined()
+        return ending.answer(request.request_id, basic=request.basic)
+
+    async def _decide(self, request: Request, content: bytes, deadline: float) -> LoginEnd:
+        """Decide one login; `content` is the digest of a named request, empty for another."""
         started_ns, clock_ns = time.monotonic_ns(), time.time_ns()
-        tenant, request_id, event, gateway, continuation, numbers, message, _, _ = request
+        tenant, event, gateway, message = request.tenant, request.event, request.gateway, request.message
         snapshot = self._catalog.snapshot()
         flow = snapshot.tenants.get(tenant)
         if flow is None:
             raise unknown(snapshot, tenant)
-        noise, now_ms = os.urandom(32), clock_ns // 1_000_000
+        if request.continuation is not None:
+            return await self._resume(request, content, flow, snapshot, deadline, started_ns, clock_ns)
+        known = self._identity(content, clock_ns, stepped=True)
+        now_ms = clock_ns // 1_000_000
         cached = self._cache.of.get(tenant)
         records = b"" if cached is None else cached.sent(now_ms)
-        earlier = 0
-        if continuation is None:
-            plan, deadline_ns = self._plan(flow, snapshot), int(deadline * 1e9)
+        plan, deadline_ns = self._plan(flow, snapshot), int(deadline * 1e9)
+        outcome = await self.engine.decide(
+            Login(
+                plan, event, gateway, deadline_ns, known.clock_ns, known.seed, records, message=message, now_ms=now_ms,
+                continuation=known.continuation,
+            )
+        )  # fmt: skip
+        ending = LoginEnd(outcome, known.decision_id, snapshot.revision, (time.monotonic_ns() - started_ns) // 1000)
+        self._decided(request, ending, 0, now_ms)
+        return ending
+
+    async def _resume(
+        self,
+        request: Request,
+        content: bytes,
+        flow: Flow,
+        snapshot: Snapshot,
+        deadline: float,
+        started_ns: int,
+        clock_ns: int,
+    ) -> LoginEnd:
+        """Decide a login from where it was suspended. A request that was answered before gets its answer again."""
+        tenant, event, message, now_ms = request.tenant, request.event, request.message, clock_ns // 1_000_000
+        assert request.continuation is not None
+        state, completed = self._suspensions.open(
+            request.continuation, tenant, EventReader(event, message), request.completed, now_ms
+        )
+        plan = await self._pin(flow, snapshot, state.flow_digest, deadline)
+        before = resuming.executions(state, plan.flow)
+        rest = plan.rest(state.position, continuing=state.continuing)
+        deadline_ns = int((deadline - SPEND_S) * 1e9)
+        # The clock is the real one: what was answered is kept, so nothing is decided twice at different times.
+        known = self._identity(content, clock_ns, stepped=False)
+        async with self._suspensions.claimed(state, now_ms, deadline, content) as held:
+            if held.earlier is not None:
+                self._metrics.continuation("repeated")
+                return LoginEnd(None, stored=held.earlier)
+            cached = self._cache.of.get(tenant)
+            records = b"" if cached is None else cached.sent(now_ms)
             outcome = await self.engine.decide(
-                Login(plan, event, gateway, deadline_ns, clock_ns, noise[:16], records, message=message)
-            )
-        else:
-            state, completed = self._suspensions.open(
-                continuation, tenant, EventReader(event, message), numbers, now_ms
-            )
-            plan = await self._pin(flow, snapshot, state.flow_digest, deadline)
-            before = resuming.executions(state, plan.flow)
-            earlier, rest = len(before), plan.rest(state.position, continuing=state.continuing)
-            deadline_ns = int((deadline - SPEND_S) * 1e9)
-            async with self._suspensions.claimed(state, now_ms, deadline):
-                outcome = await self.engine.decide(
-                    Login(rest, event, gateway, deadline_ns, clock_ns, noise[:16], records, before, completed, message)
+                Login(
+                    rest, event, request.gateway, deadline_ns, clock_ns, known.seed, records, before, completed,
+                    message, continuation=known.continuation,
                 )
-            self._metrics.continuation("continued")
+            )  # fmt: skip
+            wall_us = (time.monotonic_ns() - started_ns) // 1000
+            ending = LoginEnd(outcome, known.decision_id, snapshot.revision, wall_us)
+            if content:
+                held.answer = ending.answer(request.request_id).response
+        self._metrics.continuation("continued")
+        self._decided(request, ending, len(before), now_ms)
+        return ending
+
+    def _identity(self, content: bytes, now_ns: int, *, stepped: bool) -> identity.Identity:
+        if not content:
+            return identity.random(now_ns)
+        return identity.of_content(content, self._suspensions.keys.identities, now_ns, stepped=stepped)
+
+    def _decided(self, request: Request, ending: LoginEnd, earlier: int, now_ms: int) -> None:
+        """Keep what a login wrote to the cache, count and log it; `earlier` of its executions ran in legs before."""
+        outcome = ending.outcome
+        assert outcome is not None
         if outcome.answer.cache:
-            self._cache.apply(tenant, outcome.answer.cache, now_ms)
-        decision_id, wall_us = noise[16:].hex(), (time.monotonic_ns() - started_ns) // 1000
-        response = outcome.response(request_id, decision_id, snapshot.revision, wall_us)
-        self._count(outcome, earlier, wall_us)
+            self._cache.apply(request.tenant, outcome.answer.cache, now_ms)
+        self._count(outcome, earlier, ending.wall_us)
         decision = outcome.answer.decision
         if self._login_log.wants(decision.degraded):
             self._login_log.write(
                 degraded=decision.degraded,
-                tenant=tenant,
-                request_id=clip(request_id, 128),
-                decision_id=decision_id,
-                catalog_revision=snapshot.revision,
+                tenant=request.tenant,
+                request_id=clip(request.request_id, 128),
+                decision_id=ending.decision_id,
+                **({"traceparent": request.traceparent} if request.traceparent else {}),
+                catalog_revision=ending.catalog_revision,
                 **explained(outcome),
-                wall_ms=round(wall_us / 1000, 3),
+                wall_ms=round(ending.wall_us / 1000, 3),
             )
-        return response
 
     def _count(self, outcome: LoginOutcome, earlier: int, wall_us: int) -> None:
         """Count a login; its first `earlier` executions were counted with the legs before."""

@@ -131,6 +131,9 @@ class Login:
         before: executions of the flow before it was suspended.
         completed: the factors that were presented or enrolled in it.
         message: the event as it was parsed, if it is at hand.
+        now_ms: milliseconds since the epoch, where the executions' clock stands back; 0 where it does not.
+        continuation: what the name of its continuation follows from, so that equal logins have one; empty for a random
+            name.
     """
 
     plan: Plan
@@ -143,6 +146,8 @@ class Login:
     before: tuple[Execution, ...] = ()
     completed: Completed = NONE_COMPLETED
     message: PostLoginEvent | None = None
+    now_ms: int = 0
+    continuation: bytes = b""
 
     def reader(self) -> EventReader:
         """Return a reader of the event."""

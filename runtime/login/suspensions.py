@@ -6,10 +6,11 @@ is.
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -17,12 +18,19 @@ from vestibule.continuation.v1.suspended_flow_pb2 import EarlierExecution, Suspe
 from vestibule.v1.event_pb2 import Transaction
 from vestibule.worker.v1 import worker_pb2
 
-from runtime.catalog.base import Definition, Flow, SuspendedFlows
-from runtime.continuation import keys, token
+from runtime.catalog.base import Claim, Definition, Flow, SuspendedFlows
+from runtime.continuation import answer, keys, token
 from runtime.continuation.process import ProcessSuspendedFlows
 from runtime.core.model import Command, Execution, ExecutionError, Refused, Suspension, Verdict
 from runtime.core.suspension import pending, suspends
-from runtime.errors import CatalogError, ContinuationMismatch, ContinuationUsed, DeadlineExceeded, FlowGone
+from runtime.errors import (
+    CatalogError,
+    ContinuationMismatch,
+    ContinuationRunning,
+    ContinuationUsed,
+    DeadlineExceeded,
+    FlowGone,
+)
 from runtime.login.answers import hold
 from runtime.login.completed_factors import Completed
 from runtime.login.gateway import side
@@ -58,6 +66,19 @@ class Stop(NamedTuple):
     execution: Execution
     found: Suspension | Refused | None = None
     sealed: Sealed | None = None
+
+
+@dataclass(slots=True)
+class Held:
+    """A continuation in a caller's hands.
+
+    Args:
+        earlier: the answer that the same request got before; then there is nothing to decide.
+        answer: what this request leads to, to be kept for the case that its caller does not get it.
+    """
+
+    earlier: bytes | None = None
+    answer: bytes | None = None
 
 
 class Suspensions:
@@ -109,7 +130,7 @@ class Suspensions:
 
     def _seal(self, login: Login, executions: Sequence[Execution], suspension: Suspension, position: int) -> Sealed:
         flow, event = login.plan.flow, login.reader().message
-        now_ms = login.clock_ns // 1_000_000
+        now_ms = login.now_ms or login.clock_ns // 1_000_000
         expires_at_ms = now_ms + self._lifetime_ms
         state = SuspendedFlow(
             tenant_id=flow.tenant,
@@ -122,7 +143,7 @@ class Suspensions:
             executions=sealed_executions(executions),
             issued_at_ms=now_ms,
             expires_at_ms=expires_at_ms,
-            id=os.urandom(token.ID_OF_TOKEN_BYTES),
+            id=_name(login),
             transaction_id=_optional(event.transaction, "id"),
             protocol=_optional(event.transaction, "protocol"),
             prompt_id=suspension.prompt_id if suspension.kind == "prompt" else None,
@@ -152,27 +173,35 @@ class Suspensions:
         return await _within(deadline - monotonic(), self._store.find(tenant, digest))
 
     @contextlib.asynccontextmanager
-    async def claimed(self, state: SuspendedFlow, now_ms: int, deadline: float) -> AsyncIterator[None]:
+    async def claimed(
+        self, state: SuspendedFlow, now_ms: int, deadline: float, request: bytes = b""
+    ) -> AsyncIterator[Held]:
         """Hold a continuation for a block that decides its login; use it up when the block has.
 
-        A block that raises has decided nothing, and the continuation can be used again.
+        A block that raises has decided nothing, and the continuation can be used again. `request` is the digest of the
+        request, so that the same one gets the same answer; empty for one that is never the same.
 
-        Raises: ContinuationUsed, CatalogError, DeadlineExceeded: there must be no answer.
+        Raises: ContinuationUsed, ContinuationRunning, CatalogError, DeadlineExceeded: there must be no answer.
         """
         left_s = deadline - monotonic()
         # The instant tells a claim from another one of the same continuation.
         until_ms = now_ms + int(left_s * 1000) + _CLAIM_SLACK_MS + secrets.randbelow(1000)
         claimed = False
         try:
-            if not await _within(left_s, self._store.claim(state.id, state.expires_at_ms, now_ms, until_ms)):
-                raise ContinuationUsed
-            claimed = True
-            yield
+            found = await _within(left_s, self._store.claim(state.id, state.expires_at_ms, now_ms, until_ms, request))
+            claimed = found.granted
+            held = Held()
+            if not claimed:
+                held.earlier = self._earlier(state.id, request, found)
+                yield held
+                return
+            yield held
             if monotonic() > deadline:
                 raise DeadlineExceeded
-            if not await _within(STORE_S, self._store.spend(state.id, until_ms)):
+            kept = answer.seal(self.keys, state.id, request, held.answer) if request and held.answer else None
+            if not await _within(STORE_S, self._store.spend(state.id, until_ms, kept)):
                 raise ContinuationUsed
-        except ContinuationUsed:
+        except (ContinuationUsed, ContinuationRunning):
             raise
         except asyncio.CancelledError:
             # A caller that cancels waits for nothing.
@@ -185,6 +214,19 @@ class Suspensions:
             if claimed or not isinstance(error, CatalogError):
                 await self._release(state.id, until_ms)
             raise
+
+    def _earlier(self, name: bytes, request: bytes, found: Claim) -> bytes:
+        """Return the answer that a request got before. Raises: ContinuationRunning, ContinuationUsed."""
+        if found.running:
+            raise ContinuationRunning
+        earlier = answer.unseal(self.keys, name, request, found.answer) if found.answer is not None else None
+        if earlier is None:
+            raise ContinuationUsed
+        return earlier
+
+    async def sweep(self, now_ms: int) -> None:
+        """Drop the answers that are kept for no one any more. Raises: CatalogError."""
+        await self._store.sweep(now_ms)
 
     async def _release(self, name: bytes, until_ms: int) -> None:
         # A claim that cannot be given back lapses by itself.
@@ -216,6 +258,14 @@ def match(state: SuspendedFlow, tenant: str, event: EventReader) -> None:
     for what, holds in same.items():
         if not holds:
             raise ContinuationMismatch(what)
+
+
+def _name(login: Login) -> bytes:
+    """Name a continuation. What a caller sends again while the clock stands still has the same one, to be used once."""
+    if not login.continuation:
+        return os.urandom(token.ID_OF_TOKEN_BYTES)
+    said = login.continuation + login.clock_ns.to_bytes(8)
+    return hashlib.blake2b(said, digest_size=token.ID_OF_TOKEN_BYTES).digest()
 
 
 def _optional(message: SuspendedFlow | Transaction, name: str) -> Any:

@@ -78,7 +78,9 @@ class ShedReason(StrEnum):
 
 SUSPENSIONS: Final = ("mfa", "redirect", "prompt")
 
-CONTINUATIONS: Final = ("continued", "invalid", "expired", "mismatch", "used", "gone", "other")
+CONTINUATIONS: Final = (
+    "continued", "repeated", "running", "invalid", "expired", "mismatch", "used", "gone", "other"
+)  # fmt: skip
 """How continuations that were sent ended: a decision, or the reason of the error; see runtime/errors.py."""
 
 CALLER_FILES: Final = ("tls", "certificates")

@@ -138,6 +138,10 @@ class Metrics(Collector):
         self.continuation = Counter(
             "vestibule_continuations", "Continuations sent, by result: continued, or why not.", result=CONTINUATIONS
         )
+        self.joined = Counter(
+            "vestibule_logins_joined",
+            "Requests that came again while they were being decided, and waited for the same decision.",
+        )
         self.flow_retried = Counter(
             "vestibule_flow_retries", "Flows run again because their worker died through no fault of the action."
         )

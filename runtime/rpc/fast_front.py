@@ -178,7 +178,9 @@ class _UnaryCall:
                 operations = (
                     cygrpc.SendInitialMetadataOperation((), 0),
                     cygrpc.SendMessageOperation(response, 0),
-                    cygrpc.SendStatusFromServerOperation((), cygrpc.StatusCode.ok, "", 0),
+                    cygrpc.SendStatusFromServerOperation(
+                        context.trailing_metadata() or (), cygrpc.StatusCode.ok, "", 0
+                    ),
                 )
             except (cygrpc.AbortError, cygrpc.ExecuteBatchError):  # answered with a status, or the caller is gone
                 pass

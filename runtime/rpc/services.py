@@ -3,15 +3,22 @@
 Requests and answers pass as bytes: gRPC is given no serializer, so the event is never turned into Python objects.
 """
 
+import random
 from functools import partial
+from typing import Final
 
 import grpc
+from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from runtime.callers.callers import Callers
-from runtime.calls.calls import Calls, Identify, Method, anyone
+from runtime.calls import metadata
+from runtime.calls.calls import Calls, Identify, Method, NoAnswer, anyone
 from runtime.rpc.credentials import caller_of
 from runtime.rpc.own_call import OWN_CALL
+
+# Source: gRPC's proposal A6, client retries.
+_PUSHBACK: Final = "grpc-retry-pushback-ms"
 
 
 class ActionRuntime:
@@ -32,7 +39,29 @@ class ActionRuntime:
         if data == OWN_CALL:
             return b""
         identify: Identify = partial(caller_of, context, self._callers) if self._callers.required else anyone
-        answer = await self._calls.answer(method, data, context.time_remaining, identify)
-        if not isinstance(answer, bytes):
-            await context.abort_with_status(rpc_status.to_status(answer.status))
-        return answer
+        traceparent = _traceparent(context)
+        answer = await self._calls.answer(method, data, context.time_remaining, identify, traceparent)
+        if isinstance(answer, NoAnswer):
+            status = rpc_status.to_status(answer.status)
+            beside = metadata.beside(answer.request_id, "", traceparent) + _pushback(answer)
+            await context.abort(status.code, status.details, (*(status.trailing_metadata or ()), *beside))
+        context.set_trailing_metadata(metadata.beside(answer.request_id, answer.decision_id, traceparent))
+        return answer.data
+
+
+def _traceparent(context: "grpc.aio.ServicerContext[bytes, bytes]") -> str:
+    """Return the caller's trace; empty for none."""
+    for key, value in context.invocation_metadata() or ():
+        if key == metadata.TRACEPARENT and isinstance(value, str):
+            return metadata.taken(value)
+    return ""
+
+
+def _pushback(answer: NoAnswer) -> tuple[tuple[str, str], ...]:
+    """Return what makes gRPC's own retries wait as RetryInfo asks; and not all of them until one instant."""
+    for detail in answer.status.details:
+        info = error_details_pb2.RetryInfo()
+        if detail.Unpack(info):
+            delay_ms = info.retry_delay.ToMilliseconds()
+            return ((_PUSHBACK, str(delay_ms + random.randrange(delay_ms + 1))),)
+    return ()

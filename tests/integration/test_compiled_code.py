@@ -81,7 +81,7 @@ class Stack:
 
     async def login(self) -> decision_pb2.Decision:
         """Decide one login, without what differs between any two."""
-        data = await self.logins.decide(Request(TENANT, "r", b""), time.monotonic() + 10)
+        data, _ = await self.logins.decide(Request(TENANT, "r", b""), time.monotonic() + 10)
         decision = runtime_service_pb2.ExecutePostLoginResponse.FromString(data).decision
         for member in ("decision_id", "wall_time"):
             decision.ClearField(member)

@@ -28,7 +28,7 @@ def test_the_demo_decides_as_announced(tmp_path: Path) -> None:
     assert "NOT WHAT IT SHOULD BE" not in done.stdout
     assert "SUSPEND otp or email" in done.stdout
     assert "SUSPEND redirect to https://accounts.aurora.example/terms" in done.stdout
-    assert "the same continuation again: CONTINUATION_USED" in done.stdout
+    assert "the same continuation with another request: CONTINUATION_USED" in done.stdout
     key = tmp_path / ".run" / "continuation.keys"
     assert key.stat().st_mode & 0o777 == 0o600
     assert key.read_text().strip() not in done.stdout

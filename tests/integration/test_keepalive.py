@@ -15,6 +15,7 @@ import pytest
 from runtime.calls.calls import Calls, longest_login_s
 from runtime.config.sections import GrpcConfig, RpcConfig
 from runtime.config.settings import Config
+from runtime.login.ending import Decided
 from runtime.ops.log import build
 from runtime.ops.metrics import Metrics
 from runtime.rpc import server
@@ -38,7 +39,7 @@ def frame(kind: int, flags: int = 0, payload: bytes = b"") -> bytes:
 class NoFlows:
     """Decides nothing: no call is made here."""
 
-    async def decide(self, *_: Any) -> bytes:
+    async def decide(self, *_: Any) -> Decided:
         raise NotImplementedError
 
 

@@ -30,6 +30,7 @@ from runtime.calls.calls import Calls
 from runtime.config.sections import LimitsConfig, LogConfig, PoolConfig, RpcConfig, SandboxConfig
 from runtime.config.settings import Config
 from runtime.errors import InvalidEvent, QueueFull, StartError, UnknownTenant, WorkerLost
+from runtime.login.ending import Decided
 from runtime.login.logins import Request
 from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
 from runtime.ops.log import build
@@ -62,13 +63,13 @@ class Flows:
         self.resumed: list[tuple[bytes | None, bytes, Sequence[int]]] = []
         self.cancelled = 0
 
-    async def decide(self, request: Request, deadline: float) -> bytes:
+    async def decide(self, request: Request, deadline: float) -> Decided:
         asked = request.tenant, request.request_id, request.event, deadline
         self.asked.append(asked)
         if request.continuation is not None:
             self.resumed.append((request.gateway, request.continuation, request.completed))
         try:
-            return await self.answer(*asked)
+            return Decided(await self.answer(*asked), "d-1")
         except asyncio.CancelledError:
             self.cancelled += 1
             raise

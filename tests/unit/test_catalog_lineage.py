@@ -96,7 +96,7 @@ async def test_nothing_is_continued_by_a_wrong_store(
         flows = SqliteSuspendedFlows(where, mark=lambda: image.mark)
         try:
             if right:
-                assert await flows.claim(b"n" * 16, 2_000_000, 1_000_000, 1_100_000)
+                assert (await flows.claim(b"n" * 16, 2_000_000, 1_000_000, 1_100_000)).granted
                 assert await flows.find("acme", b"?" * 32) is None
                 continue
             with pytest.raises(CatalogUnavailable):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from runtime.catalog import rows, sqlite, store, suspended
-from runtime.catalog.base import Binding, Definition, Flow
+from runtime.catalog.base import Binding, Claim, Definition, Flow
 from runtime.catalog.suspended import SqliteSuspendedFlows
 from runtime.config.sections import MAX_LIFETIME_S
 from runtime.core.model import OnError, Policy, Settings
@@ -61,12 +61,12 @@ async def other(path: Path) -> AsyncIterator[SqliteSuspendedFlows]:
 class TestContinuations:
     async def test_a_name_is_spent_once(self, flows: SqliteSuspendedFlows, other: SqliteSuspendedFlows) -> None:
         """What one replica has spent, no replica can claim, at any time before it is forgotten."""
-        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
         assert await flows.spend(NAME, UNTIL_MS)
         for replica in (flows, other):
-            assert not await replica.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
-            assert not await replica.claim(NAME, EXPIRES_MS, EXPIRES_MS + 60_000, EXPIRES_MS + 70_000)
-        assert await other.claim(b"m" * 16, EXPIRES_MS, NOW_MS, UNTIL_MS)
+            assert not (await replica.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
+            assert not (await replica.claim(NAME, EXPIRES_MS, EXPIRES_MS + 60_000, EXPIRES_MS + 70_000)).granted
+        assert (await other.claim(b"m" * 16, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
 
     async def test_of_concurrent_claims_one_wins(
         self, flows: SqliteSuspendedFlows, other: SqliteSuspendedFlows
@@ -74,41 +74,41 @@ class TestContinuations:
         """Twenty claims at once over two replicas: one is granted."""
         replicas = [flows, other] * 10
         granted = await asyncio.gather(*(r.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS) for r in replicas))
-        assert sum(granted) == 1
+        assert sum(claim.granted for claim in granted) == 1
 
     async def test_a_released_name_can_be_claimed_again(self, flows: SqliteSuspendedFlows) -> None:
         """A leg that led to no decision leaves its continuation usable."""
-        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
         await flows.release(NAME, UNTIL_MS)
-        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
 
     async def test_a_claim_lapses(self, flows: SqliteSuspendedFlows, other: SqliteSuspendedFlows) -> None:
         """When a daemon died in the middle, its claim lasts until its instant and no longer."""
-        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
-        assert not await other.claim(NAME, EXPIRES_MS, UNTIL_MS, UNTIL_MS + 10_000)
-        assert await other.claim(NAME, EXPIRES_MS, UNTIL_MS + 1, UNTIL_MS + 10_000)
+        assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
+        assert not (await other.claim(NAME, EXPIRES_MS, UNTIL_MS, UNTIL_MS + 10_000)).granted
+        assert (await other.claim(NAME, EXPIRES_MS, UNTIL_MS + 1, UNTIL_MS + 10_000)).granted
 
     async def test_who_comes_too_late_has_lost_its_claim(
         self, flows: SqliteSuspendedFlows, other: SqliteSuspendedFlows
     ) -> None:
         """A daemon that stood still beyond its claim can neither spend nor release what another has claimed since."""
         later_ms = UNTIL_MS + 10_000
-        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
-        assert await other.claim(NAME, EXPIRES_MS, UNTIL_MS + 1, later_ms)
+        assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
+        assert (await other.claim(NAME, EXPIRES_MS, UNTIL_MS + 1, later_ms)).granted
         assert not await flows.spend(NAME, UNTIL_MS)
         await flows.release(NAME, UNTIL_MS)
         assert await other.spend(NAME, later_ms)
         await flows.release(NAME, UNTIL_MS)
-        assert not await flows.claim(NAME, EXPIRES_MS, later_ms + 1, later_ms + 2)
+        assert not (await flows.claim(NAME, EXPIRES_MS, later_ms + 1, later_ms + 2)).granted
 
     async def test_spent_names_outlive_the_process(self, path: Path, flows: SqliteSuspendedFlows) -> None:
         """A restart, and an apply, forget no spent name."""
-        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
         assert await flows.spend(NAME, UNTIL_MS)
         await flows.close()
         sqlite.apply(path, [define("acme", "two")])
         again = SqliteSuspendedFlows(path)
-        assert not await again.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        assert not (await again.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
         await again.close()
 
     async def test_names_go_when_no_replica_would_take_them(self, path: Path, flows: SqliteSuspendedFlows) -> None:
@@ -126,7 +126,7 @@ class TestContinuations:
             holder.execute("BEGIN IMMEDIATE")
             with pytest.raises(CatalogError, match="is locked by another process"):
                 await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
-        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
         await flows.close()
         gone = SqliteSuspendedFlows(tmp_path / "none.db")
         with pytest.raises(CatalogUnavailable, match="is gone"):
@@ -164,7 +164,7 @@ class TestContinuations:
         await asyncio.sleep(0)
         await flows.close()
         ended = await asyncio.gather(first, second, return_exceptions=True)
-        assert all(answer is True or isinstance(answer, CatalogError) for answer in ended)
+        assert all(answer == Claim(granted=True) or isinstance(answer, CatalogError) for answer in ended)
         with pytest.raises(CatalogError, match="is being closed"):
             await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
 
@@ -256,6 +256,6 @@ class TestSuperseded:
             store.prepare(path, 1.0)
             assert alter(path, "PRAGMA user_version") == [(1,)]
         flows = SqliteSuspendedFlows(path)
-        assert await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
         assert alter(path, "PRAGMA user_version") == [(store.SCHEMA_VERSION,)]
         await flows.close()

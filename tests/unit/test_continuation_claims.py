@@ -10,6 +10,7 @@ import pytest
 from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
 
 from runtime.calls import calls
+from runtime.catalog.base import Claim
 from runtime.continuation.process import ProcessSuspendedFlows
 from runtime.errors import CatalogError, ContinuationUsed, DeadlineExceeded, WorkerLost
 from runtime.login import suspensions as module
@@ -34,7 +35,7 @@ class Store(ProcessSuspendedFlows):
         if step in self.hang:
             await asyncio.Event().wait()
 
-    async def claim(self, *args: Any) -> bool:
+    async def claim(self, *args: Any) -> Claim:
         granted = await super().claim(*args)
         await self._pass("claim")
         return granted

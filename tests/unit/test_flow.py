@@ -114,9 +114,9 @@ class Rig:
         deadline_ns = time.monotonic_ns() + int(left_s * 1e9)
         return self.logins.engine.decide(Login(self.plan, b"", None, deadline_ns, 0, bytes(16)))
 
-    def login(self, tenant: str, event: bytes = b"", left_s: float = 2.0) -> Awaitable[bytes]:
+    async def login(self, tenant: str, event: bytes = b"", left_s: float = 2.0) -> bytes:
         """Decide one login as the daemon does."""
-        return self.logins.decide(Request(tenant, "r1", event), time.monotonic() + left_s)
+        return (await self.logins.decide(Request(tenant, "r1", event), time.monotonic() + left_s)).response
 
     async def question(self, worker: int = 0) -> tuple[FakeSpawned, Question]:
         """Wait until a worker has been asked."""

@@ -126,12 +126,15 @@ class Rig:
 
     def execute(self) -> asyncio.Task[bytes]:
         """Begin the login."""
-        return asyncio.create_task(self.logins.decide(Request("acme", "r", self.event), time.monotonic() + 5))
+        return asyncio.create_task(self._decide(Request("acme", "r", self.event)))
+
+    async def _decide(self, request: Request) -> bytes:
+        return (await self.logins.decide(request, time.monotonic() + 5)).response
 
     def resume(self, continuation: bytes, *completed: int) -> asyncio.Task[bytes]:
         """Resume it."""
         request = Request("acme", "r", self.event, None, continuation, completed)
-        return asyncio.create_task(self.logins.decide(request, time.monotonic() + 5))
+        return asyncio.create_task(self._decide(request))
 
     async def suspended(self, *commands: list[tuple[str, str]]) -> bytes:
         """Have the first worker answer such that the login is suspended; return the continuation."""

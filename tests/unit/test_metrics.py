@@ -161,8 +161,8 @@ def test_every_refusal_of_a_continuation_has_a_series() -> None:
     """Each error of a continuation counts under a result of its own."""
     refusals: list[Any] = [errors.InvalidContinuation, *errors.ContinuationError.__subclasses__()]
     results = {cls.result for cls in refusals}
-    assert results | {"continued", "other"} == set(labels.CONTINUATIONS)
-    assert len(results) == 5
+    assert results | {"continued", "repeated", "other"} == set(labels.CONTINUATIONS)
+    assert len(results) == 6
 
 
 def test_openmetrics_is_spoken_too() -> None:
