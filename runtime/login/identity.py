@@ -51,21 +51,35 @@ def content(request: Request) -> bytes:
     return sha256(b"".join((head.encode(), event, gateway or b"", continuation or b""))).digest()
 
 
-def of_content(digest: bytes, secret: bytes, now_ns: int, *, stepped: bool) -> Identity:
+def of_content(digest: bytes, secret: bytes, now_ns: int, event: PostLoginEvent | None = None) -> Identity:
     """Return the identity of a named request.
 
     Args:
         digest: of its content.
         secret: shared by replicas, unknown to callers.
         now_ns: the time.
-        stepped: the clock stands still for a step. Each request has a step of its own, so that they do not all turn at
-            one instant.
+        event: of a login whose clock stands still for a step. Each request has a step of its own, so that they do not
+            all turn at one instant. No step begins before what the event says has happened: actions compute ages.
     """
     noise = blake2b(digest, key=secret, digest_size=56).digest()
     clock_ns = now_ns
-    if stepped:
+    if event is not None:
         clock_ns -= (now_ns - int.from_bytes(noise[32:40])) % CLOCK_STEP_NS
+        happened_ns = _happened_ns(event)
+        if clock_ns < happened_ns <= now_ns:
+            clock_ns = happened_ns
     return Identity(noise[:16], noise[16:32].hex(), clock_ns, noise[40:])
+
+
+def _happened_ns(event: PostLoginEvent) -> int:
+    """Return the newest instant that a login itself writes into its event: a factor, the session, the user."""
+    newest = event.session.updated_at
+    seconds, nanos = newest.seconds, newest.nanos
+    for instant in (event.user.updated_at, *[method.timestamp for method in event.authentication.methods]):
+        at = instant.seconds
+        if at > seconds or (at == seconds and instant.nanos > nanos):
+            seconds, nanos = at, instant.nanos
+    return seconds * 1_000_000_000 + nanos
 
 
 def random(now_ns: int) -> Identity:

@@ -8,6 +8,8 @@ import time
 from collections import OrderedDict
 from typing import Any, Final
 
+from vestibule.v1.event_pb2 import PostLoginEvent
+
 from runtime.catalog.base import Catalog, Flow, Snapshot, unknown
 from runtime.config.settings import Config
 from runtime.core.model import Decision
@@ -97,7 +99,7 @@ class Logins:
             raise unknown(snapshot, tenant)
         if request.continuation is not None:
             return await self._resume(request, content, flow, snapshot, deadline, started_ns, clock_ns)
-        known = self._identity(content, clock_ns, stepped=True)
+        known = self._identity(content, clock_ns, message or PostLoginEvent.FromString(event))
         now_ms = clock_ns // 1_000_000
         cached = self._cache.of.get(tenant)
         records = b"" if cached is None else cached.sent(now_ms)
@@ -133,7 +135,7 @@ class Logins:
         rest = plan.rest(state.position, continuing=state.continuing)
         deadline_ns = int((deadline - SPEND_S) * 1e9)
         # The clock is the real one: what was answered is kept, so nothing is decided twice at different times.
-        known = self._identity(content, clock_ns, stepped=False)
+        known = self._identity(content, clock_ns)
         async with self._suspensions.claimed(state, now_ms, deadline, content) as held:
             if held.earlier is not None:
                 self._metrics.continuation("repeated")
@@ -154,10 +156,10 @@ class Logins:
         self._decided(request, ending, len(before), now_ms)
         return ending
 
-    def _identity(self, content: bytes, now_ns: int, *, stepped: bool) -> identity.Identity:
+    def _identity(self, content: bytes, now_ns: int, event: PostLoginEvent | None = None) -> identity.Identity:
         if not content:
             return identity.random(now_ns)
-        return identity.of_content(content, self._suspensions.keys.identities, now_ns, stepped=stepped)
+        return identity.of_content(content, self._suspensions.keys.identities, now_ns, event)
 
     def _decided(self, request: Request, ending: LoginEnd, earlier: int, now_ms: int) -> None:
         """Keep what a login wrote to the cache, count and log it; `earlier` of its executions ran in legs before."""

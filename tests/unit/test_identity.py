@@ -71,35 +71,50 @@ def test_replicas_with_one_key_agree() -> None:
     """Everything follows from content, key and time; another key gives another seed, which no caller can foretell."""
     keys, digest = [generate()], identity.content(request())
     first, second = Keyring(keys).identities, Keyring(keys).identities
-    assert identity.of_content(digest, first, NOW_NS, stepped=True) == identity.of_content(
-        digest, second, NOW_NS, stepped=True
-    )
+    assert identity.of_content(digest, first, NOW_NS, event()) == identity.of_content(digest, second, NOW_NS, event())
     other = Keyring([generate()]).identities
     assert (
-        identity.of_content(digest, other, NOW_NS, stepped=True).seed
-        != identity.of_content(digest, first, NOW_NS, stepped=True).seed
+        identity.of_content(digest, other, NOW_NS, event()).seed
+        != identity.of_content(digest, first, NOW_NS, event()).seed
     )
 
 
 @given(st.binary(min_size=32, max_size=32), st.integers(0, 2**62), st.integers(0, CLOCK_STEP_NS - 1))
 def test_the_clock_stands_for_a_step_and_never_runs_ahead(digest: bytes, now_ns: int, later_ns: int) -> None:
     """It is at most one step back, and equal at two instants of the same step."""
-    first = identity.of_content(digest, SECRET, now_ns, stepped=True).clock_ns
+    first = identity.of_content(digest, SECRET, now_ns, event()).clock_ns
     assert 0 <= now_ns - first < CLOCK_STEP_NS
-    second = identity.of_content(digest, SECRET, first + later_ns, stepped=True)
+    second = identity.of_content(digest, SECRET, first + later_ns, event())
     assert second.clock_ns == first
-    assert second == identity.of_content(digest, SECRET, now_ns, stepped=True)
+    assert second == identity.of_content(digest, SECRET, now_ns, event())
+
+
+@pytest.mark.parametrize("member", ["session", "user", "factor"])
+def test_what_has_happened_is_never_in_the_future(member: str) -> None:
+    """An age that an action computes is never negative; an instant beyond the real time sets no clock."""
+    message = event()
+    instant = {
+        "session": message.session.updated_at,
+        "user": message.user.updated_at,
+        "factor": message.authentication.methods.add(name="pwd").timestamp,
+    }[member]
+    digest = bytes(32)
+    stepped_ns = identity.of_content(digest, SECRET, NOW_NS, event()).clock_ns
+    for said_ns, wanted_ns in ((stepped_ns - 1, stepped_ns), (NOW_NS - 1, NOW_NS - 1), (NOW_NS + 1, stepped_ns)):
+        instant.FromNanoseconds(said_ns)
+        assert identity.of_content(digest, SECRET, NOW_NS, message).clock_ns == wanted_ns
+    assert stepped_ns < NOW_NS - 1
 
 
 def test_requests_do_not_all_turn_at_one_instant() -> None:
     """Each has a step of its own."""
-    clocks = {identity.of_content(bytes([n]) * 32, SECRET, NOW_NS, stepped=True).clock_ns for n in range(50)}
+    clocks = {identity.of_content(bytes([n]) * 32, SECRET, NOW_NS, event()).clock_ns for n in range(50)}
     assert len(clocks) == 50
 
 
 def test_without_a_step_the_clock_is_the_real_one() -> None:
     """A login that is continued sees the time as it is."""
-    assert identity.of_content(b"d" * 32, SECRET, NOW_NS, stepped=False).clock_ns == NOW_NS
+    assert identity.of_content(b"d" * 32, SECRET, NOW_NS).clock_ns == NOW_NS
 
 
 def test_a_request_without_a_name_is_like_no_other() -> None:

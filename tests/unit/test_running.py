@@ -78,7 +78,7 @@ async def test_a_caller_that_goes_away_takes_no_answer_with_it() -> None:
 
 
 async def test_a_caller_that_waits_and_goes_away_harms_none() -> None:
-    """The run goes on for the one that began it."""
+    """The one that began it still gets its answer."""
     running, work = Running[str](), Work()
     asked = [ask(running, work) for _ in range(2)]
     await reached(lambda: bool(work.ends))
