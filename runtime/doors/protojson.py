@@ -12,8 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
 from runtime.calls.calls import NoAnswer
-from runtime.doors import bodies
-from runtime.errors import InvalidRequest
+from runtime.doors import bodies, json_request
 
 # What is larger takes milliseconds: it is read and written beside the loop, one at a time.
 _BESIDE_BYTES: Final = 32 * 1024
@@ -40,17 +39,7 @@ class JsonCodec:
 
 def parse(text: bytes, kind: type[Message]) -> bytes:
     """Return the serialized message that JSON text describes. Raises: InvalidRequest."""
-    value = bodies.as_json(text)
-    if not isinstance(value, dict):
-        raise InvalidRequest("request", "is not a JSON object; send the members of the request message")
-    try:
-        message = json_format.ParseDict(value, kind(), ignore_unknown_fields=True)
-    except json_format.ParseError as error:
-        # Not its text, which quotes values.
-        _, _, where = str(error).rpartition(f"{kind.DESCRIPTOR.name}.")
-        field = where.rstrip(".") if where and " " not in where else "request"
-        raise InvalidRequest(field, "is not what the API has there; see the proto files") from None
-    return message.SerializeToString()
+    return json_request.serialized(bodies.as_json(text), kind)
 
 
 def render(data: bytes, kind: type[Message]) -> bytes:
