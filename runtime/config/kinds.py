@@ -226,6 +226,13 @@ Store = Annotated[
     Field(pattern=r"^sqlite:[^\x00]+$"),
     Wording("sqlite:PATH", "is not a store", "sqlite:PATH, such as sqlite:/var/lib/vestibule/flows.db"),
 ]
+OptionalUrl = Annotated[
+    _Text,
+    Field(pattern=r"^(https?://[A-Za-z0-9._:\-\[\]]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?)?$"),
+    Wording(
+        "URL, or empty for none", "is not a URL", "one without query and last slash, such as https://pdp.example.com"
+    ),
+]
 OptionalPath = Annotated[_Text, Wording("path, or empty for none", "is not a path", "the path of a file, or nothing")]
 
 

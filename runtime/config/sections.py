@@ -5,7 +5,7 @@ from typing import Literal, TypeVar
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from runtime.config.kinds import LayerNames, Number, OneOf, OptionalPath, Size, Switch, Whole
+from runtime.config.kinds import LayerNames, Number, OneOf, OptionalPath, OptionalUrl, Size, Switch, Whole
 
 MAX_LIFETIME_S = 86_400
 """No suspended login lives longer; the store keeps what was deployed before for as long."""
@@ -129,6 +129,9 @@ class HttpConfig:
         10.0, 0.1, 600, "How long a request may take to arrive; a connection whose request takes longer is closed."
     )
     idle_s: Number = bounded(75.0, 0.1, 3600, "How long a connection is kept between two requests.")
+    public_url: OptionalUrl = declared(
+        "", "What callers reach the HTTP port by, for AuthZEN's metadata. None: the scheme and host of the request."
+    )
 
 
 @dataclass(frozen=True, slots=True, config=CLOSED)

@@ -22,7 +22,8 @@ from runtime.ops.log import Log, where
 from runtime.ops.metrics import Metrics
 
 _REQUEST_ID: Final = b"x-request-id"
-_SAFE: Final = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+_NO_STORE: Final = (b"cache-control", b"no-store")
+_NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
 # What is counted of a request whose caller has gone.
 _GONE: Final = 499
 _REMEDIES: Final = {
@@ -49,7 +50,9 @@ class Application:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_SAFE, *ids]
+                own = [*message["headers"], _NO_SNIFF, *ids]
+                cached = any(name == b"cache-control" for name, _ in own)
+                message["headers"] = own if cached else [*own, _NO_STORE]
             await send(message)
 
         scope["app"] = self  # or the router answers a path that it does not have by itself

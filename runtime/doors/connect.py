@@ -5,7 +5,6 @@ Source: https://connectrpc.com/docs/protocol/
 """
 
 import gzip
-import math
 import re
 from functools import partial
 from time import monotonic
@@ -99,7 +98,8 @@ class Connect:
                 raise InvalidRequest("Connect-Protocol-Version", "is not 1; send 1, or leave the header out")
             body = await bodies.read(request, self._most, self._request_s)
             body = bodies.inflated(body, headers.get("content-encoding", ""), self._most)
-            data = body if codec == PROTO else await self._json.to_bytes(body, wire.request)
+            request_id = headers.get("x-request-id", "")
+            data = body if codec == PROTO else await self._json.to_bytes(body, wire.request, request_id)
         except (CallerError, InvalidRequest, NotOffered, RequestTooSlow) as error:
             return error_response(self._calls.refuse(error))
         ends = None if budget_s is None else began + budget_s
@@ -120,13 +120,8 @@ class Connect:
 
 def error_response(refused: NoAnswer, status: int | None = None) -> Response:
     """Return an error in Connect's form, with its HTTP status unless another one says more."""
-    answer = Response(protojson.error_text(refused), status or HTTP_STATUS[refused.code], media_type=JSON)
-    retry_s = protojson.retry_after_s(refused.status)
-    if retry_s is not None:
-        answer.headers["retry-after"] = str(math.ceil(retry_s))
-    if refused.code == "UNAUTHENTICATED":
-        answer.headers["www-authenticate"] = "Bearer"
-    return answer
+    text = protojson.error_text(refused)
+    return Response(text, status or HTTP_STATUS[refused.code], protojson.headers_of(refused), JSON)
 
 
 def _budget_s(header: str | None) -> float | None:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -24,11 +25,11 @@ class JsonCodec:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "protojson")
 
-    async def to_bytes(self, text: bytes, kind: type[Message]) -> bytes:
-        """Return the serialized message that JSON text describes. Raises: InvalidRequest."""
+    async def to_bytes(self, text: bytes, kind: type[Message], request_id: str = "") -> bytes:
+        """Return the serialized message that JSON text describes, with an id if it has none. Raises: InvalidRequest."""
         if len(text) < _BESIDE_BYTES:
-            return parse(text, kind)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, parse, text, kind)
+            return parse(text, kind, request_id)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, parse, text, kind, request_id)
 
     async def to_json(self, data: bytes, kind: type[Message]) -> bytes:
         """Return the JSON text of a serialized message."""
@@ -37,30 +38,48 @@ class JsonCodec:
         return await asyncio.get_running_loop().run_in_executor(self._thread, render, data, kind)
 
 
-def parse(text: bytes, kind: type[Message]) -> bytes:
-    """Return the serialized message that JSON text describes. Raises: InvalidRequest."""
-    return json_request.serialized(bodies.as_json(text), kind)
+def parse(text: bytes, kind: type[Message], request_id: str = "") -> bytes:
+    """Return the serialized message that JSON text describes, with an id if it has none. Raises: InvalidRequest."""
+    value = bodies.as_json(text)
+    if request_id and isinstance(value, dict) and not (value.get("requestId") or value.get("request_id")):
+        value["requestId"] = request_id
+        value.pop("request_id", None)
+    return json_request.serialized(value, kind)
 
 
 def render(data: bytes, kind: type[Message]) -> bytes:
     """Return the JSON text of a serialized message."""
-    return _text(json_format.MessageToDict(kind.FromString(data)))
+    return text(json_format.MessageToDict(kind.FromString(data)))
 
 
 def error_text(refused: NoAnswer) -> bytes:
     """Return an error as Connect writes it."""
     details = [_detail(packed) for packed in refused.status.details]
     code = "canceled" if refused.code == "CANCELLED" else refused.code.lower()
-    return _text({"code": code, "message": refused.status.message, "details": details})
+    return text({"code": code, "message": refused.status.message, "details": details})
 
 
-def retry_after_s(status: status_pb2.Status) -> float | None:
-    """Return when a caller may try again; None when its error does not say."""
-    for packed in status.details:
+def headers_of(refused: NoAnswer) -> dict[str, str]:
+    """Return the headers that go with an error: when to try again, how to identify, and whether the connection ends."""
+    found: dict[str, str] = {}
+    for packed in refused.status.details:
         retry = error_details_pb2.RetryInfo()
         if packed.Unpack(retry):
-            return float(retry.retry_delay.ToNanoseconds() / 1e9)
-    return None
+            found["retry-after"] = str(math.ceil(retry.retry_delay.ToNanoseconds() / 1e9))
+    if refused.code == "UNAUTHENTICATED":
+        found["www-authenticate"] = "Bearer"
+    if reason(refused.status) == "REQUEST_TOO_SLOW":
+        found["connection"] = "close"  # the rest of the body would be taken for the next request
+    return found
+
+
+def reason(status: status_pb2.Status) -> str:
+    """Return the reason of an error: the stable word of its ErrorInfo."""
+    for packed in status.details:
+        info = error_details_pb2.ErrorInfo()
+        if packed.Unpack(info):
+            return str(info.reason)
+    return ""
 
 
 def _detail(packed: any_pb2.Any) -> dict[str, Any]:
@@ -70,5 +89,6 @@ def _detail(packed: any_pb2.Any) -> dict[str, Any]:
     return {"type": name, "value": value, "debug": json_format.MessageToDict(message)}
 
 
-def _text(value: dict[str, Any]) -> bytes:
+def text(value: dict[str, Any]) -> bytes:
+    """Return JSON text of JSON data."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
