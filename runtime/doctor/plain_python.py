@@ -50,7 +50,9 @@ def event() -> Thing:
             email="a@example.com",
             app_metadata={"groups": ["staff"]},
             user_metadata={"use_mfa": True},
+            attributes={"groups": ["staff"]},
         ),
+        facts={"device": "known"},
         authorization=Thing(roles=["staff"]),
         request=Thing(query={"x": "n"}, body={}),
     )

@@ -49,6 +49,20 @@ def wrapped(event: bytes) -> bytes:
     return b"\x0a\x04acme\x1a" + bytes([len(event)]) + event
 
 
+def said(**members: Any) -> bytes:
+    """Serialize a request for acme with Auth0's JSON."""
+    request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme")
+    request.auth0_event.update({"user": {"user_id": "u"}, "client": {"client_id": "app"}, **members})
+    return request.SerializeToString()
+
+
+NO_INSTANT = (
+    b"\x2a\x05\x0a\x03app" + b"\xa2\x01\x03\x0a\x01u" + event_pb2.PostLoginEvent(
+        session={"expires_at": {"seconds": 1 << 62}}
+    ).SerializeToString()
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("data", "code", "reason", "field"),
     [
@@ -67,6 +81,9 @@ def wrapped(event: bytes) -> bytes:
         (wrapped(b"\xff\xff\xff"), "INVALID_ARGUMENT", "INVALID_EVENT", "event"),
         (wrapped(b"\x0a\x7f"), "INVALID_ARGUMENT", "INVALID_EVENT", "event"),
         (wrapped(b""), "INVALID_ARGUMENT", "INVALID_EVENT", "event.user.user_id"),
+        (said(facts={"x": "y" * (64 << 10)}), "INVALID_ARGUMENT", "INVALID_EVENT", "event.facts"),
+        (said(session={"expires_at": "soon"}), "INVALID_ARGUMENT", "INVALID_EVENT", "event.session.expires_at"),
+        (wrapped(NO_INSTANT), "INVALID_ARGUMENT", "INVALID_EVENT", "event.session.expires_at"),
     ],
     ids=[
         "garbage",
@@ -84,6 +101,9 @@ def wrapped(event: bytes) -> bytes:
         "garbage event",
         "cut off event",
         "empty event",
+        "large facts",
+        "text for an instant",
+        "impossible instant",
     ],
 )
 def test_a_bad_request_is_a_status(daemon: Daemon, data: bytes, code: str, reason: str, field: str) -> None:

@@ -44,6 +44,7 @@ def on_execute_post_login(event, api):
         functools.reduce(operator.and_, [1, 2]), str(typing.Optional), len(""), print("four"), sorted({"a", "b"}),
         logging.getLogger("vestibule.own").isEnabledFor(10), deep(200), str(type(print)), str(event.user),
         sorted(event.user.app_metadata.items()), list(event.authorization.roles), event.request.query.get("x"),
+        str(event.facts), str(event.user.attributes), event.get("user.groups.0"), told(event.get, "user.email.x"),
         [told(f, *args) for f, args in [
             (int, ["x"]), (int, ["9" * 5000]), (str, [10 ** 5000]), (deep, [10 ** 6]), (getattr, [1, "x"]),
             (getattr, [json, "x"]), ("\\ud800".encode, []), (b"\\xff".decode, []), ("\u20ac".encode, ["ascii"]),
