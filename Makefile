@@ -34,7 +34,7 @@ help:
 	@echo "make bench        throughput, latency, spawn, memory and time-out accuracy, as ratios in one run; writes"
 	@echo "                  deploy/FIGURES.md, or passes on ARGS"
 	@echo "make pages        write the generated sections of README.md and deploy/README.md"
-	@echo "make proto        regenerate proto/python"
+	@echo "make proto        regenerate proto/python and the OpenAPI document"
 	@echo "make proto-baseline"
 	@echo "                  what make lint holds changes of the contract against; only where clients may break"
 	@echo "make lock         pin and hash what pyproject.toml asks for; UPGRADE=--upgrade for the newest of it"
@@ -102,6 +102,7 @@ pages: setup
 proto: setup
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto/python --pyi_out=proto/python \
 	  $$(cd proto && find vestibule -name '*.proto' | sort)
+	$(BIN)/python deploy/openapi
 
 # What `make lint` holds a change of the contract against. Set anew only with a release that is allowed to break clients.
 proto-baseline: setup

@@ -18,4 +18,5 @@ def script(name: str) -> ModuleType:
     return module
 
 
+openapi = script("openapi")
 pages = script("pages")

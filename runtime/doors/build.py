@@ -1,6 +1,11 @@
 """Put the HTTP port together: which doors it has. A new door is added here."""
 
 import ssl
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls
@@ -28,7 +33,17 @@ def http_port(
     return HttpPort(app, config, tls)
 
 
+def openapi_door() -> DoorRoutes:
+    """Return the path of the OpenAPI document, which deploy/openapi writes from the protos."""
+    document = Response((Path(__file__).with_name("openapi.json")).read_bytes(), media_type="application/json")
+
+    async def answer(_request: Request) -> Response:
+        return document
+
+    return DoorRoutes("openapi", [Route("/openapi.json", answer, methods=["GET"])])
+
+
 def doors(calls: Calls, callers: Callers, config: Config) -> list[DoorRoutes]:
     """Return every door."""
     most_bytes = config.limits.event_bytes + ENVELOPE_BYTES
-    return [Connect(calls, callers, most_bytes, config.http.request_s).door()]
+    return [Connect(calls, callers, most_bytes, config.http.request_s).door(), openapi_door()]

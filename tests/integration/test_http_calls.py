@@ -20,6 +20,7 @@ from connectrpc.errors import ConnectError
 from connectrpc.method import IdempotencyLevel, MethodInfo, StreamType
 from google.protobuf import json_format
 from google.rpc import error_details_pb2
+from jsonschema import Draft202012Validator
 from vestibule.v1.runtime_service_pb2 import (
     ExecutePostLoginRequest,
     ExecutePostLoginResponse,
@@ -105,6 +106,23 @@ def test_curl_is_answered_in_protojson(daemon: Daemon) -> None:
         assert answer.headers["content-type"] == "application/json"
         assert answer.headers["cache-control"] == "no-store"
         assert answer.json["decision"]["outcome"] == "OUTCOME_MFA_REQUIRED"
+
+
+def test_requests_and_answers_are_what_the_document_says(daemon: Daemon) -> None:
+    """The document is served, and a real request, a real answer and a real error fit it."""
+    served = ask(daemon.doors, "/openapi.json", method="GET")
+    assert (served.status, served.headers["content-type"]) == (200, "application/json")
+    document = served.json
+
+    def faults(name: str, value: Any) -> list[str]:
+        schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+        return [error.message for error in Draft202012Validator(schema).iter_errors(value)]
+
+    answer, refused = ask(daemon.doors, EXECUTE, LOGIN), ask(daemon.doors, EXECUTE, LOGIN | {"tenantId": "nobody"})
+    assert faults("ExecutePostLoginRequest", LOGIN) == []
+    assert faults("ExecutePostLoginResponse", answer.json) == []
+    assert faults("ConnectError", refused.json) == []
+    assert faults("ConnectError", answer.json)
 
 
 def test_a_request_id_comes_back(daemon: Daemon) -> None:
