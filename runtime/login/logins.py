@@ -60,10 +60,11 @@ class Logins:
         self._pool = pool
         self._loads: set[asyncio.Task[None]] = set()
         self._loading = asyncio.get_running_loop().create_task(self._load_successors())
+        self._sweeping = asyncio.get_running_loop().create_task(self._suspensions.sweep())
 
     async def close(self) -> None:
         """Release what a cut drain would wait for."""
-        loads = [self._loading, *self._loads]
+        loads = [self._loading, self._sweeping, *self._loads]
         for task in loads:
             task.cancel()
         await asyncio.gather(*loads, return_exceptions=True)

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -224,9 +225,13 @@ class Suspensions:
             raise ContinuationUsed
         return earlier
 
-    async def sweep(self, now_ms: int) -> None:
-        """Drop the answers that are kept for no one any more. Raises: CatalogError."""
-        await self._store.sweep(now_ms)
+    async def sweep(self, every_s: float = 60.0) -> None:
+        """Drop answers that no request can ask for any more, for ever."""
+        while True:
+            await asyncio.sleep(every_s)
+            # A store that cannot be written now is swept later; what it keeps is sealed.
+            with contextlib.suppress(CatalogError):
+                await self._store.sweep(time.time_ns() // 1_000_000)
 
     async def _release(self, name: bytes, until_ms: int) -> None:
         # A claim that cannot be given back lapses by itself.

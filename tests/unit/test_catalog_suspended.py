@@ -259,3 +259,60 @@ class TestSuperseded:
         assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
         assert alter(path, "PRAGMA user_version") == [(store.SCHEMA_VERSION,)]
         await flows.close()
+
+
+class TestAnswers:
+    """What a continuation led to is kept for the same request, until the continuation expires."""
+
+    REQUEST = b"r" * 32
+
+    async def spent(self, flows: SqliteSuspendedFlows, name: bytes = NAME, answer: bytes = b"sealed") -> None:
+        assert (await flows.claim(name, EXPIRES_MS, NOW_MS, UNTIL_MS, self.REQUEST)).granted
+        assert await flows.spend(name, UNTIL_MS, answer)
+
+    async def found(self, flows: SqliteSuspendedFlows, request: bytes, name: bytes = NAME) -> Claim:
+        return await flows.claim(name, EXPIRES_MS, NOW_MS + 1, UNTIL_MS + 1, request)
+
+    async def test_the_same_request_finds_it_on_every_replica(
+        self, flows: SqliteSuspendedFlows, other: SqliteSuspendedFlows
+    ) -> None:
+        """Another request, and one that is never the same, find a continuation that is used up."""
+        await self.spent(flows)
+        for replica in (flows, other):
+            assert await self.found(replica, self.REQUEST) == Claim(answer=b"sealed")
+            assert await self.found(replica, b"s" * 32) == await self.found(replica, b"") == Claim()
+
+    async def test_two_requests_that_cannot_be_recognised_are_two(self, flows: SqliteSuspendedFlows) -> None:
+        """An empty digest equals nothing, not even another one."""
+        assert (await self.found(flows, b"")).granted
+        assert await flows.spend(NAME, UNTIL_MS + 1, b"sealed")
+        assert await self.found(flows, b"") == Claim()
+
+    async def test_while_it_is_claimed_the_same_request_is_told_apart(
+        self, flows: SqliteSuspendedFlows, other: SqliteSuspendedFlows
+    ) -> None:
+        """It may come again; another one may not. What it claims when the claim has lapsed has no answer yet."""
+        assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS, self.REQUEST)).granted
+        assert await self.found(other, self.REQUEST) == Claim(running=True)
+        assert await self.found(other, b"s" * 32) == Claim()
+        assert (await other.claim(NAME, EXPIRES_MS, UNTIL_MS + 1, UNTIL_MS + 2, b"s" * 32)).granted
+        assert await flows.claim(NAME, EXPIRES_MS, UNTIL_MS + 1, UNTIL_MS + 3, self.REQUEST) == Claim()
+
+    async def test_it_goes_when_the_continuation_has_expired(self, flows: SqliteSuspendedFlows) -> None:
+        """The name stays: the continuation is used up as before."""
+        await self.spent(flows)
+        await flows.sweep(EXPIRES_MS)
+        assert await self.found(flows, self.REQUEST) == Claim(answer=b"sealed")
+        await flows.sweep(EXPIRES_MS + 1)
+        assert await self.found(flows, self.REQUEST) == Claim()
+
+    async def test_all_of_them_have_a_bound(self, flows: SqliteSuspendedFlows, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Beyond it some are dropped; their names stay."""
+        names = [bytes([n]) * 16 for n in range(5)]
+        for name in names:
+            await self.spent(flows, name, b"x" * 100)
+        monkeypatch.setattr(suspended, "ANSWERS_BYTES", 300)
+        await flows.sweep(NOW_MS)
+        left = [await self.found(flows, self.REQUEST, name) for name in names]
+        assert sum(claim.answer is not None for claim in left) == 3
+        assert not any(claim.granted for claim in left)
