@@ -299,6 +299,7 @@ class SqliteCatalog:
 
     async def _refresh(self, work: Callable[[], Image | None]) -> None:
         started = time.perf_counter()
+        keys = self.api_keys
         image = await asyncio.get_running_loop().run_in_executor(self._thread, work)
         self.last_success_s = self._clock()
         if image is not None:
@@ -311,6 +312,8 @@ class SqliteCatalog:
                 "duration_s": round(time.perf_counter() - started, 6),
             }
             self._on_change("catalog.reloaded", fields)
+        if self.api_keys.by_id != keys.by_id:
+            self._on_change("api_keys.reloaded", {"keys": len(self.api_keys.by_id)})
         self._reason = ""
         if self._reported:
             self._reported = ""

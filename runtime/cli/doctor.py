@@ -10,6 +10,7 @@ from typing import Any
 
 from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, complain, progress, say, say_json, say_table
+from runtime.config import listeners
 from runtime.config.settings import Config
 
 NAME = "doctor"
@@ -21,12 +22,18 @@ this host has is attacked by itself, all others left off, beside a control with 
 actions is run against the whole sandbox. A layer that did not hold exits with 3; an attempt that could not be made
 shows nothing, and exits with 1."""
 
+# What it looks at: the layers, and who may reach the ports.
+_SETTINGS = (
+    "sandbox.required_layers", "sandbox.uid", "listen", "http_listen", "insecure", "tls.cert_file", "tls.key_file",
+    "tls.client_ca_file", "auth.mode",
+)  # fmt: skip
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--attack", action="store_true", help="attack the sandbox on this host, layer by layer")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    add_settings(parser, only=("sandbox.required_layers", "sandbox.uid"))
+    add_settings(parser, only=_SETTINGS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
         say_json(report, indent=2)
     else:
         _print(report)
+    for weakness in report["insecure"]:
+        complain(f"vestibule: warning: {weakness}; `insecure` allows this")
     untried = [attempt for attempt in report["attempts"] if not attempt["tried"]]
     for attempt in untried:
         complain(f"vestibule: could not be tried: {attempt['name']} ({attempt['detail']})")
@@ -69,6 +78,8 @@ def _print(report: dict[str, Any]) -> None:
     say("")
     attempts = [(attempt["name"], _result(attempt), attempt["detail"]) for attempt in report["attempts"]]
     say_table(attempts, ("ATTEMPT", "RESULT", "DETAIL"))
+    say("")
+    say_table([tuple(row.values()) for row in report["ports"]], ("PORT", "ADDRESS", "REACHED BY", "TLS", "CREDENTIALS"))
     if "attacks" in report:
         _print_attack(report)
     for layer in report["layers"]:
@@ -130,7 +141,23 @@ async def _report(config: Config) -> dict[str, Any]:
         "layers": layers,
         "attempts": [asdict(attempt) for attempt in found.attempts],
         "missing": [name for name in required if name not in active],
+        "ports": _ports(config),
+        "insecure": [f"{setting}: {weakness}" for setting, weakness in listeners.weaknesses(config)],
     }
+
+
+def _ports(config: Config) -> list[dict[str, str]]:
+    asked = "asked for" if listeners.credentials_required(config) else "not asked for"
+    return [
+        {
+            "port": listener.setting,
+            "address": listener.address,
+            "reach": "this host" if listener.local else "other hosts",
+            "tls": "-" if not listener.tls else "mutual" if config.tls.client_ca_file else "yes",
+            "credentials": asked,
+        }
+        for listener in listeners.login_listeners(config)
+    ]
 
 
 async def _attack(config: Config, report: dict[str, Any]) -> dict[str, Any]:

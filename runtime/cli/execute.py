@@ -8,9 +8,9 @@ import binascii
 import contextlib
 import json
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
+from runtime.cli.connection import add_connection, credentials_of, target_of
 from runtime.cli.output import Exit, read_input, read_text, say_json
 from runtime.errors import ConfigError, Fault
 
@@ -29,18 +29,12 @@ the user has presented by --completed:
 
   vestibule execute --tenant acme --event login.json > answer.json
   vestibule execute --tenant acme --event back.json --continuation answer.json --completed otp"""
-DEFAULT_TARGET = "127.0.0.1:50051"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--tenant", required=True, metavar="ID", help="the tenant whose flow decides")
     parser.add_argument("--event", required=True, metavar="FILE", help="JSON of the event; - reads standard input")
-    parser.add_argument(
-        "--target",
-        metavar="HOST:PORT",
-        help=f"the daemon (environment: VESTIBULE_TARGET; {DEFAULT_TARGET})",
-    )
     parser.add_argument("--gateway", metavar="FILE", help="ProtoJSON of a GatewayContext; resolves a required factor")
     parser.add_argument(
         "--continuation", metavar="FILE|BASE64", help="continue the suspended login of this answer, or of this token"
@@ -51,6 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--request-id", default="", metavar="ID", help="id for logs and the answer; chosen if absent")
     parser.add_argument("--timeout", type=_seconds, default=10.0, metavar="S", help="deadline in seconds [10]")
     parser.add_argument("--json", action="store_true", help="print the decision on one line")
+    add_connection(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,16 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from runtime.login import event_json
     from runtime.rpc import client
 
-    target = args.target or os.environ.get("VESTIBULE_TARGET") or DEFAULT_TARGET
-    if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", target):
-        raise ConfigError(
-            [
-                Fault(
-                    "--target" if args.target else "environment VESTIBULE_TARGET",
-                    f"{target!r} is not an address; write host:port, such as {DEFAULT_TARGET}",
-                )
-            ]
-        )
+    target = target_of(args)
     if args.completed and not args.continuation:
         raise ConfigError([Fault("--completed", "is for a suspended login; name it by --continuation")])
     event = event_json.loads(read_input(args.event))
@@ -77,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
         "gateway": _gateway(args.gateway) if args.gateway else None,
         "request_id": args.request_id,
         "timeout_s": args.timeout,
+        "credentials": credentials_of(args, target),
     }
     response: ExecutePostLoginResponse | ContinuePostLoginResponse
     if args.continuation:

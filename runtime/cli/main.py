@@ -16,7 +16,7 @@ from typing import NoReturn
 from runtime import errors
 from runtime.cli.output import Exit, Unwritable, complain, flush, plural
 
-COMMANDS = ("serve", "apply", "execute", "check", "run", "doctor", "check_config", "demo")
+COMMANDS = ("serve", "apply", "api_keys", "execute", "check", "run", "doctor", "check_config", "demo")
 _NAMES = {name.replace("_", "-") for name in COMMANDS}
 
 

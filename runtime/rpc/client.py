@@ -1,7 +1,8 @@
 """Ask a daemon to decide one login, as commands and tests do: its decision or a readable reason."""
 
 from collections.abc import Iterable
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Final, cast
 
 import grpc
 from google.rpc import error_details_pb2
@@ -21,6 +22,39 @@ from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
 from runtime.ops.printable import printable
 
 
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """How a daemon knows us, and we it. Without `authorities` TLS takes those that gRPC brings; texts are PEM."""
+
+    tls: bool = False
+    authorities: bytes | None = field(default=None, repr=False)
+    certificate: bytes | None = field(default=None, repr=False)
+    private_key: bytes | None = field(default=None, repr=False)
+    api_key: str = field(default="", repr=False)
+
+    def channel(self, target: str) -> grpc.Channel:
+        """Open a channel."""
+        options = [("grpc.enable_retries", 0)]
+        if not self.tls:
+            return grpc.insecure_channel(target, options)
+        made = grpc.ssl_channel_credentials(self.authorities, self.private_key, self.certificate)
+        return grpc.secure_channel(target, made, options)
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """Return what each call carries."""
+        return (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
+
+    def doubt(self) -> str:
+        """Ask what may be wrong when no daemon answers."""
+        if not self.tls:
+            return "is `vestibule serve` running there? If it has TLS, give --tls-ca"
+        asked = "" if self.certificate else " If it asks for a certificate, give --tls-cert and --tls-key"
+        return f"is `vestibule serve` running there, with TLS and a certificate of these authorities?{asked}"
+
+
+PLAIN: Final = Credentials()
+
+
 def execute(
     target: str,
     tenant_id: str,
@@ -29,10 +63,11 @@ def execute(
     gateway: GatewayContext | None = None,
     request_id: str = "",
     timeout_s: float = 10.0,
+    credentials: Credentials = PLAIN,
 ) -> ExecutePostLoginResponse:
-    """Ask the daemon at `target` (host:port) to decide one login. Raises: CannotReach, NoDecision."""
+    """Ask the daemon at `target` (host:port or unix:PATH) to decide one login. Raises: CannotReach, NoDecision."""
     request = ExecutePostLoginRequest(tenant_id=tenant_id, request_id=request_id, event=event, gateway=gateway)
-    data = _call(target, GRPC_METHOD, request.SerializeToString(), timeout_s)
+    data = _call(target, GRPC_METHOD, request.SerializeToString(), timeout_s, credentials)
     return ExecutePostLoginResponse.FromString(data)
 
 
@@ -46,6 +81,7 @@ def resume(
     gateway: GatewayContext | None = None,
     request_id: str = "",
     timeout_s: float = 10.0,
+    credentials: Credentials = PLAIN,
 ) -> ContinuePostLoginResponse:
     """Ask the daemon at `target` to resume a suspended login. Raises: CannotReach, NoDecision."""
     request = ContinuePostLoginRequest(
@@ -56,20 +92,20 @@ def resume(
         continuation=continuation,
         completed=completed,
     )
-    data = _call(target, GRPC_CONTINUE, request.SerializeToString(), timeout_s)
+    data = _call(target, GRPC_CONTINUE, request.SerializeToString(), timeout_s, credentials)
     return ContinuePostLoginResponse.FromString(data)
 
 
-def _call(target: str, method: str, request: bytes, timeout_s: float) -> bytes:
-    with grpc.insecure_channel(target, options=[("grpc.enable_retries", 0)]) as channel:
+def _call(target: str, method: str, request: bytes, timeout_s: float, credentials: Credentials) -> bytes:
+    with credentials.channel(target) as channel:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{GRPC_SERVICE}/{method}")
         try:
-            return call(request, timeout=timeout_s)
+            return call(request, timeout=timeout_s, metadata=credentials.metadata())
         except grpc.RpcError as error:
             failed = cast(grpc.Call, error)
             details = {key for key, _ in failed.trailing_metadata() or ()}
             if failed.code() is grpc.StatusCode.UNAVAILABLE and "grpc-status-details-bin" not in details:
-                raise CannotReach(f"no daemon answers at {target}; is `vestibule serve` running there?") from None
+                raise CannotReach(f"no daemon answers at {target}; {credentials.doubt()}") from None
             raise NoDecision(failed.code().name, explain(failed)) from None
 
 

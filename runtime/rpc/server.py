@@ -1,12 +1,14 @@
 """The gRPC server: what it listens on, which services it has, how it stops."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
+from grpc_status import rpc_status
 from vestibule.v1 import runtime_service_pb2
 
 from runtime.callers.callers import Callers
@@ -14,12 +16,14 @@ from runtime.calls.calls import Calls, longest_login_s
 from runtime.calls.codec import ENVELOPE_BYTES
 from runtime.config.kinds import unix_path
 from runtime.config.settings import Config
+from runtime.errors import CallerError
 from runtime.ops import unix_socket
 from runtime.ops.labels import GRPC_SERVICE
 from runtime.ops.listening import check_free, refusal
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
 from runtime.rpc import front
+from runtime.rpc.credentials import caller_of
 from runtime.rpc.health import Health
 from runtime.rpc.listener import HANDSHAKE_MS, GrpcListener, Tls
 from runtime.rpc.own_call import own_call, target
@@ -55,7 +59,8 @@ class Server:
         self._metrics = metrics
         self._log = log
         self._calls = calls
-        self._runtime = ActionRuntime(calls, callers or Callers(required=False))
+        self._callers = callers or Callers(required=False)
+        self._runtime = ActionRuntime(calls, self._callers)
         self._health = Health()
         path = unix_path(config.listen)
         self._listener = GrpcListener(config.listen, int(config.listen_mode, 8), tls if path is None else None)
@@ -69,7 +74,7 @@ class Server:
         methods = {
             GRPC_SERVICE: self._runtime.methods(),
             health.SERVICE_NAME: self._health.methods(),
-            **_reflection(),
+            **self._reflection(),
         }
         # With a plain socket first: gRPC's own answer does not say why, and prints lines of its own.
         check_free("listen", config.listen)
@@ -85,6 +90,29 @@ class Server:
     async def call_ourselves(self) -> str:
         """Call the port as a client does; return why that failed."""
         return await own_call(target(self._config.listen, self.port), tls=self._listener.tls)
+
+    def _reflection(self) -> dict[str, dict[str, "grpc.RpcMethodHandler[Any, Any]"]]:
+        """Return the handlers of reflection, for callers that are known: with whatever scope, of whatever tenant."""
+        services = _services()
+
+        async def info(
+            requests: AsyncIterator[ServerReflectionRequest], context: grpc.aio.ServicerContext[Any, Any]
+        ) -> AsyncIterator[ServerReflectionResponse]:
+            if self._callers.required:
+                try:
+                    caller_of(context, self._callers)
+                except CallerError as error:
+                    await context.abort_with_status(rpc_status.to_status(self._calls.refuse(error).status))
+            async for answer in services.ServerReflectionInfo(requests, context):
+                yield answer
+
+        method = grpc.stream_stream_rpc_method_handler(
+            info,
+            request_deserializer=ServerReflectionRequest.FromString,
+            response_serializer=ServerReflectionResponse.SerializeToString,
+        )
+        # v1 is v1alpha under another name, message for message; newer clients ask for it first.
+        return {name: {"ServerReflectionInfo": method} for name in (reflection.SERVICE_NAME, _REFLECTION_V1)}
 
     @property
     def running(self) -> bool:
@@ -122,17 +150,10 @@ class Server:
         return given_up
 
 
-def _reflection() -> dict[str, dict[str, "grpc.RpcMethodHandler[Any, Any]"]]:
+def _services() -> Any:
     # The descriptor, not the text: reflection answers from the pool that importing it fills.
     ours = runtime_service_pb2.DESCRIPTOR.services_by_name["ActionRuntimeService"].full_name
-    names = (ours, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    method = grpc.stream_stream_rpc_method_handler(
-        reflection.aio.ReflectionServicer(names).ServerReflectionInfo,
-        request_deserializer=ServerReflectionRequest.FromString,
-        response_serializer=ServerReflectionResponse.SerializeToString,
-    )
-    # v1 is v1alpha under another name, message for message; newer clients ask for it first.
-    return {name: {"ServerReflectionInfo": method} for name in (reflection.SERVICE_NAME, _REFLECTION_V1)}
+    return reflection.aio.ReflectionServicer((ours, health.SERVICE_NAME, reflection.SERVICE_NAME))
 
 
 def concurrent_streams(limit: int) -> list[tuple[str, int]]:
