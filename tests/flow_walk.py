@@ -135,8 +135,8 @@ def outline(decisions: Sequence[Decision]) -> list[str]:
     for decision in decisions:
         if decision.suspension is not None:
             words.append(decision.suspension.kind)
-        elif decision.access is not None:
-            words.append(decision.access.code or decision.access.kind)
+        elif decision.denial is not None:
+            words.append(decision.denial.validation_code or decision.denial.reason)
         else:
             words.append(decision.outcome)
     return words

@@ -9,8 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from runtime.core import remembered, resolution
-from runtime.core.model import Decision, Multifactor, Settings, Suspension
-from runtime.core.resolution import Gateway, Resolution, ResolutionKind
+from runtime.core.model import (
+    Decision,
+    Multifactor,
+    Resolution,
+    ResolutionKind,
+    Settings,
+    Suspension,
+)
+from runtime.core.resolution import Gateway
 from tests.event_facts import EventFacts
 
 # What gets somebody in, weakest first.

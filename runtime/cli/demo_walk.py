@@ -230,8 +230,8 @@ def _headline(decision: pb.Decision) -> str:
         words.append("by " + _name(pb.Multifactor.Origin, factor.origin, "ORIGIN_"))
     if decision.HasField("suspension"):
         words.append(_waits_for(decision.suspension))
-    if decision.access.reason:
-        words.append(f'"{decision.access.reason}"')
+    if decision.HasField("denial"):
+        words.append(f'"{decision.denial.description}"')
     if decision.degraded:
         words.append("(degraded)")
     return " ".join(words)
@@ -244,7 +244,7 @@ def _waits_for(suspension: pb.Suspension) -> str:
     if step == "prompt":
         return f"form {suspension.prompt.id}"
     screens = [
-        " or ".join([_name(pb.FactorType, f.type, "FACTOR_TYPE_").replace("_", "-") for f in screen.factors])
+        " or ".join([_name(pb.Factor, f.factor, "FACTOR_").replace("_", "-") for f in screen.factors])
         for screen in suspension.mfa.steps
     ]
     return ", then ".join(screens)
@@ -253,12 +253,11 @@ def _waits_for(suspension: pb.Suspension) -> str:
 def _details(decision: pb.Decision) -> list[str]:
     lines = []
     factor = decision.multifactor
-    if factor.factors:
-        names = [_name(pb.Factor, number, "FACTOR_").replace("_", "-") for number in factor.factors]
-        remember = ""
-        if factor.HasField("allow_remember_browser"):
-            remember = f"; {'may remember' if factor.allow_remember_browser else 'never remembers'} the browser"
-        lines.append(f"offer {', '.join(names)}{remember}")
+    shown = [(verb, names) for verb, names in (("present", factor.challenge), ("enrol", factor.enroll)) if names]
+    for verb, numbers in shown:
+        names = [_name(pb.Factor, number, "FACTOR_").replace("_", "-") for number in numbers]
+        remembers = factor.remember not in (pb.Multifactor.REMEMBER_MODE_UNSPECIFIED, pb.Multifactor.REMEMBER_MODE_NONE)
+        lines.append(f"{verb} {' or '.join(names)}; {'may remember' if remembers else 'never remembers'} the browser")
     for contribution in decision.contributions:
         won = "won" if contribution.won else "   "
         lines.append(f"{won} {contribution.action or 'tenant policy'}: {contribution.summary}")

@@ -15,7 +15,7 @@ from runtime.cli.output import Exit, read_input, read_text, say_json
 from runtime.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from vestibule.v1.decision_pb2 import FactorType
+    from vestibule.v1.decision_pb2 import Factor
     from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse, ExecutePostLoginResponse, GatewayContext
 
 NAME = "execute"
@@ -102,7 +102,7 @@ def _continuation(given: str) -> bytes:
         raise ConfigError([fault]) from None
 
 
-def _completed(given: str) -> list[FactorType]:
+def _completed(given: str) -> list[Factor]:
     from runtime.login.messages import FACTOR_TYPES
 
     names = [name.strip() for name in given.split(",") if name.strip()]

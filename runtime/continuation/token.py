@@ -21,9 +21,10 @@ from runtime.errors import ContinuationExpired, FlowGone, InvalidContinuation
 if TYPE_CHECKING:
     from runtime.continuation.keys import Keyring
 
-FORM: Final = 2
-# Forms of earlier versions. They bind a flow to less than this one does, so their flows are not continued.
-_EARLIER_FORMS: Final = frozenset({1})
+FORM: Final = 3
+# Forms of earlier versions. They bind a flow to less than this one does, or number factors otherwise, so their flows
+# are not continued.
+_EARLIER_FORMS: Final = frozenset({1, 2})
 MAX_BYTES: Final = 64 * 1024
 ID_OF_TOKEN_BYTES: Final = 16
 _NONCE_BYTES: Final = 12

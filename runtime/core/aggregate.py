@@ -11,11 +11,11 @@ from typing import Any
 
 from runtime.core import challenges, effects, mfa, policy, trace
 from runtime.core.model import (
-    Access,
     Command,
     Contribution,
     Decision,
-    DenialKind,
+    Denial,
+    DenialReason,
     Effects,
     Execution,
     Facts,
@@ -42,10 +42,8 @@ _OPINIONS = frozenset({"multifactor.enable", *challenges.OPS}) | DENIALS | INTER
 
 # Becomes error_description at the application, so it names no action and no cause: those are in the reports.
 _FAILED_REASON = "The login rules could not be evaluated."
-_REFUSALS: dict[DenialKind, tuple[str, str]] = {
-    "mfa_failed": ("mfa.failed", "The second factor that this login needs cannot be presented."),
-    "interaction_required": ("interaction.required", "This login needs the user, and no page can be shown."),
-}
+_NO_FACTOR = "The second factor that this login needs cannot be presented."
+_NO_PAGE = "This login needs the user, and no page can be shown."
 
 _REMEMBER = {None: "", True: ", may remember the browser", False: ", never remember the browser"}
 
@@ -72,7 +70,7 @@ class Fold:
         self.failed: list[int] = []
         # Failures, in words.
         self.reasons: list[str] = []
-        self.access: Access | None = None
+        self.denial: Denial | None = None
         self.denied_by = -1
         # Did an execution wait for the user?
         self.suspended = False
@@ -85,7 +83,7 @@ class Fold:
     def add(self, executions: Iterable[Execution]) -> None:
         """Feed executions in flow order. What follows one that ended the flow is ignored: it should not have run."""
         for execution in executions:
-            if self.access is not None:
+            if self.denial is not None:
                 return
             if execution.verdict is Verdict.COMPLETED:
                 for command in execution.commands:
@@ -113,10 +111,10 @@ class Fold:
         elif op == "user.set_app_metadata":
             self.app_metadata[args["key"]] = args["value"]
         elif op == "access.deny":
-            self._deny((action, op, "deny"), Access(args["reason"], "denied"))
+            self._deny((action, op, "deny"), Denial("denied", args["reason"]))
         elif op == "validation.error":
-            access = Access(args["error_message"], "validation_error", args["error_code"])
-            self._deny((action, op, "deny with a code of its own"), access)
+            denial = Denial("validation_error", args["error_message"], args["error_code"])
+            self._deny((action, op, "deny with a code of its own"), denial)
         elif op in challenges.OPS or op in INTERACTIONS:
             self.suspended = True
             self.asked.append((action, op, trace.waits_for(command)))
@@ -125,12 +123,12 @@ class Fold:
                 self.effects = Effects()
             effects.apply(self.effects, op, args)
             if op in DENIALS:
-                kind: DenialKind = "session_revoked" if op == "session.revoke" else "refresh_token_revoked"
-                self._deny((action, op, "deny and revoke"), Access(args["reason"], kind))
+                reason: DenialReason = "session_revoked" if op == "session.revoke" else "refresh_token_revoked"
+                self._deny((action, op, "deny and revoke"), Denial(reason, args["reason"]))
 
-    def _deny(self, opinion: Opinion, access: Access) -> None:
+    def _deny(self, opinion: Opinion, denial: Denial) -> None:
         # The last reason given in the denying action counts; later actions have no say.
-        self.access, self.denied_by = access, len(self.asked)
+        self.denial, self.denied_by = denial, len(self.asked)
         self.asked.append(opinion)
 
     def _failure(self, execution: Execution) -> None:
@@ -139,7 +137,7 @@ class Fold:
         self.reasons.append(f"{execution.action}: {verdict}, counts as {on_error.value}")
         if on_error is OnError.DENY:
             opinion = (execution.action, "on_error.deny", f"deny, the action {verdict}")
-            self._deny(opinion, Access(_FAILED_REASON, "on_error"))
+            self._deny(opinion, Denial("on_error", _FAILED_REASON))
         elif on_error is OnError.REQUIRE_MFA:
             self.failed.append(len(self.asked))
             self.asked.append((execution.action, "on_error.require_mfa", f"require any, the action {verdict}"))
@@ -153,8 +151,8 @@ class Fold:
         completed: tuple[str, ...] = (),
     ) -> Decision:
         """Apply the tenant's settings to what was asked for: deny, then suspend, then multifactor, then policy."""
-        if self.access is not None:
-            return self._denied(executions, self.access)
+        if self.denial is not None:
+            return self._denied(executions, self.denial)
         if isinstance(suspension, Suspension):
             return self._waiting(executions, suspension)
         if suspension is not None:
@@ -200,16 +198,14 @@ class Fold:
             self.effects,
         )
 
-    def _denied(self, executions: tuple[Execution, ...], access: Access) -> Decision:
-        dropped = _claims(executions).items()
-        lost = [Contribution(*key, False, f"{count} dropped, the login is denied") for key, count in dropped]
+    def _denied(self, executions: tuple[Execution, ...], denial: Denial) -> Decision:
         # Metadata survives a denial, multifactor and claims do not. Source: MFA semantics, section 14, row 13.
         return Decision(
             "deny",
             executions,
             tuple(self.reasons),
-            trace.contributions(self.asked, (self.denied_by,), *lost),
-            access=access,
+            trace.contributions(self.asked, (self.denied_by,), *dropped(executions)),
+            denial=denial,
             user_metadata=self.user_metadata,
             app_metadata=self.app_metadata,
             effects=effects.of_denied(self.effects),
@@ -217,12 +213,10 @@ class Fold:
 
     def _refused(self, executions: tuple[Execution, ...], refused: Refused) -> Decision:
         """Refuse the login, because what its last execution needs of the user cannot be done."""
-        failure = refused.failure
-        kind: DenialKind = "interaction_required" if failure is Failure.INTERACTION_REQUIRED else "mfa_failed"
-        op, reason = _REFUSALS[kind]
-        access = Access(reason, kind, failure.value)
-        self._deny((_begun(executions)[-1].action, op, trace.why(refused)), access)
-        return self._denied(executions, access)
+        denial = denial_of(refused.failure)
+        op = "interaction.required" if refused.failure is Failure.INTERACTION_REQUIRED else "mfa.failed"
+        self._deny((_begun(executions)[-1].action, op, trace.why(refused)), denial)
+        return self._denied(executions, denial)
 
     def _waiting(self, executions: tuple[Execution, ...], suspension: Suspension) -> Decision:
         """Decide nothing before the user is back, so nothing takes effect: the flow's last decision has it all."""
@@ -231,7 +225,7 @@ class Fold:
             at for at in range(len(self.asked) - last, len(self.asked)) if self.asked[at][1] != "multifactor.enable"
         }
         return Decision(
-            "suspend",
+            "suspend_by_token" if suspension.by_token else "suspend",
             executions,
             tuple(self.reasons),
             trace.contributions(self.asked, waited_for),
@@ -239,8 +233,13 @@ class Fold:
         )
 
 
-def _claims(executions: Iterable[Execution]) -> dict[tuple[str, str], int]:
-    """Count the claims that each action set before the flow ended, by action and operation."""
+def denial_of(failure: Failure) -> Denial:
+    """Return the denial of a login whose second factor cannot be presented."""
+    return Denial(failure, _NO_PAGE if failure is Failure.INTERACTION_REQUIRED else _NO_FACTOR)
+
+
+def dropped(executions: Iterable[Execution]) -> list[Contribution]:
+    """List the claims that each action set before the flow ended, and that a denial drops."""
     counts: dict[tuple[str, str], int] = {}
     for execution in executions:
         if execution.verdict is Verdict.COMPLETED:
@@ -250,7 +249,7 @@ def _claims(executions: Iterable[Execution]) -> dict[tuple[str, str], int]:
                     counts[key] = counts.get(key, 0) + 1
         if ends_flow(execution):
             break
-    return counts
+    return [Contribution(*key, False, f"{count} dropped, the login is denied") for key, count in counts.items()]
 
 
 def _begun(executions: Sequence[Execution]) -> Sequence[Execution]:

@@ -70,10 +70,7 @@ def _earliest(old_ms: int, new_ms: int) -> int:
 
 
 def of_denied(effects: Effects | None) -> Effects | None:
-    """Return what is left of the effects when the login is refused: the transaction is over, and no token is issued.
-
-    The session stays, and so do the methods recorded in it. Source: MFA semantics, section 12.
-    """
-    if effects is None or not (effects.session or effects.refresh_token or effects.recorded_methods):
+    """Return what is left of the effects when the login is refused: what does not wait for tokens to be issued."""
+    if effects is None or not (effects.session or effects.refresh_token or effects.transaction_metadata):
         return None
-    return replace(effects, scopes={}, transaction_metadata={}, primary_user_id="", saml_response={})
+    return replace(effects, scopes={}, primary_user_id="", recorded_methods=[], saml_response={})

@@ -13,16 +13,8 @@ from sandbox.contract.report import Command as Command  # the contract's values,
 from sandbox.contract.report import Verdict as Verdict
 
 Origin = Literal["action", "policy", "on_error"]
-Outcome = Literal["allow", "mfa_required", "deny", "suspend"]
-DenialKind = Literal[
-    "denied",
-    "validation_error",
-    "on_error",
-    "session_revoked",
-    "refresh_token_revoked",
-    "mfa_failed",
-    "interaction_required",
-]
+Outcome = Literal["allow", "mfa_required", "deny", "suspend", "mfa_required_by_token", "suspend_by_token"]
+Status = Literal["required", "remembered", "lifted", "failed"]
 StepKind = Literal["challenge", "enroll"]
 
 
@@ -74,6 +66,28 @@ class Failure(StrEnum):
     CUSTOMIZATION_OFF = "customization_off"
     TOO_MANY_COMMANDS = "too_many_commands"
     CHALLENGE_FIRST = "challenge_first"
+
+
+# Why a login is refused.
+DenialReason = Literal["denied", "validation_error", "on_error", "session_revoked", "refresh_token_revoked"] | Failure
+
+
+class ResolutionKind(StrEnum):
+    """What the gateway does about a required factor."""
+
+    PROMPT = "prompt"
+    SATISFIED_BY_REMEMBERED_BROWSER = "satisfied_by_remembered_browser"
+    # There is no page: the token endpoint answers `mfa_required` and the client uses the MFA API.
+    MFA_REQUIRED_TOKEN = "mfa_required_token"
+    FAILED = "failed"
+
+
+class RememberMode(StrEnum):
+    """How a successful challenge may lead to a remembered browser."""
+
+    NONE = "none"
+    CHECKBOX = "checkbox"
+    AUTOMATIC = "automatic"
 
 
 class Ignored(StrEnum):
@@ -209,12 +223,37 @@ class Multifactor:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """Why the login is refused. `code` is the action's own of a validation error, or names what cannot be done."""
+class Resolution:
+    """What to do about one required factor."""
 
-    reason: str
-    kind: DenialKind
-    code: str | None = None
+    kind: ResolutionKind
+    failure: Failure | None = None
+    # Factors that the user may present, safest first; `choice` says whether the user picks or the first one is shown.
+    challenge: tuple[str, ...] = ()
+    choice: bool = False
+    # Factors to enrol one of, safest first. Beside a non-empty `challenge`: the gateway knows the user's enrolments.
+    enroll: tuple[str, ...] = ()
+    verify_email_first: bool = False
+    recovery_code_allowed: bool = False
+    remember: RememberMode = RememberMode.NONE
+    # How long a browser is remembered; 0 when none may be.
+    lifetime_h: int = 0
+    idle_h: int = 0
+    # When the remembered browser is forgotten at the latest, if this login renews it; 0 when it does not.
+    remembered_until_ms: int = 0
+    forget_remembered_browser: bool = False
+    # Does the ID token say `amr: ["mfa"]` once this is done?
+    records_amr: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why the login is refused. `description` is for the user; `validation_code` is the action's own."""
+
+    reason: DenialReason
+    description: str
+    validation_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,9 +338,20 @@ class Effects:
     saml_response: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
+_STATUS: dict[ResolutionKind, Status] = {
+    ResolutionKind.PROMPT: "required",
+    ResolutionKind.MFA_REQUIRED_TOKEN: "required",
+    ResolutionKind.SATISFIED_BY_REMEMBERED_BROWSER: "remembered",
+    ResolutionKind.FAILED: "failed",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer to one login. Its holder owns its dictionaries; nothing else refers to them."""
+    """The answer to one login. Its dictionaries are not changed.
+
+    Without a `resolution` an outcome of `mfa_required` says that a factor is required, and not yet what follows.
+    """
 
     outcome: Outcome
     executions: tuple[Execution, ...]
@@ -309,13 +359,23 @@ class Decision:
     degraded_reasons: tuple[str, ...]
     contributions: tuple[Contribution, ...]
     multifactor: Multifactor | None = None
-    access: Access | None = None
+    denial: Denial | None = None
     user_metadata: dict[str, Any] = field(default_factory=dict)
     app_metadata: dict[str, Any] = field(default_factory=dict)
     id_token_claims: dict[str, Any] = field(default_factory=dict)
     access_token_claims: dict[str, Any] = field(default_factory=dict)
     effects: Effects | None = None
     suspension: Suspension | None = None
+    resolution: Resolution | None = None
+
+    @property
+    def status(self) -> Status | None:
+        """Where the requirement of a factor stands; None when there is none."""
+        if self.multifactor is None:
+            return None
+        if self.multifactor.provider == "none":
+            return "lifted"
+        return "required" if self.resolution is None else _STATUS[self.resolution.kind]
 
     @property
     def degraded(self) -> bool:

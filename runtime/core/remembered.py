@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from runtime.core.model import Facts, Multifactor, Settings
+from runtime.core.model import Facts, Multifactor, RememberMode, Settings
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -22,14 +22,6 @@ PAPE_MULTI_FACTOR: Final = "http://schemas.openid.net/pape/policies/2007/06/mult
 
 # These remember without asking the user.
 _AUTOMATIC: Final = frozenset({"google-authenticator", "duo"})
-
-
-class RememberMode(StrEnum):
-    """How a successful challenge may lead to a remembered browser."""
-
-    NONE = "none"
-    CHECKBOX = "checkbox"
-    AUTOMATIC = "automatic"
 
 
 class Refusal(StrEnum):

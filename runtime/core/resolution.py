@@ -8,19 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 
 from runtime.core import remembered
 from runtime.core.mfa import BACK_CHANNEL_PROTOCOLS, offer
-from runtime.core.model import FACTOR_NAMES, Experience, Facts, Failure, Multifactor, Settings
-from runtime.core.remembered import RememberedBrowser, RememberMode
+from runtime.core.model import (
+    FACTOR_NAMES,
+    Experience,
+    Facts,
+    Failure,
+    Multifactor,
+    RememberMode,
+    Resolution,
+    ResolutionKind,
+    Settings,
+)
+from runtime.core.remembered import RememberedBrowser
 
 # Each can carry a second factor alone; the others lean on one of these. Source: section 2.
 INDEPENDENT: Final = frozenset({"webauthn-roaming", "push-notification", "otp", "sms", "voice", "duo"})
 
 # What a client without a browser can challenge, and enrol, through the MFA API. Source: section 7.
 MFA_API_FACTORS: Final = frozenset({"push-notification", "otp", "sms", "voice", "email", "recovery-code"})
+
+# The only protocol where another party may act for the user.
+EXCHANGE: Final = "oauth2-token-exchange"
 
 # Some events name the enrolment, some the way in which the code travels.
 _ENROLLED_AS: Final = {"phone": ("phone", "sms", "voice"), "sms": ("phone", "sms"), "voice": ("phone", "voice")}
@@ -33,16 +45,6 @@ _NOTES: Final = {
     ),
     "duo": ("duo has pages of its own: customised MFA pages do not apply",),
 }
-
-
-class ResolutionKind(StrEnum):
-    """What the gateway does."""
-
-    PROMPT = "prompt"
-    SATISFIED_BY_REMEMBERED_BROWSER = "satisfied_by_remembered_browser"
-    # There is no page: the token endpoint answers `mfa_required` and the client uses the MFA API.
-    MFA_REQUIRED_TOKEN = "mfa_required_token"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +65,6 @@ class Gateway:
     actor: bool = False
     # Duo's own 30 days when no action spoke of remembering. Off, as in the reference.
     duo_remembers_when_unset: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """What to do about one required factor."""
-
-    kind: ResolutionKind
-    failure: Failure | None = None
-    # Factors that the user may present, safest first; `choice` says whether the user picks or the first one is shown.
-    challenge: tuple[str, ...] = ()
-    choice: bool = False
-    # Factors to enrol one of, safest first. Beside a non-empty `challenge`: the gateway knows the user's enrolments.
-    enroll: tuple[str, ...] = ()
-    enrollment_required: bool = False
-    verify_email_first: bool = False
-    recovery_code_allowed: bool = False
-    remember: RememberMode = RememberMode.NONE
-    # When the remembered browser is forgotten at the latest, if this login renews it; 0 when it does not.
-    remembered_until_ms: int = 0
-    forget_remembered_browser: bool = False
-    # Does the ID token say `amr: ["mfa"]` once this is done?
-    records_amr: bool = False
-    notes: tuple[str, ...] = ()
 
 
 def back_channel(protocol: str | None) -> bool:
@@ -121,7 +100,7 @@ def servable_factors(browser: bool, gateway: Gateway) -> frozenset[str]:
 
 
 def _protocol_failure(multifactor: Multifactor, facts: Facts, gateway: Gateway) -> Failure | None:
-    if facts.protocol == "oauth2-token-exchange" and (gateway.organization or gateway.actor):
+    if facts.protocol == EXCHANGE and (gateway.organization or gateway.actor):
         return Failure.TOKEN_EXCHANGE_NOT_SUPPORTED
     if multifactor.provider == "duo":
         return Failure.PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL
@@ -165,6 +144,8 @@ def _resolved(multifactor: Multifactor, settings: Settings, facts: Facts, gatewa
         if memory is not None and refusal is None:
             return Resolution(
                 ResolutionKind.SATISFIED_BY_REMEMBERED_BROWSER,
+                lifetime_h=settings.remember_lifetime_h,
+                idle_h=settings.remember_idle_h,
                 remembered_until_ms=memory.expires_at_ms(gateway.now_ms, settings),
                 notes=_notes(multifactor),
             )
@@ -232,18 +213,26 @@ def _present(
     challenge: tuple[str, ...],
     enroll: tuple[str, ...] = (),
 ) -> Resolution:
-    remember = remembered.mode(multifactor, challenge or enroll, gateway.duo_remembers_when_unset)
+    if not challenge and not enroll:
+        # A page without a factor would lead nowhere.
+        return _failed(Failure.NO_USABLE_FACTOR, multifactor)
+    remember = RememberMode.NONE
+    if browser:
+        remember = remembered.mode(multifactor, challenge or enroll, gateway.duo_remembers_when_unset)
+    lifetimes = (settings.remember_lifetime_h, settings.remember_idle_h)
+    lifetime_h, idle_h = (0, 0) if remember is RememberMode.NONE else lifetimes
     return Resolution(
         ResolutionKind.PROMPT if browser else ResolutionKind.MFA_REQUIRED_TOKEN,
         challenge=challenge,
         # The classic widget asks for the safest one and offers no other.
         choice=len(challenge) > 1 and settings.experience is Experience.NEW,
         enroll=enroll,
-        enrollment_required=not challenge,
         # Adaptive MFA lets a user choose a factor only once the address is proven.
         verify_email_first=multifactor.adaptive and bool(enroll),
         recovery_code_allowed=recovery_code_allowed(multifactor.provider, settings),
-        remember=remember if browser else RememberMode.NONE,
+        remember=remember,
+        lifetime_h=lifetime_h,
+        idle_h=idle_h,
         forget_remembered_browser=browser and remembered.forget(multifactor),
         # Tokens of the MFA API carry none.
         records_amr=browser,

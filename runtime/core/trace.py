@@ -42,6 +42,4 @@ def of_settings(multifactor: Multifactor, settings: Settings) -> list[Contributi
         named = multifactor.adaptive or settings.policy is Policy.ALWAYS
         op = f"policy.{settings.policy.value}" if named else "policy.step_up"
         more.append(Contribution("", op, True, "require any"))
-    if not multifactor.factors and multifactor.provider != "none":
-        more.append(Contribution("", "mfa.factors", False, "no factor can be offered, the login cannot complete"))
     return more

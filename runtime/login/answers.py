@@ -1,20 +1,32 @@
-"""Answers: executions held to the limits of a flow, folded into a decision, and remembered with its message.
+"""Answers: executions held to the limits of a flow, folded into a decision, resolved, and remembered.
 
-Knows decisions, their messages and which members of an event they looked at. Must not know workers or gRPC. Most logins
-of a tenant end like one before. Aggregation is a pure function, so the same reports of the same flow give the same
-decision; what differs from login to login (ids, times, revision, what the actions printed) is filled in.
+Knows decisions and which members of an event they looked at. Must not know workers or gRPC. Most logins of a tenant end
+like one before. Aggregation and resolution are pure functions, so the same reports of the same flow give the same
+decision, and the same decision the same answer to a gateway that knows the same.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.event_pb2 import PostLoginEvent
 
-from runtime.core.aggregate import CACHE, DENIALS, aggregate
-from runtime.core.model import Command, Decision, Execution, ExecutionError, Refused, Settings, Suspension, Verdict
-from runtime.login import messages
+from runtime.core.aggregate import DENIALS, aggregate
+from runtime.core.model import (
+    Command,
+    Decision,
+    Execution,
+    ExecutionError,
+    Refused,
+    Resolution,
+    Settings,
+    Suspension,
+    Verdict,
+)
+from runtime.core.outcome import followed
+from runtime.core.resolution import resolve
+from runtime.login import gateway, messages
+from runtime.login.answer import Answer, Printed
 from sandbox.contract import surface, wire
 from sandbox.contract.spending import Spending
 
@@ -23,119 +35,66 @@ _KEYS_MAX: Final = 16
 _FACTS_MAX: Final = 16
 _KEY_BYTES_MAX: Final = 4096
 _FACTS_CHARS_MAX: Final = 512
+_LOGINS_MAX: Final = 16
+_RESOLUTIONS_MAX: Final = 8
 # Of a report that is looked through for its output: verdict, commands, output and whether it was cut.
 _FIELDS_MAX: Final = surface.MAX_COMMANDS + 3
 _STEP, _OUTPUT, _CUT = 0x12, 0x32, b"\x38\x01"
 
-Printed = tuple[tuple[str, bool], ...]
-"""What each execution printed, and whether that was cut; empty when none printed."""
 
+class FlowDecision:
+    """What the actions of a flow decided, and its answers: one for each way in which a required factor is resolved.
 
-class Answer:
-    """A decision and its message, ready to be filled in; the executions of the decision hold no output.
-
-    `cache`: what they wrote to the trigger's cache. The message is an ExecutePostLoginResponse and a
-    ContinuePostLoginResponse alike.
+    A resolution depends on the time and on this login; what of it most logins share is remembered.
     """
 
-    def __init__(self, decision: Decision) -> None:
+    def __init__(self, decision: Decision, settings: Settings) -> None:
         self.decision = decision
-        self.verdicts = tuple([int(execution.verdict) for execution in decision.executions])
-        self.cache = tuple(
-            [
-                command
-                for execution in decision.executions
-                for command in execution.commands
-                if command.op in CACHE and execution.verdict is Verdict.COMPLETED and not execution.earlier
-            ]
-        )
-        message = messages.encode(decision, "", 0, 0)
-        # What is the same for every login is serialized once. The rest is put between in the order of the field
-        # numbers, so that each field stands once: many readers take the last of two, where protobuf's own merge them.
-        self._outcome = pb.Decision(outcome=message.outcome).SerializeToString()
-        required = message.HasField("multifactor")
-        self._multifactor = message.multifactor.SerializeToString(deterministic=True) if required else b""
-        self._reports = pb.Decision(executions=message.executions)
-        self._last = pb.Decision(
-            wall_time=message.wall_time, suspension=message.suspension if message.HasField("suspension") else None
-        )
-        for name in ("outcome", "multifactor", "executions", "wall_time", "suspension"):
-            message.ClearField(name)
-        self._middle = message.SerializeToString(deterministic=True)
-        self._fixed = self._outcome + (_member(b"\x12", self._multifactor) if required else b"") + self._middle
-        self._wall = [report.wall_time for report in self._reports.executions]
-        self._cpu = [report.cpu_time for report in self._reports.executions]
-        self._long = False
+        self._settings = settings
+        factor = decision.multifactor
+        required = factor is not None and factor.provider != "none"
+        self._only = None if required else Answer(decision)
+        self._by_login: dict[tuple[Any, ...], Answer] = {}
+        self._by_resolution: dict[Resolution, Answer] = {}
 
-    def fill(
-        self,
-        request_id: str,
-        decision_id: str,
-        catalog_revision: int,
-        wall_us: int,
-        step_wall_us: Sequence[int],
-        step_cpu_us: Sequence[int],
-        printed: Printed = (),
-        resolution: pb.Resolution | None = None,
-        sealed: tuple[bytes, int] | None = None,
-    ) -> bytes:
-        """Return the serialized ExecutePostLoginResponse of one login, as protobuf would write it.
+    def __len__(self) -> int:
+        return len(self._by_login)
 
-        The ids are written by hand, and output into a copy: a message keeps every text that was ever set in it until it
-        is gone itself, and these ones are filled in again for as long as the flow is served.
+    def answer(self, event: PostLoginEvent, context: bytes | None, now_ms: int) -> tuple[Answer, int]:
+        """Return the answer to a login, and when the remembered browser that let it in is forgotten; 0 for none.
 
         Args:
-            printed: by each execution.
-            resolution: what the gateway does about the decision's second factor; of this login only.
-            sealed: the continuation of a suspension, which is never remembered, and when it expires: milliseconds since
-                the epoch.
+            event: the login's.
+            context: a serialized GatewayContext that was parsed before; None when the gateway sent none.
+            now_ms: since the epoch.
         """
-        last, reports = self._last, self._reports
-        last.catalog_revision = catalog_revision
-        longest_us = max((wall_us, *step_wall_us, *step_cpu_us))
-        if longest_us < 1_000_000 and not self._long:
-            # No whole second in it, and none left over from an earlier login.
-            last.wall_time.nanos = wall_us * 1000
-            for duration, us in zip(self._wall, step_wall_us, strict=False):
-                duration.nanos = us * 1000
-            for duration, us in zip(self._cpu, step_cpu_us, strict=False):
-                duration.nanos = us * 1000
-        else:
-            self._long = True
-            messages.set_duration(last.wall_time, wall_us)
-            for duration, us in zip((*self._wall, *self._cpu), (*step_wall_us, *step_cpu_us), strict=False):
-                messages.set_duration(duration, us)
-        if printed:
-            reports = pb.Decision(executions=reports.executions)
-            for report, (text, cut) in zip(reports.executions, printed, strict=False):
-                if text:
-                    report.output, report.output_truncated = text, cut
-        if sealed is not None:
-            last.suspension.continuation, expires_at_ms = sealed
-            last.suspension.expires_at.FromMilliseconds(expires_at_ms)
-        fixed = self._fixed
-        if resolution is not None and self.decision.multifactor is not None:
-            # `resolution` (7) is the last field of `multifactor` (2).
-            multifactor = self._multifactor + _member(b"\x3a", resolution.SerializeToString())
-            fixed = b"".join((self._outcome, _member(b"\x12", multifactor), self._middle))
-        return _response(fixed, reports.SerializeToString(), last.SerializeToString(), decision_id, request_id)
+        if self._only is not None:
+            return self._only, 0
+        depends_on = gateway.depends_on(event, context)
+        if depends_on is not None and (known := self._by_login.get(depends_on)) is not None:
+            return known, 0
+        reader = messages.EventReader(b"", event)
+        side = gateway.side(reader, context, now_ms)
+        resolution = resolve(self.decision.multifactor, self._settings, reader, side)
+        if resolution is None:
+            raise ValueError("a factor is required, and no resolution says what follows")
+        until_ms = resolution.remembered_until_ms
+        answer = self._resolved(replace(resolution, remembered_until_ms=0))
+        if depends_on is not None and len(repr(depends_on)) <= _FACTS_CHARS_MAX:
+            # What an end user may fill at will is not kept.
+            if len(self._by_login) >= _LOGINS_MAX:
+                self._by_login.clear()
+            self._by_login[depends_on] = answer
+        return answer, until_ms
 
-
-def _response(fixed: bytes, reports: bytes, rest: bytes, decision_id: str, request_id: str) -> bytes:
-    decision, request = decision_id.encode(), request_id.encode()
-    size = len(fixed) + len(reports) + len(decision) + len(rest) + 2
-    if 0x80 <= size < 0x4000 and 0 < len(decision) < 0x80 and 0 < len(request) < 0x80:
-        # The usual lengths, in one step.
-        return b"\x0a%c%c%b%b\x4a%c%b%b\x12%c%b" % (
-            size & 0x7F | 0x80, size >> 7, fixed, reports, len(decision), decision, rest, len(request), request,
-        )  # fmt: skip
-    message = b"".join((fixed, reports, _member(b"\x4a", decision) if decision else b"", rest))
-    return _member(b"\x0a", message) + (_member(b"\x12", request) if request else b"")
-
-
-def _member(tag: bytes, data: bytes) -> bytes:
-    """Write a text or a message with its tag and length."""
-    return b"".join((tag, wire.varint(len(data)), data))
+    def _resolved(self, resolution: Resolution) -> Answer:
+        answer = self._by_resolution.get(resolution)
+        if answer is None:
+            if len(self._by_resolution) >= _RESOLUTIONS_MAX:
+                self._by_resolution.clear()
+                self._by_login.clear()
+            answer = self._by_resolution[resolution] = Answer(followed(self.decision, resolution))
+        return answer
 
 
 @dataclass(slots=True)
@@ -144,7 +103,7 @@ class _Remembered:
 
     reports: int
     consulted: tuple[messages.Fact, ...]
-    by_facts: dict[tuple[Any, ...], Answer]
+    by_facts: dict[tuple[Any, ...], FlowDecision]
 
 
 class Answers:
@@ -160,8 +119,8 @@ class Answers:
 
     def recall(
         self, steps: bytes, count: int, event: PostLoginEvent, output_bytes: int
-    ) -> tuple[Answer, Printed] | None:
-        """Return the answer that these reports led to, with an event whose members that mattered were the same.
+    ) -> tuple[FlowDecision, Printed] | None:
+        """Return the decision that these reports led to, with an event whose members that mattered were the same.
 
         Args:
             steps: the reports as they stand in the usual reply; hostile.
@@ -178,8 +137,8 @@ class Answers:
                 remembered = self._remembered.get(key)
         if remembered is None or remembered.reports != count:
             return None
-        answer = remembered.by_facts.get(tuple([fact(event) for fact in remembered.consulted]))
-        return None if answer is None else (answer, printed)
+        decided = remembered.by_facts.get(tuple([fact(event) for fact in remembered.consulted]))
+        return None if decided is None else (decided, printed)
 
     def decide(
         self,
@@ -190,8 +149,8 @@ class Answers:
         *,
         suspension: Suspension | Refused | None = None,
         completed: tuple[str, ...] = (),
-    ) -> Answer:
-        """Return the answer to a login. One of a flow that is or was suspended is never remembered.
+    ) -> FlowDecision:
+        """Return what a flow decides. What is decided of a flow that is or was suspended is never remembered.
 
         Args:
             steps: the reports that the executions were read from; None when they were not all read from one reply.
@@ -203,14 +162,16 @@ class Answers:
         """
         silent = [replace(e, output="", output_truncated=False) if e.output else e for e in executions]
         decision = aggregate(hold(silent), self._settings, event, suspension=suspension, completed=completed)
-        answer = Answer(decision)
+        decided = FlowDecision(decision, self._settings)
         # What is suspended depends on more than these reports: on the gateway, and on what happened before.
         once = suspension is not None or completed or (executions and executions[0].earlier)
         if steps is not None and not once and not decision.degraded:
-            self._remember(steps, count, any(execution.output for execution in executions), answer, event)
-        return answer
+            self._remember(steps, count, any(execution.output for execution in executions), decided, event)
+        return decided
 
-    def _remember(self, steps: bytes, count: int, printed: bool, answer: Answer, event: messages.EventReader) -> None:
+    def _remember(
+        self, steps: bytes, count: int, printed: bool, decided: FlowDecision, event: messages.EventReader
+    ) -> None:
         if printed:
             split = _split(steps, len(steps))
             if split is None:
@@ -228,7 +189,7 @@ class Answers:
         facts = tuple([fact(event.message) for fact in consulted])
         if len(repr(facts)) <= _FACTS_CHARS_MAX:
             # What an end user may fill at will is not kept.
-            remembered.by_facts[facts] = answer
+            remembered.by_facts[facts] = decided
 
 
 def printed_by(executions: Sequence[Execution]) -> Printed:

@@ -68,7 +68,7 @@ class Completed:
             raise FlowGone(state.tenant_id) from None
         at_ms, enrolled = dict(before.at_ms), set(before.enrolled)
         for at, (number, wanted) in enumerate(zip(numbers, wanted_names, strict=True)):
-            name = TYPE_NAMES.get(number, f"factor type {number}")
+            name = TYPE_NAMES.get(number, f"factor {number}")
             if name not in wanted:
                 raise InvalidRequest(
                     f"completed[{at}]", f"{name} does not satisfy this step; it wants {' or '.join(wanted)}"

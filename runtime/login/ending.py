@@ -36,8 +36,8 @@ class LoginEnd:
         if self.outcome is None:
             decision_id: str = ExecutePostLoginResponse.FromString(self.stored).decision.decision_id
             return Decided(_basic(self.stored) if basic else self.stored, decision_id)
-        response = self.outcome.response(request_id, self.decision_id, self.catalog_revision, self.wall_us)
-        return Decided(_basic(response) if basic else response, self.decision_id)
+        said = request_id, self.decision_id, self.catalog_revision, self.wall_us
+        return Decided(self.outcome.response(*said, basic=basic), self.decision_id)
 
 
 def _basic(response: bytes) -> bytes:

@@ -21,9 +21,9 @@ from runtime.core.model import Execution, Refused
 from runtime.core.suspension import suspends
 from runtime.errors import DeadlineExceeded, PoolExhausted, ProtocolViolation, WorkerError, WorkerLost
 from runtime.login import failures
-from runtime.login.answers import Answer, Printed, printed_by
+from runtime.login.answer import Answer, Printed
+from runtime.login.answers import printed_by
 from runtime.login.failures import Failures, Settled, WorkerEnd
-from runtime.login.gateway import resolution
 from runtime.login.plan import Login, Plan
 from runtime.login.questions import MARGIN_US, Asked, Questions, carried
 from runtime.login.suspensions import Sealed, Stop, Suspensions
@@ -45,7 +45,8 @@ _LARGE_BYTES: Final = 4096
 class LoginOutcome:
     """What a login led to. The times, in microseconds, begin with those of `before`, which are 0.
 
-    `waited_s` is the time that it stood in queues, `resolution` what the gateway does about a required factor.
+    `waited_s` is the time that it stood in queues, `remembered_until_ms` when the remembered browser that let it in is
+    forgotten; 0 for none.
     """
 
     answer: Answer
@@ -53,11 +54,13 @@ class LoginOutcome:
     cpu_us: Sequence[int]
     printed: Printed
     waited_s: float
-    resolution: pb.Resolution | None
+    remembered_until_ms: int = 0
     sealed: Sealed | None = None
 
-    def response(self, request_id: str, decision_id: str, catalog_revision: int, wall_us: int) -> bytes:
-        """Return the serialized ExecutePostLoginResponse."""
+    def response(
+        self, request_id: str, decision_id: str, catalog_revision: int, wall_us: int, *, basic: bool = False
+    ) -> bytes:
+        """Return the serialized ExecutePostLoginResponse; a `basic` one has no contributions and executions."""
         return self.answer.fill(
             request_id,
             decision_id,
@@ -66,8 +69,9 @@ class LoginOutcome:
             self.wall_us,
             self.cpu_us,
             self.printed,
-            self.resolution,
             self.sealed,
+            self.remembered_until_ms,
+            basic,
         )
 
     def decision(self, decision_id: str, wall_us: int) -> pb.Decision:
@@ -229,11 +233,12 @@ class Engine:
         recalled = login.plan.answers.recall(steps, len(wall_us), event, self._output_bytes)
         if recalled is None:
             return None
-        answer, printed = recalled
+        decided, printed = recalled
+        answer, until_ms = decided.answer(event, login.gateway, login.clock_ns // 1_000_000)
         if len(wall_us) < len(answer.verdicts):
             skipped = (0,) * (len(answer.verdicts) - len(wall_us))
             wall_us, cpu_us = (*wall_us, *skipped), (*cpu_us, *skipped)
-        return LoginOutcome(answer, wall_us, cpu_us, printed, waited_s, _resolution(login, answer))
+        return LoginOutcome(answer, wall_us, cpu_us, printed, waited_s, until_ms)
 
     async def _run(self, login: Login, asked: Asked, said: bytes | WorkerError, waited_s: float) -> LoginOutcome:
         """Run the steps in order, from the answer to the first question to the end or to where the login is suspended.
@@ -331,7 +336,7 @@ class Engine:
     ) -> LoginOutcome:
         """Fold executions into a decision. `stop` says where the flow was suspended or refused."""
         executions = [*login.before, *done]
-        answer = login.plan.answers.decide(
+        decided = login.plan.answers.decide(
             settled.key,
             len(settled.executions),
             executions,
@@ -339,19 +344,14 @@ class Engine:
             suspension=stop.found if stop is not None else None,
             completed=login.completed.types,
         )
+        event = login.message or login.reader().message
+        answer, until_ms = decided.answer(event, login.gateway, login.clock_ns // 1_000_000)
         return LoginOutcome(
             answer,
             [execution.wall_us for execution in executions],
             [execution.cpu_us for execution in executions],
             printed_by(executions),
             waited_s,
-            _resolution(login, answer),
+            until_ms,
             stop.sealed if stop is not None else None,
         )
-
-
-def _resolution(login: Login, answer: Answer) -> pb.Resolution | None:
-    if login.gateway is None:
-        return None
-    settings, now_ms = login.plan.flow.settings, login.clock_ns // 1_000_000
-    return resolution(answer.decision.multifactor, settings, login.reader(), login.gateway, now_ms)

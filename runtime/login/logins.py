@@ -262,12 +262,13 @@ class Logins:
 def explained(outcome: LoginOutcome) -> dict[str, Any]:
     """Return what the `login.decided` line says of a decision: all that explains it, and nothing of the event."""
     decision: Decision = outcome.answer.decision
-    factor, access, suspension = decision.multifactor, decision.access, decision.suspension
+    factor, denial, suspension = decision.multifactor, decision.denial, decision.suspension
     return {
         "outcome": decision.outcome,
         "provider": factor.provider if factor is not None else None,
         "origin": factor.origin if factor is not None else None,
-        "denied": access.kind if access is not None else None,
+        "factor": decision.status,
+        "denied": str(denial.reason) if denial is not None else None,
         "suspended": suspension.kind if suspension is not None else None,
         "reasons": list(decision.degraded_reasons),
         "executions": [

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_args
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1 import event_pb2
 
-from runtime.core.model import FACTOR_NAMES, DenialKind, Origin, Outcome, StepKind
+from runtime.core.model import (
+    FACTOR_NAMES,
+    DenialReason,
+    Ignored,
+    Origin,
+    Outcome,
+    RememberMode,
+    Status,
+    StepKind,
+)
 from runtime.login import structs
 from sandbox.contract import vocabulary
 
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.struct_pb2 import Struct
 
-    from runtime.core.model import Decision, Effects, Execution, Multifactor, Step, Suspension, TokenChanges
+    from runtime.core.model import Decision, Effects, Execution, FactorRequest, Step, Suspension, TokenChanges
 
 T = TypeVar("T")
 Fact = Callable[[event_pb2.PostLoginEvent], Any]
@@ -34,24 +43,40 @@ def numbers(enum: Any, prefix: str, names: Iterable[str]) -> dict[str, Any]:
 
 OUTCOMES: Final = numbers(pb.Outcome, "OUTCOME_", get_args(Outcome))
 ORIGINS: Final = numbers(pb.Multifactor.Origin, "ORIGIN_", get_args(Origin))
-KINDS: Final = numbers(pb.Access.Kind, "KIND_", get_args(DenialKind))
-STEPS: Final = numbers(pb.MfaQueue.Kind, "KIND_", get_args(StepKind))
+STATUSES: Final = numbers(pb.Multifactor.Status, "STATUS_", get_args(Status))
+MODES: Final = numbers(pb.Multifactor.RememberMode, "REMEMBER_MODE_", RememberMode)
+_NAMED, _FAILURE = get_args(DenialReason)
+REASONS: Final = numbers(pb.Denial.Reason, "REASON_", (*get_args(_NAMED), *_FAILURE))
+STEPS: Final = numbers(pb.MfaSteps.Kind, "KIND_", get_args(StepKind))
+IGNORED: Final = numbers(pb.IgnoredFactor.Reason, "REASON_", Ignored)
 PROVIDERS: Final = numbers(pb.Provider, "PROVIDER_", vocabulary.PROVIDERS)
-FACTORS: Final = numbers(pb.Factor, "FACTOR_", FACTOR_NAMES)
-FACTOR_TYPES: Final = numbers(pb.FactorType, "FACTOR_TYPE_", vocabulary.FACTOR_TYPES)
+FACTORS: Final = numbers(pb.Factor, "FACTOR_", (*FACTOR_NAMES, "phone"))
+FACTOR_TYPES: Final = {name: FACTORS[name] for name in vocabulary.FACTOR_TYPES}
 """Factors as challenges name them, and their numbers on the wire."""
+PHONE_METHODS: Final = numbers(pb.PhoneMethod, "PHONE_METHOD_", ("sms", "voice", "both"))
+COOKIE_MODES: Final = numbers(pb.CookieMode, "COOKIE_MODE_", ("persistent", "non-persistent"))
+_SAML_WORDS: Final = {
+    f"{name}_algorithm": numbers(enum, f"{name.upper()}_ALGORITHM_", words)
+    for name, enum, words in (
+        ("signature", pb.SamlResponse.SignatureAlgorithm, ("rsa-sha256", "rsa-sha1")),
+        ("digest", pb.SamlResponse.DigestAlgorithm, ("sha256", "sha1")),
+        ("encryption", pb.SamlResponse.EncryptionAlgorithm, ("aes256-gcm", "aes256-cbc")),
+    )
+}
 
 
 def _protocol(event: event_pb2.PostLoginEvent) -> str | None:
-    return event.transaction.protocol if event.transaction.HasField("protocol") else None
+    transaction = event.transaction
+    return transaction.protocol if transaction.HasField("protocol") else None
 
 
 def _prompt(event: event_pb2.PostLoginEvent) -> tuple[str, ...]:
     """Return the transaction's instructions and the request's own, since actions may ask for either."""
-    query = event.request.query.fields
+    instructions, query = event.transaction.prompt.values, event.request.query.fields
     # A look-up of what is not there would add it.
-    said = query["prompt"].string_value if "prompt" in query else ""
-    return tuple([word for text in (*event.transaction.prompt.values, said) for word in text.split()])
+    if "prompt" in query:
+        return tuple([word for text in (*instructions, query["prompt"].string_value) for word in text.split()])
+    return tuple([word for text in instructions for word in text.split()]) if instructions else ()
 
 
 def _acr_values(event: event_pb2.PostLoginEvent) -> tuple[str, ...]:
@@ -151,33 +176,48 @@ def encode(decision: Decision, decision_id: str, catalog_revision: int, wall_us:
     if decision.degraded_reasons:
         message.degraded_reasons.extend(decision.degraded_reasons)
     if decision.multifactor is not None:
-        _set_multifactor(message.multifactor, decision.multifactor)
-    access = decision.access
-    if access is not None:
-        message.access.reason = access.reason
-        message.access.kind = KINDS[access.kind]
-        if access.code is not None:
-            message.access.code = access.code
-    for name in ("user_metadata", "app_metadata", "id_token_claims", "access_token_claims"):
-        members = getattr(decision, name)
-        if members:
-            _set_struct(getattr(message.side_effects, name), members)
+        _set_multifactor(message.multifactor, decision)
+    denial = decision.denial
+    if denial is not None:
+        message.denial.reason = REASONS[denial.reason]
+        message.denial.description = denial.description
+        if denial.validation_code is not None:
+            message.denial.validation_code = denial.validation_code
+    for name in ("user_metadata", "app_metadata"):
+        if members := getattr(decision, name):
+            _set_struct(getattr(message.on_any_outcome, name), members)
+    for name in ("id_token_claims", "access_token_claims"):
+        if members := getattr(decision, name):
+            _set_struct(getattr(message.on_success, name), members)
     if decision.effects is not None:
-        _set_effects(message.side_effects, decision.effects)
+        _set_effects(message, decision.effects)
     if decision.suspension is not None:
         _set_suspension(message.suspension, decision.suspension)
     return message
 
 
-def _set_multifactor(part: pb.Multifactor, factor: Multifactor) -> None:
+def _set_multifactor(part: pb.Multifactor, decision: Decision) -> None:
+    """Write a requirement and what is done about it; what pages need only when they are shown."""
+    factor, resolution = decision.multifactor, decision.resolution
+    if factor is None or decision.status is None:
+        return
+    part.status = STATUSES[decision.status]
     part.provider = PROVIDERS[factor.provider]
     part.origin = ORIGINS[factor.origin]
-    if factor.allow_remember_browser is not None:
-        part.allow_remember_browser = factor.allow_remember_browser
-    if factor.factors:
-        part.factors.extend([FACTORS[name] for name in factor.factors])
-    if factor.ignore_remembered_browser:
-        part.ignore_remembered_browser = True
+    if resolution is None:
+        return
+    part.notes.extend(resolution.notes)
+    part.challenge.extend([FACTORS[name] for name in resolution.challenge])
+    part.enroll.extend([FACTORS[name] for name in resolution.enroll])
+    for name in ("choice", "verify_email_first", "recovery_code_allowed", "forget_remembered_browser", "records_amr"):
+        if getattr(resolution, name):
+            setattr(part, name, True)
+    if resolution.lifetime_h:
+        part.memory.lifetime.seconds = resolution.lifetime_h * 3600
+        part.memory.idle_lifetime.seconds = resolution.idle_h * 3600
+    if decision.status != "required":
+        return
+    part.remember = MODES[resolution.remember]
     if factor.provider_options is not None:
         part.provider_options.SetInParent()
         for name, value in factor.provider_options.items():
@@ -196,7 +236,6 @@ def _set_suspension(part: pb.Suspension, suspension: Suspension) -> None:
     part.action = suspension.action
     if suspension.kind == "mfa":
         part.mfa.steps.extend([_step(step) for step in suspension.steps])
-        part.mfa.mfa_required_token = suspension.by_token
         part.mfa.hide_remember_browser = suspension.hide_remember_browser
         part.mfa.verify_email_first = suspension.verify_email_first
     elif suspension.kind == "redirect":
@@ -209,42 +248,55 @@ def _set_suspension(part: pb.Suspension, suspension: Suspension) -> None:
             _set_struct(part.prompt.vars, suspension.vars)
 
 
-def _step(step: Step) -> pb.MfaQueue.MfaStep:
-    return pb.MfaQueue.MfaStep(
+def _step(step: Step) -> pb.MfaSteps.MfaStep:
+    return pb.MfaSteps.MfaStep(
         kind=STEPS[step.kind],
-        factors=[
-            pb.FactorRequest(
-                type=FACTOR_TYPES[factor.type],
-                preferred_method=factor.preferred_method,
-                otp_fallback=factor.otp_fallback,
-            )
-            for factor in step.usable
-        ],
+        factors=[_option(factor) for factor in step.usable],
         choice=step.picker,
         ignored=[
-            pb.IgnoredFactor(type=FACTOR_TYPES.get(name, 0), reason=reason.value) for name, reason in step.ignored
+            pb.IgnoredFactor(factor=FACTORS.get(name, 0), reason=IGNORED[reason]) for name, reason in step.ignored
         ],
     )
 
 
-def _set_effects(part: pb.SideEffects, effects: Effects) -> None:
-    for scope, added in effects.scopes.items():
-        (part.scopes_added if added else part.scopes_removed).append(scope)
+def _option(factor: FactorRequest) -> pb.FactorOption:
+    option = pb.FactorOption(factor=FACTORS[factor.type], otp_fallback=factor.otp_fallback)
+    if factor.preferred_method is not None:
+        option.preferred_method = PHONE_METHODS[factor.preferred_method]
+    return option
+
+
+def _set_effects(message: pb.Decision, effects: Effects) -> None:
     if effects.session is not None:
-        _set_changes(part.session, effects.session)
-        part.session.preserve_refresh_tokens = effects.session.preserve_refresh_tokens
+        session = message.on_any_outcome.session
+        _set_changes(session, effects.session)
+        session.preserve_refresh_tokens = effects.session.preserve_refresh_tokens
         if effects.session.cookie_mode:
-            part.session.cookie_mode = effects.session.cookie_mode
+            session.cookie_mode = COOKIE_MODES[effects.session.cookie_mode]
     if effects.refresh_token is not None:
-        _set_changes(part.refresh_token, effects.refresh_token)
+        _set_changes(message.on_any_outcome.refresh_token, effects.refresh_token)
     if effects.transaction_metadata:
-        _set_struct(part.transaction_metadata, effects.transaction_metadata)
-    if effects.saml_response:
-        _set_struct(part.saml_response, effects.saml_response)
+        _set_struct(message.on_any_outcome.transaction_metadata, effects.transaction_metadata)
+    for scope, added in effects.scopes.items():
+        (message.on_success.scopes_added if added else message.on_success.scopes_removed).append(scope)
     if effects.primary_user_id:
-        part.primary_user_id = effects.primary_user_id
+        message.on_success.primary_user_id = effects.primary_user_id
     if effects.recorded_methods:
-        part.recorded_methods.extend(effects.recorded_methods)
+        message.on_success.recorded_methods.extend(effects.recorded_methods)
+    if effects.saml_response:
+        _set_saml_response(message.on_success.saml_response, effects.saml_response)
+
+
+def _set_saml_response(part: pb.SamlResponse, members: dict[str, Any]) -> None:
+    for name, value in members.items():
+        if name == "attributes":
+            _set_struct(part.attributes, value)
+        elif name == "name_identifier_probes":
+            part.name_identifier_probes.extend(value)
+        elif name in _SAML_WORDS:
+            setattr(part, name, _SAML_WORDS[name][value])
+        else:
+            setattr(part, name, value)
 
 
 def _set_changes(part: pb.SessionChanges | pb.RefreshTokenChanges, changes: TokenChanges) -> None:

@@ -123,7 +123,7 @@ class Login:
 
     Args:
         event: a serialized PostLoginEvent that has been parsed once without error.
-        gateway: a serialized GatewayContext that has been parsed once; None for no resolution.
+        gateway: a serialized GatewayContext that has been parsed once; None when the gateway sent none.
         deadline_ns: CLOCK_MONOTONIC instant by which the answer must be sent.
         clock_ns: the executions' clock, nanoseconds since the epoch.
         seed: 16 bytes for the executions' randomness.

@@ -161,7 +161,7 @@ class Suspensions:
 
         Args:
             continuation: the token; hostile.
-            completed: numbers of FactorType: what satisfied each step, as the caller says; hostile.
+            completed: numbers of Factor: what satisfied each step, as the caller says; hostile.
 
         Raises: InvalidContinuation, ContinuationError, InvalidRequest.
         """

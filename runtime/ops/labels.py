@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Final
 
-OUTCOMES: Final = ("allow", "mfa_required", "deny", "suspend")
+OUTCOMES: Final = ("allow", "mfa_required", "mfa_required_by_token", "deny", "suspend", "suspend_by_token")
 
 GRPC_SERVICE: Final = "vestibule.v1.ActionRuntimeService"
 GRPC_METHOD: Final = "ExecutePostLogin"

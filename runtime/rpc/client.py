@@ -7,7 +7,7 @@ from typing import Final, cast
 import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from vestibule.v1.decision_pb2 import FactorType
+from vestibule.v1.decision_pb2 import Factor
 from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import (
     ContinuePostLoginRequest,
@@ -76,7 +76,7 @@ def resume(
     tenant_id: str,
     event: PostLoginEvent,
     continuation: bytes,
-    completed: Iterable[FactorType] = (),
+    completed: Iterable[Factor] = (),
     *,
     gateway: GatewayContext | None = None,
     request_id: str = "",

@@ -15,7 +15,7 @@ from google.protobuf.struct_pb2 import Struct
 from vestibule.v1 import decision_pb2 as pb
 
 # Enumerations whose words have hyphens in the documentation and in tenant.yaml.
-_HYPHENATED = {"Factor", "FactorType", "Provider"}
+_HYPHENATED = {"Factor", "Provider", "CookieMode", "SignatureAlgorithm", "EncryptionAlgorithm"}
 
 # Members that a case may leave out whatever they hold: it names what it is about.
 _FREE = {
@@ -27,12 +27,17 @@ _FREE = {
     "won",
     "verdicts",
     "degraded_reasons",
-    "access.kind",
-    "multifactor.factors",
+    "denial.reason",
+    "denial.description",
+    "multifactor.status",
     "multifactor.origin",
-    "multifactor.resolution",
-    "multifactor.resolution.notes",
-    "multifactor.resolution.remembered_until",
+    "multifactor.challenge",
+    "multifactor.choice",
+    "multifactor.enroll",
+    "multifactor.recovery_code_allowed",
+    "multifactor.memory",
+    "multifactor.records_amr",
+    "multifactor.notes",
     "suspension.continuation",
     "suspension.expires_at",
     "suspension.mfa.steps.ignored",
@@ -42,7 +47,7 @@ _FREE = {
 _NOTHING: tuple[Any, ...] = (None, False, "", [], {}, 0, "unspecified", "none")
 
 # Data of the tenant's: compared as a whole.
-_STRUCTS = ("metadata", "claims", "saml_response", "fields", "vars")
+_STRUCTS = ("metadata", "claims", "saml_response.attributes", "fields", "vars")
 
 
 def view(decision: pb.Decision) -> dict[str, Any]:
@@ -52,7 +57,8 @@ def view(decision: pb.Decision) -> dict[str, Any]:
     the operations that the decision follows and `verdicts` how each execution ended.
     """
     shown = _shown(decision)
-    shown |= shown.pop("side_effects") or _shown(pb.SideEffects())
+    shown |= shown.pop("on_any_outcome") or _shown(pb.EffectsOnAnyOutcome())
+    shown |= shown.pop("on_success") or _shown(pb.EffectsOnSuccess())
     shown["won"] = [f"{c.action} {c.operation}".strip() for c in decision.contributions if c.won]
     shown["verdicts"] = [report["verdict"] for report in shown["executions"]]
     return shown

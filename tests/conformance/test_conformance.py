@@ -23,6 +23,8 @@ from runtime.catalog import sqlite
 from runtime.config.settings import Config
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import Command, Execution, OnError, Settings, Verdict
+from runtime.core.outcome import resolved
+from runtime.core.resolution import Gateway
 from runtime.login import event_json, messages
 from runtime.offline import run as offline
 from runtime.offline.event_line import Line
@@ -46,6 +48,10 @@ def hold(decision: pb.Decision, wanted: dict[str, Any]) -> None:
     """Hold a decision to what a case wants of it."""
     found = list(decisions.differences(decisions.view(decision), wanted))
     assert not found, "\n".join(found)
+
+
+# What a gateway knows that says nothing.
+GATEWAY = Gateway(1_800_000_000_000, "auth0|ada")
 
 
 # -- the fold ----------------------------------------------------------------------------------------------------------
@@ -85,7 +91,8 @@ def test_fold(case: dict[str, Any]) -> None:
     settings = dataclasses.replace(Settings(), factors=("otp", "push-notification"))
     settings = case_files.settings_of(case.get("settings", {}), settings)
     executions = run([execution_of(entry) for entry in case["executions"]])
-    hold(messages.encode(aggregate(executions, settings, EventFacts(**facts)), "", 0, 0), case["decision"])
+    decision = aggregate(executions, settings, EventFacts(**facts))
+    hold(messages.encode(resolved(decision, settings, EventFacts(**facts), GATEWAY), "", 0, 0), case["decision"])
 
 
 # -- the sandbox -------------------------------------------------------------------------------------------------------
@@ -115,7 +122,7 @@ async def legs(case: case_files.Case, runner: offline.Runner) -> AsyncIterator[p
             said["completed"] = leg.completed
         answer = await runner.decision(Line(json.dumps(said), secrets_of=None))
         yield (decision := json_format.ParseDict(answer, pb.Decision()))
-        if decision.outcome != pb.OUTCOME_SUSPEND:
+        if not decision.HasField("suspension"):
             return
 
 

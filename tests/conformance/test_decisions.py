@@ -15,22 +15,22 @@ DECISION = pb.Decision(
     suspension=pb.Suspension(
         action="one",
         continuation=b"sealed",
-        mfa=pb.MfaQueue(
+        mfa=pb.MfaSteps(
             steps=[
-                pb.MfaQueue.MfaStep(
-                    kind=pb.MfaQueue.KIND_CHALLENGE,
-                    factors=[pb.FactorRequest(type=pb.FACTOR_TYPE_PUSH_NOTIFICATION, otp_fallback=False)],
+                pb.MfaSteps.MfaStep(
+                    kind=pb.MfaSteps.KIND_CHALLENGE,
+                    factors=[pb.FactorOption(factor=pb.FACTOR_PUSH_NOTIFICATION, otp_fallback=False)],
                 )
             ]
         ),
     ),
 )
-DECISION.side_effects.user_metadata.update({"k": {"n": [1, None]}})
+DECISION.on_any_outcome.user_metadata.update({"k": {"n": [1, None]}})
 WANTED: dict[str, Any] = {
     "outcome": "suspend",
     "suspension": {
         "action": "one",
-        "mfa": {"steps": [{"kind": "challenge", "factors": [{"type": "push-notification", "otp_fallback": False}]}]},
+        "mfa": {"steps": [{"kind": "challenge", "factors": [{"factor": "push-notification", "otp_fallback": False}]}]},
     },
     "user_metadata": {"k": {"n": [1, None]}},
     "won": ["one authentication.challenge_with"],
@@ -57,7 +57,7 @@ def test_what_is_wanted_is_found() -> None:
         ({"suspension": {"action": "*", "mfa": {"steps": []}}}, "suspension.mfa.steps is "),
         ({"suspension": {**WANTED["suspension"], "action": "t*"}}, "suspension.action is 'one', and 't*' is wanted"),
         ({"suspension": {**WANTED["suspension"], "redirect": {"url": "x"}}}, "suspension.redirect is None"),
-        ({"access": {"reason": "no"}}, "access is None"),
+        ({"denial": {"description": "no"}}, "denial is None"),
         ({"verdicts": []}, "verdicts is "),
         ({"won": ["two access.deny"]}, "won is "),
         ({"outcom": "suspend"}, "outcom is not a member"),

@@ -89,7 +89,7 @@ def test_a_continued_login_is_denied_or_can_be_tried_again(daemon: Daemon) -> No
     answers: Counter[str] = Counter()
 
     def resume(continuation: bytes, timeout_s: float) -> str:
-        otp = [decision_pb2.FACTOR_TYPE_OTP]
+        otp = [decision_pb2.FACTOR_OTP]
         try:
             decision = daemon.resume("denies-late", BOB, continuation, otp, timeout_s=timeout_s)
         except Refused as refused:

@@ -18,7 +18,7 @@ ENTRY = "def on_execute_post_login(event, api):\n"
 KEY = ENTRY + "    api.access.deny(event.secrets['KEY'])\n"
 SLOW_KEY = ENTRY + "    for _ in range(4_000_000):\n        pass\n    api.access.deny(event.secrets['KEY'])\n"
 SUSPENDS = ENTRY + "    api.authentication.challenge_with({'type': 'otp'})\n"
-OTP = [decision_pb2.FACTOR_TYPE_OTP]
+OTP = [decision_pb2.FACTOR_OTP]
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def outdated(daemon: Daemon) -> float:
 
 def test_an_idle_worker_goes_as_soon_as_its_flow_is_replaced(daemon: Daemon) -> None:
     """Without a login, and before the first one with the new secret. The control: its neighbour's worker stays."""
-    assert daemon.call("acme", BOB).access.reason == "first"
-    assert daemon.call("quiet", BOB).access.reason == "own"
+    assert daemon.call("acme", BOB).denial.description == "first"
+    assert daemon.call("quiet", BOB).denial.description == "own"
     until(lambda: daemon.metric("vestibule_workers", state="idle") == 2, "both are idle")
     workers = {worker.pid: worker for worker in daemon.workers()}
     daemon.publish(define("acme", KEY, secrets={"KEY": "rotated"}))
@@ -45,9 +45,9 @@ def test_an_idle_worker_goes_as_soon_as_its_flow_is_replaced(daemon: Daemon) -> 
     until(lambda: sum(not worker.alive for worker in workers.values()) == 1, "it is gone")
     assert daemon.metric("vestibule_workers", state="idle") == 1
     spawned = daemon.metric("vestibule_worker_spawn_duration_seconds_count")
-    assert daemon.call("quiet", BOB).access.reason == "own"
+    assert daemon.call("quiet", BOB).denial.description == "own"
     assert daemon.metric("vestibule_workers", state="idle") == 1
-    assert daemon.call("acme", BOB).access.reason == "rotated"
+    assert daemon.call("acme", BOB).denial.description == "rotated"
     assert daemon.metric("vestibule_worker_spawn_duration_seconds_count") >= spawned
     assert outdated(daemon) == 1
 
@@ -58,14 +58,14 @@ def test_a_busy_worker_goes_when_its_login_is_decided(daemon: Daemon) -> None:
     login = daemon.begin("acme", BOB)
     worker = daemon.running_worker()
     daemon.publish(define("acme", KEY, secrets={"KEY": "rotated"}))
-    assert result(login).access.reason == "first"
+    assert result(login).denial.description == "first"
     until(lambda: not worker.alive, "the worker of the old flow is gone")
-    assert daemon.call("acme", BOB).access.reason == "rotated"
+    assert daemon.call("acme", BOB).denial.description == "rotated"
 
 
 def test_the_worker_of_a_tenant_that_was_removed_goes(daemon: Daemon) -> None:
     """With what it holds of the tenant's sources and secrets."""
-    assert daemon.call("acme", BOB).access.reason == "first"
+    assert daemon.call("acme", BOB).denial.description == "first"
     until(lambda: daemon.metric("vestibule_workers", state="idle") == 1, "it is idle")
     before = outdated(daemon)
     quiet = define("quiet", KEY, secrets={"KEY": "own"})
@@ -80,11 +80,11 @@ def test_a_login_of_the_old_flow_continues_in_a_worker_of_its_own(daemon: Daemon
     daemon.publish(define("acme", SUSPENDS, KEY, secrets={"KEY": "first"}))
     continuation = daemon.call("acme", BOB).suspension.continuation
     daemon.publish(define("acme", KEY, secrets={"KEY": "rotated"}))
-    assert daemon.call("acme", BOB).access.reason == "rotated"
+    assert daemon.call("acme", BOB).denial.description == "rotated"
     before = outdated(daemon)
-    assert daemon.resume("acme", BOB, continuation, OTP).access.reason == "first"
+    assert daemon.resume("acme", BOB, continuation, OTP).denial.description == "first"
     until(lambda: outdated(daemon) == before + 1, "the worker of the old flow is killed")
-    assert daemon.call("acme", BOB).access.reason == "rotated"
+    assert daemon.call("acme", BOB).denial.description == "rotated"
 
 
 def test_a_successor_of_an_old_flow_is_replaced(tmp_path: Path) -> None:
@@ -92,9 +92,9 @@ def test_a_successor_of_an_old_flow_is_replaced(tmp_path: Path) -> None:
     with served(tmp_path, "--sandbox-isolation", "login", "--pool-queue-wait-ms", "20000", blank=1) as daemon:
         daemon.publish(define("acme", KEY, secrets={"KEY": "first"}))
         for _ in range(3):
-            assert daemon.call("acme", BOB).access.reason == "first"
+            assert daemon.call("acme", BOB).denial.description == "first"
         until(lambda: daemon.metric("vestibule_workers", state="idle") == 1, "a successor is ready")
         daemon.publish(define("acme", KEY, secrets={"KEY": "rotated"}))
         until(lambda: outdated(daemon) == 1, "it is killed")
         for _ in range(3):
-            assert daemon.call("acme", BOB).access.reason == "rotated"
+            assert daemon.call("acme", BOB).denial.description == "rotated"

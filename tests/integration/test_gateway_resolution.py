@@ -7,6 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import (
+    VIEW_BASIC,
     ExecutePostLoginRequest,
     ExecutePostLoginResponse,
     GatewayContext,
@@ -29,7 +30,7 @@ def remembered(user_id: str) -> GatewayContext:
 
 
 def test_a_remembered_answer_is_resolved_for_each_login(serve: Serve) -> None:
-    """Logins that end alike are decided alike and resolved one by one; without a gateway there is no resolution."""
+    """Logins that end alike are decided alike and resolved one by one, without a gateway by its defaults."""
     daemon = serve()
     directory = write_directory(daemon.path.parent, "acme", REQUIRE)
     applied = vestibule("apply", str(directory), "--store", f"sqlite:{daemon.path}")
@@ -42,7 +43,7 @@ def test_a_remembered_answer_is_resolved_for_each_login(serve: Serve) -> None:
     event.user.enrolled_factors.values.add(type="otp")
     event.transaction.protocol = "oidc-basic-profile"
     contexts = [None, remembered("auth0|1"), GatewayContext(), remembered("auth0|2"), remembered("auth0|1"), None]
-    kinds = []
+    outcomes = []
     with grpc.insecure_channel(daemon.target) as channel:
         call = channel.unary_unary(
             METHOD, ExecutePostLoginRequest.SerializeToString, ExecutePostLoginResponse.FromString
@@ -50,16 +51,25 @@ def test_a_remembered_answer_is_resolved_for_each_login(serve: Serve) -> None:
         for context in contexts:
             request = ExecutePostLoginRequest(tenant_id="acme", event=event, gateway=context)
             decision = call(request, timeout=10).decision
-            assert decision.outcome == pb.OUTCOME_MFA_REQUIRED
+            outcomes.append(decision.outcome)
             assert decision.multifactor.provider == pb.PROVIDER_ANY
             assert len(decision.executions) == 1
-            resolution = decision.multifactor.resolution
-            kinds.append(resolution.kind if decision.multifactor.HasField("resolution") else None)
-            if resolution.kind == pb.Resolution.KIND_PROMPT:
-                assert list(resolution.challenge) == [pb.FACTOR_OTP]
-        request = ExecutePostLoginRequest(tenant_id="acme", event=event, gateway=GatewayContext())
+            if decision.outcome == pb.OUTCOME_MFA_REQUIRED:
+                assert list(decision.multifactor.challenge) == [pb.FACTOR_OTP]
+            else:
+                assert decision.multifactor.status == pb.Multifactor.STATUS_REMEMBERED
+                assert decision.multifactor.memory.expires_at.seconds > time.time()
+        request = ExecutePostLoginRequest(tenant_id="acme", event=event)
         request.event.transaction.prompt.values.append("none")
-        silent = call(request, timeout=10).decision.multifactor.resolution
-    prompt, satisfied = pb.Resolution.KIND_PROMPT, pb.Resolution.KIND_SATISFIED_BY_REMEMBERED_BROWSER
-    assert kinds == [None, satisfied, prompt, prompt, satisfied, None]
-    assert silent.failure == pb.Resolution.FAILURE_INTERACTION_REQUIRED
+        silent = call(request, timeout=10).decision
+        request.view = VIEW_BASIC
+        basic = call(request, timeout=10).decision
+    required, allowed = pb.OUTCOME_MFA_REQUIRED, pb.OUTCOME_ALLOW
+    assert outcomes == [required, allowed, required, required, allowed, required]
+    assert (silent.outcome, silent.denial.reason) == (pb.OUTCOME_DENY, pb.Denial.REASON_INTERACTION_REQUIRED)
+    assert (len(silent.executions), len(basic.executions), len(basic.contributions)) == (1, 0, 0)
+    assert basic.denial == silent.denial
+    # The log and the metrics say what the gateway was told.
+    logged = daemon.wait_for("login.decided", outcome="deny")
+    assert (logged["denied"], logged["factor"]) == ("interaction_required", "failed")
+    assert daemon.metric("vestibule_decisions_total", outcome="allow") == 2

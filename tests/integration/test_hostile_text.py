@@ -112,7 +112,7 @@ def test_what_actions_say(vestibule: Vestibule, good: Path, tmp_path: Path) -> N
     """Output, errors and reasons of actions, of `run` and of `execute`, are the same values in JSON."""
     written = vestibule("run", str(good / "acme"), "--event", "event.json")
     decision = json.loads(written[written.index("{") :].split("\n")[0])
-    assert decision["access"]["reason"] == HOSTILE.replace("\n", " ")
+    assert decision["denial"]["description"] == HOSTILE.replace("\n", " ")
     assert HOSTILE in decision["executions"][1]["output"]
     written = vestibule("run", str(good / "acme/actions/raises.py"), "--event", "event.json")
     assert json.loads(written)["error"]["type"] == "ValueError"
@@ -121,7 +121,7 @@ def test_what_actions_say(vestibule: Vestibule, good: Path, tmp_path: Path) -> N
         ask = ["execute", "--event", "event.json", "--target", daemon.target]
         for more in ((), ("--json",)):
             written = vestibule(*ask, "--tenant", "acme", *more)
-            assert json.loads(written)["access"]["reason"] == HOSTILE.replace("\n", " ")
+            assert json.loads(written)["denial"]["description"] == HOSTILE.replace("\n", " ")
         for refused in (("--tenant", HOSTILE), ("--tenant", "acme", "--request-id", HOSTILE)):
             assert "INVALID_ARGUMENT" in vestibule(*ask, *refused)
         vestibule(*ask, "--tenant", "acme", "--continuation", HOSTILE)

@@ -64,8 +64,8 @@ def test_each_limit_has_its_verdict_and_its_name(daemon: Daemon, limit: str) -> 
         assert (error.type, error.line) == (error_type, line)
         assert error.message
         assert (decision.outcome, decision.degraded) == (MFA, True)
-        assert dict(decision.side_effects.user_metadata) == {"first": "kept", "last": "kept"}
-        assert not decision.side_effects.app_metadata
+        assert dict(decision.on_any_outcome.user_metadata) == {"first": "kept", "last": "kept"}
+        assert not decision.on_any_outcome.app_metadata
     killed = daemon.metric("vestibule_worker_kills_total", reason="deadline") - kills
     assert killed == (2 if limit == "time, in C" else 0)
 

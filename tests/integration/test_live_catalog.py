@@ -75,7 +75,7 @@ def test_no_login_mixes_two_revisions(serve: Serve) -> None:
         seen.add(version)
         assert decision.outcome == (MFA if version % 2 == 0 else ALLOW)
         assert not decision.degraded
-        claims = json_format.MessageToDict(decision.side_effects.id_token_claims)
+        claims = json_format.MessageToDict(decision.on_success.id_token_claims)
         assert claims == {f"https://example.com/{step}": [version, str(version)] for step in range(3)}
     assert len(decisions) > 10 * APPLIES
     assert len(seen) >= APPLIES // 4, "the stream saw too few of the revisions to show anything"

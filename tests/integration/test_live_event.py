@@ -71,7 +71,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 def test_a_later_action_sees_what_an_earlier_one_set(login: Login) -> None:
     """In the same worker, after an action that failed, and in the worker that follows a killed one."""
     decision = login(EVENT)
-    assert (decision.outcome, decision.access.reason) == (DENY, "seen"), decision
+    assert (decision.outcome, decision.denial.description) == (DENY, "seen"), decision
 
 
 def test_a_login_begins_with_what_its_event_says(daemon: Daemon) -> None:
@@ -84,7 +84,7 @@ def test_a_login_begins_with_what_its_event_says(daemon: Daemon) -> None:
 def test_a_later_action_reads_what_an_earlier_one_cached(name: str, login: Login) -> None:
     """In the same worker, and in the one that follows a killed one."""
     event = event_pb2.PostLoginEvent(client=CLIENT, user=EVENT.user, transaction=event_pb2.Transaction(id=name))
-    assert login(event).access.reason == "seen"
+    assert login(event).denial.description == "seen"
 
 
 @pytest.mark.parametrize("name", ["spent", "spent-killed"])

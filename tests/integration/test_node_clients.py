@@ -70,9 +70,9 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         yield daemon
 
 
-def sent(name: str, **more: Any) -> dict[str, Any]:
+def sent(name: str, protocol: str = "", **more: Any) -> dict[str, Any]:
     """A request as proto-loader takes it."""
-    message = event()
+    message = event(**({"transaction__protocol": protocol} if protocol else {}))
     said = json_format.MessageToDict(message, preserving_proto_field_name=False)
     for method, shown in zip(message.authentication.methods, said["authentication"]["methods"], strict=True):
         shown["timestamp"] = {"seconds": method.timestamp.seconds, "nanos": method.timestamp.nanos}
@@ -81,7 +81,7 @@ def sent(name: str, **more: Any) -> dict[str, Any]:
 
 
 def test_a_gateway_for_node_reads_every_kind_of_answer(daemon: Daemon) -> None:
-    """Deny, allow, a required factor with and without its resolution, a failure, a suspension and what continues it.
+    """Deny, allow, a required factor with pages and without, a failure, a suspension and what continues it.
 
     Each twice: the second answer is a remembered one. Both readers read the same outcome, report and effects as Python.
     """
@@ -92,13 +92,14 @@ def test_a_gateway_for_node_reads_every_kind_of_answer(daemon: Daemon) -> None:
             {"method": execute, "request": sent("denies")},
             {"method": execute, "request": sent("allows")},
             {"method": execute, "request": sent("requires")},
-            {"method": execute, "request": sent("requires", gateway={"mfaGrantAllowed": True})},
+            {"method": execute, "request": sent("requires", protocol="oauth2-password")},
             {"method": execute, "request": sent("raises")},
             {"method": execute, "request": sent("suspends")},
-            {"method": resume, "request": sent("suspends", completed=["FACTOR_TYPE_OTP"]), "continues": True},
+            {"method": resume, "request": sent("suspends", completed=["FACTOR_OTP"]), "continues": True},
         ]
     answers = run("call", daemon.target, said=calls)
-    outcomes = ["DENY", "ALLOW", "MFA_REQUIRED", "MFA_REQUIRED", "MFA_REQUIRED", "SUSPEND", "ALLOW"] * 2
+    by_token = "MFA_REQUIRED_BY_TOKEN"
+    outcomes = ["DENY", "ALLOW", "MFA_REQUIRED", by_token, "MFA_REQUIRED", "SUSPEND", "ALLOW"] * 2
     for answer, outcome in zip(answers, outcomes, strict=True):
         assert "error" not in answer, answer
         loader, ts_proto = answer["loader"]["decision"], answer["tsProto"]["decision"]
@@ -108,25 +109,25 @@ def test_a_gateway_for_node_reads_every_kind_of_answer(daemon: Daemon) -> None:
         assert loader["catalogRevision"] == str(ts_proto["catalogRevision"]) == "1"
         assert len(loader["executions"]) == len(ts_proto["executions"]) > 0
         assert answer["loader"]["requestId"] == answer["tsProto"]["requestId"] != ""
-    denied, allowed, required, resolved, failed, suspended, _ = answers[7:]
-    assert denied["loader"]["decision"]["access"]["reason"] == "not today"
-    assert denied["tsProto"]["decision"]["access"]["reason"] == "not today"
-    effects = allowed["tsProto"]["decision"]["sideEffects"]
+    denied, allowed, required, without_pages, failed, suspended, _ = answers[7:]
+    assert denied["loader"]["decision"]["denial"]["description"] == "not today"
+    assert denied["tsProto"]["decision"]["denial"]["description"] == "not today"
+    effects = allowed["tsProto"]["decision"]["onSuccess"]
     assert effects["idTokenClaims"] == {"https://a.example/c": {"b": [1, None, True, "x"], "a": {}}}
     assert effects["scopesAdded"] == ["s"]
     assert allowed["loader"]["decision"]["executions"][0]["output"] == "hello\n"
-    for answer, wanted in ((required, None), (resolved, "KIND_PROMPT")):
+    for answer, mode in ((required, "CHECKBOX"), (without_pages, "NONE")):
         multifactor = answer["loader"]["decision"]["multifactor"]
-        assert multifactor["provider"] == "PROVIDER_ANY"
-        assert multifactor["allowRememberBrowser"] is True
-        assert (multifactor["resolution"] or {}).get("kind") == wanted
-    assert resolved["tsProto"]["decision"]["multifactor"]["resolution"]["kind"] == pb.Resolution.KIND_PROMPT
-    assert resolved["tsProto"]["decision"]["multifactor"]["provider"] == pb.PROVIDER_ANY
+        assert (multifactor["provider"], multifactor["status"]) == ("PROVIDER_ANY", "STATUS_REQUIRED")
+        assert multifactor["challenge"]
+        assert multifactor["remember"] == f"REMEMBER_MODE_{mode}"
+        read = answer["tsProto"]["decision"]["multifactor"]
+        assert (read["provider"], len(read["challenge"])) == (pb.PROVIDER_ANY, len(multifactor["challenge"]))
     assert failed["tsProto"]["decision"]["degraded"] is True
     waits = suspended["loader"]["decision"]["suspension"]
-    assert waits["mfa"]["steps"][0]["factors"][0]["type"] == "FACTOR_TYPE_OTP"
+    assert waits["mfa"]["steps"][0]["factors"][0]["factor"] == "FACTOR_OTP"
     assert int(waits["expiresAt"]["seconds"]) > 0
-    assert suspended["tsProto"]["decision"]["suspension"]["mfa"]["steps"][0]["factors"][0]["type"] == pb.FACTOR_TYPE_OTP
+    assert suspended["tsProto"]["decision"]["suspension"]["mfa"]["steps"][0]["factors"][0]["factor"] == pb.FACTOR_OTP
 
 
 def test_a_refusal_reaches_it_with_its_details(daemon: Daemon) -> None:

@@ -136,7 +136,7 @@ def test_run_of_a_tenant_prints_the_decision_of_its_flow(tmp_path: Path) -> None
     assert run.returncode == 0, run.stderr
     denied, failed = results(run)
     assert denied["outcome"] == "OUTCOME_DENY"
-    assert denied["access"]["reason"] == "no"
+    assert denied["denial"]["description"] == "no"
     assert [report["verdict"] for report in denied["executions"]] == ["VERDICT_COMPLETED", "VERDICT_SKIPPED"]
     assert failed["outcome"] == "OUTCOME_DENY"
     assert failed["degraded"] is True
@@ -179,12 +179,10 @@ def test_run_of_a_tenant_continues_with_a_suspended_flow(tmp_path: Path) -> None
     run = vestibule("run", str(folder), "--events", "-", stdin="".join(json.dumps(line) + "\n" for line in lines))
     assert run.returncode == 2, run.stderr
     challenged, redirected, ended, nothing, _, wrong, _, another = results(run)
-    assert challenged["suspension"]["mfa"]["steps"] == [
-        {"kind": "KIND_CHALLENGE", "factors": [{"type": "FACTOR_TYPE_OTP"}]}
-    ]
+    assert challenged["suspension"]["mfa"]["steps"] == [{"kind": "KIND_CHALLENGE", "factors": [{"type": "FACTOR_OTP"}]}]
     assert redirected["suspension"]["redirect"]["url"] == "https://example.com/terms?user=auth0%7C1"
     assert ended["outcome"] == "OUTCOME_ALLOW"
-    assert ended["sideEffects"]["userMetadata"] == {"challenged": True, "terms": "accepted"}
+    assert ended["onAnyOutcome"]["userMetadata"] == {"challenged": True, "terms": "accepted"}
     assert "suspended none" in nothing["error"]["message"]
     assert "does not satisfy" in wrong["error"]["message"]
     assert "another user" in another["error"]["message"]
@@ -214,22 +212,27 @@ def test_run_of_a_tenant_keeps_the_cache_for_one_login(tmp_path: Path) -> None:
     lines = [line, {**line, "completed": ["otp"]}] * 2
     run = vestibule("run", str(folder), "--events", "-", stdin="".join(json.dumps(line) + "\n" for line in lines))
     for ended in results(run)[1::2]:
-        assert ended["sideEffects"]["userMetadata"] == {"before": None, "after": "auth0|1"}
+        assert ended["onAnyOutcome"]["userMetadata"] == {"before": None, "after": "auth0|1"}
 
 
 def test_run_of_a_tenant_resolves_for_a_gateway(tmp_path: Path) -> None:
-    """A line that says what the gateway knows gets the resolution that the daemon would give."""
+    """A line that says what the gateway knows gets the outcome that the daemon would give."""
     folder = tmp_path / "acme"
     (folder / "actions").mkdir(parents=True)
     (folder / "tenant.yaml").write_text(TENANT.replace("never", "always"))
     (folder / "actions" / "first.py").write_text("def on_execute_post_login(event, api):\n    pass\n")
     (folder / "actions" / "second.py").write_text("def on_execute_post_login(event, api):\n    pass\n")
     line = {"event": EVENT | {"user": {"user_id": "auth0|1", "enrolledFactors": [{"type": "otp"}]}}}
-    text = json.dumps(line) + "\n" + json.dumps({**line, "gateway": {}}) + "\n"
-    without, resolved = results(vestibule("run", str(folder), "--events", "-", stdin=text))
-    assert "resolution" not in without["multifactor"]
-    assert resolved["multifactor"]["resolution"]["kind"] == "KIND_PROMPT"
-    assert resolved["multifactor"]["resolution"]["challenge"] == ["FACTOR_OTP"]
+    seen = "2026-01-31T11:00:00Z"
+    memory = {"userId": "auth0|1", "provider": "PROVIDER_ANY", "issuedAt": seen, "lastSeenAt": seen}
+    remembers = {**line, "now": "2026-01-31T12:00:00Z", "gateway": {"rememberedBrowser": memory}}
+    text = "".join(json.dumps(said) + "\n" for said in (line, {**line, "gateway": {}}, remembers))
+    without, empty, remembered = results(vestibule("run", str(folder), "--events", "-", stdin=text))
+    for decision in (without, empty):
+        assert decision["outcome"] == "OUTCOME_MFA_REQUIRED"
+        assert decision["multifactor"]["challenge"] == ["FACTOR_OTP"]
+    assert remembered["outcome"] == "OUTCOME_ALLOW"
+    assert remembered["multifactor"]["memory"]["expiresAt"] == "2026-02-07T12:00:00Z"
 
 
 def test_check_lists_every_fault_with_its_place(tmp_path: Path) -> None:

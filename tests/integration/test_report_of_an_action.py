@@ -35,7 +35,7 @@ def test_a_report_names_its_revision_its_end_its_times_and_its_output(tenant: Te
     """One report for each binding in flow order, also of the action that failed and of the one that did not run."""
     revision = tenant(ASKS, FAILS, REFUSES, ASKS)
     decision = login()
-    assert (decision.outcome, decision.access.reason) == (DENY, "Not today.")
+    assert (decision.outcome, decision.denial.description) == (DENY, "Not today.")
     assert decision.catalog_revision == revision
     assert [(report.action, report.revision_sha256) for report in decision.executions] == [
         (f"a{at}", sha256(source)) for at, source in enumerate((ASKS, FAILS, REFUSES, ASKS))
@@ -66,10 +66,9 @@ def test_contributions_say_who_asked_for_what_and_which_won(
     decision = login()
     asked = [row for row in decision.contributions if row.operation == "multifactor.enable"]
     assert [(row.action, row.won) for row in asked] == [("a0", False), ("a1", True)]
-    assert decision.multifactor.HasField("allow_remember_browser")
-    assert decision.multifactor.allow_remember_browser
+    assert decision.multifactor.remember == decision_pb2.Multifactor.REMEMBER_MODE_CHECKBOX
     assert decision.multifactor.origin == decision_pb2.Multifactor.ORIGIN_ACTION
-    assert list(decision.multifactor.factors) == [decision_pb2.FACTOR_OTP]
+    assert list(decision.multifactor.challenge) == [decision_pb2.FACTOR_OTP]
 
     daemon.publish(define(f"{name}-failing"[:64], FAILS))
     decision = daemon.call(f"{name}-failing"[:64])
@@ -79,18 +78,19 @@ def test_contributions_say_who_asked_for_what_and_which_won(
 
 
 @pytest.mark.parametrize(
-    ("given", "present", "value"),
+    ("given", "mode", "forgets"),
     [
-        ("", False, False),
-        (", allow_remember_browser=False", True, False),
-        (", allow_remember_browser=True", True, True),
+        ("", decision_pb2.Multifactor.REMEMBER_MODE_NONE, False),
+        (", allow_remember_browser=False", decision_pb2.Multifactor.REMEMBER_MODE_NONE, True),
+        (", allow_remember_browser=True", decision_pb2.Multifactor.REMEMBER_MODE_CHECKBOX, False),
     ],
 )
-def test_remembering_has_three_states(given: str, present: bool, value: bool, tenant: Tenant, login: Login) -> None:
-    """Not said, no, and yes."""
+def test_remembering_has_three_states(given: str, mode: int, forgets: bool, tenant: Tenant, login: Login) -> None:
+    """Not said, no, which also forgets, and yes."""
     tenant(f'def on_execute_post_login(event, api):\n    api.multifactor.enable("any"{given})\n')
     factor = login().multifactor
-    assert (factor.HasField("allow_remember_browser"), factor.allow_remember_browser) == (present, value)
+    assert (factor.remember, factor.forget_remembered_browser) == (mode, forgets)
+    assert factor.HasField("memory") is (mode == decision_pb2.Multifactor.REMEMBER_MODE_CHECKBOX)
 
 
 def test_every_decision_has_an_id_of_its_own(tenant: Tenant, login: Login) -> None:

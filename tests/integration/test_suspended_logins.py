@@ -46,16 +46,17 @@ class TestWhatResumesWhere:
         first = login(event())
         assert first.outcome == SUSPEND
         assert verdicts(first) == [("a0", "completed", False, False)]
-        assert not first.HasField("side_effects")
+        assert not first.HasField("on_any_outcome")
+        assert not first.HasField("on_success")
         (step,) = first.suspension.mfa.steps
-        assert [f.type for f in step.factors] == [OTP]
+        assert [f.factor for f in step.factors] == [OTP]
         left_s = first.suspension.expires_at.ToMilliseconds() / 1000 - time.time()
         assert 850 < left_s <= 900
         last = daemon.resume(name, event("otp"), first.suspension.continuation, [OTP])
         assert last.outcome == ALLOW
         assert verdicts(last) == [("a0", "completed", False, True), ("a1", "completed", False, False)]
         assert claims(last) == {"asked": True, "methods": ["otp"], "seen": "yes"}
-        assert json_format.MessageToDict(last.side_effects.transaction_metadata) == {"challenged": "yes"}
+        assert json_format.MessageToDict(last.on_any_outcome.transaction_metadata) == {"challenged": "yes"}
 
     def test_a_redirect_continues_in_its_own_action(
         self, daemon: Daemon, name: str, tenant: Tenant, login: Login
@@ -75,7 +76,7 @@ class TestWhatResumesWhere:
             ("a1", "completed", False, False),
         ]
         assert claims(last) == {"accepted": True, "next": "next"}
-        assert list(last.side_effects.recorded_methods) == ["https://a.example/terms"]
+        assert list(last.on_success.recorded_methods) == ["https://a.example/terms"]
 
     def test_a_form_continues_in_its_own_action(self, daemon: Daemon, name: str, tenant: Tenant, login: Login) -> None:
         """What the form collected is read where it was asked for."""
@@ -90,7 +91,7 @@ class TestWhatResumesWhere:
             assert error.details["ErrorInfo"].metadata == {"mismatch": "prompt"}
         back = event(prompt={"id": "ap_1", "fields": {"phone": "+49 30"}})
         last = daemon.resume(name, back, first.suspension.continuation)
-        assert json_format.MessageToDict(last.side_effects.user_metadata) == {"phone": "+49 30"}
+        assert json_format.MessageToDict(last.on_any_outcome.user_metadata) == {"phone": "+49 30"}
 
     def test_two_suspensions_in_one_flow(self, daemon: Daemon, name: str, tenant: Tenant, login: Login) -> None:
         """Challenge, then redirect, then the end: the last decision has what all parts asked for, and each report."""
@@ -162,14 +163,14 @@ class TestWhatResumesWhere:
         ]
         factors = [{"type": kind} for kind in (*kinds, "webauthn-roaming")]
         daemon.publish(all_factors(define(name, *sources)))
-        numbers = [OTP, PHONE, EMAIL, pb.FACTOR_TYPE_RECOVERY_CODE]
+        numbers = [OTP, PHONE, EMAIL, pb.FACTOR_RECOVERY_CODE]
         now = event(user__enrolledFactors=factors)
         decision = login(now)
         for number in numbers:
             assert decision.outcome == SUSPEND
             decision = daemon.resume(name, now, decision.suspension.continuation, [number])
         assert decision.outcome == DENY
-        assert (decision.access.kind, decision.access.code) == (pb.Access.KIND_MFA_FAILED, "too_many_commands")
+        assert decision.denial.reason == pb.Denial.REASON_TOO_MANY_COMMANDS
 
     def test_a_back_channel_gets_requirements_and_no_page(
         self, daemon: Daemon, name: str, tenant: Tenant, login: Login
@@ -178,7 +179,7 @@ class TestWhatResumesWhere:
         tenant(CHALLENGE, AFTER)
         sent = event(transaction__protocol="oauth2-password")
         first = login(sent)
-        assert first.suspension.mfa.mfa_required_token
+        assert first.outcome == pb.OUTCOME_SUSPEND_BY_TOKEN
         done = event("otp", transaction__protocol="oauth2-password")
         last = daemon.resume(
             name, done, first.suspension.continuation, [OTP], gateway=GatewayContext(mfa_grant_allowed=True)
@@ -190,7 +191,7 @@ class TestWhatResumesWhere:
         tenant(PROMPT, AFTER)
         decision = login(event(transaction__prompt=["none"]))
         assert decision.outcome == DENY
-        assert decision.access.kind == pb.Access.KIND_INTERACTION_REQUIRED
+        assert decision.denial.reason == pb.Denial.REASON_INTERACTION_REQUIRED
         assert not decision.HasField("suspension")
         assert [row[1] for row in verdicts(decision)] == ["completed", "skipped"]
 
@@ -236,12 +237,14 @@ def test_a_flow_in_pieces_does_what_it_does_in_one(daemon: Daemon, pause: str) -
         waits = 0
         while decision.outcome == SUSPEND:
             waits += 1
-            assert not decision.HasField("side_effects")
+            assert not decision.HasField("on_any_outcome")
+            assert not decision.HasField("on_success")
             completed = [OTP] if pause == "challenge" else []
             back = event("otp", prompt={"id": "ap_1"})
             decision = daemon.resume(split, back, decision.suspension.continuation, completed)
         assert decision.outcome == ALLOW
-        assert decision.side_effects == whole.side_effects
+        assert decision.on_any_outcome == whole.on_any_outcome
+        assert decision.on_success == whole.on_success
         # A factor that was presented once satisfies the later challenges.
         assert waits == (1 if pause == "challenge" else len(places_of))
 

@@ -58,13 +58,14 @@ async def test_attack_is_contained(stack: assault.Stack, entry: Attack) -> None:
         # It ran to its end: then what it asked for is all that happened.
         assert not decision.degraded
         if entry.id in ("prt01", "prt08", "api17"):
-            assert decision.access.reason == "real"
+            assert decision.denial.description == "real"
     else:
         assert decision.degraded
         assert decision.outcome == decision_pb2.OUTCOME_MFA_REQUIRED, text
         assert decision.executions[0].error.message
         # A failed action has asked for nothing.
-        assert not decision.HasField("side_effects"), text
+        assert not decision.HasField("on_any_outcome"), text
+        assert not decision.HasField("on_success"), text
 
     for tenant in ("mallory", "bystander"):
         if entry.followup is not None:

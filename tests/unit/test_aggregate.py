@@ -8,10 +8,10 @@ from vestibule.v1 import event_pb2
 
 from runtime.core.aggregate import CLAIMS, DENIALS, Fold, aggregate, ends_flow
 from runtime.core.model import (
-    Access,
     Command,
     Contribution,
     Decision,
+    Denial,
     Execution,
     Merge,
     Multifactor,
@@ -60,7 +60,7 @@ def trace(decision: Decision) -> list[tuple[str, str, bool]]:
 def test_no_execution_and_policy_never_allows() -> None:
     """A tenant without a flow gets its policy, and nothing else."""
     decision = decide()
-    assert (decision.outcome, decision.multifactor, decision.access) == ("allow", None, None)
+    assert (decision.outcome, decision.multifactor, decision.denial) == ("allow", None, None)
     assert not decision.degraded
     assert decision.contributions == ()
 
@@ -78,7 +78,7 @@ class TestDeny:
             decision = decide(ran("a", *commands))
             assert decision.outcome == "deny"
             assert decision.multifactor is None
-            assert decision.access == Access("no", "denied")
+            assert decision.denial == Denial("denied", "no")
 
     def test_commands_after_it_in_the_same_action_still_count(self) -> None:
         """The denying action runs to its end, so metadata it sets afterwards is kept."""
@@ -88,14 +88,14 @@ class TestDeny:
     def test_last_reason_of_the_denying_action_counts(self) -> None:
         """Within one handler the last reason wins, and the trace says which."""
         decision = decide(ran("a", deny("first"), deny("second")))
-        assert decision.access == Access("second", "denied")
+        assert decision.denial == Denial("denied", "second")
         assert trace(decision) == [("a", "access.deny", False), ("a", "access.deny", True)]
 
     def test_first_denying_action_decides(self) -> None:
         """What is reported to have run after a denial is ignored: it should not have run."""
         late = Command("user.set_user_metadata", {"key": "late", "value": 1})
         decision = decide(ran("a", deny("first")), ran("b", deny("second"), late), failed("c"))
-        assert decision.access == Access("first", "denied")
+        assert decision.denial == Denial("denied", "first")
         assert decision.user_metadata == {}
         assert not decision.degraded
 
@@ -125,7 +125,7 @@ class TestDeny:
         command = Command("validation.error", {"error_code": "E1", "error_message": "wrong"})
         decision = decide(ran("a", command), ran("b", enable("any")))
         assert decision.outcome == "deny"
-        assert decision.access == Access("wrong", "validation_error", "E1")
+        assert decision.denial == Denial("validation_error", "wrong", "E1")
 
 
 class TestEnable:
@@ -231,8 +231,8 @@ class TestFailure:
         assert required.outcome == "mfa_required"
         assert required.multifactor == Multifactor("any", False, None, ("otp",), "on_error")
         denied = decide(failed("a", verdict=verdict, on_error=OnError.DENY))
-        assert denied.access is not None
-        assert denied.access.kind == "on_error"
+        assert denied.denial is not None
+        assert denied.denial.reason == "on_error"
         ignored = decide(failed("a", verdict=verdict, on_error=OnError.CONTINUE))
         assert ignored.outcome == "allow"
         for decision in (required, denied, ignored):
@@ -288,8 +288,8 @@ class TestFailure:
     def test_deny_reason_names_no_action(self) -> None:
         """The reason reaches the end user, so it says nothing of the tenant's inside; the report does."""
         decision = decide(failed("geo-fence", on_error=OnError.DENY))
-        assert decision.access is not None
-        assert "geo-fence" not in decision.access.reason
+        assert decision.denial is not None
+        assert "geo-fence" not in decision.denial.description
         assert decision.degraded_reasons == ("geo-fence: raised, counts as deny",)
 
 
@@ -369,11 +369,3 @@ def test_every_call_of_the_surface_has_a_fold_rule() -> None:
     for op in surface.RECORDED:
         Fold().add([ran("a", Command(op, {**full, "value": 1, "expires_at": 1}))])
     assert {call.op for call in surface.SURFACE if call.ends == "deny"} == DENIALS
-
-
-def test_empty_factors_are_flagged() -> None:
-    """A requirement that no user can meet says so in the trace."""
-    decision = decide(ran("a", enable("any")), settings=Settings(factors=()))
-    assert decision.outcome == "mfa_required"
-    assert decision.contributions[-1].op == "mfa.factors"
-    assert not decision.contributions[-1].won

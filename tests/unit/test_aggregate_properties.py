@@ -116,7 +116,7 @@ def meaning(decision: Decision) -> tuple[Any, ...]:
     return (
         decision.outcome,
         decision.multifactor,
-        decision.access,
+        decision.denial,
         decision.user_metadata,
         decision.app_metadata,
         decision.id_token_claims,
@@ -131,7 +131,7 @@ def test_deny_always_wins(flow: tuple[Execution, ...], tenant: Settings, event: 
     decision = decide(flow, tenant, event)
     denied = any(ends_flow(execution) for execution in flow)
     assert (decision.outcome == "deny") is denied
-    assert (decision.access is not None) is denied
+    assert (decision.denial is not None) is denied
     if denied:
         assert decision.multifactor is None
         assert not decision.id_token_claims

@@ -11,7 +11,8 @@ from vestibule.v1 import decision_pb2, event_pb2, runtime_service_pb2
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.core.model import Command, Execution, ExecutionError, OnError, Policy, Settings, Verdict
-from runtime.login.answers import Answer, Answers, Printed
+from runtime.login.answer import Answer, Printed
+from runtime.login.answers import Answers, FlowDecision
 from runtime.login.messages import EventReader
 from sandbox.contract import wire
 from tests import strict_reader
@@ -110,7 +111,8 @@ def test_what_is_printed_is_of_each_login(cut: bool) -> None:
         assert recalled is None
         recalled = answers.recall(reports("x", "user \u00e9", cut=cut), 2, VERIFIED_MESSAGE, OUTPUT_BYTES)
     assert recalled is not None
-    answer, printed = recalled
+    decided, printed = recalled
+    answer = answer_of(decided)
     for _ in range(2):
         said = read(answer.fill("r", "d", 7, 40, [30, 30], [20, 20], printed=printed)).decision.executions
         assert [report.output for report in said] == ["x" if cut else "", "user \u00e9"]
@@ -131,7 +133,14 @@ def test_a_remembered_answer_keeps_nothing_that_was_printed() -> None:
 def recalled(answers: Answers, steps: bytes) -> tuple[Answer, Printed]:
     found = answers.recall(steps, 1, VERIFIED_MESSAGE, OUTPUT_BYTES)
     assert found is not None
-    return found
+    decided, printed = found
+    return answer_of(decided), printed
+
+
+def answer_of(decided: FlowDecision) -> Answer:
+    answer, until_ms = decided.answer(VERIFIED_MESSAGE, None, 0)
+    assert until_ms == 0
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -170,7 +179,7 @@ def test_what_is_remembered_is_bounded() -> None:
 
 def test_an_answer_is_filled_in_for_each_login() -> None:
     """Ids, revision and times are those of the login, also when the one before had longer times."""
-    answer = Answers(Settings()).decide(STEPS, 1, [REQUIRE], EventReader(VERIFIED))
+    answer = answer_of(Answers(Settings()).decide(STEPS, 1, [REQUIRE], EventReader(VERIFIED)))
     first = read(answer.fill("r1", "d1", 7, 2_500_000, [1_500_000], [3]))
     second = read(answer.fill("r2", "d2", 8, 40, [30], [20]))
     assert (first.request_id, first.decision.decision_id, first.decision.catalog_revision) == ("r1", "d1", 7)
@@ -196,7 +205,7 @@ def factors(answer: Any) -> tuple[str, ...]:
 @pytest.mark.parametrize("letter", ["r", "\u00e9"])
 def test_ids_of_any_length_are_read_back(size: int, letter: str) -> None:
     """They are written by hand, with lengths of one byte and of more."""
-    answer = Answers(Settings()).decide(STEPS, 1, [REQUIRE], EventReader(VERIFIED))
+    answer = answer_of(Answers(Settings()).decide(STEPS, 1, [REQUIRE], EventReader(VERIFIED)))
     for request_id, decision_id in ((letter * size, "d" * 32), ("r", letter * size)):
         response = read(answer.fill(request_id, decision_id, 7, 40, [30], [20]))
         assert (response.request_id, response.decision.decision_id) == (request_id, decision_id)
@@ -205,7 +214,7 @@ def test_ids_of_any_length_are_read_back(size: int, letter: str) -> None:
 
 def test_a_remembered_answer_does_not_grow_with_every_login_it_is_given_to() -> None:
     """Twenty thousand fills leave no more behind than one: ids of earlier logins are kept nowhere."""
-    answer = Answers(Settings()).decide(STEPS, 1, [REQUIRE], EventReader(VERIFIED))
+    answer = answer_of(Answers(Settings()).decide(STEPS, 1, [REQUIRE], EventReader(VERIFIED)))
     response = read(answer.fill("r" * 200, "d" * 32, 7, 40, [30], [20]))
     assert (response.request_id, response.decision.decision_id) == ("r" * 200, "d" * 32)
     before = resident_bytes(os.getpid())

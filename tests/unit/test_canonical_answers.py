@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,9 +25,11 @@ from runtime.core.model import (
     Suspension,
     Verdict,
 )
+from runtime.core.outcome import resolved
+from runtime.core.remembered import RememberedBrowser
 from runtime.core.resolution import Gateway
 from runtime.core.suspension import pending
-from runtime.login.answers import Answer
+from runtime.login.answer import Answer
 from tests import flow_walk, strict_reader
 from tests.event_facts import EventFacts
 from tests.flow_walk import command
@@ -34,8 +37,12 @@ from tests.flow_walk import command
 FACTS = EventFacts(enrolled=("otp", "phone"))
 SETTINGS = Settings(factors=("otp", "sms"), policy=Policy.ALWAYS)
 SEALED = b"\x00sealed" * 100, flow_walk.NOW_MS
-RESOLUTION = pb.Resolution(kind=pb.Resolution.KIND_PROMPT, challenge=[pb.FACTOR_OTP], notes=["n"])
-RESOLUTION.remembered_until.FromMilliseconds(flow_walk.NOW_MS)
+MEMORY = RememberedBrowser("auth0|1", "any", flow_walk.NOW_MS - 1, flow_walk.NOW_MS - 1)
+GATEWAYS = {
+    "by default": Gateway(flow_walk.NOW_MS, "auth0|1"),
+    "remembered": Gateway(flow_walk.NOW_MS, "auth0|1", MEMORY),
+    "without WebAuthn and an address": Gateway(flow_walk.NOW_MS, "auth0|1", has_email=False, webauthn=False),
+}
 
 
 def execution(*commands: Command, verdict: Verdict = Verdict.COMPLETED, **members: Any) -> Execution:
@@ -78,8 +85,14 @@ WAITS: dict[str, Command] = {
 }
 
 
-def decided(executions: list[Execution], waits: Suspension | Refused | None = None) -> Answer:
-    return Answer(aggregate(executions, SETTINGS, FACTS, suspension=waits))
+def decided(
+    executions: list[Execution],
+    waits: Suspension | Refused | None = None,
+    gateway: Gateway = GATEWAYS["by default"],
+    facts: EventFacts = FACTS,
+) -> Answer:
+    decision = aggregate(executions, SETTINGS, facts, suspension=waits)
+    return Answer(resolved(decision, SETTINGS, facts, gateway))
 
 
 def filled(answer: Answer, **options: Any) -> ExecutePostLoginResponse:
@@ -93,15 +106,27 @@ def filled(answer: Answer, **options: Any) -> ExecutePostLoginResponse:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("resolution", [None, RESOLUTION], ids=["unresolved", "resolved"])
-def test_an_answer_has_one_form(kind: str, resolution: pb.Resolution | None) -> None:
+@pytest.mark.parametrize("side", GATEWAYS)
+@pytest.mark.parametrize("facts", [FACTS, replace(FACTS, protocol="oauth2-password")], ids=["pages", "no pages"])
+def test_an_answer_has_one_form(kind: str, side: str, facts: EventFacts) -> None:
     """Each field stands once, in the order of the numbers, whatever was decided and however often it is given."""
-    answer = decided(KINDS[kind])
-    response = filled(answer, resolution=resolution)
+    answer = decided(KINDS[kind], gateway=GATEWAYS[side], facts=facts)
+    remembered = answer.decision.status == "remembered"
+    until_ms = flow_walk.NOW_MS if remembered else 0
+    response = filled(answer, remembered_until_ms=until_ms)
     assert response.decision.outcome == pb.Outcome.Value(f"OUTCOME_{answer.decision.outcome.upper()}")
     assert len(response.decision.executions) == len(KINDS[kind])
-    required = answer.decision.multifactor is not None
-    assert response.decision.multifactor.HasField("resolution") == (resolution is not None and required)
+    assert response.decision.multifactor.memory.HasField("expires_at") is remembered
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_basic_answer_is_the_same_without_reports(kind: str) -> None:
+    """Everything that a gateway acts on is in it."""
+    answer = decided(KINDS[kind])
+    whole, basic = filled(answer), filled(answer, basic=True)
+    whole.decision.ClearField("contributions")
+    whole.decision.ClearField("executions")
+    assert basic == whole
 
 
 @pytest.mark.parametrize("kind", WAITS)

@@ -89,7 +89,7 @@ class TestSuspend:
         """After a challenge the next binding begins, and its factors are what is waited for."""
         state = state_of(judge(begin(), execution(0, CLAIM), execution(1, OTP)))
         assert (state.position, state.continuing) == (2, False)
-        assert [list(step.factors) for step in state.awaited] == [[pb.FACTOR_TYPE_OTP]]
+        assert [list(step.factors) for step in state.awaited] == [[pb.FACTOR_OTP]]
         assert (state.tenant_id, state.user_id, state.transaction_id) == ("acme", "auth0|1", "t-1")
         assert (state.flow_digest, state.expires_at_ms) == (FLOW.digest, NOW_MS + 900_000)
         assert len(state.id) == 16
@@ -193,11 +193,11 @@ class TestResume:
         ("numbers", "field", "told"),
         [
             ([], "completed", "has 0, and the flow waits for 1; send the factor that"),
-            ([1, 1], "completed", "has 2, and the flow waits for 1; send the factor that"),
-            ([5], "completed[0]", "phone does not satisfy this step; it wants otp"),
-            ([0], "completed[0]", "factor type 0 does not satisfy"),
-            ([77], "completed[0]", "factor type 77 does not satisfy"),
-            ([-1], "completed[0]", "factor type -1 does not satisfy"),
+            ([4, 4], "completed", "has 2, and the flow waits for 1; send the factor that"),
+            ([10], "completed[0]", "phone does not satisfy this step; it wants otp"),
+            ([0], "completed[0]", "factor 0 does not satisfy"),
+            ([77], "completed[0]", "factor 77 does not satisfy"),
+            ([-1], "completed[0]", "factor -1 does not satisfy"),
         ],
     )
     def test_every_step_must_be_satisfied(self, numbers: list[int], field: str, told: str) -> None:
@@ -226,13 +226,13 @@ class TestResume:
         """What satisfied an enrolment step was enrolled; what satisfied a challenge was presented."""
         state = state_of(judge(begin(), execution(0, OTP, ENROLL)))
         assert [step.enroll for step in state.awaited] == [False, True]
-        found = Completed.of(state, [pb.FACTOR_TYPE_OTP, pb.FACTOR_TYPE_PHONE], NOW_MS)
+        found = Completed.of(state, [pb.FACTOR_OTP, pb.FACTOR_PHONE], NOW_MS)
         assert (found.types, found.enrolled) == (("otp", "phone"), frozenset({"phone"}))
 
     def test_completed_factors_add_up(self) -> None:
         """What earlier legs completed stays, and a factor presented twice counts once."""
         stop = judge(begin(completed=Completed({"email": NOW_MS - 5})), execution(0, OTP))
-        assert Completed.of(state_of(stop), [pb.FACTOR_TYPE_OTP], NOW_MS).at_ms == {"email": NOW_MS - 5, "otp": NOW_MS}
+        assert Completed.of(state_of(stop), [pb.FACTOR_OTP], NOW_MS).at_ms == {"email": NOW_MS - 5, "otp": NOW_MS}
         again = begin(
             completed=Completed({"otp": NOW_MS - 5}), position=1, before=(replace(execution(0, OTP), earlier=True),)
         )
@@ -243,7 +243,7 @@ class TestResume:
         """After a redirect nothing is completed, and a caller that says otherwise is mistaken."""
         stop = judge(begin(), execution(0, REDIRECT))
         with pytest.raises(InvalidRequest, match="this flow waits for a page: send none"):
-            Completed.of(state_of(stop), [pb.FACTOR_TYPE_OTP], NOW_MS)
+            Completed.of(state_of(stop), [pb.FACTOR_OTP], NOW_MS)
 
     @pytest.mark.parametrize(
         "change",

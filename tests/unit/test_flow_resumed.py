@@ -32,7 +32,7 @@ from tests import strict_reader
 from tests.fakes import FakeSpawned, FakeZygote, reached
 
 NAMES = ("one", "two", "three")
-OTP = pb.FACTOR_TYPE_OTP
+OTP = pb.FACTOR_OTP
 CHALLENGE = ("authentication.challenge_with", '{"factor":{"type":"otp"}}')
 REDIRECT = ("redirect.send_user_to", '{"url":"https://a.example/"}')
 METADATA = ("transaction.set_metadata", '{"key":"k","value":"v"}')
@@ -190,7 +190,7 @@ async def test_after_a_page_the_same_action_is_asked_first(rig: Rig) -> None:
     rig.answer(spawned, asked, [RECORD], [])
     decision = read(await task)
     assert verdicts(decision)[2:] == [("two", "COMPLETED", True), ("three", "COMPLETED", False)]
-    assert list(decision.side_effects.recorded_methods) == ["https://a.example/m"]
+    assert list(decision.on_success.recorded_methods) == ["https://a.example/m"]
 
 
 async def test_a_method_recorded_elsewhere_is_a_lie(rig: Rig) -> None:

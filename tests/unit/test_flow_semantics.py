@@ -11,8 +11,8 @@ import pytest
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import (
     FACTOR_NAMES,
-    Access,
     Contribution,
+    Denial,
     Execution,
     Experience,
     Failure,
@@ -400,7 +400,7 @@ class TestDecision:
         """The decision that ends the flow has those of all its parts; until then nothing happens."""
         said = (metadata("k", 1), claim("n", 1), command("session.set_metadata", key="k", value="v"))
         first, last = walk([action("a", *said, challenge("otp"), enable()), action("b", claim("m", 2))], EVERY, EVENT)
-        assert (first.outcome, first.multifactor, first.access, first.effects) == ("suspend", None, None, None)
+        assert (first.outcome, first.multifactor, first.denial, first.effects) == ("suspend", None, None, None)
         assert (first.user_metadata, first.app_metadata, first.id_token_claims) == ({}, {}, {})
         assert len(first.executions) == 1
         assert (last.user_metadata, last.id_token_claims) == ({"k": 1}, {"n": 1, "m": 2})
@@ -427,14 +427,14 @@ class TestDecision:
 
     @pytest.mark.parametrize("failure", list(Failure))
     def test_what_cannot_be_done_refuses_the_login(self, failure: Failure) -> None:
-        """The kind says whom it concerns and the code why; the reason names nothing of the tenant's inside."""
+        """The reason says why; the description names nothing of the tenant's inside."""
         executions = (ran(metadata("k", 1), claim("n", 1), challenge("otp")), ran(verdict=Verdict.SKIPPED))
         decision = aggregate(executions, ALWAYS, EVENT, suspension=Refused(failure))
         assert decision.outcome == "deny"
-        assert decision.access is not None
+        assert decision.denial is not None
         silent = failure is Failure.INTERACTION_REQUIRED
-        assert decision.access.kind == ("interaction_required" if silent else "mfa_failed")
-        assert decision.access.code == failure.value
+        assert (decision.denial.reason, decision.denial.validation_code) == (failure, None)
+        assert ("page" if silent else "factor") in decision.denial.description
         assert (decision.multifactor, decision.suspension) == (None, None)
         assert (decision.user_metadata, decision.id_token_claims) == ({"k": 1}, {})
         assert not decision.degraded
@@ -448,7 +448,7 @@ class TestDecision:
         """Order of the MFA semantics, section 4: deny, then suspend."""
         for given in (self.WAITING, Refused(Failure.NO_USABLE_FACTOR)):
             decision = aggregate([ran(challenge("otp"), deny())], EVERY, EVENT, suspension=given)
-            assert decision.access == Access("no", "denied")
+            assert decision.denial == Denial("denied", "no")
             assert decision.suspension is None
 
     def test_the_trace_of_a_suspended_flow(self) -> None:
@@ -524,14 +524,15 @@ class TestDecision:
             aggregate(executions, EVERY, EVENT, completed=completed)
 
     def test_recorded_methods_are_kept_once_each(self) -> None:
-        """Methods recorded in the session survive a denial, and each URL is one method."""
+        """Each URL is one method of the session, and a login that is refused records none."""
         said = [
             command("authentication.record_method", provider_url=url) for url in ("https://m", "https://n", "https://m")
         ]
-        for more in ((), (deny(),)):
-            decision = walk([action("a", redirect(), back=[[*said, *more]])], EVERY, EVENT)[-1]
-            assert decision.effects is not None
-            assert decision.effects.recorded_methods == ["https://m", "https://n"]
+        decision = walk([action("a", redirect(), back=[said])], EVERY, EVENT)[-1]
+        assert decision.effects is not None
+        assert decision.effects.recorded_methods == ["https://m", "https://n"]
+        denied = walk([action("a", redirect(), back=[[*said, deny()]])], EVERY, EVENT)[-1]
+        assert denied.effects is None
 
     def test_cache_commands_are_not_of_the_decision(self) -> None:
         """The trigger's cache is written whatever is decided, and no decision shows it."""

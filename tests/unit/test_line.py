@@ -89,7 +89,7 @@ def test_completed_factors_have_the_names_of_challenges() -> None:
     """A line that continues a suspended flow lists them; an empty list continues after a page."""
     assert line({"event": EVENT}).completed is None
     assert line({"event": EVENT, "completed": []}, None).completed == ()
-    wanted = (pb.FACTOR_TYPE_OTP, pb.FACTOR_TYPE_PUSH_NOTIFICATION)
+    wanted = (pb.FACTOR_OTP, pb.FACTOR_PUSH_NOTIFICATION)
     assert line({"event": EVENT, "completed": ["otp", "push-notification"]}, None).completed == wanted
     wrong: Any
     for wrong in ("otp", ["sms"], [1], {}):

@@ -193,15 +193,16 @@ USER = ("authentication.set_primary_user", {"primary_user_id": "u"})
 
 
 def test_the_decision_carries_them() -> None:
-    """The last value of a member and the first primary user reach the gateway, unless the login is refused."""
+    """The last value of a member and the first primary user reach the gateway; the user only with tokens."""
     flow = [ran(SET, USER), ran(("transaction.set_metadata", {"key": "k", "value": None}))]
-    effects = messages.encode(aggregate(flow, Settings(), EventFacts()), "d", 1, 1).side_effects
-    assert dict(effects.transaction_metadata) == {"k": None}
-    assert effects.primary_user_id == "u"
+    effects = messages.encode(aggregate(flow, Settings(), EventFacts()), "d", 1, 1)
+    assert dict(effects.on_any_outcome.transaction_metadata) == {"k": None}
+    assert effects.on_success.primary_user_id == "u"
     denied = messages.encode(
         aggregate([*flow, ran(("access.deny", {"reason": "r"}))], Settings(), EventFacts()), "d", 1, 1
     )
-    assert not denied.HasField("side_effects")
+    assert dict(denied.on_any_outcome.transaction_metadata) == {"k": None}
+    assert not denied.HasField("on_success")
 
 
 def test_a_second_worker_learns_what_the_first_one_did() -> None:

@@ -17,12 +17,13 @@ from runtime.core.model import (
     Ignored,
     Multifactor,
     OnError,
+    ResolutionKind,
     Settings,
     Suspension,
     Verdict,
 )
 from runtime.core.remembered import DAY_MS, PAPE_MULTI_FACTOR, RememberedBrowser
-from runtime.core.resolution import Gateway, ResolutionKind
+from runtime.core.resolution import Gateway
 from runtime.core.suspension import pending
 from tests.event_facts import EventFacts
 

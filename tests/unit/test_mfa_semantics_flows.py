@@ -10,8 +10,16 @@ from typing import Any
 import pytest
 
 from runtime.core import remembered, resolution
-from runtime.core.model import FACTOR_NAMES, Decision, Experience, OnError, Policy, Settings, Verdict
-from runtime.core.resolution import ResolutionKind
+from runtime.core.model import (
+    FACTOR_NAMES,
+    Decision,
+    Experience,
+    OnError,
+    Policy,
+    ResolutionKind,
+    Settings,
+    Verdict,
+)
 from tests.event_facts import EventFacts
 from tests.flow_walk import (
     GATEWAY,

@@ -16,11 +16,14 @@ from runtime.core.model import (
     Multifactor,
     OnError,
     Policy,
+    RememberMode,
+    Resolution,
+    ResolutionKind,
     Settings,
     Verdict,
 )
-from runtime.core.remembered import DAY_MS, HOUR_MS, PAPE_MULTI_FACTOR, Refusal, RememberedBrowser, RememberMode
-from runtime.core.resolution import Gateway, Resolution, ResolutionKind
+from runtime.core.remembered import DAY_MS, HOUR_MS, PAPE_MULTI_FACTOR, Refusal, RememberedBrowser
+from runtime.core.resolution import Gateway
 from sandbox.contract.vocabulary import PROVIDERS
 from tests.event_facts import EventFacts
 
@@ -82,7 +85,6 @@ def test_section_1_a_user_with_every_factor(provider: str, settings: Settings, c
     assert (answer.kind, answer.challenge) == (ResolutionKind.PROMPT, challenge)
     assert answer.choice is (settings is EVERY and provider != "duo")
     assert not answer.enroll
-    assert not answer.enrollment_required
 
 
 ENROLMENTS: list[Any] = [
@@ -173,7 +175,6 @@ def test_sections_2_8_9_10_enrolments(
     answer = resolve(enable(provider), facts, Settings(factors=enabled))
     assert (answer.challenge, answer.enroll, answer.failure) == (challenge, enroll, failure)
     assert answer.kind is (ResolutionKind.FAILED if failure else ResolutionKind.PROMPT)
-    assert answer.enrollment_required is bool(enroll and not challenge)
     assert not answer.verify_email_first
 
 

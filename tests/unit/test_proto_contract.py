@@ -13,7 +13,8 @@ from runtime.login import event_json
 from sandbox.action import event
 from sandbox.contract import surface
 from sandbox.contract.event_fields import is_instant, wrapped
-from sandbox.contract.vocabulary import PROVIDERS
+from sandbox.contract.kinds import BOOL
+from sandbox.contract.vocabulary import FACTOR_TYPES, PROVIDERS, SAML_MEMBERS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTO = ROOT / "proto"
@@ -470,7 +471,7 @@ def names(enum: Any, prefix: str) -> set[str]:
 def test_enums_agree_with_the_tables() -> None:
     """The public enums name what the surface and the core name, no more and no less."""
     assert names(decision_pb2.Provider, "PROVIDER_") == set(PROVIDERS)
-    assert names(decision_pb2.Factor, "FACTOR_") == set(model.FACTOR_NAMES)
+    assert names(decision_pb2.Factor, "FACTOR_") == {*model.FACTOR_NAMES, *FACTOR_TYPES}
     assert {factor for row in mfa.FACTORS.values() for factor in row} <= set(model.FACTOR_NAMES)
     assert {v.name.lower(): v.value for v in model.Verdict} == {
         name.removeprefix("VERDICT_").lower(): number for name, number in decision_pb2.Verdict.items() if number
@@ -483,15 +484,28 @@ def test_provider_options_are_those_of_the_table() -> None:
     assert {field.name for field in decision_pb2.ProviderOptions.DESCRIPTOR.fields} == set(options.members)  # type: ignore[attr-defined]  # it is a record by its name
 
 
-def test_access_kinds_cover_the_calls_that_deny() -> None:
-    """Each call that refuses a login has a kind of access; failures have one more, and what needs the user two."""
-    assert names(decision_pb2.Access.Kind, "KIND_") == {
-        "denied",
-        "validation-error",
-        "on-error",
-        "session-revoked",
-        "refresh-token-revoked",
-        "mfa-failed",
-        "interaction-required",
-    }
+def test_a_saml_response_has_a_field_for_each_setter() -> None:
+    """The message and the setters' table are equal, member by member, and so are their closed words."""
+    fields = decision_pb2.SamlResponse.DESCRIPTOR.fields_by_name
+    assert set(fields) == {"attributes", *SAML_MEMBERS}
+    for name in SAML_MEMBERS:
+        kind = surface.CALLS[f"saml_response.set_{name}"].by_name["value"].kind
+        field = fields[name]
+        if field.enum_type is not None:
+            words = names(field.enum_type.values_by_name, f"{name.upper()}_")
+            assert words == set(kind.wants.removeprefix("one of ").split(", ")), name
+            assert not field.has_presence
+        else:
+            wanted = {"lifetime_in_seconds": field.TYPE_INT32}.get(
+                name, field.TYPE_BOOL if kind is BOOL else field.TYPE_STRING
+            )
+            assert field.type == wanted, name
+            assert field.is_repeated if name == "name_identifier_probes" else field.has_presence
+
+
+def test_denials_cover_the_calls_that_deny_and_every_failure() -> None:
+    """Each call that refuses a login has a reason, a failed action has one, and so has each factor that fails."""
+    calls = {"denied", "validation-error", "session-revoked", "refresh-token-revoked"}
+    failures = {failure.value.replace("_", "-") for failure in model.Failure}
+    assert names(decision_pb2.Denial.Reason, "REASON_") == calls | {"on-error"} | failures
     assert len([call for call in surface.SURFACE if call.ends == "deny"]) == 4

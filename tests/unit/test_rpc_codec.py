@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vestibule.v1.decision_pb2 import FACTOR_TYPE_OTP as OTP
-from vestibule.v1.decision_pb2 import FACTOR_TYPE_PHONE as PHONE
+from vestibule.v1.decision_pb2 import FACTOR_OTP as OTP
+from vestibule.v1.decision_pb2 import FACTOR_PHONE as PHONE
 from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginRequest, GatewayContext
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope

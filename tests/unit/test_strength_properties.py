@@ -16,7 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.core import challenges, mfa, policy, resolution
-from runtime.core.model import Decision, Experience, Merge, OnError, Policy, Settings, Suspension, Verdict
+from runtime.core.model import (
+    Decision,
+    Experience,
+    Merge,
+    OnError,
+    Policy,
+    ResolutionKind,
+    Settings,
+    Suspension,
+    Verdict,
+)
 from runtime.core.remembered import DAY_MS, RememberedBrowser
 from runtime.core.resolution import Gateway
 from tests import strength
@@ -264,7 +274,7 @@ def overrides(found: Any, provider: str, settings: Any, facts: Any) -> Any:
 
 
 def never_shut(found: Any, *_: Any) -> Any:
-    return replace(found, kind=resolution.ResolutionKind.PROMPT, failure=None)
+    return replace(found, kind=ResolutionKind.PROMPT, failure=None)
 
 
 def unset_is_ignored(found: Any, requests: Any, rule: Merge) -> Any:

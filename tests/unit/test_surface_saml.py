@@ -31,7 +31,7 @@ def decide(recorder: CommandRecorder) -> dict[str, Any]:
     commands = tuple(Command(op, args) for (op, _), args in zip(texts, surface.parse_all(texts), strict=True))
     ran = Execution("a", "0" * 64, OnError.REQUIRE_MFA, Verdict.COMPLETED, commands)
     message = messages.encode(aggregate([ran], Settings(), EventFacts()), "d", 1, 1)
-    found: dict[str, Any] = json_format.MessageToDict(message.side_effects.saml_response)
+    found: dict[str, Any] = json_format.MessageToDict(message.on_success.saml_response)
     return found
 
 
@@ -43,9 +43,9 @@ def test_the_gateway_is_given_what_was_set(api: Any, recorder: CommandRecorder) 
     api.saml_response.set_attribute("x", ["1", 2, True]).saml_response.set_attribute("y", None)
     assert decide(recorder) == {
         "audience": "urn:b",
-        "lifetime_in_seconds": 60,
-        "sign_response": True,
-        "name_identifier_probes": ["a", "b"],
+        "lifetimeInSeconds": 60,
+        "signResponse": True,
+        "nameIdentifierProbes": ["a", "b"],
         "attributes": {"x": ["1", 2, True], "y": None},
     }
 

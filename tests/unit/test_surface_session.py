@@ -7,7 +7,7 @@ import pytest
 from vestibule.v1 import decision_pb2, event_pb2
 
 from runtime.core.aggregate import aggregate, ends_flow
-from runtime.core.model import Command, Decision, Execution, OnError, Settings, Verdict
+from runtime.core.model import Command, Execution, OnError, Settings, Verdict
 from runtime.login import messages
 from sandbox.action.api import CommandRecorder, make_api
 from sandbox.action.event import Event
@@ -33,9 +33,12 @@ def execution(recorder: CommandRecorder) -> Execution:
     return Execution("a", "0" * 64, OnError.REQUIRE_MFA, Verdict.COMPLETED, commands)
 
 
-def decide(*recorders: CommandRecorder) -> tuple[Decision, decision_pb2.SideEffects]:
+def decide(
+    *recorders: CommandRecorder,
+) -> tuple[decision_pb2.EffectsOnAnyOutcome, decision_pb2.EffectsOnSuccess]:
     decision = aggregate([execution(recorder) for recorder in recorders], Settings(), EventFacts())
-    return decision, messages.encode(decision, "d", 1, 1).side_effects
+    message = messages.encode(decision, "d", 1, 1)
+    return message.on_any_outcome, message.on_success
 
 
 def test_the_last_call_for_a_scope_wins() -> None:
@@ -76,17 +79,17 @@ def test_revoking_denies(call: Any, kind: str) -> None:
     decision = aggregate([ran], Settings(), EventFacts())
     message = messages.encode(decision, "d", 1, 1)
     assert decision.outcome == "deny"
-    assert decision.access is not None
-    assert (decision.access.kind, decision.access.reason) == (kind, "why")
-    assert message.access.kind == decision_pb2.Access.Kind.Value(f"KIND_{kind.upper()}")
-    effects = message.side_effects
+    assert decision.denial is not None
+    assert (decision.denial.reason, decision.denial.description) == (kind, "why")
+    assert message.denial.reason == decision_pb2.Denial.Reason.Value(f"REASON_{kind.upper()}")
+    effects = message.on_any_outcome
     assert (effects.session.revoke, effects.refresh_token.revoke) == (
         kind == "session_revoked",
         kind != "session_revoked",
     )
     assert effects.session.preserve_refresh_tokens == (kind == "session_revoked")
     assert dict(effects.session.metadata) == {"k": "v"}
-    assert not effects.scopes_added
+    assert not message.HasField("on_success")
 
 
 def test_a_refresh_token_is_revoked_in_an_exchange_only() -> None:
@@ -126,7 +129,7 @@ def test_the_earliest_expiry_wins(group: str) -> None:
     second_api, second = record(with_session())
     getattr(second_api, group).set_expires_at(1000)
     getattr(second_api, group).set_idle_expires_at(1700)
-    _, effects = decide(first, second)
+    effects, _ = decide(first, second)
     part = getattr(effects, group)
     assert (part.expires_at.ToMilliseconds(), part.idle_expires_at.ToMilliseconds()) == (1000, 1500)
 
@@ -157,7 +160,7 @@ def test_metadata_is_set_deleted_and_evicted(group: str) -> None:
     part.set_metadata("a", "1")
     part.setMetadata("b", None)
     part.delete_metadata("c")
-    _, effects = decide(recorder)
+    effects, _ = decide(recorder)
     changes = getattr(effects, group)
     assert changes.evict_metadata
     assert dict(changes.metadata) == {"a": "1", "b": None, "c": None}
@@ -200,17 +203,19 @@ def test_the_last_cookie_mode_wins() -> None:
     api.session.set_cookie_mode("persistent").session.setCookieMode("non-persistent")
     with pytest.raises(ValueError, match="mode must be one of persistent, non-persistent"):
         api.session.set_cookie_mode("forever")
-    _, effects = decide(recorder)
-    assert effects.session.cookie_mode == "non-persistent"
+    effects, _ = decide(recorder)
+    assert effects.session.cookie_mode == decision_pb2.COOKIE_MODE_NON_PERSISTENT
 
 
 def test_a_flow_without_such_calls_has_no_such_effects() -> None:
     """The control: the message of a simple login carries none of it."""
     api, recorder = record(with_session())
     api.multifactor.enable("any")
-    decision, _ = decide(recorder)
+    decision = aggregate([execution(recorder)], Settings(), EventFacts())
     assert decision.effects is None
-    assert not messages.encode(decision, "d", 1, 1).HasField("side_effects")
+    message = messages.encode(decision, "d", 1, 1)
+    assert not message.HasField("on_any_outcome")
+    assert not message.HasField("on_success")
 
 
 @pytest.mark.parametrize(("access", "kept"), [("online", 0), ("offline", 2)])

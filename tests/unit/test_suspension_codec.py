@@ -22,6 +22,7 @@ from runtime.core.model import (
 )
 from runtime.login import messages
 from runtime.login.answers import Answers
+from sandbox.contract import vocabulary
 
 OTP = {"type": "otp"}
 
@@ -31,12 +32,13 @@ def execution(*commands: tuple[str, dict[str, Any]], **fields: Any) -> Execution
     return Execution("a", "00" * 32, OnError.REQUIRE_MFA, Verdict.COMPLETED, recorded, **fields)
 
 
+READER = messages.EventReader(b"")
 CHALLENGE = execution(("authentication.challenge_with", {"factor": OTP}))
 REDIRECT = execution(("redirect.send_user_to", {"url": "https://example.com"}))
 
 
 def sent(*executions: Execution, **given: Any) -> pb.Decision:
-    answer = Answers(Settings()).decide(None, 0, executions, messages.EventReader(b""), **given)
+    answer, _ = Answers(Settings()).decide(None, 0, executions, READER, **given).answer(READER.message, None, 0)
     zeros = [0] * len(executions)
     data = answer.fill("r", "d", 1, 5, zeros, zeros)
     first = runtime_service_pb2.ExecutePostLoginResponse.FromString(data)
@@ -51,21 +53,24 @@ def test_a_queue_of_factors() -> None:
         Step("enroll", (FactorRequest("webauthn-roaming"),), False, (("otp", Ignored.ALREADY_ENROLLED),)),
     )
     decision = sent(CHALLENGE, suspension=Suspension("mfa", "a", steps, True, True))
-    assert decision.outcome == pb.OUTCOME_SUSPEND
+    assert decision.outcome == pb.OUTCOME_SUSPEND_BY_TOKEN
     part = decision.suspension
     assert (part.action, part.WhichOneof("step")) == ("a", "mfa")
-    assert (part.mfa.mfa_required_token, part.mfa.hide_remember_browser) == (True, True)
+    assert part.mfa.hide_remember_browser
     first, second = part.mfa.steps
-    assert (first.kind, second.kind) == (pb.MfaQueue.KIND_CHALLENGE, pb.MfaQueue.KIND_ENROLL)
+    assert (first.kind, second.kind) == (pb.MfaSteps.KIND_CHALLENGE, pb.MfaSteps.KIND_ENROLL)
     assert (first.choice, second.choice) == (True, False)
     assert list(first.factors) == [
-        pb.FactorRequest(type=pb.FACTOR_TYPE_PHONE, preferred_method="sms"),
-        pb.FactorRequest(type=pb.FACTOR_TYPE_PUSH_NOTIFICATION, otp_fallback=False),
+        pb.FactorOption(factor=pb.FACTOR_PHONE, preferred_method=pb.PHONE_METHOD_SMS),
+        pb.FactorOption(factor=pb.FACTOR_PUSH_NOTIFICATION, otp_fallback=False),
     ]
-    assert list(second.factors) == [pb.FactorRequest(type=pb.FACTOR_TYPE_WEBAUTHN_ROAMING)]
-    assert list(second.ignored) == [pb.IgnoredFactor(type=pb.FACTOR_TYPE_OTP, reason="already_enrolled")]
+    assert list(second.factors) == [pb.FactorOption(factor=pb.FACTOR_WEBAUTHN_ROAMING)]
+    assert list(second.ignored) == [
+        pb.IgnoredFactor(factor=pb.FACTOR_OTP, reason=pb.IgnoredFactor.REASON_ALREADY_ENROLLED)
+    ]
     assert not part.continuation
-    assert not decision.HasField("side_effects")
+    assert not decision.HasField("on_any_outcome")
+    assert not decision.HasField("on_success")
 
 
 def test_a_redirect() -> None:
@@ -88,11 +93,12 @@ def test_a_form(given: dict[str, Any] | None, present: bool) -> None:
 
 @pytest.mark.parametrize("failure", list(Failure))
 def test_what_cannot_be_done_is_a_denial(failure: Failure) -> None:
-    """Each failure has a kind and a code on the wire."""
+    """Each failure has a reason on the wire, and the user an explanation."""
     decision = sent(CHALLENGE, suspension=Refused(failure))
-    silent = failure is Failure.INTERACTION_REQUIRED
-    kind = pb.Access.KIND_INTERACTION_REQUIRED if silent else pb.Access.KIND_MFA_FAILED
-    assert (decision.outcome, decision.access.kind, decision.access.code) == (pb.OUTCOME_DENY, kind, failure.value)
+    reason = pb.Denial.Reason.Value(f"REASON_{failure.name}")
+    assert (decision.outcome, decision.denial.reason) == (pb.OUTCOME_DENY, reason)
+    assert decision.denial.description
+    assert not decision.denial.HasField("validation_code")
     assert not decision.HasField("suspension")
 
 
@@ -102,24 +108,30 @@ def test_reports_say_which_handler_ran_and_when() -> None:
     before = execution(("redirect.send_user_to", {"url": "https://example.com"}), earlier=True)
     decision = sent(before, recorded)
     assert [(report.continued, report.earlier) for report in decision.executions] == [(False, True), (True, False)]
-    assert list(decision.side_effects.recorded_methods) == ["https://m.example"]
+    assert list(decision.on_success.recorded_methods) == ["https://m.example"]
 
 
 def test_every_word_of_the_core_is_on_the_wire() -> None:
-    """Outcomes, kinds of denial and origins are those of the public enumerations."""
+    """Outcomes, reasons and origins are those of the public enumerations."""
     for words, enum in (
         (messages.OUTCOMES, pb.Outcome),
-        (messages.KINDS, pb.Access.Kind),
+        (messages.REASONS, pb.Denial.Reason),
+        (messages.STATUSES, pb.Multifactor.Status),
+        (messages.MODES, pb.Multifactor.RememberMode),
+        (messages.IGNORED, pb.IgnoredFactor.Reason),
+        (messages.PHONE_METHODS, pb.PhoneMethod),
+        (messages.COOKIE_MODES, pb.CookieMode),
+        (messages.FACTORS, pb.Factor),
         (messages.ORIGINS, pb.Multifactor.Origin),
-        (messages.STEPS, pb.MfaQueue.Kind),
+        (messages.STEPS, pb.MfaSteps.Kind),
     ):
         assert set(words.values()) == set(enum.values()) - {0}
 
 
 def test_every_factor_type_has_a_number() -> None:
-    """The vocabulary of commands and that of the wire are one."""
-    numbers = set(pb.FactorType.values()) - {pb.FACTOR_TYPE_UNSPECIFIED}
-    assert set(messages.FACTOR_TYPES.values()) == numbers
+    """What commands name is part of the one vocabulary of factors."""
+    assert messages.FACTOR_TYPES.items() <= messages.FACTORS.items()
+    assert list(messages.FACTOR_TYPES) == list(vocabulary.FACTOR_TYPES)
 
 
 @pytest.mark.parametrize(
@@ -191,8 +203,7 @@ def test_an_answer_lists_what_this_part_of_the_flow_wrote_to_the_cache() -> None
     erase = ("cache.delete", {"key": "k"})
     before = execution(write, ("redirect.send_user_to", {"url": "https://example.com"}), earlier=True)
     failed = Execution("b", "00" * 32, OnError.CONTINUE, Verdict.RAISED, (Command(*write),))
-    answer = Answers(Settings()).decide(
-        None, 0, [before, execution(erase, continued=True), failed], messages.EventReader(b"")
-    )
+    executions = [before, execution(erase, continued=True), failed]
+    answer, _ = Answers(Settings()).decide(None, 0, executions, READER).answer(READER.message, None, 0)
     assert answer.cache == (Command(*erase),)
     assert answer.decision.outcome == "allow"

@@ -82,7 +82,7 @@ def test_deny_always_wins(
     assert not any(ends_flow(e) for decision in before for e in decision.executions)
     assert last.outcome != "suspend"
     ended = any(ends_flow(e) for e in last.executions if e.verdict is not Verdict.SKIPPED)
-    cannot = last.access is not None and last.access.kind in ("mfa_failed", "interaction_required")
+    cannot = last.denial is not None and isinstance(last.denial.reason, Failure)
     assert (last.outcome == "deny") is (ended or cannot)
     assert not (ended and cannot)
 
@@ -94,7 +94,7 @@ def test_a_suspended_decision_has_no_side_effects(
     """It says what it waits for and what was asked for, and nothing that a gateway would act upon."""
     for decision in walk(flow, tenant, event, gateway, User(data))[:-1]:
         assert decision.suspension is not None
-        assert (decision.multifactor, decision.access, decision.effects) == (None, None, None)
+        assert (decision.multifactor, decision.denial, decision.effects) == (None, None, None)
         assert decision.user_metadata == decision.app_metadata == {}
         assert decision.id_token_claims == decision.access_token_claims == {}
         waiting = {c.op for c in decision.contributions if c.won}
@@ -252,7 +252,7 @@ def test_folding_splits_at_any_execution(
     """Executions that went through a continuation and those that did not fold alike, cut anywhere."""
     user = User(data)
     last = walk(flow, tenant, event, gateway, user)[-1]
-    if last.access is not None and last.access.kind in ("mfa_failed", "interaction_required"):
+    if last.denial is not None and isinstance(last.denial.reason, Failure):
         return
     at = data.draw(st.integers(0, len(last.executions)))
     fold = Fold()

@@ -19,6 +19,8 @@ class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_MFA_REQUIRED: _ClassVar[Outcome]
     OUTCOME_DENY: _ClassVar[Outcome]
     OUTCOME_SUSPEND: _ClassVar[Outcome]
+    OUTCOME_MFA_REQUIRED_BY_TOKEN: _ClassVar[Outcome]
+    OUTCOME_SUSPEND_BY_TOKEN: _ClassVar[Outcome]
 
 class Provider(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -41,17 +43,20 @@ class Factor(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FACTOR_WEBAUTHN_PLATFORM: _ClassVar[Factor]
     FACTOR_RECOVERY_CODE: _ClassVar[Factor]
     FACTOR_DUO: _ClassVar[Factor]
+    FACTOR_PHONE: _ClassVar[Factor]
 
-class FactorType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+class PhoneMethod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
-    FACTOR_TYPE_UNSPECIFIED: _ClassVar[FactorType]
-    FACTOR_TYPE_OTP: _ClassVar[FactorType]
-    FACTOR_TYPE_RECOVERY_CODE: _ClassVar[FactorType]
-    FACTOR_TYPE_EMAIL: _ClassVar[FactorType]
-    FACTOR_TYPE_PUSH_NOTIFICATION: _ClassVar[FactorType]
-    FACTOR_TYPE_PHONE: _ClassVar[FactorType]
-    FACTOR_TYPE_WEBAUTHN_ROAMING: _ClassVar[FactorType]
-    FACTOR_TYPE_WEBAUTHN_PLATFORM: _ClassVar[FactorType]
+    PHONE_METHOD_UNSPECIFIED: _ClassVar[PhoneMethod]
+    PHONE_METHOD_SMS: _ClassVar[PhoneMethod]
+    PHONE_METHOD_VOICE: _ClassVar[PhoneMethod]
+    PHONE_METHOD_BOTH: _ClassVar[PhoneMethod]
+
+class CookieMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COOKIE_MODE_UNSPECIFIED: _ClassVar[CookieMode]
+    COOKIE_MODE_PERSISTENT: _ClassVar[CookieMode]
+    COOKIE_MODE_NON_PERSISTENT: _ClassVar[CookieMode]
 
 class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -69,6 +74,8 @@ OUTCOME_ALLOW: Outcome
 OUTCOME_MFA_REQUIRED: Outcome
 OUTCOME_DENY: Outcome
 OUTCOME_SUSPEND: Outcome
+OUTCOME_MFA_REQUIRED_BY_TOKEN: Outcome
+OUTCOME_SUSPEND_BY_TOKEN: Outcome
 PROVIDER_UNSPECIFIED: Provider
 PROVIDER_ANY: Provider
 PROVIDER_GUARDIAN: Provider
@@ -85,14 +92,14 @@ FACTOR_WEBAUTHN_ROAMING: Factor
 FACTOR_WEBAUTHN_PLATFORM: Factor
 FACTOR_RECOVERY_CODE: Factor
 FACTOR_DUO: Factor
-FACTOR_TYPE_UNSPECIFIED: FactorType
-FACTOR_TYPE_OTP: FactorType
-FACTOR_TYPE_RECOVERY_CODE: FactorType
-FACTOR_TYPE_EMAIL: FactorType
-FACTOR_TYPE_PUSH_NOTIFICATION: FactorType
-FACTOR_TYPE_PHONE: FactorType
-FACTOR_TYPE_WEBAUTHN_ROAMING: FactorType
-FACTOR_TYPE_WEBAUTHN_PLATFORM: FactorType
+FACTOR_PHONE: Factor
+PHONE_METHOD_UNSPECIFIED: PhoneMethod
+PHONE_METHOD_SMS: PhoneMethod
+PHONE_METHOD_VOICE: PhoneMethod
+PHONE_METHOD_BOTH: PhoneMethod
+COOKIE_MODE_UNSPECIFIED: CookieMode
+COOKIE_MODE_PERSISTENT: CookieMode
+COOKIE_MODE_NON_PERSISTENT: CookieMode
 VERDICT_UNSPECIFIED: Verdict
 VERDICT_COMPLETED: Verdict
 VERDICT_RAISED: Verdict
@@ -104,35 +111,49 @@ VERDICT_CRASHED: Verdict
 VERDICT_SKIPPED: Verdict
 
 class Decision(_message.Message):
-    __slots__ = ("outcome", "multifactor", "access", "side_effects", "degraded", "degraded_reasons", "contributions", "executions", "decision_id", "catalog_revision", "wall_time", "suspension")
+    __slots__ = ("outcome", "multifactor", "denial", "on_any_outcome", "on_success", "suspension", "degraded", "degraded_reasons", "decision_id", "catalog_revision", "wall_time", "contributions", "executions")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     MULTIFACTOR_FIELD_NUMBER: _ClassVar[int]
-    ACCESS_FIELD_NUMBER: _ClassVar[int]
-    SIDE_EFFECTS_FIELD_NUMBER: _ClassVar[int]
+    DENIAL_FIELD_NUMBER: _ClassVar[int]
+    ON_ANY_OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    ON_SUCCESS_FIELD_NUMBER: _ClassVar[int]
+    SUSPENSION_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_REASONS_FIELD_NUMBER: _ClassVar[int]
-    CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
-    EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]
     CATALOG_REVISION_FIELD_NUMBER: _ClassVar[int]
     WALL_TIME_FIELD_NUMBER: _ClassVar[int]
-    SUSPENSION_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
+    EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
     outcome: Outcome
     multifactor: Multifactor
-    access: Access
-    side_effects: SideEffects
+    denial: Denial
+    on_any_outcome: EffectsOnAnyOutcome
+    on_success: EffectsOnSuccess
+    suspension: Suspension
     degraded: bool
     degraded_reasons: _containers.RepeatedScalarFieldContainer[str]
-    contributions: _containers.RepeatedCompositeFieldContainer[Contribution]
-    executions: _containers.RepeatedCompositeFieldContainer[ExecutionReport]
     decision_id: str
     catalog_revision: int
     wall_time: _duration_pb2.Duration
-    suspension: Suspension
-    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., multifactor: _Optional[_Union[Multifactor, _Mapping]] = ..., access: _Optional[_Union[Access, _Mapping]] = ..., side_effects: _Optional[_Union[SideEffects, _Mapping]] = ..., degraded: _Optional[bool] = ..., degraded_reasons: _Optional[_Iterable[str]] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., executions: _Optional[_Iterable[_Union[ExecutionReport, _Mapping]]] = ..., decision_id: _Optional[str] = ..., catalog_revision: _Optional[int] = ..., wall_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., suspension: _Optional[_Union[Suspension, _Mapping]] = ...) -> None: ...
+    contributions: _containers.RepeatedCompositeFieldContainer[Contribution]
+    executions: _containers.RepeatedCompositeFieldContainer[ExecutionReport]
+    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., multifactor: _Optional[_Union[Multifactor, _Mapping]] = ..., denial: _Optional[_Union[Denial, _Mapping]] = ..., on_any_outcome: _Optional[_Union[EffectsOnAnyOutcome, _Mapping]] = ..., on_success: _Optional[_Union[EffectsOnSuccess, _Mapping]] = ..., suspension: _Optional[_Union[Suspension, _Mapping]] = ..., degraded: _Optional[bool] = ..., degraded_reasons: _Optional[_Iterable[str]] = ..., decision_id: _Optional[str] = ..., catalog_revision: _Optional[int] = ..., wall_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., executions: _Optional[_Iterable[_Union[ExecutionReport, _Mapping]]] = ...) -> None: ...
 
 class Multifactor(_message.Message):
-    __slots__ = ("provider", "allow_remember_browser", "provider_options", "factors", "origin", "ignore_remembered_browser", "resolution")
+    __slots__ = ("status", "provider", "origin", "challenge", "choice", "enroll", "verify_email_first", "recovery_code_allowed", "remember", "memory", "forget_remembered_browser", "records_amr", "provider_options", "notes")
+    class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATUS_UNSPECIFIED: _ClassVar[Multifactor.Status]
+        STATUS_REQUIRED: _ClassVar[Multifactor.Status]
+        STATUS_REMEMBERED: _ClassVar[Multifactor.Status]
+        STATUS_LIFTED: _ClassVar[Multifactor.Status]
+        STATUS_FAILED: _ClassVar[Multifactor.Status]
+    STATUS_UNSPECIFIED: Multifactor.Status
+    STATUS_REQUIRED: Multifactor.Status
+    STATUS_REMEMBERED: Multifactor.Status
+    STATUS_LIFTED: Multifactor.Status
+    STATUS_FAILED: Multifactor.Status
     class Origin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         ORIGIN_UNSPECIFIED: _ClassVar[Multifactor.Origin]
@@ -143,91 +164,55 @@ class Multifactor(_message.Message):
     ORIGIN_ACTION: Multifactor.Origin
     ORIGIN_POLICY: Multifactor.Origin
     ORIGIN_ON_ERROR: Multifactor.Origin
-    PROVIDER_FIELD_NUMBER: _ClassVar[int]
-    ALLOW_REMEMBER_BROWSER_FIELD_NUMBER: _ClassVar[int]
-    PROVIDER_OPTIONS_FIELD_NUMBER: _ClassVar[int]
-    FACTORS_FIELD_NUMBER: _ClassVar[int]
-    ORIGIN_FIELD_NUMBER: _ClassVar[int]
-    IGNORE_REMEMBERED_BROWSER_FIELD_NUMBER: _ClassVar[int]
-    RESOLUTION_FIELD_NUMBER: _ClassVar[int]
-    provider: Provider
-    allow_remember_browser: bool
-    provider_options: ProviderOptions
-    factors: _containers.RepeatedScalarFieldContainer[Factor]
-    origin: Multifactor.Origin
-    ignore_remembered_browser: bool
-    resolution: Resolution
-    def __init__(self, provider: _Optional[_Union[Provider, str]] = ..., allow_remember_browser: _Optional[bool] = ..., provider_options: _Optional[_Union[ProviderOptions, _Mapping]] = ..., factors: _Optional[_Iterable[_Union[Factor, str]]] = ..., origin: _Optional[_Union[Multifactor.Origin, str]] = ..., ignore_remembered_browser: _Optional[bool] = ..., resolution: _Optional[_Union[Resolution, _Mapping]] = ...) -> None: ...
-
-class Resolution(_message.Message):
-    __slots__ = ("kind", "failure", "challenge", "choice", "enroll", "enrollment_required", "verify_email_first", "recovery_code_allowed", "remember", "remembered_until", "forget_remembered_browser", "records_amr", "notes")
-    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-        __slots__ = ()
-        KIND_UNSPECIFIED: _ClassVar[Resolution.Kind]
-        KIND_PROMPT: _ClassVar[Resolution.Kind]
-        KIND_SATISFIED_BY_REMEMBERED_BROWSER: _ClassVar[Resolution.Kind]
-        KIND_MFA_REQUIRED_TOKEN: _ClassVar[Resolution.Kind]
-        KIND_FAILED: _ClassVar[Resolution.Kind]
-    KIND_UNSPECIFIED: Resolution.Kind
-    KIND_PROMPT: Resolution.Kind
-    KIND_SATISFIED_BY_REMEMBERED_BROWSER: Resolution.Kind
-    KIND_MFA_REQUIRED_TOKEN: Resolution.Kind
-    KIND_FAILED: Resolution.Kind
-    class Failure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-        __slots__ = ()
-        FAILURE_UNSPECIFIED: _ClassVar[Resolution.Failure]
-        FAILURE_NO_USABLE_FACTOR: _ClassVar[Resolution.Failure]
-        FAILURE_PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL: _ClassVar[Resolution.Failure]
-        FAILURE_INTERACTION_REQUIRED: _ClassVar[Resolution.Failure]
-        FAILURE_MFA_GRANT_NOT_ALLOWED: _ClassVar[Resolution.Failure]
-        FAILURE_EMAIL_MISSING: _ClassVar[Resolution.Failure]
-        FAILURE_ENROLLMENT_NOT_POSSIBLE: _ClassVar[Resolution.Failure]
-        FAILURE_TOKEN_EXCHANGE_NOT_SUPPORTED: _ClassVar[Resolution.Failure]
-    FAILURE_UNSPECIFIED: Resolution.Failure
-    FAILURE_NO_USABLE_FACTOR: Resolution.Failure
-    FAILURE_PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL: Resolution.Failure
-    FAILURE_INTERACTION_REQUIRED: Resolution.Failure
-    FAILURE_MFA_GRANT_NOT_ALLOWED: Resolution.Failure
-    FAILURE_EMAIL_MISSING: Resolution.Failure
-    FAILURE_ENROLLMENT_NOT_POSSIBLE: Resolution.Failure
-    FAILURE_TOKEN_EXCHANGE_NOT_SUPPORTED: Resolution.Failure
     class RememberMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
-        REMEMBER_MODE_UNSPECIFIED: _ClassVar[Resolution.RememberMode]
-        REMEMBER_MODE_NONE: _ClassVar[Resolution.RememberMode]
-        REMEMBER_MODE_CHECKBOX: _ClassVar[Resolution.RememberMode]
-        REMEMBER_MODE_AUTOMATIC: _ClassVar[Resolution.RememberMode]
-    REMEMBER_MODE_UNSPECIFIED: Resolution.RememberMode
-    REMEMBER_MODE_NONE: Resolution.RememberMode
-    REMEMBER_MODE_CHECKBOX: Resolution.RememberMode
-    REMEMBER_MODE_AUTOMATIC: Resolution.RememberMode
-    KIND_FIELD_NUMBER: _ClassVar[int]
-    FAILURE_FIELD_NUMBER: _ClassVar[int]
+        REMEMBER_MODE_UNSPECIFIED: _ClassVar[Multifactor.RememberMode]
+        REMEMBER_MODE_NONE: _ClassVar[Multifactor.RememberMode]
+        REMEMBER_MODE_CHECKBOX: _ClassVar[Multifactor.RememberMode]
+        REMEMBER_MODE_AUTOMATIC: _ClassVar[Multifactor.RememberMode]
+    REMEMBER_MODE_UNSPECIFIED: Multifactor.RememberMode
+    REMEMBER_MODE_NONE: Multifactor.RememberMode
+    REMEMBER_MODE_CHECKBOX: Multifactor.RememberMode
+    REMEMBER_MODE_AUTOMATIC: Multifactor.RememberMode
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
     CHALLENGE_FIELD_NUMBER: _ClassVar[int]
     CHOICE_FIELD_NUMBER: _ClassVar[int]
     ENROLL_FIELD_NUMBER: _ClassVar[int]
-    ENROLLMENT_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     VERIFY_EMAIL_FIRST_FIELD_NUMBER: _ClassVar[int]
     RECOVERY_CODE_ALLOWED_FIELD_NUMBER: _ClassVar[int]
     REMEMBER_FIELD_NUMBER: _ClassVar[int]
-    REMEMBERED_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
     FORGET_REMEMBERED_BROWSER_FIELD_NUMBER: _ClassVar[int]
     RECORDS_AMR_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
-    kind: Resolution.Kind
-    failure: Resolution.Failure
+    status: Multifactor.Status
+    provider: Provider
+    origin: Multifactor.Origin
     challenge: _containers.RepeatedScalarFieldContainer[Factor]
     choice: bool
     enroll: _containers.RepeatedScalarFieldContainer[Factor]
-    enrollment_required: bool
     verify_email_first: bool
     recovery_code_allowed: bool
-    remember: Resolution.RememberMode
-    remembered_until: _timestamp_pb2.Timestamp
+    remember: Multifactor.RememberMode
+    memory: BrowserMemory
     forget_remembered_browser: bool
     records_amr: bool
+    provider_options: ProviderOptions
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, kind: _Optional[_Union[Resolution.Kind, str]] = ..., failure: _Optional[_Union[Resolution.Failure, str]] = ..., challenge: _Optional[_Iterable[_Union[Factor, str]]] = ..., choice: _Optional[bool] = ..., enroll: _Optional[_Iterable[_Union[Factor, str]]] = ..., enrollment_required: _Optional[bool] = ..., verify_email_first: _Optional[bool] = ..., recovery_code_allowed: _Optional[bool] = ..., remember: _Optional[_Union[Resolution.RememberMode, str]] = ..., remembered_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., forget_remembered_browser: _Optional[bool] = ..., records_amr: _Optional[bool] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, status: _Optional[_Union[Multifactor.Status, str]] = ..., provider: _Optional[_Union[Provider, str]] = ..., origin: _Optional[_Union[Multifactor.Origin, str]] = ..., challenge: _Optional[_Iterable[_Union[Factor, str]]] = ..., choice: _Optional[bool] = ..., enroll: _Optional[_Iterable[_Union[Factor, str]]] = ..., verify_email_first: _Optional[bool] = ..., recovery_code_allowed: _Optional[bool] = ..., remember: _Optional[_Union[Multifactor.RememberMode, str]] = ..., memory: _Optional[_Union[BrowserMemory, _Mapping]] = ..., forget_remembered_browser: _Optional[bool] = ..., records_amr: _Optional[bool] = ..., provider_options: _Optional[_Union[ProviderOptions, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class BrowserMemory(_message.Message):
+    __slots__ = ("lifetime", "idle_lifetime", "expires_at")
+    LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    IDLE_LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    lifetime: _duration_pb2.Duration
+    idle_lifetime: _duration_pb2.Duration
+    expires_at: _timestamp_pb2.Timestamp
+    def __init__(self, lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., idle_lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ProviderOptions(_message.Message):
     __slots__ = ("host", "ikey", "skey", "username")
@@ -241,33 +226,51 @@ class ProviderOptions(_message.Message):
     username: str
     def __init__(self, host: _Optional[str] = ..., ikey: _Optional[str] = ..., skey: _Optional[str] = ..., username: _Optional[str] = ...) -> None: ...
 
-class Access(_message.Message):
-    __slots__ = ("reason", "kind", "code")
-    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+class Denial(_message.Message):
+    __slots__ = ("reason", "description", "validation_code")
+    class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
-        KIND_UNSPECIFIED: _ClassVar[Access.Kind]
-        KIND_DENIED: _ClassVar[Access.Kind]
-        KIND_VALIDATION_ERROR: _ClassVar[Access.Kind]
-        KIND_ON_ERROR: _ClassVar[Access.Kind]
-        KIND_SESSION_REVOKED: _ClassVar[Access.Kind]
-        KIND_REFRESH_TOKEN_REVOKED: _ClassVar[Access.Kind]
-        KIND_MFA_FAILED: _ClassVar[Access.Kind]
-        KIND_INTERACTION_REQUIRED: _ClassVar[Access.Kind]
-    KIND_UNSPECIFIED: Access.Kind
-    KIND_DENIED: Access.Kind
-    KIND_VALIDATION_ERROR: Access.Kind
-    KIND_ON_ERROR: Access.Kind
-    KIND_SESSION_REVOKED: Access.Kind
-    KIND_REFRESH_TOKEN_REVOKED: Access.Kind
-    KIND_MFA_FAILED: Access.Kind
-    KIND_INTERACTION_REQUIRED: Access.Kind
+        REASON_UNSPECIFIED: _ClassVar[Denial.Reason]
+        REASON_DENIED: _ClassVar[Denial.Reason]
+        REASON_VALIDATION_ERROR: _ClassVar[Denial.Reason]
+        REASON_ON_ERROR: _ClassVar[Denial.Reason]
+        REASON_SESSION_REVOKED: _ClassVar[Denial.Reason]
+        REASON_REFRESH_TOKEN_REVOKED: _ClassVar[Denial.Reason]
+        REASON_INTERACTION_REQUIRED: _ClassVar[Denial.Reason]
+        REASON_NO_USABLE_FACTOR: _ClassVar[Denial.Reason]
+        REASON_PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL: _ClassVar[Denial.Reason]
+        REASON_MFA_GRANT_NOT_ALLOWED: _ClassVar[Denial.Reason]
+        REASON_EMAIL_MISSING: _ClassVar[Denial.Reason]
+        REASON_ENROLLMENT_NOT_POSSIBLE: _ClassVar[Denial.Reason]
+        REASON_TOKEN_EXCHANGE_NOT_SUPPORTED: _ClassVar[Denial.Reason]
+        REASON_EXPERIENCE_NOT_SUPPORTED: _ClassVar[Denial.Reason]
+        REASON_CUSTOMIZATION_OFF: _ClassVar[Denial.Reason]
+        REASON_TOO_MANY_COMMANDS: _ClassVar[Denial.Reason]
+        REASON_CHALLENGE_FIRST: _ClassVar[Denial.Reason]
+    REASON_UNSPECIFIED: Denial.Reason
+    REASON_DENIED: Denial.Reason
+    REASON_VALIDATION_ERROR: Denial.Reason
+    REASON_ON_ERROR: Denial.Reason
+    REASON_SESSION_REVOKED: Denial.Reason
+    REASON_REFRESH_TOKEN_REVOKED: Denial.Reason
+    REASON_INTERACTION_REQUIRED: Denial.Reason
+    REASON_NO_USABLE_FACTOR: Denial.Reason
+    REASON_PROVIDER_NOT_SUPPORTED_FOR_PROTOCOL: Denial.Reason
+    REASON_MFA_GRANT_NOT_ALLOWED: Denial.Reason
+    REASON_EMAIL_MISSING: Denial.Reason
+    REASON_ENROLLMENT_NOT_POSSIBLE: Denial.Reason
+    REASON_TOKEN_EXCHANGE_NOT_SUPPORTED: Denial.Reason
+    REASON_EXPERIENCE_NOT_SUPPORTED: Denial.Reason
+    REASON_CUSTOMIZATION_OFF: Denial.Reason
+    REASON_TOO_MANY_COMMANDS: Denial.Reason
+    REASON_CHALLENGE_FIRST: Denial.Reason
     REASON_FIELD_NUMBER: _ClassVar[int]
-    KIND_FIELD_NUMBER: _ClassVar[int]
-    CODE_FIELD_NUMBER: _ClassVar[int]
-    reason: str
-    kind: Access.Kind
-    code: str
-    def __init__(self, reason: _Optional[str] = ..., kind: _Optional[_Union[Access.Kind, str]] = ..., code: _Optional[str] = ...) -> None: ...
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_CODE_FIELD_NUMBER: _ClassVar[int]
+    reason: Denial.Reason
+    description: str
+    validation_code: str
+    def __init__(self, reason: _Optional[_Union[Denial.Reason, str]] = ..., description: _Optional[str] = ..., validation_code: _Optional[str] = ...) -> None: ...
 
 class Suspension(_message.Message):
     __slots__ = ("mfa", "redirect", "prompt", "action", "continuation", "expires_at")
@@ -277,62 +280,74 @@ class Suspension(_message.Message):
     ACTION_FIELD_NUMBER: _ClassVar[int]
     CONTINUATION_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
-    mfa: MfaQueue
+    mfa: MfaSteps
     redirect: Redirect
     prompt: RenderPrompt
     action: str
     continuation: bytes
     expires_at: _timestamp_pb2.Timestamp
-    def __init__(self, mfa: _Optional[_Union[MfaQueue, _Mapping]] = ..., redirect: _Optional[_Union[Redirect, _Mapping]] = ..., prompt: _Optional[_Union[RenderPrompt, _Mapping]] = ..., action: _Optional[str] = ..., continuation: _Optional[bytes] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, mfa: _Optional[_Union[MfaSteps, _Mapping]] = ..., redirect: _Optional[_Union[Redirect, _Mapping]] = ..., prompt: _Optional[_Union[RenderPrompt, _Mapping]] = ..., action: _Optional[str] = ..., continuation: _Optional[bytes] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
-class MfaQueue(_message.Message):
-    __slots__ = ("steps", "mfa_required_token", "hide_remember_browser", "verify_email_first")
+class MfaSteps(_message.Message):
+    __slots__ = ("steps", "hide_remember_browser", "verify_email_first")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
-        KIND_UNSPECIFIED: _ClassVar[MfaQueue.Kind]
-        KIND_CHALLENGE: _ClassVar[MfaQueue.Kind]
-        KIND_ENROLL: _ClassVar[MfaQueue.Kind]
-    KIND_UNSPECIFIED: MfaQueue.Kind
-    KIND_CHALLENGE: MfaQueue.Kind
-    KIND_ENROLL: MfaQueue.Kind
+        KIND_UNSPECIFIED: _ClassVar[MfaSteps.Kind]
+        KIND_CHALLENGE: _ClassVar[MfaSteps.Kind]
+        KIND_ENROLL: _ClassVar[MfaSteps.Kind]
+    KIND_UNSPECIFIED: MfaSteps.Kind
+    KIND_CHALLENGE: MfaSteps.Kind
+    KIND_ENROLL: MfaSteps.Kind
     class MfaStep(_message.Message):
         __slots__ = ("kind", "factors", "choice", "ignored")
         KIND_FIELD_NUMBER: _ClassVar[int]
         FACTORS_FIELD_NUMBER: _ClassVar[int]
         CHOICE_FIELD_NUMBER: _ClassVar[int]
         IGNORED_FIELD_NUMBER: _ClassVar[int]
-        kind: MfaQueue.Kind
-        factors: _containers.RepeatedCompositeFieldContainer[FactorRequest]
+        kind: MfaSteps.Kind
+        factors: _containers.RepeatedCompositeFieldContainer[FactorOption]
         choice: bool
         ignored: _containers.RepeatedCompositeFieldContainer[IgnoredFactor]
-        def __init__(self, kind: _Optional[_Union[MfaQueue.Kind, str]] = ..., factors: _Optional[_Iterable[_Union[FactorRequest, _Mapping]]] = ..., choice: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[IgnoredFactor, _Mapping]]] = ...) -> None: ...
+        def __init__(self, kind: _Optional[_Union[MfaSteps.Kind, str]] = ..., factors: _Optional[_Iterable[_Union[FactorOption, _Mapping]]] = ..., choice: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[IgnoredFactor, _Mapping]]] = ...) -> None: ...
     STEPS_FIELD_NUMBER: _ClassVar[int]
-    MFA_REQUIRED_TOKEN_FIELD_NUMBER: _ClassVar[int]
     HIDE_REMEMBER_BROWSER_FIELD_NUMBER: _ClassVar[int]
     VERIFY_EMAIL_FIRST_FIELD_NUMBER: _ClassVar[int]
-    steps: _containers.RepeatedCompositeFieldContainer[MfaQueue.MfaStep]
-    mfa_required_token: bool
+    steps: _containers.RepeatedCompositeFieldContainer[MfaSteps.MfaStep]
     hide_remember_browser: bool
     verify_email_first: bool
-    def __init__(self, steps: _Optional[_Iterable[_Union[MfaQueue.MfaStep, _Mapping]]] = ..., mfa_required_token: _Optional[bool] = ..., hide_remember_browser: _Optional[bool] = ..., verify_email_first: _Optional[bool] = ...) -> None: ...
+    def __init__(self, steps: _Optional[_Iterable[_Union[MfaSteps.MfaStep, _Mapping]]] = ..., hide_remember_browser: _Optional[bool] = ..., verify_email_first: _Optional[bool] = ...) -> None: ...
 
-class FactorRequest(_message.Message):
-    __slots__ = ("type", "preferred_method", "otp_fallback")
-    TYPE_FIELD_NUMBER: _ClassVar[int]
+class FactorOption(_message.Message):
+    __slots__ = ("factor", "preferred_method", "otp_fallback")
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
     PREFERRED_METHOD_FIELD_NUMBER: _ClassVar[int]
     OTP_FALLBACK_FIELD_NUMBER: _ClassVar[int]
-    type: FactorType
-    preferred_method: str
+    factor: Factor
+    preferred_method: PhoneMethod
     otp_fallback: bool
-    def __init__(self, type: _Optional[_Union[FactorType, str]] = ..., preferred_method: _Optional[str] = ..., otp_fallback: _Optional[bool] = ...) -> None: ...
+    def __init__(self, factor: _Optional[_Union[Factor, str]] = ..., preferred_method: _Optional[_Union[PhoneMethod, str]] = ..., otp_fallback: _Optional[bool] = ...) -> None: ...
 
 class IgnoredFactor(_message.Message):
-    __slots__ = ("type", "reason")
-    TYPE_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("factor", "reason")
+    class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        REASON_UNSPECIFIED: _ClassVar[IgnoredFactor.Reason]
+        REASON_DISABLED: _ClassVar[IgnoredFactor.Reason]
+        REASON_NOT_ENROLLED: _ClassVar[IgnoredFactor.Reason]
+        REASON_ALREADY_ENROLLED: _ClassVar[IgnoredFactor.Reason]
+        REASON_NOT_ENROLABLE: _ClassVar[IgnoredFactor.Reason]
+        REASON_NOT_SERVABLE: _ClassVar[IgnoredFactor.Reason]
+    REASON_UNSPECIFIED: IgnoredFactor.Reason
+    REASON_DISABLED: IgnoredFactor.Reason
+    REASON_NOT_ENROLLED: IgnoredFactor.Reason
+    REASON_ALREADY_ENROLLED: IgnoredFactor.Reason
+    REASON_NOT_ENROLABLE: IgnoredFactor.Reason
+    REASON_NOT_SERVABLE: IgnoredFactor.Reason
+    FACTOR_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
-    type: FactorType
-    reason: str
-    def __init__(self, type: _Optional[_Union[FactorType, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+    factor: Factor
+    reason: IgnoredFactor.Reason
+    def __init__(self, factor: _Optional[_Union[Factor, str]] = ..., reason: _Optional[_Union[IgnoredFactor.Reason, str]] = ...) -> None: ...
 
 class Redirect(_message.Message):
     __slots__ = ("url",)
@@ -350,33 +365,115 @@ class RenderPrompt(_message.Message):
     vars: _struct_pb2.Struct
     def __init__(self, id: _Optional[str] = ..., fields: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., vars: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
-class SideEffects(_message.Message):
-    __slots__ = ("user_metadata", "app_metadata", "id_token_claims", "access_token_claims", "scopes_added", "scopes_removed", "session", "refresh_token", "transaction_metadata", "primary_user_id", "saml_response", "recorded_methods")
+class EffectsOnAnyOutcome(_message.Message):
+    __slots__ = ("user_metadata", "app_metadata", "transaction_metadata", "session", "refresh_token")
     USER_METADATA_FIELD_NUMBER: _ClassVar[int]
     APP_METADATA_FIELD_NUMBER: _ClassVar[int]
+    TRANSACTION_METADATA_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    REFRESH_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    user_metadata: _struct_pb2.Struct
+    app_metadata: _struct_pb2.Struct
+    transaction_metadata: _struct_pb2.Struct
+    session: SessionChanges
+    refresh_token: RefreshTokenChanges
+    def __init__(self, user_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., app_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., transaction_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., session: _Optional[_Union[SessionChanges, _Mapping]] = ..., refresh_token: _Optional[_Union[RefreshTokenChanges, _Mapping]] = ...) -> None: ...
+
+class EffectsOnSuccess(_message.Message):
+    __slots__ = ("id_token_claims", "access_token_claims", "scopes_added", "scopes_removed", "primary_user_id", "recorded_methods", "saml_response")
     ID_TOKEN_CLAIMS_FIELD_NUMBER: _ClassVar[int]
     ACCESS_TOKEN_CLAIMS_FIELD_NUMBER: _ClassVar[int]
     SCOPES_ADDED_FIELD_NUMBER: _ClassVar[int]
     SCOPES_REMOVED_FIELD_NUMBER: _ClassVar[int]
-    SESSION_FIELD_NUMBER: _ClassVar[int]
-    REFRESH_TOKEN_FIELD_NUMBER: _ClassVar[int]
-    TRANSACTION_METADATA_FIELD_NUMBER: _ClassVar[int]
     PRIMARY_USER_ID_FIELD_NUMBER: _ClassVar[int]
-    SAML_RESPONSE_FIELD_NUMBER: _ClassVar[int]
     RECORDED_METHODS_FIELD_NUMBER: _ClassVar[int]
-    user_metadata: _struct_pb2.Struct
-    app_metadata: _struct_pb2.Struct
+    SAML_RESPONSE_FIELD_NUMBER: _ClassVar[int]
     id_token_claims: _struct_pb2.Struct
     access_token_claims: _struct_pb2.Struct
     scopes_added: _containers.RepeatedScalarFieldContainer[str]
     scopes_removed: _containers.RepeatedScalarFieldContainer[str]
-    session: SessionChanges
-    refresh_token: RefreshTokenChanges
-    transaction_metadata: _struct_pb2.Struct
     primary_user_id: str
-    saml_response: _struct_pb2.Struct
     recorded_methods: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, user_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., app_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., id_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., access_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., scopes_added: _Optional[_Iterable[str]] = ..., scopes_removed: _Optional[_Iterable[str]] = ..., session: _Optional[_Union[SessionChanges, _Mapping]] = ..., refresh_token: _Optional[_Union[RefreshTokenChanges, _Mapping]] = ..., transaction_metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., primary_user_id: _Optional[str] = ..., saml_response: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., recorded_methods: _Optional[_Iterable[str]] = ...) -> None: ...
+    saml_response: SamlResponse
+    def __init__(self, id_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., access_token_claims: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., scopes_added: _Optional[_Iterable[str]] = ..., scopes_removed: _Optional[_Iterable[str]] = ..., primary_user_id: _Optional[str] = ..., recorded_methods: _Optional[_Iterable[str]] = ..., saml_response: _Optional[_Union[SamlResponse, _Mapping]] = ...) -> None: ...
+
+class SamlResponse(_message.Message):
+    __slots__ = ("attributes", "audience", "recipient", "destination", "create_upn_claim", "passthrough_claims_with_no_mapping", "map_unknown_claims_as_is", "map_identities", "signature_algorithm", "digest_algorithm", "encryption_algorithm", "lifetime_in_seconds", "sign_response", "name_identifier_format", "name_identifier_probes", "authn_context_class_ref", "signing_cert", "include_attribute_name_format", "typed_attributes", "encryption_cert", "encryption_public_key", "cert", "key", "relay_state", "issuer")
+    class SignatureAlgorithm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        SIGNATURE_ALGORITHM_UNSPECIFIED: _ClassVar[SamlResponse.SignatureAlgorithm]
+        SIGNATURE_ALGORITHM_RSA_SHA256: _ClassVar[SamlResponse.SignatureAlgorithm]
+        SIGNATURE_ALGORITHM_RSA_SHA1: _ClassVar[SamlResponse.SignatureAlgorithm]
+    SIGNATURE_ALGORITHM_UNSPECIFIED: SamlResponse.SignatureAlgorithm
+    SIGNATURE_ALGORITHM_RSA_SHA256: SamlResponse.SignatureAlgorithm
+    SIGNATURE_ALGORITHM_RSA_SHA1: SamlResponse.SignatureAlgorithm
+    class DigestAlgorithm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        DIGEST_ALGORITHM_UNSPECIFIED: _ClassVar[SamlResponse.DigestAlgorithm]
+        DIGEST_ALGORITHM_SHA256: _ClassVar[SamlResponse.DigestAlgorithm]
+        DIGEST_ALGORITHM_SHA1: _ClassVar[SamlResponse.DigestAlgorithm]
+    DIGEST_ALGORITHM_UNSPECIFIED: SamlResponse.DigestAlgorithm
+    DIGEST_ALGORITHM_SHA256: SamlResponse.DigestAlgorithm
+    DIGEST_ALGORITHM_SHA1: SamlResponse.DigestAlgorithm
+    class EncryptionAlgorithm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        ENCRYPTION_ALGORITHM_UNSPECIFIED: _ClassVar[SamlResponse.EncryptionAlgorithm]
+        ENCRYPTION_ALGORITHM_AES256_GCM: _ClassVar[SamlResponse.EncryptionAlgorithm]
+        ENCRYPTION_ALGORITHM_AES256_CBC: _ClassVar[SamlResponse.EncryptionAlgorithm]
+    ENCRYPTION_ALGORITHM_UNSPECIFIED: SamlResponse.EncryptionAlgorithm
+    ENCRYPTION_ALGORITHM_AES256_GCM: SamlResponse.EncryptionAlgorithm
+    ENCRYPTION_ALGORITHM_AES256_CBC: SamlResponse.EncryptionAlgorithm
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    AUDIENCE_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENT_FIELD_NUMBER: _ClassVar[int]
+    DESTINATION_FIELD_NUMBER: _ClassVar[int]
+    CREATE_UPN_CLAIM_FIELD_NUMBER: _ClassVar[int]
+    PASSTHROUGH_CLAIMS_WITH_NO_MAPPING_FIELD_NUMBER: _ClassVar[int]
+    MAP_UNKNOWN_CLAIMS_AS_IS_FIELD_NUMBER: _ClassVar[int]
+    MAP_IDENTITIES_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_ALGORITHM_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_ALGORITHM_FIELD_NUMBER: _ClassVar[int]
+    ENCRYPTION_ALGORITHM_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_IN_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SIGN_RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    NAME_IDENTIFIER_FORMAT_FIELD_NUMBER: _ClassVar[int]
+    NAME_IDENTIFIER_PROBES_FIELD_NUMBER: _ClassVar[int]
+    AUTHN_CONTEXT_CLASS_REF_FIELD_NUMBER: _ClassVar[int]
+    SIGNING_CERT_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_ATTRIBUTE_NAME_FORMAT_FIELD_NUMBER: _ClassVar[int]
+    TYPED_ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    ENCRYPTION_CERT_FIELD_NUMBER: _ClassVar[int]
+    ENCRYPTION_PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
+    CERT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    RELAY_STATE_FIELD_NUMBER: _ClassVar[int]
+    ISSUER_FIELD_NUMBER: _ClassVar[int]
+    attributes: _struct_pb2.Struct
+    audience: str
+    recipient: str
+    destination: str
+    create_upn_claim: bool
+    passthrough_claims_with_no_mapping: bool
+    map_unknown_claims_as_is: bool
+    map_identities: bool
+    signature_algorithm: SamlResponse.SignatureAlgorithm
+    digest_algorithm: SamlResponse.DigestAlgorithm
+    encryption_algorithm: SamlResponse.EncryptionAlgorithm
+    lifetime_in_seconds: int
+    sign_response: bool
+    name_identifier_format: str
+    name_identifier_probes: _containers.RepeatedScalarFieldContainer[str]
+    authn_context_class_ref: str
+    signing_cert: str
+    include_attribute_name_format: bool
+    typed_attributes: bool
+    encryption_cert: str
+    encryption_public_key: str
+    cert: str
+    key: str
+    relay_state: str
+    issuer: str
+    def __init__(self, attributes: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., audience: _Optional[str] = ..., recipient: _Optional[str] = ..., destination: _Optional[str] = ..., create_upn_claim: _Optional[bool] = ..., passthrough_claims_with_no_mapping: _Optional[bool] = ..., map_unknown_claims_as_is: _Optional[bool] = ..., map_identities: _Optional[bool] = ..., signature_algorithm: _Optional[_Union[SamlResponse.SignatureAlgorithm, str]] = ..., digest_algorithm: _Optional[_Union[SamlResponse.DigestAlgorithm, str]] = ..., encryption_algorithm: _Optional[_Union[SamlResponse.EncryptionAlgorithm, str]] = ..., lifetime_in_seconds: _Optional[int] = ..., sign_response: _Optional[bool] = ..., name_identifier_format: _Optional[str] = ..., name_identifier_probes: _Optional[_Iterable[str]] = ..., authn_context_class_ref: _Optional[str] = ..., signing_cert: _Optional[str] = ..., include_attribute_name_format: _Optional[bool] = ..., typed_attributes: _Optional[bool] = ..., encryption_cert: _Optional[str] = ..., encryption_public_key: _Optional[str] = ..., cert: _Optional[str] = ..., key: _Optional[str] = ..., relay_state: _Optional[str] = ..., issuer: _Optional[str] = ...) -> None: ...
 
 class SessionChanges(_message.Message):
     __slots__ = ("revoke", "preserve_refresh_tokens", "expires_at", "idle_expires_at", "cookie_mode", "evict_metadata", "metadata")
@@ -391,10 +488,10 @@ class SessionChanges(_message.Message):
     preserve_refresh_tokens: bool
     expires_at: _timestamp_pb2.Timestamp
     idle_expires_at: _timestamp_pb2.Timestamp
-    cookie_mode: str
+    cookie_mode: CookieMode
     evict_metadata: bool
     metadata: _struct_pb2.Struct
-    def __init__(self, revoke: _Optional[bool] = ..., preserve_refresh_tokens: _Optional[bool] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idle_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cookie_mode: _Optional[str] = ..., evict_metadata: _Optional[bool] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    def __init__(self, revoke: _Optional[bool] = ..., preserve_refresh_tokens: _Optional[bool] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idle_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cookie_mode: _Optional[_Union[CookieMode, str]] = ..., evict_metadata: _Optional[bool] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class RefreshTokenChanges(_message.Message):
     __slots__ = ("revoke", "expires_at", "idle_expires_at", "evict_metadata", "metadata")

@@ -94,8 +94,8 @@ class ContinuePostLoginRequest(_message.Message):
     gateway: GatewayContext
     view: View
     continuation: bytes
-    completed: _containers.RepeatedScalarFieldContainer[_decision_pb2.FactorType]
-    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.PostLoginEvent, _Mapping]] = ..., auth0_event: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., gateway: _Optional[_Union[GatewayContext, _Mapping]] = ..., view: _Optional[_Union[View, str]] = ..., continuation: _Optional[bytes] = ..., completed: _Optional[_Iterable[_Union[_decision_pb2.FactorType, str]]] = ...) -> None: ...
+    completed: _containers.RepeatedScalarFieldContainer[_decision_pb2.Factor]
+    def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[_Union[_event_pb2.PostLoginEvent, _Mapping]] = ..., auth0_event: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., gateway: _Optional[_Union[GatewayContext, _Mapping]] = ..., view: _Optional[_Union[View, str]] = ..., continuation: _Optional[bytes] = ..., completed: _Optional[_Iterable[_Union[_decision_pb2.Factor, str]]] = ...) -> None: ...
 
 class ContinuePostLoginResponse(_message.Message):
     __slots__ = ("decision", "request_id")
