@@ -15,7 +15,7 @@ SERVICE = "vestibule/v1/runtime_service.proto"
 
 # What is done -> file, pattern, replacement, the command that must object, a word of its objection.
 CHANGES = {
-    "a field is gone": (DECISION, r"\n  repeated string degraded_reasons = 6;", "", "breaking", "degraded_reasons"),
+    "a field is gone": (DECISION, r"\n  repeated string degraded_reasons = 8;", "", "breaking", "degraded_reasons"),
     "a number changes": (DECISION, r"decision_id = 9;", "decision_id = 19;", "breaking", '"9"'),
     "a type changes": (DECISION, r"string decision_id = 9;", "int64 decision_id = 9;", "breaking", "decision_id"),
     "a JSON name changes": (EVENT, r'\[json_name = "NewDevice"\]', "", "breaking", "NewDevice"),

@@ -179,7 +179,8 @@ def test_run_of_a_tenant_continues_with_a_suspended_flow(tmp_path: Path) -> None
     run = vestibule("run", str(folder), "--events", "-", stdin="".join(json.dumps(line) + "\n" for line in lines))
     assert run.returncode == 2, run.stderr
     challenged, redirected, ended, nothing, _, wrong, _, another = results(run)
-    assert challenged["suspension"]["mfa"]["steps"] == [{"kind": "KIND_CHALLENGE", "factors": [{"type": "FACTOR_OTP"}]}]
+    step = {"kind": "KIND_CHALLENGE", "factors": [{"factor": "FACTOR_OTP"}]}
+    assert challenged["suspension"]["mfa"]["steps"] == [step]
     assert redirected["suspension"]["redirect"]["url"] == "https://example.com/terms?user=auth0%7C1"
     assert ended["outcome"] == "OUTCOME_ALLOW"
     assert ended["onAnyOutcome"]["userMetadata"] == {"challenged": True, "terms": "accepted"}
