@@ -261,5 +261,5 @@ def lapse(store: Path) -> None:
 
 
 def claims(response: ExecutePostLoginResponse) -> dict[str, Any]:
-    found = response.decision.side_effects.id_token_claims.fields
+    found = response.decision.on_success.id_token_claims.fields
     return {name.rpartition("/")[2]: value.number_value or value.string_value for name, value in found.items()}
