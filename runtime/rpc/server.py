@@ -1,7 +1,7 @@
 """The gRPC server: what it listens on, which services it has, how it stops."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 import grpc
@@ -27,7 +27,7 @@ from runtime.rpc.credentials import caller_of
 from runtime.rpc.health import Health
 from runtime.rpc.listener import HANDSHAKE_MS, GrpcListener, Tls
 from runtime.rpc.own_call import own_call, target
-from runtime.rpc.services import ActionRuntime
+from runtime.rpc.services import ActionRuntime, UnaryMethod, handler
 
 _REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
 # Far above what is decided: gRPC's own refusal has another status and no details. No limit at all would let one message
@@ -53,14 +53,22 @@ class Server:
         *,
         callers: Callers | None = None,
         tls: Tls | None = None,
+        others: Mapping[str, Mapping[str, UnaryMethod]] | None = None,
     ) -> None:
-        """Take calls of `callers`; without them everyone may call. A unix socket has no TLS."""
+        """Take calls of `callers`; without them everyone may call. A unix socket has no TLS.
+
+        `others` are methods of other services, by service and name.
+        """
         self._config = config
         self._metrics = metrics
         self._log = log
         self._calls = calls
         self._callers = callers or Callers(required=False)
         self._runtime = ActionRuntime(calls, self._callers)
+        self._others = {
+            service: {name: handler(answer, self._callers) for name, answer in named.items()}
+            for service, named in (others or {}).items()
+        }
         self._health = Health()
         path = unix_path(config.listen)
         self._listener = GrpcListener(config.listen, int(config.listen_mode, 8), tls if path is None else None)
@@ -75,6 +83,7 @@ class Server:
             GRPC_SERVICE: self._runtime.methods(),
             health.SERVICE_NAME: self._health.methods(),
             **self._reflection(),
+            **self._others,
         }
         # With a plain socket first: gRPC's own answer does not say why, and prints lines of its own.
         check_free("listen", config.listen)

@@ -4,6 +4,7 @@ Requests and answers pass as bytes: gRPC is given no serializer, so the event is
 """
 
 import random
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
@@ -13,12 +14,29 @@ from grpc_status import rpc_status
 
 from runtime.callers.callers import Callers
 from runtime.calls import metadata
-from runtime.calls.calls import Calls, Identify, Method, NoAnswer, anyone
+from runtime.calls.calls import Calls, Identify, Method, NoAnswer, Remaining, anyone
 from runtime.rpc.credentials import caller_of
 from runtime.rpc.own_call import OWN_CALL
 
 # Source: gRPC's proposal A6, client retries.
 _PUSHBACK: Final = "grpc-retry-pushback-ms"
+
+
+UnaryMethod = Callable[[bytes, Remaining, Identify], Awaitable[bytes | NoAnswer]]
+"""Answers a serialized request with a serialized response, or says why there is none."""
+
+
+def handler(answer: UnaryMethod, callers: Callers) -> "grpc.RpcMethodHandler[bytes, bytes]":
+    """Return the handler of a method that is not of ActionRuntimeService. It has no serializers either."""
+
+    async def handle(data: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
+        identify: Identify = partial(caller_of, context, callers) if callers.required else anyone
+        found = await answer(data, context.time_remaining, identify)
+        if not isinstance(found, bytes):
+            await context.abort_with_status(rpc_status.to_status(found.status))
+        return found
+
+    return grpc.unary_unary_rpc_method_handler(handle)
 
 
 class ActionRuntime:
