@@ -170,12 +170,15 @@ class Daemon:
         # a tenth of the daemon's processor time. Versions of gRPC without either ignore the name.
         os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
         # grpc starts threads, and a fork would miss them.
+        from runtime.doors.dialects.checks import METHOD, SERVICE, EnvoyChecks
         from runtime.rpc.listener import Tls
         from runtime.rpc.server import Server
 
         files = self._caller_files.tls
         tls = Tls(lambda: files.value, own_certificate.make()) if files is not None else None
-        server = Server(calls, self._config, self._metrics, self._log, callers=self._callers, tls=tls)
+        checks = EnvoyChecks(calls, self._catalog.snapshot, self._metrics)
+        others = {SERVICE: {METHOD: checks.check}}
+        server = Server(calls, self._config, self._metrics, self._log, callers=self._callers, tls=tls, others=others)
         server.able(not self._undecidable())
         await server.start()
         own_port = OwnPort(server.call_ourselves, self._log)
@@ -188,8 +191,10 @@ class Daemon:
             return None
         from runtime.doors.build import http_port
 
-        tls = self._caller_files.context(alpn=("http/1.1",))
-        port = http_port(calls, self._config, self._metrics, self._log, callers=self._callers, tls=tls)
+        tls, snapshot = self._caller_files.context(alpn=("http/1.1",)), self._catalog.snapshot
+        port = http_port(
+            calls, self._config, self._metrics, self._log, snapshot=snapshot, callers=self._callers, tls=tls
+        )
         await port.start()
         return port
 

@@ -241,6 +241,27 @@ class TenantNotAllowed(CallerError):
         super().__init__(f"the credentials are of tenant {allowed} alone; use those of the tenant that is asked for")
 
 
+class HookNotAuthentic(CallerError):
+    """A hook's call has no valid signature or secret of the tenant. `problem` says what is wrong, in one word."""
+
+    reason = "hook_not_authentic"
+
+    def __init__(self, dialect: str, problem: str) -> None:
+        super().__init__(
+            f"the call is not authentic at the door {dialect} ({problem}); check the secret of the tenant's doors, and "
+            "the clocks"
+        )
+
+
+class TenantHasNoDoor(CallerError):
+    """The tenant does not open this door, or there is no such tenant: the caller does not learn which."""
+
+    reason = "no_door"
+
+    def __init__(self, dialect: str) -> None:
+        super().__init__(f"the tenant has no door {dialect}; add it to doors of its tenant.yaml and apply")
+
+
 class DeadlineExceeded(RequestError):
     """Time ran out before anything could be decided."""
 

@@ -45,6 +45,8 @@ TABLE: Final[dict[type[errors.VestibuleError], tuple[str, str]]] = {
     errors.CertificateExpired: ("UNAUTHENTICATED", "CERTIFICATE_EXPIRED"),
     errors.ScopeMissing: ("PERMISSION_DENIED", "SCOPE_MISSING"),
     errors.TenantNotAllowed: ("PERMISSION_DENIED", "TENANT_NOT_ALLOWED"),
+    errors.HookNotAuthentic: ("UNAUTHENTICATED", "HOOK_NOT_AUTHENTIC"),
+    errors.TenantHasNoDoor: ("UNAUTHENTICATED", "NO_DOOR"),
     errors.DeadlineExceeded: ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),
     errors.CapacityError: ("RESOURCE_EXHAUSTED", "OVERLOADED"),
     errors.TooManyInFlight: ("RESOURCE_EXHAUSTED", "TOO_MANY_IN_FLIGHT"),

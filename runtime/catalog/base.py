@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from runtime.catalog.door_sections import NO_DOORS, Door
+from runtime.catalog.door_sections import NO_DOORS, HookDoor
 from runtime.core.model import OnError, Settings
 from runtime.errors import NoStore, UnknownTenant, VestibuleError
 
@@ -39,7 +39,7 @@ class Flow:
     bindings: tuple[Binding, ...] = ()
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: NO_SECRETS, repr=False)
     digest: bytes = field(default=b"", repr=False, compare=False)
-    doors: Mapping[str, Door] = field(default_factory=lambda: NO_DOORS)
+    doors: Mapping[str, HookDoor] = field(default_factory=lambda: NO_DOORS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from runtime.catalog import rows, store
 from runtime.catalog.base import Binding, Definition, Flow
-from runtime.catalog.door_sections import Door
+from runtime.catalog.door_sections import HookDoor
 from runtime.core.model import Settings
 from runtime.errors import CatalogError
 
@@ -144,7 +144,7 @@ def _secrets(old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str
             yield Change("secret", name, how)
 
 
-def _doors(old: Mapping[str, Door], new: Mapping[str, Door]) -> Iterable[Change]:
+def _doors(old: Mapping[str, HookDoor], new: Mapping[str, HookDoor]) -> Iterable[Change]:
     for name in sorted(old.keys() | new.keys()):
         if name not in old or name not in new:
             yield Change("door", name, "opened" if name in new else "closed")

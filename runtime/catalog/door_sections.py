@@ -33,7 +33,7 @@ MfaRequiredAs = Literal["deny", "claim", "native"]
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class HookDoor:
     """One dialect that a tenant opens. `options` are the other members of its section, by name."""
 
     dialect: str
@@ -42,7 +42,7 @@ class Door:
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
-NO_DOORS: Final[Mapping[str, Door]] = MappingProxyType({})
+NO_DOORS: Final[Mapping[str, HookDoor]] = MappingProxyType({})
 
 
 def _provider(value: str) -> str:
@@ -184,12 +184,12 @@ class DoorsSection(_DoorSection):
 NONE: Final = DoorsSection.model_validate({})
 
 
-def opened(sections: DoorsSection, secrets: Mapping[str, tuple[str, ...]]) -> Mapping[str, Door]:
+def opened(sections: DoorsSection, secrets: Mapping[str, tuple[str, ...]]) -> Mapping[str, HookDoor]:
     """Return the doors of a tenant, given the values of their secrets by dialect."""
     doors = {}
     for dialect, section in sections.each():
         options = section.model_dump(exclude={"secrets"}, exclude_none=True)
-        doors[dialect] = Door(dialect, options.pop("mfa_required_as"), secrets.get(dialect, ()), options)
+        doors[dialect] = HookDoor(dialect, options.pop("mfa_required_as"), secrets.get(dialect, ()), options)
     return MappingProxyType(doors)
 
 
@@ -225,7 +225,7 @@ def secret_fault(dialect: str, value: str) -> str | None:
     return None
 
 
-def to_row(doors: Mapping[str, Door]) -> dict[str, Any]:
+def to_row(doors: Mapping[str, HookDoor]) -> dict[str, Any]:
     """Return plain data for a row of the store."""
     return {
         name: {"mfa_required_as": door.mfa_required_as, "secrets": list(door.secrets), "options": dict(door.options)}
@@ -233,11 +233,13 @@ def to_row(doors: Mapping[str, Door]) -> dict[str, Any]:
     }
 
 
-def of_row(row: Mapping[str, Any]) -> Mapping[str, Door]:
+def of_row(row: Mapping[str, Any]) -> Mapping[str, HookDoor]:
     """Read that plain data. Raises: KeyError, TypeError."""
     return MappingProxyType(
         {
-            name: Door(name, door["mfa_required_as"], tuple(door["secrets"]), MappingProxyType(dict(door["options"])))
+            name: HookDoor(
+                name, door["mfa_required_as"], tuple(door["secrets"]), MappingProxyType(dict(door["options"]))
+            )
             for name, door in row.items()
         }
     )

@@ -42,7 +42,7 @@ def doors_text(flow: Flow) -> str | None:
     return json.dumps(door_sections.to_row(flow.doors)) if flow.doors else None
 
 
-def doors_of(text: str | None) -> Mapping[str, door_sections.Door]:
+def doors_of(text: str | None) -> Mapping[str, door_sections.HookDoor]:
     """Read doors. Raises: UNREADABLE."""
     return door_sections.NO_DOORS if text is None else door_sections.of_row(json.loads(text))
 

@@ -116,7 +116,7 @@ class Tenant:
     bindings: list[BindingSection]
     unbound: list[str]
     secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
-    doors: Mapping[str, door_sections.Door]
+    doors: Mapping[str, door_sections.HookDoor]
 
 
 def read(

@@ -1,6 +1,7 @@
 """Put the HTTP port together: which doors it has. A new door is added here."""
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.requests import Request
@@ -10,10 +11,13 @@ from starlette.routing import Route
 from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls
 from runtime.calls.codec import ENVELOPE_BYTES
+from runtime.catalog.base import EMPTY, Snapshot
 from runtime.config.settings import Config
 from runtime.doors.app import Application
 from runtime.doors.connect import Connect
-from runtime.doors.door import DoorRoutes
+from runtime.doors.dialects.desk import HookDesk
+from runtime.doors.dialects.routes import Hooks
+from runtime.doors.door import DoorRoutes, LoginDesk
 from runtime.doors.port import HttpPort
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
@@ -25,11 +29,15 @@ def http_port(
     metrics: Metrics,
     log: Log,
     *,
+    snapshot: Callable[[], Snapshot] = lambda: EMPTY,
     callers: Callers | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> HttpPort:
-    """Return the HTTP port of a daemon, not started yet. Without `callers` everyone may call."""
-    app = Application(doors(calls, callers or Callers(required=False), config), calls, metrics, log)
+    """Return the HTTP port of a daemon, not started yet. Without `callers` everyone may call.
+
+    `snapshot` returns the catalog as it is: which tenants have which doors.
+    """
+    app = Application(doors(calls, callers or Callers(required=False), config, metrics, snapshot), calls, metrics, log)
     return HttpPort(app, config, tls)
 
 
@@ -43,7 +51,13 @@ def openapi_door() -> DoorRoutes:
     return DoorRoutes("openapi", [Route("/openapi.json", answer, methods=["GET"])])
 
 
-def doors(calls: Calls, callers: Callers, config: Config) -> list[DoorRoutes]:
+def doors(
+    calls: Calls, callers: Callers, config: Config, metrics: Metrics, snapshot: Callable[[], Snapshot]
+) -> list[DoorRoutes]:
     """Return every door."""
-    most_bytes = config.limits.event_bytes + ENVELOPE_BYTES
-    return [Connect(calls, callers, most_bytes, config.http.request_s).door(), openapi_door()]
+    most_bytes, request_s, desk = config.limits.event_bytes + ENVELOPE_BYTES, config.http.request_s, LoginDesk(calls)
+    return [
+        Connect(calls, callers, most_bytes, request_s).door(),
+        Hooks(HookDesk(desk, snapshot, metrics), desk, metrics, request_s).door(),
+        openapi_door(),
+    ]

@@ -12,7 +12,8 @@ TRANSPORTS: Final = ("grpc", "http")
 DOORS: Final = ("connect", "authzen", "hook", "openapi", "other")
 """What the HTTP port has: the service itself, AuthZEN, hooks of other products; `other` is a path that it has not."""
 HTTP_STATUSES: Final = (
-    "200", "400", "401", "403", "404", "405", "409", "413", "415", "429", "499", "500", "501", "503", "504", "other",
+    "200", "204", "400", "401", "403", "404", "405", "409", "413", "415", "429", "499", "500", "501", "503", "504",
+    "other",
 )  # fmt: skip
 FRONTS: Final = ("fast", "stock")
 # The codes that status.py can answer, and what gRPC itself decides; named as the gRPC specification names them.
@@ -88,6 +89,14 @@ CERTIFICATES: Final = ("server", "client_ca")
 
 REFUSED_CALLERS: Final = (
     "no_credentials", "credentials_malformed", "key_unknown", "key_expired", "key_revoked", "certificate_unknown",
-    "certificate_expired", "scope_missing", "tenant_not_allowed", "other",
+    "certificate_expired", "scope_missing", "tenant_not_allowed", "hook_not_authentic", "no_door", "other",
 )  # fmt: skip
 """Why a caller was refused; see runtime/errors.py."""
+
+HOOK_DIALECTS: Final = ("cas-trigger", "cas-policy", "kratos", "hydra", "zitadel", "supabase", "envoy", "unknown")
+"""Hook dialects, and what stands for all other words."""
+HOOK_RESULTS: Final = (
+    "allow", "factor_shown", "mfa_required", "deny", "suspend", "not_a_login", "unauthenticated", "malformed",
+    "too_large", "no_decision",
+)  # fmt: skip
+"""How a hook's call ended. factor_shown: a factor was required, and the session has one already."""

@@ -23,6 +23,8 @@ from runtime.ops.labels import (
     GRPC_CONTINUE,
     GRPC_METHOD,
     GRPC_SERVICE,
+    HOOK_DIALECTS,
+    HOOK_RESULTS,
     HTTP_STATUSES,
     OUTCOMES,
     REFUSED_CALLERS,
@@ -152,6 +154,12 @@ class Metrics(Collector):
             "Logins refused, by what was full: in_flight, a tenant's share of it, its queue, the pool; or draining.",
             reason=ShedReason,
         )
+        self._hooks = Counter(
+            "vestibule_hook_calls",
+            "Calls of other products' hooks, by dialect and how they ended. Retries that got a kept reply count.",
+            dialect=HOOK_DIALECTS,
+            result=HOOK_RESULTS,
+        )
         self.caller_refused = Counter(
             "vestibule_callers_refused",
             "Calls refused for who sent them, by what is wrong with the credentials.",
@@ -270,6 +278,10 @@ class Metrics(Collector):
     def certificates_expire(self, server_s: float, client_ca_s: float) -> None:
         """Note when certificates end, in seconds since the epoch; 0 for none."""
         self._certificates({"server": server_s, "client_ca": client_ca_s})
+
+    def hook_answered(self, dialect: str, result: str) -> None:
+        """Count one call of a hook."""
+        self._hooks(dialect, result)
 
     def rpc_front(self, name: str) -> None:
         """Note which of FRONTS takes in calls."""

@@ -8,10 +8,11 @@ import pytest
 from runtime.catalog import directory, rows, sqlite, store
 from runtime.catalog.base import Definition, Flow
 from runtime.catalog.comparison import changes
-from runtime.catalog.door_sections import MULTI_FACTOR, SECTIONS, Door, DoorsSection
+from runtime.catalog.door_sections import MULTI_FACTOR, SECTIONS, DoorsSection, HookDoor
 from runtime.catalog.secret_values import Secrets, allowances
 from runtime.core.model import Settings
 from runtime.errors import CatalogError
+from runtime.login.plan import Plan
 
 KEY, OTHER = "k" * 32, "o" * 32
 WEBHOOK = "v1,whsec_" + "c2VjcmV0" * 4
@@ -49,7 +50,7 @@ def test_every_door_reaches_the_flow(tmp_path: Path) -> None:
     """Each dialect has its secrets, what a second factor becomes, and its options with their defaults."""
     doors = read(tmp_path, ALL).doors
     assert list(doors) == list(SECTIONS)
-    assert doors["kratos"] == Door("kratos", "native", (KEY, OTHER))
+    assert doors["kratos"] == HookDoor("kratos", "native", (KEY, OTHER))
     assert doors["cas-policy"].secrets == (KEY,)
     assert doors["cas-trigger"].options == {
         "providers": {"otp": "mfa-gauth", "webauthn-roaming": "mfa-webauthn"},
@@ -171,3 +172,16 @@ def test_a_change_of_a_door_is_a_change(tmp_path: Path) -> None:
     assert "door envoy: opened" in [str(change) for change in changes(without, new)]
     assert len({rows.digest(old), rows.digest(new), rows.digest(without)}) == 3
     assert rows.digest(without).hex() == rows.digest(Flow("acme", Settings())).hex()
+
+
+def test_no_worker_gets_a_doors_secret(tmp_path: Path) -> None:
+    """What is sent to a worker of a flow has its actions' secrets, and none of its doors."""
+    (tmp_path / "acme/actions").mkdir(parents=True)
+    (tmp_path / "acme/actions/geo.py").write_text("def on_execute_post_login(event, api):\n    pass\n")
+    (tmp_path / "acme/tenant.yaml").write_text(
+        f"tenant: acme\n{ALL}flows: {{post_login: [{{action: geo}}]}}\nsecrets: {{geo: {{TOKEN: of the action}}}}\n"
+    )
+    (made,) = directory.load(tmp_path, secrets=Secrets({"CAS": KEY}, allowances([("", "acme:CAS")]))).definitions
+    sent = Plan(made.flow, made.sources, 1_000_000).all_steps
+    assert b"of the action" in sent
+    assert not [secret for door in made.flow.doors.values() for secret in door.secrets if secret.encode() in sent]
