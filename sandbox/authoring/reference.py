@@ -189,7 +189,8 @@ def generate() -> str:
         "`event.facts` has what the gateway looked up for the actions. `event.user.attributes` and"
         " `event.transaction.attributes` have members that this page does not list, such as an identity provider's"
         " `groups`. Each is `{}` when there is nothing. `event.get('user.groups', [])` and `event.user['groups']` find"
-        " a member of `attributes` too.",
+        " a member of `attributes` too. They are what the gateway and the identity provider said: test the type of what"
+        " you read.",
         "",
         _line("member", "type"),
         _line("---", "---"),

@@ -126,7 +126,7 @@ MODULES: Final[dict[str, frozenset[str]]] = {
 """Every module an action may import, with every name in it. Submodules are listed under their dotted name."""
 
 _NO_NETWORK: Final = (
-    "actions cannot use the network; decide from the event, or put what is needed into user or app metadata beforehand"
+    "actions cannot use the network; decide from the event; the gateway can send what is needed as event.facts"
 )
 _NO_SYSTEM: Final = "actions cannot touch the operating system; configuration comes from event.secrets"
 _NO_FILES: Final = "actions cannot read or write files"

@@ -14,6 +14,7 @@ from vestibule.v1 import event_pb2, runtime_service_pb2
 from tests.calls import Refused, result
 from tests.fixtures.commands import vestibule
 from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.http_client import EXECUTE, ask
 from tests.fixtures.tenants import define
 
 READS = """\
@@ -80,7 +81,9 @@ def message() -> event_pb2.PostLoginEvent:
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon that takes facts of a hundred bytes, and whose tenant says what it reads."""
-    with served(tmp_path_factory.mktemp("forms"), "--limits-facts-bytes", "100") as daemon:
+    with served(
+        tmp_path_factory.mktemp("forms"), "--limits-facts-bytes", "100", "--http-listen", "127.0.0.1:0"
+    ) as daemon:
         daemon.publish(define("acme", READS))
         yield daemon
 
@@ -108,6 +111,14 @@ def test_auth0s_json_in_a_request(daemon: Daemon) -> None:
     request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme")
     request.auth0_event.update(JSON)
     assert shown(result(daemon.send(request.SerializeToString()))) == READ
+
+
+def test_both_over_http(daemon: Daemon) -> None:
+    """The message as ProtoJSON, whose wrapped lists are objects, and Auth0's JSON as it is."""
+    for login in ({"event": json_format.MessageToDict(message())}, {"auth0Event": JSON}, {"auth0_event": JSON}):
+        answer = ask(daemon.doors, EXECUTE, {"tenantId": "acme", **login})
+        assert answer.status == 200, answer
+        assert {text for text in texts(answer.json) if text.startswith("[{")} == {READ}
 
 
 def test_the_commands(daemon: Daemon, tmp_path: Path) -> None:

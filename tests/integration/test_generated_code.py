@@ -12,7 +12,8 @@ GENERATED = PROTO / "python"
 
 def test_regenerating_changes_nothing(tmp_path: Path) -> None:
     """The committed Python is what protoc makes of the .proto files, byte for byte."""
-    sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
+    # What lies in google/ is vendored, and its code is a package's.
+    sources = sorted(str(path.relative_to(PROTO)) for path in (PROTO / "vestibule").rglob("*.proto"))
     command = [sys.executable, "-m", "grpc_tools.protoc", "-I."]
     subprocess.run(
         [*command, f"--python_out={tmp_path}", f"--pyi_out={tmp_path}", *sources], cwd=PROTO, check=True, timeout=60
