@@ -10,12 +10,13 @@ import socket
 import ssl
 from collections.abc import Callable
 from email.utils import formatdate
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
 import h11
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
@@ -156,12 +157,19 @@ class _Connection(H11Protocol):
         chain = [ssl.DER_cert_to_PEM_cert(certificate)] if certificate else []
         app = self.app
 
+        async def unless_refused(send: Send, message: Message) -> None:
+            # The rest of a request may break the framing after its head was handed on: it has had its 400 then.
+            try:
+                await send(message)
+            except h11.LocalProtocolError:
+                transport.abort()
+
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             self._waiting_since = None
             self._answering = asyncio.current_task()
             scope["extensions"] = {"tls": {"client_cert_chain": chain}}
             try:
-                await app(scope, receive, send)
+                await app(scope, receive, partial(unless_refused, send))
             finally:
                 self._answering = None
                 self._waiting_since = monotonic()

@@ -151,7 +151,7 @@ REFUSED: tuple[tuple[str, dict[str, Any], int, str, str], ...] = (
     ("nothing", {"body": b""}, 400, "invalid_argument", "INVALID_REQUEST"),
     ("no JSON", {"body": b"{"}, 400, "invalid_argument", "INVALID_REQUEST"),
     ("no text", {"body": b'{"tenantId":"\xff"}'}, 400, "invalid_argument", "INVALID_REQUEST"),
-    ("a list", {"body": []}, 400, "invalid_argument", "INVALID_REQUEST"),
+    ("a list", {"body": b"[]"}, 400, "invalid_argument", "INVALID_REQUEST"),
     ("NaN", {"body": b'{"tenantId":NaN}'}, 400, "invalid_argument", "INVALID_REQUEST"),
     ("a name twice", {"body": b'{"tenantId":"a","tenantId":"gate"}'}, 400, "invalid_argument", "INVALID_REQUEST"),
     ("a member twice", {"body": LOGIN | {"tenant_id": "b"}}, 400, "invalid_argument", "INVALID_REQUEST"),
