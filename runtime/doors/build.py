@@ -14,6 +14,7 @@ from runtime.calls.codec import ENVELOPE_BYTES
 from runtime.catalog.base import EMPTY, Snapshot
 from runtime.config.settings import Config
 from runtime.doors.app import Application
+from runtime.doors.authzen import AuthZen
 from runtime.doors.connect import Connect
 from runtime.doors.dialects.desk import HookDesk
 from runtime.doors.dialects.routes import Hooks
@@ -55,9 +56,10 @@ def doors(
     calls: Calls, callers: Callers, config: Config, metrics: Metrics, snapshot: Callable[[], Snapshot]
 ) -> list[DoorRoutes]:
     """Return every door."""
-    most_bytes, request_s, desk = config.limits.event_bytes + ENVELOPE_BYTES, config.http.request_s, LoginDesk(calls)
+    most_bytes, http, desk = config.limits.event_bytes + ENVELOPE_BYTES, config.http, LoginDesk(calls)
     return [
-        Connect(calls, callers, most_bytes, request_s).door(),
-        Hooks(HookDesk(desk, snapshot, metrics), desk, metrics, request_s).door(),
+        Connect(calls, callers, most_bytes, http.request_s).door(),
+        AuthZen(desk, callers, most_bytes, http.request_s, http.public_url).door(),
+        Hooks(HookDesk(desk, snapshot, metrics), desk, metrics, http.request_s).door(),
         openapi_door(),
     ]
