@@ -191,8 +191,8 @@ class KeyExpired(CallerError):
 
     reason = "key_expired"
 
-    def __init__(self, key_id: str) -> None:
-        super().__init__(f"the API key {key_id} has expired; use a new one")
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the API {name} has expired; use a new one")
 
 
 class KeyRevoked(CallerError):
@@ -200,8 +200,8 @@ class KeyRevoked(CallerError):
 
     reason = "key_revoked"
 
-    def __init__(self, key_id: str) -> None:
-        super().__init__(f"the API key {key_id} was revoked; use another one")
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the API {name} was revoked; use another one")
 
 
 class CertificateUnknown(CallerError):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from runtime.callers import key_text
 from runtime.callers.caller import ANYONE, Caller, Scope
 from runtime.callers.certificates import Rules, caller_of
-from runtime.catalog.api_keys import NO_KEYS, ApiKey, ApiKeys
+from runtime.catalog.api_keys import NO_KEYS, ApiKeys
 from runtime.errors import (
     CertificateExpired,
     CertificateUnknown,
@@ -23,7 +23,8 @@ from runtime.errors import (
     NoCredentials,
 )
 
-# Certificates that are remembered with what they give; each is parsed once, for a parse takes longer than a login.
+# Keys and certificates that are remembered with what they give, until keys or rules change. A certificate is parsed
+# once, for a parse takes longer than the rest of a call.
 _REMEMBERED = 1024
 # What an id that no key has is compared with: a wrong id takes as long as a wrong secret.
 _NO_DIGEST = bytes(32)
@@ -43,7 +44,7 @@ class Callers:
         """Must a call have credentials? Where it need not, none are looked at, and everyone is ANYONE."""
         self._keys, self._rules, self._clock = keys, rules, clock
         self._seen_keys: ApiKeys | None = None
-        self._of_key: dict[str, tuple[ApiKey, Caller]] = {}
+        self._verified: dict[bytes, Caller] = {}
         self._seen_rules: Rules | None = None
         self._of_certificate: dict[bytes, Caller | None] = {}
 
@@ -62,24 +63,19 @@ class Callers:
         raise NoCredentials
 
     def _by_key(self, authorization: str) -> Caller:
-        scheme, _, text = authorization.partition(" ")
-        key = key_text.parse(text)
-        if key is None or scheme.lower() != "bearer":
-            raise CredentialsMalformed
         keys = self._keys()
         if keys is not self._seen_keys:
-            self._of_key = {key.key_id: (key, _caller(key)) for key in keys.by_id.values()}
-            self._seen_keys = keys
-        known = self._of_key.get(key.key_id)
-        right = hmac.compare_digest(known[0].digest if known else _NO_DIGEST, key_text.digest(key.secret))
-        if known is None or not right:
-            raise KeyUnknown
-        kept, caller = known
-        # Only now: who does not have the secret learns nothing of the key.
-        if kept.revoked_at is not None:
-            raise KeyRevoked(kept.key_id)
+            self._seen_keys, self._verified = keys, {}
+        # By its hash: a caller cannot choose what is looked up, and no secret is kept.
+        name = key_text.digest(authorization)
+        caller = self._verified.get(name)
+        if caller is None:
+            caller = _verify(authorization, keys)
+            if len(self._verified) >= _REMEMBERED:
+                self._verified = {}
+            self._verified[name] = caller
         if caller.expires_at_s <= self._clock():
-            raise KeyExpired(kept.key_id)
+            raise KeyExpired(caller.name)
         return caller
 
     def _by_certificate(self, certificate: bytes) -> Caller:
@@ -98,8 +94,20 @@ class Callers:
         return caller
 
 
-def _caller(key: ApiKey) -> Caller:
+def _verify(authorization: str, keys: ApiKeys) -> Caller:
+    """Return whose key a caller sent. Raises: CredentialsMalformed, KeyUnknown, KeyRevoked."""
+    scheme, _, text = authorization.partition(" ")
+    key = key_text.parse(text)
+    if key is None or scheme.lower() != "bearer":
+        raise CredentialsMalformed
+    known = keys.by_id.get(key.key_id)
+    right = hmac.compare_digest(known.digest if known else _NO_DIGEST, key_text.digest(key.secret))
+    if known is None or not right:
+        raise KeyUnknown
+    # Only now: who does not have the secret learns nothing of the key.
+    if known.revoked_at is not None:
+        raise KeyRevoked(f"key {known.key_id}")
     # A scope of a later version gives nothing here.
-    scopes = frozenset(scope for scope in Scope if scope in key.scopes)
-    expires_at_s = float("inf") if key.expires_at is None else float(key.expires_at)
-    return Caller(f"key {key.key_id}", scopes, key.tenant, expires_at_s)
+    scopes = frozenset(scope for scope in Scope if scope in known.scopes)
+    expires_at_s = float("inf") if known.expires_at is None else float(known.expires_at)
+    return Caller(f"key {known.key_id}", scopes, known.tenant, expires_at_s)

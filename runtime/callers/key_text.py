@@ -49,5 +49,5 @@ def parse(text: str) -> KeyText | None:
 
 
 def digest(secret: str) -> bytes:
-    """Return what is kept of a secret."""
-    return hashlib.sha256(secret.encode()).digest()
+    """Return what is kept of a secret, which may be any text."""
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).digest()

@@ -65,6 +65,7 @@ def test_a_key_has_its_scopes_and_its_tenant(desk: Desk) -> None:
         "Basic dXNlcjpwYXNz",
         "vk_aaaaaaaaaa_" + "b" * 52,
         "\x00\xff",
+        "\udc80",
         "Bearer " * 999,
     ],
 )
