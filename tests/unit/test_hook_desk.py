@@ -54,8 +54,9 @@ class Rig:
         made.decision_id = f"d-{len(self.asked)}"
         return self.no_answer or ExecutePostLoginResponse(decision=made)
 
-    def _refuse(self, error: Exception, *_: str) -> None:
+    def _refuse(self, error: Exception, *_ids: str) -> NoAnswer:
         self.refused.append(type(error).__name__)
+        return NoAnswer("INTERNAL", status_pb2.Status(message="no"))
 
     async def ask(self, **given: Any) -> HookReply:
         """Send the genuine call, or parts of another."""
@@ -217,6 +218,23 @@ async def test_no_decision_closes_and_is_not_kept(rig: Rig, code: str, trouble: 
     rig.no_answer = None
     await rig.ask()
     assert rig.counted("allow") == 1
+
+
+async def test_a_fault_of_ours_closes_too(rig: Rig) -> None:
+    """An error that no code foresaw has the dialect's closed form: CAS would take our 500 for no second factor."""
+
+    async def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    rig.desk = HookDesk(
+        cast(LoginDesk, SimpleNamespace(execute=fail, refuse=rig._refuse)),
+        lambda: Snapshot(1, rig.tenants, {}),
+        rig.metrics,
+        clock=lambda: rig.now_s,
+    )
+    reply = await rig.ask()
+    assert reply.status == case(rig.name)["troubles"]["no_decision"]["status"]
+    assert (rig.refused, rig.counted("no_decision")) == (["ZeroDivisionError"], 1)
 
 
 async def test_a_reply_that_the_product_would_not_read_closes() -> None:

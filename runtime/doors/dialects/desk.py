@@ -13,7 +13,7 @@ from vestibule.v1.runtime_service_pb2 import VIEW_BASIC, ExecutePostLoginRequest
 
 from runtime.callers.caller import Caller, Scope
 from runtime.calls.calls import NoAnswer
-from runtime.catalog.base import Snapshot
+from runtime.catalog.base import Flow, Snapshot
 from runtime.catalog.door_sections import HookDoor
 from runtime.doors import bodies
 from runtime.doors.dialects.base import AskedLogin, Dialect, HookCall, HookReply, Trouble, event_of, plain_trouble
@@ -69,6 +69,16 @@ class HookDesk:
             return CountedReply(plain_trouble(Trouble.UNAUTHENTICATED, _NOT_AUTHENTIC), Trouble.UNAUTHENTICATED)
         if body is None:
             return _trouble(dialect, door, Trouble.TOO_LARGE, f"want a body of {MAX_BODY_BYTES} bytes at most, at once")
+        try:
+            return await self._of_tenant(flow, door, dialect, headers, body)
+        except Exception as error:  # noqa: BLE001 - a process edge: a product may take our 500 for a yes
+            refused = self._desk.refuse(error, tenant)
+            return _trouble(dialect, door, Trouble.NO_DECISION, refused.status.message)
+
+    async def _of_tenant(
+        self, flow: Flow, door: HookDoor, dialect: Dialect, headers: Mapping[str, str], body: bytes
+    ) -> CountedReply:
+        name, tenant = door.dialect, flow.tenant
         proof = dialect.verify(door.secrets, headers, body, self._clock())
         if proof.problem:
             self._desk.refuse(HookNotAuthentic(name, proof.problem), tenant)
