@@ -21,6 +21,10 @@ NOT_RUN = re.compile(r"^(make|pip) |vestibule serve|^python -m pip|^git ", re.MU
 """Blocks that install, never end, or are tried by a test of their own."""
 
 
+TYPED = ("127.0.0.1:50051", "127.0.0.1:50052", "127.0.0.1:9464")
+"""Where a reader's demo serves gRPC, HTTP and metrics; the test's has ports of its own."""
+
+
 @dataclass(frozen=True)
 class Reader:
     """A terminal in a folder of the reader's, while the demo serves."""
@@ -28,10 +32,11 @@ class Reader:
     folder: Path
     demo_output: str
     grpc: str
+    http: str
     metrics: str
 
     def run(self, command: list[str], text: str = "") -> subprocess.CompletedProcess[str]:
-        for typed, ours in (("127.0.0.1:50051", self.grpc), ("127.0.0.1:9464", self.metrics)):
+        for typed, ours in zip(TYPED, (self.grpc, self.http, self.metrics), strict=True):
             text = text.replace(typed, ours)
         return subprocess.run(
             [*TIED, *command],
@@ -64,8 +69,10 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         output = ""
         for line in demo.stdout:
             output += line
-            if found := re.match(r"still serving: gRPC on (\S+), HTTP on \S+, metrics on http://(\S+)/metrics", line):
-                yield Reader(folder, output, found[1], found[2])
+            if found := re.match(
+                r"still serving: gRPC on (\S+), HTTP on http://(\S+), metrics on http://(\S+)/metrics", line
+            ):
+                yield Reader(folder, output, found[1], found[2], found[3])
                 break
         else:
             pytest.fail(f"the demo does not serve: {output[-2000:]}")
