@@ -4,6 +4,7 @@ Requests and answers pass as bytes: gRPC is given no serializer, so the event is
 """
 
 import random
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
@@ -20,6 +21,9 @@ from runtime.rpc.own_call import OWN_CALL
 
 # Source: gRPC's proposal A6, client retries.
 _PUSHBACK: Final = "grpc-retry-pushback-ms"
+_ATTEMPTS: Final = "grpc-previous-rpc-attempts"
+_FEW: Final = re.compile("[0-4]").fullmatch
+_LONGEST_MS: Final = 3000
 
 
 UnaryMethod = Callable[[bytes, Remaining, Identify], Awaitable[bytes | NoAnswer]]
@@ -61,7 +65,7 @@ class ActionRuntime:
         answer = await self._calls.answer(method, data, context.time_remaining, identify, traceparent)
         if isinstance(answer, NoAnswer):
             status = rpc_status.to_status(answer.status)
-            beside = metadata.beside(answer.request_id, "", traceparent) + _pushback(answer)
+            beside = metadata.beside(answer.request_id, "", traceparent) + _pushback(answer, context)
             await context.abort(status.code, status.details, (*(status.trailing_metadata or ()), *beside))
         context.set_trailing_metadata(metadata.beside(answer.request_id, answer.decision_id, traceparent))
         return answer.data
@@ -75,11 +79,12 @@ def _traceparent(context: "grpc.aio.ServicerContext[bytes, bytes]") -> str:
     return ""
 
 
-def _pushback(answer: NoAnswer) -> tuple[tuple[str, str], ...]:
-    """Return what makes gRPC's own retries wait as RetryInfo asks; and not all of them until one instant."""
-    for detail in answer.status.details:
-        info = error_details_pb2.RetryInfo()
-        if detail.Unpack(info):
-            delay_ms = info.retry_delay.ToMilliseconds()
-            return ((_PUSHBACK, str(delay_ms + random.randrange(delay_ms + 1))),)
-    return ()
+def _pushback(answer: NoAnswer, context: "grpc.aio.ServicerContext[bytes, bytes]") -> metadata.Pairs:
+    """Return what makes gRPC's own retries wait as RetryInfo asks: longer each time, and not all until one instant."""
+    info = error_details_pb2.RetryInfo()
+    if not any(detail.Unpack(info) for detail in answer.status.details):
+        return ()
+    before = [str(value) for key, value in context.invocation_metadata() or () if key == _ATTEMPTS]
+    attempts = int(before[0]) if before and _FEW(before[0]) else 0
+    delay_ms = min(info.retry_delay.ToMilliseconds() * 3**attempts, _LONGEST_MS)
+    return ((_PUSHBACK, str(delay_ms + random.randrange(delay_ms + 1))),)
