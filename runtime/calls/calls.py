@@ -4,7 +4,7 @@ Knows admission, deadlines, what is counted and logged. Must not know gRPC or HT
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from time import monotonic
 from typing import Final, NamedTuple, Protocol
@@ -14,7 +14,7 @@ from google.rpc import status_pb2
 from runtime.callers.caller import ANYONE, Caller, Scope
 from runtime.calls import status
 from runtime.calls.admission import Places
-from runtime.calls.codec import decode, decode_continuation
+from runtime.calls.codec import decode, decode_continuation, decode_tenant
 from runtime.calls.refusals import Refusals
 from runtime.config.settings import Config
 from runtime.errors import (
@@ -29,7 +29,7 @@ from runtime.errors import (
 )
 from runtime.login.ending import Decided
 from runtime.login.request import Request
-from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD
+from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_TENANT
 from runtime.ops.log import Log, clip, where
 from runtime.ops.metrics import Metrics, RpcCounts
 
@@ -73,7 +73,13 @@ def anyone() -> Caller:
 
 
 class Decider(Protocol):
-    """What decides."""
+    """What decides, and knows its tenants."""
+
+    def serves(self, tenant: str) -> bool | None:
+        """Tell whether logins of a tenant can be decided now; None for a tenant that is unknown."""
+
+    async def describe(self, request: Request, deadline: float) -> Decided:
+        """Return what a gateway may know of a tenant, as `decide` returns a decision."""
 
     async def decide(self, request: Request, deadline: float) -> Decided:
         """Return the decision by the instant `deadline` of time.monotonic()."""
@@ -83,12 +89,17 @@ Decode = Callable[[bytes, int], Request]
 """Reads the message of a method; its second argument is what an event may have, in bytes."""
 
 
+Answering = Callable[[Request, float], Awaitable[Decided]]
+"""Does what a request asks for, by an instant of time.monotonic()."""
+
+
 class Method(NamedTuple):
-    """One method: how its message is read, what is counted of it, and which scopes allow it."""
+    """One method: how its message is read, what does it, what is counted of it, and which scopes allow it."""
 
     read: Decode
+    act: Answering
     counts: RpcCounts
-    scopes: tuple[Scope, ...] = (Scope.EXECUTE,)
+    scopes: tuple[Scope, ...]
 
 
 class Calls:
@@ -96,7 +107,7 @@ class Calls:
 
     def __init__(self, logins: Decider, config: Config, metrics: Metrics, log: Log) -> None:
         self.draining = False
-        self._logins = logins
+        self.serves = logins.serves
         self._metrics = metrics
         self._log = log
         self._places = Places(config.limits.max_in_flight, config.limits.tenant_share)
@@ -107,13 +118,16 @@ class Calls:
         self._lost: set[asyncio.Task[object]] = set()
         self._loop = asyncio.get_running_loop()
         facts_bytes = config.limits.facts_bytes
-        decoders: dict[str, Decode] = {
-            GRPC_METHOD: partial(decode, max_facts_bytes=facts_bytes),
-            GRPC_CONTINUE: partial(decode_continuation, max_facts_bytes=facts_bytes),
+        known: dict[str, tuple[Decode, Answering, tuple[Scope, ...]]] = {
+            GRPC_METHOD: (partial(decode, max_facts_bytes=facts_bytes), logins.decide, (Scope.EXECUTE,)),
+            GRPC_CONTINUE: (partial(decode_continuation, max_facts_bytes=facts_bytes), logins.decide, (Scope.EXECUTE,)),
+            GRPC_TENANT: (decode_tenant, logins.describe, tuple(Scope)),
         }
-        self.methods = {name: Method(read, metrics.rpc[name]) for name, read in decoders.items()}
+        self.methods = {name: Method(read, act, metrics.rpc[name], may) for name, (read, act, may) in known.items()}
         """The methods of the service by name, for gRPC."""
-        self.http_methods = {name: Method(read, metrics.http[name]) for name, read in decoders.items()}
+        self.http_methods = {
+            name: Method(read, act, metrics.http[name], may) for name, (read, act, may) in known.items()
+        }
         """The same methods for all that comes in by HTTP."""
 
     @property
@@ -169,7 +183,7 @@ class Calls:
             task = current
             self._running[task] = deadline + LOST_S
             metrics.logins_in_flight += 1
-            response, decision_id = await self._logins.decide(request, deadline)
+            response, decision_id = await method.act(request, deadline)
             return Answered(response, request_id, decision_id)
         except asyncio.CancelledError:
             if task is None or task not in self._lost:

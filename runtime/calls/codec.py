@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from typing import Final
+from typing import Final, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.struct_pb2 import Struct
@@ -13,6 +13,7 @@ from vestibule.v1.runtime_service_pb2 import (
     ContinuePostLoginRequest,
     ExecutePostLoginRequest,
     GatewayContext,
+    GetTenantRequest,
 )
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
 
@@ -20,6 +21,8 @@ from runtime.continuation.token import MAX_BYTES
 from runtime.errors import InvalidEvent, InvalidRequest
 from runtime.login import event_json, event_rules, structs
 from runtime.login.request import Request
+
+T = TypeVar("T", bound=Message)
 
 _TENANT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
 _REQUEST_ID_CHARS: Final = 128
@@ -144,7 +147,16 @@ def decode_continuation(
     return request._replace(continuation=envelope.continuation, completed=list(envelope.completed))
 
 
-def _parsed(data: bytes, public: type[Message]) -> Message:
+def decode_tenant(data: bytes, _max_event_bytes: int) -> Request:
+    """Return what a serialized GetTenantRequest asks for. data: hostile. Raises: InvalidRequest."""
+    _bound(len(data))
+    tenant_id: str = _parsed(data, GetTenantRequest).tenant_id
+    if not _TENANT(tenant_id):
+        raise InvalidRequest("tenant_id", _tenant_fault(tenant_id))
+    return Request(tenant_id, "", b"")
+
+
+def _parsed(data: bytes, public: type[T]) -> T:
     """Parse a request whole: the envelope leaves its messages as bytes. Raises: InvalidRequest."""
     try:
         return public.FromString(data)

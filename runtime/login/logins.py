@@ -14,7 +14,7 @@ from runtime.catalog.base import Catalog, Flow, Snapshot, unknown
 from runtime.config.settings import Config
 from runtime.core.model import Decision
 from runtime.errors import FlowGone, WorkerError, WorkerLost
-from runtime.login import identity
+from runtime.login import identity, tenant_info
 from runtime.login import suspensions as resuming
 from runtime.login.api_cache import TriggerCache
 from runtime.login.ending import Decided, LoginEnd
@@ -89,6 +89,19 @@ class Logins:
         if joined:
             self._metrics.joined()
         return ending.answer(request.request_id, basic=request.basic)
+
+    async def describe(self, request: Request, _deadline: float) -> Decided:
+        """Return the serialized GetTenantResponse. Raises: UnknownTenant, NoStore."""
+        snapshot = self._catalog.snapshot()
+        flow = snapshot.tenants.get(request.tenant)
+        if flow is None:
+            raise unknown(snapshot, request.tenant)
+        secret = self._suspensions.keys.identities
+        return Decided(tenant_info.describe(flow, snapshot.revision, secret, ready=self._pool.serves(flow.tenant)), "")
+
+    def serves(self, tenant: str) -> bool | None:
+        """Tell whether logins of a tenant can be decided now; None for a tenant that is unknown."""
+        return self._pool.serves(tenant) if tenant in self._catalog.snapshot().tenants else None
 
     async def _decide(self, request: Request, content: bytes, deadline: float) -> LoginEnd:
         """Decide one login; `content` is the digest of a named request, empty for another."""

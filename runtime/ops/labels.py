@@ -8,6 +8,7 @@ OUTCOMES: Final = ("allow", "mfa_required", "mfa_required_by_token", "deny", "su
 GRPC_SERVICE: Final = "vestibule.v1.ActionRuntimeService"
 GRPC_METHOD: Final = "ExecutePostLogin"
 GRPC_CONTINUE: Final = "ContinuePostLogin"
+GRPC_TENANT: Final = "GetTenant"
 TRANSPORTS: Final = ("grpc", "http")
 DOORS: Final = ("connect", "authzen", "hook", "openapi", "other")
 """What the HTTP port has: the service itself, AuthZEN, hooks of other products; `other` is a path that it has not."""

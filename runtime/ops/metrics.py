@@ -23,6 +23,7 @@ from runtime.ops.labels import (
     GRPC_CONTINUE,
     GRPC_METHOD,
     GRPC_SERVICE,
+    GRPC_TENANT,
     HOOK_DIALECTS,
     HOOK_RESULTS,
     HTTP_STATUSES,
@@ -38,7 +39,7 @@ from runtime.ops.labels import (
 from runtime.ops.recorders import BUCKETS, Counter, Durations, Gauge, Histogram, Recorder
 from runtime.ops.tenant_cpu import TenantCpu
 
-_METHODS: Final = (GRPC_METHOD, GRPC_CONTINUE)
+_METHODS: Final = (GRPC_METHOD, GRPC_CONTINUE, GRPC_TENANT)
 _RPC: Final = {
     "grpc_service": (GRPC_SERVICE,),
     "grpc_method": _METHODS,

@@ -1,10 +1,13 @@
-"""The standard gRPC health service. Every service has the state of the daemon.
+"""The standard gRPC health service: the state of the daemon, and of each tenant by the name `tenant:<id>`.
+
+Everyone may ask about the daemon. About a tenant may ask who may call for it: its name alone is no one else's to know.
 
 The class of grpc_health writes to a client while it holds the lock that a change of state needs: one client that reads
 nothing would keep the state from all others, and the daemon from stopping.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import grpc
@@ -18,14 +21,22 @@ from grpc_health.v1.health_pb2 import (  # type: ignore[attr-defined]  # types-g
 from runtime.ops.labels import GRPC_SERVICE
 
 _SERVICES: Final = ("", GRPC_SERVICE)
+_TENANT: Final = "tenant:"
 
 Context = grpc.aio.ServicerContext[object, HealthCheckResponse]
+
+Permit = Callable[[str, Context], Awaitable[None]]
+"""Ends a call about a tenant whose caller may not make it."""
 
 
 class Health:
     """Answers who asks for the state, and everyone who watches it. Belongs to one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, serves: Callable[[str], bool | None], permit: Permit) -> None:
+        """Ask `serves` whether a tenant's logins can be decided, None for an unknown one; `permit` refuses callers."""
+        self._serves = serves
+        self._permit = permit
+        self._tenants_watched = 0
         self._draining = False
         self._able = True
         self._ended = False
@@ -42,8 +53,8 @@ class Health:
         }
 
     def able(self, able: bool) -> None:
-        """Note whether logins can be decided at all."""
-        if able != self._able:
+        """Note whether logins can be decided at all. Called about twice a second: tenants are looked at then."""
+        if able != self._able or self._tenants_watched:
             self._able = able
             self._wake()
 
@@ -62,22 +73,40 @@ class Health:
         self._changed = asyncio.Event()
 
     def _state(self, service: str) -> HealthCheckResponse:
-        if service not in _SERVICES:
+        serving: bool | None = service in _SERVICES or None
+        if service.startswith(_TENANT):
+            serving = self._serves(service.removeprefix(_TENANT))
+        if serving is None:
             return HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN)
-        if self._able and not self._draining:
+        if serving and self._able and not self._draining:
             return HealthCheckResponse(status=HealthCheckResponse.SERVING)
         return HealthCheckResponse(status=HealthCheckResponse.NOT_SERVING)
 
     async def _check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
-        if request.service not in _SERVICES:
+        await self._allow(request.service, context)
+        state = self._state(request.service)
+        if state.status == HealthCheckResponse.SERVICE_UNKNOWN:
             await context.abort(grpc.StatusCode.NOT_FOUND)
-        return self._state(request.service)
+        return state
+
+    async def _allow(self, service: str, context: Context) -> None:
+        if service.startswith(_TENANT):
+            await self._permit(service.removeprefix(_TENANT), context)
 
     async def _list(self, _request: HealthListRequest, _context: Context) -> HealthListResponse:
         return HealthListResponse(statuses={service: self._state(service) for service in _SERVICES})
 
     async def _watch(self, request: HealthCheckRequest, context: Context) -> None:
         """Stream changes of a service's state until the client gives up or `end_watches`."""
+        await self._allow(request.service, context)
+        of_tenant = request.service.startswith(_TENANT)
+        self._tenants_watched += of_tenant
+        try:
+            await self._stream(request, context)
+        finally:
+            self._tenants_watched -= of_tenant
+
+    async def _stream(self, request: HealthCheckRequest, context: Context) -> None:
         sent: HealthCheckResponse | None = None
         while True:
             changed = self._changed

@@ -69,7 +69,7 @@ class Server:
             service: {name: handler(answer, self._callers) for name, answer in named.items()}
             for service, named in (others or {}).items()
         }
-        self._health = Health()
+        self._health = Health(calls.serves, self._runtime.permit)
         path = unix_path(config.listen)
         self._listener = GrpcListener(config.listen, int(config.listen_mode, 8), tls if path is None else None)
         self._path, self._made = path, (0, 0)

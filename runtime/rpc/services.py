@@ -7,15 +7,17 @@ import random
 import re
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from runtime.callers.caller import Scope
 from runtime.callers.callers import Callers
 from runtime.calls import metadata
 from runtime.calls.calls import Calls, Identify, Method, NoAnswer, Remaining, anyone
+from runtime.errors import CallerError
 from runtime.rpc.credentials import caller_of
 from runtime.rpc.own_call import OWN_CALL
 
@@ -56,6 +58,16 @@ class ActionRuntime:
             name: grpc.unary_unary_rpc_method_handler(partial(self._handle, method))
             for name, method in self._calls.methods.items()
         }
+
+    async def permit(self, tenant: str, context: "grpc.aio.ServicerContext[Any, Any]") -> None:
+        """End a call that is about a tenant, unless its caller may make it."""
+        if not self._callers.required:
+            return
+        try:
+            caller_of(context, self._callers).require(tenant, *Scope)
+        except CallerError as error:
+            status = rpc_status.to_status(self._calls.refuse(error).status)
+            await context.abort_with_status(status)
 
     async def _handle(self, method: Method, data: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
         if data == OWN_CALL:

@@ -115,6 +115,11 @@ class Pool:
         """Whether workers can be made now; for the readiness probe, from any thread."""
         return self._spawner.zygote_alive
 
+    def serves(self, tenant: str) -> bool:
+        """Tell whether a tenant's logins can get a worker now."""
+        slot = self._slots.get(tenant)
+        return self.zygote_alive and (slot is None or not slot.paused)
+
     @property
     def layers(self) -> tuple[Layer, ...]:
         """What holds the workers, as the newest of them reported it."""

@@ -42,6 +42,11 @@ class NoFlows:
     async def decide(self, *_: Any) -> Decided:
         raise NotImplementedError
 
+    describe = decide
+
+    def serves(self, _: str) -> bool | None:
+        return None
+
 
 @pytest.fixture(params=BOTH)
 def front(request: pytest.FixtureRequest) -> Front:

@@ -23,6 +23,7 @@ from vestibule.v1.runtime_service_pb2 import (
     ExecutePostLoginRequest,
     ExecutePostLoginResponse,
     GatewayContext,
+    GetTenantResponse,
 )
 
 from runtime.calls import calls
@@ -62,6 +63,13 @@ class Flows:
         self.asked: list[tuple[str, str, bytes, float]] = []
         self.resumed: list[tuple[bytes | None, bytes, Sequence[int]]] = []
         self.cancelled = 0
+        self.serving: dict[str, bool] = {}
+
+    def serves(self, tenant: str) -> bool | None:
+        return self.serving.get(tenant)
+
+    async def describe(self, request: Request, _deadline: float) -> Decided:
+        return Decided(GetTenantResponse(tenant_id=request.tenant).SerializeToString(), "")
 
     async def decide(self, request: Request, deadline: float) -> Decided:
         asked = request.tenant, request.request_id, request.event, deadline

@@ -104,3 +104,49 @@ class ContinuePostLoginResponse(_message.Message):
     decision: _decision_pb2.Decision
     request_id: str
     def __init__(self, decision: _Optional[_Union[_decision_pb2.Decision, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class GetTenantRequest(_message.Message):
+    __slots__ = ("tenant_id",)
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    def __init__(self, tenant_id: _Optional[str] = ...) -> None: ...
+
+class GetTenantResponse(_message.Message):
+    __slots__ = ("tenant_id", "experience", "factors", "policy", "flow_fingerprint", "catalog_revision", "memory", "actions", "ready")
+    class Experience(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        EXPERIENCE_UNSPECIFIED: _ClassVar[GetTenantResponse.Experience]
+        EXPERIENCE_NEW: _ClassVar[GetTenantResponse.Experience]
+        EXPERIENCE_CLASSIC: _ClassVar[GetTenantResponse.Experience]
+    EXPERIENCE_UNSPECIFIED: GetTenantResponse.Experience
+    EXPERIENCE_NEW: GetTenantResponse.Experience
+    EXPERIENCE_CLASSIC: GetTenantResponse.Experience
+    class Policy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        POLICY_UNSPECIFIED: _ClassVar[GetTenantResponse.Policy]
+        POLICY_NEVER: _ClassVar[GetTenantResponse.Policy]
+        POLICY_ADAPTIVE: _ClassVar[GetTenantResponse.Policy]
+        POLICY_ALWAYS: _ClassVar[GetTenantResponse.Policy]
+    POLICY_UNSPECIFIED: GetTenantResponse.Policy
+    POLICY_NEVER: GetTenantResponse.Policy
+    POLICY_ADAPTIVE: GetTenantResponse.Policy
+    POLICY_ALWAYS: GetTenantResponse.Policy
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPERIENCE_FIELD_NUMBER: _ClassVar[int]
+    FACTORS_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    FLOW_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    CATALOG_REVISION_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    ACTIONS_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    experience: GetTenantResponse.Experience
+    factors: _containers.RepeatedScalarFieldContainer[_decision_pb2.Factor]
+    policy: GetTenantResponse.Policy
+    flow_fingerprint: str
+    catalog_revision: int
+    memory: _decision_pb2.BrowserMemory
+    actions: _containers.RepeatedScalarFieldContainer[str]
+    ready: bool
+    def __init__(self, tenant_id: _Optional[str] = ..., experience: _Optional[_Union[GetTenantResponse.Experience, str]] = ..., factors: _Optional[_Iterable[_Union[_decision_pb2.Factor, str]]] = ..., policy: _Optional[_Union[GetTenantResponse.Policy, str]] = ..., flow_fingerprint: _Optional[str] = ..., catalog_revision: _Optional[int] = ..., memory: _Optional[_Union[_decision_pb2.BrowserMemory, _Mapping]] = ..., actions: _Optional[_Iterable[str]] = ..., ready: _Optional[bool] = ...) -> None: ...
