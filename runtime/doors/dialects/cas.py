@@ -64,8 +64,9 @@ def _trigger_reply(call: HookCall, asked: AskedLogin, ruling: Ruling) -> HookRep
     if ruling.act is DoorAct.ALLOW:
         return HookReply(200, b"", _TEXT)
     providers = call.door.options["providers"]
-    # Safest first, as the decision lists them.
-    factors = (_WORDS.get(factor, "") for factor in ruling.decision.multifactor.challenge)
+    multifactor = ruling.decision.multifactor
+    # Safest first, as the decision lists them; CAS enrols users on the pages of a provider.
+    factors = (_WORDS.get(factor, "") for factor in (*multifactor.challenge, *multifactor.enroll))
     known = [providers[word] for word in factors if word in providers] if ruling.act is DoorAct.FACTOR else []
     return _provider(call.door, known[0] if known else "")
 
