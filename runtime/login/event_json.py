@@ -8,9 +8,9 @@ absent or a user has members of its own, and the library's errors quote the call
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NamedTuple, NoReturn, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
@@ -20,7 +20,7 @@ from vestibule.v1.event_pb2 import PostLoginEvent
 
 from runtime.errors import InvalidEvent
 from runtime.login.event_rules import FIRST_S, LAST_S
-from sandbox.contract.event_fields import wrapped
+from sandbox.contract.event_fields import is_instant, is_struct, wrapped
 
 # JSON of an event that fits the daemon's 1 MiB is at most a few times larger, by escapes.
 MAX_JSON_BYTES: Final = 4 << 20
@@ -97,64 +97,91 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= 20 else float(digits)
 
 
+class _Member(NamedTuple):
+    """What a field of a message is to its reader: kept, because of a descriptor each look costs."""
+
+    name: str
+    wraps: bool
+    repeated: bool
+    cpp_type: int
+    fill: Callable[[Any, Any, str, int], None] | None
+    """Fills a message, or an item that is one; None for a scalar."""
+
+    @classmethod
+    def of(cls, field: FieldDescriptor) -> "_Member":
+        listed = wrapped(field) or field
+        fill = None
+        if listed.message_type is not None:
+            fill = _instant if is_instant(listed) else _struct if is_struct(listed) else _object_of
+        return cls(field.name, listed is not field, listed.is_repeated, listed.cpp_type, fill)
+
+
+_MEMBERS: dict[str, dict[str, _Member]] = {}
+
+
+def _members(descriptor: Descriptor) -> dict[str, _Member]:
+    """Return the members of a message by both spellings."""
+    members = _MEMBERS.get(descriptor.full_name)
+    if members is None:
+        fields = {field.json_name: field for field in descriptor.fields} | {f.name: f for f in descriptor.fields}
+        members = _MEMBERS[descriptor.full_name] = {name: _Member.of(field) for name, field in fields.items()}
+    return members
+
+
 def _message(target: Message, value: Mapping[str, Any], path: str, depth: int) -> None:
     """Fill a message from an object. What the event does not name is kept in an open object, and left out elsewhere."""
-    names = _names(cast("Descriptor", target.DESCRIPTOR))
+    members = _members(cast("Descriptor", target.DESCRIPTOR))
     given: dict[str, str] = {}
     others: dict[str, Any] = {}
-    for name, member in value.items():
-        field = names.get(name)
-        if field is None:
-            others[name] = member
-            continue
+    for spelling, said in value.items():
+        member = members.get(spelling)
         if member is None:
+            others[spelling] = said
             continue
-        here = f"{path}{field.name}"
-        if field.name in given:
-            _refuse(here, f"is given twice, as {given[field.name]} and {name}; keep one of them")
-        given[field.name] = name
-        _field(target, field, member, here, depth)
-    if others and _OTHERS in names:
+        if said is None:
+            continue
+        name = member.name
+        here = path + name
+        if name in given:
+            _refuse(here, f"is given twice, as {given[name]} and {spelling}; keep one of them")
+        given[name] = spelling
+        if member.repeated:
+            _list(target, member, said, here, depth)
+        elif member.fill is None:
+            setattr(target, name, _scalar(member.cpp_type, said, here))
+        else:
+            child = getattr(target, name)
+            child.SetInParent()
+            member.fill(child, said, here, depth)
+    if others and _OTHERS in members:
         _keep(getattr(target, _OTHERS), others, path, depth)
 
 
-def _field(target: Message, field: FieldDescriptor, member: Any, here: str, depth: int) -> None:
-    listed = wrapped(field)
-    if listed is not None:
-        wrapper = getattr(target, field.name)
-        wrapper.SetInParent()
-        _list(getattr(wrapper, listed.name), listed, member, here, depth)
-    elif field.is_repeated:
-        _list(getattr(target, field.name), field, member, here, depth)
-    elif field.message_type is None:
-        setattr(target, field.name, _scalar(field, member, here))
-    else:
-        child = getattr(target, field.name)
-        child.SetInParent()
-        _child(child, member, here, depth)
-
-
-def _list(items: Any, field: FieldDescriptor, member: Any, here: str, depth: int) -> None:
-    if not isinstance(member, list):
-        _refuse(here, f"expected a list, got {_kind(member)}")
-    for index, item in enumerate(member):
-        if field.message_type is None:
-            items.append(_scalar(field, item, f"{here}[{index}]"))
+def _list(target: Message, member: _Member, said: Any, here: str, depth: int) -> None:
+    if not isinstance(said, list):
+        _refuse(here, f"expected a list, got {_kind(said)}")
+    items = getattr(target, member.name)
+    if member.wraps:
+        items.SetInParent()
+        items = items.values
+    for index, item in enumerate(said):
+        if member.fill is None:
+            items.append(_scalar(member.cpp_type, item, f"{here}[{index}]"))
         else:
-            _child(items.add(), item, f"{here}[{index}]", depth)
+            member.fill(items.add(), item, f"{here}[{index}]", depth)
 
 
-def _child(child: Message, value: Any, here: str, depth: int) -> None:
-    if isinstance(child, Timestamp):
-        _set_instant(child, value, here)
-        return
+def _object_of(child: Message, value: Any, here: str, depth: int) -> None:
     if not isinstance(value, dict):
         _refuse(here, f"expected an object, got {_kind(value)}")
-    if isinstance(child, Struct):
-        _hold(value, here, depth + 1)
-        child.update(value)
-    else:
-        _message(child, value, here + ".", depth + 1)
+    _message(child, value, here + ".", depth + 1)
+
+
+def _struct(child: Struct, value: Any, here: str, depth: int) -> None:
+    if not isinstance(value, dict):
+        _refuse(here, f"expected an object, got {_kind(value)}")
+    _hold(value, here, depth + 1)
+    child.update(value)
 
 
 def _keep(attributes: Struct, others: dict[str, Any], path: str, depth: int) -> None:
@@ -167,7 +194,7 @@ def _keep(attributes: Struct, others: dict[str, Any], path: str, depth: int) -> 
     attributes.update(others)
 
 
-def _set_instant(instant: Timestamp, value: Any, here: str) -> None:
+def _instant(instant: Timestamp, value: Any, here: str, _depth: int) -> None:
     if not isinstance(value, str):
         _refuse(here, f"expected an instant such as 2024-01-31T12:00:00.000Z, got {_kind(value)}")
     found = _INSTANT(value)
@@ -184,20 +211,7 @@ def _set_instant(instant: Timestamp, value: Any, here: str) -> None:
     instant.seconds, instant.nanos = seconds, int((found[2] or "").ljust(9, "0"))
 
 
-_NAMES: dict[str, dict[str, FieldDescriptor]] = {}
-
-
-def _names(descriptor: Descriptor) -> dict[str, FieldDescriptor]:
-    """Return the fields of a message by both spellings."""
-    names = _NAMES.get(descriptor.full_name)
-    if names is None:
-        names = {field.json_name: field for field in descriptor.fields} | {f.name: f for f in descriptor.fields}
-        _NAMES[descriptor.full_name] = names
-    return names
-
-
-def _scalar(field: FieldDescriptor, value: Any, here: str) -> str | bool | int | float:
-    kind = field.cpp_type
+def _scalar(kind: int, value: Any, here: str) -> str | bool | int | float:
     if kind == FieldDescriptor.CPPTYPE_STRING:
         if not isinstance(value, str):
             _refuse(here, f"expected a string, got {_kind(value)}")

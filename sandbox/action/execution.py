@@ -14,7 +14,7 @@ from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
 from sandbox.action import alarm, api, event, live
-from sandbox.contract import surface
+from sandbox.contract import surface, wire
 from sandbox.contract.report import Verdict
 from sandbox.reach import environment, interrupts, text
 
@@ -185,26 +185,21 @@ def execute(
     environment.end()
     if failure is None:
         commands = recorder.encoded()
-        if not commands and not printed:
-            return DONE, Ending.COMPLETED, namespace
-        report = worker_pb2.StepReport(
-            verdict=Verdict.COMPLETED, commands=[worker_pb2.Command(op=op, args_json=args) for op, args in commands]
-        )
-        if len(report.commands) != len(commands):
-            raise MemoryError  # a command that got lost could be the one that denies
+        done = wire.completed(commands, printed, output.truncated) if commands or printed else DONE
+        if not commands:
+            return done, Ending.COMPLETED, namespace
         recorder.leave()
-        end = ending([op for op, _ in commands])
-    else:
-        # An action that failed has asked for nothing: half of what it meant to say could be the dangerous half.
-        report = worker_pb2.StepReport(
-            verdict=failure.verdict,
-            error_type=failure.error_type,
-            error_message=failure.message,
-            error_line=failure.line,
-        )
-        end = Ending.EXHAUSTED if failure.verdict is Verdict.EXHAUSTED else Ending.FAILED
-        if failure.verdict is Verdict.TIMED_OUT and alarm.late():
-            end = Ending.LATE
+        return done, ending([op for op, _ in commands]), namespace
+    # An action that failed has asked for nothing: half of what it meant to say could be the dangerous half.
+    report = worker_pb2.StepReport(
+        verdict=failure.verdict,
+        error_type=failure.error_type,
+        error_message=failure.message,
+        error_line=failure.line,
+    )
+    end = Ending.EXHAUSTED if failure.verdict is Verdict.EXHAUSTED else Ending.FAILED
+    if failure.verdict is Verdict.TIMED_OUT and alarm.late():
+        end = Ending.LATE
     if printed:
         report.output = printed
         report.output_truncated = output.truncated

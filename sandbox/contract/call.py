@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn, Protocol
 
 from sandbox.contract.did_you_mean import did_you_mean
 from sandbox.contract.kinds import Kind
@@ -85,6 +85,16 @@ class Budget:
     max_calls: int | None = None
 
 
+class BoundParam(NamedTuple):
+    """A parameter as `bind` reads it, once for each argument of each call."""
+
+    name: str
+    check: Callable[[Any, str], Any]
+    where: str
+    required: bool
+    position: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
     """One operation of the api.
@@ -116,6 +126,9 @@ class Call:
     required: tuple[str, ...] = field(init=False, repr=False)
     keywords: dict[str, Param] = field(init=False, repr=False)
     by_name: dict[str, Param] = field(init=False, repr=False)
+    bound_by_position: tuple[BoundParam, ...] = field(init=False, repr=False)
+    """What `bind` needs of each positional parameter; `bound_by_keyword` has all of them, by keyword."""
+    bound_by_keyword: dict[str, BoundParam] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         by_name = {param.name: param for param in self.params}
@@ -126,6 +139,16 @@ class Call:
         object.__setattr__(self, "required", tuple(param.name for param in self.params if param.default is REQUIRED))
         object.__setattr__(self, "by_name", by_name)
         object.__setattr__(self, "keywords", keywords)
+        # Those that are given by position come first.
+        ordered = sorted(self.params, key=lambda param: param.keyword_only)
+        made = {
+            param.name: BoundParam(
+                param.name, param.kind.check, f"api.{self.op}: {param.name}", param.default is REQUIRED, position
+            )
+            for position, param in enumerate(ordered)
+        }
+        object.__setattr__(self, "bound_by_position", tuple(made[param.name] for param in self.positional))
+        object.__setattr__(self, "bound_by_keyword", {name: made[param.name] for name, param in keywords.items()})
 
     @property
     def recorded(self) -> Call | None:
@@ -171,20 +194,22 @@ def bind(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str,
         else:
             _refuse_count(call, len(args))
     bound: dict[str, Any] = {}
-    for param, value in zip(positional, args):  # noqa: B905 - fewer arguments than parameters is the usual case
-        if value is not None or param.default is REQUIRED:
-            bound[param.name] = param.kind.check(value, f"api.{call.op}: {param.name}")
-    for name, value in kwargs.items():
-        found = call.keywords.get(name) if type(name) is str else None
-        if found is None:
-            _refuse_keyword(call, name)
-        if found.name in bound or (args and found in positional[: len(args)]):
-            raise TypeError(f"api.{call.op}: {found.name} is given twice")
-        if value is not None or found.default is REQUIRED:
-            bound[found.name] = found.kind.check(value, f"api.{call.op}: {found.name}")
-    for required in call.required:
-        if required not in bound:
-            raise TypeError(f"api.{call.op}: {required} is missing; write {signature(call)}")
+    # Fewer arguments than parameters is the usual case.
+    for (name, check, where, required, _), value in zip(call.bound_by_position, args):  # noqa: B905
+        if value is not None or required:
+            bound[name] = check(value, where)
+    for keyword, value in kwargs.items():
+        slot = call.bound_by_keyword.get(keyword) if type(keyword) is str else None
+        if slot is None:
+            _refuse_keyword(call, keyword)
+        name, check, where, required, position = slot
+        if name in bound or position < len(args):
+            raise TypeError(f"{where} is given twice")
+        if value is not None or required:
+            bound[name] = check(value, where)
+    for name in call.required:
+        if name not in bound:
+            raise TypeError(f"api.{call.op}: {name} is missing; write {signature(call)}")
     if call.rule is not None and (fault := call.rule(bound)):
         raise ValueError(f"api.{call.op}: {fault}")
     return bound

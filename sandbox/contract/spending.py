@@ -53,12 +53,11 @@ class Spending:
 
     def copy(self) -> Spending:
         """Return a copy for an execution that may fail and then has spent nothing."""
-        copy = Spending()
+        copy = Spending.__new__(Spending)
         copy.commands, copy.items = self.commands, self.items
-        copy._spent.update(self._spent)
-        copy._calls.update(self._calls)
+        copy._spent, copy._calls, copy._entries = self._spent.copy(), self._calls.copy(), {}
         for name, entries in self._entries.items():
-            copy._entries[name] = dict(entries)
+            copy._entries[name] = entries.copy()
         return copy
 
     def spend(self, call: Call, args: dict[str, Any]) -> str:
@@ -86,7 +85,9 @@ class Spending:
         if budget.counted:
             return self._enter(budget, args)
         if budget.max_bytes is not None:
-            total = self._spent.get(budget.name, 0) + sum([json_bytes(value) for value in args.values()])
+            total = self._spent.get(budget.name, 0)
+            for value in args.values():
+                total += json_bytes(value)
             if total > budget.max_bytes:
                 return _too_long(budget, total)
             self._spent[budget.name] = total

@@ -21,7 +21,7 @@ from sandbox.contract.calls.redirect import REDIRECT_CALLS
 from sandbox.contract.calls.saml import SAML_CALLS
 from sandbox.contract.calls.session import SESSION_CALLS
 from sandbox.contract.spending import Leaving, Spending
-from sandbox.contract.values import MAX_ITEMS, json_text, shown, strict_decoder
+from sandbox.contract.values import MAX_ITEMS, json_text, plain, shown, strict_decoder
 from sandbox.contract.vocabulary import PROVIDERS
 
 ENTRY: Final = "on_execute_post_login"
@@ -181,7 +181,18 @@ def encode(op: str, args: dict[str, Any]) -> str:
         text = _COMMON_TEXT.get((args["provider"], args.get("allow_remember_browser")))
         if text is not None:
             return text
-    return json_text(args)
+    parts = []
+    for name, value in args.items():
+        kind = type(value)
+        if kind is str and plain(value):
+            text = f'"{value}"'
+        elif kind is bool:
+            text = "true" if value else "false"
+        else:
+            text = json_text(value)
+        # The names are those of parameters.
+        parts.append(f'"{name}":{text}')
+    return "{" + ",".join(parts) + "}"
 
 
 # The arguments of nearly every command there is: encoded and decoded once, at import.

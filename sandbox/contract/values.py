@@ -85,6 +85,11 @@ def check_text(value: str, where: str) -> str:
     return value
 
 
+def plain(value: str) -> bool:
+    """Is it a text that JSON writes as it is, between quotes, in as many bytes as characters?"""
+    return value.isascii() and value.isprintable() and '"' not in value and "\\" not in value
+
+
 def json_items(value: dict[str, Any]) -> int:
     """Count the members of every dict and list in checked data."""
     total = len(value)
@@ -99,7 +104,7 @@ def json_items(value: dict[str, Any]) -> int:
 
 def json_bytes(value: Any) -> int:
     """Count the bytes of checked data as compact JSON in UTF-8: that is what limits in bytes mean here."""
-    return len(json_text(value).encode())
+    return len(value) + 2 if type(value) is str and plain(value) else len(json_text(value).encode())
 
 
 def within(value: Any, max_bytes: int, where: str) -> Any:
@@ -121,6 +126,8 @@ class Json:
 
     def check(self, value: Any, where: str) -> Any:
         """See `Kind.check`. A tuple becomes a list."""
+        if type(value) is str and len(value) + 2 <= self.max_bytes and plain(value):
+            return value
         return within(self._copy(value, where, MAX_DEPTH, [MAX_ITEMS, self.max_bytes]), self.max_bytes, where)
 
     def _copy(self, value: Any, where: str, depth: int, left: list[int]) -> Any:

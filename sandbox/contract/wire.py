@@ -26,12 +26,21 @@ _TIMES: Final = tuple(struct.Struct(f"<BQBB{count}IBB{count}I") for count in ran
 _ONE_TIME: Final = struct.Struct("<BIBI")
 _COUNT_AT: Final = 10
 _RETIRE: Final = b"\x28\x01"
+# StepReport: verdict (1) COMPLETED; commands (2) with op (1) and args_json (2); output (6), output_truncated (7).
+_COMPLETED: Final = b"\x08\x01"
+_TRUNCATED: Final = b"\x38\x01"
+
+# Of the sizes of nearly all of our reports and commands. More would be more pages for a worker to touch.
+_SHORT_MAX: Final = 0x100
+_SHORT: Final = tuple(
+    bytes((value,)) if value < 0x80 else bytes((value & 0x7F | 0x80, value >> 7)) for value in range(_SHORT_MAX)
+)
 
 
 def varint(value: int) -> bytes:
     """Encode a non-negative number."""
-    if value < 0x80:
-        return bytes((value,))
+    if value < _SHORT_MAX:
+        return _SHORT[value]
     if value < 0x4000:
         return bytes((value & 0x7F | 0x80, value >> 7))
     out = bytearray()
@@ -69,14 +78,33 @@ def run_flow(
     return b"".join((head, b"\x12", varint(len(event)), event, b"\x1a", varint(len(flow)), flow, rest))
 
 
+def completed(commands: Sequence[tuple[str, str]], output: str = "", truncated: bool = False) -> bytes:
+    """Serialize the StepReport of an action that returned: its commands, their arguments as JSON text, and its output.
+
+    Raises: UnicodeEncodeError: half of a surrogate pair, which no checked argument holds.
+    """
+    parts = [_COMPLETED]
+    for op, args in commands:
+        name, text = op.encode(), args.encode()
+        head, middle = varint(len(name)), varint(len(text))
+        size = varint(2 + len(head) + len(name) + len(middle) + len(text))
+        parts += (b"\x12", size, b"\x0a", head, name, b"\x12", middle, text)
+    if output:
+        printed = output.encode()
+        parts += (b"\x32", varint(len(printed)), printed)
+        if truncated:
+            parts.append(_TRUNCATED)
+    return b"".join(parts)
+
+
 def step(report: bytes) -> bytes:
     """Serialize one `steps` member of a FlowReply."""
     return b"\x12" + varint(len(report)) + report
 
 
-def journal_step(report: bytes, wall_us: int, cpu_us: int) -> bytes:
-    """Serialize a FlowReply with one step and its times; such fragments concatenate."""
-    return step(report) + _ONE_TIME.pack(0x1D, wall_us, 0x25, cpu_us)
+def step_times(wall_us: int, cpu_us: int) -> bytes:
+    """Serialize the times of one step: behind what `step` returned, a FlowReply. Such fragments concatenate."""
+    return _ONE_TIME.pack(0x1D, wall_us, 0x25, cpu_us)
 
 
 def flow_reply(

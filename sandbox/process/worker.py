@@ -23,6 +23,7 @@ from sandbox.contract import exit_codes, frames, journal, surface, wire
 from sandbox.contract.report import Verdict
 from sandbox.process import compact, flows, rehearsal
 from sandbox.process.channel import Channel
+from sandbox.process.processor import ProcessorClock
 from sandbox.reach import environment
 
 # Peak memory above which a process is not worth keeping: the pages would stay with the tenant for good.
@@ -116,10 +117,14 @@ class QuestionRunner:
             message = event_pb2.PostLoginEvent.FromString(request.event)
         except DecodeError:
             os._exit(exit_codes.PROTOCOL)
+        nonce, deadline_ns = request.nonce, request.deadline_ns or alarm.NEVER
         steps = self._flows.known.get(request.flow)
         if steps is None:
-            steps = self._flows.prepare(request.flow, request.nonce, request.deadline_ns or alarm.NEVER)
-        view, nonce, deadline_ns = self._view, request.nonce, request.deadline_ns or alarm.NEVER
+            steps = self._flows.prepare(request.flow, nonce, deadline_ns)
+        view, reply_max = self._view, self._reply_max
+        clock_ns, seed, output_bytes = request.now_ns, request.seed, request.output_bytes
+        check_only = request.check_only
+        processor = ProcessorClock()
         started_ns = began_ns = time.monotonic_ns()
         # As the daemon counts it: the budget less what the reports say, so that both find it used up at the same step,
         # and the first step of a question always has some.
@@ -137,37 +142,44 @@ class QuestionRunner:
             namespace: dict[str, Any] = {}
             kept, spent = len(flow.live), flow.spending
             wall_ns = cpu_us = 0
-            cpu_ns = cpu_from_ns = time.thread_time_ns()
             if isinstance(code, bytes):
-                end, report = execution.Ending.FAILED, code
-            elif request.check_only:
-                end, report = execution.Ending.COMPLETED, execution.DONE
+                end, report, cpu_ns = execution.Ending.FAILED, code, processor.at(began_ns)
+            elif check_only:
+                end, report, cpu_ns = execution.Ending.COMPLETED, execution.DONE, processor.at(began_ns)
             else:
                 began_ns = time.monotonic_ns()
                 if left_us <= 0 or began_ns >= deadline_ns:
                     break
-                budget_ns = min(step.budget_ns, left_us * 1000)
+                cpu_from_ns = processor.at(began_ns)
+                budget_ns = left_us * 1000
+                if step.budget_ns < budget_ns:
+                    budget_ns = step.budget_ns
                 journal.write_phase(view, nonce, began_ns, index, journal.Phase.RUNNING, length, cpu_from_ns, budget_ns)
                 report, end, namespace = execution.execute(
-                    code, step.handler, message, step.secrets, request.now_ns, request.seed + step.salt, began_ns,
-                    budget_ns, request.output_bytes, flow, cpu_from_ns, deadline_ns,
+                    code, step.handler, message, step.secrets, clock_ns, seed + step.salt, began_ns,
+                    budget_ns, output_bytes, flow, cpu_from_ns, deadline_ns,
                 )  # fmt: skip
                 if end is execution.Ending.LATE:
                     namespace.clear()
                     break
-                cpu_ns = time.thread_time_ns()
-                cpu_us = min((cpu_ns - cpu_from_ns) // 1000, wire.TIME_US_MAX)
-                left_us -= cpu_us
-                wall_ns = time.monotonic_ns() - began_ns
-            if length + len(report) > self._reply_max:
+                ended_ns = time.monotonic_ns()
+                wall_ns = ended_ns - began_ns
+                cpu_ns = processor.at(ended_ns)
+                if cpu_ns > cpu_from_ns:  # a clock that was too far on is put right in between
+                    cpu_us = (cpu_ns - cpu_from_ns) // 1000
+                    left_us -= cpu_us
+            if length + len(report) > reply_max:
                 end, report = execution.Ending.EXHAUSTED, _REPLY_TOO_LONG
                 del flow.live[kept:]
                 flow.spending = spent
             retire = retire or end is execution.Ending.EXHAUSTED
-            wall_us = min(wall_ns // 1000, wire.TIME_US_MAX)
-            fragment = wire.journal_step(report, wall_us, cpu_us)
+            wall_us = wall_ns // 1000
+            if wall_us > wire.TIME_US_MAX:
+                wall_us, cpu_us = wire.TIME_US_MAX, min(cpu_us, wire.TIME_US_MAX)
+            fragment = wire.step(report)
+            reports.append(fragment)
+            fragment += wire.step_times(wall_us, cpu_us)
             length = journal.append_report(view, length, fragment, nonce, began_ns + wall_ns, index, cpu_ns)
-            reports.append(wire.step(report))
             walls_us.append(wall_us)
             cpus_us.append(cpu_us)
             # The journal says TEARDOWN from here: what the action left behind dies inside a budget of its own.
@@ -187,8 +199,8 @@ class QuestionRunner:
         if not retire and (self._logins % _MEASURE_EVERY == 0 or began_ns - started_ns > _LONG_NS):
             retire = self._outworn()
         reply = wire.flow_reply(nonce, walls_us, cpus_us, reports, retire)
-        if request.check_only and request.return_code:
-            codes = flows.marshalled(steps, self._reply_max - len(reply))
+        if check_only and request.return_code:
+            codes = flows.marshalled(steps, reply_max - len(reply))
             self._replace = self._replace or bool(codes)
             reply += wire.codes(codes)
         self._channel.write(reply)

@@ -149,7 +149,7 @@ def test_what_several_steps_hold_is_added_up(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_a_worker_says_is_taken() -> None:
     """Control: a whole reply, a journal's fragments and the faults of a source are read as they are meant."""
     assert read(whole(NONCE, step(), step(COMPLETED, REQUIRE), step())) == [Verdict.COMPLETED] * 3
-    fragments = b"".join(wire.journal_step(DONE, 7, 5) for _ in range(3))
+    fragments = b"".join(wire.step(DONE) + wire.step_times(7, 5) for _ in range(3))
     found = reply.parse(fragments, None, 3)
     assert (found.steps, list(found.wall_us), list(found.cpu_us)) == ((DONE,) * 3, [7] * 3, [5] * 3)
     faulty = step(3, error_message="m", error_line=2)

@@ -1,8 +1,10 @@
 """Any sequence of calls: the daemon believes what the recorder lets pass, in every action of a flow, on any worker."""
 
 import contextlib
+from json import dumps
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.v1 import event_pb2
@@ -132,3 +134,35 @@ def test_another_worker_continues_as_this_one_would(flow_asked: list[list[Asked]
         before += one.commands
         assert one.commands == other.commands
         assert dict(one.records) == dict(other.records)
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+JSON = st.recursive(SCALARS | TEXTS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner), max_leaves=10)
+
+
+@effort(100)
+@given(st.dictionaries(st.sampled_from(["name", "value", "provider"]), JSON))
+def test_arguments_are_written_as_json_writes_them(args: dict[str, Any]) -> None:
+    """The text of arguments, and their size, are those of compact JSON, whatever way they were found."""
+    text = dumps(args, ensure_ascii=False, separators=(",", ":"))
+    assert surface.encode("id_token.set_custom_claim", args) == text
+    for value in args.values():
+        size = len(dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+        assert values.json_bytes(value) == size
+
+
+HOST = st.sampled_from(["auth0.com", "x.AUTH0.com", "webtask.io", "a.webtask.run", "auth0.com.example", "e.com"])
+
+
+@effort(100)
+@given(st.sampled_from(["https://", "HTTP://", "", "urn:auth0:", "urn:"]), HOST, TEXTS)
+def test_a_claim_in_a_reserved_namespace_is_refused_by_its_host(scheme: str, host: str, rest: str) -> None:
+    """The quick look at a name, for a part that is reserved, lets none through that the whole look refuses."""
+    name = f"{scheme}{host}/{rest}"[: values.NAME_CHARS].replace("\0", "")
+    refused = scheme == "urn:auth0:" or (
+        scheme.lower().startswith("http") and host.lower().endswith(("auth0.com", "webtask.io", "webtask.run"))
+    )
+    kind = surface.CALLS["id_token.set_custom_claim"].by_name["name"].kind
+    with pytest.raises(ValueError, match="reserved namespace") if refused else contextlib.nullcontext():
+        kind.check(name, "name")

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from vestibule.worker.v1 import worker_pb2
 
 from sandbox.contract import wire
+from sandbox.contract.report import Verdict
 
 
 @given(
@@ -34,6 +35,22 @@ def test_a_spent_budget_is_nothing() -> None:
     assert read.budget_us == 0
 
 
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), max_size=5), TEXTS, st.booleans())
+def test_a_completed_step_is_the_generated_one(commands: list[tuple[str, str]], output: str, truncated: bool) -> None:
+    """A report that is written by hand is, to the byte, what the generated class writes."""
+    report = worker_pb2.StepReport(verdict=Verdict.COMPLETED)
+    for op, args in commands:
+        # An empty field is written too: the reader wants both of them in each command.
+        report.commands.add(op=op or "o", args_json=args or "a")
+    if output:
+        report.output, report.output_truncated = output, truncated
+    data = wire.completed([(op or "o", args or "a") for op, args in commands], output, truncated)
+    assert data == report.SerializeToString(deterministic=True)
+
+
 TIMES = st.integers(0, wire.TIME_US_MAX)
 REPORTS = st.lists(st.tuples(st.binary(max_size=300), TIMES, TIMES), max_size=wire.STEPS_MAX)
 
@@ -58,7 +75,7 @@ def test_a_reply_reads_back(nonce: int, reports: list[tuple[bytes, int, int]], r
 @given(REPORTS)
 def test_journal_fragments_concatenate(reports: list[tuple[bytes, int, int]]) -> None:
     """What a killed worker leaves reads as one reply."""
-    data = b"".join(wire.journal_step(*report) for report in reports)
+    data = b"".join(wire.step(report) + wire.step_times(*times) for report, *times in reports)
     read = worker_pb2.FlowReplyEnvelope.FromString(data)
     assert list(zip(read.steps, read.wall_us, read.cpu_us, strict=True)) == reports
 

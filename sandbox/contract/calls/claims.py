@@ -23,6 +23,8 @@ RESTRICTED: Final = frozenset((
 ))
 # fmt: on
 RESERVED_HOSTS: Final = ("auth0.com", "webtask.io", "webtask.run")
+_RESERVED_PARTS: Final = ("urn:auth0", *RESERVED_HOSTS)
+"""One of these is in every name of a reserved namespace, once it is in lower case."""
 
 
 class ClaimName:
@@ -38,16 +40,24 @@ class ClaimName:
         if name in RESTRICTED:
             own = f"use a name of your own, such as 'https://example.com/{name}'"
             raise ValueError(f"{where} must not be the restricted claim {name!r}; {own}")
-        if name == "urn:auth0" or name.startswith("urn:auth0:"):
-            raise ValueError(f"{where} must not be in the reserved namespace 'urn:auth0'")
-        scheme, separator, rest = name.partition("://")
-        if separator and scheme.lower() in ("http", "https"):
-            authority = rest.partition("/")[0].partition("?")[0].partition("#")[0]
-            host = authority.rpartition("@")[2].partition(":")[0].rstrip(".").lower()
-            for reserved in RESERVED_HOSTS:
-                if host == reserved or host.endswith("." + reserved):
-                    raise ValueError(f"{where} must not be in the reserved namespace {reserved!r}; got {shown(name)}")
+        lower = name.lower()
+        for part in _RESERVED_PARTS:
+            if part in lower:
+                _refuse_reserved(name, where)
         return name
+
+
+def _refuse_reserved(name: str, where: str) -> None:
+    """Look at a name with a reserved part in it. Raises: ValueError: it is in that namespace."""
+    if name == "urn:auth0" or name.startswith("urn:auth0:"):
+        raise ValueError(f"{where} must not be in the reserved namespace 'urn:auth0'")
+    scheme, separator, rest = name.partition("://")
+    if separator and scheme.lower() in ("http", "https"):
+        authority = rest.partition("/")[0].partition("?")[0].partition("#")[0]
+        host = authority.rpartition("@")[2].partition(":")[0].rstrip(".").lower()
+        for reserved in RESERVED_HOSTS:
+            if host == reserved or host.endswith("." + reserved):
+                raise ValueError(f"{where} must not be in the reserved namespace {reserved!r}; got {shown(name)}")
 
 
 def _claim(op: str, token: str) -> Call:

@@ -54,7 +54,7 @@ class ActionOutput:
 
     def text(self) -> str:
         """Return what was kept; a character cut in two at the end is dropped."""
-        return b"".join(self._parts).decode("utf-8", "ignore")
+        return b"".join(self._parts).decode("utf-8", "ignore") if self._parts else ""
 
 
 KEPT: Final[list[dict[Any, Any]]] = []
