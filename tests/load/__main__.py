@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="NAME",
         help="one measure; repeat for several: throughput, latency, cold, spawn, memory, timeouts, overshoot, "
-        "fairness, replies, isolation, marginal, soak, against",
+        "fairness, replies, isolation, marginal, http, soak, against",
     )
     parser.add_argument(
         "--timeouts", action="store_true", help="the measures of time-outs: how late after its budget each answer is"

@@ -68,9 +68,28 @@ class Bench:
         Raises: BenchError when the daemon's own counters do not say that each call was answered with a decision, of
         this outcome where one is named, and that none was degraded.
         """
-        request = subjects.request(tenant)
+        return self.sent(
+            daemon, "gRPC", subjects.request(tenant), count=count, in_flight=in_flight, timed=timed, outcome=outcome
+        )
+
+    def sent(
+        self,
+        daemon: Daemon,
+        way: str,
+        request: bytes,
+        *,
+        count: int,
+        in_flight: int,
+        timed: bool = False,
+        outcome: str = "",
+    ) -> tuple[Burst, float]:
+        """As `decided`, with this request in one of three ways: gRPC; HTTP, JSON; HTTP, protobuf."""
         before, cpu_before_s = daemon.metrics(), daemon.cpu_s()
-        burst = self.generator.burst(daemon.target, request, count=count, in_flight=in_flight, timed=timed)
+        if way == "gRPC":
+            burst = self.generator.burst(daemon.target, request, count=count, in_flight=in_flight, timed=timed)
+        else:
+            kind = "application/json" if way == "HTTP, JSON" else "application/proto"
+            burst = self.generator.post(daemon.http, kind, request, count=count, in_flight=in_flight, timed=timed)
         cpu_s, after = daemon.cpu_s() - cpu_before_s, daemon.metrics()
 
         def grown(name: str, **labels: str) -> float:

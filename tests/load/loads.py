@@ -51,6 +51,9 @@ class Generator(Protocol):
     def burst(self, target: str, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
         """Make `count` calls; with `timed`, note the time of each. Raises: BenchError unless each is answered."""
 
+    def post(self, target: str, kind: str, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
+        """As `burst`, by HTTP/1.1: one connection for each request in flight. `kind` is its content type."""
+
 
 def generator(folder: Path, *, own: bool) -> Generator:
     """Return the best generator of this machine, or our own."""
@@ -76,13 +79,20 @@ class H2load:
     def burst(self, target: str, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
         """See Generator. It counts HTTP answers, not gRPC's: the caller compares with the server's own count."""
         connections, each = streams(in_flight)
+        flags = ["-c", str(connections), "-m", str(each), "-H", "content-type: application/grpc", "-H", "te: trailers"]
+        return self._run(target, flags, _PREFIX.pack(0, len(request)) + request, count, timed)
+
+    def post(self, target: str, kind: str, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
+        """See Generator."""
+        return self._run(target, ["--h1", "-c", str(in_flight), "-H", f"content-type: {kind}"], request, count, timed)
+
+    def _run(self, target: str, flags: list[str], sent: bytes, count: int, timed: bool) -> Burst:
         body = self._folder / "request.bin"
-        body.write_bytes(_PREFIX.pack(0, len(request)) + request)
+        body.write_bytes(sent)
         log = self._folder / "h2load.log"
         log.unlink(missing_ok=True)
         command = [
-            self._program, "-n", str(count), "-c", str(connections), "-m", str(each), "-t", "1", "-d", str(body),
-            "-N", "30", "-H", "content-type: application/grpc", "-H", "te: trailers",
+            self._program, "-n", str(count), "-t", "1", "-d", str(body), "-N", "30", *flags,
             *(["--log-file", str(log)] if timed else []),
             f"http://{target}/{GRPC_SERVICE}/{GRPC_METHOD}",
         ]  # fmt: skip
@@ -196,3 +206,18 @@ class OwnClient:
         if answers.codes != {"OK": count}:
             raise BenchError(f"of {count} calls, these were answered: {answers.codes}")
         return Burst(count, answers.seconds, answers.latencies_us if timed else ())
+
+    def post(self, target: str, kind: str, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
+        """See Generator."""
+        plan = {
+            "target": target, "path": f"/{GRPC_SERVICE}/{GRPC_METHOD}", "content_type": kind,
+            "body": request.decode("latin-1"), "count": count, "connections": in_flight,
+        }  # fmt: skip
+        done = subprocess.run(
+            python("tests.load.own_http_client"),
+            input=json.dumps(plan), capture_output=True, text=True, timeout=_LONGEST_S, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise BenchError(f"our HTTP client failed: {done.stderr.strip().splitlines()[-1][:200]}")
+        found = json.loads(done.stdout)
+        return Burst(count, found["seconds"], tuple(found["latencies_us"]) if timed else ())

@@ -143,6 +143,7 @@ class Daemon(Server):
             self.stop()
             raise
         self.target = started["listen"]
+        self.http: str = started.get("http_listen", "")
         self._metrics = f"http://{started['metrics_listen']}/metrics"
 
     def _await_start(self) -> dict[str, Any]:

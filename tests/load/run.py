@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 
 from runtime.errors import VestibuleError
 from tests.load import against as comparison
-from tests.load import fairness, limits, machine, overshoot, rates, replies, soak, workers
+from tests.load import fairness, http, limits, machine, overshoot, rates, replies, soak, workers
 from tests.load.bench import Bench
 from tests.load.loads import generator
 from tests.load.report import Refusal, Row
@@ -32,6 +32,7 @@ MEASURES: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "replies": replies.replies,
     "isolation": rates.isolation,
     "marginal": rates.marginal,
+    "http": http.http,
     "soak": soak.soak,
     "against": comparison.against,
 }

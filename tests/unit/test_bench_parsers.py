@@ -125,6 +125,10 @@ class FakeGenerator:
         """Claim success."""
         return Burst(count, 1.0, (), self._answered_bytes)
 
+    def post(self, target: str, kind: str, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
+        """Claim it by HTTP too."""
+        return self.burst(target, request, count=count, in_flight=in_flight, timed=timed)
+
 
 def run_of(generator: FakeGenerator) -> bench.Bench:
     """Make a run without processes."""
