@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import mmap
-import socket
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vestibule.worker.v1 import worker_pb2
 
+from runtime.workers.pipes import WorkerEnds, make_pipes
 from sandbox.contract import frames, journal
 
 LAYERS = ("seccomp", "landlock", "rlimits", "no_new_privs")
@@ -34,14 +36,40 @@ class Question:
     steps: list[worker_pb2.Step]
 
 
+class Peer:
+    """A worker's own ends, in the test's hands."""
+
+    def __init__(self, ends: WorkerEnds) -> None:
+        self._ends: WorkerEnds | None = ends
+        os.set_blocking(ends.question_fd, False)
+
+    def recv(self, size: int) -> bytes:
+        """Read what was asked, if anything was. Raises: BlockingIOError."""
+        assert self._ends is not None
+        return os.read(self._ends.question_fd, size)
+
+    def sendall(self, data: bytes) -> None:
+        """Answer with these bytes. Raises: OSError."""
+        if self._ends is None:
+            raise OSError(errno.EBADF, "closed")
+        while data:
+            data = data[os.write(self._ends.answer_fd, data) :]
+
+    def close(self) -> None:
+        """Be gone. Twice is fine."""
+        ends, self._ends = self._ends, None
+        if ends is not None:
+            ends.close()
+
+
 class FakeSpawned:
-    """A worker process that exists as a socket only."""
+    """A worker process that exists as two pipes only."""
 
     def __init__(self, worker_id: int, killed: list[int]) -> None:
         self.id = worker_id
         self._killed = killed
-        self.sock, self.peer = socket.socketpair()
-        self.sock.setblocking(False)
+        self.pipes, ends = make_pipes()
+        self.peer = Peer(ends)
         self.journal = mmap.mmap(-1, journal.size_for(64 * 1024))
         self.pid = 0
         self.closed = False
@@ -62,7 +90,7 @@ class FakeSpawned:
     def close(self) -> None:
         """Release everything, as the daemon does with a dead worker."""
         self.closed = True
-        self.sock.close()
+        self.pipes.close()
         self.peer.close()
         self.journal.close()
 
@@ -71,7 +99,7 @@ class FakeSpawned:
         reader = frames.Reader()
         while True:
             try:
-                frame = reader.feed(self.peer.recv(1 << 20, socket.MSG_DONTWAIT), 1 << 30)
+                frame = reader.feed(self.peer.recv(1 << 20), 1 << 30)
             except BlockingIOError:
                 await asyncio.sleep(0)
             else:

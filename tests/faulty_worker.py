@@ -21,6 +21,7 @@ from vestibule.worker.v1 import worker_pb2
 from sandbox.contract import frames
 from sandbox.process import worker
 from sandbox.process.channel import Channel
+from sandbox.process.syscalls import ANSWER_FD, QUESTION_FD
 
 _MARK = b"# reply: "
 
@@ -139,9 +140,8 @@ KINDS: dict[bytes, Callable[[int, bytes], None]] = {
 class FaultyChannel(Channel):
     """Sends as the tenant's source chooses."""
 
-    def __init__(self, fd: int) -> None:
-        super().__init__(fd)
-        self._socket_fd = fd
+    def __init__(self) -> None:
+        super().__init__(QUESTION_FD, ANSWER_FD)
         self._kind = self._chosen = b""
 
     def read(self) -> bytes:
@@ -157,11 +157,11 @@ class FaultyChannel(Channel):
     def write(self, payload: bytes) -> None:
         """Send a reply."""
         if self._kind in KINDS:
-            KINDS[self._kind](self._socket_fd, payload)
+            KINDS[self._kind](ANSWER_FD, payload)
         else:
             super().write(payload)
 
 
-def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
+def serve(_channel: Channel, view: memoryview, ready: bytes) -> NoReturn:
     """Serve as a worker does, with a way of sending that the tenant's source chooses."""
-    worker.serve_on(FaultyChannel(sock_fd), view, ready)
+    worker.serve(FaultyChannel(), view, ready)

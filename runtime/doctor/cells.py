@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -85,20 +85,44 @@ class Cell:
 
     async def send(self, payload: bytes) -> None:
         """Write one frame."""
-        await asyncio.get_running_loop().sock_sendall(self.worker.sock, frames.encode(payload))
+        await self.write(frames.encode(payload))
+
+    async def write(self, data: bytes) -> None:
+        """Write bytes, whatever they are. Raises: BrokenPipeError."""
+        loop, pipes = asyncio.get_running_loop(), self.worker.pipes
+        while data:
+            try:
+                data = data[pipes.ask(data) :]
+            except BlockingIOError:
+                await _turn(loop.add_writer, loop.remove_writer, pipes.question_fd)
+
+    async def read(self) -> bytes:
+        """Read what there is, or comes next; nothing when the cell is gone."""
+        loop, pipes = asyncio.get_running_loop(), self.worker.pipes
+        while True:
+            try:
+                return pipes.hear(_READ_BYTES)
+            except BlockingIOError:
+                await _turn(loop.add_reader, loop.remove_reader, pipes.answer_fd)
 
     async def receive(self) -> bytes | None:
         """Read one frame; None when the cell is gone. Raises: TimeoutError, FrameError."""
-        loop = asyncio.get_running_loop()
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
-            try:
-                while data := await loop.sock_recv(self.worker.sock, _READ_BYTES):
-                    frame = self._reader.feed(data, _FRAME_BYTES_MAX)
-                    if frame is not None:
-                        return frame
-            except ConnectionResetError:
-                pass
+            while data := await self.read():
+                frame = self._reader.feed(data, _FRAME_BYTES_MAX)
+                if frame is not None:
+                    return frame
         return None
+
+
+async def _turn(add: Callable[..., None], remove: Callable[[int], bool], fd: int) -> None:
+    """Wait until a descriptor can be used."""
+    ready = asyncio.Event()
+    add(fd, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        remove(fd)
 
 
 class Cells:

@@ -57,8 +57,8 @@ _FILES = [
     Goal("read a file", "os.close(os.open('/etc/passwd', os.O_RDONLY))", (FILTER, LIMITS, LANDLOCK, ROOT)),
     Goal("list a directory", "assert os.listdir('/')", (FILTER, LIMITS, LANDLOCK, ROOT)),
     Goal("make a file", _NEW + "os.close(os.open(p, os.O_CREAT | os.O_EXCL | os.O_WRONLY))\nos.unlink(p)", (FILTER, LIMITS, LANDLOCK, ROOT)),
-    # In the place of its own socket, the only number that the limit on descriptors leaves.
-    Goal("let a file grow", _NEW + "os.close(sock_fd)\nfd = os.open(p, os.O_CREAT | os.O_EXCL | os.O_WRONLY)\nos.unlink(p)\nos.write(fd, b'x')\nos._exit(0)", (FILTER, LIMITS, LANDLOCK, ROOT), by_exit=True),
+    # In the place of one of its own pipes, the only numbers that the limit on descriptors leaves.
+    Goal("let a file grow", _NEW + "os.close(question_fd)\nfd = os.open(p, os.O_CREAT | os.O_EXCL | os.O_WRONLY)\nos.unlink(p)\nos.write(fd, b'x')\nos._exit(0)", (FILTER, LIMITS, LANDLOCK, ROOT), by_exit=True),
     Goal("read its own environment", _READ.format("/proc/self/environ"), (FILTER, LIMITS, LANDLOCK, ROOT)),
     Goal("read its own memory map", _READ.format("/proc/self/maps"), (FILTER, LIMITS, LANDLOCK, ROOT)),
     Goal("read its parent's command line", "fd = os.open(f'/proc/{os.getppid()}/cmdline', 0)\nos.read(fd, 9)", (FILTER, LIMITS, LANDLOCK, ROOT)),
@@ -107,11 +107,14 @@ _NETWORKS = [
     Goal("a socket pair", "a, b = socket.socketpair()", (FILTER, LIMITS)),
     Goal("a socket to the kernel", "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0).close()", (FILTER, LIMITS)),
     Goal("a socket of packets", "socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).close()", (FILTER, LIMITS)),
-    Goal("a copy of its socket under another number", "os.dup2(sock_fd, 900)", (FILTER, LIMITS)),
-    Goal("its socket made non-blocking for the daemon", "os.set_blocking(sock_fd, False)\nos.set_blocking(sock_fd, True)"),
-    Goal("who is at the other end of its socket", "s = socket.socket(fileno=sock_fd)\ntry: s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)\nfinally: s.detach()"),
-    Goal("its socket's buffers grown", "s = socket.socket(fileno=sock_fd)\ntry: s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)\nfinally: s.detach()"),
-    Goal("a descriptor that is not its own", "found = []\nfor fd in range(1, 1024):\n    with contextlib.suppress(OSError):\n        found.append(os.fstat(fd))\nassert found", (FILTER, ("descriptors",))),
+    Goal("a copy of its pipe under another number", "os.dup2(answer_fd, 900)", (FILTER, LIMITS)),
+    Goal("its pipe made non-blocking for the daemon", "os.set_blocking(answer_fd, False)\nos.set_blocking(answer_fd, True)"),
+    Goal("its pipe grown", "fcntl.fcntl(answer_fd, fcntl.F_SETPIPE_SZ, 1 << 17)"),
+    Goal("what waits in its pipe counted", "fcntl.ioctl(question_fd, 0x541B, bytes(4))"),
+    # Nothing waits there: the kernel says so where the filter does not.
+    Goal("a question passed on as an answer", "r = libc.tee(question_fd, answer_fd, 1, 2)\nassert r == -1 and ctypes.get_errno() == errno.EAGAIN"),
+    Goal("its own pages lent to the daemon", "assert libc.vmsplice(answer_fd, None, 0, 0) == 0"),
+    Goal("a descriptor that is not its own", "found = []\nfor fd in range(2, 1024):\n    with contextlib.suppress(OSError):\n        found.append(os.fstat(fd))\nassert found", (FILTER, ("descriptors",))),
 ]  # fmt: skip
 
 # Memory, time and other things that are counted.

@@ -6,9 +6,9 @@ from typing import Final
 from runtime.config.settings import Config
 from runtime.ops.log import Log
 
-# More would only make the kernel's table larger. A worker takes three descriptors.
+# More would only make the kernel's table larger. A worker takes four descriptors.
 _MAX_FILES: Final = 1 << 20
-_FILES_PER_WORKER: Final = 3
+_FILES_PER_WORKER: Final = 4
 
 
 def raise_to_hard(config: Config, log: Log) -> None:

@@ -1,4 +1,4 @@
-"""A forked worker as the daemon holds it: a socket, a journal, a pidfd.
+"""A forked worker as the daemon holds it: two pipes, a journal, a pidfd.
 
 Knows descriptors and signals. Must not know tenants, or what a worker says.
 """
@@ -9,10 +9,11 @@ import contextlib
 import mmap
 import os
 import signal
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from runtime.workers.pipes import Pipes
 
 CRASH_SIGNALS: Final = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 """What the kernel sends to a process whose own machine code went wrong."""
@@ -24,8 +25,8 @@ class SpawnedWorker:
 
     id: int
     """Its name in every message of the zygote; never used twice by one zygote."""
-    sock: socket.socket
-    """Our end, non-blocking. The first frame on it is Ready."""
+    pipes: Pipes
+    """The first frame of answers is Ready."""
     journal: mmap.mmap
     pidfd: int
     """-1 once closed."""
@@ -33,7 +34,7 @@ class SpawnedWorker:
     """As the zygote sees it, which means nothing outside: for messages only."""
 
     def undo(self) -> None:
-        """Kill and close a worker that is not wanted; where it may not be signalled, its closed socket ends it."""
+        """Kill and close a worker that is not wanted; where it may not be signalled, its closed pipe ends it."""
         with contextlib.suppress(PermissionError):
             self.kill()
         self.close()
@@ -48,8 +49,8 @@ class SpawnedWorker:
                 signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
     def close(self) -> None:
-        """Release our descriptors. The worker leaves once its socket is closed, unless it hangs: kill it first."""
-        self.sock.close()
+        """Release our descriptors. The worker leaves once its pipe is closed, unless it hangs: kill it first."""
+        self.pipes.close()
         if self.pidfd >= 0:
             os.close(self.pidfd)
             self.pidfd = -1

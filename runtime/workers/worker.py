@@ -1,4 +1,4 @@
-"""The daemon's end of one worker: a socket, a journal and a pidfd; one question in flight.
+"""The daemon's end of one worker: two pipes, a journal and a pidfd; one question in flight.
 
 Knows which frame a worker may send when. Must not know tenants' settings, verdicts or gRPC. Everything a worker sends
 is hostile: a frame that its state does not permit is a `ProtocolViolation`, and the worker is killed.
@@ -78,9 +78,8 @@ class Worker:
         self._loop = loop
         self.spawned = spawned
         self.id = spawned.id
-        self.sock = spawned.sock
+        self._pipes = spawned.pipes
         self._view = memoryview(spawned.journal)
-        self._fd = self.sock.fileno()
         self.reply_max = reply_max
         self._on_dead = on_dead
         self._kill_otherwise = kill_otherwise
@@ -112,7 +111,7 @@ class Worker:
         self.step_budgets_ns: tuple[int, ...] = ()
         self.waited_for = True
         """Is there a caller left for its answer?"""
-        loop.add_reader(self._fd, self._on_readable)
+        loop.add_reader(self._pipes.answer_fd, self._on_readable)
 
     def ready(self) -> asyncio.Future[bytes]:
         """Return what will hold the ready frame, or WorkerLost or ProtocolViolation. To be called once, at first."""
@@ -181,7 +180,7 @@ class Worker:
         journal.clear(self._view)
         frame = frames.encode(payload)
         try:
-            sent = self.sock.send(frame)
+            sent = self._pipes.ask(frame)
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -189,12 +188,12 @@ class Worker:
             return future
         if sent < len(frame):
             self._unsent = frame[sent:]
-            self._loop.add_writer(self._fd, self._on_writable)
+            self._loop.add_writer(self._pipes.question_fd, self._on_writable)
         return future
 
     def _on_writable(self) -> None:
         try:
-            sent = self.sock.send(self._unsent)
+            sent = self._pipes.ask(self._unsent)
         except BlockingIOError:
             return
         except OSError:
@@ -202,11 +201,11 @@ class Worker:
             return
         self._unsent = self._unsent[sent:]
         if not self._unsent:
-            self._loop.remove_writer(self._fd)
+            self._loop.remove_writer(self._pipes.question_fd)
 
     def _on_readable(self) -> None:
         try:
-            data = self.sock.recv(_READ_BYTES)
+            data = self._pipes.hear(_READ_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -292,7 +291,7 @@ class Worker:
     def _lost(self) -> None:
         if self._pending is not None and self.last_entry is None:
             self.last_entry = journal.read(self._view)
-        self._fail(WorkerLost(f"worker {self.id} closed its socket"))
+        self._fail(WorkerLost(f"worker {self.id} closed its pipe"))
         self._dead()
 
     def kill_at_limit(self, cpu_ns: int | None = None, *, stalled: bool = False) -> None:
@@ -326,7 +325,7 @@ class Worker:
         if not self._exited.done():
             self._exited.set_result(code)
         if self.state is not State.DEAD:
-            # Nothing may be left in the socket to read: the loop sees its end next.
+            # Nothing may be left in the pipe to read: the loop sees its end next.
             self._on_readable()
 
     async def exit_code(self) -> int | None:
@@ -341,9 +340,9 @@ class Worker:
             return
         self.meter.close(self.sent_ns if self.asked else 0)
         self.state = State.DEAD
-        self._loop.remove_reader(self._fd)
+        self._loop.remove_reader(self._pipes.answer_fd)
         if self._unsent:
-            self._loop.remove_writer(self._fd)
+            self._loop.remove_writer(self._pipes.question_fd)
             self._unsent = b""
         self._view.release()
         self.spawned.close()

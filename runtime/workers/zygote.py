@@ -1,7 +1,7 @@
 """The daemon's end of the fork server: start it, ask it for workers, learn of exits, notice its death.
 
 Knows the messages of `vestibule.worker.v1.zygote` and the descriptors that travel with them. Must not know grpc,
-tenants, or what a worker says on its own socket. A worker goes by the id chosen here: process ids of the zygote mean
+tenants, or what a worker says on its own pipe. A worker goes by the id chosen here: process ids of the zygote mean
 nothing outside.
 """
 
@@ -14,6 +14,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,7 @@ from vestibule.worker.v1 import zygote_pb2
 
 from runtime.errors import WorkerStartError
 from runtime.workers.launch import Hold, describe_end, is_runnable, launch, make_journal
+from runtime.workers.pipes import Pipes, make_pipes
 from runtime.workers.spawned import SpawnedWorker
 from sandbox.contract.layers import Layer
 
@@ -47,11 +49,11 @@ _LINGER_S: Final = 0.2  # for a zygote that closed its socket to leave by itself
 @dataclass(slots=True, eq=False)
 class _Pending:
     future: asyncio.Future[SpawnedWorker]
-    sock: socket.socket
+    pipes: Pipes
     journal: mmap.mmap
 
     def fail(self, reason: str) -> None:
-        self.sock.close()
+        self.pipes.close()
         self.journal.close()
         if not self.future.done():
             self.future.set_exception(WorkerStartError(reason))
@@ -165,21 +167,20 @@ class Zygote:
             self._last_id += 1
             spawn_id = self._last_id
             try:
-                ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+                pipes, theirs = make_pipes()
             except OSError as error:
-                raise WorkerStartError(f"no socket for a worker: {error.strerror}") from error
-            with theirs:
+                raise WorkerStartError(f"no pipes for a worker: {error.strerror}") from error
+            with closing(theirs):
                 try:
                     journal, journal_fd = make_journal(self._hold.journal_bytes)
                 except OSError as error:
-                    ours.close()
+                    pipes.close()
                     raise WorkerStartError(f"no journal for a worker: {error.strerror}") from error
-                ours.setblocking(False)
-                pending = _Pending(self._loop.create_future(), ours, journal)
+                pending = _Pending(self._loop.create_future(), pipes, journal)
                 self._pending[spawn_id] = pending
                 spawn = zygote_pb2.Spawn(id=spawn_id, profile=self._profile, self_test=self_test)
                 try:
-                    await self._send(zygote_pb2.ZygoteRequest(spawn=spawn), (theirs.fileno(), journal_fd))
+                    await self._send(zygote_pb2.ZygoteRequest(spawn=spawn), (*theirs.fds, journal_fd))
                 except BaseException:
                     # Nothing was sent, so no answer will take it out of the table.
                     if self._pending.pop(spawn_id, None) is not None:
@@ -321,10 +322,10 @@ class Zygote:
         if pending is None:
             return
         if not fds:
-            # Our own descriptor limit cut it off. The socket closes with `fail`, so the worker leaves.
+            # Our own descriptor limit cut it off. The pipes close with `fail`, so the worker leaves.
             pending.fail("no descriptor left for a worker's pidfd")
             return
-        worker = SpawnedWorker(spawned.id, pending.sock, pending.journal, fds.pop(), spawned.pid)
+        worker = SpawnedWorker(spawned.id, pending.pipes, pending.journal, fds.pop(), spawned.pid)
         if pending.future.done():
             worker.undo()
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 CLOSED: Final = 0
-"""The daemon closed the worker's socket."""
+"""The daemon closed the worker's questions."""
 PROTOCOL: Final = 3
 """The daemon sent what no daemon of this version sends."""
 MEMORY: Final = 4

@@ -1,6 +1,6 @@
-"""A worker's own end of its socket: blocking, a frame at a time.
+"""A worker's own ends of its two pipes: blocking, a frame at a time.
 
-The process ends here, with the exit code that says why, when the socket closes or brings something that is no frame.
+The process ends here, with the exit code that says why, when the questions end or bring something that is no frame.
 """
 
 from __future__ import annotations
@@ -16,18 +16,22 @@ FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
 
 
 class Channel:
-    """One socket, from which one frame is read before one is written."""
+    """A pipe from which one frame is read before one is written to the other.
 
-    __slots__ = ("_fd", "_reader")
+    Two, because who waits at a socket for the next question is woken by its own answer being read.
+    """
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    __slots__ = ("_answer_fd", "_question_fd", "_reader")
+
+    def __init__(self, question_fd: int, answer_fd: int) -> None:
+        self._question_fd = question_fd
+        self._answer_fd = answer_fd
         self._reader = frames.Reader()
 
     def read(self) -> bytes:
         """Return the payload of the next frame."""
         try:
-            while data := os.read(self._fd, _READ_BYTES):
+            while data := os.read(self._question_fd, _READ_BYTES):
                 frame = self._reader.feed(data, FRAME_BYTES_MAX)
                 if frame is not None:
                     return frame
@@ -38,6 +42,6 @@ class Channel:
     def write(self, payload: bytes) -> None:
         """Send a payload as one frame."""
         data = frames.encode(payload)
-        sent = os.write(self._fd, data)
+        sent = os.write(self._answer_fd, data)
         while sent < len(data):
-            sent += os.write(self._fd, data[sent:])
+            sent += os.write(self._answer_fd, data[sent:])

@@ -27,13 +27,13 @@ from sandbox.contract.layers import (
     Layer,
 )
 from sandbox.process import kernel, landlock, seccomp
-from sandbox.process.syscalls import WORKER_FD
+from sandbox.process.syscalls import ANSWER_FD, QUESTION_FD, WORKER_FDS
 from sandbox.reach import stacks
 
 # What a child does first is no layer: what it can do without, and what it needs.
 _MANNERS: Final = "manners"
 _NEEDED: Final = "needed"
-_FIRST: Final = (_MANNERS, _MANNERS, _NEEDED, _NEEDED)
+_FIRST: Final = (_MANNERS, _MANNERS, _NEEDED, _NEEDED, _NEEDED)
 
 MIB: Final = 1024 * 1024
 
@@ -58,7 +58,7 @@ class Profile:
 _FIXED_LIMITS: Final = (
     (resource.RLIMIT_CORE, 0),  # memory of a tenant never reaches a disk
     (resource.RLIMIT_FSIZE, 0),  # no file grows
-    (resource.RLIMIT_NOFILE, WORKER_FD + 1),  # the socket it has, and no other
+    (resource.RLIMIT_NOFILE, WORKER_FDS),  # the two pipes it has, and no other
     (resource.RLIMIT_NPROC, 0),  # no process or thread; the kernel exempts uid 0
     (resource.RLIMIT_MSGQUEUE, 0),  # no message queue outlives it
     (resource.RLIMIT_MEMLOCK, 0),  # no page is kept from being swapped
@@ -127,7 +127,8 @@ class Lockdown:
     """A profile, prepared for children that will take it on."""
 
     __slots__ = (
-        "_calls", "_data", "_kept", "_memory_bytes", "_parent_at", "_parent_pid", "_part_of", "_ruleset", "_socket_fd",
+        "_answer_fd", "_calls", "_data", "_kept", "_memory_bytes", "_parent_at", "_parent_pid", "_part_of",
+        "_question_fd", "_ruleset",
         "_space", "_stack_bytes", "layers",
     )  # fmt: skip
 
@@ -136,7 +137,7 @@ class Lockdown:
         self._memory_bytes = profile.memory_bytes
         self._stack_bytes = stacks.grow(stacks.deep_enough(profile.memory_bytes))
         self._parent_pid = os.getpid()
-        self._socket_fd = ctypes.c_ulong()
+        self._question_fd, self._answer_fd = ctypes.c_ulong(), ctypes.c_ulong()
         self._data = kernel.Rlimit()
         self._space = kernel.Rlimit()
         self._ruleset, landlock_layer = _offered(LANDLOCK, landlock.Ruleset)
@@ -159,8 +160,8 @@ class Lockdown:
             _speculation(),
             (landlock_layer, [] if self._ruleset is None else [self._ruleset.enter]),
             (
-                Layer(DESCRIPTORS, True, "its socket and nothing else"),
-                [kernel.call("syscall", kernel.SYS_CLOSE_RANGE, WORKER_FD + 1, 0xFFFF_FFFF, 0)],
+                Layer(DESCRIPTORS, True, "its two pipes and nothing else"),
+                [kernel.call("syscall", kernel.SYS_CLOSE_RANGE, WORKER_FDS, 0xFFFF_FFFF, 0)],
             ),
             (Layer(RLIMITS, True, limits), self._limits(profile.cpu_s, stacks.deep_enough(profile.memory_bytes))),
             (filter_layer, [] if program is None else [program.install]),
@@ -174,21 +175,22 @@ class Lockdown:
         self._calls = (*first, *(call for _, calls in held for call in calls))
         self._part_of = (*_FIRST, *(layer.name for layer, calls in held for _ in calls))
 
-    def aim(self, socket_fd: int, size: OwnSize) -> None:
+    def aim(self, question_fd: int, answer_fd: int, size: OwnSize) -> None:
         """Say, in the zygote, what the next child is given.
 
         Args:
-            socket_fd: the worker's end of its socketpair.
+            question_fd: the end of a pipe from which the worker reads.
+            answer_fd: the end of another one to which it writes.
             size: of this process with its stack; limits come on top.
         """
-        self._socket_fd.value = socket_fd
+        self._question_fd.value, self._answer_fd.value = question_fd, answer_fd
         # The kernel counts every private page as data but the stack's, which statm adds; the address space also counts
         # what is shared or only reserved.
         self._data.soft = self._data.hard = size.data_bytes - self._stack_bytes + self._memory_bytes
         self._space.soft = self._space.hard = size.space_bytes + self._memory_bytes
 
     def take_on(self) -> Sequence[Layer]:
-        """Lock the calling process down for good; afterwards its socket is `WORKER_FD`.
+        """Lock the calling process down for good; afterwards its pipes are `QUESTION_FD` and `ANSWER_FD`.
 
         Returns: `layers` itself, or with those not active that the host refused; the daemon decides about them.
 
@@ -239,7 +241,9 @@ class Lockdown:
             # it to a daemon at the lowest of priorities.
             kernel.call("sched_setscheduler", 0, os.SCHED_BATCH, priority),
             kernel.call("setsid"),
-            kernel.call("dup2", self._socket_fd, WORKER_FD),
+            # Both numbers are taken in the zygote, so that neither of the two is overwritten before it is copied.
+            kernel.call("dup2", self._answer_fd, ANSWER_FD),
+            kernel.call("dup2", self._question_fd, QUESTION_FD),
         )
 
     def _limits(self, cpu_s: int, stack_bytes: int) -> list[kernel.LibcCall]:

@@ -31,6 +31,7 @@ import traceback
 from typing import Any, NoReturn
 
 from sandbox.process.channel import Channel
+from sandbox.process.syscalls import ANSWER_FD, QUESTION_FD
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
@@ -51,9 +52,8 @@ def raw(number: int, *args: int) -> int:
     return result
 
 
-def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
+def serve(channel: Channel, view: memoryview, ready: bytes) -> NoReturn:
     """Report, then run what is sent; the value of `result` is the answer."""
-    channel = Channel(sock_fd)
     channel.write(ready)
     while True:
         source = channel.read().decode()
@@ -61,7 +61,7 @@ def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
             "contextlib": contextlib, "ctypes": ctypes, "errno": errno, "fcntl": fcntl, "gc": gc, "libc": LIBC,
             "mmap": mmap, "os": os, "raw": raw, "resource": resource, "select": select, "signal": signal,
             "socket": socket, "struct": struct, "sys": sys, "threading": threading, "time": time, "ring": RING,
-            "sock_fd": sock_fd, "view": view, "result": None,
+            "question_fd": QUESTION_FD, "answer_fd": ANSWER_FD, "view": view, "result": None,
         }  # fmt: skip
         try:
             exec(source, scope)  # noqa: S102  the point of a probe

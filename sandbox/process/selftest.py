@@ -52,7 +52,7 @@ _ATTEMPTS: Final[dict[str, Callable[[], None]]] = {
 }
 
 
-def run(attempt: str, _sock_fd: int) -> NoReturn:
+def run(attempt: str) -> NoReturn:
     """Make one attempt; the exit code says how it went, or the signal of the system call filter."""
     try:
         _ATTEMPTS[attempt]()

@@ -9,8 +9,11 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
-WORKER_FD: Final = 0
-"""The one descriptor of a worker: its socket."""
+ANSWER_FD: Final = 0
+QUESTION_FD: Final = 1
+"""The two descriptors of a worker, ends of pipes: it writes to the one and reads from the other. Standard input and
+output are the other way round: what a library prints or reads goes against the direction, and is refused."""
+WORKER_FDS: Final = 2
 
 
 class Act(enum.Enum):
@@ -67,17 +70,18 @@ _RUSAGE_SELF: Final = 0
 # WAIT, WAKE, WAIT_BITSET, WAKE_BITSET; plain, process-private, and the wait against CLOCK_REALTIME
 _FUTEX_WAITS_AND_WAKES: Final = (0, 1, 9, 10, 128, 129, 137, 138, 265, 393)
 
-_ONLY_SOCKET: Final = (Arg(0, Compare.ONE_OF, (WORKER_FD,)),)
+_ONLY_QUESTIONS: Final = (Arg(0, Compare.ONE_OF, (QUESTION_FD,)),)
+_ONLY_ANSWERS: Final = (Arg(0, Compare.ONE_OF, (ANSWER_FD,)),)
 _NO_EXEC: Final = (Arg(2, Compare.NO_BITS, (_PROT_EXEC,)),)
 
 ALLOWED: Final = (
-    Syscall("read", 0, 63, "the next question; only from its own socket", args=_ONLY_SOCKET, otherwise=Act.ERRNO),
+    Syscall("read", 0, 63, "the next question; only from its own pipe", args=_ONLY_QUESTIONS, otherwise=Act.ERRNO),
     Syscall(
         "write",
         1,
         64,
-        "the answer; only to its own socket. A C library that complains on stderr gets an error, not death",
-        args=_ONLY_SOCKET,
+        "the answer; only to its own pipe. A C library that prints or complains gets an error, not death",
+        args=_ONLY_ANSWERS,
         otherwise=Act.ERRNO,
     ),
     Syscall("setitimer", 38, 103, "the soft timeout", args=(Arg(0, Compare.ONE_OF, (_ITIMER_REAL,)),)),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import os
 import resource
-import socket
 import time
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn
@@ -59,29 +58,26 @@ def prepare() -> None:
 
 
 def _rehearse(questions: Iterable[bytes]) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        channel = Channel(theirs.fileno())
-        runner = QuestionRunner(channel, memoryview(bytearray(REHEARSAL_JOURNAL_BYTES)))
-        for question in questions:
-            ours.sendall(frames.encode(question))
-            runner.answer(channel.read())
-            ours.recv(REHEARSAL_JOURNAL_BYTES)
+    ends = *os.pipe(), *os.pipe()
+    question_fd, asking_fd, hearing_fd, answer_fd = ends
+    channel = Channel(question_fd, answer_fd)
+    runner = QuestionRunner(channel, memoryview(bytearray(REHEARSAL_JOURNAL_BYTES)))
+    for question in questions:
+        os.write(asking_fd, frames.encode(question))
+        runner.answer(channel.read())
+        os.read(hearing_fd, REHEARSAL_JOURNAL_BYTES)
+    for end in ends:
+        os.close(end)
 
 
-def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
-    """Say what holds this process, then answer questions until the socket closes.
+def serve(channel: Channel, view: memoryview, ready: bytes) -> NoReturn:
+    """Say what holds this process, then answer questions until there are no more.
 
     Args:
-        sock_fd: this worker's end of the socketpair, blocking; the only descriptor there is.
+        channel: of this worker's two pipes, the only descriptors there are.
         view: the shared journal.
         ready: a Ready message, the report of the lock-down.
     """
-    serve_on(Channel(sock_fd), view, ready)
-
-
-def serve_on(channel: Channel, view: memoryview, ready: bytes) -> NoReturn:
-    """Serve as `serve` does, over a channel."""
     channel.write(ready)
     runner = QuestionRunner(channel, view)
     while True:

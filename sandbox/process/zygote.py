@@ -25,12 +25,13 @@ from vestibule.worker.v1 import worker_pb2, zygote_pb2
 from sandbox.contract import exit_codes
 from sandbox.contract.layers import ENVIRONMENT, NOT_DUMPABLE, PID, ZYGOTE, Layer
 from sandbox.process import compact, kernel, namespaces, selftest
+from sandbox.process.channel import Channel
 from sandbox.process.lockdown import Lockdown, OwnSize, Profile
-from sandbox.process.syscalls import WORKER_FD
+from sandbox.process.syscalls import ANSWER_FD, QUESTION_FD
 from sandbox.reach import stacks
 
 REQUEST_BYTES_MAX: Final = 4096
-_FDS_PER_SPAWN: Final = 2
+_FDS_PER_SPAWN: Final = 3
 _PROFILES_MAX: Final = 16
 
 
@@ -40,8 +41,8 @@ class WorkerModule(Protocol):
     def prepare(self) -> None:
         """Do once, before any fork, what a worker could not do after its lock-down."""
 
-    def serve(self, sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
-        """Send the Ready message, and serve the socket; `view` is the journal."""
+    def serve(self, channel: Channel, view: memoryview, ready: bytes) -> NoReturn:
+        """Send the Ready message, and serve the channel; `view` is the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +191,10 @@ class _Zygote:
                 # Our own descriptor limit cuts the list.
                 raise OSError(0, f"{len(fds)} descriptors came with the request, not {_FDS_PER_SPAWN}")
             lockdown, ready = self._lockdown(spawn.profile)
-            journal = mmap.mmap(fds[1], 0)
+            question_fd, answer_fd, journal_fd = fds
+            journal = mmap.mmap(journal_fd, 0)
             # With the journal already in it: that is not the tenant's to pay for.
-            lockdown.aim(fds[0], OwnSize.parse(os.pread(self._statm_fd, 256, 0)))
+            lockdown.aim(question_fd, answer_fd, OwnSize.parse(os.pread(self._statm_fd, 256, 0)))
             pid = os.fork()
             if pid == 0:
                 self._become_worker(spawn.self_test, lockdown, ready, journal)
@@ -244,10 +246,10 @@ class _Zygote:
                 os.sched_setaffinity(0, self._cpus)
             layers = lockdown.take_on()
             if self_test:
-                selftest.run(self_test, WORKER_FD)
+                selftest.run(self_test)
             if layers is not lockdown.layers:
                 ready = _ready([*self._layers, *layers])
-            self._entry.serve(WORKER_FD, memoryview(journal), ready)
+            self._entry.serve(Channel(QUESTION_FD, ANSWER_FD), memoryview(journal), ready)
         except BaseException:  # noqa: BLE001  process edge: no traceback, no interpreter shutdown, no way back into the zygote's loop
             os._exit(exit_codes.FAILED)
 

@@ -63,7 +63,7 @@ def connect(daemon: Daemon) -> socket.socket:
 
 def own(daemon: Daemon) -> int:
     """Count the daemon's descriptors apart from workers', of which each takes three."""
-    return daemon.descriptors() - 3 * len(daemon.workers())
+    return daemon.descriptors() - 4 * len(daemon.workers())
 
 
 def free(daemon: Daemon) -> None:

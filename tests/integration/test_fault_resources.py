@@ -88,9 +88,9 @@ def recovers(daemon: Daemon) -> None:
 
 
 def beyond_workers(daemon: Daemon) -> tuple[int, int]:
-    """Count descriptors beyond three for each worker, and processes that are no worker, zombies included."""
+    """Count descriptors beyond four for each worker, and processes that are no worker, zombies included."""
     count = int(sum(daemon.metric("vestibule_workers", state=state) for state in ("blank", "idle", "busy")))
-    return daemon.descriptors() - 3 * count, len(family(daemon.process.pid)) - count
+    return daemon.descriptors() - 4 * count, len(family(daemon.process.pid)) - count
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_a_zygote_that_dies_when_there_is_no_descriptor(daemon: Daemon) -> None:
     until(lambda: beyond_workers(daemon) == baseline, "nothing is left of the attempts")
 
 
-def test_a_question_that_does_not_fit_into_the_socket(daemon: Daemon) -> None:
-    """A stopped worker whose socket is full is given up like any stopped one, and another one is asked the whole."""
+def test_a_question_that_does_not_fit_into_the_pipe(daemon: Daemon) -> None:
+    """A stopped worker whose pipe is full is given up like any stopped one, and another one is asked the whole."""
     large = event_pb2.PostLoginEvent(
         client=CLIENT, user=event_pb2.User(user_id="auth0|1", email="ada@example.com", name="x" * 1_000_000)
     )

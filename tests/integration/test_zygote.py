@@ -94,10 +94,10 @@ async def test_exit_is_reported_with_its_cause() -> None:
             assert await cell.exit == -signal.SIGKILL
 
 
-async def test_closed_socket_ends_the_worker() -> None:
-    """A worker whose socket is closed leaves by itself."""
+async def test_a_closed_pipe_ends_the_worker() -> None:
+    """A worker whose questions are closed leaves by itself."""
     async with cells() as made, made.cell() as cell:
-        cell.worker.sock.close()
+        cell.worker.pipes.close()
         async with asyncio.timeout(5):
             assert await cell.exit == 0
 
@@ -227,7 +227,7 @@ async def test_signals_to_the_group_do_not_end_it() -> None:
 
 
 async def test_spawn_cancelled_in_the_turn_of_its_answer_leaves_no_worker() -> None:
-    """The answer is there and the task has not seen it: no other may close its worker and its socket."""
+    """The answer is there and the task has not seen it: no other may close its worker and its pipes."""
     async with cells() as made:
         zygote = made.zygote
         loop = asyncio.get_running_loop()
@@ -508,13 +508,13 @@ def hear(control: socket.socket) -> zygote_pb2.ZygoteReport:
 
 
 def ask(control: socket.socket, spawn_id: int) -> socket.socket:
-    """Ask for one worker by hand and return our end of its socket."""
+    """Ask for one worker by hand, give it a socket for both of its pipes, and return our end."""
     journal, journal_fd = make_journal(4096)
     ours, theirs = socket.socketpair()
     ours.settimeout(20)
     profile = zygote_pb2.SpawnProfile(memory_bytes=64 << 20, cpu_s=5)
     request = zygote_pb2.ZygoteRequest(spawn=zygote_pb2.Spawn(id=spawn_id, profile=profile))
-    socket.send_fds(control, [request.SerializeToString()], [theirs.fileno(), journal_fd])
+    socket.send_fds(control, [request.SerializeToString()], [theirs.fileno(), theirs.fileno(), journal_fd])
     theirs.close()
     os.close(journal_fd)
     journal.close()

@@ -14,6 +14,7 @@ from vestibule.worker.v1 import worker_pb2
 from sandbox.contract import wire
 from sandbox.process import worker
 from sandbox.process.channel import Channel
+from sandbox.process.syscalls import ANSWER_FD, QUESTION_FD
 
 MARK: Final = "# lies: "
 _DONE: Final = b"\x08\x01"
@@ -51,8 +52,8 @@ KINDS: Final[dict[str, Callable[[int], bytes]]] = {
 class LyingChannel(Channel):
     """Lies about each login of a flow whose source says how."""
 
-    def __init__(self, fd: int) -> None:
-        super().__init__(fd)
+    def __init__(self) -> None:
+        super().__init__(QUESTION_FD, ANSWER_FD)
         self._kind, self._nonce, self._lying = "", 0, False
 
     def read(self) -> bytes:
@@ -71,6 +72,6 @@ class LyingChannel(Channel):
         super().write(payload if lie is None else lie(self._nonce))
 
 
-def serve(sock_fd: int, view: memoryview, ready: bytes) -> NoReturn:
+def serve(_channel: Channel, view: memoryview, ready: bytes) -> NoReturn:
     """Serve as a worker does, but for the bytes that it sends."""
-    worker.serve_on(LyingChannel(sock_fd), view, ready)
+    worker.serve(LyingChannel(), view, ready)

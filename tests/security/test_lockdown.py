@@ -217,13 +217,16 @@ async def test_signal_another_process(get: Get) -> None:
         ("ptrace", "assert libc.ptrace(0, 0, 0, 0) == 0"),
         ("memfd", "os.close(os.memfd_create('x'))"),
         ("pipe", "[os.close(fd) for fd in os.pipe()]"),
-        ("duplicate a descriptor", "os.close(os.dup(sock_fd))"),
+        ("duplicate a descriptor", "os.close(os.dup(answer_fd))"),
         ("socketpair", "[s.close() for s in socket.socketpair()]"),
         ("pidfd", "os.close(os.pidfd_open(os.getpid()))"),
         ("prctl", "assert libc.prctl(3) >= 0"),
         ("personality", "assert libc.personality(0xFFFFFFFF) >= 0"),
-        ("pass a descriptor", "assert libc.sendmsg(sock_fd, None, 0) == -1 and ctypes.get_errno() == errno.EFAULT"),
-        ("receive a descriptor", "assert libc.recvmsg(sock_fd, None, 64) == -1 and ctypes.get_errno() == errno.EFAULT"),
+        ("pass a descriptor", "assert libc.sendmsg(answer_fd, None, 0) == -1 and ctypes.get_errno() == errno.ENOTSOCK"),
+        (
+            "receive a descriptor",
+            "assert libc.recvmsg(question_fd, None, 64) < 0 and ctypes.get_errno() == errno.ENOTSOCK",
+        ),
         ("ask for a limit", "if libc.getrlimit(4, (ctypes.c_ulong * 2)()): raise OSError(ctypes.get_errno(), '')"),
         ("change the root", "os.chdir('/')"),
         ("wait", "select.select([], [], [], 0)"),
@@ -261,14 +264,14 @@ async def test_share_memory(get: Get) -> None:
 
 
 async def test_write_to_another_descriptor(get: Get) -> None:
-    """Were another descriptor open, the filter would still let the worker write to its socket only."""
+    """Were another descriptor open, the filter would still let the worker write to its own pipe only."""
     source = "result = os.write(2, b'x')"
     assert (await (await get(LAYERS)).probe(source)).value == 1
     assert (await held_by(get, FilterAlone, source)).refused(errno.EPERM)
 
 
 async def test_inherited_descriptors(get: Get) -> None:
-    """Only its socket is open: not the zygote's control socket, not its stderr, not the journal's memory."""
+    """Only its two pipes are open: not the zygote's control socket, not its stderr, not the journal's memory."""
     source = (
         "def is_open(fd):\n"
         "    try: os.fstat(fd)\n"
@@ -277,7 +280,14 @@ async def test_inherited_descriptors(get: Get) -> None:
         "result = [fd for fd in range(256) if is_open(fd)]"
     )
     assert len((await (await get(LAYERS)).probe(source)).value) > 3
-    assert (await held_by(get, ("descriptors",), source)).value == [0]
+    assert (await held_by(get, ("descriptors",), source)).value == [0, 1]
+
+
+@pytest.mark.parametrize("source", ["os.write(question_fd, b'x')", "os.read(answer_fd, 1)"])
+async def test_each_pipe_has_one_direction(get: Get, source: str) -> None:
+    """A worker can neither ask itself a question nor read what it answered: by the filter, and by the pipe as such."""
+    assert (await (await get(LAYERS)).probe(source)).refused(errno.EBADF)
+    assert (await held_by(get, FilterAlone, source)).refused(errno.EPERM)
 
 
 async def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:

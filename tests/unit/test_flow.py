@@ -315,7 +315,7 @@ async def test_a_reply_byte_by_byte_is_read(make: Any) -> None:
     spawned, question = await rig.question()
     data = whole(question.nonce, *[step()] * 3)
     for byte in len(data).to_bytes(4) + data:
-        spawned.peer.send(bytes([byte]))
+        spawned.peer.sendall(bytes([byte]))
         await asyncio.sleep(0)
     assert verdicts(await task) == ["COMPLETED"] * 3
 

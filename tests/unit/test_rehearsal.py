@@ -68,11 +68,11 @@ def test_a_worker_answers_every_question_of_the_rehearsal() -> None:
     alarm.install()
     with ours, theirs:
         rehearsing = worker.QuestionRunner(
-            Channel(theirs.fileno()), memoryview(bytearray(worker.REHEARSAL_JOURNAL_BYTES))
+            Channel(theirs.fileno(), theirs.fileno()), memoryview(bytearray(worker.REHEARSAL_JOURNAL_BYTES))
         )
         for question in rehearsal.questions():
             rehearsing.answer(question)
-            reply = worker_pb2.FlowReply.FromString(Channel(ours.fileno()).read())
+            reply = worker_pb2.FlowReply.FromString(Channel(ours.fileno(), ours.fileno()).read())
             assert [step.verdict for step in reply.steps] == [completed, completed, raised]
             assert not reply.retire
     alarm.disarm()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import os
 import tracemalloc
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from runtime.core.model import OnError, Verdict
 from runtime.errors import ProtocolViolation
 from runtime.ops.labels import KillReason
 from runtime.workers import reply, worker
+from runtime.workers.pipes import Pipes, WorkerEnds, make_pipes
 from sandbox.contract import frames, surface, wire
 from sandbox.contract.spending import LOGIN_COMMANDS_MAX
 from tests.fakes import reached
@@ -192,8 +192,8 @@ class Spawned:
     id = 1
     journal = bytearray(4096)
 
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
+    def __init__(self, pipes: Pipes) -> None:
+        self.pipes = pipes
         self.killed = False
 
     def host_pid(self) -> int:
@@ -203,15 +203,14 @@ class Spawned:
         self.killed = True
 
     def close(self) -> None:
-        self.sock.close()
+        self.pipes.close()
 
 
 @pytest.fixture
 async def ends() -> Any:
-    """A worker that owes its first frame, and the other end of its socket."""
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    spawned = Spawned(ours)
+    """A worker that owes its first frame, and the other ends of its pipes."""
+    pipes, theirs = make_pipes()
+    spawned = Spawned(pipes)
     found = worker.Worker(asyncio.get_running_loop(), spawned, ROOM, lambda _: None, lambda _: None)  # type: ignore[arg-type]  # a stand-in for a process
     yield found, theirs
     if not spawned.killed:
@@ -257,14 +256,16 @@ def test_a_frame_beyond_its_limit_is_refused_by_its_length() -> None:
         frames.Reader().feed((7).to_bytes(4), 6)
 
 
-async def test_a_frame_in_crumbs_is_a_violation(ends: tuple[worker.Worker, socket.socket]) -> None:
+async def test_a_frame_in_crumbs_is_a_violation(
+    ends: tuple[worker.Worker, WorkerEnds], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each crumb would wake the daemon's loop: half a million times for one reply."""
     end, theirs = ends
     end.state = worker.State.RUNNING
     end.ready().add_done_callback(lambda done: done.exception())
     crumbs = pieces(ROOM.to_bytes(4) + bytes(ROOM), 1)
-    end.sock = SimpleNamespace(recv=lambda _size: next(crumbs))  # type: ignore[assignment]  # a stand-in for a socket
-    theirs.sendall(b"x")  # nothing reads it, so that the loop asks for the next crumb again and again
+    monkeypatch.setattr(Pipes, "hear", lambda _pipes, _size: next(crumbs))
+    os.write(theirs.answer_fd, b"x")  # nothing reads it, so that the loop asks for the next crumb again and again
     await reached(lambda: end.state is worker.State.DEAD)
     assert len(list(crumbs)) > ROOM - 1000
     assert end.kill_reason is KillReason.VIOLATION

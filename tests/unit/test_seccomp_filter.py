@@ -99,7 +99,10 @@ def test_x32_kills() -> None:
 @pytest.mark.parametrize(
     ("name", "args", "act"),
     [
-        ("read", (0, 0, 0, 0, 0, 0), Act.ALLOW),
+        ("read", (1, 0, 0, 0, 0, 0), Act.ALLOW),
+        ("read", (0, 0, 0, 0, 0, 0), Act.ERRNO),
+        ("write", (0, 0, 0, 0, 0, 0), Act.ALLOW),
+        ("write", (1, 0, 0, 0, 0, 0), Act.ERRNO),
         ("read", (3, 0, 0, 0, 0, 0), Act.ERRNO),
         ("write", (2, 0, 0, 0, 0, 0), Act.ERRNO),
         ("mmap", (0, 4096, 3, 0x22, 0xFFFF_FFFF, 0), Act.ALLOW),

@@ -43,7 +43,7 @@ def ask() -> Iterator[Ask]:
     ours, theirs = socket.socketpair()
     thresholds, handler = gc.get_threshold(), signal.getsignal(signal.SIGALRM)
     alarm.install()
-    held = worker.QuestionRunner(Channel(theirs.fileno()), memoryview(bytearray(64 * 1024)))
+    held = worker.QuestionRunner(Channel(theirs.fileno(), theirs.fileno()), memoryview(bytearray(64 * 1024)))
 
     def answer(*sources: str, handlers: tuple[str, ...] = (), **rest: Any) -> list[worker_pb2.StepReport]:
         steps = [
@@ -55,7 +55,7 @@ def ask() -> Iterator[Ask]:
         event = event_pb2.PostLoginEvent(user=event_pb2.User(user_id="u")).SerializeToString()
         unusual = worker_pb2.RunFlow(**rest).SerializeToString()
         held.answer(wire.run_flow(7, NOW_MS * 10**6, bytes(16), BUDGET_US, 1024, event, flow, unusual))
-        return list(worker_pb2.FlowReply.FromString(Channel(ours.fileno()).read()).steps)
+        return list(worker_pb2.FlowReply.FromString(Channel(ours.fileno(), ours.fileno()).read()).steps)
 
     with ours, theirs:
         yield answer
