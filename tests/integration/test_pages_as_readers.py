@@ -106,7 +106,7 @@ def test_the_examples_of_the_gateways_page_run(reader: Reader) -> None:
         done = reader.run([sys.executable, "-"], block)
         assert done.returncode == 0, block + done.stderr
         printed.append(done.stdout.strip())
-    assert printed == ["OUTCOME_MFA_REQUIRED", ""]
+    assert printed == ["OUTCOME_MFA_REQUIRED", "", ""]
 
 
 def test_the_front_page_shows_what_the_demo_prints(reader: Reader) -> None:
