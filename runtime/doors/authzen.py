@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -45,13 +46,17 @@ class AuthZen:
         callers: Callers,
         most_bytes: int,
         request_s: float,
+        budget_s: float,
         public_url: str = "",
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Read at most so many bytes of a request, and for so long; `public_url` is what callers reach us by."""
+        """Read at most so many bytes of a request, and for so long; decide all of its questions within the budget.
+
+        `public_url` is what callers reach us by.
+        """
         self._desk, self._callers, self._clock = desk, callers, clock
         self._most, self._request_s = most_bytes, request_s
-        self._public_url = public_url
+        self._budget_s, self._public_url = budget_s, public_url
 
     def door(self) -> DoorRoutes:
         """Return its paths."""
@@ -79,17 +84,17 @@ class AuthZen:
             return _refused(self._desk.refuse(error))
         if not batch.items:
             return await self._single(request, caller, body)
-        ends_at = _ENDS_AT[batch.semantic]
+        ends_at, ends = _ENDS_AT[batch.semantic], monotonic() + self._budget_s
         results: list[dict[str, Any]] = []
         for place, item in enumerate(batch.items):
-            found = await self._decide(request, caller, item, f".{place}")
+            found = await self._decide(request, caller, item, f".{place}", ends - monotonic())
             results.append(_error_item(found) if isinstance(found, NoAnswer) else found)
             if results[-1]["decision"] is ends_at:
                 break
         return _json({"evaluations": results})
 
     async def _single(self, request: Request, caller: Caller, body: Any) -> Response:
-        found = await self._decide(request, caller, body, "")
+        found = await self._decide(request, caller, body, "", self._budget_s)
         return _refused(found) if isinstance(found, NoAnswer) else _json(found)
 
     async def _read(self, request: Request) -> tuple[Caller, Any]:
@@ -101,7 +106,9 @@ class AuthZen:
         body = await bodies.read(request, self._most, self._request_s)
         return caller, bodies.as_json(bodies.inflated(body, request.headers.get("content-encoding", ""), self._most))
 
-    async def _decide(self, request: Request, caller: Caller, item: Any, suffix: str) -> dict[str, Any] | NoAnswer:
+    async def _decide(
+        self, request: Request, caller: Caller, item: Any, suffix: str, budget_s: float
+    ) -> dict[str, Any] | NoAnswer:
         """Decide one question."""
         try:
             asked = authzen_request.evaluation(item)
@@ -110,9 +117,9 @@ class AuthZen:
             return self._desk.refuse(error)
         if isinstance(login, ContinuePostLoginRequest):
             found: ContinuePostLoginResponse | ExecutePostLoginResponse | NoAnswer
-            found = await self._desk.resume(login, None, caller)
+            found = await self._desk.resume(login, budget_s, caller)
         else:
-            found = await self._desk.execute(login, None, caller)
+            found = await self._desk.execute(login, budget_s, caller)
         return found if isinstance(found, NoAnswer) else authzen_answer.answer(found.decision, asked, self._clock())
 
     async def _metadata(self, request: Request) -> Response:

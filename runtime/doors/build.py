@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runtime.callers.callers import Callers
-from runtime.calls.calls import Calls
+from runtime.calls.calls import Calls, longest_login_s
 from runtime.calls.codec import ENVELOPE_BYTES
 from runtime.catalog.base import EMPTY, Snapshot
 from runtime.config.settings import Config
@@ -59,7 +59,7 @@ def doors(
     most_bytes, http, desk = config.limits.event_bytes + ENVELOPE_BYTES, config.http, LoginDesk(calls)
     return [
         Connect(calls, callers, most_bytes, http.request_s).door(),
-        AuthZen(desk, callers, most_bytes, http.request_s, http.public_url).door(),
+        AuthZen(desk, callers, most_bytes, http.request_s, longest_login_s(config), http.public_url).door(),
         Hooks(HookDesk(desk, snapshot, metrics), desk, metrics, http.request_s).door(),
         openapi_door(),
     ]

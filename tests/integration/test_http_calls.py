@@ -134,6 +134,29 @@ def test_a_request_id_comes_back(daemon: Daemon) -> None:
     assert ask(daemon.doors, "/nothing", method="GET", x_request_id="lost").headers["x-request-id"] == "lost"
 
 
+def test_a_tenant_can_be_asked_about(daemon: Daemon) -> None:
+    """GetTenant is served as the other methods are."""
+    asked = EXECUTE.replace("ExecutePostLogin", "GetTenant")
+    answer = ask(daemon.doors, asked, {"tenantId": "gate"})
+    assert answer.status == 200
+    assert (answer.json["tenantId"], answer.json["ready"], answer.json["actions"]) == ("gate", True, ["a0"])
+    assert ask(daemon.doors, asked, {"tenantId": "nobody"}).json["code"] == "not_found"
+
+
+def test_trailing_metadata_and_the_trace_are_headers(daemon: Daemon) -> None:
+    """What gRPC has beside an answer is in headers, as Connect wants it; ids that headers cannot hold are quoted."""
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    answer = ask(daemon.doors, EXECUTE, LOGIN | {"requestId": "\u20ac"}, traceparent=trace)
+    assert answer.headers["trailer-vestibule-decision-id"] == answer.json["decision"]["decisionId"]
+    assert answer.headers["trailer-vestibule-request-id"] == "%E2%82%AC"
+    assert answer.headers["trailer-traceparent"] == trace
+    refused = ask(daemon.doors, EXECUTE, LOGIN | {"tenantId": "nobody", "requestId": "r"}, traceparent="nonsense")
+    assert refused.headers["trailer-vestibule-request-id"] == "r"
+    assert "trailer-traceparent" not in refused.headers
+    assert ask(daemon.doors, EXECUTE, LOGIN, x_request_id="\xfc").json["requestId"] == "\xfc"
+    assert ask(daemon.doors, EXECUTE, LOGIN, x_request_id="x" * 129).status == 400
+
+
 REFUSED: tuple[tuple[str, dict[str, Any], int, str, str], ...] = (
     ("another path", {"path": EXECUTE + "s"}, 404, "unimplemented", "NOT_OFFERED"),
     ("another case", {"path": EXECUTE.lower()}, 404, "unimplemented", "NOT_OFFERED"),
