@@ -113,8 +113,7 @@ class Daemon:
                 self._log,
                 live=self._live,
                 ready=self._ready,
-                # A scrape and a probe have no certificate.
-                tls=self._caller_files.context(ask_clients=False) if self._config.tls.metrics else None,
+                tls=self._caller_files.metrics_context(),
             )
             http.start()
             parts.callback(http.close)
@@ -191,7 +190,7 @@ class Daemon:
             return None
         from runtime.doors.build import http_port
 
-        tls, snapshot = self._caller_files.context(alpn=("http/1.1",)), self._catalog.snapshot
+        tls, snapshot = self._caller_files.http_context(), self._catalog.snapshot
         port = http_port(
             calls, self._config, self._metrics, self._log, snapshot=snapshot, callers=self._callers, tls=tls
         )

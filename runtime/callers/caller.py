@@ -16,7 +16,7 @@ class Scope(StrEnum):
     """What a caller may do. None includes another: a key has each scope that it was given, and no more."""
 
     EXECUTE = "execute"
-    """Decide and continue logins, and read of the tenant what a gateway needs for that."""
+    """Decide and continue logins."""
     READ = "read"
     """Read tenants' settings, and change nothing."""
     AUTHOR = "author"

@@ -11,7 +11,7 @@ from typing import Protocol
 from runtime.callers import certificates, tls_files
 from runtime.callers.certificates import Rules
 from runtime.callers.followed import Followed
-from runtime.callers.tls_context import server_context
+from runtime.callers.tls_context import Clients, server_context
 from runtime.callers.tls_files import Material
 from runtime.config.listeners import credentials_required, weaknesses
 from runtime.config.settings import Config
@@ -50,10 +50,18 @@ class CallerFiles:
         """Return the rules in effect."""
         return self.rules.value if self.rules is not None else _NO_RULES
 
-    def context(self, *, ask_clients: bool = True, alpn: Sequence[str] = ()) -> ssl.SSLContext | None:
-        """Return TLS for a port that is not gRPC's; None where the files are not configured."""
+    def http_context(self) -> ssl.SSLContext | None:
+        """Return TLS for the HTTP port; None where it has none."""
+        clients = Clients.OPTIONAL if self._config.tls.http_clients == "optional" else Clients.REQUIRED
+        return self._context(clients, ("http/1.1",))
+
+    def metrics_context(self) -> ssl.SSLContext | None:
+        """Return TLS for the port of metrics; None where it has none. A scrape and a probe have no certificate."""
+        return self._context(Clients.UNASKED) if self._config.tls.metrics else None
+
+    def _context(self, clients: Clients, alpn: Sequence[str] = ()) -> ssl.SSLContext | None:
         tls = self.tls
-        return None if tls is None else server_context(lambda: tls.value, ask_clients=ask_clients, alpn=alpn)
+        return None if tls is None else server_context(lambda: tls.value, clients=clients, alpn=alpn)
 
     def warn(self, *, any_keys: bool) -> None:
         """Say what lets the wrong callers in, and what keeps all of them out."""

@@ -28,6 +28,10 @@ class TlsConfig:
     client_ca_file: OptionalPath = declared(
         "", "PEM of the authorities that sign clients' certificates. With it a client must have one."
     )
+    http_clients: OneOf[Literal["required", "optional"]] = declared(
+        "required",
+        "Whether clients of the HTTP port must have a certificate too. optional: hooks and holders of a key need none.",
+    )
     metrics: Switch = declared(False, "Whether the port of metrics has TLS too; it asks for no certificate.")
 
 

@@ -171,11 +171,12 @@ def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     root = tmp_path_factory.mktemp("callers")
     with contextlib.ExitStack() as stack:
         made = Desk(root, lambda *flags: stack.enter_context(served(root, *flags)), request.param)
+        made.key("execute")  # refused until it is known
         yield made
         made.daemon.stop()
         log = json.dumps(made.daemon.lines) + "".join(made.daemon.stray)
         assert "login.refused" in log
-        assert len(made.secrets) > 3
+        assert made.secrets
         assert not [secret for secret in made.secrets if secret in log]
 
 
@@ -323,6 +324,35 @@ def test_authorities_and_rules_are_read_again_when_they_change(desk: Desk) -> No
         desk.put("rules", data)
         with pytest.raises(Refused, match="no rule") if reason else contextlib.nullcontext():
             assert desk.login() == ALLOW
+
+
+def test_a_session_outlives_no_authority(desk: Desk) -> None:
+    """A client that resumes its TLS session is refused once its authority is taken away; before, it resumes."""
+    added = issue("second authority", authority=True)
+    context = desk.context(issue("gateway", by=added, dns=("gateway.example.com",)))
+    context.set_alpn_protocols(["h2"])
+    host, _, port = desk.daemon.target.rpartition(":")
+
+    def greeted(session: ssl.SSLSession | None) -> tuple[ssl.SSLSession | None, bool]:
+        """Connect and read the server's greeting; return the session, and whether it was resumed."""
+        with (
+            socket.create_connection((host, int(port)), 10) as plain,
+            context.wrap_socket(plain, server_hostname="localhost", session=session) as connection,
+        ):
+            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+            if not connection.recv(9):
+                raise ConnectionResetError
+            return connection.session, bool(connection.session_reused)
+
+    desk.put("authority.pem", desk.authority.pem + added.pem)
+    try:
+        session, _ = greeted(None)
+        assert greeted(session)[1]
+    finally:
+        desk.put("authority.pem", desk.authority.pem)
+    with pytest.raises(OSError):  # noqa: PT011 - refused in one of several ways
+        greeted(session)
+    assert desk.login() == ALLOW
 
 
 def test_half_a_handshake_holds_up_no_other_client(desk: Desk) -> None:

@@ -1,7 +1,9 @@
 """The files of TLS: what is read, what is refused and why, and how a change is followed."""
 
+import contextlib
 import io
 import json
+import ssl
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from runtime.callers import tls_files
 from runtime.callers.caller_files import read_rules
 from runtime.callers.followed import Followed
+from runtime.callers.tls_context import Clients, server_context
 from runtime.callers.tls_files import Material
 from runtime.config.listeners import TlsConfig
 from runtime.config.sections import LogConfig
@@ -185,3 +188,80 @@ def test_a_rules_file_that_others_can_change_is_refused(tmp_path: Path) -> None:
     path.chmod(0o666)
     with pytest.raises(ConfigError, match="others can change it; chmod 0644"):
         read_rules(path)
+
+
+def connected(context: ssl.SSLContext, client: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLObject:
+    """Shake hands in memory, and send a byte; return the client's side. Raises: ssl.SSLError."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = context.wrap_bio(to_server, to_client, server_side=True)
+    asking = client.wrap_bio(to_client, to_server, server_hostname="localhost", session=session)
+    waiting = [asking.do_handshake, server.do_handshake]
+    for _ in range(10):
+        for step in tuple(waiting):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                step()
+                waiting.remove(step)
+    assert not waiting
+    server.write(b".")
+    assert asking.read(1) == b"."  # with what may come before it, a ticket
+    return asking
+
+
+def handshake(context: ssl.SSLContext, client: ssl.SSLContext) -> bytes:
+    """Shake hands; return the certificate that the client saw. Raises: ssl.SSLError."""
+    shown = connected(context, client).getpeercert(binary_form=True)
+    assert shown is not None
+    return shown
+
+
+def client_context(authority: Any, certificate: Any = None, folder: Path | None = None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=authority.pem.decode())
+    if certificate is not None and folder is not None:
+        context.load_cert_chain(*certificate.write(folder, "client"))
+    return context
+
+
+@pytest.mark.parametrize("clients", Clients)
+def test_a_port_asks_for_certificates_as_it_is_told(folder: Folder, authority: Any, clients: Clients) -> None:
+    """Required, optional or not at all; one that is shown and wrong is refused wherever it is asked for."""
+    context = server_context(lambda: tls_files.read(folder.config), clients=clients)
+    good = client_context(authority, issue("gateway", by=authority), folder.path)
+    wrong = client_context(authority, issue("gateway"), folder.path)
+    none = client_context(authority)
+    assert handshake(context, good)
+    with contextlib.nullcontext() if clients is Clients.UNASKED else pytest.raises(ssl.SSLError):
+        handshake(context, wrong)
+    with pytest.raises(ssl.SSLError) if clients is Clients.REQUIRED else contextlib.nullcontext():
+        handshake(context, none)
+
+
+def test_new_connections_have_the_newest_files(folder: Folder, authority: Any) -> None:
+    """Certificate and authorities change together, for a listening context that stays the same one."""
+    now = tls_files.read(folder.config)
+    context = server_context(lambda: now)
+    good = client_context(authority, issue("gateway", by=authority), folder.path)
+    assert handshake(context, good) == folder.certificate.der
+    other = issue("other authority", authority=True)
+    renewed = issue("server", by=authority)
+    now = Material(renewed.pem, renewed.key, other.pem)
+    with pytest.raises(ssl.SSLError):
+        handshake(context, good)
+    assert handshake(context, client_context(authority, issue("gateway", by=other), folder.path)) == renewed.der
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("clients", [Clients.UNASKED, Clients.REQUIRED])
+def test_no_session_of_a_client_with_a_certificate_is_resumed(
+    folder: Folder, authority: Any, clients: Clients, version: ssl.TLSVersion
+) -> None:
+    """Each connection has its certificate checked anew; the control resumes where no certificate is asked for."""
+    context = server_context(lambda: tls_files.read(folder.config), clients=clients)
+    client = client_context(authority, issue("gateway", by=authority), folder.path)
+    client.maximum_version = version
+    if clients is Clients.REQUIRED and version is ssl.TLSVersion.TLSv1_2:
+        with pytest.raises(ssl.SSLError):
+            connected(context, client)
+        return
+    first = connected(context, client)
+    again = connected(context, client, first.session)
+    assert bool(again.session_reused) is (clients is Clients.UNASKED)
