@@ -44,7 +44,7 @@ help:
 
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml proto/python/pyproject.toml $(LOCKS)/dev.txt deploy/setup-venv
+$(VENV)/.installed: pyproject.toml proto/python/pyproject.toml deploy/clients/python/pyproject.toml $(LOCKS)/dev.txt deploy/setup-venv
 	@sh deploy/setup-venv "$(PYTHON)" "$(VENV)"
 	@touch $@
 

@@ -1,0 +1,81 @@
+/** Why a call has no decision: `NoAnswer` when the daemon gave none, `RequestRefused` when it refuses the request. */
+
+import { type ServiceError, status } from "@grpc/grpc-js";
+import { BadRequest, ErrorInfo, RetryInfo } from "./generated/google/rpc/error_details.js";
+import { Status } from "./generated/google/rpc/status.js";
+
+/** How one attempt failed. */
+export interface Failure {
+  /** The gRPC status, such as `UNAVAILABLE`. */
+  readonly status: string;
+  readonly message: string;
+  /** The stable word of the daemon's ErrorInfo; empty when gRPC itself failed. */
+  readonly reason: string;
+  readonly facts: Readonly<Record<string, string>>;
+  /** What is wrong with which field of the request. */
+  readonly fields: Readonly<Record<string, string>>;
+  readonly retryAfterS?: number;
+}
+
+/** There is no decision. */
+export class VestibuleError extends Error {
+  constructor(
+    readonly failure: Failure,
+    readonly attempts: number,
+  ) {
+    const fields = Object.entries(failure.fields).map(([name, fault]) => `; ${name}: ${fault}`);
+    super(`${failure.status}${failure.reason && ` ${failure.reason}`}: ${failure.message}${fields.join("")}`);
+    this.name = new.target.name;
+  }
+}
+
+/** The daemon gave no answer in time. */
+export class NoAnswer extends VestibuleError {}
+
+/** The daemon refuses the request: a fault of the gateway, its key, its tenant's name or its continuation. */
+export class RequestRefused extends VestibuleError {}
+
+const NO_ANSWER = new Set([
+  "UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "INTERNAL", "UNKNOWN", "CANCELLED", "ABORTED", "DATA_LOSS",
+]);
+
+/** Say whether another attempt, or another daemon, may answer; otherwise the request itself is refused. */
+export function isNoAnswer(failure: Failure): boolean {
+  return NO_ANSWER.has(failure.status);
+}
+
+/** Say whether a suspended login cannot be continued; it is to begin again. */
+export function isAboutTheContinuation(failure: Failure): boolean {
+  return failure.reason.startsWith("CONTINUATION_") || failure.reason === "FLOW_GONE";
+}
+
+/** Read how an attempt failed. */
+export function failureOf(error: ServiceError): Failure {
+  const failure = { status: status[error.code] ?? "UNKNOWN", message: error.details || "no further information" };
+  let reason = "";
+  let facts: Record<string, string> = {};
+  const fields: Record<string, string> = {};
+  let retryAfterS: number | undefined;
+  for (const detail of details(error)) {
+    if (detail.typeUrl.endsWith("/google.rpc.ErrorInfo")) {
+      ({ reason, metadata: facts } = ErrorInfo.decode(detail.value));
+    } else if (detail.typeUrl.endsWith("/google.rpc.BadRequest")) {
+      for (const { field, description } of BadRequest.decode(detail.value).fieldViolations) {
+        fields[field] = description;
+      }
+    } else if (detail.typeUrl.endsWith("/google.rpc.RetryInfo")) {
+      const { seconds = 0, nanos = 0 } = RetryInfo.decode(detail.value).retryDelay ?? {};
+      retryAfterS = Math.max(0, seconds + nanos / 1e9);
+    }
+  }
+  return { ...failure, reason, facts, fields, ...(retryAfterS === undefined ? {} : { retryAfterS }) };
+}
+
+function details(error: ServiceError) {
+  const [bytes] = error.metadata?.get("grpc-status-details-bin") ?? [];
+  try {
+    return bytes instanceof Buffer ? Status.decode(bytes).details : [];
+  } catch {
+    return []; // what is not readable adds nothing to the status
+  }
+}

@@ -1,0 +1,1 @@
+"""A conformance kit for gateways: a scripted daemon, and what a gateway must do with each of its answers."""
