@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import node_package
 from tests.deploy_scripts import pages
 from tests.fixtures.commands import TIED, clean_environment
 
@@ -46,7 +47,9 @@ class Reader:
 
 
 def environment() -> dict[str, str]:
-    return clean_environment() | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "proto" / "python")))}
+    return clean_environment() | {
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "proto/python", ROOT / "deploy/clients/python")))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +109,16 @@ def test_the_examples_of_the_gateways_page_run(reader: Reader) -> None:
         done = reader.run([sys.executable, "-"], block)
         assert done.returncode == 0, block + done.stderr
         printed.append(done.stdout.strip())
-    assert printed == ["OUTCOME_MFA_REQUIRED", "", ""]
+    assert printed == ["OUTCOME_MFA_REQUIRED", "ShowFactors", "", ""]
+
+
+def test_the_gateways_pages_node_example_runs(reader: Reader, tmp_path: Path) -> None:
+    """So does the one for Node, in a folder where the package is installed."""
+    node_package.unpack(node_package.pack(tmp_path), reader.folder)
+    (block,) = pages.blocks((ROOT / "proto" / "README.md").read_text(), "js")
+    done = reader.run([node_package.node(), "--input-type=module", "-"], block)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "showFactors\n"
 
 
 def test_the_front_page_shows_what_the_demo_prints(reader: Reader) -> None:

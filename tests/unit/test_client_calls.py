@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -26,8 +28,11 @@ from vestibule_client import (
 )
 from vestibule_client.attempts import Attempt, Pause, plan
 from vestibule_client.channel import metadata, way_to
-from vestibule_client.fallback import step_without_answer
+from vestibule_client.fallback import BACK_CHANNEL, step_without_answer
 
+from runtime.core.mfa import BACK_CHANNEL_PROTOCOLS
+
+ROOT = Path(__file__).resolve().parents[2]
 Status = grpc.StatusCode
 BROKEN = Failure(status=Status.UNAVAILABLE)
 LATER = Failure(status=Status.RESOURCE_EXHAUSTED, reason="OVERLOADED", retry_after_s=0.3)
@@ -191,6 +196,13 @@ def test_a_factor_without_pages_is_answered_by_token_or_refused() -> None:
     silent = step_without_answer(OTP, SILENT)
     assert isinstance(silent, Refuse)
     assert silent.oauth_error == "interaction_required"
+
+
+def test_the_clients_know_the_protocols_without_pages() -> None:
+    """They are those of the daemon, in both clients."""
+    assert BACK_CHANNEL == BACK_CHANNEL_PROTOCOLS
+    text = (ROOT / "deploy/clients/node/dist/fallback.js").read_text()
+    assert set(re.findall(r'"((?:oauth2|oidc|wstrust)-[a-z0-9-]+)"', text)) == BACK_CHANNEL_PROTOCOLS
 
 
 @pytest.mark.parametrize(

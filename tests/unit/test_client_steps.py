@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -152,3 +154,16 @@ def test_the_kit_has_every_effect_and_every_suspension() -> None:
         assert names - said <= told_elsewhere
     steps = pb.Suspension.DESCRIPTOR.oneofs_by_name["step"].fields
     assert {field.full_name for field in steps} <= said
+
+
+def test_the_page_has_the_oauth_error_of_every_reason() -> None:
+    """proto/README.md says what `Refuse` carries, for each reason of a denial."""
+    page = (Path(__file__).resolve().parents[2] / "proto" / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (`[a-z_]+` \| \d{3}) \|", page, re.MULTILINE))
+    names = pb.Denial.Reason.keys()
+    assert {f"REASON_{name}" for name in rows} == {*names} - {"REASON_UNSPECIFIED"}
+    for name, row in rows.items():
+        denial = pb.Denial(reason=f"REASON_{name}")
+        step = next_step(pb.Decision(outcome=pb.OUTCOME_DENY, denial=denial))
+        assert isinstance(step, Refuse)
+        assert f"`{step.oauth_error}` | {step.http_status}" == row, name

@@ -15,7 +15,16 @@ const steps_js_1 = require("./steps.js");
 exports.DENY = { kind: "deny" };
 const UNAVAILABLE = "the login cannot be decided at the moment; try again later";
 const BACK_CHANNEL = new Set([
-    "oauth2-password", "oauth2-resource-owner", "oauth2-refresh-token", "oauth2-token-exchange",
+    "oauth2-password",
+    "oauth2-resource-owner",
+    "oauth2-resource-owner-jwt-bearer",
+    "oauth2-refresh-token",
+    "oauth2-access-token",
+    "oauth2-token-exchange",
+    "oauth2-webauthn",
+    "wstrust-usernamemixed",
+    "oidc-ciba",
+    "oidc-ciba-web-link",
 ]);
 /** Refuse a fallback that leads nowhere. */
 function checked(fallback) {

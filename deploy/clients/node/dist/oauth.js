@@ -13,7 +13,7 @@ const DENIED = { error: "access_denied", status: 403 };
 const OTHERS = new Map([
     [decision_js_1.Denial_Reason.REASON_REFRESH_TOKEN_REVOKED, { error: "invalid_grant", status: 400 }],
     [decision_js_1.Denial_Reason.REASON_INTERACTION_REQUIRED, exports.NO_PAGES],
-    [decision_js_1.Denial_Reason.REASON_MFA_GRANT_NOT_ALLOWED, { error: "unauthorized_client", status: 403 }],
+    [decision_js_1.Denial_Reason.REASON_MFA_GRANT_NOT_ALLOWED, { error: "unauthorized_client", status: 400 }],
     [decision_js_1.Denial_Reason.REASON_TOKEN_EXCHANGE_NOT_SUPPORTED, { error: "invalid_request", status: 400 }],
 ]);
 /** Return the OAuth error and the HTTP status of a denial; one of a later version is `access_denied`, too. */

@@ -9,7 +9,7 @@ const vestibule = new Client(process.env.VESTIBULE_TARGET, { deadlineS: Number(p
 // One login: what Vestibule was asked, and what is waited for.
 class Login {
   constructor(tenantId, event) {
-    Object.assign(this, { tenantId, event, waiting: undefined, state: "", passed: [] });
+    Object.assign(this, { tenantId, event, waiting: undefined, state: "", passed: [], presented: false });
   }
 
   async begin() {
@@ -22,7 +22,7 @@ class Login {
     this.waiting = step.kind === "issueTokens" || step.kind === "refuse" ? undefined : step;
     switch (step.kind) {
       case "issueTokens":
-        return [...written(step.onAnyOutcome), ...remembered(step.renew), ...tokens(step.onSuccess)];
+        return [...written(step.onAnyOutcome), ...remembered(step.renew), ...tokens(step.onSuccess, this.presented)];
       case "showFactors":
         return [...written(step.onAnyOutcome), ...(step.mfa.verifyEmailFirst ? VERIFY_EMAIL : factors(step.mfa))];
       case "answerMfaRequired": {
@@ -59,7 +59,9 @@ class Login {
         }
         const automatic = step.mfa.remember === "REMEMBER_MODE_AUTOMATIC";
         const ticked = step.mfa.remember === "REMEMBER_MODE_CHECKBOX" && did.remember;
-        return [...remembered(automatic || ticked ? step.mfa.memory : undefined), ...tokens(step.onSuccess, step.mfa)];
+        const { provider, memory, recordsAmr } = step.mfa;
+        const verified = { provider, email_only: did.passed.every((factor) => factor === "FACTOR_EMAIL") };
+        return [...remembered(automatic || ticked ? memory : undefined, verified), ...tokens(step.onSuccess, recordsAmr)];
       }
       case "answerMfaRequired":
         return tokens(step.onSuccess);
@@ -68,7 +70,11 @@ class Login {
           return shown(step, 0);
         }
         this.passed.push(...did.passed);
-        return this.passed.length < step.steps.length ? shown(step, this.passed.length) : this.resume(step, this.event);
+        if (this.passed.length < step.steps.length) {
+          return shown(step, this.passed.length);
+        }
+        this.presented = true; // on a page, so that the ID token says so
+        return this.resume(step, this.event);
       case "answerMfaRequiredWithSteps":
         this.passed.push(...did.passed);
         return this.resume(step, this.event);
@@ -114,8 +120,10 @@ function changes(said) {
   return Object.fromEntries(members.map(([name, value]) => [snake(name), plain(value)]));
 }
 
-function remembered(memory) {
-  return memory ? [{ remember: "browser", lifetime_s: memory.lifetimeS, idle_lifetime_s: memory.idleLifetimeS }] : [];
+// Remember the browser, or renew that: then who verified the factor stays as it is.
+function remembered(memory, verified = {}) {
+  const lifetimes = memory && { lifetime_s: memory.lifetimeS, idle_lifetime_s: memory.idleLifetimeS };
+  return memory ? [{ remember: "browser", ...lifetimes, ...verified }] : [];
 }
 
 // Show the pages of a required factor.
@@ -153,7 +161,7 @@ function shown(step, number) {
 }
 
 // Apply what is applied on success, and issue tokens.
-function tokens(effects, mfa) {
+function tokens(effects, amr = false) {
   const writes = { recorded_methods: effects.recordedMethods, primary_user_id: effects.primaryUserId };
   return [
     ...Object.entries(writes).map(([write, members]) => ({ write, members })),
@@ -163,7 +171,7 @@ function tokens(effects, mfa) {
       access_token_claims: effects.accessTokenClaims,
       scopes_added: effects.scopesAdded,
       scopes_removed: effects.scopesRemoved,
-      amr: mfa?.recordsAmr ? ["mfa"] : null,
+      amr: amr ? ["mfa"] : null,
     },
   ];
 }

@@ -17,7 +17,7 @@ const DENIED: OAuthError = { error: "access_denied", status: 403 };
 const OTHERS = new Map<Denial_Reason, OAuthError>([
   [Denial_Reason.REASON_REFRESH_TOKEN_REVOKED, { error: "invalid_grant", status: 400 }],
   [Denial_Reason.REASON_INTERACTION_REQUIRED, NO_PAGES],
-  [Denial_Reason.REASON_MFA_GRANT_NOT_ALLOWED, { error: "unauthorized_client", status: 403 }],
+  [Denial_Reason.REASON_MFA_GRANT_NOT_ALLOWED, { error: "unauthorized_client", status: 400 }],
   [Denial_Reason.REASON_TOKEN_EXCHANGE_NOT_SUPPORTED, { error: "invalid_request", status: 400 }],
 ]);
 

@@ -49,6 +49,8 @@ class Login:
         self.state = ""
         self.verifies_email = False
         self.passed: list[str] = []
+        self.presented = False
+        """A step that an action asked for was passed on a page."""
 
     def begin(self) -> Iterator[Did]:
         """Ask Vestibule, and do what it says."""
@@ -61,7 +63,7 @@ class Login:
             case IssueTokens(on_any_outcome=now, on_success=then, renew=memory):
                 yield from written(now)
                 yield from remembered(memory)
-                yield from tokens(then)
+                yield from tokens(then, amr=self.presented)
             case Refuse() as step:
                 yield from written(step.on_any_outcome)
                 refused: Did = {"error": step.oauth_error, "status": step.http_status, "description": step.description}
@@ -106,8 +108,9 @@ class Login:
             case ShowFactors(mfa=mfa, on_success=then):
                 automatic = mfa.remember == pb.Multifactor.REMEMBER_MODE_AUTOMATIC
                 ticked = mfa.remember == pb.Multifactor.REMEMBER_MODE_CHECKBOX and did.get("remember", False)
-                yield from remembered(mfa.memory if automatic or ticked else None)
-                yield from tokens(then, mfa)
+                email = did["passed"] == ["FACTOR_EMAIL"]
+                yield from remembered(mfa.memory if automatic or ticked else None, mfa.provider, email=email)
+                yield from tokens(then, amr=mfa.records_amr)
             case AnswerMfaRequired(on_success=then):
                 yield from tokens(then)
             case ShowSteps(steps=steps, resume=resume) as step:
@@ -115,6 +118,7 @@ class Login:
                 if len(self.passed) < len(steps):
                     yield shown(step, len(self.passed))
                 else:
+                    self.presented = True
                     yield from self.resume(resume, self.event)
             case AnswerMfaRequiredWithSteps(resume=resume):
                 self.passed += did["passed"]
@@ -148,11 +152,15 @@ def plain(value: Any) -> Any:
     return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
-def remembered(memory: Memory | None) -> Iterator[Did]:
-    """Remember the browser."""
+def remembered(memory: Memory | None, provider: pb.Provider | None = None, *, email: bool = False) -> Iterator[Did]:
+    """Remember the browser, or renew that: then the provider, and whether it was an email, stay as they are."""
     if memory is not None:
-        lifetimes = (memory.lifetime.total_seconds(), memory.idle_lifetime.total_seconds())
-        yield {"remember": "browser", "lifetime_s": lifetimes[0], "idle_lifetime_s": lifetimes[1]}
+        lifetimes = {
+            "lifetime_s": memory.lifetime.total_seconds(),
+            "idle_lifetime_s": memory.idle_lifetime.total_seconds(),
+        }
+        verified = {} if provider is None else {"provider": pb.Provider.Name(provider), "email_only": email}
+        yield {"remember": "browser", **lifetimes, **verified}
 
 
 def factors(mfa: Requirement) -> Iterator[Did]:
@@ -190,7 +198,7 @@ def required(step: Challenge | Enroll) -> Did:
     return {kind: names(option.factor for option in step.factors)}
 
 
-def tokens(effects: OnSuccess, mfa: Requirement | None = None) -> Iterator[Did]:
+def tokens(effects: OnSuccess, *, amr: bool = False) -> Iterator[Did]:
     """Apply what is applied on success, and issue tokens."""
     yield {"write": "recorded_methods", "members": effects.recorded_methods}
     yield {"write": "primary_user_id", "members": effects.primary_user_id}
@@ -200,7 +208,7 @@ def tokens(effects: OnSuccess, mfa: Requirement | None = None) -> Iterator[Did]:
         "access_token_claims": effects.access_token_claims,
         "scopes_added": effects.scopes_added,
         "scopes_removed": effects.scopes_removed,
-        "amr": ["mfa"] if mfa is not None and mfa.records_amr else None,
+        "amr": ["mfa"] if amr else None,
     }
 
 

@@ -45,8 +45,19 @@ Fallback: TypeAlias = Deny | RequireMfa | AllowWithoutDecision
 
 DENY: Final = Deny()
 _UNAVAILABLE: Final = "the login cannot be decided at the moment; try again later"
-_BACK_CHANNEL: Final = frozenset(
-    {"oauth2-password", "oauth2-resource-owner", "oauth2-refresh-token", "oauth2-token-exchange"}
+BACK_CHANNEL: Final = frozenset(
+    {
+        "oauth2-password",
+        "oauth2-resource-owner",
+        "oauth2-resource-owner-jwt-bearer",
+        "oauth2-refresh-token",
+        "oauth2-access-token",
+        "oauth2-token-exchange",
+        "oauth2-webauthn",
+        "wstrust-usernamemixed",
+        "oidc-ciba",
+        "oidc-ciba-web-link",
+    }
 )
 
 
@@ -63,7 +74,7 @@ def step_without_answer(fallback: Fallback, event: Event) -> NextStep:
         case RequireMfa(challenge=challenge, enroll=enroll):
             mfa = Requirement(challenge=challenge, enroll=enroll)
             protocol, prompts = _transaction(event)
-            if protocol in _BACK_CHANNEL:
+            if protocol in BACK_CHANNEL:
                 return AnswerMfaRequired(mfa=mfa)
             if "none" in prompts:
                 return refusal(oauth.NO_PAGES, _UNAVAILABLE)

@@ -17,7 +17,7 @@ _DENIED: Final = ("access_denied", 403)
 _OTHERS: Final = {
     Denial.REASON_REFRESH_TOKEN_REVOKED: ("invalid_grant", 400),
     Denial.REASON_INTERACTION_REQUIRED: NO_PAGES,
-    Denial.REASON_MFA_GRANT_NOT_ALLOWED: ("unauthorized_client", 403),
+    Denial.REASON_MFA_GRANT_NOT_ALLOWED: ("unauthorized_client", 400),
     Denial.REASON_TOKEN_EXCHANGE_NOT_SUPPORTED: ("invalid_request", 400),
 }
 
