@@ -88,7 +88,7 @@ class LimitsConfig:
     """What a caller may ask."""
 
     event_bytes: Size = bounded(1 << 20, 1024, 16 << 20, "Largest event, serialized.")
-    facts_bytes: Size = bounded(64 << 10, 0, 16 << 20, "Largest `facts` of an event, serialized.")
+    facts_bytes: Size = bounded(64 << 10, 0, 16 << 20, "Largest `facts` of an event, serialized. 0: none.")
     max_in_flight: Whole = bounded(512, 1, 65_536, "Logins decided at the same time; one more is refused at once.")
     tenant_share: Number = bounded(
         0.1,
