@@ -175,6 +175,12 @@ def present(**members: Any) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
+def text_in(value: Mapping[str, Any], name: str) -> str | None:
+    """Return a text that an object has; None for none, an empty one or another type: of members that help at best."""
+    found = value.get(name)
+    return found if isinstance(found, str) and found else None
+
+
 def texts(value: Any, path: str) -> list[str]:
     """Return a member that is a list of texts; empty when absent. Raises: InvalidEvent."""
     found = member(value, path, list) or []

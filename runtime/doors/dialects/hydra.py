@@ -21,6 +21,7 @@ from runtime.doors.dialects.base import (
     member,
     present,
     shows_second_factor,
+    text_in,
     texts,
 )
 from runtime.doors.dialects.verifiers import static_secret
@@ -42,7 +43,7 @@ def _login(call: HookCall) -> AskedLogin | None:
     amr, acr = texts(said, "amr"), member(said, "acr", str)
     at = instant(said.get("auth_time"))
     event: dict[str, Any] = {
-        "user": user | {"attributes": extra} | present(email=_text(extra, "email")),
+        "user": user | {"attributes": extra} | present(email=text_in(extra, "email")),
         "client": present(client_id=member(body, "request.client_id", str) or None),
         "authentication": {"methods": [{"name": _word(name)} | present(timestamp=at) for name in amr]},
         "transaction": {"requested_scopes": texts(body, "request.granted_scopes")}
@@ -55,11 +56,6 @@ def _login(call: HookCall) -> AskedLogin | None:
     second = shows_second_factor(amr) or acr == call.door.options["acr"]
     old = {"access_token": member(body, "session.extra", dict) or {}, "id_token": extra}
     return AskedLogin(event, second_factor=second, hint=old)
-
-
-def _text(value: dict[str, Any], name: str) -> str | None:
-    found = value.get(name)
-    return found if isinstance(found, str) and found else None
 
 
 def _word(method: str) -> str:

@@ -21,6 +21,7 @@ from runtime.doors.dialects.base import (
     Trouble,
     member,
     present,
+    text_in,
 )
 from runtime.doors.dialects.verifiers import static_secret
 
@@ -34,16 +35,16 @@ def _login(call: HookCall) -> AskedLogin:
     body = call.body
     traits = member(body, "user.traits", dict) or {}
     user = {"user_id": member(body, "user.id", str, needed=True), "attributes": traits}
-    user |= present(email=_text(traits, "email"), username=_text(traits, "username"), name=_text(traits, "name"))
+    user |= present(email=text_in(traits, "email"), username=text_in(traits, "username"), name=text_in(traits, "name"))
     device = _device(member(body, "session.devices", list) or [])
     aal = member(body, "session.aal", str)
     flow = member(body, "flow", dict) or {}
     methods = [_method(item) for item in member(body, "session.methods", list) or [] if isinstance(item, dict)]
     event: dict[str, Any] = {
         "user": user,
-        "request": present(ip=_text(device, "ip_address"), user_agent=_text(device, "user_agent")),
+        "request": present(ip=text_in(device, "ip_address"), user_agent=text_in(device, "user_agent")),
         "authentication": {"methods": [method for method in methods if method]},
-        "transaction": present(id=_text(flow, "id")),
+        "transaction": present(id=text_in(flow, "id")),
         "facts": {"kratos": {"flow": flow, "aal": aal}},
     }
     session_id = member(body, "session.id", str)
@@ -57,22 +58,17 @@ def _login(call: HookCall) -> AskedLogin:
     )
 
 
-def _text(value: dict[str, Any], name: str) -> str | None:
-    found = value.get(name)
-    return found if isinstance(found, str) and found else None
-
-
 def _device(devices: list[Any]) -> dict[str, Any]:
     return devices[-1] if devices and isinstance(devices[-1], dict) else {}
 
 
 def _method(item: dict[str, Any]) -> dict[str, str]:
     """Return a method in Auth0's words; a factor at aal2 is `mfa`."""
-    name = _text(item, "method")
+    name = text_in(item, "method")
     if name is None:
         return {}
     word = "mfa" if item.get("aal") == "aal2" else {"password": "pwd", "oidc": "federated"}.get(name, name)
-    return {"name": word} | present(timestamp=_text(item, "completed_at"))
+    return {"name": word} | present(timestamp=text_in(item, "completed_at"))
 
 
 def _reply(call: HookCall, asked: AskedLogin, ruling: Ruling) -> HookReply:

@@ -22,6 +22,7 @@ from runtime.doors.dialects.base import (
     member,
     plain_trouble,
     present,
+    text_in,
 )
 from runtime.doors.dialects.verifiers import TOLERANCE_S, standard_webhooks
 
@@ -35,29 +36,24 @@ def _login(call: HookCall) -> AskedLogin:
     method = member(body, "authentication_method", str) or ""
     user = {"user_id": member(body, "user_id", str, needed=True)}
     user |= present(
-        email=_text(said, "email"),
-        phone_number=_text(said, "phone"),
+        email=text_in(said, "email"),
+        phone_number=text_in(said, "phone"),
         app_metadata=member(said, "app_metadata", dict),
         user_metadata=member(said, "user_metadata", dict),
     )
     methods = [item for item in member(said, "amr", list) or [] if isinstance(item, dict)]
     event: dict[str, Any] = {
         "user": user,
-        "client": present(client_id=_text(said, "client_id")),
+        "client": present(client_id=text_in(said, "client_id")),
         "request": present(ip=member(body, "metadata.ip_address", str) or None),
-        "authentication": {"methods": [_method(item) for item in methods if _text(item, "method")]},
+        "authentication": {"methods": [_method(item) for item in methods if text_in(item, "method")]},
         "transaction": present(protocol=_PROTOCOLS.get(method, "oidc-basic-profile")),
-        "facts": {"supabase": present(aal=_text(said, "aal"), role=_text(said, "role"), method=method or None)},
+        "facts": {"supabase": present(aal=text_in(said, "aal"), role=text_in(said, "role"), method=method or None)},
     }
-    session = _text(said, "session_id")
+    session = text_in(said, "session_id")
     if session:
         event["session"] = {"id": session}
     return AskedLogin(event, second_factor=said.get("aal") == "aal2", hint=said)
-
-
-def _text(value: dict[str, Any], name: str) -> str | None:
-    found = value.get(name)
-    return found if isinstance(found, str) and found else None
 
 
 def _method(item: dict[str, Any]) -> dict[str, str]:

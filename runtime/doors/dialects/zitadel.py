@@ -20,6 +20,7 @@ from runtime.doors.dialects.base import (
     member,
     plain_trouble,
     present,
+    text_in,
 )
 from runtime.doors.dialects.verifiers import TOLERANCE_S, timestamped_hex
 from runtime.errors import InvalidEvent
@@ -38,10 +39,10 @@ def _login(call: HookCall) -> AskedLogin:
     said = member(body, "userinfo", dict) or {}
     user = {"user_id": member(body, "user.id", str) or member(said, "sub", str, needed=True), "attributes": said}
     user |= present(
-        email=_text(said, "email") or _text(human, "email"),
+        email=text_in(said, "email") or text_in(human, "email"),
         email_verified=member(said, "email_verified", bool),
-        username=_text(said, "preferred_username") or member(body, "user.preferred_login_name", str),
-        name=_text(said, "name") or _text(human, "display_name"),
+        username=text_in(said, "preferred_username") or member(body, "user.preferred_login_name", str),
+        name=text_in(said, "name") or text_in(human, "display_name"),
     )
     grants = member(body, "user_grants", list) or []
     event: dict[str, Any] = {
@@ -51,17 +52,14 @@ def _login(call: HookCall) -> AskedLogin:
         "transaction": {"protocol": "samlp" if function == "presamlresponse" else "oidc-basic-profile"},
     }
     org = member(body, "org", dict)
-    if org is not None and _text(org, "id"):
-        event["organization"] = present(id=_text(org, "id"), name=_text(org, "name"), display_name=_text(org, "name"))
+    if org is not None and text_in(org, "id"):
+        event["organization"] = present(
+            id=text_in(org, "id"), name=text_in(org, "name"), display_name=text_in(org, "name")
+        )
     roles = [role for grant in grants if isinstance(grant, dict) for role in _roles(grant)]
     if "user_grants" in body:
         event["authorization"] = {"roles": roles}
     return AskedLogin(event, hint=function)
-
-
-def _text(value: dict[str, Any], name: str) -> str | None:
-    found = value.get(name)
-    return found if isinstance(found, str) and found else None
 
 
 def _roles(grant: dict[str, Any]) -> list[str]:
