@@ -35,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--tenant", required=True, metavar="ID", help="the tenant whose flow decides")
     parser.add_argument("--event", required=True, metavar="FILE", help="JSON of the event; - reads standard input")
-    parser.add_argument("--gateway", metavar="FILE", help="ProtoJSON of a GatewayContext; resolves a required factor")
+    parser.add_argument("--gateway", metavar="FILE", help="ProtoJSON of a GatewayContext, what the gateway knows")
     parser.add_argument(
         "--continuation", metavar="FILE|BASE64", help="continue the suspended login of this answer, or of this token"
     )
