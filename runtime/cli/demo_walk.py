@@ -260,7 +260,7 @@ def _details(decision: pb.Decision) -> list[str]:
         lines.append(f"{verb} {' or '.join(names)}; {'may remember' if remembers else 'never remembers'} the browser")
     for contribution in decision.contributions:
         won = "won" if contribution.won else "   "
-        lines.append(f"{won} {contribution.action or 'tenant policy'}: {contribution.summary}")
+        lines.append(f"{won} {contribution.action or contribution.operation}: {contribution.summary}")
     for report in decision.executions:
         if report.earlier:
             lines.append(f"    {report.action}: ran before the login waited")

@@ -291,6 +291,6 @@ def explained(outcome: LoginOutcome) -> dict[str, Any]:
             for e, wall_us, cpu_us in zip(decision.executions, outcome.wall_us, outcome.cpu_us, strict=True)
         ],
         "contributions": [
-            f"{c.action or 'tenant policy'}: {c.summary}{' (won)' if c.won else ''}" for c in decision.contributions
+            f"{c.action or c.op}: {c.summary}{' (won)' if c.won else ''}" for c in decision.contributions
         ],
     }

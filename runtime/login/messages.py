@@ -207,16 +207,16 @@ def _set_multifactor(part: pb.Multifactor, decision: Decision) -> None:
     if resolution is None:
         return
     part.notes.extend(resolution.notes)
-    part.challenge.extend([FACTORS[name] for name in resolution.challenge])
-    part.enroll.extend([FACTORS[name] for name in resolution.enroll])
-    for name in ("choice", "verify_email_first", "recovery_code_allowed", "forget_remembered_browser", "records_amr"):
-        if getattr(resolution, name):
-            setattr(part, name, True)
     if resolution.lifetime_h:
         part.memory.lifetime.seconds = resolution.lifetime_h * 3600
         part.memory.idle_lifetime.seconds = resolution.idle_h * 3600
     if decision.status != "required":
         return
+    part.challenge.extend([FACTORS[name] for name in resolution.challenge])
+    part.enroll.extend([FACTORS[name] for name in resolution.enroll])
+    for name in ("choice", "verify_email_first", "recovery_code_allowed", "forget_remembered_browser", "records_amr"):
+        if getattr(resolution, name):
+            setattr(part, name, True)
     part.remember = MODES[resolution.remember]
     if factor.provider_options is not None:
         part.provider_options.SetInParent()
