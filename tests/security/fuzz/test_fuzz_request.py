@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
+from runtime.login import event_json, structs
 from tests.calls import CONTINUE, METHOD, unary
 from tests.effort import effort
 from tests.fixtures.daemons import Daemon, served
@@ -29,6 +30,19 @@ from tests.security.fuzz.findings import seeds
 REFUSALS = {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND"}
 """Codes that blame the caller; every other one would be a fault of ours that a caller can cause."""
 
+AUTH0 = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme", request_id="r", auth0_event={})
+AUTH0.auth0_event.update(
+    {
+        "user": {
+            "userId": "u",
+            "email": "ada@example.com",
+            "created_at": "2024-01-01T00:00:00Z",
+            "enrolledFactors": [],
+            "groups": ["admins"],
+        },
+        "client": {"client_id": "app"},
+    }
+)
 BEGIN = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme", request_id="r", event=ADA).SerializeToString()
 
 
@@ -86,7 +100,10 @@ def judge_begun(desk: Desk, data: bytes) -> str:
     assert request is not None, "a request that cannot be read was decided"
     assert request.tenant_id in ("acme", "waits")
     if request.tenant_id == "acme":
-        wanted = MFA if request.event.user.email == "ada@example.com" else ALLOW
+        sent = request.event
+        if request.WhichOneof("login") == "auth0_event":
+            sent = event_json.from_json(structs.read(request.auth0_event, 1_000_000))
+        wanted = MFA if sent.user.email == "ada@example.com" else ALLOW
         assert (decision.outcome, decision.degraded) == (wanted, False), decision
     return code
 
@@ -96,6 +113,7 @@ def test_control_good_requests_are_decided(desk: Desk) -> None:
     assert judge_begun(desk, BEGIN) == "OK"
     other = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme", event=BOB).SerializeToString()
     assert judge_begun(desk, other) == "OK"
+    assert judge_begun(desk, AUTH0.SerializeToString()) == "OK"
     code, decision = desk.resume(continued(suspended(desk.daemon, "waits")))
     assert (code, decision.outcome if decision else None) == ("OK", ALLOW)
 
@@ -114,6 +132,13 @@ def test_any_damage_to_a_request_is_read_alike_or_refused(desk: Desk, harm: list
     judge_begun(desk, damaged(BEGIN, harm))
 
 
+@effort(100)
+@given(edits)
+def test_any_damage_to_auth0s_json_is_read_alike_or_refused(desk: Desk, harm: list[Edit]) -> None:
+    """The same of an event that is a Struct: the daemon decides the event that the one mapping reads in it."""
+    judge_begun(desk, damaged(AUTH0.SerializeToString(), harm))
+
+
 parts: st.SearchStrategy[bytes] = st.sampled_from(
     [
         runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme").SerializeToString(),
@@ -122,6 +147,7 @@ parts: st.SearchStrategy[bytes] = st.sampled_from(
         runtime_service_pb2.ExecutePostLoginRequest(event=ADA).SerializeToString(),
         runtime_service_pb2.ExecutePostLoginRequest(event=BOB).SerializeToString(),
         runtime_service_pb2.ExecutePostLoginRequest(event={"request": {"ip": "192.0.2.1"}}).SerializeToString(),
+        runtime_service_pb2.ExecutePostLoginRequest(auth0_event=AUTH0.auth0_event).SerializeToString(),
         b"\x1a\x00", b"\x0a\x00", b"\x7a\x01x", b"\xf8\x3f\x01", b"\x0b\x0c", b"\x1a\x02\x0a\x00",
     ]
 )  # fmt: skip
