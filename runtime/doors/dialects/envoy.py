@@ -130,7 +130,7 @@ def _challenge(answer: pb.CheckResponse, door: HookDoor, asked: AskedLogin, ruli
         return answer
     error = "insufficient_user_authentication"
     challenge = f'Bearer error="{error}", error_description="{ruling.text}", acr_values="{acr}"'
-    challenge += "" if most is None else f", max_age={most}"
+    challenge += "" if most is None else f', max_age="{most}"'
     _deny(answer, 401, {"error": error, "error_description": ruling.text}, **{"www-authenticate": challenge})
     return answer
 
