@@ -298,6 +298,7 @@ class Daemon:
                 self._calls.report()
             if self._http is not None:
                 self._http.look_after_connections()
+                self._metrics.http_connections(self._http.connections)
             self._log.report_suppressed()
             self._see_lost_lines()
             await asyncio.sleep(_BEAT_S)

@@ -73,8 +73,13 @@ class HttpPort:
             server = await loop.create_server(connect, sock=listener, backlog=_BACKLOG, **handshake)  # type: ignore[call-overload]
             self._servers.append(server)
 
+    @property
+    def connections(self) -> int:
+        """Connections that are open now."""
+        return len(self._state.connections)
+
     def look_after_connections(self) -> None:
-        """Close connections whose request does not arrive. To be called every second or so."""
+        """Close connections whose client sends no request, or takes no answer. To be called every second or so."""
         self._tell_the_time()
         before = monotonic() - self._settings.request_s
         for connection in [*self._state.connections]:
@@ -158,11 +163,13 @@ class _Connection(H11Protocol):
         app = self.app
 
         async def unless_refused(send: Send, message: Message) -> None:
-            # The rest of a request may break the framing after its head was handed on: it has had its 400 then.
+            self._waiting_since = monotonic()  # for it to take what was sent before
             try:
                 await send(message)
             except h11.LocalProtocolError:
+                # The rest of a request broke the framing after its head was handed on: it has had its 400.
                 transport.abort()
+            self._waiting_since = None
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             self._waiting_since = None
@@ -188,12 +195,16 @@ class _Connection(H11Protocol):
         super().data_received(data)
 
     def dawdles(self, before: float) -> bool:
-        """Say whether its request has been awaited since before an instant; between two requests it may be idle."""
+        """Say whether its client has been awaited since before an instant; between two requests it may be idle.
+
+        A client is awaited that sends a request, and one that takes an answer, the last one too.
+        """
         since = self._waiting_since
-        return since is not None and since < before and self.timeout_keep_alive_task is None
+        idle = self.timeout_keep_alive_task is not None and not self.transport.is_closing()
+        return since is not None and since < before and not idle
 
     def close(self) -> None:
-        """Close it without an answer: there is nothing yet that could have one."""
+        """Close it at once: there is nothing yet that could have an answer, or the answer is not taken."""
         self.transport.abort()
 
     def shutdown(self) -> None:

@@ -91,6 +91,9 @@ class Metrics(Collector):
         self._handled.watch(
             lambda: {(*key, code): count for key, each in counts.items() for code, count in each.codes.items()}
         )
+        self.http_connections = Gauge(
+            "vestibule_http_connections", "Connections of the HTTP port now; http.max_connections is their limit."
+        )
         self.http_answered = Counter(
             "vestibule_http_requests",
             "Requests answered on the HTTP port, by what they were for and the HTTP status.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import gzip
 import http.client
 import json
@@ -27,11 +29,14 @@ from vestibule.v1.runtime_service_pb2 import (
 )
 
 from runtime.catalog import store as catalog_store
+from runtime.config.sections import HttpConfig
+from runtime.config.settings import Config
+from runtime.doors.port import HttpPort
 from tests.fixtures.commands import clean_environment, serve_command
 from tests.fixtures.daemons import Daemon, Serve, served
 from tests.fixtures.http_client import EXECUTE, ask, connect, say
 from tests.fixtures.tenants import ADA, ALLOW, BOB, GATE, LOOP, MFA, define
-from tests.fixtures.waiting import until
+from tests.fixtures.waiting import PATIENCE_S, until
 
 ANY_PORT = ("--http-listen", "127.0.0.1:0")
 LOGIN: dict[str, Any] = {"tenantId": "gate", "event": json_format.MessageToDict(ADA)}
@@ -318,6 +323,33 @@ def test_dawdlers_are_cut_off_and_room_is_made(serve: Serve) -> None:
     finally:
         for connection in kept:
             connection.close()
+
+
+async def test_an_answer_that_is_not_taken_ends_its_connection() -> None:
+    """A client that never reads keeps neither its answer nor its connection, however many requests it has sent."""
+
+    async def large(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % (32 << 20))]})
+        await send({"type": "http.response.body", "body": b"x" * (32 << 20)})
+
+    settings = HttpConfig(request_s=0.3, idle_s=0.1)
+    port = HttpPort(large, dataclasses.replace(Config(), http_listen="127.0.0.1:0", http=settings))
+    await port.start()
+    loop = asyncio.get_running_loop()
+    for sent in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 3):
+        with socket.socket() as raw:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            raw.setblocking(False)
+            await loop.sock_connect(raw, ("127.0.0.1", port.port))
+            await loop.sock_sendall(raw, sent)
+            async with asyncio.timeout(PATIENCE_S):
+                while not port.connections:
+                    await asyncio.sleep(0.01)
+                while port.connections:
+                    port.look_after_connections()
+                    await asyncio.sleep(0.05)
+    await port.stop(1)
 
 
 def test_a_drain_answers_what_is_in_flight(serve: Serve) -> None:

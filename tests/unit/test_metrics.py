@@ -97,6 +97,7 @@ def test_recorders_reach_their_series() -> None:
     metrics.rpc[labels.GRPC_METHOD].handled("NOT_FOUND", 0.002)
     metrics.http[labels.GRPC_METHOD].started += 2
     metrics.http_answered("connect", "404")
+    metrics.http_connections(3)
     metrics.login_finished("deny", 0.2, True, 0.01, (Verdict.TIMED_OUT,), (1_000_000,))
     metrics.worker_spawned(0.002)
     metrics.worker_killed("deadline")
@@ -115,6 +116,7 @@ def test_recorders_reach_their_series() -> None:
     grpc, http = ("transport", "grpc"), ("transport", "http")
     rpc = (*named, grpc)
     assert found[("grpc_server_started_total", (*named, http))] == 2
+    assert found[("vestibule_http_connections", ())] == 3
     assert found[("vestibule_http_requests_total", (("door", "connect"), ("status", "404")))] == 1
     assert found[("grpc_server_started_total", rpc)] == 1
     assert found[("grpc_server_handled_total", (("grpc_code", "NOT_FOUND"), *rpc))] == 1
