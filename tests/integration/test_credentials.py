@@ -43,6 +43,7 @@ SOURCE = "def on_execute_post_login(event, api):\n    pass"
 # What the operator's page promises of a key that was made or revoked.
 EFFECTIVE_S = 2.0
 ALLOW = 1
+GET_TENANT = "/vestibule.v1.ActionRuntimeService/GetTenant"
 
 
 class Desk:
@@ -253,6 +254,36 @@ def test_a_certificate_does_what_its_rule_allows(desk: Desk) -> None:
             desk.login(tenant, certificate=certificate)
         assert refused.value.reason == reason
     assert desk.http_reason(None, "umbrella") == (403, "TENANT_NOT_ALLOWED")
+
+
+def test_a_tenant_is_shown_to_its_own_callers_alone(desk: Desk) -> None:
+    """GetTenant and a tenant's health, with any scope for it; the daemon's own health is everyone's, the control."""
+    strangers = issue("stranger", by=desk.authority)
+    for certificate, tenant, wanted in (
+        (desk.gateway, "acme", "OK"),
+        (issue("reader", by=desk.authority), "umbrella", "OK"),
+        (desk.gateway, "umbrella", "PERMISSION_DENIED"),
+        (desk.gateway, "no-such-tenant", "PERMISSION_DENIED"),
+        (strangers, "acme", "UNAUTHENTICATED"),
+    ):
+        with desk.channel(certificate) as channel:
+            request = runtime_service_pb2.GetTenantRequest(tenant_id=tenant).SerializeToString()
+            about = health_pb2.HealthCheckRequest(service=f"tenant:{tenant}")
+            codes = [
+                code_of(lambda: unary(channel, GET_TENANT)(request, timeout=10)),  # noqa: B023 - called at once
+                code_of(lambda: health(channel).Check(about, timeout=10)),  # noqa: B023
+                code_of(lambda: next(health(channel).Watch(about, timeout=10))),  # noqa: B023
+            ]
+            assert codes == [wanted] * 3
+            assert code_of(lambda: health(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)) == "OK"
+
+
+def code_of(call: Callable[[], object]) -> str:
+    try:
+        call()
+    except grpc.RpcError as error:
+        return str(error.code().name)
+    return "OK"
 
 
 def test_no_handshake_succeeds_with_a_wrong_certificate(desk: Desk) -> None:

@@ -125,6 +125,19 @@ def test_a_retry_on_another_replica_gives_the_same_decision(replicas: tuple[Gate
     assert len(ids) == len({claims(response)["random"] for response in (first, *others)}) == 3
 
 
+def test_the_log_names_decision_request_and_trace(replicas: tuple[Gateway, Gateway]) -> None:
+    """What stands beside the answer finds the daemon's line, and the line finds the caller's trace."""
+    one, _ = replicas
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    with grpc.insecure_channel(one.daemon.target) as channel:
+        request = execute("random", "r-trace").SerializeToString()
+        call = unary(channel, METHOD).future(request, timeout=PATIENCE_S, metadata=(("traceparent", trace),))
+        beside = dict(call.trailing_metadata())
+    line = one.daemon.wait_for("login.decided", decision_id=beside["vestibule-decision-id"])
+    assert (line["request_id"], line["traceparent"]) == ("r-trace", trace)
+    assert (beside["vestibule-request-id"], beside["traceparent"]) == ("r-trace", trace)
+
+
 def test_requests_without_an_id_are_never_the_same(replicas: tuple[Gateway, Gateway]) -> None:
     """The control: what a caller did not name is decided anew."""
     one, _ = replicas
