@@ -166,9 +166,10 @@ class Calls:
             self._places.check()
             request = method.read(data, self._max_event_bytes)
             tenant_id, request_id = request.tenant, request.request_id
-            if traceparent:
-                request = request._replace(traceparent=traceparent)
             caller.require(tenant_id, *method.scopes)
+            if traceparent or caller is not ANYONE:
+                name = "" if caller is ANYONE else caller.name
+                request = request._replace(traceparent=traceparent, caller=name)
             longest_s = self._longest_s
             remaining_s = remaining()
             if remaining_s is not None and remaining_s < longest_s:

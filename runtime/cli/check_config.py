@@ -12,9 +12,9 @@ from runtime.errors import ConfigError
 NAME = "check-config"
 HELP = "check the configuration and print what is in effect"
 DESCRIPTION = """\
-Read file, environment and flags exactly as `vestibule serve` does, and the file of keys. Print the effective
-configuration and where each value came from, or every fault with its source and its remedy; faults exit with 2. A
-variable VESTIBULE_* that is no setting is a fault here; `serve` warns of it and starts."""
+Read file, environment and flags exactly as `vestibule serve` does, and the files of keys, of TLS and of rules for
+certificates. Print the effective configuration and where each value came from, or every fault with its source and its
+remedy; faults exit with 2. A variable VESTIBULE_* that is no setting is a fault here; `serve` starts with a warning."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,8 @@ HELP = "run the daemon"
 DESCRIPTION = """\
 Run the daemon until SIGTERM or SIGINT. SIGTERM: health and /readyz say that no more should come, logins are decided for
 drain.delay_s more, then those in flight are finished. SIGINT goes without the delay, a second signal at once. SIGHUP
-reloads the keys file and log.level and reads the catalog; what is wrong with them is logged and changes nothing.
+reloads the keys file, log.level, the files of TLS and of rules for certificates, and reads the catalog; what is wrong
+with them is logged and changes nothing.
 
 Every setting can also be given in a TOML file (--config) or in the environment; a flag wins over the environment, and
 the environment over the file. `vestibule check-config --reference` lists them all."""

@@ -190,6 +190,7 @@ class Logins:
                 request_id=clip(request.request_id, 128),
                 decision_id=ending.decision_id,
                 **({"traceparent": request.traceparent} if request.traceparent else {}),
+                **({"caller": clip(request.caller, 200)} if request.caller else {}),
                 catalog_revision=ending.catalog_revision,
                 **explained(outcome),
                 wall_ms=round(ending.wall_us / 1000, 3),

@@ -20,6 +20,7 @@ class Request(NamedTuple):
         basic: the answer leaves out contributions and executions.
         named: the caller chose the id.
         traceparent: of the caller's trace, as W3C has it; empty for none.
+        caller: who sent it, for the log; empty where none is asked for credentials.
     """
 
     tenant: str
@@ -32,3 +33,4 @@ class Request(NamedTuple):
     basic: bool = False
     named: bool = False
     traceparent: str = ""
+    caller: str = ""

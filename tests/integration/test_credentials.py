@@ -189,6 +189,7 @@ def test_a_key_does_what_its_scopes_and_its_tenant_allow(desk: Desk) -> None:
     """A gateway's key decides its tenant's logins; another tenant, existing or not, and another scope are refused."""
     key = desk.key("execute", tenant="acme")
     assert desk.reason(key) == ""
+    desk.daemon.wait_for("login.decided", caller=f"key {key.split('_')[1]}")
     assert desk.http_reason(f"Bearer {key}") == (200, "")
     for tenant in ("umbrella", "no-such-tenant"):
         assert desk.reason(key, tenant) == "TENANT_NOT_ALLOWED"
@@ -244,6 +245,7 @@ def test_wrong_credentials_are_named_and_counted(desk: Desk, metadata: Any, reas
 def test_a_certificate_does_what_its_rule_allows(desk: Desk) -> None:
     """The gateway's decides for its tenant; one without a rule, and one with another scope, are refused by name."""
     assert desk.login() == ALLOW
+    desk.daemon.wait_for("login.decided", caller="certificate dns:gateway.example.com")
     assert desk.http_reason(None) == (200, "")
     for certificate, tenant, reason in (
         (desk.gateway, "umbrella", "TENANT_NOT_ALLOWED"),
@@ -418,6 +420,41 @@ def test_health_is_open_and_reflection_is_not(desk: Desk) -> None:
             list(ask(iter([question]), timeout=10))
         answers = list(ask(iter([question]), timeout=10, metadata=bearer(desk.key("read"))))
         assert answers[0].list_services_response.service
+
+
+def test_a_tenants_key_learns_nothing_of_another_tenant(desk: Desk) -> None:
+    """GetTenant and the health of a tenant answer for the key's own, and refuse the others alike, there or not."""
+    metadata = bearer(desk.key("read", tenant="acme"))
+
+    def ask(tenant: str) -> list[str]:
+        """Return the reasons for which both are refused; nothing for one that is answered."""
+        request = runtime_service_pb2.GetTenantRequest(tenant_id=tenant).SerializeToString()
+        check = health_pb2.HealthCheckRequest(service=f"tenant:{tenant}")
+        reasons = []
+        with desk.channel(desk.gateway) as channel:
+            describe = unary(channel, METHOD.replace("ExecutePostLogin", "GetTenant"))
+            for call, asked in ((describe, request), (health(channel).Check, check)):
+                try:
+                    call(asked, timeout=10, metadata=metadata)
+                except grpc.RpcError as error:
+                    reasons.append(Refused(error).reason)
+        return reasons
+
+    assert ask("acme") == []
+    assert ask("umbrella") == ask("no-such-tenant") == ["TENANT_NOT_ALLOWED"] * 2
+
+
+@pytest.mark.long
+def test_half_a_handshake_is_hung_up_on(desk: Desk) -> None:
+    """Each port closes a connection that stalls, in ten seconds at most and some for a busy machine."""
+    for address in desk.addresses():
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), 10) as client:
+            client.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+            client.settimeout(30)
+            with contextlib.suppress(ConnectionError):
+                while client.recv(100):
+                    continue
 
 
 def test_the_daemon_is_ready_by_a_call_through_its_own_tls(desk: Desk) -> None:
