@@ -2,6 +2,7 @@
 
 import importlib.machinery
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -19,4 +20,5 @@ def script(name: str) -> ModuleType:
 
 
 openapi = script("openapi")
+contract_hash: Callable[[], str] = script("clients/contract-hash").contract_hash
 pages = script("pages")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import json
 import os
 import re
@@ -294,4 +293,10 @@ def test_what_is_committed_is_what_build_makes(registry: dict[str, str], tmp_pat
     committed = node_package.PACKAGE / "dist"
     files = sorted(path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file())
     assert files == sorted(path.relative_to(committed).as_posix() for path in committed.rglob("*") if path.is_file())
-    assert filecmp.cmpfiles(made, committed, files, shallow=False)[1:] == ([], [])
+    changed = [name for name in files if uncommented(made / name) != uncommented(committed / name)]
+    assert changed == [], "run deploy/clients/node/build"
+
+
+def uncommented(path: Path) -> str:
+    """Return a file without its comments, which say what proto/ says."""
+    return re.sub(r"^\s*/\*\*.*?\*/\s*?\n", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)

@@ -1,9 +1,12 @@
 """The packages tell type checkers that they have types, and our own check leaves nothing of ours out."""
 
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from tests.deploy_scripts import contract_hash
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -30,6 +33,20 @@ def test_every_distribution_has_the_same_version() -> None:
     version = PROJECT["project"]["version"]
     assert f"vestibule-proto=={version}" in PROJECT["project"]["dependencies"]
     assert tomllib.loads((ROOT / "proto/python/pyproject.toml").read_text())["project"]["version"] == version
+
+
+def test_the_client_for_node_was_built_of_this_contract() -> None:
+    """Its generated code is committed; a change of the proto asks for `deploy/clients/node/build`."""
+    found = (ROOT / "deploy/clients/node/contract.sha256").read_text().strip()
+    assert found == contract_hash(), "the proto has changed: run deploy/clients/node/build, and commit what it made"
+
+
+def test_every_client_has_the_version() -> None:
+    """The clients have the version of the daemon, and ask for its messages."""
+    version = PROJECT["project"]["version"]
+    python = tomllib.loads((ROOT / "deploy/clients/python/pyproject.toml").read_text())["project"]
+    assert (python["version"], python["dependencies"][0]) == (version, f"vestibule-proto=={version}")
+    assert json.loads((ROOT / "deploy/clients/node/package.json").read_text())["version"] == version
 
 
 def test_mypy_is_strict_and_hides_no_error_of_ours() -> None:

@@ -1,5 +1,5 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Decision, Factor, Provider } from "./decision.js";
+import { BrowserMemory, Decision, Factor, Provider } from "./decision.js";
 import { PostLoginEvent } from "./event.js";
 /** How much of a decision is answered. */
 export declare enum View {
@@ -18,8 +18,9 @@ export interface ExecutePostLoginRequest {
     /** The tenant: lower-case letters, digits and hyphens, at most 64 characters. */
     tenantId: string;
     /**
-     * The caller's id of this login, printable, at most 128 characters. Send one to be able to retry: the daemon derives
-     * its clock and its randomness from it. Empty lets the daemon choose.
+     * The caller's id of this login, printable, at most 128 characters; another one for each login. Send one to be able to
+     * retry: the decision's id, the randomness of the actions and their clock, which may stand up to ten seconds back,
+     * follow from it and from the content. Empty lets the daemon choose, and then no two requests are the same.
      */
     requestId: string;
     /** As this contract has it. */
@@ -75,7 +76,7 @@ export interface ExecutePostLoginResponse {
 export interface ContinuePostLoginRequest {
     /** The tenant of the suspended flow. */
     tenantId: string;
-    /** As in ExecutePostLoginRequest: of this leg, not of the one before. */
+    /** As in ExecutePostLoginRequest: of this leg, not of the one before. The clock is the real one. */
     requestId: string;
     /** As in ExecutePostLoginRequest. */
     event?: PostLoginEvent | undefined;
@@ -102,12 +103,66 @@ export interface ContinuePostLoginResponse {
     /** The request id, given or chosen. */
     requestId: string;
 }
+/** A tenant to ask about. */
+export interface GetTenantRequest {
+    /** The tenant. */
+    tenantId: string;
+}
+/** What a gateway may want to know of a tenant. */
+export interface GetTenantResponse {
+    /** The tenant. */
+    tenantId: string;
+    /** Which login pages it uses. */
+    experience: GetTenantResponse_Experience;
+    /** Factors that its users may present, safest first. */
+    factors: Factor[];
+    /** When it requires a factor by itself. */
+    policy: GetTenantResponse_Policy;
+    /** Names what decides its logins: bindings, sources, settings, secrets. Equal on replicas that decide alike. */
+    flowFingerprint: string;
+    /** Revision of the catalog that this was read from. */
+    catalogRevision: number;
+    /** How long a browser is remembered. */
+    memory: BrowserMemory | undefined;
+    /** The names of its actions, in flow order. */
+    actions: string[];
+    /** Logins of this tenant can be decided now. */
+    ready: boolean;
+}
+/** Which login pages a tenant uses. */
+export declare enum GetTenantResponse_Experience {
+    /** EXPERIENCE_UNSPECIFIED - Never sent. */
+    EXPERIENCE_UNSPECIFIED = "EXPERIENCE_UNSPECIFIED",
+    /** EXPERIENCE_NEW - The new ones. */
+    EXPERIENCE_NEW = "EXPERIENCE_NEW",
+    /** EXPERIENCE_CLASSIC - The classic ones. */
+    EXPERIENCE_CLASSIC = "EXPERIENCE_CLASSIC",
+    UNRECOGNIZED = "UNRECOGNIZED"
+}
+export declare function getTenantResponse_ExperienceFromJSON(object: any): GetTenantResponse_Experience;
+export declare function getTenantResponse_ExperienceToNumber(object: GetTenantResponse_Experience): number;
+/** When a tenant requires a factor by itself. */
+export declare enum GetTenantResponse_Policy {
+    /** POLICY_UNSPECIFIED - Never sent. */
+    POLICY_UNSPECIFIED = "POLICY_UNSPECIFIED",
+    /** POLICY_NEVER - Only its actions do. */
+    POLICY_NEVER = "POLICY_NEVER",
+    /** POLICY_ADAPTIVE - At low confidence. */
+    POLICY_ADAPTIVE = "POLICY_ADAPTIVE",
+    /** POLICY_ALWAYS - At every login. */
+    POLICY_ALWAYS = "POLICY_ALWAYS",
+    UNRECOGNIZED = "UNRECOGNIZED"
+}
+export declare function getTenantResponse_PolicyFromJSON(object: any): GetTenantResponse_Policy;
+export declare function getTenantResponse_PolicyToNumber(object: GetTenantResponse_Policy): number;
 export declare const ExecutePostLoginRequest: MessageFns<ExecutePostLoginRequest>;
 export declare const GatewayContext: MessageFns<GatewayContext>;
 export declare const RememberedBrowser: MessageFns<RememberedBrowser>;
 export declare const ExecutePostLoginResponse: MessageFns<ExecutePostLoginResponse>;
 export declare const ContinuePostLoginRequest: MessageFns<ContinuePostLoginRequest>;
 export declare const ContinuePostLoginResponse: MessageFns<ContinuePostLoginResponse>;
+export declare const GetTenantRequest: MessageFns<GetTenantRequest>;
+export declare const GetTenantResponse: MessageFns<GetTenantResponse>;
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 type DeepPartial<T> = T extends Builtin ? T : T extends globalThis.Array<infer U> ? globalThis.Array<DeepPartial<U>> : T extends ReadonlyArray<infer U> ? ReadonlyArray<DeepPartial<U>> : T extends {} ? {
     [K in keyof T]?: DeepPartial<T[K]>;

@@ -5,9 +5,13 @@
 //   protoc               v7.35.1
 // source: vestibule/v1/runtime_service.proto
 Object.defineProperty(exports, "__esModule", { value: true });
-exports.ContinuePostLoginResponse = exports.ContinuePostLoginRequest = exports.ExecutePostLoginResponse = exports.RememberedBrowser = exports.GatewayContext = exports.ExecutePostLoginRequest = exports.View = void 0;
+exports.GetTenantResponse = exports.GetTenantRequest = exports.ContinuePostLoginResponse = exports.ContinuePostLoginRequest = exports.ExecutePostLoginResponse = exports.RememberedBrowser = exports.GatewayContext = exports.ExecutePostLoginRequest = exports.GetTenantResponse_Policy = exports.GetTenantResponse_Experience = exports.View = void 0;
 exports.viewFromJSON = viewFromJSON;
 exports.viewToNumber = viewToNumber;
+exports.getTenantResponse_ExperienceFromJSON = getTenantResponse_ExperienceFromJSON;
+exports.getTenantResponse_ExperienceToNumber = getTenantResponse_ExperienceToNumber;
+exports.getTenantResponse_PolicyFromJSON = getTenantResponse_PolicyFromJSON;
+exports.getTenantResponse_PolicyToNumber = getTenantResponse_PolicyToNumber;
 /* eslint-disable */
 const wire_1 = require("@bufbuild/protobuf/wire");
 const struct_js_1 = require("../../google/protobuf/struct.js");
@@ -51,6 +55,95 @@ function viewToNumber(object) {
         case View.VIEW_FULL:
             return 2;
         case View.UNRECOGNIZED:
+        default:
+            return -1;
+    }
+}
+/** Which login pages a tenant uses. */
+var GetTenantResponse_Experience;
+(function (GetTenantResponse_Experience) {
+    /** EXPERIENCE_UNSPECIFIED - Never sent. */
+    GetTenantResponse_Experience["EXPERIENCE_UNSPECIFIED"] = "EXPERIENCE_UNSPECIFIED";
+    /** EXPERIENCE_NEW - The new ones. */
+    GetTenantResponse_Experience["EXPERIENCE_NEW"] = "EXPERIENCE_NEW";
+    /** EXPERIENCE_CLASSIC - The classic ones. */
+    GetTenantResponse_Experience["EXPERIENCE_CLASSIC"] = "EXPERIENCE_CLASSIC";
+    GetTenantResponse_Experience["UNRECOGNIZED"] = "UNRECOGNIZED";
+})(GetTenantResponse_Experience || (exports.GetTenantResponse_Experience = GetTenantResponse_Experience = {}));
+function getTenantResponse_ExperienceFromJSON(object) {
+    switch (object) {
+        case 0:
+        case "EXPERIENCE_UNSPECIFIED":
+            return GetTenantResponse_Experience.EXPERIENCE_UNSPECIFIED;
+        case 1:
+        case "EXPERIENCE_NEW":
+            return GetTenantResponse_Experience.EXPERIENCE_NEW;
+        case 2:
+        case "EXPERIENCE_CLASSIC":
+            return GetTenantResponse_Experience.EXPERIENCE_CLASSIC;
+        case -1:
+        case "UNRECOGNIZED":
+        default:
+            return GetTenantResponse_Experience.UNRECOGNIZED;
+    }
+}
+function getTenantResponse_ExperienceToNumber(object) {
+    switch (object) {
+        case GetTenantResponse_Experience.EXPERIENCE_UNSPECIFIED:
+            return 0;
+        case GetTenantResponse_Experience.EXPERIENCE_NEW:
+            return 1;
+        case GetTenantResponse_Experience.EXPERIENCE_CLASSIC:
+            return 2;
+        case GetTenantResponse_Experience.UNRECOGNIZED:
+        default:
+            return -1;
+    }
+}
+/** When a tenant requires a factor by itself. */
+var GetTenantResponse_Policy;
+(function (GetTenantResponse_Policy) {
+    /** POLICY_UNSPECIFIED - Never sent. */
+    GetTenantResponse_Policy["POLICY_UNSPECIFIED"] = "POLICY_UNSPECIFIED";
+    /** POLICY_NEVER - Only its actions do. */
+    GetTenantResponse_Policy["POLICY_NEVER"] = "POLICY_NEVER";
+    /** POLICY_ADAPTIVE - At low confidence. */
+    GetTenantResponse_Policy["POLICY_ADAPTIVE"] = "POLICY_ADAPTIVE";
+    /** POLICY_ALWAYS - At every login. */
+    GetTenantResponse_Policy["POLICY_ALWAYS"] = "POLICY_ALWAYS";
+    GetTenantResponse_Policy["UNRECOGNIZED"] = "UNRECOGNIZED";
+})(GetTenantResponse_Policy || (exports.GetTenantResponse_Policy = GetTenantResponse_Policy = {}));
+function getTenantResponse_PolicyFromJSON(object) {
+    switch (object) {
+        case 0:
+        case "POLICY_UNSPECIFIED":
+            return GetTenantResponse_Policy.POLICY_UNSPECIFIED;
+        case 1:
+        case "POLICY_NEVER":
+            return GetTenantResponse_Policy.POLICY_NEVER;
+        case 2:
+        case "POLICY_ADAPTIVE":
+            return GetTenantResponse_Policy.POLICY_ADAPTIVE;
+        case 3:
+        case "POLICY_ALWAYS":
+            return GetTenantResponse_Policy.POLICY_ALWAYS;
+        case -1:
+        case "UNRECOGNIZED":
+        default:
+            return GetTenantResponse_Policy.UNRECOGNIZED;
+    }
+}
+function getTenantResponse_PolicyToNumber(object) {
+    switch (object) {
+        case GetTenantResponse_Policy.POLICY_UNSPECIFIED:
+            return 0;
+        case GetTenantResponse_Policy.POLICY_NEVER:
+            return 1;
+        case GetTenantResponse_Policy.POLICY_ADAPTIVE:
+            return 2;
+        case GetTenantResponse_Policy.POLICY_ALWAYS:
+            return 3;
+        case GetTenantResponse_Policy.UNRECOGNIZED:
         default:
             return -1;
     }
@@ -664,6 +757,219 @@ exports.ContinuePostLoginResponse = {
         return message;
     },
 };
+function createBaseGetTenantRequest() {
+    return { tenantId: "" };
+}
+exports.GetTenantRequest = {
+    encode(message, writer = new wire_1.BinaryWriter()) {
+        if (message.tenantId !== "") {
+            writer.uint32(10).string(message.tenantId);
+        }
+        return writer;
+    },
+    decode(input, length) {
+        const reader = input instanceof wire_1.BinaryReader ? input : new wire_1.BinaryReader(input);
+        const previousRecursionDepth = reader.__tsProtoDecodeDepth ?? 0;
+        if (previousRecursionDepth >= 100) {
+            throw new globalThis.Error("protobuf decode recursion limit exceeded");
+        }
+        reader.__tsProtoDecodeDepth = previousRecursionDepth + 1;
+        try {
+            const end = length === undefined ? reader.len : reader.pos + length;
+            const message = createBaseGetTenantRequest();
+            while (reader.pos < end) {
+                const tag = reader.uint32();
+                switch (tag >>> 3) {
+                    case 1: {
+                        if (tag !== 10) {
+                            break;
+                        }
+                        message.tenantId = reader.string();
+                        continue;
+                    }
+                }
+                if ((tag & 7) === 4 || tag === 0) {
+                    break;
+                }
+                reader.skip(tag & 7);
+            }
+            return message;
+        }
+        finally {
+            reader.__tsProtoDecodeDepth = previousRecursionDepth;
+        }
+    },
+    create(base) {
+        return exports.GetTenantRequest.fromPartial(base ?? {});
+    },
+    fromPartial(object) {
+        const message = createBaseGetTenantRequest();
+        message.tenantId = object.tenantId ?? "";
+        return message;
+    },
+};
+function createBaseGetTenantResponse() {
+    return {
+        tenantId: "",
+        experience: GetTenantResponse_Experience.EXPERIENCE_UNSPECIFIED,
+        factors: [],
+        policy: GetTenantResponse_Policy.POLICY_UNSPECIFIED,
+        flowFingerprint: "",
+        catalogRevision: 0,
+        memory: undefined,
+        actions: [],
+        ready: false,
+    };
+}
+exports.GetTenantResponse = {
+    encode(message, writer = new wire_1.BinaryWriter()) {
+        if (message.tenantId !== "") {
+            writer.uint32(10).string(message.tenantId);
+        }
+        if (message.experience !== GetTenantResponse_Experience.EXPERIENCE_UNSPECIFIED) {
+            writer.uint32(16).int32(getTenantResponse_ExperienceToNumber(message.experience));
+        }
+        if (message.factors.length !== 0) {
+            writer.uint32(26).fork();
+            for (const v of message.factors) {
+                writer.int32((0, decision_js_1.factorToNumber)(v));
+            }
+            writer.join();
+        }
+        if (message.policy !== GetTenantResponse_Policy.POLICY_UNSPECIFIED) {
+            writer.uint32(32).int32(getTenantResponse_PolicyToNumber(message.policy));
+        }
+        if (message.flowFingerprint !== "") {
+            writer.uint32(42).string(message.flowFingerprint);
+        }
+        if (message.catalogRevision !== 0) {
+            writer.uint32(48).int64(message.catalogRevision);
+        }
+        if (message.memory !== undefined) {
+            decision_js_1.BrowserMemory.encode(message.memory, writer.uint32(58).fork()).join();
+        }
+        for (const v of message.actions) {
+            writer.uint32(66).string(v);
+        }
+        if (message.ready !== false) {
+            writer.uint32(72).bool(message.ready);
+        }
+        return writer;
+    },
+    decode(input, length) {
+        const reader = input instanceof wire_1.BinaryReader ? input : new wire_1.BinaryReader(input);
+        const previousRecursionDepth = reader.__tsProtoDecodeDepth ?? 0;
+        if (previousRecursionDepth >= 100) {
+            throw new globalThis.Error("protobuf decode recursion limit exceeded");
+        }
+        reader.__tsProtoDecodeDepth = previousRecursionDepth + 1;
+        try {
+            const end = length === undefined ? reader.len : reader.pos + length;
+            const message = createBaseGetTenantResponse();
+            while (reader.pos < end) {
+                const tag = reader.uint32();
+                switch (tag >>> 3) {
+                    case 1: {
+                        if (tag !== 10) {
+                            break;
+                        }
+                        message.tenantId = reader.string();
+                        continue;
+                    }
+                    case 2: {
+                        if (tag !== 16) {
+                            break;
+                        }
+                        message.experience = getTenantResponse_ExperienceFromJSON(reader.int32());
+                        continue;
+                    }
+                    case 3: {
+                        if (tag === 24) {
+                            message.factors.push((0, decision_js_1.factorFromJSON)(reader.int32()));
+                            continue;
+                        }
+                        if (tag === 26) {
+                            const end2 = reader.uint32() + reader.pos;
+                            while (reader.pos < end2) {
+                                message.factors.push((0, decision_js_1.factorFromJSON)(reader.int32()));
+                            }
+                            continue;
+                        }
+                        break;
+                    }
+                    case 4: {
+                        if (tag !== 32) {
+                            break;
+                        }
+                        message.policy = getTenantResponse_PolicyFromJSON(reader.int32());
+                        continue;
+                    }
+                    case 5: {
+                        if (tag !== 42) {
+                            break;
+                        }
+                        message.flowFingerprint = reader.string();
+                        continue;
+                    }
+                    case 6: {
+                        if (tag !== 48) {
+                            break;
+                        }
+                        message.catalogRevision = longToNumber(reader.int64());
+                        continue;
+                    }
+                    case 7: {
+                        if (tag !== 58) {
+                            break;
+                        }
+                        message.memory = decision_js_1.BrowserMemory.decode(reader, reader.uint32());
+                        continue;
+                    }
+                    case 8: {
+                        if (tag !== 66) {
+                            break;
+                        }
+                        message.actions.push(reader.string());
+                        continue;
+                    }
+                    case 9: {
+                        if (tag !== 72) {
+                            break;
+                        }
+                        message.ready = reader.bool();
+                        continue;
+                    }
+                }
+                if ((tag & 7) === 4 || tag === 0) {
+                    break;
+                }
+                reader.skip(tag & 7);
+            }
+            return message;
+        }
+        finally {
+            reader.__tsProtoDecodeDepth = previousRecursionDepth;
+        }
+    },
+    create(base) {
+        return exports.GetTenantResponse.fromPartial(base ?? {});
+    },
+    fromPartial(object) {
+        const message = createBaseGetTenantResponse();
+        message.tenantId = object.tenantId ?? "";
+        message.experience = object.experience ?? GetTenantResponse_Experience.EXPERIENCE_UNSPECIFIED;
+        message.factors = object.factors?.map((e) => e) || [];
+        message.policy = object.policy ?? GetTenantResponse_Policy.POLICY_UNSPECIFIED;
+        message.flowFingerprint = object.flowFingerprint ?? "";
+        message.catalogRevision = object.catalogRevision ?? 0;
+        message.memory = (object.memory !== undefined && object.memory !== null)
+            ? decision_js_1.BrowserMemory.fromPartial(object.memory)
+            : undefined;
+        message.actions = object.actions?.map((e) => e) || [];
+        message.ready = object.ready ?? false;
+        return message;
+    },
+};
 function toTimestamp(date) {
     const seconds = Math.trunc(date.getTime() / 1_000);
     const nanos = (date.getTime() % 1_000) * 1_000_000;
@@ -673,4 +979,14 @@ function fromTimestamp(t) {
     let millis = (t.seconds || 0) * 1_000;
     millis += (t.nanos || 0) / 1_000_000;
     return new globalThis.Date(millis);
+}
+function longToNumber(int64) {
+    const num = globalThis.Number(int64.toString());
+    if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+        throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+    }
+    if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+        throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+    }
+    return num;
 }
