@@ -192,6 +192,8 @@ def test_ten_lines_decide_the_demos_logins(python: Path, demo: str, tmp_path: Pa
     done = ran([python, example, demo, *events], tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.findall(r"^(\w+)\(", done.stdout, re.MULTILINE) == ["IssueTokens", "ShowFactors", "ShowFactors"]
+    tenant = "import sys, vestibule_client as c; print(c.Client(sys.argv[1]).get_tenant('acme'))"
+    assert "ready: true" in ran([python, "-c", tenant, demo], tmp_path).stdout
 
 
 def test_type_checkers_read_the_installed_types(python: Path, tmp_path: Path) -> None:

@@ -168,6 +168,12 @@ def test_an_event_that_is_not_json_is_named(ask: Ask, daemon: ScriptedDaemon) ->
         ask(daemon.target, "decide", "acme", {"user": object()})
 
 
+def test_a_tenant_is_asked_about(ask: Ask, daemon: ScriptedDaemon) -> None:
+    """A daemon without the call refuses it; the kit's has none."""
+    with pytest.raises(RequestRefused, match=r"^UNIMPLEMENTED"):
+        ask(daemon.target, "get_tenant", "acme")
+
+
 # -- the way -----------------------------------------------------------------------------------------------------------
 
 

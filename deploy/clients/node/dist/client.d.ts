@@ -4,7 +4,7 @@ import { type ApiKey, type Tls } from "./channel.js";
 import { VestibuleError } from "./errors.js";
 import { type Event, type Fallback } from "./fallback.js";
 import type { Decision, Factor } from "./generated/vestibule/v1/decision.js";
-import { ContinuePostLoginRequest, ContinuePostLoginResponse, ExecutePostLoginRequest, ExecutePostLoginResponse, type GatewayContext, View } from "./generated/vestibule/v1/runtime_service.js";
+import { ContinuePostLoginRequest, ContinuePostLoginResponse, ExecutePostLoginRequest, ExecutePostLoginResponse, type GatewayContext, GetTenantResponse, View } from "./generated/vestibule/v1/runtime_service.js";
 import { type NextStep } from "./steps.js";
 export interface Options {
     /** A target on another machine is called with TLS, unless `insecure` says otherwise. */
@@ -50,6 +50,8 @@ export declare class Client {
     executePostLogin(request: ExecutePostLoginRequest): Promise<ExecutePostLoginResponse>;
     /** Make the call of the contract, with retries. Throws: NoAnswer, RequestRefused. */
     continuePostLogin(request: ContinuePostLoginRequest): Promise<ContinuePostLoginResponse>;
+    /** Ask what a gateway may want to know of a tenant. Throws: NoAnswer, RequestRefused. */
+    getTenant(tenantId: string): Promise<GetTenantResponse>;
     /** Close the connection; calls in flight end. */
     close(): void;
 }

@@ -58,6 +58,10 @@ class Client {
     continuePostLogin(request) {
         return this.#call("ContinuePostLogin", request, runtime_service_js_1.ContinuePostLoginRequest, runtime_service_js_1.ContinuePostLoginResponse);
     }
+    /** Ask what a gateway may want to know of a tenant. Throws: NoAnswer, RequestRefused. */
+    getTenant(tenantId) {
+        return this.#call("GetTenant", { tenantId }, runtime_service_js_1.GetTenantRequest, runtime_service_js_1.GetTenantResponse);
+    }
     /** Close the connection; calls in flight end. */
     close() {
         this.#channel.close();

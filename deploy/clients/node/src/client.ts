@@ -13,6 +13,8 @@ import {
   ExecutePostLoginRequest,
   ExecutePostLoginResponse,
   type GatewayContext,
+  GetTenantRequest,
+  GetTenantResponse,
   View,
 } from "./generated/vestibule/v1/runtime_service.js";
 import { BEGIN_AGAIN, NOT_UNDERSTOOD } from "./oauth.js";
@@ -113,6 +115,11 @@ export class Client {
   /** Make the call of the contract, with retries. Throws: NoAnswer, RequestRefused. */
   continuePostLogin(request: ContinuePostLoginRequest): Promise<ContinuePostLoginResponse> {
     return this.#call("ContinuePostLogin", request, ContinuePostLoginRequest, ContinuePostLoginResponse);
+  }
+
+  /** Ask what a gateway may want to know of a tenant. Throws: NoAnswer, RequestRefused. */
+  getTenant(tenantId: string): Promise<GetTenantResponse> {
+    return this.#call("GetTenant", { tenantId }, GetTenantRequest, GetTenantResponse);
   }
 
   /** Close the connection; calls in flight end. */

@@ -22,6 +22,7 @@ from vestibule.v1.runtime_service_pb2 import (
     ExecutePostLoginRequest,
     ExecutePostLoginResponse,
     GatewayContext,
+    GetTenantResponse,
     View,
 )
 
@@ -30,7 +31,7 @@ from vestibule_client.attempts import Attempt, Pause, Retries, plan
 from vestibule_client.channel import ApiKey, Tls
 from vestibule_client.errors import RequestRefused, VestibuleError, failure_of
 from vestibule_client.fallback import DENY, Event, Fallback, refuse, step_without_answer
-from vestibule_client.requests import Call, Request, Response, continuation_of, execution
+from vestibule_client.requests import Call, Request, Response, continuation_of, execution, tenant
 from vestibule_client.steps import NextStep, Refuse, next_step, refusal
 
 _log = logging.getLogger("vestibule_client")
@@ -166,6 +167,10 @@ class Client(_Calls):
             return self._without_answer(error, call.request.request_id, None)
         return decided(response)
 
+    def get_tenant(self, tenant_id: str) -> GetTenantResponse:
+        """Ask what a gateway may want to know of a tenant. Raises: NoAnswer, RequestRefused."""
+        return self._run(tenant(tenant_id))
+
     def execute_post_login(self, request: ExecutePostLoginRequest) -> ExecutePostLoginResponse:
         """Make the call of the contract, with retries. Raises: NoAnswer, RequestRefused."""
         return self._run(execution(request))
@@ -241,6 +246,10 @@ class AsyncClient(_Calls):
         except VestibuleError as error:
             return self._without_answer(error, call.request.request_id, None)
         return decided(response)
+
+    async def get_tenant(self, tenant_id: str) -> GetTenantResponse:
+        """Ask what a gateway may want to know of a tenant. Raises: NoAnswer, RequestRefused."""
+        return await self._run(tenant(tenant_id))
 
     async def execute_post_login(self, request: ExecutePostLoginRequest) -> ExecutePostLoginResponse:
         """Make the call of the contract, with retries. Raises: NoAnswer, RequestRefused."""

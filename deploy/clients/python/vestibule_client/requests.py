@@ -18,6 +18,8 @@ from vestibule.v1.runtime_service_pb2 import (
     ExecutePostLoginRequest,
     ExecutePostLoginResponse,
     GatewayContext,
+    GetTenantRequest,
+    GetTenantResponse,
     View,
 )
 
@@ -57,6 +59,11 @@ def execution(request: ExecutePostLoginRequest) -> Call[ExecutePostLoginRequest,
 def continuation_of(request: ContinuePostLoginRequest) -> Call[ContinuePostLoginRequest, ContinuePostLoginResponse]:
     """Continue a suspended login."""
     return Call("ContinuePostLogin", request, ContinuePostLoginResponse.FromString)
+
+
+def tenant(tenant_id: str) -> Call[GetTenantRequest, GetTenantResponse]:
+    """Ask about a tenant."""
+    return Call("GetTenant", GetTenantRequest(tenant_id=tenant_id), GetTenantResponse.FromString)
 
 
 def execute(

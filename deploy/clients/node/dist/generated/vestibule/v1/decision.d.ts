@@ -589,9 +589,9 @@ export interface RefreshTokenChanges {
 }
 /** One request of one action, and whether the decision follows it. */
 export interface Contribution {
-    /** The action; empty for the tenant's policy. */
+    /** The action. Empty where none asked: for the tenant's policy, and for how a required factor was resolved. */
     action: string;
-    /** The api call, such as multifactor.enable. */
+    /** The api call, such as multifactor.enable; without an action policy.always, mfa.remembered and the like. */
     operation: string;
     /** True when the decision follows this request. */
     won: boolean;
