@@ -36,6 +36,7 @@ class Rig:
         self.now_s = float(case(name)["genuine"]["at"])
         self.no_answer: NoAnswer | None = None
         self.go: asyncio.Event | None = None
+        self.fault: Exception | None = None
         flow = Flow("acme", Settings(), digest=b"1", doors={name: door(name)})
         self.tenants = {"acme": flow, "closed": Flow("closed", Settings())}
         self.metrics = Metrics("0")
@@ -48,6 +49,8 @@ class Rig:
         self.asked.append(request)
         self.budgets.append(budget_s)
         self.callers.append(caller)
+        if self.fault is not None:
+            raise self.fault
         if self.go is not None:
             await self.go.wait()
         made = decision(self.outcome)
@@ -223,15 +226,7 @@ async def test_no_decision_closes_and_is_not_kept(rig: Rig, code: str, trouble: 
 async def test_a_fault_of_ours_closes_too(rig: Rig) -> None:
     """An error that no code foresaw has the dialect's closed form: CAS would take our 500 for no second factor."""
 
-    async def fail(*_: Any) -> None:
-        raise ZeroDivisionError
-
-    rig.desk = HookDesk(
-        cast(LoginDesk, SimpleNamespace(execute=fail, refuse=rig._refuse)),
-        lambda: Snapshot(1, rig.tenants, {}),
-        rig.metrics,
-        clock=lambda: rig.now_s,
-    )
+    rig.fault = ZeroDivisionError()
     reply = await rig.ask()
     assert reply.status == case(rig.name)["troubles"]["no_decision"]["status"]
     assert (rig.refused, rig.counted("no_decision")) == (["ZeroDivisionError"], 1)
