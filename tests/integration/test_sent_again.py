@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import grpc
 import pytest
 from google.protobuf.message import Message
+from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import (
     ContinuePostLoginRequest,
     ContinuePostLoginResponse,
@@ -18,9 +21,11 @@ from vestibule.v1.runtime_service_pb2 import (
     ExecutePostLoginResponse,
 )
 
+from sandbox.contract import tokens
 from tests.calls import CONTINUE, METHOD, Refused, unary
 from tests.fixtures.daemons import Daemon, served
-from tests.fixtures.suspensions import CHALLENGE, OTP, event, keys_file
+from tests.fixtures.suspensions import CHALLENGE, OTP, REDIRECT, event, keys_file, returned
+from tests.fixtures.suspensions import SECRET as PAGE_SECRET
 from tests.fixtures.tenants import ALLOW, LOOP, define
 from tests.fixtures.waiting import PATIENCE_S, until
 
@@ -32,6 +37,7 @@ def on_execute_post_login(event, api):
     api.id_token.set_custom_claim("https://a.example/random", random.getrandbits(48))
     api.id_token.set_custom_claim("https://a.example/now", datetime.now(timezone.utc).isoformat())
 """
+REMEMBERS = "def on_execute_post_login(event, api):\n    api.multifactor.enable('any', allow_remember_browser=True)\n"
 SECRET = "a-secret-of-a-tenant"
 TELLS = f"""\
 def on_execute_post_login(event, api):
@@ -98,7 +104,11 @@ def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway
     keys = keys_file(root)
     with served(root, *keys) as first, served(root, *keys, store=first.path) as second:
         revision = first.publish(
-            define("random", RANDOM), define("asks", CHALLENGE, RANDOM), define("tells", CHALLENGE, TELLS)
+            define("pages", REDIRECT, secrets={"KEY": PAGE_SECRET}),
+            define("remembers", REMEMBERS),
+            define("random", RANDOM),
+            define("asks", CHALLENGE, RANDOM),
+            define("tells", CHALLENGE, TELLS),
         )
         second.wait_for("catalog.reloaded", revision=revision)
         gateways = Gateway(first), Gateway(second)
@@ -207,6 +217,44 @@ def test_the_store_sees_no_answer(replicas: tuple[Gateway, Gateway]) -> None:
     connection.close()
     assert kept
     assert not any(SECRET.encode() in answer for answer in kept)
+
+
+def test_tokens_of_a_page_are_good_with_a_clock_that_stands_back(replicas: tuple[Gateway, Gateway]) -> None:
+    """What an action sends to a page is from the past, and what the page signs now is valid when the user is back."""
+    one, _ = replicas
+    for number in range(5):
+        first = one.decide(execute("pages", f"p-{number}"))
+        token = parse_qs(urlsplit(first.decision.suspension.redirect.url).query)["session_token"][0]
+        said = tokens.verify(token, PAGE_SECRET)
+        now_s = int(time.time())
+        assert said["iat"] <= now_s < said["exp"]
+        request = ContinuePostLoginRequest(
+            tenant_id="pages", request_id="back", event=returned(nbf=now_s), continuation=continuation(first)
+        )
+        back = one.decide(request).decision
+        assert not back.degraded, back.degraded_reasons
+        assert back.outcome == ALLOW
+
+
+def test_a_browser_that_was_seen_just_now_is_remembered(replicas: tuple[Gateway, Gateway]) -> None:
+    """Though the clock of the login stands before that instant. The control: one that was seen too long ago."""
+    one, _ = replicas
+    now_s = int(time.time())
+    for seen_s, status in (
+        (now_s, pb.Multifactor.STATUS_REMEMBERED),
+        (now_s - 9 * 86400, pb.Multifactor.STATUS_REQUIRED),
+    ):
+        request = execute("remembers", f"seen-{seen_s}")
+        memory = request.gateway.remembered_browser
+        memory.user_id, memory.provider = request.event.user.user_id, pb.PROVIDER_ANY
+        memory.issued_at.FromSeconds(seen_s)
+        memory.last_seen_at.FromSeconds(seen_s)
+        assert one.decide(request).decision.multifactor.status == status
+
+
+def continuation(response: ExecutePostLoginResponse) -> bytes:
+    found: bytes = response.decision.suspension.continuation
+    return found
 
 
 def test_an_equal_request_waits_for_the_one_that_runs(tmp_path: Path) -> None:
