@@ -165,7 +165,7 @@ def _by_duo(multifactor: Multifactor, settings: Settings, facts: Facts, gateway:
     unknown = multifactor.adaptive and not is_enrolled("duo", facts.enrolled or ())
     if unknown and not gateway.has_email:
         return _failed(Failure.EMAIL_MISSING, multifactor)
-    answer = _present(multifactor, settings, gateway, browser, multifactor.factors)
+    answer = present(multifactor, settings, gateway, browser, multifactor.factors)
     return replace(answer, verify_email_first=True) if unknown else answer
 
 
@@ -186,26 +186,26 @@ def _with_enrolments(
         # The gateway knows the enrolments and this answer does not: both lists, and the gateway takes its one.
         blocked = multifactor.adaptive and not (browser and gateway.has_email)
         every = _safest_first((*offered, *dependents))
-        return _present(multifactor, settings, gateway, browser, every, () if blocked else enrolable)
+        return present(multifactor, settings, gateway, browser, every, () if blocked else enrolable)
     # A verified address may be challenged without an enrolment, though only beside another factor if there is a choice.
     email = {"email"} & set(offered)
     held = {name for name in (*offered, *dependents) if is_enrolled(name, enrolled)}
     if held:
-        return _present(multifactor, settings, gateway, browser, _safest_first(held | email))
+        return present(multifactor, settings, gateway, browser, _safest_first(held | email))
     # A user may have a factor that the tenant still trusts and that cannot be presented here. Enrolling another one
     # would let anyone with the password walk around it. A verified address is the account's own, so it may stand.
     if any(is_enrolled(name, enrolled) for name in settings.factors) or not enrolable:
         if email:
-            return _present(multifactor, settings, gateway, browser, ("email",))
+            return present(multifactor, settings, gateway, browser, ("email",))
         return _failed(Failure.NO_USABLE_FACTOR, multifactor)
     if multifactor.adaptive and not browser:
         return _failed(Failure.ENROLLMENT_NOT_POSSIBLE, multifactor)
     if multifactor.adaptive and not gateway.has_email:
         return _failed(Failure.EMAIL_MISSING, multifactor)
-    return _present(multifactor, settings, gateway, browser, (), enrolable)
+    return present(multifactor, settings, gateway, browser, (), enrolable)
 
 
-def _present(
+def present(
     multifactor: Multifactor,
     settings: Settings,
     gateway: Gateway,
@@ -213,6 +213,7 @@ def _present(
     challenge: tuple[str, ...],
     enroll: tuple[str, ...] = (),
 ) -> Resolution:
+    """Say what is shown; it fails when that is nothing."""
     if not challenge and not enroll:
         # A page without a factor would lead nowhere.
         return _failed(Failure.NO_USABLE_FACTOR, multifactor)

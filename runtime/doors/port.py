@@ -8,7 +8,6 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Callable
 from email.utils import formatdate
 from functools import partial
 from time import monotonic
@@ -62,15 +61,18 @@ class HttpPort:
         self._uvicorn.timeout_keep_alive = self._settings.idle_s  # type: ignore[assignment]  # it takes fractions too
         self._tell_the_time()
         loop = asyncio.get_running_loop()
-        connect: Callable[[], asyncio.Protocol] = lambda: _Connection(  # noqa: E731
-            self._uvicorn, self._state, self._settings.max_connections
-        )
-        handshake = {"ssl": self._tls, "ssl_handshake_timeout": _HANDSHAKE_S} if self._tls is not None else {}
+
+        def connect() -> asyncio.Protocol:
+            return _Connection(self._uvicorn, self._state, self._settings.max_connections)
+
+        handshake_s = None if self._tls is None else _HANDSHAKE_S
         if self._path is not None:
             self._servers.append(await loop.create_unix_server(connect, sock=self._bind_path(), backlog=_BACKLOG))
             return
         for listener in self._bind():
-            server = await loop.create_server(connect, sock=listener, backlog=_BACKLOG, **handshake)  # type: ignore[call-overload]
+            server = await loop.create_server(
+                connect, sock=listener, backlog=_BACKLOG, ssl=self._tls, ssl_handshake_timeout=handshake_s
+            )
             self._servers.append(server)
 
     @property

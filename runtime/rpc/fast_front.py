@@ -5,8 +5,7 @@
    the control in tests/security/fuzz/test_fuzz_stream.py fails.
 2. grpc.aio asks the core at once, in a batch of its own, to report a caller that gives up: a twelfth of the daemon's
    processor time. Here the batch that answers asks it too, and only a call that is still open at the second look is
-   listened to. This can be deleted when stock grpc.aio is as fast: grpc/grpc#41796 made its loop slow, and #43461
-   (open) rewrites it. Once that is released, `unusable` reports that `_make_request_call_future` is gone.
+   listened to. This can be deleted when stock grpc.aio is as fast: grpc/grpc#41796 slowed it, #43461 rewrites it.
 """
 
 import asyncio
@@ -102,8 +101,7 @@ class _Core(_Base):  # type: ignore[misc]  # cygrpc has no types
         # Those of bytes; the others are answered as grpc.aio does.
         unary = ((name, handler.unary_unary) for name, handler in handlers.items() if not handler.request_deserializer)
         self._direct: dict[str, Handler] = {name: cast(Handler, answer) for name, answer in unary if answer}
-        self._look_s, self._looking = look_s, False
-        self.closed = asyncio.Event()
+        self._look_s, self._looking, self.closed = look_s, False, asyncio.Event()
         self.taken_in: set[str] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.unheard: set[_UnaryCall] = set()
@@ -175,12 +173,11 @@ class _UnaryCall:
             context = cygrpc._ServicerContext(state, None, None, loop)
             try:
                 response = await handler(request, context)
+                trailing = context.trailing_metadata() or ()
                 operations = (
                     cygrpc.SendInitialMetadataOperation((), 0),
                     cygrpc.SendMessageOperation(response, 0),
-                    cygrpc.SendStatusFromServerOperation(
-                        context.trailing_metadata() or (), cygrpc.StatusCode.ok, "", 0
-                    ),
+                    cygrpc.SendStatusFromServerOperation(trailing, cygrpc.StatusCode.ok, "", 0),
                 )
             except (cygrpc.AbortError, cygrpc.ExecuteBatchError):  # answered with a status, or the caller is gone
                 pass

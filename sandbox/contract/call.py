@@ -194,8 +194,7 @@ def bind(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str,
         else:
             _refuse_count(call, len(args))
     bound: dict[str, Any] = {}
-    # Fewer arguments than parameters is the usual case.
-    for (name, check, where, required, _), value in zip(call.bound_by_position, args):  # noqa: B905
+    for (name, check, where, required, _), value in zip(call.bound_by_position, args):  # noqa: B905  fewer is usual
         if value is not None or required:
             bound[name] = check(value, where)
     for keyword, value in kwargs.items():

@@ -273,8 +273,8 @@ def test_a_tenant_is_shown_to_its_own_callers_alone(desk: Desk) -> None:
             about = health_pb2.HealthCheckRequest(service=f"tenant:{tenant}")
             codes = [
                 code_of(lambda: unary(channel, GET_TENANT)(request, timeout=10)),  # noqa: B023 - called at once
-                code_of(lambda: health(channel).Check(about, timeout=10)),  # noqa: B023
-                code_of(lambda: next(health(channel).Watch(about, timeout=10))),  # noqa: B023
+                code_of(lambda: health(channel).Check(about, timeout=10)),  # noqa: B023  called at once
+                code_of(lambda: next(health(channel).Watch(about, timeout=10))),  # noqa: B023  called at once
             ]
             assert codes == [wanted] * 3
             assert code_of(lambda: health(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)) == "OK"

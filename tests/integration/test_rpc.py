@@ -155,7 +155,7 @@ class Refusal:
 
 
 @pytest.fixture(autouse=True, params=BOTH)
-def _front(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def each_front(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Rig, "front", request.param)
 
 

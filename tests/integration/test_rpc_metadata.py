@@ -13,7 +13,7 @@ from vestibule.v1.runtime_service_pb2 import ExecutePostLoginRequest
 from runtime.errors import PoolExhausted
 from tests.calls import unary
 from tests.integration.test_rpc import EVENT, PATH, Answer, Rig, allow, rig
-from tests.integration.test_rpc import _front as _front  # every test here runs on each front
+from tests.integration.test_rpc import each_front as each_front  # every test here runs on each front
 from tests.integration.test_service_config import CONFIG
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

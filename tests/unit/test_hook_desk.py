@@ -40,7 +40,7 @@ class Rig:
         flow = Flow("acme", Settings(), digest=b"1", doors={name: door(name)})
         self.tenants = {"acme": flow, "closed": Flow("closed", Settings())}
         self.metrics = Metrics("0")
-        desk = cast(LoginDesk, SimpleNamespace(execute=self._execute, refuse=self._refuse))
+        desk = cast(LoginDesk, SimpleNamespace(execute=self._execute, refuse=self.refuse))
         self.desk = HookDesk(desk, lambda: Snapshot(1, self.tenants, {}), self.metrics, clock=lambda: self.now_s)
 
     async def _execute(
@@ -57,7 +57,7 @@ class Rig:
         made.decision_id = f"d-{len(self.asked)}"
         return self.no_answer or ExecutePostLoginResponse(decision=made)
 
-    def _refuse(self, error: Exception, *_ids: str) -> NoAnswer:
+    def refuse(self, error: Exception, *_ids: str) -> NoAnswer:
         self.refused.append(type(error).__name__)
         return NoAnswer("INTERNAL", status_pb2.Status(message="no"))
 

@@ -269,7 +269,7 @@ def test_the_page_has_an_error_for_each_reason() -> None:
 
 # -- the control -------------------------------------------------------------------------------------------------------
 
-FOLLOWED, REFUSAL, PRESENT, FAILED = outcome.followed, remembered.refusal, resolution._present, ResolutionKind.FAILED
+FOLLOWED, REFUSAL, PRESENT, FAILED = outcome.followed, remembered.refusal, resolution.present, ResolutionKind.FAILED
 
 
 def unresolved(decision: Any, found: Any) -> Any:
@@ -324,7 +324,7 @@ MUTANTS: list[Any] = [
     pytest.param(remembered, "refusal", any_memory, id="every remembered browser counts"),
     pytest.param(remembered, "refusal", any_provider, id="what another provider verified counts"),
     pytest.param(remembered, "refusal", forgotten, id="no remembered browser counts"),
-    pytest.param(resolution, "_present", nothing_to_present, id="a page has no factor"),
+    pytest.param(resolution, "present", nothing_to_present, id="a page has no factor"),
 ]
 
 

@@ -102,7 +102,7 @@ class ScriptedDaemon:
         response = _METHODS[method][1]()
         if answer.decision is not None:
             response.decision.CopyFrom(_completed(answer.decision))  # type: ignore[attr-defined]  # both have one
-        response.request_id = request.request_id  # type: ignore[attr-defined]
+        response.request_id = request.request_id  # type: ignore[attr-defined]  # both have one
         return response
 
     def _wrong(self, answer: Answer, method: str, request: Any, context: grpc.ServicerContext) -> list[str]:
