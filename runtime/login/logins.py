@@ -48,6 +48,7 @@ class Logins:
     ) -> None:
         self._catalog = catalog
         self._metrics = metrics
+        self._log = log
         self._login_log = login_log
         self._action_timeout_us = config.sandbox.action_timeout_ms * 1000
         self.engine = Engine(pool, metrics, config, log, suspensions)
@@ -86,9 +87,18 @@ class Logins:
             return ending.answer(request.request_id, basic=request.basic)
         content = identity.content(request)
         ending, joined = await self._running.once(content, deadline, lambda: self._decide(request, content, deadline))
+        decided = ending.answer(request.request_id, basic=request.basic)
+        if joined or ending.outcome is None:
+            self._repeated(request, decided.decision_id, joined)
+        return decided
+
+    def _repeated(self, request: Request, decision_id: str, joined: bool) -> None:
+        """Count and log a request that came again: while it was being decided, or with a continuation that it used."""
         if joined:
             self._metrics.joined()
-        return ending.answer(request.request_id, basic=request.basic)
+        if self._login_log.wants(False):
+            ids = {"request_id": clip(request.request_id, 128), "decision_id": decision_id}
+            self._log.info("login.repeated", tenant=request.tenant, **ids, answer="running" if joined else "stored")
 
     async def describe(self, request: Request, _deadline: float) -> Decided:
         """Return the serialized GetTenantResponse. Raises: UnknownTenant, NoStore."""

@@ -173,6 +173,9 @@ def test_a_continuation_with_the_same_request_gets_the_same_answer(replicas: tup
             assert gateway.refused(changed).reason == "CONTINUATION_USED"
     repeated = [gateway.daemon.metric("vestibule_continuations_total", result="repeated") for gateway in replicas]
     assert repeated == [2, 2]
+    line = other.daemon.wait_for("login.repeated", request_id="r-2")
+    decision_id = ContinuePostLoginResponse.FromString(first).decision.decision_id
+    assert (line["answer"], line["decision_id"]) == ("stored", decision_id)
 
 
 def test_without_an_id_a_continuation_is_good_once(replicas: tuple[Gateway, Gateway]) -> None:
@@ -268,6 +271,7 @@ def test_an_equal_request_waits_for_the_one_that_runs(tmp_path: Path) -> None:
         daemon.wait_in_flight(2)
         assert answer(first) == answer(second)
         assert daemon.metric("vestibule_logins_joined_total") == 1
+        assert daemon.wait_for("login.repeated")["answer"] == "running"
         assert daemon.metric("vestibule_executions_total", verdict="timed_out") == 1
 
         leaves = gateway.begin(execute("slow", "r-2"))

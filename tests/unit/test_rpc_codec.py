@@ -8,10 +8,15 @@ from hypothesis import strategies as st
 from vestibule.v1.decision_pb2 import FACTOR_OTP as OTP
 from vestibule.v1.decision_pb2 import FACTOR_PHONE as PHONE
 from vestibule.v1.event_pb2 import PostLoginEvent
-from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginRequest, GatewayContext
+from vestibule.v1.runtime_service_pb2 import (
+    ContinuePostLoginRequest,
+    ExecutePostLoginRequest,
+    GatewayContext,
+    GetTenantRequest,
+)
 from vestibule.worker.v1.worker_pb2 import ExecuteEnvelope
 
-from runtime.calls.codec import AUTH0_VALUES, ENVELOPE_BYTES, decode, decode_continuation
+from runtime.calls.codec import AUTH0_VALUES, ENVELOPE_BYTES, decode, decode_continuation, decode_tenant
 from runtime.continuation.token import MAX_BYTES
 from runtime.errors import InvalidEvent, InvalidRequest
 from runtime.login import event_json
@@ -295,6 +300,28 @@ def test_unknown_fields_are_ignored() -> None:
     found = decode(request(event=mapped), LIMIT)
     assert found.event == plain.SerializeToString()
     assert found.message == plain
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_question_about_a_tenant_or_refused(data: bytes) -> None:
+    """GetTenant's message is read as strictly as a login's envelope."""
+    try:
+        asked = decode_tenant(data, 100)
+    except InvalidRequest:
+        return
+    assert asked.tenant == GetTenantRequest.FromString(data).tenant_id
+    assert 1 <= len(asked.tenant) <= 64
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_auth0s_json_or_refused(data: bytes) -> None:
+    """A Struct of a stranger is an event within its rules, or refused."""
+    try:
+        found = decode(ExecuteEnvelope(tenant_id="acme", auth0_event=data).SerializeToString(), 1000)
+    except InvalidRequest:
+        return
+    assert found.message is not None
+    assert found.message.user.user_id
 
 
 @given(st.binary(max_size=200))
