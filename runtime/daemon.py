@@ -38,6 +38,7 @@ from runtime.ops.log_writer import LogWriter
 from runtime.ops.metrics import Metrics
 from runtime.ops.own_port import OwnPort
 from runtime.reload import Read, Reload
+from runtime.workers.launch import Launched
 from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes
 
@@ -67,6 +68,7 @@ class Daemon:
         out: LogWriter,
         on_started: OnStarted | None = None,
         read_again: Read | None = None,
+        ahead: Launched | None = None,
     ) -> None:
         self._config = config
         self._version = version
@@ -83,7 +85,7 @@ class Daemon:
         self._metrics.watch_log(lambda: out.lost)
         path = config.store.removeprefix("sqlite:")
         self._catalog = SqliteCatalog(path, on_change=lambda event, fields: self._catalog_changed(event, fields))
-        self._pool = Pool(config, zygotes(config), self._metrics, log)
+        self._pool = Pool(config, zygotes(config, ahead), self._metrics, log)
         keys_file = config.continuation.keys_file
         self._keyring = keys.Keyring(keys.read(Path(keys_file)) if keys_file else [keys.generate()])
         suspended = SqliteSuspendedFlows(path, mark=self._catalog.mark)
@@ -359,11 +361,12 @@ def serve(
     on_started: OnStarted | None = None,
     ignored: Sequence[Fault] = (),
     read_again: Read | None = None,
+    ahead: Launched | None = None,
 ) -> None:
     """Run a daemon until a signal stops it. `stream` takes the log, standard error otherwise.
 
     `ignored` is what the configuration has beside its settings; it is logged. SIGHUP calls `read_again` for what can
-    be reloaded; without it SIGHUP is left alone.
+    be reloaded; without it SIGHUP is left alone. `ahead` is a zygote that was started before all else was imported.
     """
     out = LogWriter.to(stream if stream is not None else sys.stderr)
     log = build(config.log, out)
@@ -372,7 +375,7 @@ def serve(
     undo = forward_libraries(log)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(config, version, log, out, on_started, read_again))
+            runner.run(_run(config, version, log, out, on_started, read_again, ahead))
     finally:
         undo()
         log.report_suppressed(everything=True)

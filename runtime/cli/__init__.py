@@ -1,1 +1,1 @@
-"""The `vestibule` command: one module a subcommand, with NAME, HELP, `arguments(parser)` and `run(args) -> int`."""
+"""The `vestibule` command: one module a subcommand, with DESCRIPTION, `arguments(parser)` and `run(args) -> int`."""

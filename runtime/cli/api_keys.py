@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from runtime.callers.key_text import KeyText
     from runtime.catalog.api_keys import ApiKey
 
-NAME = "api-keys"
-HELP = "make, list and revoke the keys that callers send"
 DESCRIPTION = """\
 A caller sends its key as `authorization: Bearer vk_...`. The store keeps a hash of it, so a key is shown once, when it
 is made; make a new one for one that was lost. Running daemons see a new or a revoked key within two seconds.

@@ -7,8 +7,9 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from runtime.cli.flags import add_secret_flags, add_settings, loaded, secrets_of
+from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, agrees, at_terminal, complain, faults_json, plural, say, say_json, warn
+from runtime.cli.secret_flags import add_secret_flags, secrets_of
 from runtime.errors import CatalogError, Fault
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from runtime.catalog.comparison import ApplyResult
 
-NAME = "apply"
-HELP = "put a directory of tenants into the store"
 DESCRIPTION = """\
 Read every TENANT/tenant.yaml and TENANT/actions/NAME.py of a directory, or of one tenant's own directory, compile each
 action in a sandboxed worker, and put them into the store in one transaction. A directory with any fault is refused

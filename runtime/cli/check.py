@@ -6,8 +6,6 @@ from pathlib import Path
 from runtime.cli.output import Exit, complain, faults_json, plural, read_text, say, say_json, warn
 from runtime.errors import CatalogError, Fault
 
-NAME = "check"
-HELP = "check actions, or whole tenants, without a daemon"
 DESCRIPTION = """\
 Compile actions in a locked-down worker and list every fault as file:line:column, what is wrong, why, and what to write
 instead. A directory is checked as `vestibule apply` would, tenant.yaml included; secrets that come from outside need no

@@ -9,8 +9,6 @@ from runtime.cli.output import Exit, say, say_json, say_table
 from runtime.config.settings import SETTINGS
 from runtime.errors import ConfigError
 
-NAME = "check-config"
-HELP = "check the configuration and print what is in effect"
 DESCRIPTION = """\
 Read file, environment and flags exactly as `vestibule serve` does, and the files of keys, of TLS and of rules for
 certificates. Print the effective configuration and where each value came from, or every fault with its source and its

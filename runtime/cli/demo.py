@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from runtime.cli.flags import add_secret_flags, add_settings, loaded, secrets_of
+from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, flush, say, warn
+from runtime.cli.secret_flags import add_secret_flags, secrets_of
 from runtime.errors import StartError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from runtime.cli.demo_walk import DemoWalk, SampleLogin
     from runtime.config.settings import Config
 
-NAME = "demo"
-HELP = "decide the demo's sample logins, then keep serving"
 DESCRIPTION = """\
 Apply the demo tenants to a store of the demo's own (.run/demo.db), start a daemon, send it each sample login over gRPC,
 print what was decided, continue those that wait for their user, and keep serving until Ctrl-C. The daemon's log goes

@@ -13,8 +13,6 @@ from runtime.cli.output import Exit, complain, progress, say, say_json, say_tabl
 from runtime.config import listeners
 from runtime.config.settings import Config
 
-NAME = "doctor"
-HELP = "show which sandbox layers are active on this host"
 DESCRIPTION = """\
 Start a worker exactly as the daemon does, print what its lock-down reports, and let others try to break out. A required
 layer that is not active is why `vestibule serve` would refuse to start; it exits with 3. With --attack every layer that

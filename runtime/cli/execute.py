@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from vestibule.v1.decision_pb2 import Factor
     from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse, ExecutePostLoginResponse, GatewayContext
 
-NAME = "execute"
-HELP = "ask a running daemon to decide one login, or to continue one"
 DESCRIPTION = """\
 Send one event, in Auth0's own JSON shape, to a running daemon and print the decision as ProtoJSON. Every decision
 exits with 0; no decision with 1; a daemon that cannot be reached with 5.

@@ -1,4 +1,4 @@
-"""Flags that several commands share: one for each setting, made from its declaration, and those of tenants' secrets."""
+"""Flags that several commands share: one for each setting, made from its declaration."""
 
 import argparse
 import os
@@ -6,8 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from runtime.catalog.secret_values import Secrets, allowance_lines, allowances
-from runtime.cli.output import complain, read_text
+from runtime.cli.output import complain
 from runtime.config.kinds import SWITCH
 from runtime.config.settings import SECTIONS, SETTINGS, Loaded, Setting, load
 
@@ -60,34 +59,3 @@ def loaded(args: argparse.Namespace, *, warn: bool = True) -> Loaded:
     for fault in found.ignored if warn else ():
         complain(f"vestibule: warning: {fault}")
     return found
-
-
-def add_secret_flags(parser: argparse.ArgumentParser) -> None:
-    """Add --secret-env, --secret-env-file and --secrets-dir."""
-    group = parser.add_argument_group("secrets: what {env: NAME} and {file: NAME} of a tenant.yaml may stand for")
-    group.add_argument(
-        "--secret-env",
-        action="append",
-        default=[],
-        metavar="TENANT:NAME",
-        help="let this tenant read this environment variable; may be given many times",
-    )
-    group.add_argument(
-        "--secret-env-file",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="the same, one TENANT:NAME a line; blank lines and # comments are passed over",
-    )
-    group.add_argument(
-        "--secrets-dir", metavar="DIR", help="folder with DIR/TENANT/NAME for each {file: NAME} of a tenant"
-    )
-
-
-def secrets_of(args: argparse.Namespace, *, placeholders: bool = False) -> Secrets:
-    """Return what the flags allow. With placeholders, a secret that no flag gives is no fault. Raises: ConfigError."""
-    given = [("--secret-env", text) for text in args.secret_env]
-    for file in args.secret_env_file:
-        given += allowance_lines(file, read_text(file))
-    directory = Path(args.secrets_dir) if args.secrets_dir else None
-    return Secrets(os.environ, allowances(given), directory, placeholders)

@@ -8,21 +8,40 @@ import importlib
 import os
 import signal
 import sys
-import traceback
-from collections.abc import Sequence
-from importlib import metadata
-from typing import NoReturn
+from collections.abc import Collection, Sequence
+from typing import Final, NoReturn
 
 from runtime import errors
 from runtime.cli.output import Exit, Unwritable, complain, flush, plural
 
-COMMANDS = ("serve", "apply", "api_keys", "execute", "check", "run", "doctor", "check_config", "demo")
-_NAMES = {name.replace("_", "-") for name in COMMANDS}
+COMMANDS: Final = {
+    "serve": "run the daemon",
+    "apply": "put a directory of tenants into the store",
+    "api_keys": "make, list and revoke the keys that callers send",
+    "execute": "ask a running daemon to decide one login, or to continue one",
+    "check": "check actions, or whole tenants, without a daemon",
+    "run": "run an action or a tenant's flow on events, without a daemon",
+    "doctor": "show which sandbox layers are active on this host",
+    "check_config": "check the configuration and print what is in effect",
+    "demo": "decide the demo's sample logins, then keep serving",
+}
+"""What each command is for, by its module. Here, so that a command is imported when it is wanted."""
 
 
 def version() -> str:
     """Return the installed version."""
+    from importlib import metadata  # takes as long as all else that --help needs
+
     return metadata.version("vestibule")
+
+
+class _Version(argparse.Action):
+    """Prints the version, and looks it up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_rest: object) -> NoReturn:
+        """End the command."""
+        print(f"vestibule {version()}")
+        raise SystemExit(0)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -38,8 +57,8 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=32)
 
 
-def build_parser(command: str = "") -> argparse.ArgumentParser:
-    """Return the parser of one command, or of all for a name that is none: all take a tenth of a second."""
+def build_parser(loaded: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
+    """Return a parser that knows every command by name, and the arguments of some: all take half a second."""
     parser = _Parser(
         prog="vestibule",
         formatter_class=_Help,
@@ -47,14 +66,15 @@ def build_parser(command: str = "") -> argparse.ArgumentParser:
         epilog="exit codes: 0 ok, 1 unexpected, 2 usage or configuration, 3 check failed, 4 test failed, "
         "5 cannot reach the daemon",
     )
-    parser.add_argument("--version", action="version", version=f"vestibule {version()}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an unexpected error")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=_Parser)
-    for name in (command.replace("-", "_"),) if command in _NAMES else COMMANDS:
+    for name, purpose in COMMANDS.items():
+        sub = commands.add_parser(name.replace("_", "-"), help=purpose, formatter_class=_Help, allow_abbrev=False)
+        if name not in loaded:
+            continue
         module = importlib.import_module(f"runtime.cli.{name}")
-        sub = commands.add_parser(
-            module.NAME, help=module.HELP, description=module.DESCRIPTION, formatter_class=_Help, allow_abbrev=False
-        )
+        sub.description = module.DESCRIPTION
         module.arguments(sub)
         # Accepted on both sides of the command's name; SUPPRESS keeps this one from undoing the other.
         sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
@@ -102,7 +122,7 @@ def _give_up_output() -> None:
 def _run(command: str, arguments: Sequence[str]) -> int:
     debug = False
     try:
-        parser = build_parser(command)
+        parser = build_parser((command.replace("-", "_"),))
         args = parser.parse_args(arguments)
         debug = args.debug
         if args.command is None:
@@ -136,6 +156,8 @@ def _run(command: str, arguments: Sequence[str]) -> int:
 
 
 def _trace() -> None:
+    import traceback
+
     for line in traceback.format_exc().split("\n"):
         complain(line)
 

@@ -1,18 +1,22 @@
 """`vestibule run`: run an action, or a tenant's whole flow, on events, in the same sandbox without a daemon."""
 
+from __future__ import annotations
+
 import argparse
-import asyncio
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runtime.catalog.secret_values import Secrets
-from runtime.cli.flags import add_secret_flags, secrets_of
 from runtime.cli.output import Exit, read_text, say_json, warn
+from runtime.cli.secret_flags import add_secret_flags, secrets_of
 from runtime.errors import ConfigError, Fault
+from runtime.workers.launch import Launched
 
-NAME = "run"
-HELP = "run an action or a tenant's flow on events, without a daemon"
+if TYPE_CHECKING:
+    from runtime.catalog.secret_values import Secrets
+
 DESCRIPTION = """\
 Run an action's file, or a tenant's directory, on one event or on each line of a file. A line is an event in Auth0's
 JSON shape, or an object with `event` and perhaps `now`, `seed`, `secrets` and `handler`; members of your own, such as
@@ -38,12 +42,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run every line and print its result as it comes."""
     text = read_text(args.event or args.events)
+    # First of all that takes time: it imports what it needs while this process does.
+    with closing(Launched()) as ahead:
+        return _run(args, text, ahead)
+
+
+def _run(args: argparse.Namespace, text: str, ahead: Launched) -> int:
+    import asyncio
+
     if args.event and not text.strip():
         raise ConfigError([Fault(args.event, "is empty; write the event as a JSON object")])
     lines: Iterable[str] = [text] if args.event else _lines(text)
     pretty = args.event is not None and sys.stdout.isatty() and not args.json
     secrets = secrets_of(args, placeholders=True)
-    return asyncio.run(_run(args.what, secrets, lines, 2 if pretty else None))
+    return asyncio.run(_run_lines(args.what, secrets, lines, 2 if pretty else None, ahead))
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -51,7 +63,7 @@ def _lines(text: str) -> Iterator[str]:
     return iter(text.split("\n"))
 
 
-async def _run(what: str, secrets: Secrets, lines: Iterable[str], indent: int | None) -> int:
+async def _run_lines(what: str, secrets: Secrets, lines: Iterable[str], indent: int | None, ahead: Launched) -> int:
     from runtime.catalog import directory
     from runtime.offline import run as offline
 
@@ -62,11 +74,11 @@ async def _run(what: str, secrets: Secrets, lines: Iterable[str], indent: int | 
             message = f"holds {len(found.definitions)} tenants; name the directory of one of them"
             raise ConfigError([Fault(what, message)])
         warn(found.warnings)
-        action, opening = None, offline.open_tenant(found.definitions[0])
+        action, opening = None, offline.open_tenant(found.definitions[0], ahead=ahead)
     else:
         action = path.stem
         source = directory.action_source(path)
-        opening = offline.open_action(action, read_text(what) if source is None else source)
+        opening = offline.open_action(action, read_text(what) if source is None else source, ahead=ahead)
     invalid = False
     async with opening as runner:
         async for answer, _ in offline.run_lines(runner, lines, action=action):

@@ -2,12 +2,13 @@
 
 import argparse
 import signal
+from contextlib import closing
 
 from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit
+from runtime.config.settings import Loaded
+from runtime.workers.launch import Launched
 
-NAME = "serve"
-HELP = "run the daemon"
 DESCRIPTION = """\
 Run the daemon until SIGTERM or SIGINT. SIGTERM: health and /readyz say that no more should come, logins are decided for
 drain.delay_s more, then those in flight are finished. SIGINT goes without the delay, a second signal at once. SIGHUP
@@ -26,12 +27,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve."""
     found = loaded(args, warn=False)
+    # It imports what it needs while this process does.
+    with closing(Launched(found.config.sandbox.uid)) as ahead:
+        _serve(args, found, ahead)
+    return Exit.OK
+
+
+def _serve(args: argparse.Namespace, found: Loaded, ahead: Launched) -> None:
     from runtime import daemon
     from runtime.cli.main import version
 
+    def again() -> Loaded:
+        return loaded(args, warn=False)
+
     try:
-        daemon.serve(found.config, version(), ignored=found.ignored, read_again=lambda: loaded(args, warn=False))
+        daemon.serve(found.config, version(), ignored=found.ignored, read_again=again, ahead=ahead)
     finally:
         # Nothing is left to reload, and the interpreter puts no default in its place.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    return Exit.OK

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from runtime.config.kinds import LayerNames, Number, OneOf, OptionalPath, OptionalUrl, Size, Switch, Whole
+from sandbox.contract.layers import WORKER_UID
 
 MAX_LIFETIME_S = 86_400
 """No suspended login lives longer; the store keeps what was deployed before for as long."""
@@ -54,7 +55,7 @@ class SandboxConfig:
         ("seccomp", "landlock", "rlimits", "no_new_privs"),
         "Layers without which the daemon refuses to start; the others are used where the host allows them.",
     )
-    uid: Whole = bounded(65534, 1, 4_294_967_294, "User and group of workers when the daemon runs as root.")
+    uid: Whole = bounded(WORKER_UID, 1, 4_294_967_294, "User and group of workers when the daemon runs as root.")
 
 
 @dataclass(frozen=True, slots=True, config=CLOSED)

@@ -28,6 +28,7 @@ from runtime.login.suspensions import Sealed, executions
 from runtime.offline.event_line import Line
 from runtime.ops import log
 from runtime.ops.metrics import Metrics
+from runtime.workers.launch import Launched
 from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes
 from sandbox.contract.surface import CONTINUE
@@ -37,9 +38,9 @@ _PATIENCE_NS: Final = 300_000_000_000
 
 
 @contextlib.asynccontextmanager
-async def open_pool(config: Config, metrics: Metrics) -> AsyncIterator[Pool]:
-    """Start a zygote and a pool, and stop both. Raises: WorkerStartError."""
-    pool = Pool(config, zygotes(config), metrics, log.build(LogConfig(level="error"), io.StringIO()))
+async def open_pool(config: Config, metrics: Metrics, ahead: Launched | None = None) -> AsyncIterator[Pool]:
+    """Start a zygote, unless one was started ahead, and a pool, and stop both. Raises: WorkerStartError."""
+    pool = Pool(config, zygotes(config, ahead), metrics, log.build(LogConfig(level="error"), io.StringIO()))
     try:
         await pool.start()
         yield pool
@@ -48,13 +49,15 @@ async def open_pool(config: Config, metrics: Metrics) -> AsyncIterator[Pool]:
 
 
 @contextlib.asynccontextmanager
-async def open_engine(config: Config | None = None) -> AsyncIterator[tuple[Engine, Pool]]:
+async def open_engine(
+    config: Config | None = None, ahead: Launched | None = None
+) -> AsyncIterator[tuple[Engine, Pool]]:
     """Start a pool and a login engine for one command, and stop both. Raises: WorkerStartError."""
     config = config or Config()
     # One command is one caller: it waits for its worker, and needs no further blank ones.
     config = replace(config, pool=replace(config.pool, blank_workers=1, queue_wait_ms=60_000))
     metrics = Metrics("")
-    async with open_pool(config, metrics) as pool:
+    async with open_pool(config, metrics, ahead) as pool:
         engine = Engine(pool, metrics, config, log.build(LogConfig(level="error"), io.StringIO()))
         try:
             yield engine, pool
@@ -142,26 +145,32 @@ class Runner:
 
 
 @contextlib.asynccontextmanager
-async def open_action(name: str, source: str, config: Config | None = None) -> AsyncIterator[Runner]:
+async def open_action(
+    name: str, source: str, config: Config | None = None, ahead: Launched | None = None
+) -> AsyncIterator[Runner]:
     """Make a runner for one action's source."""
     revision = hashlib.sha256(source.encode()).hexdigest()
     flow = Flow("local", Settings(), (Binding(name, revision),))
-    async with open_tenant(Definition(flow, {revision: source}), config) as runner:
+    async with open_tenant(Definition(flow, {revision: source}), config, ahead) as runner:
         yield runner
 
 
 @contextlib.asynccontextmanager
-async def open_tenant(definition: Definition, config: Config | None = None) -> AsyncIterator[Runner]:
+async def open_tenant(
+    definition: Definition, config: Config | None = None, ahead: Launched | None = None
+) -> AsyncIterator[Runner]:
     """Make a runner for a tenant's whole flow."""
-    async with open_tenants([definition], config) as (runner,):
+    async with open_tenants([definition], config, ahead) as (runner,):
         yield runner
 
 
 @contextlib.asynccontextmanager
-async def open_tenants(definitions: Sequence[Definition], config: Config | None = None) -> AsyncIterator[list[Runner]]:
+async def open_tenants(
+    definitions: Sequence[Definition], config: Config | None = None, ahead: Launched | None = None
+) -> AsyncIterator[list[Runner]]:
     """Make a runner for each tenant's whole flow; each has workers of its own, as in the daemon."""
     timeout_ms = (config or Config()).sandbox.action_timeout_ms
-    async with open_engine(config) as (engine, _):
+    async with open_engine(config, ahead) as (engine, _):
         yield [Runner(engine, found.flow, found.sources, timeout_ms) for found in definitions]
 
 

@@ -12,6 +12,7 @@ import json
 import mmap
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,7 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from runtime.errors import WorkerStartError
 from sandbox.contract import journal
+from sandbox.contract.layers import WORKER_UID
 
 if TYPE_CHECKING:
     from runtime.config.settings import Config
@@ -36,6 +39,9 @@ _OOM_SCORE_MAX: Final = 1000
 _KEPT_ENVIRONMENT: Final = ("LD_LIBRARY_PATH", "PYTHONHOME")
 
 
+_ENTRY: Final = "sandbox.process.worker"
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     """How the zygote and its workers are held."""
@@ -48,7 +54,7 @@ class Hold:
     """User and group of workers, when the daemon is root."""
     cpu_s: int = 300
     """Processor time of a worker's whole life: the backstop for a daemon that does not kill in time."""
-    entry: str = "sandbox.process.worker"
+    entry: str = _ENTRY
     """Module that serves in a locked worker; tests put theirs here."""
     path: tuple[str, ...] = ()
     """Where to import `entry` from, before the daemon's own path."""
@@ -62,26 +68,60 @@ class Hold:
         return cls(sandbox.memory_bytes, journal.size_for(sandbox.reply_bytes), sandbox.uid)
 
 
-def launch(hold: Hold, control_fd: int) -> tuple[subprocess.Popen[bytes], int]:
-    """Start the process; it inherits `control_fd` and no other descriptor.
+class Launched:
+    """A zygote's process that is not talked to yet, with our ends of its control socket and of its stderr.
+
+    The kernel ties it to the thread that made it: that one must outlive it.
+    """
+
+    def __init__(
+        self, uid: int = WORKER_UID, entry: str = _ENTRY, path: Sequence[str] = (), omit: frozenset[str] = frozenset()
+    ) -> None:
+        """Start it; the arguments are those of `Hold`. Raises: WorkerStartError."""
+        self.uid = uid
+        self._taken = False
+        try:
+            self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            raise WorkerStartError(f"no socket for the zygote: {error.strerror}") from error
+        with theirs:
+            try:
+                self.process, self.stderr_fd = launch(theirs.fileno(), uid, entry, path, omit)
+            except OSError as error:
+                self.control.close()
+                raise WorkerStartError(f"the zygote cannot be executed: {error}") from error
+
+    def take(self) -> Launched:
+        """Take it over, with what is to be closed. Once."""
+        self._taken = True
+        return self
+
+    def close(self) -> None:
+        """End it, unless it was taken over."""
+        if not self._taken:
+            self._taken = True
+            self.control.close()
+            os.close(self.stderr_fd)
+            with self.process as process:
+                process.kill()
+
+
+def launch(
+    control_fd: int, uid: int, entry: str, path: Sequence[str] = (), omit: frozenset[str] = frozenset()
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the process; it inherits `control_fd` and no other descriptor. The rest is as in `Hold`.
 
     Returns: the process, and the end of its stderr that the caller reads and closes.
 
     Raises: OSError.
     """
-    options = {
-        "control_fd": control_fd,
-        "entry": hold.entry,
-        "uid": hold.uid,
-        "gid": hold.uid,
-        "omit": sorted(hold.omit),
-    }
+    options = {"control_fd": control_fd, "entry": entry, "uid": uid, "gid": uid, "omit": sorted(omit)}
     environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
     # Sets in the same order in every worker: an execution can be run again.
     environment["PYTHONHASHSEED"] = "0"
     # -s, -P: no user site, no current directory; the path given here is the only one. A session of its own: a
     # Ctrl-C is the daemon's to handle.
-    command = [sys.executable, "-s", "-P", "-c", _BOOT, json.dumps(import_path(hold.path)), json.dumps(options)]
+    command = [sys.executable, "-s", "-P", "-c", _BOOT, json.dumps(import_path(path)), json.dumps(options)]
     # Opened here and not by subprocess: before Python 3.11.4 it keeps the null device when there is no descriptor left
     # for the pipe.
     with ExitStack() as held:

@@ -22,7 +22,7 @@ from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import zygote_pb2
 
 from runtime.errors import WorkerStartError
-from runtime.workers.launch import Hold, describe_end, is_runnable, launch, make_journal
+from runtime.workers.launch import Hold, Launched, describe_end, is_runnable, make_journal
 from runtime.workers.pipes import Pipes, make_pipes
 from runtime.workers.spawned import SpawnedWorker
 from sandbox.contract.layers import Layer
@@ -74,6 +74,7 @@ class Zygote:
         hold: Hold,
         on_exit: Callable[[int, int], None] | None = None,
         on_death: Callable[[str], None] | None = None,
+        launched: Launched | None = None,
     ) -> None:
         """Prepare; nothing runs before `start`.
 
@@ -82,8 +83,10 @@ class Zygote:
             on_exit: called with a worker's id, and its exit code or negated signal, once it is reaped.
             on_death: called once with a reason when the zygote, once started, has ended without `close`. Its workers
                 are gone too; no exit is reported for them.
+            launched: its process, where that was started ahead.
         """
         self._hold = hold
+        self._launched = launched
         self._on_exit = on_exit
         self._on_death = on_death
         self._profile = zygote_pb2.SpawnProfile(
@@ -128,25 +131,15 @@ class Zygote:
             raise
 
     def _execute(self) -> None:
+        hold = self._hold
+        launched = self._launched or Launched(hold.uid, hold.entry, hold.path, hold.omit)
         try:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self._pidfd = os.pidfd_open(launched.process.pid)
         except OSError as error:
-            raise WorkerStartError(f"no socket for the zygote: {error.strerror}") from error
-        with theirs:
-            try:
-                self._process, self._stderr_fd = launch(self._hold, theirs.fileno())
-            except OSError as error:
-                ours.close()
-                raise WorkerStartError(f"the zygote cannot be executed: {error}") from error
-            try:
-                self._pidfd = os.pidfd_open(self._process.pid)
-            except OSError as error:
-                ours.close()
-                os.close(self._stderr_fd)
-                with self._process as process:
-                    process.kill()
-                self._process = None
-                raise WorkerStartError(f"no descriptor for the zygote: {error.strerror}") from error
+            launched.close()
+            raise WorkerStartError(f"no descriptor for the zygote: {error.strerror}") from error
+        launched.take()
+        self._process, self._stderr_fd, ours = launched.process, launched.stderr_fd, launched.control
         ours.setblocking(False)
         self._control = ours
         os.set_blocking(self._stderr_fd, False)
@@ -378,10 +371,16 @@ class Zygote:
             self._on_death(reason)
 
 
-def zygotes(config: Config) -> Callable[[Callable[[int, int], None], Callable[[str], None]], Zygote]:
-    """Return a maker of zygotes for a configuration; it takes `on_exit` and `on_death`."""
+def zygotes(
+    config: Config, ahead: Launched | None = None
+) -> Callable[[Callable[[int, int], None], Callable[[str], None]], Zygote]:
+    """Return a maker of zygotes for a configuration; it takes `on_exit` and `on_death`.
+
+    `ahead` is a process that was started before the configuration was there; it becomes the first of them if it fits.
+    """
     hold = Hold.of(config)
-    return lambda on_exit, on_death: Zygote(hold, on_exit, on_death)
+    first = [ahead] if ahead is not None and ahead.uid == hold.uid else []
+    return lambda on_exit, on_death: Zygote(hold, on_exit, on_death, first.pop() if first else None)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

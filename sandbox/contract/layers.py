@@ -16,6 +16,8 @@ SPECULATION: Final = "speculation"
 
 ENVIRONMENT: Final = "environment"
 UID: Final = "uid"
+WORKER_UID: Final = 65534
+"""Of workers under a daemon that is root, where nothing else is configured."""
 USER: Final = "namespaces.user"
 NET: Final = "namespaces.net"
 MOUNT: Final = "namespaces.mount"

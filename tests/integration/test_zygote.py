@@ -384,7 +384,7 @@ def test_whichever_descriptor_a_zygote_lacks_none_is_kept() -> None:
         while True:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
             try:
-                process, stderr = launch(hold(), theirs.fileno())
+                process, stderr = launch(theirs.fileno(), hold().uid, hold().entry)
             except OSError:
                 refused += 1
             else:

@@ -1,0 +1,65 @@
+"""What a command imports, and when: help waits for nothing, and a zygote imports while its client does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ACTION = "def on_execute_post_login(event, api):\n    print(event.user.user_id)\n"
+EVENT = {"user": {"user_id": "auth0|1"}, "client": {"client_id": "c"}}
+HEAVY = ("asyncio", "pydantic", "structlog", "google.protobuf", "runtime.config.settings", "runtime.offline.run")
+HELP = """
+import json, sys
+from runtime.cli import main
+assert main.main(sys.argv[1:]) == 0
+print(json.dumps([name for name in sys.modules]), file=sys.stderr)
+"""
+RUN = """
+import json, subprocess, sys
+from runtime.cli import main
+start, found = subprocess.Popen.__init__, []
+def noted(*args, **kwargs):
+    found.append(list(sys.modules))
+    start(*args, **kwargs)
+subprocess.Popen.__init__ = noted
+assert main.main(sys.argv[1:]) == 0
+print(json.dumps({"first": found[0], "last": list(sys.modules), "count": len(found)}), file=sys.stderr)
+"""
+
+
+def command(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a fresh interpreter; the last line of its standard error is the code's own."""
+    return subprocess.run([sys.executable, "-P", "-c", code, *arguments], capture_output=True, text=True, check=True)
+
+
+def test_help_imports_no_command() -> None:
+    """The list of commands is there before any of them, the configuration or the package's metadata is imported."""
+    imported = json.loads(command(HELP, "--help").stderr.splitlines()[-1])
+    assert set(imported).isdisjoint({*HEAVY, "runtime.cli.serve", "runtime.cli.run", "importlib.metadata"})
+    control = json.loads(command(HELP, "serve", "--help").stderr.splitlines()[-1])
+    assert "runtime.config.settings" in control
+
+
+def test_a_run_starts_its_zygote_first(tmp_path: Path) -> None:
+    """Both interpreters import at the same time: nothing that takes long comes before the zygote's start."""
+    (tmp_path / "greet.py").write_text(ACTION)
+    (tmp_path / "event.json").write_text(json.dumps(EVENT))
+    done = command(RUN, "run", str(tmp_path / "greet.py"), "--event", str(tmp_path / "event.json"))
+    assert json.loads(done.stdout)["output"] == "auth0|1\n"
+    found = json.loads(done.stderr.splitlines()[-1])
+    assert set(found["first"]).isdisjoint(HEAVY)
+    assert set(HEAVY) <= set(found["last"])
+    assert found["count"] == 1
+
+
+def test_a_run_that_fails_at_once_leaves_no_zygote(tmp_path: Path) -> None:
+    """A zygote that was started ahead ends with a command that has no use for it."""
+    (tmp_path / "event.json").write_text("")
+    code = "import sys\nfrom runtime.cli import main\nsys.exit(main.main(sys.argv[1:]))"
+    words = ("run", "none.py", "--event", str(tmp_path / "event.json"))
+    # Its pipes close when the last process that holds them has ended.
+    done = subprocess.run([sys.executable, "-P", "-c", code, *words], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2
+    assert "is empty" in done.stderr
