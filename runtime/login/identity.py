@@ -66,21 +66,18 @@ def of_content(digest: bytes, secret: bytes, now_ns: int, event: PostLoginEvent 
     if event is not None:
         # Neither the phase nor a name inside a sealed token is a secret.
         clock_ns -= (now_ns - int.from_bytes(digest[:8])) % CLOCK_STEP_NS
-        happened_ns = _happened_ns(event)
+        happened_ns = _happened_ns(event, clock_ns // 1_000_000_000)
         if clock_ns < happened_ns <= now_ns:
             clock_ns = happened_ns
     return Identity(noise[:16], noise[16:].hex(), clock_ns, digest)
 
 
-def _happened_ns(event: PostLoginEvent) -> int:
-    """Return the newest instant that a login itself writes into its event: a factor, the session, the user."""
-    newest = event.session.updated_at
-    seconds, nanos = newest.seconds, newest.nanos
-    for instant in (event.user.updated_at, *[method.timestamp for method in event.authentication.methods]):
-        at = instant.seconds
-        if at > seconds or (at == seconds and instant.nanos > nanos):
-            seconds, nanos = at, instant.nanos
-    return seconds * 1_000_000_000 + nanos
+def _happened_ns(event: PostLoginEvent, since_s: int) -> int:
+    """Return the newest instant since then that a login writes into its event: of a factor, session, user. 0: none."""
+    instants = [event.session.updated_at, event.user.updated_at]
+    instants += [method.timestamp for method in event.authentication.methods]
+    since = [at.seconds * 1_000_000_000 + at.nanos for at in instants if at.seconds >= since_s]
+    return max(since) if since else 0
 
 
 def random(now_ns: int) -> Identity:
