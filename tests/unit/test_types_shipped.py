@@ -35,10 +35,11 @@ def test_every_distribution_has_the_same_version() -> None:
     assert tomllib.loads((ROOT / "proto/python/pyproject.toml").read_text())["project"]["version"] == version
 
 
-def test_the_client_for_node_was_built_of_this_contract() -> None:
-    """Its generated code is committed; a change of the proto asks for `deploy/clients/node/build`."""
-    found = (ROOT / "deploy/clients/node/contract.sha256").read_text().strip()
-    assert found == contract_hash(), "the proto has changed: run deploy/clients/node/build, and commit what it made"
+@pytest.mark.parametrize("client", ["node", "go"])
+def test_the_clients_were_built_of_this_contract(client: str) -> None:
+    """Their generated code is committed; a change of the proto asks for `deploy/clients/node/build` and Go's."""
+    found = (ROOT / "deploy/clients" / client / "contract.sha256").read_text().strip()
+    assert found == contract_hash(), f"the proto has changed: run deploy/clients/{client}/build, commit what it made"
 
 
 def test_every_client_has_the_version() -> None:
