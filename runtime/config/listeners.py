@@ -92,9 +92,12 @@ def is_local(address: str) -> bool:
         return True
     host = split_address(address)[0]
     try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+        found = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return host == "localhost"
+    # Before Python 3.13 an IPv4 address that is written as IPv6 is no loopback by itself.
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (mapped or found).is_loopback
 
 
 def credentials_required(config: PortSettings) -> bool:

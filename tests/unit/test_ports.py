@@ -24,7 +24,8 @@ def config(flags: dict[str, str]) -> Config:
     [
         ("127.0.0.1:1", True), ("127.9.9.9:1", True), ("[::1]:1", True), ("localhost:1", True), ("unix:/run/v", True),
         ("0.0.0.0:1", False), ("[::]:1", False), ("10.0.0.1:1", False), ("vestibule.example:1", False),
-        ("localhost.example.com:1", False), ("[fe80::1%eth0]:1", False), ("[::ffff:127.0.0.1]:1", False),
+        ("localhost.example.com:1", False), ("[fe80::1%eth0]:1", False), ("[::ffff:127.0.0.1]:1", True),
+        ("[::ffff:10.0.0.1]:1", False),
     ],
 )  # fmt: skip
 def test_local_is_what_only_this_host_reaches(address: str, local: bool) -> None:
