@@ -62,7 +62,7 @@ def connect(daemon: Daemon) -> socket.socket:
 
 
 def own(daemon: Daemon) -> int:
-    """Count the daemon's descriptors apart from workers', of which each takes three."""
+    """Count the daemon's descriptors apart from workers', of which each takes four."""
     return daemon.descriptors() - 4 * len(daemon.workers())
 
 

@@ -55,8 +55,8 @@ class Port:
             unary(channel, METHOD)(self._data, timeout=PATIENCE_S)
 
     def _own_descriptors(self) -> int:
-        """Count what is open apart from workers, whose number follows the load; each takes three."""
-        return self.daemon.descriptors() - 3 * len(self.daemon.workers())
+        """Count what is open apart from workers, whose number follows the load; each takes four."""
+        return self.daemon.descriptors() - 4 * len(self.daemon.workers())
 
     def decide(self) -> None:
         """Hold the daemon to its next answers: on the connection that was there before, and on one of its own."""
