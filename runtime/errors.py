@@ -262,6 +262,24 @@ class TenantHasNoDoor(CallerError):
         super().__init__(f"the tenant has no door {dialect}; add it to doors of its tenant.yaml and apply")
 
 
+class DuplicateId(InvalidRequest):
+    """A login of a stream has the id of another one that is still open."""
+
+    def __init__(self, login: int) -> None:
+        super().__init__("id", f"{login} is that of a login that is still open, which has its own answer; send another")
+
+
+class LoginCancelled(RequestError):
+    """The caller of a stream wants the answer to a login no more."""
+
+    def __init__(self) -> None:
+        super().__init__("the login was cancelled by its caller")
+
+
+class AnswersNotTaken(RequestError):
+    """The caller of a stream reads no answers."""
+
+
 class DeadlineExceeded(RequestError):
     """Time ran out before anything could be decided."""
 
@@ -291,6 +309,18 @@ class TenantInFlight(TooManyInFlight):
     reason = "tenant_in_flight"
 
 
+class StreamFull(TooManyInFlight):
+    """A message of a stream has more logins than the stream may have in flight."""
+
+    reason = "stream"
+
+
+class TooManyStreams(TooManyInFlight):
+    """As many streams are open as are allowed."""
+
+    reason = "streams"
+
+
 class PoolExhausted(CapacityError):
     """No worker can be had: as many as allowed exist and are busy."""
 
@@ -310,6 +340,13 @@ class Draining(VestibuleError):
 
     def __init__(self, message: str = "the daemon is draining") -> None:
         super().__init__(message)
+
+
+class StreamEnded(Draining):
+    """A stream is as old as it may get; a new one should be opened."""
+
+    def __init__(self) -> None:
+        super().__init__("the stream is as old as it may get; open another")
 
 
 class CatalogError(FaultsError):

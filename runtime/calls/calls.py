@@ -125,6 +125,10 @@ class Calls:
         }
         self.methods = {name: Method(read, act, metrics.rpc[name], may) for name, (read, act, may) in known.items()}
         """The methods of the service by name, for gRPC."""
+        self.stream_methods = {
+            name: Method(read, act, metrics.stream[name], may) for name, (read, act, may) in known.items()
+        }
+        """The same methods for logins that come in by a stream."""
         self.http_methods = {
             name: Method(read, act, metrics.http[name], may) for name, (read, act, may) in known.items()
         }
@@ -221,12 +225,16 @@ class Calls:
                 self._lost.add(task)
                 task.cancel()
 
+    def count_shed(self, error: TooManyInFlight) -> None:
+        """Count a login that is refused by what `refuse` has said of another one."""
+        self._metrics.shed(error.reason)
+
     def refuse(self, error: Exception, tenant_id: str = "", request_id: str = "") -> NoAnswer:
         """Count and log an error; return the status for the caller. The ids are empty if they were not read."""
         code, reason, answer = status.to_status(error)
         # The pool counts what it sheds itself.
         if isinstance(error, TooManyInFlight):
-            self._metrics.shed(error.reason)
+            self.count_shed(error)
         elif isinstance(error, Draining):
             self._metrics.shed("draining")
         elif isinstance(error, CallerError):

@@ -192,7 +192,7 @@ def _too_large(data: bytes, max_event_bytes: int) -> InvalidRequest:
     for _ in range(_FIELDS_LOOKED_AT):
         if at + 2 > len(data):
             break
-        size, end = _length(data, at + 1)
+        size, end = length(data, at + 1)
         if data[at] in _EVENT_TAGS:
             event += size
         elif data[at] & 7 != _LENGTH_DELIMITED or data[at] >= 0x80:
@@ -203,7 +203,7 @@ def _too_large(data: bytes, max_event_bytes: int) -> InvalidRequest:
     return _envelope_too_large(len(data) - event)
 
 
-def _length(data: bytes, at: int) -> tuple[int, int]:
+def length(data: bytes, at: int) -> tuple[int, int]:
     """Read a length of up to five bytes; return it, and the place behind it."""
     size = 0
     for shift in range(0, 35, 7):

@@ -91,6 +91,14 @@ class LimitsConfig:
     event_bytes: Size = bounded(1 << 20, 1024, 16 << 20, "Largest event, serialized.")
     facts_bytes: Size = bounded(64 << 10, 0, 16 << 20, "Largest `facts` of an event, serialized. 0: none.")
     max_in_flight: Whole = bounded(512, 1, 65_536, "Logins decided at the same time; one more is refused at once.")
+    stream_in_flight: Whole = bounded(
+        256,
+        1,
+        65_536,
+        "Logins that a stream may have in flight or answered and unsent, before no more of it is read; also what one "
+        "message of it may hold.",
+    )
+    max_streams: Whole = bounded(1024, 0, 65_536, "Streams open at the same time. 0: none.")
     tenant_share: Number = bounded(
         0.1,
         0.001,

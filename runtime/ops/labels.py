@@ -9,7 +9,8 @@ GRPC_SERVICE: Final = "vestibule.v1.ActionRuntimeService"
 GRPC_METHOD: Final = "ExecutePostLogin"
 GRPC_CONTINUE: Final = "ContinuePostLogin"
 GRPC_TENANT: Final = "GetTenant"
-TRANSPORTS: Final = ("grpc", "http")
+GRPC_STREAM: Final = "StreamPostLogin"
+TRANSPORTS: Final = ("grpc", "http", "stream")
 DOORS: Final = ("connect", "authzen", "hook", "openapi", "other")
 """What the HTTP port has: the service itself, AuthZEN, hooks of other products; `other` is a path that it has not."""
 HTTP_STATUSES: Final = (
@@ -72,6 +73,8 @@ class ShedReason(StrEnum):
 
     IN_FLIGHT = "in_flight"
     TENANT_IN_FLIGHT = "tenant_in_flight"
+    STREAM = "stream"
+    STREAMS = "streams"
     POOL = "pool"
     QUEUE = "queue"
     DRAINING = "draining"

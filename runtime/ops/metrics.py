@@ -86,10 +86,19 @@ class Metrics(Collector):
         )
         counts = {key: RpcCounts(durations) for key, durations in self._handling.by_key.items()}
         self.rpc = {method: counts[GRPC_SERVICE, method, "unary", "grpc"] for method in _METHODS}
+        self.stream = {method: counts[GRPC_SERVICE, method, "unary", "stream"] for method in _METHODS}
         self.http = {method: counts[GRPC_SERVICE, method, "unary", "http"] for method in _METHODS}
         self._started.watch(lambda: {key: each.started for key, each in counts.items()})
         self._handled.watch(
             lambda: {(*key, code): count for key, each in counts.items() for code, count in each.codes.items()}
+        )
+        self.streams = Gauge(
+            "vestibule_streams", "Streams of StreamPostLogin that are open now; limits.max_streams is their limit."
+        )
+        self.stream_ended = Counter(
+            "vestibule_streams_ended",
+            "Streams that ended, by gRPC status; logins have their own.",
+            grpc_code=GRPC_CODES,
         )
         self.http_connections = Gauge(
             "vestibule_http_connections", "Connections of the HTTP port now; http.max_connections is their limit."

@@ -14,11 +14,12 @@ from vestibule.v1 import runtime_service_pb2
 from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls, longest_login_s
 from runtime.calls.codec import ENVELOPE_BYTES
+from runtime.calls.streams import Streams
 from runtime.config.kinds import unix_path
 from runtime.config.settings import Config
-from runtime.errors import CallerError
+from runtime.errors import CallerError, Draining
 from runtime.ops import unix_socket
-from runtime.ops.labels import GRPC_SERVICE
+from runtime.ops.labels import GRPC_SERVICE, GRPC_STREAM
 from runtime.ops.listening import check_free, refusal
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
@@ -28,6 +29,7 @@ from runtime.rpc.health import Health
 from runtime.rpc.listener import HANDSHAKE_MS, GrpcListener, Tls
 from runtime.rpc.own_call import own_call, target
 from runtime.rpc.services import ActionRuntime, UnaryMethod, handler
+from runtime.rpc.streaming import PostLoginStreams
 
 _REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
 # Far above what is decided: gRPC's own refusal has another status and no details. No limit at all would let one message
@@ -65,6 +67,7 @@ class Server:
         self._calls = calls
         self._callers = callers or Callers(required=False)
         self._runtime = ActionRuntime(calls, self._callers)
+        self._streams = Streams(calls, config, metrics)
         self._others = {
             service: {name: handler(answer, self._callers) for name, answer in named.items()}
             for service, named in (others or {}).items()
@@ -80,7 +83,7 @@ class Server:
         """Listen and serve. Raises: StartError when the address cannot be used."""
         config = self._config
         methods = {
-            GRPC_SERVICE: self._runtime.methods(),
+            GRPC_SERVICE: {**self._runtime.methods(), GRPC_STREAM: self._stream_method()},
             health.SERVICE_NAME: self._health.methods(),
             **self._reflection(),
             **self._others,
@@ -95,6 +98,12 @@ class Server:
                 self._made = unix_socket.identity(self._path)
         except (RuntimeError, OSError):
             raise refusal("listen", config.listen, "it cannot be bound") from None
+
+    def _stream_method(self) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        # So that it ends in good order before the grace of a connection that is too old cuts it off.
+        ages = self._config.grpc.max_connection_age_s > 0
+        life_s = max(1.0, grace_s(self._config) - longest_login_s(self._config)) if ages else None
+        return PostLoginStreams(self._calls, self._streams, self._callers, self._metrics, life_s).method()
 
     async def call_ourselves(self) -> str:
         """Call the port as a client does; return why that failed."""
@@ -145,6 +154,7 @@ class Server:
             return 0
         self._calls.draining = True
         self._health.drain()
+        self._streams.finish(Draining())
         stopping = asyncio.ensure_future(self._front.stop(drain_s))
         given_up = 0
         try:
@@ -174,10 +184,13 @@ def concurrent_streams(limit: int) -> list[tuple[str, int]]:
     return [("grpc.max_concurrent_streams", limit), ("grpc.http2.max_deallocating_streams", limit)]
 
 
+def grace_s(config: Config) -> float:
+    """Return how long streams of a connection that has reached its age are kept: no login is cut off for that."""
+    return max(config.grpc.max_connection_age_grace_s, longest_login_s(config) + 1)
+
+
 def options(config: Config) -> list[tuple[str, int]]:
     grpc_ = config.grpc
-    # No login is cut off for the age of its connection.
-    grace_s = max(grpc_.max_connection_age_grace_s, longest_login_s(config) + 1)
     return [
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
         # Off, or a second daemon on the same port would start and silently take half of the logins.
@@ -197,5 +210,5 @@ def options(config: Config) -> list[tuple[str, int]]:
         ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MS),
         # The core adds or takes off a tenth by itself, so that they do not all come back at once.
         ("grpc.max_connection_age_ms", int(grpc_.max_connection_age_s * 1000) or _NEVER_MS),
-        ("grpc.max_connection_age_grace_ms", int(grace_s * 1000)),
+        ("grpc.max_connection_age_grace_ms", int(grace_s(config) * 1000)),
     ]

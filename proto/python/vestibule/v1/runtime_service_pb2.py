@@ -23,13 +23,15 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from vestibule.v1 import decision_pb2 as vestibule_dot_v1_dot_decision__pb2
 from vestibule.v1 import event_pb2 as vestibule_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"vestibule/v1/runtime_service.proto\x12\x0cvestibule.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bvestibule/v1/decision.proto\x1a\x18vestibule/v1/event.proto\"\x91\x02\n\x17\x45xecutePostLoginRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12-\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1c.vestibule.v1.PostLoginEventH\x00\x12.\n\x0b\x61uth0_event\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructH\x00\x12\x33\n\x07gateway\x18\x05 \x01(\x0b\x32\x1c.vestibule.v1.GatewayContextB\x04\xe2\x41\x01\x01\x12&\n\x04view\x18\x06 \x01(\x0e\x32\x12.vestibule.v1.ViewB\x04\xe2\x41\x01\x01\x42\x07\n\x05login\"\x86\x02\n\x0eGatewayContext\x12;\n\x12remembered_browser\x18\x01 \x01(\x0b\x32\x1f.vestibule.v1.RememberedBrowser\x12\x1e\n\x11mfa_grant_allowed\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\x08webauthn\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\x08\x12 \n\x18\x64uo_remembers_when_unset\x18\x05 \x01(\x08\x12\x1a\n\rcustomize_mfa\x18\x06 \x01(\x08H\x02\x88\x01\x01\x42\x14\n\x12_mfa_grant_allowedB\x0b\n\t_webauthnB\x10\n\x0e_customize_mfa\"\xc3\x01\n\x11RememberedBrowser\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12(\n\x08provider\x18\x02 \x01(\x0e\x32\x16.vestibule.v1.Provider\x12-\n\tissued_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_seen_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nemail_only\x18\x05 \x01(\x08\"X\n\x18\x45xecutePostLoginResponse\x12(\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.vestibule.v1.Decision\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\xdd\x02\n\x18\x43ontinuePostLoginRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12-\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1c.vestibule.v1.PostLoginEventH\x00\x12.\n\x0b\x61uth0_event\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructH\x00\x12\x33\n\x07gateway\x18\x05 \x01(\x0b\x32\x1c.vestibule.v1.GatewayContextB\x04\xe2\x41\x01\x01\x12&\n\x04view\x18\x06 \x01(\x0e\x32\x12.vestibule.v1.ViewB\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x63ontinuation\x18\x07 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12-\n\tcompleted\x18\x08 \x03(\x0e\x32\x14.vestibule.v1.FactorB\x04\xe2\x41\x01\x01\x42\x07\n\x05login\"Y\n\x19\x43ontinuePostLoginResponse\x12(\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.vestibule.v1.Decision\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"+\n\x10GetTenantRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xf8\x03\n\x11GetTenantResponse\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12>\n\nexperience\x18\x02 \x01(\x0e\x32*.vestibule.v1.GetTenantResponse.Experience\x12%\n\x07\x66\x61\x63tors\x18\x03 \x03(\x0e\x32\x14.vestibule.v1.Factor\x12\x36\n\x06policy\x18\x04 \x01(\x0e\x32&.vestibule.v1.GetTenantResponse.Policy\x12\x18\n\x10\x66low_fingerprint\x18\x05 \x01(\t\x12\x18\n\x10\x63\x61talog_revision\x18\x06 \x01(\x03\x12+\n\x06memory\x18\x07 \x01(\x0b\x32\x1b.vestibule.v1.BrowserMemory\x12\x0f\n\x07\x61\x63tions\x18\x08 \x03(\t\x12\r\n\x05ready\x18\t \x01(\x08\"T\n\nExperience\x12\x1a\n\x16\x45XPERIENCE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x45XPERIENCE_NEW\x10\x01\x12\x16\n\x12\x45XPERIENCE_CLASSIC\x10\x02\"Z\n\x06Policy\x12\x16\n\x12POLICY_UNSPECIFIED\x10\x00\x12\x10\n\x0cPOLICY_NEVER\x10\x01\x12\x13\n\x0fPOLICY_ADAPTIVE\x10\x02\x12\x11\n\rPOLICY_ALWAYS\x10\x03*;\n\x04View\x12\x14\n\x10VIEW_UNSPECIFIED\x10\x00\x12\x0e\n\nVIEW_BASIC\x10\x01\x12\r\n\tVIEW_FULL\x10\x02\x32\xad\x02\n\x14\x41\x63tionRuntimeService\x12\x61\n\x10\x45xecutePostLogin\x12%.vestibule.v1.ExecutePostLoginRequest\x1a&.vestibule.v1.ExecutePostLoginResponse\x12\x64\n\x11\x43ontinuePostLogin\x12&.vestibule.v1.ContinuePostLoginRequest\x1a\'.vestibule.v1.ContinuePostLoginResponse\x12L\n\tGetTenant\x12\x1e.vestibule.v1.GetTenantRequest\x1a\x1f.vestibule.v1.GetTenantResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"vestibule/v1/runtime_service.proto\x12\x0cvestibule.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1bvestibule/v1/decision.proto\x1a\x18vestibule/v1/event.proto\"\x91\x02\n\x17\x45xecutePostLoginRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12-\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1c.vestibule.v1.PostLoginEventH\x00\x12.\n\x0b\x61uth0_event\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructH\x00\x12\x33\n\x07gateway\x18\x05 \x01(\x0b\x32\x1c.vestibule.v1.GatewayContextB\x04\xe2\x41\x01\x01\x12&\n\x04view\x18\x06 \x01(\x0e\x32\x12.vestibule.v1.ViewB\x04\xe2\x41\x01\x01\x42\x07\n\x05login\"\x86\x02\n\x0eGatewayContext\x12;\n\x12remembered_browser\x18\x01 \x01(\x0b\x32\x1f.vestibule.v1.RememberedBrowser\x12\x1e\n\x11mfa_grant_allowed\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\x08webauthn\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\x08\x12 \n\x18\x64uo_remembers_when_unset\x18\x05 \x01(\x08\x12\x1a\n\rcustomize_mfa\x18\x06 \x01(\x08H\x02\x88\x01\x01\x42\x14\n\x12_mfa_grant_allowedB\x0b\n\t_webauthnB\x10\n\x0e_customize_mfa\"\xc3\x01\n\x11RememberedBrowser\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12(\n\x08provider\x18\x02 \x01(\x0e\x32\x16.vestibule.v1.Provider\x12-\n\tissued_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_seen_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nemail_only\x18\x05 \x01(\x08\"X\n\x18\x45xecutePostLoginResponse\x12(\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.vestibule.v1.Decision\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\xdd\x02\n\x18\x43ontinuePostLoginRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12-\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x1c.vestibule.v1.PostLoginEventH\x00\x12.\n\x0b\x61uth0_event\x18\x04 \x01(\x0b\x32\x17.google.protobuf.StructH\x00\x12\x33\n\x07gateway\x18\x05 \x01(\x0b\x32\x1c.vestibule.v1.GatewayContextB\x04\xe2\x41\x01\x01\x12&\n\x04view\x18\x06 \x01(\x0e\x32\x12.vestibule.v1.ViewB\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x63ontinuation\x18\x07 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12-\n\tcompleted\x18\x08 \x03(\x0e\x32\x14.vestibule.v1.FactorB\x04\xe2\x41\x01\x01\x42\x07\n\x05login\"Y\n\x19\x43ontinuePostLoginResponse\x12(\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x16.vestibule.v1.Decision\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"+\n\x10GetTenantRequest\x12\x17\n\ttenant_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xf8\x03\n\x11GetTenantResponse\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12>\n\nexperience\x18\x02 \x01(\x0e\x32*.vestibule.v1.GetTenantResponse.Experience\x12%\n\x07\x66\x61\x63tors\x18\x03 \x03(\x0e\x32\x14.vestibule.v1.Factor\x12\x36\n\x06policy\x18\x04 \x01(\x0e\x32&.vestibule.v1.GetTenantResponse.Policy\x12\x18\n\x10\x66low_fingerprint\x18\x05 \x01(\t\x12\x18\n\x10\x63\x61talog_revision\x18\x06 \x01(\x03\x12+\n\x06memory\x18\x07 \x01(\x0b\x32\x1b.vestibule.v1.BrowserMemory\x12\x0f\n\x07\x61\x63tions\x18\x08 \x03(\t\x12\r\n\x05ready\x18\t \x01(\x08\"T\n\nExperience\x12\x1a\n\x16\x45XPERIENCE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x45XPERIENCE_NEW\x10\x01\x12\x16\n\x12\x45XPERIENCE_CLASSIC\x10\x02\"Z\n\x06Policy\x12\x16\n\x12POLICY_UNSPECIFIED\x10\x00\x12\x10\n\x0cPOLICY_NEVER\x10\x01\x12\x13\n\x0fPOLICY_ADAPTIVE\x10\x02\x12\x11\n\rPOLICY_ALWAYS\x10\x03\"\xc1\x02\n\x16StreamPostLoginRequest\x12\x38\n\x05items\x18\x01 \x03(\x0b\x32).vestibule.v1.StreamPostLoginRequest.Item\x12\x0e\n\x06\x63\x61ncel\x18\x02 \x03(\r\x1a\xdc\x01\n\x04Item\x12\n\n\x02id\x18\x01 \x01(\r\x12\x38\n\x07\x65xecute\x18\x02 \x01(\x0b\x32%.vestibule.v1.ExecutePostLoginRequestH\x00\x12\x38\n\x06resume\x18\x03 \x01(\x0b\x32&.vestibule.v1.ContinuePostLoginRequestH\x00\x12\x30\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x19\n\x0btraceparent\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x42\x07\n\x05login\"\x8e\x02\n\x17StreamPostLoginResponse\x12\x39\n\x05items\x18\x01 \x03(\x0b\x32*.vestibule.v1.StreamPostLoginResponse.Item\x1a\xb7\x01\n\x04Item\x12\n\n\x02id\x18\x01 \x01(\r\x12\x39\n\x07\x65xecute\x18\x02 \x01(\x0b\x32&.vestibule.v1.ExecutePostLoginResponseH\x00\x12\x39\n\x06resume\x18\x03 \x01(\x0b\x32\'.vestibule.v1.ContinuePostLoginResponseH\x00\x12#\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06\x61nswer*;\n\x04View\x12\x14\n\x10VIEW_UNSPECIFIED\x10\x00\x12\x0e\n\nVIEW_BASIC\x10\x01\x12\r\n\tVIEW_FULL\x10\x02\x32\x91\x03\n\x14\x41\x63tionRuntimeService\x12\x61\n\x10\x45xecutePostLogin\x12%.vestibule.v1.ExecutePostLoginRequest\x1a&.vestibule.v1.ExecutePostLoginResponse\x12\x64\n\x11\x43ontinuePostLogin\x12&.vestibule.v1.ContinuePostLoginRequest\x1a\'.vestibule.v1.ContinuePostLoginResponse\x12L\n\tGetTenant\x12\x1e.vestibule.v1.GetTenantRequest\x1a\x1f.vestibule.v1.GetTenantResponse\x12\x62\n\x0fStreamPostLogin\x12$.vestibule.v1.StreamPostLoginRequest\x1a%.vestibule.v1.StreamPostLoginResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,28 +60,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTINUEPOSTLOGINREQUEST'].fields_by_name['completed']._serialized_options = b'\342A\001\001'
   _globals['_GETTENANTREQUEST'].fields_by_name['tenant_id']._loaded_options = None
   _globals['_GETTENANTREQUEST'].fields_by_name['tenant_id']._serialized_options = b'\342A\001\002'
-  _globals['_VIEW']._serialized_start=2027
-  _globals['_VIEW']._serialized_end=2086
-  _globals['_EXECUTEPOSTLOGINREQUEST']._serialized_start=204
-  _globals['_EXECUTEPOSTLOGINREQUEST']._serialized_end=477
-  _globals['_GATEWAYCONTEXT']._serialized_start=480
-  _globals['_GATEWAYCONTEXT']._serialized_end=742
-  _globals['_REMEMBEREDBROWSER']._serialized_start=745
-  _globals['_REMEMBEREDBROWSER']._serialized_end=940
-  _globals['_EXECUTEPOSTLOGINRESPONSE']._serialized_start=942
-  _globals['_EXECUTEPOSTLOGINRESPONSE']._serialized_end=1030
-  _globals['_CONTINUEPOSTLOGINREQUEST']._serialized_start=1033
-  _globals['_CONTINUEPOSTLOGINREQUEST']._serialized_end=1382
-  _globals['_CONTINUEPOSTLOGINRESPONSE']._serialized_start=1384
-  _globals['_CONTINUEPOSTLOGINRESPONSE']._serialized_end=1473
-  _globals['_GETTENANTREQUEST']._serialized_start=1475
-  _globals['_GETTENANTREQUEST']._serialized_end=1518
-  _globals['_GETTENANTRESPONSE']._serialized_start=1521
-  _globals['_GETTENANTRESPONSE']._serialized_end=2025
-  _globals['_GETTENANTRESPONSE_EXPERIENCE']._serialized_start=1849
-  _globals['_GETTENANTRESPONSE_EXPERIENCE']._serialized_end=1933
-  _globals['_GETTENANTRESPONSE_POLICY']._serialized_start=1935
-  _globals['_GETTENANTRESPONSE_POLICY']._serialized_end=2025
-  _globals['_ACTIONRUNTIMESERVICE']._serialized_start=2089
-  _globals['_ACTIONRUNTIMESERVICE']._serialized_end=2390
+  _globals['_STREAMPOSTLOGINREQUEST_ITEM'].fields_by_name['timeout']._loaded_options = None
+  _globals['_STREAMPOSTLOGINREQUEST_ITEM'].fields_by_name['timeout']._serialized_options = b'\342A\001\001'
+  _globals['_STREAMPOSTLOGINREQUEST_ITEM'].fields_by_name['traceparent']._loaded_options = None
+  _globals['_STREAMPOSTLOGINREQUEST_ITEM'].fields_by_name['traceparent']._serialized_options = b'\342A\001\001'
+  _globals['_VIEW']._serialized_start=2681
+  _globals['_VIEW']._serialized_end=2740
+  _globals['_EXECUTEPOSTLOGINREQUEST']._serialized_start=261
+  _globals['_EXECUTEPOSTLOGINREQUEST']._serialized_end=534
+  _globals['_GATEWAYCONTEXT']._serialized_start=537
+  _globals['_GATEWAYCONTEXT']._serialized_end=799
+  _globals['_REMEMBEREDBROWSER']._serialized_start=802
+  _globals['_REMEMBEREDBROWSER']._serialized_end=997
+  _globals['_EXECUTEPOSTLOGINRESPONSE']._serialized_start=999
+  _globals['_EXECUTEPOSTLOGINRESPONSE']._serialized_end=1087
+  _globals['_CONTINUEPOSTLOGINREQUEST']._serialized_start=1090
+  _globals['_CONTINUEPOSTLOGINREQUEST']._serialized_end=1439
+  _globals['_CONTINUEPOSTLOGINRESPONSE']._serialized_start=1441
+  _globals['_CONTINUEPOSTLOGINRESPONSE']._serialized_end=1530
+  _globals['_GETTENANTREQUEST']._serialized_start=1532
+  _globals['_GETTENANTREQUEST']._serialized_end=1575
+  _globals['_GETTENANTRESPONSE']._serialized_start=1578
+  _globals['_GETTENANTRESPONSE']._serialized_end=2082
+  _globals['_GETTENANTRESPONSE_EXPERIENCE']._serialized_start=1906
+  _globals['_GETTENANTRESPONSE_EXPERIENCE']._serialized_end=1990
+  _globals['_GETTENANTRESPONSE_POLICY']._serialized_start=1992
+  _globals['_GETTENANTRESPONSE_POLICY']._serialized_end=2082
+  _globals['_STREAMPOSTLOGINREQUEST']._serialized_start=2085
+  _globals['_STREAMPOSTLOGINREQUEST']._serialized_end=2406
+  _globals['_STREAMPOSTLOGINREQUEST_ITEM']._serialized_start=2186
+  _globals['_STREAMPOSTLOGINREQUEST_ITEM']._serialized_end=2406
+  _globals['_STREAMPOSTLOGINRESPONSE']._serialized_start=2409
+  _globals['_STREAMPOSTLOGINRESPONSE']._serialized_end=2679
+  _globals['_STREAMPOSTLOGINRESPONSE_ITEM']._serialized_start=2496
+  _globals['_STREAMPOSTLOGINRESPONSE_ITEM']._serialized_end=2679
+  _globals['_ACTIONRUNTIMESERVICE']._serialized_start=2743
+  _globals['_ACTIONRUNTIMESERVICE']._serialized_end=3144
 # @@protoc_insertion_point(module_scope)

@@ -1,8 +1,10 @@
 import datetime
 
 from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.rpc import status_pb2 as _status_pb2
 from vestibule.v1 import decision_pb2 as _decision_pb2
 from vestibule.v1 import event_pb2 as _event_pb2
 from google.protobuf.internal import containers as _containers
@@ -150,3 +152,41 @@ class GetTenantResponse(_message.Message):
     actions: _containers.RepeatedScalarFieldContainer[str]
     ready: bool
     def __init__(self, tenant_id: _Optional[str] = ..., experience: _Optional[_Union[GetTenantResponse.Experience, str]] = ..., factors: _Optional[_Iterable[_Union[_decision_pb2.Factor, str]]] = ..., policy: _Optional[_Union[GetTenantResponse.Policy, str]] = ..., flow_fingerprint: _Optional[str] = ..., catalog_revision: _Optional[int] = ..., memory: _Optional[_Union[_decision_pb2.BrowserMemory, _Mapping]] = ..., actions: _Optional[_Iterable[str]] = ..., ready: _Optional[bool] = ...) -> None: ...
+
+class StreamPostLoginRequest(_message.Message):
+    __slots__ = ("items", "cancel")
+    class Item(_message.Message):
+        __slots__ = ("id", "execute", "resume", "timeout", "traceparent")
+        ID_FIELD_NUMBER: _ClassVar[int]
+        EXECUTE_FIELD_NUMBER: _ClassVar[int]
+        RESUME_FIELD_NUMBER: _ClassVar[int]
+        TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+        TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+        id: int
+        execute: ExecutePostLoginRequest
+        resume: ContinuePostLoginRequest
+        timeout: _duration_pb2.Duration
+        traceparent: str
+        def __init__(self, id: _Optional[int] = ..., execute: _Optional[_Union[ExecutePostLoginRequest, _Mapping]] = ..., resume: _Optional[_Union[ContinuePostLoginRequest, _Mapping]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., traceparent: _Optional[str] = ...) -> None: ...
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[StreamPostLoginRequest.Item]
+    cancel: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, items: _Optional[_Iterable[_Union[StreamPostLoginRequest.Item, _Mapping]]] = ..., cancel: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class StreamPostLoginResponse(_message.Message):
+    __slots__ = ("items",)
+    class Item(_message.Message):
+        __slots__ = ("id", "execute", "resume", "error")
+        ID_FIELD_NUMBER: _ClassVar[int]
+        EXECUTE_FIELD_NUMBER: _ClassVar[int]
+        RESUME_FIELD_NUMBER: _ClassVar[int]
+        ERROR_FIELD_NUMBER: _ClassVar[int]
+        id: int
+        execute: ExecutePostLoginResponse
+        resume: ContinuePostLoginResponse
+        error: _status_pb2.Status
+        def __init__(self, id: _Optional[int] = ..., execute: _Optional[_Union[ExecutePostLoginResponse, _Mapping]] = ..., resume: _Optional[_Union[ContinuePostLoginResponse, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[StreamPostLoginResponse.Item]
+    def __init__(self, items: _Optional[_Iterable[_Union[StreamPostLoginResponse.Item, _Mapping]]] = ...) -> None: ...

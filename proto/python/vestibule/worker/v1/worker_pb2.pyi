@@ -1,3 +1,6 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -25,6 +28,46 @@ class ExecuteEnvelope(_message.Message):
     continuation: bytes
     completed: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, tenant_id: _Optional[str] = ..., request_id: _Optional[str] = ..., event: _Optional[bytes] = ..., auth0_event: _Optional[bytes] = ..., gateway: _Optional[bytes] = ..., view: _Optional[int] = ..., continuation: _Optional[bytes] = ..., completed: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class StreamEnvelope(_message.Message):
+    __slots__ = ("items", "cancel")
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[StreamedLogin]
+    cancel: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, items: _Optional[_Iterable[_Union[StreamedLogin, _Mapping]]] = ..., cancel: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class StreamedLogin(_message.Message):
+    __slots__ = ("id", "execute", "resume", "timeout", "traceparent")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    EXECUTE_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    execute: bytes
+    resume: bytes
+    timeout: _duration_pb2.Duration
+    traceparent: str
+    def __init__(self, id: _Optional[int] = ..., execute: _Optional[bytes] = ..., resume: _Optional[bytes] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., traceparent: _Optional[str] = ...) -> None: ...
+
+class StreamAnswers(_message.Message):
+    __slots__ = ("items",)
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[StreamedAnswer]
+    def __init__(self, items: _Optional[_Iterable[_Union[StreamedAnswer, _Mapping]]] = ...) -> None: ...
+
+class StreamedAnswer(_message.Message):
+    __slots__ = ("id", "execute", "resume", "error")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    EXECUTE_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    execute: bytes
+    resume: bytes
+    error: bytes
+    def __init__(self, id: _Optional[int] = ..., execute: _Optional[bytes] = ..., resume: _Optional[bytes] = ..., error: _Optional[bytes] = ...) -> None: ...
 
 class RunFlow(_message.Message):
     __slots__ = ("nonce", "event", "flow", "now_ns", "seed", "budget_us", "check_only", "output_bytes", "earlier", "return_code", "cache", "deadline_ns")
