@@ -31,8 +31,9 @@ from runtime.ops.labels import KillReason
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
 from runtime.workers import reply
+from runtime.workers.inflight import NotBegun, Overtaken, WorkerKilled
 from runtime.workers.pool import Pool
-from runtime.workers.worker import Worker, WorkerKilled
+from runtime.workers.worker import Worker
 from sandbox.contract import wire
 
 # More than a tenant's idle workers and the blank ones together. Beyond it, dying early is what workers do on this host.
@@ -194,31 +195,37 @@ class Engine:
         try:
             said = await asked.future
         except (asyncio.CancelledError, DeadlineExceeded):
-            self._abandon(asked.worker)
+            self._abandon(asked)
             raise
+        except Overtaken as error:
+            self._abandon(asked)
+            return error
         except WorkerError as error:
             said = error
+        if asked.worker.kill_reason is KillReason.VIOLATION and not isinstance(said, WorkerError):
+            # It lied about an earlier login, after which nothing that it says is believed.
+            said = NotBegun(f"worker {asked.worker.id} broke its protocol")
         self._watchdog.unwatch(asked.worker)
         return said
 
-    def _abandon(self, worker: Worker) -> None:
-        """Let a worker whose caller went away finish, within its budgets, and go back to the pool."""
-        future = worker.adopt()
+    def _abandon(self, asked: Asked) -> None:
+        """Let a worker finish with a login that does not wait for it any more, within its budgets."""
+        future = asked.worker.adopt(asked.future)
         if future is None:
-            self._watchdog.unwatch(worker)
-            self._pool.release(worker, retire=True)
+            self._watchdog.unwatch(asked.worker)
+            self._pool.release(asked.worker, retire=True)
             return
-        task = asyncio.get_running_loop().create_task(self._finish(worker, future))
+        task = asyncio.get_running_loop().create_task(self._finish(asked, future))
         self._orphans.add(task)
         task.add_done_callback(self._orphans.discard)
 
-    async def _finish(self, worker: Worker, future: asyncio.Future[bytes]) -> None:
-        retire = False
+    async def _finish(self, asked: Asked, future: asyncio.Future[bytes]) -> None:
+        worker, retire = asked.worker, False
         with contextlib.suppress(WorkerError):
             data = await future
             try:
                 # No caller waits for it, but whether it lies, or has grown, concerns the next login that it is given.
-                retire = reply.parse(data, worker.nonce, len(worker.step_budgets_ns)).retire
+                retire = reply.parse(data, asked.nonce, asked.steps).retire
             except ProtocolViolation:
                 worker.kill(KillReason.VIOLATION)
         self._watchdog.unwatch(worker)
@@ -298,7 +305,7 @@ class Engine:
             if not reported and not late:
                 raise ProtocolViolation("a worker reports no step at all")
         except asyncio.CancelledError:
-            self._abandon(asked.worker)
+            self._abandon(asked)
             raise
         except ProtocolViolation as violation:
             return await self._failures.settle(violation, asked, plan)

@@ -19,8 +19,8 @@ from runtime.login.questions import Asked
 from runtime.ops.labels import KillReason
 from runtime.ops.log import Log, clip
 from runtime.workers import reply
+from runtime.workers.inflight import NotBegun, WorkerKilled
 from runtime.workers.spawned import CRASH_SIGNALS
-from runtime.workers.worker import WorkerKilled
 from sandbox.contract import exit_codes, journal
 
 
@@ -130,6 +130,10 @@ class Failures:
             return self._violation(error, asked, plan)
         if isinstance(error, WorkerKilled):
             return self._kill(error, asked, plan)
+        if isinstance(error, NotBegun):
+            # The loop turns once and sees which others are dead: when a zygote dies, every idle worker is.
+            await asyncio.sleep(0)
+            return Settled(WorkerEnd.UNBEGUN, [])
         return await self._death(asked, plan)
 
     def _violation(self, violation: ProtocolViolation, asked: Asked, plan: Plan) -> Settled:

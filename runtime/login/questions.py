@@ -18,8 +18,9 @@ from runtime.core.aggregate import CACHE
 from runtime.core.model import Execution, Verdict
 from runtime.login.plan import Login, Plan
 from runtime.workers import reply
+from runtime.workers.inflight import NEVER
 from runtime.workers.watchdog import COMPILE_KILL_NS, START_NS, Watchdog
-from runtime.workers.worker import NEVER, Worker
+from runtime.workers.worker import Worker
 from sandbox.contract import surface, wire
 
 MARGIN_US: Final = 5_000
@@ -36,6 +37,7 @@ class Asked:
     worker: Worker
     nonce: int
     start: int
+    steps: int
     future: asyncio.Future[bytes]
     late_ns: int
     """CLOCK_MONOTONIC instant from which on an unfinished answer says nothing about the action it stopped at."""
@@ -76,7 +78,7 @@ class Questions:
         give_up_ns = deadline_ns - GIVE_UP_NS
         future = worker.ask(question, nonce, budgets_ns, time.monotonic_ns(), first_look_ns, hard_ns, give_up_ns)
         self._watchdog.watch(worker)
-        return Asked(worker, nonce, start, future, late_ns)
+        return Asked(worker, nonce, start, len(budgets_ns), future, late_ns)
 
     def ask_for_code(self, worker: Worker, plan: Plan, budget_us: int, deadline_ns: int) -> Asked:
         """Send a leased worker the whole flow to compile, with the limits of the login that waits for its code."""
@@ -121,7 +123,7 @@ class Questions:
         now_ns, give_up_ns = time.monotonic_ns(), deadline_ns - GIVE_UP_NS
         future = worker.ask(question, nonce, budgets_ns, now_ns, first_look_ns, hard_ns, give_up_ns, compiles=True)
         self._watchdog.watch(worker)
-        return Asked(worker, nonce, 0, future, deadline_ns)
+        return Asked(worker, nonce, 0, len(budgets_ns), future, deadline_ns)
 
     def _next_nonce(self) -> int:
         """Return a number that no worker can foretell; the kernel is asked once for many."""

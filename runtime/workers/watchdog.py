@@ -61,13 +61,14 @@ class Watchdog:
 
     def watch(self, worker: Worker) -> None:
         """Watch a worker that was asked something, until `unwatch`."""
-        self.running[worker] = None
+        self.running.setdefault(worker, None)
         if self._timer is None:
             self._timer = self._loop.call_later(_TICK_NS / 1e9, self._tick)
 
     def unwatch(self, worker: Worker) -> None:
-        """Stop watching: the answer is here, or none will come."""
-        self.running.pop(worker, None)
+        """Stop watching if nothing is to come: the answer is here, and it was asked no more."""
+        if not worker.asked:
+            self.running.pop(worker, None)
 
     def close(self) -> None:
         """Stop ticking."""

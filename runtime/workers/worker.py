@@ -1,4 +1,4 @@
-"""The daemon's end of one worker: two pipes, a journal and a pidfd; one question in flight.
+"""The daemon's end of one worker: two pipes, a journal and a pidfd; questions in flight, answered in their order.
 
 Knows which frame a worker may send when. Must not know tenants' settings, verdicts or gRPC. Everything a worker sends
 is hostile: a frame that its state does not permit is a `ProtocolViolation`, and the worker is killed.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import enum
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from runtime.errors import DeadlineExceeded, ProtocolViolation, WorkerError, WorkerLost
 from runtime.ops.labels import KillReason
+from runtime.workers.inflight import NEVER, NotBegun, Overtaken, Question, WorkerKilled
 from runtime.workers.meter import Meter, anonymous_bytes
 from runtime.workers.spawned import SpawnedWorker
 from sandbox.contract import frames, journal
@@ -25,9 +27,6 @@ _EXIT_CODE_WAIT_S: Final = 0.25
 _SHARED_BROKEN_BYTES: Final = 2 << 20
 """Private copies of pages that a worker was forked with. The kernel counts these pages as the worker's before and after
 the copy, so that the growth does not show them. Measured on CPython 3.11: 1.8 MiB in a warm worker of three actions."""
-
-NEVER: Final = 1 << 62
-"""An instant that does not come."""
 
 
 class State(enum.StrEnum):
@@ -42,26 +41,10 @@ class State(enum.StrEnum):
 
 @dataclass(slots=True)
 class _Frame:
-    """A frame that a state permits: once, and whole."""
+    """A frame that a state permits: once for each question, and whole."""
 
     bytes_max: Callable[[Worker], int]
-    take: Callable[[Worker], None]
-    """What the worker's end notes when it has come."""
-    then: State
-
-
-class WorkerKilled(WorkerError):
-    """The watchdog killed the worker while it ran.
-
-    `entry` is its journal at that instant, `cpu_ns` the processor time that the step had by then, None where the kernel
-    does not say. `stalled` says that the machine gave it none, so that nothing is known about the action.
-    """
-
-    def __init__(self, entry: journal.JournalEntry, cpu_ns: int | None = None, *, stalled: bool = False) -> None:
-        self.entry = entry
-        self.cpu_ns = cpu_ns
-        self.stalled = stalled
-        super().__init__("the worker was killed at its limit")
+    take: Callable[[Worker, bytes], None]
 
 
 class Worker:
@@ -85,7 +68,9 @@ class Worker:
         self._kill_otherwise = kill_otherwise
         self._frames = frames.Reader()
         self._unsent = b""
-        self._pending: asyncio.Future[bytes] | None = loop.create_future()
+        self._asked_bytes = 0
+        self._questions: deque[Question] = deque()
+        self._ready: asyncio.Future[bytes] = loop.create_future()
         self._exited: asyncio.Future[int | None] = loop.create_future()
         self.state = State.STARTING
         self.tenant: str | None = None
@@ -95,6 +80,8 @@ class Worker:
         """What it has compiled, and `plan` the flow whose steps it has all compiled: the login engine's notes."""
         self.plan: object = None
         self.executions = 0
+        self.leases = 0
+        """How many logins have it: the pool's note."""
         self.kill_reason: KillReason | None = None
         self.last_entry: journal.JournalEntry | None = None
         """Its journal when it died by itself while it was asked something."""
@@ -104,19 +91,19 @@ class Worker:
         self.memory_bytes = 0
         """Private memory, as it was measured last."""
         self._forked_bytes = 0
-        # Of the question that it was asked last.
         self._asked_before_ns = 0
+        # Of the question that it runs. Its time begins when the one before it was answered.
         self.nonce = self.sent_ns = self.first_look_ns = self.hard_ns = 0
-        self.deadline_ns = NEVER
         self.step_budgets_ns: tuple[int, ...] = ()
         self.waited_for = True
         """Is there a caller left for its answer?"""
+        self.deadline_ns = NEVER
+        """When the first of the callers stops waiting that wait for any of its answers."""
         loop.add_reader(self._pipes.answer_fd, self._on_readable)
 
     def ready(self) -> asyncio.Future[bytes]:
         """Return what will hold the ready frame, or WorkerLost or ProtocolViolation. To be called once, at first."""
-        assert self._pending is not None
-        return self._pending
+        return self._ready
 
     def bind(self, tenant: str, flow: bytes, spent: Callable[[float], None]) -> None:
         """Let it serve one flow of one tenant until it dies, and `spent` be called with its processor seconds."""
@@ -148,8 +135,11 @@ class Worker:
         deadline_ns: int = NEVER,
         *,
         compiles: bool = False,
+        movable: bool = False,
     ) -> asyncio.Future[bytes]:
         """Send one question; the future holds the reply's bytes, or the reason why there is none.
+
+        A worker that runs steps may be asked more, which it reads when it has answered.
 
         Args:
             payload: the question, and `nonce` the number in it.
@@ -158,38 +148,52 @@ class Worker:
             first_look_ns: after what time a limit can be reached at the earliest.
             hard_ns: processor time that the whole question may take, whatever the worker says.
             compiles: no step is run, and the answer holds code at most.
+            movable: it may be asked of another worker instead, should it have to wait here for long.
         """
         future: asyncio.Future[bytes] = self._loop.create_future()
-        self.nonce = nonce
-        self.step_budgets_ns = step_budgets_ns
-        self.sent_ns = now_ns
-        self.first_look_ns = now_ns + first_look_ns
-        self.hard_ns = hard_ns
-        self.deadline_ns = deadline_ns
-        self.waited_for = True
-        if self.state is not State.IDLE:
+        idle = self.state is State.IDLE
+        if not idle and (compiles or self.state is not State.RUNNING):
             # It died between its lease and this turn of the loop: no other case than one that dies right after.
-            future.set_exception(WorkerLost(f"worker {self.id} is {self.state.value}"))
+            future.set_exception(NotBegun(f"worker {self.id} is {self.state.value}"))
             return future
-        if compiles:
-            self.state = State.COMPILING
-        else:
-            self.state = State.RUNNING
-            self.executions += 1
-        self._pending = future
-        journal.clear(self._view)
         frame = frames.encode(payload)
+        self._asked_bytes += len(frame)
+        self._questions.append(
+            Question(future, nonce, step_budgets_ns, first_look_ns, hard_ns, deadline_ns, self._asked_bytes, movable)
+        )
+        self.executions += not compiles
+        if idle:
+            self.state = State.COMPILING if compiles else State.RUNNING
+            self._turn_to(self._questions[0], now_ns)
+        elif deadline_ns < self.deadline_ns:
+            self.deadline_ns = deadline_ns
+        if self._unsent:
+            self._unsent += frame
+            return future
         try:
             sent = self._pipes.ask(frame)
         except BlockingIOError:
             sent = 0
         except OSError:
-            self._lost()
+            self._hung_up()
             return future
         if sent < len(frame):
             self._unsent = frame[sent:]
             self._loop.add_writer(self._pipes.question_fd, self._on_writable)
         return future
+
+    def _turn_to(self, question: Question, now_ns: int) -> None:
+        """Note the limits of the question that the worker runs from now on."""
+        self.nonce = question.nonce
+        self.step_budgets_ns = question.step_budgets_ns
+        self.sent_ns = now_ns
+        self.first_look_ns = now_ns + question.first_look_ns
+        self.hard_ns = question.hard_ns
+        self.waited_for = question.waited_for
+        self._note_deadline()
+
+    def _note_deadline(self) -> None:
+        self.deadline_ns = min([question.deadline_ns for question in self._questions])
 
     def _on_writable(self) -> None:
         try:
@@ -197,71 +201,102 @@ class Worker:
         except BlockingIOError:
             return
         except OSError:
-            self._lost()
+            self._hung_up()
             return
         self._unsent = self._unsent[sent:]
         if not self._unsent:
             self._loop.remove_writer(self._pipes.question_fd)
 
-    def _on_readable(self) -> None:
+    def _on_readable(self) -> bool:
+        """Take what is there of answers; False when there was nothing to read."""
         try:
             data = self._pipes.hear(_READ_BYTES)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             data = b""
         if not data:
             self._lost()
-            return
+            return False
         permitted = _PERMITTED.get(self.state)
         if permitted is None:
             self._violated(f"sent {len(data)} bytes while {self.state.value}")
-            return
+            return False
+        coming, limit = self._frames, permitted.bytes_max(self)
         try:
-            frame = self._frames.feed(data, permitted.bytes_max(self))
+            frame = coming.feed(data, limit)
+            while frame is not None:
+                if coming.left and len(self._questions) <= 1:
+                    raise frames.FrameError("sent more than the one frame it owed")
+                if self._unsent and self._asked_bytes - len(self._unsent) < self._questions[0].sent_at:
+                    raise frames.FrameError("answered before it had read its question")
+                permitted.take(self, frame)
+                frame = coming.next(limit) if coming.left else None
         except frames.FrameError as violation:
             self._violated(str(violation))
-            return
-        if frame is None:
-            return
-        if self._unsent:
-            self._violated("answered before it had read its question")
-            return
-        permitted.take(self)
-        self.state = permitted.then
-        future, self._pending = self._pending, None
-        if future is not None and not future.done():
-            future.set_result(frame)
+        return True
 
-    def _note_ready(self) -> None:
+    def _take_ready(self, frame: bytes) -> None:
         self.meter.read()
         self.ready_cpu_ns = int(self.meter.seen_s * 1e9)
+        self.state = State.IDLE
+        if not self._ready.done():
+            self._ready.set_result(frame)
 
-    def _note_answer(self) -> None:
-        self._asked_before_ns += time.monotonic_ns() - self.sent_ns
+    def _take_answer(self, frame: bytes) -> None:
+        now_ns = time.monotonic_ns()
+        self._asked_before_ns += now_ns - self.sent_ns
+        future = self._questions.popleft().future
+        if self._questions:
+            self._turn_to(self._questions[0], now_ns)
+        else:
+            self.state = State.IDLE
+        if not future.done():
+            future.set_result(frame)
 
-    def _fail(self, error: Exception) -> None:
-        """End a caller's wait without an answer."""
-        future, self._pending = self._pending, None
-        if future is not None and not future.done():
-            future.set_exception(error)
+    def _fail(self, error: WorkerError) -> None:
+        """End the wait for the question that it runs with an error; those behind it have not begun."""
+        if self.state is State.STARTING and not self._ready.done():
+            self._ready.set_exception(error)
+        questions, self._questions = self._questions, deque()
+        for question in questions:
+            if not question.future.done():
+                question.future.set_exception(error)
+            error = NotBegun(f"worker {self.id} ended with the question before")
 
-    def adopt(self) -> asyncio.Future[bytes] | None:
-        """Take over the question of a caller that stopped waiting; None when nothing is being answered."""
-        if not self.asked:
-            return None
-        self._pending = self._loop.create_future()
-        self.waited_for = False
-        self.deadline_ns = NEVER
-        return self._pending
+    def adopt(self, future: asyncio.Future[bytes]) -> asyncio.Future[bytes] | None:
+        """Take over the question of a caller that stopped waiting; None when it is not being answered any more."""
+        for question in self._questions:
+            if question.future is future:
+                question.future = self._loop.create_future()
+                self._leave(question)
+                return question.future
+        return None
+
+    def _leave(self, question: Question) -> None:
+        """Note that no caller is left for the answer to a question."""
+        question.waited_for = False
+        question.deadline_ns = NEVER
+        self.waited_for = self._questions[0].waited_for
+        self._note_deadline()
 
     def out_of_time(self) -> None:
-        """End a caller's wait at its deadline. The worker keeps its question; `adopt` takes it over."""
+        """End the wait of callers at their deadline. The worker keeps their questions; `adopt` takes them over."""
         self._on_readable()
-        self.waited_for = False
-        self.deadline_ns = NEVER
-        if self.asked:
-            self._fail(DeadlineExceeded())
+        now_ns = time.monotonic_ns()
+        for question in self._questions:
+            if question.deadline_ns <= now_ns:
+                self._leave(question)
+                if not question.future.done():
+                    question.future.set_exception(DeadlineExceeded())
+
+    def overtake(self) -> None:
+        """Let those that wait behind a long question be asked elsewhere. It keeps their questions, as `adopt` says."""
+        self._on_readable()
+        for question in list(self._questions)[1:]:
+            if question.movable and not question.future.done():
+                self._leave(question)
+                question.future.set_exception(Overtaken(f"worker {self.id} takes long for the question before"))
 
     def cpu_ns(self) -> int | None:
         """Return where its processor clock stands by the kernel; None when that cannot be read."""
@@ -288,20 +323,29 @@ class Worker:
         self._fail(ProtocolViolation(f"worker {self.id} {what}"))
         self.kill(KillReason.VIOLATION)
 
+    def _hung_up(self) -> None:
+        """End with a worker that reads no more questions; what it has answered already counts."""
+        while self._on_readable():
+            pass
+        self._lost()
+
     def _lost(self) -> None:
-        if self._pending is not None and self.last_entry is None:
+        if self.state is State.DEAD:
+            return
+        if self._questions and self.last_entry is None:
             self.last_entry = journal.read(self._view)
         self._fail(WorkerLost(f"worker {self.id} closed its pipe"))
         self._dead()
 
     def kill_at_limit(self, cpu_ns: int | None = None, *, stalled: bool = False) -> None:
-        """Kill a running worker; its caller gets what its journal holds at this instant.
+        """Kill a running worker; the caller of the question that it runs gets what its journal holds at this instant.
 
         After a pause of the daemon or of the machine the timer comes first: an answer that is here already counts.
         Arguments as `WorkerKilled` has them.
         """
+        nonce = self.nonce
         self._on_readable()
-        if not self.asked:
+        if not self.asked or self.nonce != nonce:
             return
         self._fail(WorkerKilled(self.entry(), cpu_ns, stalled=stalled))
         self.kill(KillReason.DEADLINE)
@@ -312,6 +356,8 @@ class Worker:
             return
         if self.kill_reason is None:
             self.kill_reason = reason
+        if self._questions:
+            self._fail(NotBegun(f"worker {self.id} was killed: {reason.value}"))
         self.meter.read()
         try:
             self.spawned.kill()
@@ -349,9 +395,9 @@ class Worker:
         self._on_dead(self)
 
 
-# As in OpenSSH's monitor: what a worker may send in which state, and what follows. All else is a violation.
+# As in OpenSSH's monitor: what a worker may send in which state. All else is a violation.
 _PERMITTED: Final = {
-    State.STARTING: _Frame(lambda _worker: _READY_BYTES_MAX, Worker._note_ready, State.IDLE),
-    State.RUNNING: _Frame(lambda worker: worker.reply_max, Worker._note_answer, State.IDLE),
-    State.COMPILING: _Frame(lambda worker: worker.reply_max, Worker._note_answer, State.IDLE),
+    State.STARTING: _Frame(lambda _worker: _READY_BYTES_MAX, Worker._take_ready),
+    State.RUNNING: _Frame(lambda worker: worker.reply_max, Worker._take_answer),
+    State.COMPILING: _Frame(lambda worker: worker.reply_max, Worker._take_answer),
 }

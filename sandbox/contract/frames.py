@@ -25,7 +25,7 @@ def encode(payload: bytes) -> bytes:
 
 
 class Reader:
-    """Puts one frame at a time together from the pieces that were read."""
+    """Puts frames together from the pieces that were read, and hands them over one at a time."""
 
     __slots__ = ("_end", "_pieces", "_reads", "_size")
 
@@ -35,34 +35,44 @@ class Reader:
         self._reads = 0
         self._end = 0  # of the frame that has begun, once its length is known
 
+    @property
+    def left(self) -> int:
+        """How many bytes were read that belong to no frame that was handed over."""
+        return self._size
+
     def feed(self, data: bytes, limit: int) -> bytes | None:
-        """Return the payload of the frame that ends with these bytes; None when more of it is to come.
-
-        Args:
-            data: what was read; hostile. It is copied once, when the frame is whole.
-            limit: bytes that the payload may have.
-
-        Raises: FrameError: too long, in too many pieces, or more than one frame.
-        """
-        if not self._pieces and len(data) >= LENGTH_BYTES and len(data) == _end(data, limit):
+        """Take what was read, which is hostile. Returns and raises as `next` does."""
+        if not self._size and len(data) >= LENGTH_BYTES and len(data) == _end(data, limit):
             return data[LENGTH_BYTES:]
-        pieces = self._pieces
-        pieces.append(data)
+        self._pieces.append(data)
         self._size += len(data)
         self._reads += 1
-        if self._reads > _PIECES_MAX + self._size // _PIECE_BYTES_MIN:
-            raise FrameError(f"sent {self._size} bytes in {self._reads} pieces")
+        return self.next(limit)
+
+    def next(self, limit: int) -> bytes | None:
+        """Return the payload of the next frame; None when more of it is to come.
+
+        Args:
+            limit: bytes that the payload may have.
+
+        Raises: FrameError: too long, or in too many pieces.
+        """
+        pieces = self._pieces
         if not self._end and self._size >= LENGTH_BYTES:
             head = b"".join(pieces)
             self._end = _end(head, limit)
             pieces[:] = [head[LENGTH_BYTES:]]
         if not self._end or self._size < self._end:
+            if self._reads > _PIECES_MAX + self._size // _PIECE_BYTES_MIN:
+                raise FrameError(f"sent {self._size} bytes in {self._reads} pieces")
             return None
-        if self._size > self._end:
-            raise FrameError("sent more than the one frame it owed")
+        # What is beyond the frame came with its last piece, or it would have been handed over before.
+        last, beyond = pieces[-1], self._size - self._end
+        if beyond:
+            pieces[-1] = last[:-beyond]
         payload = b"".join(pieces)
-        self._pieces = []
-        self._size = self._reads = self._end = 0
+        self._pieces = [last[-beyond:]] if beyond else []
+        self._size, self._reads, self._end = beyond, 0, 0
         return payload
 
 

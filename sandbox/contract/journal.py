@@ -44,9 +44,10 @@ _CLEARED: Final = bytes(_HEADER.size)
 
 
 def clear(view: memoryview) -> None:
-    """Forget what a worker wrote, for the daemon, before it asks the next question.
+    """Forget the last question, before anything is noted of the next.
 
     A worker that dies while it writes a header must not leave the reports of one login under the nonce of the next.
+    The worker does it itself: the daemon may have given it the next question long before it answered the last.
     """
     view[: _HEADER.size] = _CLEARED
 

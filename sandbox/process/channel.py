@@ -16,7 +16,7 @@ FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
 
 
 class Channel:
-    """A pipe from which one frame is read before one is written to the other.
+    """A pipe from which questions are read, one at a time of those that wait in it, and one for the answers.
 
     Two, because who waits at a socket for the next question is woken by its own answer being read.
     """
@@ -30,14 +30,17 @@ class Channel:
 
     def read(self) -> bytes:
         """Return the payload of the next frame."""
+        reader = self._reader
         try:
-            while data := os.read(self._question_fd, _READ_BYTES):
-                frame = self._reader.feed(data, FRAME_BYTES_MAX)
-                if frame is not None:
-                    return frame
+            frame = reader.next(FRAME_BYTES_MAX)
+            while frame is None:
+                data = os.read(self._question_fd, _READ_BYTES)
+                if not data:
+                    os._exit(exit_codes.CLOSED)
+                frame = reader.feed(data, FRAME_BYTES_MAX)
+            return frame
         except frames.FrameError:
             os._exit(exit_codes.PROTOCOL)
-        os._exit(exit_codes.CLOSED)
 
     def write(self, payload: bytes) -> None:
         """Send a payload as one frame."""

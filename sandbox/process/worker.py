@@ -114,6 +114,7 @@ class QuestionRunner:
         except DecodeError:
             os._exit(exit_codes.PROTOCOL)
         nonce, deadline_ns = request.nonce, request.deadline_ns or alarm.NEVER
+        journal.clear(self._view)
         steps = self._flows.known.get(request.flow)
         if steps is None:
             steps = self._flows.prepare(request.flow, nonce, deadline_ns)

@@ -240,14 +240,15 @@ def test_a_frame_is_copied_once_however_it_comes() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_a_length_may_come_in_pieces(size: int) -> None:
-    """A frame is the same however its length is cut, and what is beyond it is refused."""
+    """A frame is the same however its length is cut, and what is beyond it belongs to the next one."""
     coming = frames.Reader()
     found = [coming.feed(piece, ROOM) for piece in pieces(frames.encode(b"payload"), size)]
     assert found == [None] * (len(found) - 1) + [b"payload"]
     for piece in pieces(frames.encode(b"payload")[:-1], size):
         coming.feed(piece, ROOM)
-    with pytest.raises(frames.FrameError, match="more than the one frame"):
-        coming.feed(b"d+", ROOM)
+    assert coming.feed(b"d\x00\x00\x00\x02ok\x00", ROOM) == b"payload"
+    assert (coming.next(ROOM), coming.left) == (b"ok", 1)
+    assert coming.next(ROOM) is None
 
 
 def test_a_frame_beyond_its_limit_is_refused_by_its_length() -> None:

@@ -15,7 +15,7 @@ from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
 from sandbox.action import alarm
-from sandbox.contract import exit_codes, wire
+from sandbox.contract import exit_codes, journal, wire
 from sandbox.contract.report import Verdict
 from sandbox.language import compiler
 from sandbox.process import worker
@@ -63,6 +63,24 @@ def ask() -> Iterator[Ask]:
     signal.signal(signal.SIGALRM, handler)
     gc.unfreeze()
     gc.set_threshold(*thresholds)
+
+
+def test_a_question_clears_what_the_last_one_noted(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it notes its own number: a worker that dies in between must not report the login before."""
+    seen: list[tuple[journal.JournalEntry, int]] = []
+    write_phase = journal.write_phase
+
+    def noted(view: memoryview, nonce: int, *rest: Any) -> None:
+        seen.append((journal.read(view), nonce))
+        write_phase(view, nonce, *rest)
+
+    monkeypatch.setattr(journal, "write_phase", noted)
+    ask(SILENT, SILENT)
+    ask(SILENT, SILENT)
+    (first, _), (control, nonce) = seen[-2:]
+    assert first == journal.JournalEntry(0, 0, 0, journal.Phase.IDLE, b"")
+    assert control.reports
+    assert control.nonce == nonce
 
 
 CHALLENGE = "api.authentication.challenge_with({'type': 'otp'})"
