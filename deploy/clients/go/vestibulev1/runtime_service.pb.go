@@ -8,8 +8,10 @@ package vestibulev1
 
 import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	status "google.golang.org/genproto/googleapis/rpc/status"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
@@ -905,11 +907,341 @@ func (x *GetTenantResponse) GetReady() bool {
 	return false
 }
 
+// Logins to decide, and logins whose answer the caller wants no more.
+type StreamPostLoginRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Logins; each is answered by itself.
+	Items []*StreamPostLoginRequest_Item `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	// Ids of open logins. They are given up, and answered with CANCELLED unless they were answered already. Ids that are
+	// not open are passed over. What a message cancels is read after its items.
+	Cancel        []uint32 `protobuf:"varint,2,rep,packed,name=cancel,proto3" json:"cancel,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamPostLoginRequest) Reset() {
+	*x = StreamPostLoginRequest{}
+	mi := &file_vestibule_v1_runtime_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamPostLoginRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamPostLoginRequest) ProtoMessage() {}
+
+func (x *StreamPostLoginRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_vestibule_v1_runtime_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamPostLoginRequest.ProtoReflect.Descriptor instead.
+func (*StreamPostLoginRequest) Descriptor() ([]byte, []int) {
+	return file_vestibule_v1_runtime_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *StreamPostLoginRequest) GetItems() []*StreamPostLoginRequest_Item {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *StreamPostLoginRequest) GetCancel() []uint32 {
+	if x != nil {
+		return x.Cancel
+	}
+	return nil
+}
+
+// Answers, as they were ready.
+type StreamPostLoginResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each login.
+	Items         []*StreamPostLoginResponse_Item `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamPostLoginResponse) Reset() {
+	*x = StreamPostLoginResponse{}
+	mi := &file_vestibule_v1_runtime_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamPostLoginResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamPostLoginResponse) ProtoMessage() {}
+
+func (x *StreamPostLoginResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_vestibule_v1_runtime_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamPostLoginResponse.ProtoReflect.Descriptor instead.
+func (*StreamPostLoginResponse) Descriptor() ([]byte, []int) {
+	return file_vestibule_v1_runtime_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *StreamPostLoginResponse) GetItems() []*StreamPostLoginResponse_Item {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+// A login.
+type StreamPostLoginRequest_Item struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Chosen by the caller; the answer has it. No two logins that are open on a stream may have the same.
+	Id uint32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Exactly one.
+	//
+	// Types that are valid to be assigned to Login:
+	//
+	//	*StreamPostLoginRequest_Item_Execute
+	//	*StreamPostLoginRequest_Item_Resume
+	Login isStreamPostLoginRequest_Item_Login `protobuf_oneof:"login"`
+	// How long the caller waits for this login, from when the daemon reads it. Absent: as long as the stream's own
+	// deadline allows. More than 0.
+	Timeout *durationpb.Duration `protobuf:"bytes,4,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// W3C traceparent of this login, for the log; the stream's own metadata is not looked at for one.
+	Traceparent   string `protobuf:"bytes,5,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamPostLoginRequest_Item) Reset() {
+	*x = StreamPostLoginRequest_Item{}
+	mi := &file_vestibule_v1_runtime_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamPostLoginRequest_Item) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamPostLoginRequest_Item) ProtoMessage() {}
+
+func (x *StreamPostLoginRequest_Item) ProtoReflect() protoreflect.Message {
+	mi := &file_vestibule_v1_runtime_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamPostLoginRequest_Item.ProtoReflect.Descriptor instead.
+func (*StreamPostLoginRequest_Item) Descriptor() ([]byte, []int) {
+	return file_vestibule_v1_runtime_service_proto_rawDescGZIP(), []int{8, 0}
+}
+
+func (x *StreamPostLoginRequest_Item) GetId() uint32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *StreamPostLoginRequest_Item) GetLogin() isStreamPostLoginRequest_Item_Login {
+	if x != nil {
+		return x.Login
+	}
+	return nil
+}
+
+func (x *StreamPostLoginRequest_Item) GetExecute() *ExecutePostLoginRequest {
+	if x != nil {
+		if x, ok := x.Login.(*StreamPostLoginRequest_Item_Execute); ok {
+			return x.Execute
+		}
+	}
+	return nil
+}
+
+func (x *StreamPostLoginRequest_Item) GetResume() *ContinuePostLoginRequest {
+	if x != nil {
+		if x, ok := x.Login.(*StreamPostLoginRequest_Item_Resume); ok {
+			return x.Resume
+		}
+	}
+	return nil
+}
+
+func (x *StreamPostLoginRequest_Item) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *StreamPostLoginRequest_Item) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
+}
+
+type isStreamPostLoginRequest_Item_Login interface {
+	isStreamPostLoginRequest_Item_Login()
+}
+
+type StreamPostLoginRequest_Item_Execute struct {
+	// As ExecutePostLogin has it.
+	Execute *ExecutePostLoginRequest `protobuf:"bytes,2,opt,name=execute,proto3,oneof"`
+}
+
+type StreamPostLoginRequest_Item_Resume struct {
+	// As ContinuePostLogin has it.
+	Resume *ContinuePostLoginRequest `protobuf:"bytes,3,opt,name=resume,proto3,oneof"`
+}
+
+func (*StreamPostLoginRequest_Item_Execute) isStreamPostLoginRequest_Item_Login() {}
+
+func (*StreamPostLoginRequest_Item_Resume) isStreamPostLoginRequest_Item_Login() {}
+
+// The answer to a login.
+type StreamPostLoginResponse_Item struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The login's.
+	Id uint32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Exactly one.
+	//
+	// Types that are valid to be assigned to Answer:
+	//
+	//	*StreamPostLoginResponse_Item_Execute
+	//	*StreamPostLoginResponse_Item_Resume
+	//	*StreamPostLoginResponse_Item_Error
+	Answer        isStreamPostLoginResponse_Item_Answer `protobuf_oneof:"answer"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamPostLoginResponse_Item) Reset() {
+	*x = StreamPostLoginResponse_Item{}
+	mi := &file_vestibule_v1_runtime_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamPostLoginResponse_Item) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamPostLoginResponse_Item) ProtoMessage() {}
+
+func (x *StreamPostLoginResponse_Item) ProtoReflect() protoreflect.Message {
+	mi := &file_vestibule_v1_runtime_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamPostLoginResponse_Item.ProtoReflect.Descriptor instead.
+func (*StreamPostLoginResponse_Item) Descriptor() ([]byte, []int) {
+	return file_vestibule_v1_runtime_service_proto_rawDescGZIP(), []int{9, 0}
+}
+
+func (x *StreamPostLoginResponse_Item) GetId() uint32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *StreamPostLoginResponse_Item) GetAnswer() isStreamPostLoginResponse_Item_Answer {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+func (x *StreamPostLoginResponse_Item) GetExecute() *ExecutePostLoginResponse {
+	if x != nil {
+		if x, ok := x.Answer.(*StreamPostLoginResponse_Item_Execute); ok {
+			return x.Execute
+		}
+	}
+	return nil
+}
+
+func (x *StreamPostLoginResponse_Item) GetResume() *ContinuePostLoginResponse {
+	if x != nil {
+		if x, ok := x.Answer.(*StreamPostLoginResponse_Item_Resume); ok {
+			return x.Resume
+		}
+	}
+	return nil
+}
+
+func (x *StreamPostLoginResponse_Item) GetError() *status.Status {
+	if x != nil {
+		if x, ok := x.Answer.(*StreamPostLoginResponse_Item_Error); ok {
+			return x.Error
+		}
+	}
+	return nil
+}
+
+type isStreamPostLoginResponse_Item_Answer interface {
+	isStreamPostLoginResponse_Item_Answer()
+}
+
+type StreamPostLoginResponse_Item_Execute struct {
+	// The login in `execute` is decided.
+	Execute *ExecutePostLoginResponse `protobuf:"bytes,2,opt,name=execute,proto3,oneof"`
+}
+
+type StreamPostLoginResponse_Item_Resume struct {
+	// The login in `resume` is decided.
+	Resume *ContinuePostLoginResponse `protobuf:"bytes,3,opt,name=resume,proto3,oneof"`
+}
+
+type StreamPostLoginResponse_Item_Error struct {
+	// There is no decision: what the call for one login would end with, details included.
+	Error *status.Status `protobuf:"bytes,4,opt,name=error,proto3,oneof"`
+}
+
+func (*StreamPostLoginResponse_Item_Execute) isStreamPostLoginResponse_Item_Answer() {}
+
+func (*StreamPostLoginResponse_Item_Resume) isStreamPostLoginResponse_Item_Answer() {}
+
+func (*StreamPostLoginResponse_Item_Error) isStreamPostLoginResponse_Item_Answer() {}
+
 var File_vestibule_v1_runtime_service_proto protoreflect.FileDescriptor
 
 const file_vestibule_v1_runtime_service_proto_rawDesc = "" +
 	"\n" +
-	"\"vestibule/v1/runtime_service.proto\x12\fvestibule.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bvestibule/v1/decision.proto\x1a\x18vestibule/v1/event.proto\"\xc8\x02\n" +
+	"\"vestibule/v1/runtime_service.proto\x12\fvestibule.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1bvestibule/v1/decision.proto\x1a\x18vestibule/v1/event.proto\"\xc8\x02\n" +
 	"\x17ExecutePostLoginRequest\x12!\n" +
 	"\ttenant_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\btenantId\x12#\n" +
 	"\n" +
@@ -981,16 +1313,35 @@ const file_vestibule_v1_runtime_service_proto_rawDesc = "" +
 	"\x12POLICY_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fPOLICY_NEVER\x10\x01\x12\x13\n" +
 	"\x0fPOLICY_ADAPTIVE\x10\x02\x12\x11\n" +
-	"\rPOLICY_ALWAYS\x10\x03*;\n" +
+	"\rPOLICY_ALWAYS\x10\x03\"\xfb\x02\n" +
+	"\x16StreamPostLoginRequest\x12?\n" +
+	"\x05items\x18\x01 \x03(\v2).vestibule.v1.StreamPostLoginRequest.ItemR\x05items\x12\x16\n" +
+	"\x06cancel\x18\x02 \x03(\rR\x06cancel\x1a\x87\x02\n" +
+	"\x04Item\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\rR\x02id\x12A\n" +
+	"\aexecute\x18\x02 \x01(\v2%.vestibule.v1.ExecutePostLoginRequestH\x00R\aexecute\x12@\n" +
+	"\x06resume\x18\x03 \x01(\v2&.vestibule.v1.ContinuePostLoginRequestH\x00R\x06resume\x129\n" +
+	"\atimeout\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x04\xe2A\x01\x01R\atimeout\x12&\n" +
+	"\vtraceparent\x18\x05 \x01(\tB\x04\xe2A\x01\x01R\vtraceparentB\a\n" +
+	"\x05login\"\xb1\x02\n" +
+	"\x17StreamPostLoginResponse\x12@\n" +
+	"\x05items\x18\x01 \x03(\v2*.vestibule.v1.StreamPostLoginResponse.ItemR\x05items\x1a\xd3\x01\n" +
+	"\x04Item\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\rR\x02id\x12B\n" +
+	"\aexecute\x18\x02 \x01(\v2&.vestibule.v1.ExecutePostLoginResponseH\x00R\aexecute\x12A\n" +
+	"\x06resume\x18\x03 \x01(\v2'.vestibule.v1.ContinuePostLoginResponseH\x00R\x06resume\x12*\n" +
+	"\x05error\x18\x04 \x01(\v2\x12.google.rpc.StatusH\x00R\x05errorB\b\n" +
+	"\x06answer*;\n" +
 	"\x04View\x12\x14\n" +
 	"\x10VIEW_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"VIEW_BASIC\x10\x01\x12\r\n" +
-	"\tVIEW_FULL\x10\x022\xad\x02\n" +
+	"\tVIEW_FULL\x10\x022\x91\x03\n" +
 	"\x14ActionRuntimeService\x12a\n" +
 	"\x10ExecutePostLogin\x12%.vestibule.v1.ExecutePostLoginRequest\x1a&.vestibule.v1.ExecutePostLoginResponse\x12d\n" +
 	"\x11ContinuePostLogin\x12&.vestibule.v1.ContinuePostLoginRequest\x1a'.vestibule.v1.ContinuePostLoginResponse\x12L\n" +
-	"\tGetTenant\x12\x1e.vestibule.v1.GetTenantRequest\x1a\x1f.vestibule.v1.GetTenantResponseb\x06proto3"
+	"\tGetTenant\x12\x1e.vestibule.v1.GetTenantRequest\x1a\x1f.vestibule.v1.GetTenantResponse\x12b\n" +
+	"\x0fStreamPostLogin\x12$.vestibule.v1.StreamPostLoginRequest\x1a%.vestibule.v1.StreamPostLoginResponse(\x010\x01b\x06proto3"
 
 var (
 	file_vestibule_v1_runtime_service_proto_rawDescOnce sync.Once
@@ -1005,58 +1356,74 @@ func file_vestibule_v1_runtime_service_proto_rawDescGZIP() []byte {
 }
 
 var file_vestibule_v1_runtime_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_vestibule_v1_runtime_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_vestibule_v1_runtime_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_vestibule_v1_runtime_service_proto_goTypes = []any{
-	(View)(0),                         // 0: vestibule.v1.View
-	(GetTenantResponse_Experience)(0), // 1: vestibule.v1.GetTenantResponse.Experience
-	(GetTenantResponse_Policy)(0),     // 2: vestibule.v1.GetTenantResponse.Policy
-	(*ExecutePostLoginRequest)(nil),   // 3: vestibule.v1.ExecutePostLoginRequest
-	(*GatewayContext)(nil),            // 4: vestibule.v1.GatewayContext
-	(*RememberedBrowser)(nil),         // 5: vestibule.v1.RememberedBrowser
-	(*ExecutePostLoginResponse)(nil),  // 6: vestibule.v1.ExecutePostLoginResponse
-	(*ContinuePostLoginRequest)(nil),  // 7: vestibule.v1.ContinuePostLoginRequest
-	(*ContinuePostLoginResponse)(nil), // 8: vestibule.v1.ContinuePostLoginResponse
-	(*GetTenantRequest)(nil),          // 9: vestibule.v1.GetTenantRequest
-	(*GetTenantResponse)(nil),         // 10: vestibule.v1.GetTenantResponse
-	(*PostLoginEvent)(nil),            // 11: vestibule.v1.PostLoginEvent
-	(*structpb.Struct)(nil),           // 12: google.protobuf.Struct
-	(Provider)(0),                     // 13: vestibule.v1.Provider
-	(*timestamppb.Timestamp)(nil),     // 14: google.protobuf.Timestamp
-	(*Decision)(nil),                  // 15: vestibule.v1.Decision
-	(Factor)(0),                       // 16: vestibule.v1.Factor
-	(*BrowserMemory)(nil),             // 17: vestibule.v1.BrowserMemory
+	(View)(0),                            // 0: vestibule.v1.View
+	(GetTenantResponse_Experience)(0),    // 1: vestibule.v1.GetTenantResponse.Experience
+	(GetTenantResponse_Policy)(0),        // 2: vestibule.v1.GetTenantResponse.Policy
+	(*ExecutePostLoginRequest)(nil),      // 3: vestibule.v1.ExecutePostLoginRequest
+	(*GatewayContext)(nil),               // 4: vestibule.v1.GatewayContext
+	(*RememberedBrowser)(nil),            // 5: vestibule.v1.RememberedBrowser
+	(*ExecutePostLoginResponse)(nil),     // 6: vestibule.v1.ExecutePostLoginResponse
+	(*ContinuePostLoginRequest)(nil),     // 7: vestibule.v1.ContinuePostLoginRequest
+	(*ContinuePostLoginResponse)(nil),    // 8: vestibule.v1.ContinuePostLoginResponse
+	(*GetTenantRequest)(nil),             // 9: vestibule.v1.GetTenantRequest
+	(*GetTenantResponse)(nil),            // 10: vestibule.v1.GetTenantResponse
+	(*StreamPostLoginRequest)(nil),       // 11: vestibule.v1.StreamPostLoginRequest
+	(*StreamPostLoginResponse)(nil),      // 12: vestibule.v1.StreamPostLoginResponse
+	(*StreamPostLoginRequest_Item)(nil),  // 13: vestibule.v1.StreamPostLoginRequest.Item
+	(*StreamPostLoginResponse_Item)(nil), // 14: vestibule.v1.StreamPostLoginResponse.Item
+	(*PostLoginEvent)(nil),               // 15: vestibule.v1.PostLoginEvent
+	(*structpb.Struct)(nil),              // 16: google.protobuf.Struct
+	(Provider)(0),                        // 17: vestibule.v1.Provider
+	(*timestamppb.Timestamp)(nil),        // 18: google.protobuf.Timestamp
+	(*Decision)(nil),                     // 19: vestibule.v1.Decision
+	(Factor)(0),                          // 20: vestibule.v1.Factor
+	(*BrowserMemory)(nil),                // 21: vestibule.v1.BrowserMemory
+	(*durationpb.Duration)(nil),          // 22: google.protobuf.Duration
+	(*status.Status)(nil),                // 23: google.rpc.Status
 }
 var file_vestibule_v1_runtime_service_proto_depIdxs = []int32{
-	11, // 0: vestibule.v1.ExecutePostLoginRequest.event:type_name -> vestibule.v1.PostLoginEvent
-	12, // 1: vestibule.v1.ExecutePostLoginRequest.auth0_event:type_name -> google.protobuf.Struct
+	15, // 0: vestibule.v1.ExecutePostLoginRequest.event:type_name -> vestibule.v1.PostLoginEvent
+	16, // 1: vestibule.v1.ExecutePostLoginRequest.auth0_event:type_name -> google.protobuf.Struct
 	4,  // 2: vestibule.v1.ExecutePostLoginRequest.gateway:type_name -> vestibule.v1.GatewayContext
 	0,  // 3: vestibule.v1.ExecutePostLoginRequest.view:type_name -> vestibule.v1.View
 	5,  // 4: vestibule.v1.GatewayContext.remembered_browser:type_name -> vestibule.v1.RememberedBrowser
-	13, // 5: vestibule.v1.RememberedBrowser.provider:type_name -> vestibule.v1.Provider
-	14, // 6: vestibule.v1.RememberedBrowser.issued_at:type_name -> google.protobuf.Timestamp
-	14, // 7: vestibule.v1.RememberedBrowser.last_seen_at:type_name -> google.protobuf.Timestamp
-	15, // 8: vestibule.v1.ExecutePostLoginResponse.decision:type_name -> vestibule.v1.Decision
-	11, // 9: vestibule.v1.ContinuePostLoginRequest.event:type_name -> vestibule.v1.PostLoginEvent
-	12, // 10: vestibule.v1.ContinuePostLoginRequest.auth0_event:type_name -> google.protobuf.Struct
+	17, // 5: vestibule.v1.RememberedBrowser.provider:type_name -> vestibule.v1.Provider
+	18, // 6: vestibule.v1.RememberedBrowser.issued_at:type_name -> google.protobuf.Timestamp
+	18, // 7: vestibule.v1.RememberedBrowser.last_seen_at:type_name -> google.protobuf.Timestamp
+	19, // 8: vestibule.v1.ExecutePostLoginResponse.decision:type_name -> vestibule.v1.Decision
+	15, // 9: vestibule.v1.ContinuePostLoginRequest.event:type_name -> vestibule.v1.PostLoginEvent
+	16, // 10: vestibule.v1.ContinuePostLoginRequest.auth0_event:type_name -> google.protobuf.Struct
 	4,  // 11: vestibule.v1.ContinuePostLoginRequest.gateway:type_name -> vestibule.v1.GatewayContext
 	0,  // 12: vestibule.v1.ContinuePostLoginRequest.view:type_name -> vestibule.v1.View
-	16, // 13: vestibule.v1.ContinuePostLoginRequest.completed:type_name -> vestibule.v1.Factor
-	15, // 14: vestibule.v1.ContinuePostLoginResponse.decision:type_name -> vestibule.v1.Decision
+	20, // 13: vestibule.v1.ContinuePostLoginRequest.completed:type_name -> vestibule.v1.Factor
+	19, // 14: vestibule.v1.ContinuePostLoginResponse.decision:type_name -> vestibule.v1.Decision
 	1,  // 15: vestibule.v1.GetTenantResponse.experience:type_name -> vestibule.v1.GetTenantResponse.Experience
-	16, // 16: vestibule.v1.GetTenantResponse.factors:type_name -> vestibule.v1.Factor
+	20, // 16: vestibule.v1.GetTenantResponse.factors:type_name -> vestibule.v1.Factor
 	2,  // 17: vestibule.v1.GetTenantResponse.policy:type_name -> vestibule.v1.GetTenantResponse.Policy
-	17, // 18: vestibule.v1.GetTenantResponse.memory:type_name -> vestibule.v1.BrowserMemory
-	3,  // 19: vestibule.v1.ActionRuntimeService.ExecutePostLogin:input_type -> vestibule.v1.ExecutePostLoginRequest
-	7,  // 20: vestibule.v1.ActionRuntimeService.ContinuePostLogin:input_type -> vestibule.v1.ContinuePostLoginRequest
-	9,  // 21: vestibule.v1.ActionRuntimeService.GetTenant:input_type -> vestibule.v1.GetTenantRequest
-	6,  // 22: vestibule.v1.ActionRuntimeService.ExecutePostLogin:output_type -> vestibule.v1.ExecutePostLoginResponse
-	8,  // 23: vestibule.v1.ActionRuntimeService.ContinuePostLogin:output_type -> vestibule.v1.ContinuePostLoginResponse
-	10, // 24: vestibule.v1.ActionRuntimeService.GetTenant:output_type -> vestibule.v1.GetTenantResponse
-	22, // [22:25] is the sub-list for method output_type
-	19, // [19:22] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	21, // 18: vestibule.v1.GetTenantResponse.memory:type_name -> vestibule.v1.BrowserMemory
+	13, // 19: vestibule.v1.StreamPostLoginRequest.items:type_name -> vestibule.v1.StreamPostLoginRequest.Item
+	14, // 20: vestibule.v1.StreamPostLoginResponse.items:type_name -> vestibule.v1.StreamPostLoginResponse.Item
+	3,  // 21: vestibule.v1.StreamPostLoginRequest.Item.execute:type_name -> vestibule.v1.ExecutePostLoginRequest
+	7,  // 22: vestibule.v1.StreamPostLoginRequest.Item.resume:type_name -> vestibule.v1.ContinuePostLoginRequest
+	22, // 23: vestibule.v1.StreamPostLoginRequest.Item.timeout:type_name -> google.protobuf.Duration
+	6,  // 24: vestibule.v1.StreamPostLoginResponse.Item.execute:type_name -> vestibule.v1.ExecutePostLoginResponse
+	8,  // 25: vestibule.v1.StreamPostLoginResponse.Item.resume:type_name -> vestibule.v1.ContinuePostLoginResponse
+	23, // 26: vestibule.v1.StreamPostLoginResponse.Item.error:type_name -> google.rpc.Status
+	3,  // 27: vestibule.v1.ActionRuntimeService.ExecutePostLogin:input_type -> vestibule.v1.ExecutePostLoginRequest
+	7,  // 28: vestibule.v1.ActionRuntimeService.ContinuePostLogin:input_type -> vestibule.v1.ContinuePostLoginRequest
+	9,  // 29: vestibule.v1.ActionRuntimeService.GetTenant:input_type -> vestibule.v1.GetTenantRequest
+	11, // 30: vestibule.v1.ActionRuntimeService.StreamPostLogin:input_type -> vestibule.v1.StreamPostLoginRequest
+	6,  // 31: vestibule.v1.ActionRuntimeService.ExecutePostLogin:output_type -> vestibule.v1.ExecutePostLoginResponse
+	8,  // 32: vestibule.v1.ActionRuntimeService.ContinuePostLogin:output_type -> vestibule.v1.ContinuePostLoginResponse
+	10, // 33: vestibule.v1.ActionRuntimeService.GetTenant:output_type -> vestibule.v1.GetTenantResponse
+	12, // 34: vestibule.v1.ActionRuntimeService.StreamPostLogin:output_type -> vestibule.v1.StreamPostLoginResponse
+	31, // [31:35] is the sub-list for method output_type
+	27, // [27:31] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_vestibule_v1_runtime_service_proto_init() }
@@ -1075,13 +1442,22 @@ func file_vestibule_v1_runtime_service_proto_init() {
 		(*ContinuePostLoginRequest_Event)(nil),
 		(*ContinuePostLoginRequest_Auth0Event)(nil),
 	}
+	file_vestibule_v1_runtime_service_proto_msgTypes[10].OneofWrappers = []any{
+		(*StreamPostLoginRequest_Item_Execute)(nil),
+		(*StreamPostLoginRequest_Item_Resume)(nil),
+	}
+	file_vestibule_v1_runtime_service_proto_msgTypes[11].OneofWrappers = []any{
+		(*StreamPostLoginResponse_Item_Execute)(nil),
+		(*StreamPostLoginResponse_Item_Resume)(nil),
+		(*StreamPostLoginResponse_Item_Error)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vestibule_v1_runtime_service_proto_rawDesc), len(file_vestibule_v1_runtime_service_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   8,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

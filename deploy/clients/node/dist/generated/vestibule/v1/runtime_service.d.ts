@@ -1,4 +1,6 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../google/protobuf/duration.js";
+import { Status } from "../../google/rpc/status.js";
 import { BrowserMemory, Decision, Factor, Provider } from "./decision.js";
 import { PostLoginEvent } from "./event.js";
 /** How much of a decision is answered. */
@@ -155,6 +157,48 @@ export declare enum GetTenantResponse_Policy {
 }
 export declare function getTenantResponse_PolicyFromJSON(object: any): GetTenantResponse_Policy;
 export declare function getTenantResponse_PolicyToNumber(object: GetTenantResponse_Policy): number;
+/** Logins to decide, and logins whose answer the caller wants no more. */
+export interface StreamPostLoginRequest {
+    /** Logins; each is answered by itself. */
+    items: StreamPostLoginRequest_Item[];
+    /**
+     * Ids of open logins. They are given up, and answered with CANCELLED unless they were answered already. Ids that are
+     * not open are passed over. What a message cancels is read after its items.
+     */
+    cancel: number[];
+}
+/** A login. */
+export interface StreamPostLoginRequest_Item {
+    /** Chosen by the caller; the answer has it. No two logins that are open on a stream may have the same. */
+    id: number;
+    /** As ExecutePostLogin has it. */
+    execute?: ExecutePostLoginRequest | undefined;
+    /** As ContinuePostLogin has it. */
+    resume?: ContinuePostLoginRequest | undefined;
+    /**
+     * How long the caller waits for this login, from when the daemon reads it. Absent: as long as the stream's own
+     * deadline allows. More than 0.
+     */
+    timeout: Duration | undefined;
+    /** W3C traceparent of this login, for the log; the stream's own metadata is not looked at for one. */
+    traceparent: string;
+}
+/** Answers, as they were ready. */
+export interface StreamPostLoginResponse {
+    /** One for each login. */
+    items: StreamPostLoginResponse_Item[];
+}
+/** The answer to a login. */
+export interface StreamPostLoginResponse_Item {
+    /** The login's. */
+    id: number;
+    /** The login in `execute` is decided. */
+    execute?: ExecutePostLoginResponse | undefined;
+    /** The login in `resume` is decided. */
+    resume?: ContinuePostLoginResponse | undefined;
+    /** There is no decision: what the call for one login would end with, details included. */
+    error?: Status | undefined;
+}
 export declare const ExecutePostLoginRequest: MessageFns<ExecutePostLoginRequest>;
 export declare const GatewayContext: MessageFns<GatewayContext>;
 export declare const RememberedBrowser: MessageFns<RememberedBrowser>;
@@ -163,6 +207,10 @@ export declare const ContinuePostLoginRequest: MessageFns<ContinuePostLoginReque
 export declare const ContinuePostLoginResponse: MessageFns<ContinuePostLoginResponse>;
 export declare const GetTenantRequest: MessageFns<GetTenantRequest>;
 export declare const GetTenantResponse: MessageFns<GetTenantResponse>;
+export declare const StreamPostLoginRequest: MessageFns<StreamPostLoginRequest>;
+export declare const StreamPostLoginRequest_Item: MessageFns<StreamPostLoginRequest_Item>;
+export declare const StreamPostLoginResponse: MessageFns<StreamPostLoginResponse>;
+export declare const StreamPostLoginResponse_Item: MessageFns<StreamPostLoginResponse_Item>;
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 type DeepPartial<T> = T extends Builtin ? T : T extends globalThis.Array<infer U> ? globalThis.Array<DeepPartial<U>> : T extends ReadonlyArray<infer U> ? ReadonlyArray<DeepPartial<U>> : T extends {} ? {
     [K in keyof T]?: DeepPartial<T[K]>;

@@ -5,7 +5,7 @@
 //   protoc               v7.35.1
 // source: vestibule/v1/runtime_service.proto
 Object.defineProperty(exports, "__esModule", { value: true });
-exports.GetTenantResponse = exports.GetTenantRequest = exports.ContinuePostLoginResponse = exports.ContinuePostLoginRequest = exports.ExecutePostLoginResponse = exports.RememberedBrowser = exports.GatewayContext = exports.ExecutePostLoginRequest = exports.GetTenantResponse_Policy = exports.GetTenantResponse_Experience = exports.View = void 0;
+exports.StreamPostLoginResponse_Item = exports.StreamPostLoginResponse = exports.StreamPostLoginRequest_Item = exports.StreamPostLoginRequest = exports.GetTenantResponse = exports.GetTenantRequest = exports.ContinuePostLoginResponse = exports.ContinuePostLoginRequest = exports.ExecutePostLoginResponse = exports.RememberedBrowser = exports.GatewayContext = exports.ExecutePostLoginRequest = exports.GetTenantResponse_Policy = exports.GetTenantResponse_Experience = exports.View = void 0;
 exports.viewFromJSON = viewFromJSON;
 exports.viewToNumber = viewToNumber;
 exports.getTenantResponse_ExperienceFromJSON = getTenantResponse_ExperienceFromJSON;
@@ -14,8 +14,10 @@ exports.getTenantResponse_PolicyFromJSON = getTenantResponse_PolicyFromJSON;
 exports.getTenantResponse_PolicyToNumber = getTenantResponse_PolicyToNumber;
 /* eslint-disable */
 const wire_1 = require("@bufbuild/protobuf/wire");
+const duration_js_1 = require("../../google/protobuf/duration.js");
 const struct_js_1 = require("../../google/protobuf/struct.js");
 const timestamp_js_1 = require("../../google/protobuf/timestamp.js");
+const status_js_1 = require("../../google/rpc/status.js");
 const decision_js_1 = require("./decision.js");
 const event_js_1 = require("./event.js");
 /** How much of a decision is answered. */
@@ -967,6 +969,321 @@ exports.GetTenantResponse = {
             : undefined;
         message.actions = object.actions?.map((e) => e) || [];
         message.ready = object.ready ?? false;
+        return message;
+    },
+};
+function createBaseStreamPostLoginRequest() {
+    return { items: [], cancel: [] };
+}
+exports.StreamPostLoginRequest = {
+    encode(message, writer = new wire_1.BinaryWriter()) {
+        for (const v of message.items) {
+            exports.StreamPostLoginRequest_Item.encode(v, writer.uint32(10).fork()).join();
+        }
+        if (message.cancel.length !== 0) {
+            writer.uint32(18).fork();
+            for (const v of message.cancel) {
+                writer.uint32(v);
+            }
+            writer.join();
+        }
+        return writer;
+    },
+    decode(input, length) {
+        const reader = input instanceof wire_1.BinaryReader ? input : new wire_1.BinaryReader(input);
+        const previousRecursionDepth = reader.__tsProtoDecodeDepth ?? 0;
+        if (previousRecursionDepth >= 100) {
+            throw new globalThis.Error("protobuf decode recursion limit exceeded");
+        }
+        reader.__tsProtoDecodeDepth = previousRecursionDepth + 1;
+        try {
+            const end = length === undefined ? reader.len : reader.pos + length;
+            const message = createBaseStreamPostLoginRequest();
+            while (reader.pos < end) {
+                const tag = reader.uint32();
+                switch (tag >>> 3) {
+                    case 1: {
+                        if (tag !== 10) {
+                            break;
+                        }
+                        message.items.push(exports.StreamPostLoginRequest_Item.decode(reader, reader.uint32()));
+                        continue;
+                    }
+                    case 2: {
+                        if (tag === 16) {
+                            message.cancel.push(reader.uint32());
+                            continue;
+                        }
+                        if (tag === 18) {
+                            const end2 = reader.uint32() + reader.pos;
+                            while (reader.pos < end2) {
+                                message.cancel.push(reader.uint32());
+                            }
+                            continue;
+                        }
+                        break;
+                    }
+                }
+                if ((tag & 7) === 4 || tag === 0) {
+                    break;
+                }
+                reader.skip(tag & 7);
+            }
+            return message;
+        }
+        finally {
+            reader.__tsProtoDecodeDepth = previousRecursionDepth;
+        }
+    },
+    create(base) {
+        return exports.StreamPostLoginRequest.fromPartial(base ?? {});
+    },
+    fromPartial(object) {
+        const message = createBaseStreamPostLoginRequest();
+        message.items = object.items?.map((e) => exports.StreamPostLoginRequest_Item.fromPartial(e)) || [];
+        message.cancel = object.cancel?.map((e) => e) || [];
+        return message;
+    },
+};
+function createBaseStreamPostLoginRequest_Item() {
+    return { id: 0, execute: undefined, resume: undefined, timeout: undefined, traceparent: "" };
+}
+exports.StreamPostLoginRequest_Item = {
+    encode(message, writer = new wire_1.BinaryWriter()) {
+        if (message.id !== 0) {
+            writer.uint32(8).uint32(message.id);
+        }
+        if (message.execute !== undefined) {
+            exports.ExecutePostLoginRequest.encode(message.execute, writer.uint32(18).fork()).join();
+        }
+        if (message.resume !== undefined) {
+            exports.ContinuePostLoginRequest.encode(message.resume, writer.uint32(26).fork()).join();
+        }
+        if (message.timeout !== undefined) {
+            duration_js_1.Duration.encode(message.timeout, writer.uint32(34).fork()).join();
+        }
+        if (message.traceparent !== "") {
+            writer.uint32(42).string(message.traceparent);
+        }
+        return writer;
+    },
+    decode(input, length) {
+        const reader = input instanceof wire_1.BinaryReader ? input : new wire_1.BinaryReader(input);
+        const previousRecursionDepth = reader.__tsProtoDecodeDepth ?? 0;
+        if (previousRecursionDepth >= 100) {
+            throw new globalThis.Error("protobuf decode recursion limit exceeded");
+        }
+        reader.__tsProtoDecodeDepth = previousRecursionDepth + 1;
+        try {
+            const end = length === undefined ? reader.len : reader.pos + length;
+            const message = createBaseStreamPostLoginRequest_Item();
+            while (reader.pos < end) {
+                const tag = reader.uint32();
+                switch (tag >>> 3) {
+                    case 1: {
+                        if (tag !== 8) {
+                            break;
+                        }
+                        message.id = reader.uint32();
+                        continue;
+                    }
+                    case 2: {
+                        if (tag !== 18) {
+                            break;
+                        }
+                        message.execute = exports.ExecutePostLoginRequest.decode(reader, reader.uint32());
+                        continue;
+                    }
+                    case 3: {
+                        if (tag !== 26) {
+                            break;
+                        }
+                        message.resume = exports.ContinuePostLoginRequest.decode(reader, reader.uint32());
+                        continue;
+                    }
+                    case 4: {
+                        if (tag !== 34) {
+                            break;
+                        }
+                        message.timeout = duration_js_1.Duration.decode(reader, reader.uint32());
+                        continue;
+                    }
+                    case 5: {
+                        if (tag !== 42) {
+                            break;
+                        }
+                        message.traceparent = reader.string();
+                        continue;
+                    }
+                }
+                if ((tag & 7) === 4 || tag === 0) {
+                    break;
+                }
+                reader.skip(tag & 7);
+            }
+            return message;
+        }
+        finally {
+            reader.__tsProtoDecodeDepth = previousRecursionDepth;
+        }
+    },
+    create(base) {
+        return exports.StreamPostLoginRequest_Item.fromPartial(base ?? {});
+    },
+    fromPartial(object) {
+        const message = createBaseStreamPostLoginRequest_Item();
+        message.id = object.id ?? 0;
+        message.execute = (object.execute !== undefined && object.execute !== null)
+            ? exports.ExecutePostLoginRequest.fromPartial(object.execute)
+            : undefined;
+        message.resume = (object.resume !== undefined && object.resume !== null)
+            ? exports.ContinuePostLoginRequest.fromPartial(object.resume)
+            : undefined;
+        message.timeout = (object.timeout !== undefined && object.timeout !== null)
+            ? duration_js_1.Duration.fromPartial(object.timeout)
+            : undefined;
+        message.traceparent = object.traceparent ?? "";
+        return message;
+    },
+};
+function createBaseStreamPostLoginResponse() {
+    return { items: [] };
+}
+exports.StreamPostLoginResponse = {
+    encode(message, writer = new wire_1.BinaryWriter()) {
+        for (const v of message.items) {
+            exports.StreamPostLoginResponse_Item.encode(v, writer.uint32(10).fork()).join();
+        }
+        return writer;
+    },
+    decode(input, length) {
+        const reader = input instanceof wire_1.BinaryReader ? input : new wire_1.BinaryReader(input);
+        const previousRecursionDepth = reader.__tsProtoDecodeDepth ?? 0;
+        if (previousRecursionDepth >= 100) {
+            throw new globalThis.Error("protobuf decode recursion limit exceeded");
+        }
+        reader.__tsProtoDecodeDepth = previousRecursionDepth + 1;
+        try {
+            const end = length === undefined ? reader.len : reader.pos + length;
+            const message = createBaseStreamPostLoginResponse();
+            while (reader.pos < end) {
+                const tag = reader.uint32();
+                switch (tag >>> 3) {
+                    case 1: {
+                        if (tag !== 10) {
+                            break;
+                        }
+                        message.items.push(exports.StreamPostLoginResponse_Item.decode(reader, reader.uint32()));
+                        continue;
+                    }
+                }
+                if ((tag & 7) === 4 || tag === 0) {
+                    break;
+                }
+                reader.skip(tag & 7);
+            }
+            return message;
+        }
+        finally {
+            reader.__tsProtoDecodeDepth = previousRecursionDepth;
+        }
+    },
+    create(base) {
+        return exports.StreamPostLoginResponse.fromPartial(base ?? {});
+    },
+    fromPartial(object) {
+        const message = createBaseStreamPostLoginResponse();
+        message.items = object.items?.map((e) => exports.StreamPostLoginResponse_Item.fromPartial(e)) || [];
+        return message;
+    },
+};
+function createBaseStreamPostLoginResponse_Item() {
+    return { id: 0, execute: undefined, resume: undefined, error: undefined };
+}
+exports.StreamPostLoginResponse_Item = {
+    encode(message, writer = new wire_1.BinaryWriter()) {
+        if (message.id !== 0) {
+            writer.uint32(8).uint32(message.id);
+        }
+        if (message.execute !== undefined) {
+            exports.ExecutePostLoginResponse.encode(message.execute, writer.uint32(18).fork()).join();
+        }
+        if (message.resume !== undefined) {
+            exports.ContinuePostLoginResponse.encode(message.resume, writer.uint32(26).fork()).join();
+        }
+        if (message.error !== undefined) {
+            status_js_1.Status.encode(message.error, writer.uint32(34).fork()).join();
+        }
+        return writer;
+    },
+    decode(input, length) {
+        const reader = input instanceof wire_1.BinaryReader ? input : new wire_1.BinaryReader(input);
+        const previousRecursionDepth = reader.__tsProtoDecodeDepth ?? 0;
+        if (previousRecursionDepth >= 100) {
+            throw new globalThis.Error("protobuf decode recursion limit exceeded");
+        }
+        reader.__tsProtoDecodeDepth = previousRecursionDepth + 1;
+        try {
+            const end = length === undefined ? reader.len : reader.pos + length;
+            const message = createBaseStreamPostLoginResponse_Item();
+            while (reader.pos < end) {
+                const tag = reader.uint32();
+                switch (tag >>> 3) {
+                    case 1: {
+                        if (tag !== 8) {
+                            break;
+                        }
+                        message.id = reader.uint32();
+                        continue;
+                    }
+                    case 2: {
+                        if (tag !== 18) {
+                            break;
+                        }
+                        message.execute = exports.ExecutePostLoginResponse.decode(reader, reader.uint32());
+                        continue;
+                    }
+                    case 3: {
+                        if (tag !== 26) {
+                            break;
+                        }
+                        message.resume = exports.ContinuePostLoginResponse.decode(reader, reader.uint32());
+                        continue;
+                    }
+                    case 4: {
+                        if (tag !== 34) {
+                            break;
+                        }
+                        message.error = status_js_1.Status.decode(reader, reader.uint32());
+                        continue;
+                    }
+                }
+                if ((tag & 7) === 4 || tag === 0) {
+                    break;
+                }
+                reader.skip(tag & 7);
+            }
+            return message;
+        }
+        finally {
+            reader.__tsProtoDecodeDepth = previousRecursionDepth;
+        }
+    },
+    create(base) {
+        return exports.StreamPostLoginResponse_Item.fromPartial(base ?? {});
+    },
+    fromPartial(object) {
+        const message = createBaseStreamPostLoginResponse_Item();
+        message.id = object.id ?? 0;
+        message.execute = (object.execute !== undefined && object.execute !== null)
+            ? exports.ExecutePostLoginResponse.fromPartial(object.execute)
+            : undefined;
+        message.resume = (object.resume !== undefined && object.resume !== null)
+            ? exports.ContinuePostLoginResponse.fromPartial(object.resume)
+            : undefined;
+        message.error = (object.error !== undefined && object.error !== null)
+            ? status_js_1.Status.fromPartial(object.error)
+            : undefined;
         return message;
     },
 };
