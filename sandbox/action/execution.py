@@ -153,7 +153,8 @@ def execute(
     recorder = api.CommandRecorder(view, flow, clock_ns, handler, code.co_names)
     handle = api.make_api(recorder)
     failure: Failed | None = None
-    interrupts.reset()
+    state = interrupts.STATE
+    state.interrupted = None
     try:
         try:
             alarm.start(budget_ns, started_ns, cpu_ns, deadline_ns)
@@ -170,14 +171,14 @@ def execute(
     except BaseException as error:  # noqa: BLE001 - SystemExit and its like are verdicts as well
         failure = _raised(error)
 
-    interrupted = interrupts.STATE.interrupted
+    interrupted = state.interrupted
     if interrupted is not None and (failure is None or failure.verdict is Verdict.RAISED):
         # The interrupt was replaced on its way out, by a `finally` block that raised or by a C function that gave up.
         if isinstance(interrupted, interrupts.LimitExceeded):
             failure = _limited(interrupted, failure.line if failure is not None else 0)
         else:
             failure = _timed_out(budget_ns, started_ns, cpu_ns, getattr(interrupted, "line", 0))
-    interrupts.reset()
+    state.interrupted = None
 
     if failure is not None and failure.verdict is Verdict.EXHAUSTED:
         namespace.clear()  # nothing can be reported while the action's data still fills the memory

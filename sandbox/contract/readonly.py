@@ -5,7 +5,7 @@ Knows names only. Must not know calls or events.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from sandbox.contract.did_you_mean import did_you_mean
 
@@ -24,7 +24,12 @@ class ReadOnly:
     def __repr__(self) -> str:
         return f"<{self._path_}>"
 
-    def __getattr__(self, name: str) -> NoReturn:
+    if TYPE_CHECKING:
+        # Subclasses are given their members from tables, which a checker does not see.
+        def __getattr__(self, name: str) -> Any: ...
+
+    def _absent_(self, name: str) -> NoReturn:
+        """Say that there is no such attribute. Not `__getattr__`, which makes each one that there is slow to read."""
         raise AttributeError(f"{self._path_} has no attribute '{name[:64]}'{did_you_mean(name, self._exposed_)}")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:

@@ -46,7 +46,7 @@ def _getattr_slowly(value: Any, name: str) -> Any:
         if name in fields:
             return fields[name]
         raise AttributeError(f"the SimpleNamespace has no attribute {suggest(name, fields)}")
-    hook = getattr(kind, "__getattr__", None)
+    hook = getattr(kind, "_absent_", None)
     if hook is not None and name[:1] != "_":
         hook(value, name)  # raises with a better message than ours; an answer, if it had one, is not the author's
     raise AttributeError(_missing(value, name, names))

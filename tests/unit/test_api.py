@@ -9,6 +9,7 @@ from sandbox.action.api import Api, CommandRecorder, make_api
 from sandbox.action.event import Event
 from sandbox.contract import surface
 from sandbox.contract.values import camel
+from sandbox.reach.attributes import guarded_getattr
 from sandbox.reach.interrupts import LimitExceeded, reset
 
 
@@ -68,10 +69,16 @@ def test_a_wrong_call_records_nothing(api: Any, recorder: CommandRecorder) -> No
 @pytest.mark.parametrize(
     ("read", "message"),
     [
-        (lambda api: api.mutifactor, "api has no attribute 'mutifactor'; did you mean 'multifactor'?"),
-        (lambda api: api.multifactor.enabel, "api.multifactor has no attribute 'enabel'; did you mean 'enable'?"),
-        (lambda api: api.multifactor.disable, "api.multifactor has no attribute 'disable'"),
-        (lambda api: api.idtoken, "did you mean 'id_token'?"),
+        (
+            lambda api: guarded_getattr(api, "mutifactor"),
+            "api has no attribute 'mutifactor'; did you mean 'multifactor'?",
+        ),
+        (
+            lambda api: guarded_getattr(api.multifactor, "enabel"),
+            "api.multifactor has no attribute 'enabel'; did you mean 'enable'?",
+        ),
+        (lambda api: guarded_getattr(api.multifactor, "disable"), "api.multifactor has no attribute 'disable'"),
+        (lambda api: guarded_getattr(api, "idtoken"), "did you mean 'id_token'?"),
     ],
 )
 def test_a_misspelt_name_raises_with_a_hint(api: Any, read: Any, message: str) -> None:

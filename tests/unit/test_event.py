@@ -11,6 +11,7 @@ from vestibule.v1 import event_pb2
 from runtime.login import event_json
 from sandbox.action.event import OPEN_OBJECTS, REQUIRED_INSTANTS, REQUIRED_OBJECTS, Event, View, parse
 from sandbox.contract.event_fields import is_instant, wrapped
+from sandbox.reach.attributes import guarded_getattr
 
 
 def view(json: dict[str, Any] | None = None, secrets: dict[str, str] | None = None) -> Any:
@@ -302,10 +303,14 @@ def test_get_takes_text_of_bounded_length() -> None:
 @pytest.mark.parametrize(
     ("read", "kind", "message"),
     [
-        (lambda e: e.user.emial, AttributeError, "event.user has no attribute 'emial'; did you mean 'email'?"),
-        (lambda e: e.user.app_metdata, AttributeError, "did you mean 'app_metadata'?"),
-        (lambda e: e.usr, AttributeError, "event has no attribute 'usr'; did you mean 'user'?"),
-        (lambda e: e.actor, AttributeError, "event has no attribute 'actor'"),
+        (
+            lambda e: guarded_getattr(e.user, "emial"),
+            AttributeError,
+            "event.user has no attribute 'emial'; did you mean 'email'?",
+        ),
+        (lambda e: guarded_getattr(e.user, "app_metdata"), AttributeError, "did you mean 'app_metadata'?"),
+        (lambda e: guarded_getattr(e, "usr"), AttributeError, "event has no attribute 'usr'; did you mean 'user'?"),
+        (lambda e: guarded_getattr(e, "actor"), AttributeError, "event has no attribute 'actor'"),
         (lambda e: e["usr"], KeyError, "did you mean 'user'?"),
         (lambda e: e["get"], KeyError, "event has no attribute 'get'"),
         (lambda e: e["_message"], KeyError, "event has no attribute '_message'"),

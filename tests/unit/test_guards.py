@@ -34,7 +34,7 @@ class View:
     def __iter__(self) -> Any:
         return iter(("x", "y"))
 
-    def __getattr__(self, name: str) -> str:
+    def _absent_(self, name: str) -> str:
         if name == "answering":
             return "never handed out"
         raise AttributeError(f"event.user has no attribute {name!r}")

@@ -225,7 +225,7 @@ def test_answers_are_read_only_and_tell_no_address() -> None:
             iter(answer)  # type: ignore[call-overload]  # what is tested
         assert "0x" not in repr(answer)
     with pytest.raises(AttributeError, match="did you mean 'value'"):
-        _ = record.valeu
+        guarded_getattr(record, "valeu")
     with pytest.raises(KeyError, match="did you mean 'expires_at'"):
         record["expire_at"]
 

@@ -7,7 +7,7 @@ Knows no module.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from sandbox.reach import reachable
 from sandbox.reach.registry import expose, expose_class
@@ -26,9 +26,15 @@ class Module:
     _module_: ClassVar[str] = ""
     _read_only_: ClassVar[str] = "modules cannot be changed"
 
-    def __getattr__(self, name: str) -> NoReturn:
-        # Also asked by the interpreter for `__name__`, which must stay missing: with it, `from x import y` would fall
-        # back on sys.modules.
+    # `__name__`, which the interpreter asks for, must stay missing: with it, `from x import y` would fall back on
+    # sys.modules.
+
+    if TYPE_CHECKING:
+        # Members are given to each facade from a table.
+        def __getattr__(self, name: str) -> Any: ...
+
+    def _absent_(self, name: str) -> NoReturn:
+        """Say that there is no such member."""
         raise AttributeError(reachable.explain_member(self._module_, name))
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
