@@ -204,5 +204,5 @@ def test_reflection_is_enough_for_grpcurl(daemon: Daemon) -> None:
     ]
     by_name = {file.name: file for file in files}
     main = by_name["vestibule/v1/runtime_service.proto"]
-    methods = ["ExecutePostLogin", "ContinuePostLogin", "GetTenant"]
+    methods = ["ExecutePostLogin", "ContinuePostLogin", "GetTenant", "StreamPostLogin"]
     assert [method.name for method in main.service[0].method] == methods
