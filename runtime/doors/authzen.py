@@ -3,10 +3,12 @@
 Knows paths, statuses and the order of a batch. Must not know what the objects or a decision mean.
 """
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
@@ -26,7 +28,7 @@ from runtime.catalog.base import TENANT_NAME
 from runtime.doors import authzen_answer, authzen_request, bodies, protojson
 from runtime.doors.connect import HTTP_STATUS, JSON
 from runtime.doors.door import DoorRoutes, LoginDesk, identify
-from runtime.errors import InvalidRequest, VestibuleError
+from runtime.errors import DeadlineExceeded, InvalidRequest, VestibuleError
 
 _TENANT: Final = re.compile(TENANT_NAME).fullmatch
 _HOST: Final = re.compile(r"[A-Za-z0-9._\-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?").fullmatch
@@ -88,6 +90,7 @@ class AuthZen:
         results: list[dict[str, Any]] = []
         for place, item in enumerate(batch.items):
             found = await self._decide(request, caller, item, f".{place}", ends - monotonic())
+            await asyncio.sleep(0)  # other logins are answered in between, also when this one needed no worker
             results.append(_error_item(found) if isinstance(found, NoAnswer) else found)
             if results[-1]["decision"] is ends_at:
                 break
@@ -104,12 +107,15 @@ class AuthZen:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
             raise InvalidRequest("Content-Type", f"is not {JSON}; send the request as JSON")
         body = await bodies.read(request, self._most, self._request_s)
-        return caller, bodies.as_json(bodies.inflated(body, request.headers.get("content-encoding", ""), self._most))
+        body = bodies.inflated(body, request.headers.get("content-encoding", ""), self._most)
+        return caller, await bodies.beside(len(body), partial(bodies.as_json, body))
 
     async def _decide(
         self, request: Request, caller: Caller, item: Any, suffix: str, budget_s: float
     ) -> dict[str, Any] | NoAnswer:
         """Decide one question."""
+        if budget_s <= 0:
+            return self._desk.refuse(DeadlineExceeded())
         try:
             asked = authzen_request.evaluation(item)
             login = authzen_request.login(asked, _tenant(request), _request_id(request, suffix))

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginRequest, GatewayContext
 
+from runtime.calls.codec import AUTH0_VALUES
 from runtime.doors import bodies, json_request
 from runtime.errors import InvalidRequest
 from runtime.login import structs
@@ -82,8 +83,9 @@ def evaluation(body: Any) -> Evaluation:
                 raise InvalidRequest(f"{name}.{key}", "is not text, or empty; send a string")
         _object(found.get("properties", {}), f"{name}.properties")
     context = _object(members.get("context", {}), "context")
-    if not bodies.shallow(members, _DEEP):
-        raise InvalidRequest("request", f"is nested deeper than {_DEEP} levels, or has a number that JSON has not")
+    if not bodies.bounded(members, _DEEP, AUTH0_VALUES):
+        wrong = f"has more than {_DEEP} levels or {AUTH0_VALUES} values, or a number that JSON has not"
+        raise InvalidRequest("request", f"{wrong}; send what actions need")
     return Evaluation(members["subject"], members["action"], members["resource"], context, _supported(context))
 
 

@@ -6,7 +6,9 @@ Knows HTTP and JSON. Must not know what the body says.
 import asyncio
 import math
 import zlib
-from typing import Any, Final
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 
@@ -15,8 +17,19 @@ from runtime.login import event_json
 
 # Read and forgotten of a body that is too large, so that its sender is there to read why; more is cut off.
 _FORGOTTEN_BYTES: Final = 64 << 20
+# What is larger takes milliseconds: it is read and written beside the loop, one at a time.
+_BESIDE_BYTES: Final = 32 * 1024
+_BESIDE: Final = ThreadPoolExecutor(1, "json")
 _GZIP: Final = 16 + zlib.MAX_WBITS
 ENCODINGS: Final = ("gzip", "identity")
+T = TypeVar("T")
+
+
+async def beside(size: int, work: Callable[[], T]) -> T:
+    """Return what work on so many bytes returns: done beside the loop where they are many."""
+    if size < _BESIDE_BYTES:
+        return work()
+    return await asyncio.get_running_loop().run_in_executor(_BESIDE, work)
 
 
 async def read(request: Request, most: int, within_s: float) -> bytes:
@@ -68,12 +81,13 @@ def as_json(data: bytes) -> Any:
         raise InvalidRequest("request", error.description) from None
 
 
-def shallow(value: Any, most: int) -> bool:
-    """Say whether JSON data is nested no deeper than `most` levels and holds no number beyond those of JSON."""
+def bounded(value: Any, levels: int, values: int) -> bool:
+    """Say whether JSON data is nested no deeper, has no more values, and holds no number beyond those of JSON."""
     level = [value]
-    for _ in range(most + 1):
-        if not level:
-            return True
+    for _ in range(levels + 1):
+        values -= len(level)
+        if not level or values < 0:
+            return values >= 0
         below: list[Any] = []
         for item in level:
             if isinstance(item, dict):

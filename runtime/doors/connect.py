@@ -69,7 +69,6 @@ class Connect:
         self._callers = callers
         self._most = most_bytes
         self._request_s = request_s
-        self._json = protojson.JsonCodec()
 
     def door(self) -> DoorRoutes:
         """Return its paths."""
@@ -99,7 +98,7 @@ class Connect:
             body = await bodies.read(request, self._most, self._request_s)
             body = bodies.inflated(body, headers.get("content-encoding", ""), self._most)
             request_id = headers.get("x-request-id", "")
-            data = body if codec == PROTO else await self._json.to_bytes(body, wire.request, request_id)
+            data = body if codec == PROTO else await protojson.to_bytes(body, wire.request, request_id)
         except (CallerError, InvalidRequest, NotOffered, RequestTooSlow) as error:
             return error_response(self._calls.refuse(error))
         ends = None if budget_s is None else began + budget_s
@@ -111,7 +110,7 @@ class Connect:
             response, decision_id = error_response(answer), ""
         else:
             answered, decision_id = answer.data, answer.decision_id
-            text = await self._json.to_json(answered, wire.response) if codec == JSON else answered
+            text = await protojson.to_json(answered, wire.response) if codec == JSON else answered
             response = _encoded(text, codec, headers.get("accept-encoding", ""))
         for key, value in metadata.beside(answer.request_id, decision_id, traceparent):
             response.headers[f"trailer-{key}"] = value

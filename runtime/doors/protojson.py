@@ -1,11 +1,10 @@
 """ProtoJSON in and out, off the event loop where it is large. Must not know what the messages are for."""
 
-import asyncio
 import base64
 import json
 import math
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from functools import partial
+from typing import Any
 
 from google.protobuf import any_pb2, descriptor_pool, json_format
 from google.protobuf.message import Message
@@ -15,27 +14,15 @@ from google.rpc import error_details_pb2, status_pb2
 from runtime.calls.calls import NoAnswer
 from runtime.doors import bodies, json_request
 
-# What is larger takes milliseconds: it is read and written beside the loop, one at a time.
-_BESIDE_BYTES: Final = 32 * 1024
+
+async def to_bytes(text: bytes, kind: type[Message], request_id: str = "") -> bytes:
+    """Do what `parse` does, off the event loop where the text is large."""
+    return await bodies.beside(len(text), partial(parse, text, kind, request_id))
 
 
-class JsonCodec:
-    """Turns requests into bytes and answers into text. Has a thread for large ones."""
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "protojson")
-
-    async def to_bytes(self, text: bytes, kind: type[Message], request_id: str = "") -> bytes:
-        """Return the serialized message that JSON text describes, with an id if it has none. Raises: InvalidRequest."""
-        if len(text) < _BESIDE_BYTES:
-            return parse(text, kind, request_id)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, parse, text, kind, request_id)
-
-    async def to_json(self, data: bytes, kind: type[Message]) -> bytes:
-        """Return the JSON text of a serialized message."""
-        if len(data) < _BESIDE_BYTES:
-            return render(data, kind)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, render, data, kind)
+async def to_json(data: bytes, kind: type[Message]) -> bytes:
+    """Do what `render` does, off the event loop where the message is large."""
+    return await bodies.beside(len(data), partial(render, data, kind))
 
 
 def parse(text: bytes, kind: type[Message], request_id: str = "") -> bytes:

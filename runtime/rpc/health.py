@@ -22,6 +22,9 @@ from runtime.ops.labels import GRPC_SERVICE
 
 _SERVICES: Final = ("", GRPC_SERVICE)
 _TENANT: Final = "tenant:"
+# No name that is known is longer. A watch keeps its request as long as it likes.
+_REQUEST_BYTES: Final = 256
+_UNKNOWN: Final = HealthCheckRequest(service="unknown")
 
 Context = grpc.aio.ServicerContext[object, HealthCheckResponse]
 
@@ -47,9 +50,9 @@ class Health:
         """Return the handlers by method."""
         unary, answer = grpc.unary_unary_rpc_method_handler, HealthCheckResponse.SerializeToString
         return {
-            "Check": unary(self._check, HealthCheckRequest.FromString, answer),
+            "Check": unary(self._check, _request, answer),
             "List": unary(self._list, HealthListRequest.FromString, HealthListResponse.SerializeToString),
-            "Watch": grpc.unary_stream_rpc_method_handler(self._watch, HealthCheckRequest.FromString, answer),
+            "Watch": grpc.unary_stream_rpc_method_handler(self._watch, _request, answer),
         }
 
     def able(self, able: bool) -> None:
@@ -117,3 +120,7 @@ class Health:
                 return
             else:
                 await changed.wait()
+
+
+def _request(data: bytes) -> HealthCheckRequest:
+    return HealthCheckRequest.FromString(data) if len(data) <= _REQUEST_BYTES else _UNKNOWN

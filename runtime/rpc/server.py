@@ -16,6 +16,7 @@ from runtime.calls.calls import Calls, longest_login_s
 from runtime.calls.codec import ENVELOPE_BYTES
 from runtime.calls.streams import Streams
 from runtime.config.kinds import unix_path
+from runtime.config.listeners import credentials_required
 from runtime.config.settings import Config
 from runtime.errors import CallerError, Draining
 from runtime.ops import unix_socket
@@ -35,6 +36,8 @@ _REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
 # Far above what is decided: gRPC's own refusal has another status and no details. No limit at all would let one message
 # take 4 GiB.
 _RECEIVE_BYTES: Final = 128 << 20
+# Where callers need credentials: a message is here before we see whose it is. gRPC's own limit.
+_RECEIVE_OF_STRANGERS_BYTES: Final = 4 << 20
 # Health watches and reflection are streams too.
 _STREAMS_MIN: Final = 64
 # gRPC closes the connections of clients that ping more often. Clients of Go and C ping every ten seconds at most.
@@ -191,13 +194,14 @@ def grace_s(config: Config) -> float:
 
 def options(config: Config) -> list[tuple[str, int]]:
     grpc_ = config.grpc
+    receive_bytes = _RECEIVE_OF_STRANGERS_BYTES if credentials_required(config) else _RECEIVE_BYTES
     return [
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
         # Off, or a second daemon on the same port would start and silently take half of the logins.
         ("grpc.so_reuseport", 0),
         # Above our own limit, so that an event that is too large is refused by us, in words and as the caller's fault:
         # gRPC's own RESOURCE_EXHAUSTED reads as if the daemon were busy.
-        ("grpc.max_receive_message_length", max(config.limits.event_bytes + ENVELOPE_BYTES, _RECEIVE_BYTES)),
+        ("grpc.max_receive_message_length", max(config.limits.event_bytes + ENVELOPE_BYTES, receive_bytes)),
         ("grpc.max_metadata_size", 16 * 1024),
         # A call that is not whole yet takes 16 KiB and more, and a connection may hold any number of them. Above our
         # own limit as well, so that a caller gets our refusal and does not wait in its client's queue.

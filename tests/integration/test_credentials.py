@@ -5,6 +5,7 @@ Each refusal stands beside its control: the same call with the right credentials
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -31,6 +32,7 @@ from runtime.catalog import api_keys
 from runtime.catalog.api_keys import ApiKey
 from runtime.errors import StartError
 from runtime.ops.listening import check_free
+from runtime.rpc.health import Health
 from tests.calls import METHOD, Refused, health, unary
 from tests.fixtures.certificates import Certificate, issue
 from tests.fixtures.commands import vestibule
@@ -420,6 +422,27 @@ def test_health_is_open_and_reflection_is_not(desk: Desk) -> None:
             list(ask(iter([question]), timeout=10))
         answers = list(ask(iter([question]), timeout=10, metadata=bearer(desk.key("read"))))
         assert answers[0].list_services_response.service
+
+
+def test_strangers_cannot_make_the_daemon_hold_much(desk: Desk) -> None:
+    """A message over 4 MiB is not taken in, and a watch keeps no long name, which it may be held by for days."""
+    watch = Health(lambda _: None, lambda *_: asyncio.sleep(0)).methods()["Watch"]
+    with desk.channel(issue("stranger", by=desk.authority)) as channel:
+        call = unary(channel, METHOD)
+        for size, code in ((5 << 20, "RESOURCE_EXHAUSTED"), (3 << 20, "UNAUTHENTICATED")):
+            with pytest.raises(grpc.RpcError, match=code):
+                call(b"x" * size, timeout=10)
+        stream: Any = channel.unary_stream(
+            "/grpc.health.v1.Health/Watch", response_deserializer=health_pb2.HealthCheckResponse.FromString
+        )
+        long = health_pb2.HealthCheckRequest(service="x" * (3 << 20)).SerializeToString()
+        states = stream(long, timeout=10)
+        assert next(states).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        states.cancel()
+    assert watch.request_deserializer is not None
+    assert watch.request_deserializer(long).ByteSize() < 256
+    name = health_pb2.HealthCheckRequest(service="tenant:" + "a" * 64)
+    assert watch.request_deserializer(name.SerializeToString()) == name
 
 
 def test_a_tenants_key_learns_nothing_of_another_tenant(desk: Desk) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pytest
 
 from runtime.calls.calls import Calls, longest_login_s
+from runtime.config.listeners import AuthConfig
 from runtime.config.sections import GrpcConfig, RpcConfig
 from runtime.config.settings import Config
 from runtime.login.ending import Decided
@@ -119,6 +120,15 @@ async def test_grpc_left_alone_permits_no_such_pings(front: Front, monkeypatch: 
     )
     async with serving(front) as port:
         assert await ping(port, 20 / FASTER) == b"too_many_pings"
+
+
+def test_a_port_for_strangers_holds_small_messages() -> None:
+    """Where credentials are asked for, a message of a caller who has none takes 4 MiB at most; an event has room."""
+    open_, name = dict(server.options(Config())), "grpc.max_receive_message_length"
+    asking = replace(Config(), auth=AuthConfig(mode="required"))
+    large = replace(asking, limits=replace(asking.limits, event_bytes=8 << 20))
+    assert [open_[name], dict(server.options(asking))[name]] == [128 << 20, 4 << 20]
+    assert dict(server.options(large))[name] > 8 << 20
 
 
 def test_no_login_is_cut_off_for_the_age_of_its_connection() -> None:

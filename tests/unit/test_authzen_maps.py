@@ -148,3 +148,14 @@ def test_a_factor_counts_for_five_minutes(method: Any, presented: bool) -> None:
     """Only an entry of the name mfa with an instant of the last five minutes counts."""
     asked = authzen_request.evaluation(ASKED | {"context": {"authentication": {"methods": [method]}}})
     assert authzen_answer.presented(asked, NOW) is presented
+
+
+@pytest.mark.parametrize(("values", "refused"), [(20_000, True), (15_000, False)])
+def test_each_value_costs_the_loop_so_they_are_bounded(values: int, refused: bool) -> None:
+    """A mebibyte of zeros would keep all other logins waiting for half a second."""
+    asked = ASKED | {"context": {"many": [0] * values}}
+    if refused:
+        with pytest.raises(InvalidRequest, match="20000 values"):
+            authzen_request.evaluation(asked)
+    else:
+        assert authzen_request.evaluation(asked).context == asked["context"]

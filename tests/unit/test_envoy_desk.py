@@ -168,6 +168,7 @@ async def test_bad_checks_are_the_callers_fault() -> None:
         (b"\xff\xff", "INVALID_ARGUMENT"), (b"\x00" * (MAX_CHECK_BYTES + 1), "INVALID_ARGUMENT"),
         (pb.CheckRequest(), "INVALID_ARGUMENT"), (closed, "UNAUTHENTICATED"),
         (check({"sub": None}), "INVALID_ARGUMENT"),
+        (check({"groups": [0] * 20_000}), "INVALID_ARGUMENT"), (check({"level": float("nan")}), "INVALID_ARGUMENT"),
     ]  # fmt: skip
     assert [await rig.ask(data) for data, _ in found] == [code for _, code in found]
     assert rig.asked == []

@@ -7,12 +7,14 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from vestibule.v1.runtime_service_pb2 import VIEW_BASIC, ExecutePostLoginRequest
 
 from runtime.callers.caller import Caller, Scope
 from runtime.calls.calls import NoAnswer
+from runtime.calls.codec import AUTH0_VALUES
 from runtime.catalog.base import Flow, Snapshot
 from runtime.catalog.door_sections import HookDoor
 from runtime.doors import bodies
@@ -84,7 +86,7 @@ class HookDesk:
             self._desk.refuse(HookNotAuthentic(name, proof.problem), tenant)
             return _trouble(dialect, door, Trouble.UNAUTHENTICATED, _NOT_AUTHENTIC)
         try:
-            call = HookCall(door, headers, _decoded(body, headers))
+            call = HookCall(door, headers, await bodies.beside(len(body), partial(_decoded, body, headers)))
             asked = dialect.to_login(call)
             if asked is None:
                 return CountedReply(dialect.not_a_login, "not_a_login")
@@ -126,6 +128,7 @@ def _decoded(body: bytes, headers: Mapping[str, str]) -> Any:
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise InvalidRequest("request", "the body is compressed; hooks send it as it is")
     value = bodies.as_json(body)
-    if not bodies.shallow(value, MAX_DEPTH):
-        raise InvalidRequest("request", f"the JSON is nested deeper than {MAX_DEPTH} levels, or has a number beyond it")
+    if not bodies.bounded(value, MAX_DEPTH, AUTH0_VALUES):
+        limits = f"{MAX_DEPTH} levels or {AUTH0_VALUES} values"
+        raise InvalidRequest("request", f"the JSON has more than {limits}, or a number beyond it")
     return value

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from google.protobuf.json_format import MessageToDict
 from google.rpc import code_pb2
 from vestibule.envoy.v1 import external_auth_pb2 as pb
 
+from runtime.calls.codec import AUTH0_VALUES
 from runtime.catalog.door_sections import HookDoor
 from runtime.doors.dialects.base import AskedLogin, DoorAct, Ruling, instant, present, shows_second_factor
 from runtime.errors import InvalidEvent, InvalidRequest
+from runtime.login import structs
 
 BUDGET_S: Final = 0.2
 """Envoy's default. It closes by default when it gets no answer in time."""
@@ -92,8 +93,11 @@ def _verified_claims(metadata: pb.Metadata) -> dict[str, Any]:
     """Return the claims that Envoy's JWT filter has put into the metadata, under whichever name was configured."""
     if JWT not in metadata.filter_metadata:
         return {}
-    payloads = [value for value in MessageToDict(metadata.filter_metadata[JWT]).values() if isinstance(value, dict)]
-    found = [payload for payload in payloads if "sub" in payload]
+    try:
+        payloads = structs.read(metadata.filter_metadata[JWT], AUTH0_VALUES).values()
+    except structs.TooMany:
+        raise InvalidEvent(f"the metadata of {JWT} has more than {AUTH0_VALUES} values", "attributes") from None
+    found = [payload for payload in payloads if isinstance(payload, dict) and "sub" in payload]
     if len(found) > 1:
         raise InvalidEvent(f"{len(found)} tokens are in the metadata of {JWT}; guard a route by one", "attributes")
     return found[0] if found else {}
