@@ -123,7 +123,10 @@ class ContinuationUsed(ContinuationError):
     result = "used"
 
     def __init__(self) -> None:
-        super().__init__("the continuation was used before; each one continues its flow once")
+        super().__init__(
+            "another request has used the continuation; begin the login again, or send that request once more, "
+            "with its request_id and its content"
+        )
 
 
 class ContinuationRunning(ContinuationError):

@@ -86,7 +86,7 @@ def decode(
         raise _event_too_large(len(event), max_event_bytes)
     if not event and not _parsed(data, public).WhichOneof("login"):
         # Absent is a fault of the gateway, and a flow that sees only absent members might not require a factor.
-        raise InvalidEvent("is absent; send the post-login event that is to be decided")
+        raise InvalidEvent("is absent; send the login that is to be decided: event, or Auth0's own JSON as auth0_event")
     if envelope.HasField("auth0_event"):
         message = _of_auth0(event)
         event_rules.hold(message, tenant_id, max_facts_bytes)
@@ -127,6 +127,9 @@ def _of_auth0(data: bytes) -> PostLoginEvent:
             f"it is nested at most {event_json.MAX_DEPTH} deep",
             "auth0_event",
         ) from None
+    if not given.fields:
+        # What a library makes of plain JSON where it wants a Struct as it is on the wire.
+        raise InvalidEvent("has no members; send Auth0's JSON, each member among the Struct's `fields`", "auth0_event")
     try:
         members = structs.read(given, AUTH0_VALUES)
     except structs.TooMany:

@@ -7,9 +7,10 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, cast
 
 from vestibule.continuation.v1.suspended_flow_pb2 import SuspendedFlow
+from vestibule.v1.decision_pb2 import Factor
 from vestibule.v1.event_pb2 import AuthenticationMethod, PostLoginEvent
 
 from runtime.core.model import Suspension
@@ -68,10 +69,11 @@ class Completed:
             raise FlowGone(state.tenant_id) from None
         at_ms, enrolled = dict(before.at_ms), set(before.enrolled)
         for at, (number, wanted) in enumerate(zip(numbers, wanted_names, strict=True)):
-            name = TYPE_NAMES.get(number, f"factor {number}")
+            name = TYPE_NAMES.get(number, "")
             if name not in wanted:
+                offered = " or ".join([Factor.Name(FACTOR_TYPES[each]) for each in wanted])
                 raise InvalidRequest(
-                    f"completed[{at}]", f"{name} does not satisfy this step; it wants {' or '.join(wanted)}"
+                    f"completed[{at}]", f"{_said(number)} does not satisfy this step, which wants {offered}"
                 )
             at_ms.setdefault(name, now_ms)
             if state.awaited[at].enroll:
@@ -114,6 +116,10 @@ class Completed:
 
 
 NONE_COMPLETED: Final = Completed()
+
+
+def _said(number: int) -> str:
+    return Factor.Name(cast("Any", number)) if number in Factor.values() else f"factor {number}"
 
 
 def _methods(event: PostLoginEvent, types: Iterable[str]) -> Iterable[AuthenticationMethod]:

@@ -200,7 +200,7 @@ def test_a_unix_socket_and_a_key(app: Path, tmp_path: Path) -> None:
     daemon = ScriptedDaemon(f"unix:{tmp_path}/v.sock")
     try:
         scripted(daemon, Answer(decision=ALLOWED.decision, expect={"authorization": "Bearer vk_mine"}))
-        (decided,) = asked(app, daemon.target, ["decide", "acme", EVENT], apiKey="vk_mine")
+        (decided,) = asked(app, daemon.target, ["decide", "acme", EVENT], apiKey="vk_mine\n")
         assert decided["step"]["kind"] == "issueTokens"
         assert daemon.end() == []
     finally:

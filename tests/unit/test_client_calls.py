@@ -162,6 +162,16 @@ def test_a_key_is_asked_for_at_each_call() -> None:
     assert metadata(None) == ()
 
 
+def test_a_key_is_read_as_a_file_has_it() -> None:
+    """With its line feed. What cannot be a key is an error of the caller, never a login without an answer."""
+    assert metadata("vk_a_b\n") == (("authorization", "Bearer vk_a_b"),)
+    for none in ("", " \n", "vk_a\nvk_b", "vk_\u00e9"):
+        with pytest.raises(ValueError, match=r"^api_key: "):
+            Client("127.0.0.1:1", api_key=none)
+        with pytest.raises(ValueError, match=r"^api_key: "):
+            metadata(lambda none=none: none)
+
+
 # -- without an answer -------------------------------------------------------------------------------------------------
 
 BROWSER = {"transaction": {"protocol": "oidc-basic-profile"}}

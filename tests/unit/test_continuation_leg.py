@@ -194,8 +194,9 @@ class TestResume:
         [
             ([], "completed", "has 0, and the flow waits for 1; send the factor that"),
             ([4, 4], "completed", "has 2, and the flow waits for 1; send the factor that"),
-            ([10], "completed[0]", "phone does not satisfy this step; it wants otp"),
-            ([0], "completed[0]", "factor 0 does not satisfy"),
+            ([10], "completed[0]", "FACTOR_PHONE does not satisfy this step; it wants FACTOR_OTP"),
+            ([2], "completed[0]", "FACTOR_SMS does not satisfy this step"),
+            ([0], "completed[0]", "FACTOR_UNSPECIFIED does not satisfy"),
             ([77], "completed[0]", "factor 77 does not satisfy"),
             ([-1], "completed[0]", "factor -1 does not satisfy"),
         ],

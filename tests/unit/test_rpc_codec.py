@@ -102,11 +102,12 @@ def test_auth0s_own_json_is_an_event_too() -> None:
 @pytest.mark.parametrize(
     ("members", "field"),
     [
-        ({}, "event.user.user_id"),
+        ({"client": {"client_id": "a"}}, "event.user.user_id"),
         (AUTH0 | {"stats": {"logins_count": 1.5}}, "event.stats.logins_count"),
         (AUTH0 | {"request": {"ip": "none"}}, "event.request.ip"),
         (AUTH0 | {"request": "none"}, "event.request"),
         (AUTH0 | {"user": {"user_id": "u", "user_metadata": {"n": float("nan")}}}, "event.user.user_metadata.n"),
+        ({}, "auth0_event"),
         (AUTH0 | {"x": [None] * AUTH0_VALUES}, "auth0_event"),
         (AUTH0 | {"x": [[None] * 400] * 100}, "auth0_event"),
     ],

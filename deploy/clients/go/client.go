@@ -180,7 +180,7 @@ func (c *Client) call(ctx context.Context, method string, request, response prot
 	defer end()
 	return attempted(ctx, c.options.Retries, func(ctx context.Context) error {
 		if c.options.APIKey != nil {
-			ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+c.options.APIKey())
+			ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+strings.TrimSpace(c.options.APIKey()))
 		}
 		return c.conn.Invoke(ctx, service+method, request, response)
 	})

@@ -19,5 +19,5 @@ export interface Way {
 }
 /** Say how to reach a target: with TLS unless it is on this machine. Throws where files or options are wrong. */
 export declare function wayTo(target: string, tls: Tls | undefined, insecure: boolean): Way;
-/** Return what a call carries to say who calls. */
+/** Return what a call carries to say who calls. Throws where the key is none. */
 export declare function metadata(apiKey: ApiKey | undefined): Metadata;

@@ -39,11 +39,16 @@ function wayTo(target, tls, insecure) {
         options: serverName === undefined ? OPTIONS : { ...OPTIONS, "grpc.ssl_target_name_override": serverName },
     };
 }
-/** Return what a call carries to say who calls. */
+/** Return what a call carries to say who calls. Throws where the key is none. */
 function metadata(apiKey) {
     const found = new grpc_js_1.Metadata();
     if (apiKey !== undefined) {
-        found.set("authorization", `Bearer ${typeof apiKey === "string" ? apiKey : apiKey()}`);
+        // Of a file, which ends with a line feed; gRPC sends none.
+        const key = (typeof apiKey === "string" ? apiKey : apiKey()).trim();
+        if (!/^[\x20-\x7e]+$/.test(key)) {
+            throw new TypeError("apiKey: is empty, or has characters that no key has; give the text that begins with vk_");
+        }
+        found.set("authorization", `Bearer ${key}`);
     }
     return found;
 }

@@ -29,6 +29,9 @@ class Client {
         if (!(this.#deadlineS > 0)) {
             throw new TypeError(`deadlineS: is ${this.#deadlineS}; give more than 0`);
         }
+        if (typeof options.apiKey === "string") {
+            (0, channel_js_1.metadata)(options.apiKey);
+        }
         this.#way = (0, channel_js_1.wayTo)(target, options.tls, options.insecure ?? false);
         this.#channel = new grpc_js_1.Client(this.#way.target, this.#way.credentials, this.#way.options);
     }

@@ -77,6 +77,9 @@ export class Client {
     if (!(this.#deadlineS > 0)) {
       throw new TypeError(`deadlineS: is ${this.#deadlineS}; give more than 0`);
     }
+    if (typeof options.apiKey === "string") {
+      metadata(options.apiKey);
+    }
     this.#way = wayTo(target, options.tls, options.insecure ?? false);
     this.#channel = new GrpcClient(this.#way.target, this.#way.credentials, this.#way.options);
   }

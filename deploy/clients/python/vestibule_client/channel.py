@@ -67,10 +67,13 @@ def way_to(target: str, tls: Tls | None, *, insecure: bool) -> Way:
 
 
 def metadata(api_key: ApiKey | None) -> tuple[tuple[str, str], ...]:
-    """Return what a call carries to say who calls."""
+    """Return what a call carries to say who calls. Raises: ValueError: the key is none."""
     if api_key is None:
         return ()
-    key = api_key if isinstance(api_key, str) else api_key()
+    # Of a file, which ends with a line feed; gRPC sends none, and fails each call instead.
+    key = (api_key if isinstance(api_key, str) else api_key()).strip()
+    if not (key and key.isascii() and key.isprintable()):
+        raise ValueError("api_key: is empty, or has characters that no key has; give the text that begins with vk_")
     return (("authorization", f"Bearer {key}"),)
 
 

@@ -83,6 +83,8 @@ class _Calls:
         """
         if deadline_s <= 0:
             raise ValueError(f"deadline_s: is {deadline_s:g}; give more than 0")
+        if isinstance(api_key, str):
+            channel.metadata(api_key)
         self._way = channel.way_to(target, tls, insecure=insecure)
         self._api_key = api_key
         self._deadline_s = deadline_s
