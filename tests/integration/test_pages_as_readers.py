@@ -109,7 +109,7 @@ def test_the_examples_of_the_gateways_page_run(reader: Reader) -> None:
         done = reader.run([sys.executable, "-"], block)
         assert done.returncode == 0, block + done.stderr
         printed.append(done.stdout.strip())
-    assert printed == ["OUTCOME_MFA_REQUIRED", "ShowFactors", "", ""]
+    assert printed == ["OUTCOME_MFA_REQUIRED", "ShowFactors", "", "", ""]
 
 
 def test_the_gateways_pages_node_example_runs(reader: Reader, tmp_path: Path) -> None:

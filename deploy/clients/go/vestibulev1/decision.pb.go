@@ -166,25 +166,26 @@ type Factor int32
 const (
 	// Never sent.
 	Factor_FACTOR_UNSPECIFIED Factor = 0
-	// Push notification.
+	// Push notification. In an event: push-notification.
 	Factor_FACTOR_PUSH_NOTIFICATION Factor = 1
-	// Text message.
+	// Text message. In an event: phone.
 	Factor_FACTOR_SMS Factor = 2
-	// Voice call.
+	// Voice call. In an event: phone.
 	Factor_FACTOR_VOICE Factor = 3
-	// One-time password.
+	// One-time password. In an event: otp.
 	Factor_FACTOR_OTP Factor = 4
-	// Email.
+	// Email. In an event: email.
 	Factor_FACTOR_EMAIL Factor = 5
-	// Security key.
+	// Security key. In an event: webauthn-roaming.
 	Factor_FACTOR_WEBAUTHN_ROAMING Factor = 6
-	// Device biometrics.
+	// Device biometrics. In an event: webauthn-platform.
 	Factor_FACTOR_WEBAUTHN_PLATFORM Factor = 7
-	// Recovery code.
+	// Recovery code. In an event: recovery-code.
 	Factor_FACTOR_RECOVERY_CODE Factor = 8
-	// Duo.
+	// Duo. In an event: duo.
 	Factor_FACTOR_DUO Factor = 9
-	// Text message or voice call, as the phone allows: of steps that an action asked for.
+	// Text message or voice call, as the phone allows: of steps that an action asked for. In `completed` it is PHONE too,
+	// however the code travelled. In an event: phone.
 	Factor_FACTOR_PHONE Factor = 10
 )
 
@@ -1001,7 +1002,7 @@ type Decision struct {
 	// What the gateway does with the login. Refuse a login whose outcome you do not know.
 	Outcome Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=vestibule.v1.Outcome" json:"outcome,omitempty"`
 	// The second factor: what to show when outcome is MFA_REQUIRED or MFA_REQUIRED_BY_TOKEN; otherwise what happened to a
-	// requirement (see `status`). Absent when no factor was required.
+	// requirement (see `status`). Absent when no factor was required, and when the steps of a suspension satisfied it.
 	Multifactor *Multifactor `protobuf:"bytes,2,opt,name=multifactor,proto3" json:"multifactor,omitempty"`
 	// Why the login is refused: set when outcome is DENY.
 	Denial *Denial `protobuf:"bytes,3,opt,name=denial,proto3" json:"denial,omitempty"`
@@ -1171,11 +1172,11 @@ type Multifactor struct {
 	// Factors to enrol one of, safest first. Beside a non-empty `challenge`: the event did not say what the user is
 	// enrolled in, so challenge a user who is enrolled and let any other enrol.
 	Enroll []Factor `protobuf:"varint,6,rep,packed,name=enroll,proto3,enum=vestibule.v1.Factor" json:"enroll,omitempty"`
-	// Prove the user's email address before anything is enrolled.
+	// Prove the user's email address before anything is enrolled. Only where there are pages.
 	VerifyEmailFirst bool `protobuf:"varint,7,opt,name=verify_email_first,json=verifyEmailFirst,proto3" json:"verify_email_first,omitempty"`
 	// A recovery code may be enrolled too.
 	RecoveryCodeAllowed bool `protobuf:"varint,8,opt,name=recovery_code_allowed,json=recoveryCodeAllowed,proto3" json:"recovery_code_allowed,omitempty"`
-	// How a passed challenge leads to a remembered browser.
+	// How a passed challenge leads to a remembered browser; NONE where there are no pages.
 	Remember Multifactor_RememberMode `protobuf:"varint,9,opt,name=remember,proto3,enum=vestibule.v1.Multifactor_RememberMode" json:"remember,omitempty"`
 	// What is remembered of the browser: send it back as GatewayContext.remembered_browser. Set when `remember` is
 	// CHECKBOX or AUTOMATIC, and when status is REMEMBERED, to renew it.
@@ -1391,7 +1392,7 @@ type ProviderOptions struct {
 	Host *string `protobuf:"bytes,1,opt,name=host,proto3,oneof" json:"host,omitempty"`
 	// Integration key.
 	Ikey *string `protobuf:"bytes,2,opt,name=ikey,proto3,oneof" json:"ikey,omitempty"`
-	// Secret key.
+	// Secret key: keep it out of logs.
 	Skey *string `protobuf:"bytes,3,opt,name=skey,proto3,oneof" json:"skey,omitempty"`
 	// Name of the user at Duo.
 	Username      *string `protobuf:"bytes,4,opt,name=username,proto3,oneof" json:"username,omitempty"`
@@ -1460,7 +1461,8 @@ func (x *ProviderOptions) GetUsername() string {
 // Why a login is refused.
 type Denial struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What refused it. proto/README.md has the OAuth error and the HTTP status of each.
+	// What refused it. proto/README.md has the OAuth error and the HTTP status of each. One that you do not know is as
+	// DENIED.
 	Reason Denial_Reason `protobuf:"varint,1,opt,name=reason,proto3,enum=vestibule.v1.Denial_Reason" json:"reason,omitempty"`
 	// For the user: error_description.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
@@ -1659,7 +1661,7 @@ type MfaSteps struct {
 	Steps []*MfaSteps_MfaStep `protobuf:"bytes,1,rep,name=steps,proto3" json:"steps,omitempty"`
 	// The pages offer no way to remember the browser.
 	HideRememberBrowser bool `protobuf:"varint,2,opt,name=hide_remember_browser,json=hideRememberBrowser,proto3" json:"hide_remember_browser,omitempty"`
-	// The first step is an enrolment at low confidence: prove the address before it.
+	// The first step is an enrolment at low confidence: prove the address before it. Only where there are pages.
 	VerifyEmailFirst bool `protobuf:"varint,3,opt,name=verify_email_first,json=verifyEmailFirst,proto3" json:"verify_email_first,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache

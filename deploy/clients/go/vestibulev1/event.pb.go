@@ -624,7 +624,8 @@ func (x *AuthenticationMethod) GetType() string {
 // Result of the risk assessment. Values are discrete strings; confidence is low, medium, high or neutral.
 type RiskAssessment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Overall score; low confidence means high risk.
+	// Overall score; low confidence means high risk. The policy `adaptive` takes an absent one, and any text but medium, high
+	// and neutral, for low; an absent one of a refresh, a device code or a token exchange for good.
 	Confidence string `protobuf:"bytes,1,opt,name=confidence,proto3" json:"confidence,omitempty"`
 	// Version of the assessment algorithm.
 	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
@@ -2190,7 +2191,8 @@ type Transaction struct {
 	Prompt *StringList `protobuf:"bytes,11,opt,name=prompt,proto3" json:"prompt,omitempty"`
 	// Protocol: oidc-basic-profile, oidc-implicit-profile, oidc-hybrid-profile, oidc-ciba, oidc-ciba-web-link,
 	// oauth2-device-code, oauth2-resource-owner, oauth2-resource-owner-jwt-bearer, oauth2-password, oauth2-webauthn,
-	// oauth2-access-token, oauth2-refresh-token, oauth2-token-exchange, samlp, wsfed, wstrust-usernamemixed.
+	// oauth2-access-token, oauth2-refresh-token, oauth2-token-exchange, samlp, wsfed, wstrust-usernamemixed. It says
+	// whether there are pages (proto/README.md lists where there are none); absent or another text: there are.
 	Protocol *string `protobuf:"bytes,12,opt,name=protocol,proto3,oneof" json:"protocol,omitempty"`
 	// Final redirect.
 	RedirectUri *string `protobuf:"bytes,13,opt,name=redirect_uri,json=redirectUri,proto3,oneof" json:"redirect_uri,omitempty"`
@@ -4281,7 +4283,7 @@ func (x *User_EnrolledFactors) GetValues() []*User_EnrolledFactor {
 // An enrolled factor.
 type User_EnrolledFactor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// otp, email, phone, push-notification, webauthn-roaming, webauthn-platform or recovery-code.
+	// otp, email, phone, push-notification, webauthn-roaming, webauthn-platform, recovery-code or duo.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// Factor options, such as preferredMethod of phone.
 	Options       *structpb.Struct `protobuf:"bytes,2,opt,name=options,proto3" json:"options,omitempty"`

@@ -30,7 +30,7 @@ const (
 type View int32
 
 const (
-	// FULL.
+	// The same as FULL.
 	View_VIEW_UNSPECIFIED View = 0
 	// Without contributions and executions.
 	View_VIEW_BASIC View = 1
@@ -411,13 +411,13 @@ type RememberedBrowser struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The user who presented it.
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	// Who verified it: multifactor.provider of the decision that required it.
+	// Who verified it: multifactor.provider of the decision that required it; ANY after the steps of a suspension.
 	Provider Provider `protobuf:"varint,2,opt,name=provider,proto3,enum=vestibule.v1.Provider" json:"provider,omitempty"`
 	// When it was presented.
 	IssuedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=issued_at,json=issuedAt,proto3" json:"issued_at,omitempty"`
 	// When the browser was last seen; not before it was presented.
 	LastSeenAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_seen_at,json=lastSeenAt,proto3" json:"last_seen_at,omitempty"`
-	// The factor was an email.
+	// The only factor that was presented was an email.
 	EmailOnly     bool `protobuf:"varint,5,opt,name=email_only,json=emailOnly,proto3" json:"email_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

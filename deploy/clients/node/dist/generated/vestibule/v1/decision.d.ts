@@ -48,25 +48,28 @@ export declare function providerToNumber(object: Provider): number;
 export declare enum Factor {
     /** FACTOR_UNSPECIFIED - Never sent. */
     FACTOR_UNSPECIFIED = "FACTOR_UNSPECIFIED",
-    /** FACTOR_PUSH_NOTIFICATION - Push notification. */
+    /** FACTOR_PUSH_NOTIFICATION - Push notification. In an event: push-notification. */
     FACTOR_PUSH_NOTIFICATION = "FACTOR_PUSH_NOTIFICATION",
-    /** FACTOR_SMS - Text message. */
+    /** FACTOR_SMS - Text message. In an event: phone. */
     FACTOR_SMS = "FACTOR_SMS",
-    /** FACTOR_VOICE - Voice call. */
+    /** FACTOR_VOICE - Voice call. In an event: phone. */
     FACTOR_VOICE = "FACTOR_VOICE",
-    /** FACTOR_OTP - One-time password. */
+    /** FACTOR_OTP - One-time password. In an event: otp. */
     FACTOR_OTP = "FACTOR_OTP",
-    /** FACTOR_EMAIL - Email. */
+    /** FACTOR_EMAIL - Email. In an event: email. */
     FACTOR_EMAIL = "FACTOR_EMAIL",
-    /** FACTOR_WEBAUTHN_ROAMING - Security key. */
+    /** FACTOR_WEBAUTHN_ROAMING - Security key. In an event: webauthn-roaming. */
     FACTOR_WEBAUTHN_ROAMING = "FACTOR_WEBAUTHN_ROAMING",
-    /** FACTOR_WEBAUTHN_PLATFORM - Device biometrics. */
+    /** FACTOR_WEBAUTHN_PLATFORM - Device biometrics. In an event: webauthn-platform. */
     FACTOR_WEBAUTHN_PLATFORM = "FACTOR_WEBAUTHN_PLATFORM",
-    /** FACTOR_RECOVERY_CODE - Recovery code. */
+    /** FACTOR_RECOVERY_CODE - Recovery code. In an event: recovery-code. */
     FACTOR_RECOVERY_CODE = "FACTOR_RECOVERY_CODE",
-    /** FACTOR_DUO - Duo. */
+    /** FACTOR_DUO - Duo. In an event: duo. */
     FACTOR_DUO = "FACTOR_DUO",
-    /** FACTOR_PHONE - Text message or voice call, as the phone allows: of steps that an action asked for. */
+    /**
+     * FACTOR_PHONE - Text message or voice call, as the phone allows: of steps that an action asked for. In `completed` it is PHONE too,
+     * however the code travelled. In an event: phone.
+     */
     FACTOR_PHONE = "FACTOR_PHONE",
     UNRECOGNIZED = "UNRECOGNIZED"
 }
@@ -132,7 +135,7 @@ export interface Decision {
     outcome: Outcome;
     /**
      * The second factor: what to show when outcome is MFA_REQUIRED or MFA_REQUIRED_BY_TOKEN; otherwise what happened to a
-     * requirement (see `status`). Absent when no factor was required.
+     * requirement (see `status`). Absent when no factor was required, and when the steps of a suspension satisfied it.
      */
     multifactor: Multifactor | undefined;
     /** Why the login is refused: set when outcome is DENY. */
@@ -190,11 +193,11 @@ export interface Multifactor {
      * enrolled in, so challenge a user who is enrolled and let any other enrol.
      */
     enroll: Factor[];
-    /** Prove the user's email address before anything is enrolled. */
+    /** Prove the user's email address before anything is enrolled. Only where there are pages. */
     verifyEmailFirst: boolean;
     /** A recovery code may be enrolled too. */
     recoveryCodeAllowed: boolean;
-    /** How a passed challenge leads to a remembered browser. */
+    /** How a passed challenge leads to a remembered browser; NONE where there are no pages. */
     remember: Multifactor_RememberMode;
     /**
      * What is remembered of the browser: send it back as GatewayContext.remembered_browser. Set when `remember` is
@@ -269,14 +272,17 @@ export interface ProviderOptions {
     host?: string | undefined;
     /** Integration key. */
     ikey?: string | undefined;
-    /** Secret key. */
+    /** Secret key: keep it out of logs. */
     skey?: string | undefined;
     /** Name of the user at Duo. */
     username?: string | undefined;
 }
 /** Why a login is refused. */
 export interface Denial {
-    /** What refused it. proto/README.md has the OAuth error and the HTTP status of each. */
+    /**
+     * What refused it. proto/README.md has the OAuth error and the HTTP status of each. One that you do not know is as
+     * DENIED.
+     */
     reason: Denial_Reason;
     /** For the user: error_description. */
     description: string;
@@ -344,7 +350,7 @@ export interface MfaSteps {
     steps: MfaSteps_MfaStep[];
     /** The pages offer no way to remember the browser. */
     hideRememberBrowser: boolean;
-    /** The first step is an enrolment at low confidence: prove the address before it. */
+    /** The first step is an enrolment at low confidence: prove the address before it. Only where there are pages. */
     verifyEmailFirst: boolean;
 }
 /** What a step does. */

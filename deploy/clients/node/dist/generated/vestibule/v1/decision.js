@@ -183,25 +183,28 @@ var Factor;
 (function (Factor) {
     /** FACTOR_UNSPECIFIED - Never sent. */
     Factor["FACTOR_UNSPECIFIED"] = "FACTOR_UNSPECIFIED";
-    /** FACTOR_PUSH_NOTIFICATION - Push notification. */
+    /** FACTOR_PUSH_NOTIFICATION - Push notification. In an event: push-notification. */
     Factor["FACTOR_PUSH_NOTIFICATION"] = "FACTOR_PUSH_NOTIFICATION";
-    /** FACTOR_SMS - Text message. */
+    /** FACTOR_SMS - Text message. In an event: phone. */
     Factor["FACTOR_SMS"] = "FACTOR_SMS";
-    /** FACTOR_VOICE - Voice call. */
+    /** FACTOR_VOICE - Voice call. In an event: phone. */
     Factor["FACTOR_VOICE"] = "FACTOR_VOICE";
-    /** FACTOR_OTP - One-time password. */
+    /** FACTOR_OTP - One-time password. In an event: otp. */
     Factor["FACTOR_OTP"] = "FACTOR_OTP";
-    /** FACTOR_EMAIL - Email. */
+    /** FACTOR_EMAIL - Email. In an event: email. */
     Factor["FACTOR_EMAIL"] = "FACTOR_EMAIL";
-    /** FACTOR_WEBAUTHN_ROAMING - Security key. */
+    /** FACTOR_WEBAUTHN_ROAMING - Security key. In an event: webauthn-roaming. */
     Factor["FACTOR_WEBAUTHN_ROAMING"] = "FACTOR_WEBAUTHN_ROAMING";
-    /** FACTOR_WEBAUTHN_PLATFORM - Device biometrics. */
+    /** FACTOR_WEBAUTHN_PLATFORM - Device biometrics. In an event: webauthn-platform. */
     Factor["FACTOR_WEBAUTHN_PLATFORM"] = "FACTOR_WEBAUTHN_PLATFORM";
-    /** FACTOR_RECOVERY_CODE - Recovery code. */
+    /** FACTOR_RECOVERY_CODE - Recovery code. In an event: recovery-code. */
     Factor["FACTOR_RECOVERY_CODE"] = "FACTOR_RECOVERY_CODE";
-    /** FACTOR_DUO - Duo. */
+    /** FACTOR_DUO - Duo. In an event: duo. */
     Factor["FACTOR_DUO"] = "FACTOR_DUO";
-    /** FACTOR_PHONE - Text message or voice call, as the phone allows: of steps that an action asked for. */
+    /**
+     * FACTOR_PHONE - Text message or voice call, as the phone allows: of steps that an action asked for. In `completed` it is PHONE too,
+     * however the code travelled. In an event: phone.
+     */
     Factor["FACTOR_PHONE"] = "FACTOR_PHONE";
     Factor["UNRECOGNIZED"] = "UNRECOGNIZED";
 })(Factor || (exports.Factor = Factor = {}));

@@ -121,7 +121,10 @@ export interface AuthenticationMethod {
 }
 /** Result of the risk assessment. Values are discrete strings; confidence is low, medium, high or neutral. */
 export interface RiskAssessment {
-    /** Overall score; low confidence means high risk. */
+    /**
+     * Overall score; low confidence means high risk. The policy `adaptive` takes an absent one, and any text but medium, high
+     * and neutral, for low; an absent one of a refresh, a device code or a token exchange for good.
+     */
     confidence: string;
     /** Version of the assessment algorithm. */
     version: string;
@@ -662,7 +665,8 @@ export interface Transaction {
     /**
      * Protocol: oidc-basic-profile, oidc-implicit-profile, oidc-hybrid-profile, oidc-ciba, oidc-ciba-web-link,
      * oauth2-device-code, oauth2-resource-owner, oauth2-resource-owner-jwt-bearer, oauth2-password, oauth2-webauthn,
-     * oauth2-access-token, oauth2-refresh-token, oauth2-token-exchange, samlp, wsfed, wstrust-usernamemixed.
+     * oauth2-access-token, oauth2-refresh-token, oauth2-token-exchange, samlp, wsfed, wstrust-usernamemixed. It says
+     * whether there are pages (proto/README.md lists where there are none); absent or another text: there are.
      */
     protocol?: string | undefined;
     /** Final redirect. */
@@ -748,7 +752,7 @@ export interface User_EnrolledFactors {
 }
 /** An enrolled factor. */
 export interface User_EnrolledFactor {
-    /** otp, email, phone, push-notification, webauthn-roaming, webauthn-platform or recovery-code. */
+    /** otp, email, phone, push-notification, webauthn-roaming, webauthn-platform, recovery-code or duo. */
     type: string;
     /** Factor options, such as preferredMethod of phone. */
     options: {

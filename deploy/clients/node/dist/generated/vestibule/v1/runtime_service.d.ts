@@ -5,7 +5,7 @@ import { BrowserMemory, Decision, Factor, Provider } from "./decision.js";
 import { PostLoginEvent } from "./event.js";
 /** How much of a decision is answered. */
 export declare enum View {
-    /** VIEW_UNSPECIFIED - FULL. */
+    /** VIEW_UNSPECIFIED - The same as FULL. */
     VIEW_UNSPECIFIED = "VIEW_UNSPECIFIED",
     /** VIEW_BASIC - Without contributions and executions. */
     VIEW_BASIC = "VIEW_BASIC",
@@ -58,13 +58,13 @@ export interface GatewayContext {
 export interface RememberedBrowser {
     /** The user who presented it. */
     userId: string;
-    /** Who verified it: multifactor.provider of the decision that required it. */
+    /** Who verified it: multifactor.provider of the decision that required it; ANY after the steps of a suspension. */
     provider: Provider;
     /** When it was presented. */
     issuedAt: Date | undefined;
     /** When the browser was last seen; not before it was presented. */
     lastSeenAt: Date | undefined;
-    /** The factor was an email. */
+    /** The only factor that was presented was an email. */
     emailOnly: boolean;
 }
 /** A decided login. */

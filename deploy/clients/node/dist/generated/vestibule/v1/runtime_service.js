@@ -23,7 +23,7 @@ const event_js_1 = require("./event.js");
 /** How much of a decision is answered. */
 var View;
 (function (View) {
-    /** VIEW_UNSPECIFIED - FULL. */
+    /** VIEW_UNSPECIFIED - The same as FULL. */
     View["VIEW_UNSPECIFIED"] = "VIEW_UNSPECIFIED";
     /** VIEW_BASIC - Without contributions and executions. */
     View["VIEW_BASIC"] = "VIEW_BASIC";
