@@ -162,8 +162,10 @@ class QuestionRunner:
                 ended_ns = time.monotonic_ns()
                 wall_ns = ended_ns - began_ns
                 cpu_ns = processor.at(ended_ns)
-                if cpu_ns > cpu_from_ns:  # a clock that was too far on is put right in between
-                    cpu_us = (cpu_ns - cpu_from_ns) // 1000
+                spent_ns = cpu_ns - cpu_from_ns
+                if spent_ns > 0:  # a clock that was too far on is put right in between
+                    # The kernel is asked a moment later than the clock on the wall.
+                    cpu_us = (spent_ns if spent_ns < wall_ns else wall_ns) // 1000
                     left_us -= cpu_us
             if length + len(report) > reply_max:
                 end, report = execution.Ending.EXHAUSTED, _REPLY_TOO_LONG
