@@ -12,11 +12,13 @@ from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 
-from runtime.errors import InvalidRequest, NotOffered, RequestTooSlow
+from runtime.errors import InvalidRequest, NotOffered, RequestTooSlow, TooManyInFlight
 from runtime.login import event_json
 
 # Read and forgotten of a body that is too large, so that its sender is there to read why; more is cut off.
 _FORGOTTEN_BYTES: Final = 64 << 20
+# What a body takes by itself, of what bodies of unknown callers may hold together.
+_USUAL_BYTES: Final = 64 * 1024
 # What is larger takes milliseconds: it is read and written beside the loop, one at a time.
 _BESIDE_BYTES: Final = 32 * 1024
 _BESIDE: Final = ThreadPoolExecutor(1, "json")
@@ -32,23 +34,45 @@ async def beside(size: int, work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(_BESIDE, work)
 
 
-async def read(request: Request, most: int, within_s: float) -> bytes:
-    """Return the body as it was sent. Raises: InvalidRequest, RequestTooSlow; ClientDisconnect when the caller goes."""
+class Room:
+    """What bodies whose callers are not known yet may hold together while they arrive, each beyond a usual size."""
+
+    def __init__(self, most_bytes: int = 64 << 20) -> None:
+        self.left = most_bytes
+
+    def take(self, size: int) -> int:
+        """Take some of it, and return how much. Raises: TooManyInFlight."""
+        if size > self.left:
+            raise TooManyInFlight("too many large bodies are arriving; send this one again")
+        self.left -= size
+        return size
+
+
+async def read(request: Request, most: int, within_s: float, room: Room | None = None) -> bytes:
+    """Return the body as it was sent. `room` is what one of an unknown caller takes of.
+
+    Raises: InvalidRequest, RequestTooSlow, TooManyInFlight; ClientDisconnect when the caller goes.
+    """
     declared = request.headers.get("content-length", "")
     if "expect" in request.headers and declared.isdigit() and int(declared) > most:
         raise _too_large(most)  # it waits to be asked for its body
     parts: list[bytes] = []
-    size = 0
+    size = taken = 0
     try:
         async with asyncio.timeout(within_s):
             async for part in request.stream():
                 size += len(part)
                 if size <= most:
+                    if room is not None and size > _USUAL_BYTES:
+                        taken += room.take(len(part))
                     parts.append(part)
                 elif size > _FORGOTTEN_BYTES:
                     break
     except TimeoutError:
         raise RequestTooSlow(f"the request was not here after {within_s:g} s; send it at once") from None
+    finally:
+        if room is not None:
+            room.left += taken
     if size > most:
         raise _too_large(most)
     return b"".join(parts)

@@ -11,7 +11,7 @@ from runtime.doors.connect import error_response
 from runtime.doors.dialects.desk import MAX_BODY_BYTES, HookDesk
 from runtime.doors.dialects.table import DIALECTS
 from runtime.doors.door import DoorRoutes, LoginDesk
-from runtime.errors import InvalidRequest, NotOffered, RequestTooSlow
+from runtime.errors import InvalidRequest, NotOffered, RequestTooSlow, TooManyInFlight
 from runtime.ops.metrics import Metrics
 from sandbox.contract.did_you_mean import did_you_mean
 
@@ -24,6 +24,8 @@ class Hooks:
     def __init__(self, hooks: HookDesk, desk: LoginDesk, metrics: Metrics, request_s: float) -> None:
         """Read a request for at most `request_s`."""
         self._hooks, self._desk, self._metrics, self._request_s = hooks, desk, metrics, request_s
+        # A body is read before its signature is checked.
+        self._room = bodies.Room()
 
     def door(self) -> DoorRoutes:
         """Return its paths."""
@@ -43,8 +45,8 @@ class Hooks:
             headers[key] = f"{headers[key]}, {value}" if key in headers else value
         body: bytes | None
         try:
-            body = await bodies.read(request, MAX_BODY_BYTES, self._request_s)
-        except (InvalidRequest, RequestTooSlow) as error:
+            body = await bodies.read(request, MAX_BODY_BYTES, self._request_s, self._room)
+        except (InvalidRequest, RequestTooSlow, TooManyInFlight) as error:
             self._desk.refuse(error, tenant)
             body = None
         reply = await self._hooks.answer(name, dialect, tenant, headers, body)
