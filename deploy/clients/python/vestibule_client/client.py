@@ -33,6 +33,7 @@ from vestibule_client.errors import RequestRefused, VestibuleError, failure_of
 from vestibule_client.fallback import DENY, Event, Fallback, refuse, step_without_answer
 from vestibule_client.requests import Call, Request, Response, continuation_of, execution, tenant
 from vestibule_client.steps import NextStep, Refuse, next_step, refusal
+from vestibule_client.stream import AsyncStream, Stream
 
 _log = logging.getLogger("vestibule_client")
 
@@ -75,11 +76,13 @@ class _Calls:
         retries: Retries | None = None,
         fallback: Fallback = DENY,
         view: View = VIEW_BASIC,
+        stream: bool = False,
     ) -> None:
         """Prepare to call the daemon at HOST:PORT or unix:/PATH. Raises: OSError; ValueError.
 
         A target on another machine is called with TLS, unless `insecure` says otherwise. `deadline_s` is for one login
-        with all its attempts. `fallback` is what happens to a login without an answer.
+        with all its attempts. `fallback` is what happens to a login without an answer. `stream` puts all logins on
+        one call, those that wait in one message.
         """
         if deadline_s <= 0:
             raise ValueError(f"deadline_s: is {deadline_s:g}; give more than 0")
@@ -91,6 +94,7 @@ class _Calls:
         self._retries = retries or Retries()
         self._fallback = fallback
         self._view = view
+        self._streams = stream
 
     def _plan(self) -> Generator[Attempt | Pause, Any, Any]:
         return plan(self._retries, self._deadline_s)
@@ -138,6 +142,7 @@ class Client(_Calls):
 
     def close(self) -> None:
         """Close the connection; calls in flight end."""
+        self._stream.close()
         self._channel.close()
 
     def decide(
@@ -188,8 +193,21 @@ class Client(_Calls):
             return grpc.insecure_channel(way.target, options=way.options)
         return grpc.secure_channel(way.target, way.credentials, options=way.options)
 
-    def _run(self, call: Call[Request, Response]) -> Response:
+    @functools.cached_property
+    def _stream(self) -> Stream:
+        return Stream(self._channel, self._metadata)
+
+    def _once(self, call: Call[Request, Response], timeout_s: float) -> Any:
+        """Return the response, or the failure."""
+        if self._streams and call.may_be_streamed:
+            return self._stream.ask(call, timeout_s)
         method: Any = self._channel.unary_unary(call.path, call.serialize, call.parse)
+        try:
+            return method(call.request, timeout=timeout_s, metadata=self._metadata())
+        except grpc.RpcError as error:
+            return failure_of(error)
+
+    def _run(self, call: Call[Request, Response]) -> Response:
         steps = self._plan()
         heard: Any = None
         try:
@@ -199,10 +217,7 @@ class Client(_Calls):
                         time.sleep(seconds)
                         heard = None
                     case Attempt(timeout_s):
-                        try:
-                            heard = method(call.request, timeout=timeout_s, metadata=self._metadata())
-                        except grpc.RpcError as error:
-                            heard = failure_of(error)
+                        heard = self._once(call, timeout_s)
         except StopIteration as end:
             return call.answer(end)
 
@@ -218,6 +233,7 @@ class AsyncClient(_Calls):
 
     async def close(self) -> None:
         """Close the connection; calls in flight end."""
+        await self._stream.close()
         await self._channel.close()
 
     async def decide(
@@ -268,8 +284,21 @@ class AsyncClient(_Calls):
             return grpc.aio.insecure_channel(way.target, options=way.options)
         return grpc.aio.secure_channel(way.target, way.credentials, options=way.options)
 
-    async def _run(self, call: Call[Request, Response]) -> Response:
+    @functools.cached_property
+    def _stream(self) -> AsyncStream:
+        return AsyncStream(self._channel, self._metadata)
+
+    async def _once(self, call: Call[Request, Response], timeout_s: float) -> Any:
+        """Return the response, or the failure."""
+        if self._streams and call.may_be_streamed:
+            return await self._stream.ask(call, timeout_s)
         method: Any = self._channel.unary_unary(call.path, call.serialize, call.parse)
+        try:
+            return await method(call.request, timeout=timeout_s, metadata=self._metadata())
+        except grpc.RpcError as error:
+            return failure_of(error)
+
+    async def _run(self, call: Call[Request, Response]) -> Response:
         steps = self._plan()
         heard: Any = None
         try:
@@ -279,9 +308,6 @@ class AsyncClient(_Calls):
                         await asyncio.sleep(seconds)
                         heard = None
                     case Attempt(timeout_s):
-                        try:
-                            heard = await method(call.request, timeout=timeout_s, metadata=self._metadata())
-                        except grpc.RpcError as error:
-                            heard = failure_of(error)
+                        heard = await self._once(call, timeout_s)
         except StopIteration as end:
             return call.answer(end)

@@ -11,6 +11,7 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 
 _DETAILS = "grpc-status-details-bin"
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
 _NO_ANSWER = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -79,6 +80,15 @@ def failure_of(error: grpc.RpcError) -> Failure:
     for key, value in error.trailing_metadata() or ():
         if key == _DETAILS and isinstance(value, bytes):
             details = status_pb2.Status.FromString(value)
+    return _failure(error.code(), error.details(), details)
+
+
+def failure_of_status(status: status_pb2.Status) -> Failure:
+    """Read how a login of a stream failed."""
+    return _failure(_CODES.get(status.code, grpc.StatusCode.UNKNOWN), status.message, status)
+
+
+def _failure(code: grpc.StatusCode, message: str | None, details: status_pb2.Status) -> Failure:
     info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
     retry_after_s = None
     for detail in details.details:
@@ -87,8 +97,8 @@ def failure_of(error: grpc.RpcError) -> Failure:
         elif not detail.Unpack(info):
             detail.Unpack(bad)
     return Failure(
-        status=error.code(),
-        message=error.details() or "no further information",
+        status=code,
+        message=message or "no further information",
         reason=info.reason,
         facts=dict(info.metadata),
         fields={violation.field: violation.description for violation in bad.field_violations},

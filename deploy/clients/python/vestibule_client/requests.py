@@ -42,6 +42,11 @@ class Call(Generic[Request, Response]):
         """Return the method as gRPC names it."""
         return f"/vestibule.v1.ActionRuntimeService/{self.method}"
 
+    @property
+    def may_be_streamed(self) -> bool:
+        """Say whether a stream of logins can carry it."""
+        return self.method in ("ExecutePostLogin", "ContinuePostLogin")
+
     def serialize(self, request: Request) -> bytes:
         """Write the request."""
         return request.SerializeToString()
