@@ -105,7 +105,8 @@ def test_every_command_does_what_its_page_says(reader: Reader, page: str) -> Non
 def test_the_examples_of_the_gateways_page_run(reader: Reader) -> None:
     """Each Python block runs, and the first call prints the outcome that the page names."""
     printed = []
-    for block in pages.blocks((ROOT / "proto" / "README.md").read_text(), "python"):
+    both = [(ROOT / "proto" / name).read_text() for name in ("README.md", "CALLS.md")]
+    for block in [block for page in both for block in pages.blocks(page, "python")]:
         done = reader.run([sys.executable, "-"], block)
         assert done.returncode == 0, block + done.stderr
         printed.append(done.stdout.strip())

@@ -128,9 +128,9 @@ def test_every_exit_code_is_on_the_operators_page() -> None:
     assert {(int(code), name) for code, name in rows} == {(code.value, code.name) for code in Exit}
 
 
-def test_every_reason_of_an_error_is_on_the_gateways_page() -> None:
+def test_every_reason_of_an_error_is_on_the_page_of_calls() -> None:
     """Each reason stands in a row, beside its status."""
-    rows = [line for line in text_of("proto/README.md").splitlines() if line.startswith("|")]
+    rows = [line for line in text_of("proto/CALLS.md").splitlines() if line.startswith("|")]
     for code, reason in status.TABLE.values():
         # Of a class that is never raised itself.
         if (code, reason) != ("FAILED_PRECONDITION", "CONTINUATION_INVALID"):
