@@ -78,7 +78,7 @@ class Launched:
         self, uid: int = WORKER_UID, entry: str = _ENTRY, path: Sequence[str] = (), omit: frozenset[str] = frozenset()
     ) -> None:
         """Start it; the arguments are those of `Hold`. Raises: WorkerStartError."""
-        self.uid = uid
+        self._started_with = (uid, entry, tuple(path), omit)
         self._taken = False
         try:
             self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -90,6 +90,10 @@ class Launched:
             except OSError as error:
                 self.control.close()
                 raise WorkerStartError(f"the zygote cannot be executed: {error}") from error
+
+    def fits(self, hold: Hold) -> bool:
+        """Was it started as `hold` says?"""
+        return self._started_with == (hold.uid, hold.entry, hold.path, hold.omit)
 
     def take(self) -> Launched:
         """Take it over, with what is to be closed. Once."""

@@ -376,10 +376,16 @@ def zygotes(
 ) -> Callable[[Callable[[int, int], None], Callable[[str], None]], Zygote]:
     """Return a maker of zygotes for a configuration; it takes `on_exit` and `on_death`.
 
-    `ahead` is a process that was started before the configuration was there; it becomes the first of them if it fits.
+    `ahead` is a process that was started before the configuration was there; it becomes the first of them if it fits,
+    and is ended otherwise.
     """
     hold = Hold.of(config)
-    first = [ahead] if ahead is not None and ahead.uid == hold.uid else []
+    first = []
+    if ahead is not None:
+        if ahead.fits(hold):
+            first.append(ahead)
+        else:
+            ahead.close()
     return lambda on_exit, on_death: Zygote(hold, on_exit, on_death, first.pop() if first else None)
 
 

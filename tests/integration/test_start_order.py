@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+
+from runtime.config.settings import Config
+from runtime.workers.launch import Launched
+from runtime.workers.zygote import zygotes
+from sandbox.contract.layers import WORKER_UID
 
 ACTION = "def on_execute_post_login(event, api):\n    print(event.user.user_id)\n"
 EVENT = {"user": {"user_id": "auth0|1"}, "client": {"client_id": "c"}}
@@ -63,3 +70,14 @@ def test_a_run_that_fails_at_once_leaves_no_zygote(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-P", "-c", code, *words], capture_output=True, text=True, timeout=30)
     assert done.returncode == 2
     assert "is empty" in done.stderr
+
+
+def test_a_zygote_that_was_started_otherwise_is_ended() -> None:
+    """One that the configuration does not want is no zygote of this daemon; the control is kept."""
+    other, fitting = Launched(WORKER_UID - 1), Launched()
+    with closing(fitting):
+        zygotes(Config(), other)
+        zygotes(Config(), fitting)
+        assert other.process.returncode == -signal.SIGKILL
+        assert fitting.process.poll() is None
+    assert fitting.process.returncode is not None
