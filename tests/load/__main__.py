@@ -27,8 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--only",
         action="append",
         metavar="NAME",
-        help="one measure; repeat for several: throughput, latency, cold, spawn, memory, timeouts, overshoot, "
-        "fairness, replies, isolation, marginal, http, soak, against",
+        help="one measure; repeat for several: throughput, latency, streaming, cold, spawn, memory, timeouts, "
+        "overshoot, fairness, replies, isolation, marginal, http, soak, against",
     )
     parser.add_argument(
         "--timeouts", action="store_true", help="the measures of time-outs: how late after its budget each answer is"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tests.load import subjects
+from tests.load.loads import stream_burst
 from tests.load.processes import BenchError
 
 if TYPE_CHECKING:
@@ -83,10 +84,14 @@ class Bench:
         timed: bool = False,
         outcome: str = "",
     ) -> tuple[Burst, float]:
-        """As `decided`, with this request in one of three ways: gRPC; HTTP, JSON; HTTP, protobuf."""
+        """As `decided`, with this request in one way: gRPC; stream, N (logins a message); HTTP, JSON or protobuf."""
         before, cpu_before_s = daemon.metrics(), daemon.cpu_s()
         if way == "gRPC":
             burst = self.generator.burst(daemon.target, request, count=count, in_flight=in_flight, timed=timed)
+        elif way.startswith("stream, "):
+            burst = stream_burst(
+                daemon.target, request, count=count, in_flight=in_flight, a_message=int(way.rpartition(" ")[2])
+            )
         else:
             kind = "application/json" if way == "HTTP, JSON" else "application/proto"
             burst = self.generator.post(daemon.http, kind, request, count=count, in_flight=in_flight, timed=timed)

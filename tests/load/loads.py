@@ -191,6 +191,24 @@ def call(target: str, requests: Sequence[bytes], *, count: int, **plan: Any) -> 
     return Call(target, requests, count=count, **plan).report()
 
 
+def stream_burst(target: str, request: bytes, *, count: int, in_flight: int, a_message: int) -> Burst:
+    """Send logins on one stream, so many a message. Raises: BenchError unless each is decided."""
+    plan = {
+        "target": target, "request": base64.b64encode(request).decode(), "count": count, "in_flight": in_flight,
+        "a_message": a_message, "longest_s": _LONGEST_S,
+    }  # fmt: skip
+    done = subprocess.run(
+        python("tests.load.own_stream_client"),
+        input=json.dumps(plan), capture_output=True, text=True, timeout=2 * _LONGEST_S, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise BenchError(f"our stream client failed: {done.stderr.strip().splitlines()[-1][:200]}")
+    found = json.loads(done.stdout)
+    if found["answers"] != {"decided": count}:
+        raise BenchError(f"of {count} logins on a stream, these were answered: {found['answers']}")
+    return Burst(count, found["seconds"], tuple(found["latencies_us"]))
+
+
 class OwnClient:
     """Our own client: Python, so it takes more of the processors, from echo and daemon alike."""
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 
 from runtime.errors import VestibuleError
 from tests.load import against as comparison
-from tests.load import fairness, http, limits, machine, overshoot, rates, replies, soak, workers
+from tests.load import fairness, http, limits, machine, overshoot, rates, replies, soak, streaming, workers
 from tests.load.bench import Bench
 from tests.load.loads import generator
 from tests.load.report import Refusal, Row
@@ -23,6 +23,7 @@ from tests.load.report import Refusal, Row
 MEASURES: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "throughput": rates.throughput,
     "latency": rates.latency,
+    "streaming": streaming.streaming,
     "cold": workers.cold,
     "spawn": workers.spawn,
     "memory": workers.memory,
