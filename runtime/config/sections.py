@@ -110,8 +110,11 @@ class LimitsConfig:
 
 @dataclass(frozen=True, slots=True, config=CLOSED)
 class GrpcConfig:
-    """How long clients keep their connections."""
+    """How many connections clients have, and how long they keep them."""
 
+    max_connections: Whole = bounded(
+        2048, 1, 65_536, "Connections at a time, those in a handshake too; one more is hung up on."
+    )
     max_connection_age_s: Number = bounded(
         1800.0,
         0,

@@ -20,8 +20,12 @@ def raise_to_hard(config: Config, log: Log) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         except (OSError, ValueError):  # ValueError is what Python makes of EPERM
             wanted = soft
-    needed = config.pool.max_workers * _FILES_PER_WORKER + config.limits.max_in_flight
+    needed = config.pool.max_workers * _FILES_PER_WORKER + config.limits.max_in_flight + config.grpc.max_connections
+    needed += config.http.max_connections if config.http_listen else 0
     if wanted < needed:
         log.warning(
-            "files.limited", limit=wanted, needed=needed, remedy="raise the hard limit or lower pool.max_workers"
+            "files.limited",
+            limit=wanted,
+            needed=needed,
+            remedy="raise the hard limit, or lower pool.max_workers and the ports' max_connections",
         )

@@ -203,6 +203,8 @@ def options(config: Config) -> list[tuple[str, int]]:
         # gRPC's own RESOURCE_EXHAUSTED reads as if the daemon were busy.
         ("grpc.max_receive_message_length", max(config.limits.event_bytes + ENVELOPE_BYTES, receive_bytes)),
         ("grpc.max_metadata_size", 16 * 1024),
+        # Each takes a descriptor, which workers and the store need too.
+        ("grpc.max_allowed_incoming_connections", grpc_.max_connections),
         # A call that is not whole yet takes 16 KiB and more, and a connection may hold any number of them. Above our
         # own limit as well, so that a caller gets our refusal and does not wait in its client's queue.
         *concurrent_streams(2 * max(config.limits.max_in_flight, _STREAMS_MIN)),

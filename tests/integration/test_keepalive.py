@@ -57,9 +57,9 @@ def front(request: pytest.FixtureRequest) -> Front:
 
 
 @asynccontextmanager
-async def serving(front: Front) -> AsyncIterator[int]:
+async def serving(front: Front, connections: GrpcConfig | None = None) -> AsyncIterator[int]:
     """Serve, and give the port."""
-    config = replace(Config(), listen="127.0.0.1:0", rpc=RpcConfig(front=front))
+    config = replace(Config(), listen="127.0.0.1:0", rpc=RpcConfig(front=front), grpc=connections or GrpcConfig())
     metrics, log = Metrics("test"), build(config.log, io.StringIO())
     serving = server.Server(Calls(NoFlows(), config, metrics, log), config, metrics, log)
     await serving.start()
@@ -120,6 +120,44 @@ async def test_grpc_left_alone_permits_no_such_pings(front: Front, monkeypatch: 
     )
     async with serving(front) as port:
         assert await ping(port, 20 / FASTER) == b"too_many_pings"
+
+
+async def greeted(port: int) -> asyncio.StreamWriter | None:
+    """Open a connection that does nothing; None when it is hung up on before the server's settings."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(PREFACE + frame(SETTINGS))
+        await asyncio.wait_for(reader.readexactly(9), 30)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
+        return None
+    return writer
+
+
+async def until_greeted(port: int) -> asyncio.StreamWriter:
+    """Open a connection as soon as there is room: the server learns a little later of one that was closed."""
+    async with asyncio.timeout(30):
+        while (writer := await greeted(port)) is None:
+            await asyncio.sleep(0.01)
+    return writer
+
+
+async def test_connections_that_do_nothing_take_so_many_descriptors(front: Front) -> None:
+    """One more than `grpc.max_connections` is hung up on; when one of them is over, the next is served."""
+    async with serving(front, GrpcConfig(max_connections=8)) as port:
+        idle = [await until_greeted(port) for _ in range(8)]
+        assert await greeted(port) is None
+        idle.pop().close()
+        idle.append(await until_greeted(port))
+        for writer in idle:
+            writer.close()
+
+
+async def test_the_control_without_that_limit_one_more_is_served(front: Front) -> None:
+    """So many connections are nothing to the server itself."""
+    async with serving(front) as port:
+        for writer in [await until_greeted(port) for _ in range(9)]:
+            writer.close()
 
 
 def test_a_port_for_strangers_holds_small_messages() -> None:
