@@ -73,7 +73,7 @@ class Completed:
             if name not in wanted:
                 offered = " or ".join([Factor.Name(FACTOR_TYPES[each]) for each in wanted])
                 raise InvalidRequest(
-                    f"completed[{at}]", f"{_said(number)} does not satisfy this step, which wants {offered}"
+                    f"completed[{at}]", f"{_said(number)} does not satisfy this step; it wants {offered}"
                 )
             at_ms.setdefault(name, now_ms)
             if state.awaited[at].enroll:

@@ -172,6 +172,21 @@ def test_a_key_is_read_as_a_file_has_it() -> None:
             metadata(lambda none=none: none)
 
 
+def test_what_is_wrong_with_a_field_is_said_once() -> None:
+    """The daemon says it in the message, and again in the details for programs."""
+    fault = {"event.user.user_id": "is absent"}
+    failure = Failure(status=Status.INVALID_ARGUMENT, message="event.user.user_id: is absent", fields=fault)
+    assert str(RequestRefused(failure, 1)) == "INVALID_ARGUMENT: event.user.user_id: is absent"
+    other = Failure(status=Status.INVALID_ARGUMENT, message="two faults", fields=fault)
+    assert str(RequestRefused(other, 1)) == "INVALID_ARGUMENT: two faults; event.user.user_id: is absent"
+
+
+def test_what_is_no_factor_is_named() -> None:
+    """Before anything is sent."""
+    with Client("127.0.0.1:1") as client, pytest.raises(ValueError, match=r"^completed\[1\]: 'otp' is no factor"):
+        client.resume("acme", {}, b"c", ["FACTOR_SMS", "otp"])
+
+
 # -- without an answer -------------------------------------------------------------------------------------------------
 
 BROWSER = {"transaction": {"protocol": "oidc-basic-profile"}}
@@ -213,6 +228,9 @@ def test_the_clients_know_the_protocols_without_pages() -> None:
     assert BACK_CHANNEL == BACK_CHANNEL_PROTOCOLS
     text = (ROOT / "deploy/clients/node/dist/fallback.js").read_text()
     assert set(re.findall(r'"((?:oauth2|oidc|wstrust)-[a-z0-9-]+)"', text)) == BACK_CHANNEL_PROTOCOLS
+    page = (ROOT / "proto/README.md").read_text()
+    (row,) = [line for line in page.splitlines() if line.startswith("| `transaction.protocol` |")]
+    assert set(re.findall(r"`((?:oauth2|oidc|wstrust)-[a-z0-9-]+)`", row)) == BACK_CHANNEL_PROTOCOLS
 
 
 @pytest.mark.parametrize(

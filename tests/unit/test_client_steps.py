@@ -167,3 +167,19 @@ def test_the_page_has_the_oauth_error_of_every_reason() -> None:
         step = next_step(pb.Decision(outcome=pb.OUTCOME_DENY, denial=denial))
         assert isinstance(step, Refuse)
         assert f"`{step.oauth_error}` | {step.http_status}" == row, name
+
+
+def test_a_step_can_be_logged() -> None:
+    """No key that a step carries is in its text; nor is a continuation, which is long."""
+    required = pb.Decision(outcome=pb.OUTCOME_MFA_REQUIRED)
+    required.multifactor.provider = pb.PROVIDER_DUO
+    required.multifactor.challenge.append(pb.FACTOR_DUO)
+    required.multifactor.provider_options.skey = "hidden"
+    required.on_success.saml_response.key = "hidden"
+    assert "ShowFactors" in repr(next_step(required))
+    assert "hidden" not in repr(next_step(required))
+    suspended = pb.Decision(outcome=pb.OUTCOME_SUSPEND)
+    suspended.suspension.redirect.url = "https://a.example/"
+    suspended.suspension.continuation = b"hidden"
+    assert "a.example" in repr(next_step(suspended))
+    assert "hidden" not in repr(next_step(suspended))

@@ -28,7 +28,9 @@ type Error struct {
 func (e *Error) Error() string {
 	text := fmt.Sprintf("vestibule: %s %s: %s", e.Code, e.Reason, e.Message)
 	for field, fault := range e.Fields {
-		text += fmt.Sprintf("; %s: %s", field, fault)
+		if told := field + ": " + fault; !strings.Contains(e.Message, told) {
+			text += "; " + told
+		}
 	}
 	return text
 }

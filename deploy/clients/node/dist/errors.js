@@ -13,7 +13,8 @@ class VestibuleError extends Error {
     failure;
     attempts;
     constructor(failure, attempts) {
-        const fields = Object.entries(failure.fields).map(([name, fault]) => `; ${name}: ${fault}`);
+        const told = Object.entries(failure.fields).map(([name, fault]) => `${name}: ${fault}`);
+        const fields = told.filter((one) => !failure.message.includes(one)).map((one) => `; ${one}`);
         super(`${failure.status}${failure.reason && ` ${failure.reason}`}: ${failure.message}${fields.join("")}`);
         this.failure = failure;
         this.attempts = attempts;

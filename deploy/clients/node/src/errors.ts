@@ -23,7 +23,8 @@ export class VestibuleError extends Error {
     readonly failure: Failure,
     readonly attempts: number,
   ) {
-    const fields = Object.entries(failure.fields).map(([name, fault]) => `; ${name}: ${fault}`);
+    const told = Object.entries(failure.fields).map(([name, fault]) => `${name}: ${fault}`);
+    const fields = told.filter((one) => !failure.message.includes(one)).map((one) => `; ${one}`);
     super(`${failure.status}${failure.reason && ` ${failure.reason}`}: ${failure.message}${fields.join("")}`);
     this.name = new.target.name;
   }

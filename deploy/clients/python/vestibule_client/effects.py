@@ -60,7 +60,8 @@ class OnSuccess:
     scopes_removed: tuple[str, ...] = ()
     primary_user_id: str | None = None
     recorded_methods: tuple[str, ...] = ()
-    saml_response: decision_pb2.SamlResponse | None = None
+    saml_response: decision_pb2.SamlResponse | None = field(default=None, repr=False)
+    """May hold a private key, so that it is in no repr."""
 
 
 def plain(struct: struct_pb2.Struct) -> dict[str, Any]:

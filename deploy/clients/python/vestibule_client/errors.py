@@ -57,7 +57,8 @@ class VestibuleError(Exception):
     """There is no decision."""
 
     def __init__(self, failure: Failure, attempts: int) -> None:
-        fields = "".join(f"; {name}: {fault}" for name, fault in failure.fields.items())
+        told = [f"{name}: {fault}" for name, fault in failure.fields.items()]
+        fields = "".join(f"; {one}" for one in told if one not in failure.message)
         reason = f" {failure.reason}" if failure.reason else ""
         super().__init__(f"{failure.status.name}{reason}: {failure.message}{fields}")
         self.failure = failure

@@ -89,7 +89,11 @@ def resume(
     gateway: GatewayContext | None,
     view: View,
 ) -> ContinuePostLoginRequest:
-    """Ask to continue a suspended login."""
+    """Ask to continue a suspended login. Raises: ValueError: what satisfied a step is no factor."""
+    completed = tuple(completed)
+    for at, factor in enumerate(completed):
+        if isinstance(factor, str) and factor not in decision_pb2.Factor.keys():  # noqa: SIM118  # no mapping
+            raise ValueError(f"completed[{at}]: {factor!r} is no factor; give one of the step, such as 'FACTOR_OTP'")
     return ContinuePostLoginRequest(
         tenant_id=tenant_id,
         request_id=request_id or new_request_id(),

@@ -36,7 +36,8 @@ class Requirement:
     verify_email_first: bool = False
     recovery_code_allowed: bool = False
     provider: pb.Provider = pb.PROVIDER_ANY
-    provider_options: pb.ProviderOptions | None = None
+    provider_options: pb.ProviderOptions | None = field(default=None, repr=False)
+    """Holds a secret key of Duo, so that it is in no repr."""
     remember: pb.Multifactor.RememberMode = pb.Multifactor.REMEMBER_MODE_NONE
     memory: Memory | None = None
     forget_remembered_browser: bool = False
@@ -47,7 +48,7 @@ class Requirement:
 class Resume:
     """What `resume` needs, to be kept with the transaction."""
 
-    continuation: bytes
+    continuation: bytes = field(repr=False)
     expires_at: datetime
     action: str = ""
 
