@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +19,11 @@ from vestibule.v1.runtime_service_pb2 import VIEW_BASIC
 from vestibule_client import AsyncClient, Client, NoAnswer, RequestRefused, Retries
 from vestibule_client.requests import execute
 
+from tests import node_package
 from tests.fixtures.daemons import Daemon, Serve, served
-from tests.fixtures.suspensions import CHALLENGE, OTP, event, suspended
+from tests.fixtures.suspensions import CHALLENGE, OTP, event, event_data, suspended
 from tests.fixtures.tenants import ADA, GATE, LOOP, define
+from tests.fixtures.waiting import PATIENCE_S
 
 # A stream lives for a second.
 SHORT = (
@@ -123,3 +128,56 @@ def test_a_daemon_that_drains_costs_no_login(serve: Serve) -> None:
         daemon.process.send_signal(signal.SIGTERM)
         assert daemon.wait() == 0
         assert client.decide("acme", ADA).error is not None
+
+
+NODE = """
+const { Client } = require("@vestibule/client");
+const [target, seconds, suspended] = process.argv.slice(1);
+const client = new Client(target, { stream: true, deadlineS: 60 });
+const event = { user: { user_id: "auth0|1", email: "ada@example.com" }, client: { client_id: "app" } };
+const found = {};
+const count = (word) => { found[word] = (found[word] ?? 0) + 1; };
+const ends = Date.now() + seconds * 1e3;
+const work = async () => {
+  while (Date.now() < ends) {
+    const { step, error } = await client.decide("acme", event);
+    count(error ? String(error) : step.kind);
+  }
+};
+const main = async () => {
+  await Promise.all(Array.from({ length: 16 }, work));
+  const nobody = { user: { userId: "a" }, client: { clientId: "b" } };
+  await client.executePostLogin({ tenantId: "gone", requestId: "", event: nobody })
+    .catch((error) => { count(error.constructor.name); });
+  const late = new Client(target, { stream: true, deadlineS: 0.05, log: () => undefined });
+  count("late " + (await late.decide("loops", event)).error.failure.status);
+  const token = Buffer.from(suspended, "hex");
+  const again = await client.resume("waits", JSON.parse(process.env.EVENT), token, ["FACTOR_OTP"]);
+  count("resumed " + (again.error ?? again.step.kind));
+  const tenant = await client.getTenant("acme");
+  count(tenant.tenantId);
+  late.close();
+  client.close();
+  console.log(JSON.stringify(found));
+};
+main();
+"""
+
+
+def test_the_node_client_shares_a_stream(daemon: Daemon, tmp_path: Path) -> None:
+    """Promises of a process share one; a stream that ends is replaced, errors and continuations are those of a call."""
+    app = tmp_path / "app"
+    app.mkdir()
+    node_package.unpack(node_package.pack(tmp_path), app)
+    before, streams, token = decided(daemon, "stream"), ended(daemon), suspended(daemon, "waits")
+    done = subprocess.run(
+        [node_package.node(), "-e", NODE, daemon.target, "3", token.hex()],
+        cwd=app, env={"EVENT": json.dumps(event_data("otp"))}, capture_output=True, text=True, timeout=PATIENCE_S,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    logins = found.pop("showFactors")
+    assert found == {"RequestRefused": 1, "late DEADLINE_EXCEEDED": 1, "resumed issueTokens": 1, "acme": 1}
+    assert decided(daemon, "stream") - before >= logins > 50
+    assert ended(daemon) >= streams + 2

@@ -18,6 +18,8 @@ export interface Options {
     readonly fallback?: Fallback;
     /** How much of a decision is wanted; `VIEW_BASIC` by default. */
     readonly view?: View;
+    /** Put all logins on one call, those that wait in one message. */
+    readonly stream?: boolean;
     /** Gets a line for each login without a decision; `console.warn` by default. */
     readonly log?: (line: string) => void;
 }

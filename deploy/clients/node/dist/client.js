@@ -11,6 +11,7 @@ const fallback_js_1 = require("./fallback.js");
 const runtime_service_js_1 = require("./generated/vestibule/v1/runtime_service.js");
 const oauth_js_1 = require("./oauth.js");
 const steps_js_1 = require("./steps.js");
+const stream_js_1 = require("./stream.js");
 const SERVICE = "/vestibule.v1.ActionRuntimeService";
 /** Calls a daemon. One client serves the whole process; keep it as long as that lives. */
 class Client {
@@ -20,6 +21,7 @@ class Client {
     #retries;
     #fallback;
     #deadlineS;
+    #stream;
     /** Prepare to call the daemon at HOST:PORT or unix:/PATH. Throws where an option is wrong. */
     constructor(target, options = {}) {
         this.#options = options;
@@ -34,6 +36,9 @@ class Client {
         }
         this.#way = (0, channel_js_1.wayTo)(target, options.tls, options.insecure ?? false);
         this.#channel = new grpc_js_1.Client(this.#way.target, this.#way.credentials, this.#way.options);
+        this.#stream = options.stream
+            ? new stream_js_1.Stream(() => this.#channel.makeBidiStreamRequest(`${SERVICE}/StreamPostLogin`, (message) => message, (bytes) => runtime_service_js_1.StreamPostLoginResponse.decode(bytes), (0, channel_js_1.metadata)(options.apiKey)))
+            : undefined;
     }
     /** Say what to do with a login; without an answer, what the fallback says. `event` is Auth0's JSON, or a message. */
     async decide(tenantId, event, beside = {}) {
@@ -55,11 +60,15 @@ class Client {
     }
     /** Make the call of the contract, with retries. Throws: NoAnswer, RequestRefused. */
     executePostLogin(request) {
-        return this.#call("ExecutePostLogin", request, runtime_service_js_1.ExecutePostLoginRequest, runtime_service_js_1.ExecutePostLoginResponse);
+        return this.#stream
+            ? this.#asked(this.#stream, { execute: request })
+            : this.#call("ExecutePostLogin", request, runtime_service_js_1.ExecutePostLoginRequest, runtime_service_js_1.ExecutePostLoginResponse);
     }
     /** Make the call of the contract, with retries. Throws: NoAnswer, RequestRefused. */
     continuePostLogin(request) {
-        return this.#call("ContinuePostLogin", request, runtime_service_js_1.ContinuePostLoginRequest, runtime_service_js_1.ContinuePostLoginResponse);
+        return this.#stream
+            ? this.#asked(this.#stream, { resume: request })
+            : this.#call("ContinuePostLogin", request, runtime_service_js_1.ContinuePostLoginRequest, runtime_service_js_1.ContinuePostLoginResponse);
     }
     /** Ask what a gateway may want to know of a tenant. Throws: NoAnswer, RequestRefused. */
     getTenant(tenantId) {
@@ -67,6 +76,7 @@ class Client {
     }
     /** Close the connection; calls in flight end. */
     close() {
+        this.#stream?.close();
         this.#channel.close();
     }
     #common(event, beside) {
@@ -98,6 +108,9 @@ class Client {
             return refused(error);
         }
         return event ? (0, fallback_js_1.stepWithoutAnswer)(this.#fallback, event) : (0, fallback_js_1.refuse)();
+    }
+    #asked(stream, login) {
+        return (0, attempts_js_1.attempted)((timeoutS) => stream.ask(login, timeoutS), this.#retries, this.#deadlineS);
     }
     #call(method, request, requests, responses) {
         const attempt = (timeoutS) => new Promise((resolve) => {

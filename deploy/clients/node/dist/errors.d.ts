@@ -1,5 +1,6 @@
 /** Why a call has no decision: `NoAnswer` when the daemon gave none, `RequestRefused` when it refuses the request. */
-import { type ServiceError } from "@grpc/grpc-js";
+import { type StatusObject } from "@grpc/grpc-js";
+import { Status } from "./generated/google/rpc/status.js";
 /** How one attempt failed. */
 export interface Failure {
     /** The gRPC status, such as `UNAVAILABLE`. */
@@ -29,4 +30,6 @@ export declare function isNoAnswer(failure: Failure): boolean;
 /** Say whether a suspended login cannot be continued; it is to begin again. */
 export declare function isAboutTheContinuation(failure: Failure): boolean;
 /** Read how an attempt failed. */
-export declare function failureOf(error: ServiceError): Failure;
+export declare function failureOf(error: Pick<StatusObject, "code" | "details" | "metadata">): Failure;
+/** Read how a login of a stream failed. */
+export declare function failureOfStatus(error: Status | undefined): Failure;

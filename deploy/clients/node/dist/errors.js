@@ -5,6 +5,7 @@ exports.RequestRefused = exports.NoAnswer = exports.VestibuleError = void 0;
 exports.isNoAnswer = isNoAnswer;
 exports.isAboutTheContinuation = isAboutTheContinuation;
 exports.failureOf = failureOf;
+exports.failureOfStatus = failureOfStatus;
 const grpc_js_1 = require("@grpc/grpc-js");
 const error_details_js_1 = require("./generated/google/rpc/error_details.js");
 const status_js_1 = require("./generated/google/rpc/status.js");
@@ -43,12 +44,19 @@ function isAboutTheContinuation(failure) {
 }
 /** Read how an attempt failed. */
 function failureOf(error) {
-    const failure = { status: grpc_js_1.status[error.code] ?? "UNKNOWN", message: error.details || "no further information" };
+    return failureWith(error.code, error.details, details(error.metadata));
+}
+/** Read how a login of a stream failed. */
+function failureOfStatus(error) {
+    return failureWith(error?.code ?? grpc_js_1.status.UNKNOWN, error?.message ?? "", error?.details ?? []);
+}
+function failureWith(code, message, found) {
+    const failure = { status: grpc_js_1.status[code] ?? "UNKNOWN", message: message || "no further information" };
     let reason = "";
     let facts = {};
     const fields = {};
     let retryAfterS;
-    for (const detail of details(error)) {
+    for (const detail of found) {
         if (detail.typeUrl.endsWith("/google.rpc.ErrorInfo")) {
             ({ reason, metadata: facts } = error_details_js_1.ErrorInfo.decode(detail.value));
         }
@@ -64,8 +72,8 @@ function failureOf(error) {
     }
     return { ...failure, reason, facts, fields, ...(retryAfterS === undefined ? {} : { retryAfterS }) };
 }
-function details(error) {
-    const [bytes] = error.metadata?.get("grpc-status-details-bin") ?? [];
+function details(metadata) {
+    const [bytes] = metadata?.get("grpc-status-details-bin") ?? [];
     try {
         return bytes instanceof Buffer ? status_js_1.Status.decode(bytes).details : [];
     }

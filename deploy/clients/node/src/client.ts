@@ -15,10 +15,12 @@ import {
   type GatewayContext,
   GetTenantRequest,
   GetTenantResponse,
+  StreamPostLoginResponse,
   View,
 } from "./generated/vestibule/v1/runtime_service.js";
 import { BEGIN_AGAIN, NOT_UNDERSTOOD } from "./oauth.js";
 import { type NextStep, type Refuse, nextStep, refusal } from "./steps.js";
+import { type Login, Stream } from "./stream.js";
 
 const SERVICE = "/vestibule.v1.ActionRuntimeService";
 
@@ -34,6 +36,8 @@ export interface Options {
   readonly fallback?: Fallback;
   /** How much of a decision is wanted; `VIEW_BASIC` by default. */
   readonly view?: View;
+  /** Put all logins on one call, those that wait in one message. */
+  readonly stream?: boolean;
   /** Gets a line for each login without a decision; `console.warn` by default. */
   readonly log?: (line: string) => void;
 }
@@ -67,6 +71,7 @@ export class Client {
   readonly #retries: Retries;
   readonly #fallback: Fallback;
   readonly #deadlineS: number;
+  readonly #stream: Stream | undefined;
 
   /** Prepare to call the daemon at HOST:PORT or unix:/PATH. Throws where an option is wrong. */
   constructor(target: string, options: Options = {}) {
@@ -82,6 +87,16 @@ export class Client {
     }
     this.#way = wayTo(target, options.tls, options.insecure ?? false);
     this.#channel = new GrpcClient(this.#way.target, this.#way.credentials, this.#way.options);
+    this.#stream = options.stream
+      ? new Stream(() =>
+          this.#channel.makeBidiStreamRequest(
+            `${SERVICE}/StreamPostLogin`,
+            (message: Buffer) => message,
+            (bytes: Buffer) => StreamPostLoginResponse.decode(bytes),
+            metadata(options.apiKey),
+          ),
+        )
+      : undefined;
   }
 
   /** Say what to do with a login; without an answer, what the fallback says. `event` is Auth0's JSON, or a message. */
@@ -112,12 +127,16 @@ export class Client {
 
   /** Make the call of the contract, with retries. Throws: NoAnswer, RequestRefused. */
   executePostLogin(request: ExecutePostLoginRequest): Promise<ExecutePostLoginResponse> {
-    return this.#call("ExecutePostLogin", request, ExecutePostLoginRequest, ExecutePostLoginResponse);
+    return this.#stream
+      ? this.#asked<ExecutePostLoginResponse>(this.#stream, { execute: request })
+      : this.#call("ExecutePostLogin", request, ExecutePostLoginRequest, ExecutePostLoginResponse);
   }
 
   /** Make the call of the contract, with retries. Throws: NoAnswer, RequestRefused. */
   continuePostLogin(request: ContinuePostLoginRequest): Promise<ContinuePostLoginResponse> {
-    return this.#call("ContinuePostLogin", request, ContinuePostLoginRequest, ContinuePostLoginResponse);
+    return this.#stream
+      ? this.#asked<ContinuePostLoginResponse>(this.#stream, { resume: request })
+      : this.#call("ContinuePostLogin", request, ContinuePostLoginRequest, ContinuePostLoginResponse);
   }
 
   /** Ask what a gateway may want to know of a tenant. Throws: NoAnswer, RequestRefused. */
@@ -127,6 +146,7 @@ export class Client {
 
   /** Close the connection; calls in flight end. */
   close(): void {
+    this.#stream?.close();
     this.#channel.close();
   }
 
@@ -164,6 +184,14 @@ export class Client {
       return refused(error);
     }
     return event ? stepWithoutAnswer(this.#fallback, event) : refuse();
+  }
+
+  #asked<Response>(stream: Stream, login: Login): Promise<Response> {
+    return attempted(
+      (timeoutS) => stream.ask(login, timeoutS) as Promise<Heard<Response>>,
+      this.#retries,
+      this.#deadlineS,
+    );
   }
 
   #call<Request, Response>(

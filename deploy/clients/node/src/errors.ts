@@ -1,6 +1,6 @@
 /** Why a call has no decision: `NoAnswer` when the daemon gave none, `RequestRefused` when it refuses the request. */
 
-import { type ServiceError, status } from "@grpc/grpc-js";
+import { type StatusObject, status } from "@grpc/grpc-js";
 import { BadRequest, ErrorInfo, RetryInfo } from "./generated/google/rpc/error_details.js";
 import { Status } from "./generated/google/rpc/status.js";
 
@@ -51,13 +51,22 @@ export function isAboutTheContinuation(failure: Failure): boolean {
 }
 
 /** Read how an attempt failed. */
-export function failureOf(error: ServiceError): Failure {
-  const failure = { status: status[error.code] ?? "UNKNOWN", message: error.details || "no further information" };
+export function failureOf(error: Pick<StatusObject, "code" | "details" | "metadata">): Failure {
+  return failureWith(error.code, error.details, details(error.metadata));
+}
+
+/** Read how a login of a stream failed. */
+export function failureOfStatus(error: Status | undefined): Failure {
+  return failureWith(error?.code ?? status.UNKNOWN, error?.message ?? "", error?.details ?? []);
+}
+
+function failureWith(code: number, message: string, found: Status["details"]): Failure {
+  const failure = { status: status[code] ?? "UNKNOWN", message: message || "no further information" };
   let reason = "";
   let facts: Record<string, string> = {};
   const fields: Record<string, string> = {};
   let retryAfterS: number | undefined;
-  for (const detail of details(error)) {
+  for (const detail of found) {
     if (detail.typeUrl.endsWith("/google.rpc.ErrorInfo")) {
       ({ reason, metadata: facts } = ErrorInfo.decode(detail.value));
     } else if (detail.typeUrl.endsWith("/google.rpc.BadRequest")) {
@@ -72,8 +81,8 @@ export function failureOf(error: ServiceError): Failure {
   return { ...failure, reason, facts, fields, ...(retryAfterS === undefined ? {} : { retryAfterS }) };
 }
 
-function details(error: ServiceError) {
-  const [bytes] = error.metadata?.get("grpc-status-details-bin") ?? [];
+function details(metadata: StatusObject["metadata"] | undefined) {
+  const [bytes] = metadata?.get("grpc-status-details-bin") ?? [];
   try {
     return bytes instanceof Buffer ? Status.decode(bytes).details : [];
   } catch {
