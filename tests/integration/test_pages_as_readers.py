@@ -88,7 +88,15 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "proto/README.md", "sandbox/docs/README.md", "deploy/README.md", "deploy/templates/README.md"]
+    "page",
+    [
+        "README.md",
+        "proto/README.md",
+        "proto/doors/HTTP.md",
+        "sandbox/docs/README.md",
+        "deploy/README.md",
+        "deploy/templates/README.md",
+    ],
 )
 def test_every_command_does_what_its_page_says(reader: Reader, page: str) -> None:
     """Each block of commands that ends by itself ends well, in the order of the page."""
