@@ -47,6 +47,7 @@ class Decider:
         self.open: dict[str, asyncio.Future[None]] = {}
         self.deadlines: dict[str, float] = {}
         self.cancelled: list[str] = []
+        self.traces: dict[str, str] = {}
 
     def serves(self, tenant: str) -> bool | None:
         return tenant in ("acme", "bank") or None
@@ -55,6 +56,7 @@ class Decider:
         if request.tenant not in ("acme", "bank"):
             raise UnknownTenant(request.tenant)
         self.deadlines[request.request_id] = deadline
+        self.traces[request.request_id] = request.traceparent
         if not self.at_once:
             self.open[request.request_id] = asyncio.get_running_loop().create_future()
             try:
@@ -199,6 +201,17 @@ async def test_a_login_has_the_shorter_of_two_deadlines() -> None:
     left = [round(rig.decider.deadlines[request] - now) for request in ("r1", "r2", "r3")]
     assert left == [5, 1, 5]
     stream.close()
+
+
+async def test_a_login_has_its_own_trace() -> None:
+    """For its log line; what is none is passed over, as W3C asks."""
+    rig = Rig(at_once=True)
+    stream = rig.open()
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    await stream.read(message(item(1, traceparent=trace), item(2, traceparent="none"), item(3)))
+    stream.finish()
+    assert len(await rest(stream)) == 3
+    assert rig.decider.traces == {"r1": trace, "r2": "", "r3": ""}
 
 
 async def test_a_cancelled_login_is_answered_at_once() -> None:
