@@ -174,7 +174,7 @@ class View(Members):
             raise KeyError(_unknown(type(self), name))
         return value
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def _absent_(self, name: str) -> NoReturn:
         if _sent(self, name) is not _ABSENT:
             raise AttributeError(f"{_unknown(type(self), name)}; read {self._path_}.attributes['{name[:64]}']")
         raise AttributeError(_unknown(type(self), name))

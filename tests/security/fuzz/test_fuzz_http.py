@@ -72,7 +72,7 @@ class Port:
         return said
 
     def _own_descriptors(self) -> int:
-        return self.daemon.descriptors() - 3 * len(self.daemon.workers())
+        return self.daemon.descriptors() - 4 * len(self.daemon.workers())
 
     def check(self) -> None:
         """Hold it to what it had at first: no login in flight, no descriptor more, and healthy."""
