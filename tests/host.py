@@ -33,6 +33,8 @@ MEANING: Final = {
     "setpriv": "an interrupted run leaves its daemons; install util-linux",
     "mounts": "a full or read-only disk was not tried",
     "another user": "a daemon that runs as an ordinary user was not tried",
+    "Go": "the client for Go was not tried",
+    "Java": "what Java reads of an answer was not tried",
     "root": "what only root can set up was not tried; run the tests as root for it",
 }
 """By feature, as a skip names it before its colon: what a host without it does not have, or what was not tried."""
@@ -40,15 +42,21 @@ MEANING: Final = {
 _SKIPPED: Final = "Skipped: "
 
 
-def require(condition: bool, reason: str) -> None:
-    """Skip where the kernel or the host lacks something; fail where VESTIBULE_REQUIRE_KERNEL says that it must not.
+KERNEL: Final = "VESTIBULE_REQUIRE_KERNEL"
+TOOLCHAINS: Final = "VESTIBULE_REQUIRE_TOOLCHAINS"
+"""Variables that continuous integration sets: what the kernel, or a compiler and its registry, lacks is a failure."""
+
+
+def require(condition: bool, reason: str, unless: str = KERNEL) -> None:
+    """Skip where the kernel or the host lacks something; fail where a variable says that it must not.
 
     Args:
         reason: a feature of MEANING, a colon, and what the host says.
+        unless: the variable.
     """
     if condition:
         return
-    if os.environ.get("VESTIBULE_REQUIRE_KERNEL") == "1":
+    if os.environ.get(unless) == "1":
         pytest.fail(f"required of this host: {reason}")
     pytest.skip(reason)
 

@@ -10,7 +10,7 @@ from typing import Final
 ENV_PREFIX: Final = "VESTIBULE_"
 
 # The command line's own, and those of a test run.
-_OURS: Final = re.compile(r"VESTIBULE_(CONFIG|TARGET|API_KEY|REQUIRE_KERNEL|TEST_\w+)")
+_OURS: Final = re.compile(r"VESTIBULE_(CONFIG|TARGET|API_KEY|REQUIRE_KERNEL|REQUIRE_TOOLCHAINS|TEST_\w+)")
 # Kubernetes describes each Service of a namespace to every container in it: one called `vestibule-db` is
 # VESTIBULE_DB_SERVICE_HOST and so on. Docker's links have the same ports, and the name and variables of the other end.
 # Source: kubernetes.io, "Accessing the Service"; docs.docker.com, "Legacy container links".

@@ -15,6 +15,8 @@ from vestibule_client.conformance.daemon import ScriptedDaemon
 from vestibule_client.conformance.gateway import Gateway
 from vestibule_client.conformance.run import run
 
+from tests.host import TOOLCHAINS, require
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = ROOT / "deploy" / "clients" / "go"
 
@@ -29,13 +31,9 @@ def go(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def toolchain() -> None:
-    """Go with the module's dependencies; where they cannot be had, nothing is tried, but CI has them."""
-    reason = "there is no Go" if shutil.which("go") is None else ""
-    if not reason and go("mod", "download").returncode != 0:
-        reason = "Go's module proxy does not answer"
-    if reason and not os.environ.get("CI"):
-        pytest.skip(f"{reason}: the client for Go was not tried")
-    assert not reason, reason
+    """Go with the module's dependencies."""
+    require(shutil.which("go") is not None, "Go: there is no go", unless=TOOLCHAINS)
+    require(go("mod", "download").returncode == 0, "Go: the module proxy does not answer", unless=TOOLCHAINS)
 
 
 @pytest.fixture(scope="module")

@@ -18,24 +18,13 @@ from google.protobuf import json_format
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
 
+from tests.fixtures import endings
 from tests.fixtures.daemons import Daemon, served
-from tests.fixtures.suspensions import all_factors, event, keys_file
-from tests.fixtures.tenants import DENY, define
+from tests.fixtures.suspensions import event, keys_file
+from tests.fixtures.tenants import DENY
 
 NODE_FILES = Path(__file__).parents[1] / "node"
 PROTO = Path(__file__).parents[2] / "proto"
-
-DENIES = 'def on_execute_post_login(event, api):\n    api.access.deny("not today")\n'
-REQUIRES = "def on_execute_post_login(event, api):\n    api.multifactor.enable('any', allow_remember_browser=True)\n"
-ALLOWS = """\
-def on_execute_post_login(event, api):
-    print("hello")
-    api.id_token.set_custom_claim("https://a.example/c", {"b": [1, None, True, "x"], "a": {}})
-    api.user.set_user_metadata("k", None)
-    api.access_token.add_scope("s")
-"""
-RAISES = "def on_execute_post_login(event, api):\n    1 / 0\n"
-SUSPENDS = 'def on_execute_post_login(event, api):\n    api.authentication.challenge_with({"type": "otp"})\n'
 
 
 def node() -> str:
@@ -65,8 +54,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon whose tenants end logins in every way."""
     root = tmp_path_factory.mktemp("node")
     with served(root, *keys_file(root)) as daemon:
-        sources = {"denies": DENIES, "requires": REQUIRES, "allows": ALLOWS, "raises": RAISES, "suspends": SUSPENDS}
-        daemon.publish(*(all_factors(define(name, source)) for name, source in sources.items()))
+        daemon.publish(*endings.tenants())
         yield daemon
 
 

@@ -48,12 +48,20 @@ def test_every_feature_that_a_test_requires_has_a_meaning() -> None:
     assert set(reasons) <= host.MEANING.keys()
 
 
-def test_a_missing_feature_is_a_skip_and_in_ci_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """VESTIBULE_REQUIRE_KERNEL turns the skip into a failure that names the feature; what is there is neither."""
-    monkeypatch.delenv("VESTIBULE_REQUIRE_KERNEL", raising=False)
-    host.require(True, "seccomp: never said")
+@pytest.mark.parametrize("variable", [host.KERNEL, host.TOOLCHAINS])
+def test_a_missing_feature_is_a_skip_and_in_ci_a_failure(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """Its variable turns the skip into a failure that names the feature; what is there is neither."""
+    for each in (host.KERNEL, host.TOOLCHAINS):
+        monkeypatch.delenv(each, raising=False)
+    host.require(True, "seccomp: never said", unless=variable)
     with pytest.raises(pytest.skip.Exception, match="seccomp: too old"):
-        host.require(False, "seccomp: too old")
-    monkeypatch.setenv("VESTIBULE_REQUIRE_KERNEL", "1")
+        host.require(False, "seccomp: too old", unless=variable)
+    monkeypatch.setenv(variable, "1")
     with pytest.raises(pytest.fail.Exception, match="required of this host: seccomp: too old"):
-        host.require(False, "seccomp: too old")
+        host.require(False, "seccomp: too old", unless=variable)
+
+
+def test_continuous_integration_requires_both() -> None:
+    """Nothing is skipped there for want of a kernel's feature or of a compiler."""
+    script = (TESTS.parent / ".ci" / "run").read_text(encoding="utf-8")
+    assert [f"export {each}=1" in script.splitlines() for each in (host.KERNEL, host.TOOLCHAINS)] == [True, True]
