@@ -23,6 +23,7 @@ MAX_SECRETS: Final = 2
 """Two, so that one can be replaced while the other is still in use."""
 MIN_SECRET_CHARS: Final = 16
 WEBHOOK_SECRET: Final = "v1,whsec_"
+AUTHZEN: Final = "authzen"
 MOST: Final = {"max_age_s": 30 * 86_400, "cache_s": 60}
 # Source: PAPE 1.0, multi-factor class.
 MULTI_FACTOR: Final = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
@@ -144,6 +145,13 @@ class EnvoySection(_DoorSection):
     cache_s: Annotated[int, Field(ge=1, le=MOST["cache_s"])] = 5
 
 
+class AuthZenSection(_DoorSection):
+    """AuthZEN, which is open for every tenant: its answers have an obligation for a second factor."""
+
+    mfa_required_as: Literal["native"] = "native"
+    acr: Annotated[str, AfterValidator(_word)] = MULTI_FACTOR
+
+
 SECTIONS: Final[Mapping[str, type[_DoorSection]]] = {
     "cas-trigger": CasTriggerSection,
     "cas-policy": CasPolicySection,
@@ -152,8 +160,9 @@ SECTIONS: Final[Mapping[str, type[_DoorSection]]] = {
     "zitadel": ZitadelSection,
     "supabase": SupabaseSection,
     "envoy": EnvoySection,
+    AUTHZEN: AuthZenSection,
 }
-"""By dialect, as the path of a request names it."""
+"""By dialect, as the path of a request names it; and AuthZEN, which has paths of its own."""
 
 WHY_NOT: Final = {
     "native": "the product cannot ask for a factor at this point",
@@ -172,6 +181,7 @@ class DoorsSection(_DoorSection):
     zitadel: ZitadelSection | None = None
     supabase: SupabaseSection | None = None
     envoy: EnvoySection | None = None
+    authzen: AuthZenSection | None = None
 
     def each(self) -> Iterator[tuple[str, _DoorSection]]:
         """List the sections that a tenant has, by dialect."""
@@ -182,6 +192,12 @@ class DoorsSection(_DoorSection):
 
 
 NONE: Final = DoorsSection.model_validate({})
+
+
+def step_up_acr(doors: Mapping[str, HookDoor]) -> str:
+    """Return the class of authentication that a tenant's AuthZEN answers ask for."""
+    door = doors.get(AUTHZEN)
+    return MULTI_FACTOR if door is None else str(door.options["acr"])
 
 
 def opened(sections: DoorsSection, secrets: Mapping[str, tuple[str, ...]]) -> Mapping[str, HookDoor]:

@@ -23,8 +23,10 @@ from vestibule.v1.runtime_service_pb2 import (
 
 from runtime.callers.caller import Caller, Scope
 from runtime.callers.callers import Callers
+from runtime.calls import metadata
 from runtime.calls.calls import NoAnswer
-from runtime.catalog.base import TENANT_NAME
+from runtime.catalog.base import TENANT_NAME, Snapshot
+from runtime.catalog.door_sections import NO_DOORS, step_up_acr
 from runtime.doors import authzen_answer, authzen_request, bodies, protojson
 from runtime.doors.connect import HTTP_STATUS, JSON
 from runtime.doors.door import DoorRoutes, LoginDesk, identify
@@ -46,6 +48,7 @@ class AuthZen:
         self,
         desk: LoginDesk,
         callers: Callers,
+        snapshot: Callable[[], Snapshot],
         most_bytes: int,
         request_s: float,
         budget_s: float,
@@ -54,9 +57,9 @@ class AuthZen:
     ) -> None:
         """Read at most so many bytes of a request, and for so long; decide all of its questions within the budget.
 
-        `public_url` is what callers reach us by.
+        `public_url` is what callers reach us by; `snapshot` returns the catalog, which has each tenant's `acr`.
         """
-        self._desk, self._callers, self._clock = desk, callers, clock
+        self._desk, self._callers, self._snapshot, self._clock = desk, callers, snapshot, clock
         self._most, self._request_s = most_bytes, request_s
         self._budget_s, self._public_url = budget_s, public_url
 
@@ -121,12 +124,19 @@ class AuthZen:
             login = authzen_request.login(asked, _tenant(request), _request_id(request, suffix))
         except InvalidRequest as error:
             return self._desk.refuse(error)
+        trace = metadata.taken(request.headers.get(metadata.TRACEPARENT, ""))
         if isinstance(login, ContinuePostLoginRequest):
             found: ContinuePostLoginResponse | ExecutePostLoginResponse | NoAnswer
-            found = await self._desk.resume(login, budget_s, caller)
+            found = await self._desk.resume(login, budget_s, caller, trace)
         else:
-            found = await self._desk.execute(login, budget_s, caller)
-        return found if isinstance(found, NoAnswer) else authzen_answer.answer(found.decision, asked, self._clock())
+            found = await self._desk.execute(login, budget_s, caller, trace)
+        if isinstance(found, NoAnswer):
+            return found
+        return authzen_answer.answer(found.decision, asked, self._clock(), self._acr(login.tenant_id))
+
+    def _acr(self, tenant: str) -> str:
+        flow = self._snapshot().tenants.get(tenant)
+        return step_up_acr(NO_DOORS if flow is None else flow.doors)
 
     async def _metadata(self, request: Request) -> Response:
         try:

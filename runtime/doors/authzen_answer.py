@@ -8,7 +8,7 @@ from google.protobuf import json_format
 from vestibule.v1 import decision_pb2
 from vestibule.v1.decision_pb2 import Decision, Denial
 
-from runtime.doors.authzen_request import CUSTOM, MULTI_FACTOR, STEP_UP, Evaluation
+from runtime.doors.authzen_request import CUSTOM, STEP_UP, Evaluation
 
 # Source: RFC 8176. Factors without a word of their own there are not named.
 AMR: Final = {
@@ -25,15 +25,15 @@ _MFA: Final = (decision_pb2.OUTCOME_MFA_REQUIRED, decision_pb2.OUTCOME_MFA_REQUI
 _SUSPEND: Final = (decision_pb2.OUTCOME_SUSPEND, decision_pb2.OUTCOME_SUSPEND_BY_TOKEN)
 
 
-def answer(decision: Decision, asked: Evaluation, now: datetime) -> dict[str, Any]:
-    """Return the answer to one question."""
+def answer(decision: Decision, asked: Evaluation, now: datetime, acr: str) -> dict[str, Any]:
+    """Return the answer to one question. `acr` is the class that a step-up asks for."""
     context: dict[str, Any] = {"decision_id": decision.decision_id}
     if decision.degraded:
         context["degraded"] = True
     permit = decision.outcome == decision_pb2.OUTCOME_ALLOW
     if decision.outcome in _MFA:
         permit = presented(asked, now)
-        context |= {"reason_code": "mfa_presented"} if permit else _step_up(decision, asked)
+        context |= {"reason_code": "mfa_presented"} if permit else _step_up(decision, asked, acr)
     elif decision.outcome in _SUSPEND:
         context |= _continue(decision, asked)
     elif decision.outcome == decision_pb2.OUTCOME_DENY:
@@ -61,7 +61,7 @@ def _fresh(text: Any, now: datetime) -> bool:
     return at.tzinfo is not None and now - FRESH <= at.astimezone(UTC) <= now + _AHEAD
 
 
-def _step_up(decision: Decision, asked: Evaluation) -> dict[str, Any]:
+def _step_up(decision: Decision, asked: Evaluation, acr: str) -> dict[str, Any]:
     found: dict[str, Any] = {"reason_code": "mfa_required", "reason_user": "A second factor is required."}
     if asked.supported is not None and STEP_UP not in asked.supported:
         return found  # a caller that cannot do it is refused, and reads why
@@ -69,7 +69,7 @@ def _step_up(decision: Decision, asked: Evaluation) -> dict[str, Any]:
     words, named = ["mfa"], decision.multifactor
     if len(named.challenge) == 1 and not named.enroll and named.challenge[0] in AMR:
         words.append(AMR[named.challenge[0]])
-    properties = {"acr_value": MULTI_FACTOR, "amr_values": words}
+    properties = {"acr_value": acr, "amr_values": words}
     return found | {"obligations": [_obligation(decision, STEP_UP, properties)]}
 
 

@@ -59,7 +59,7 @@ def doors(
     most_bytes, http, desk = config.limits.event_bytes + ENVELOPE_BYTES, config.http, LoginDesk(calls)
     return [
         Connect(calls, callers, most_bytes, http.request_s).door(),
-        AuthZen(desk, callers, most_bytes, http.request_s, longest_login_s(config), http.public_url).door(),
+        AuthZen(desk, callers, snapshot, most_bytes, http.request_s, longest_login_s(config), http.public_url).door(),
         Hooks(HookDesk(desk, snapshot, metrics), desk, metrics, http.request_s).door(),
         openapi_door(),
     ]

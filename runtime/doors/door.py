@@ -44,25 +44,42 @@ class LoginDesk:
         self._calls = calls
 
     async def execute(
-        self, request: ExecutePostLoginRequest, budget_s: float | None = None, caller: Caller = ANYONE
+        self,
+        request: ExecutePostLoginRequest,
+        budget_s: float | None = None,
+        caller: Caller = ANYONE,
+        traceparent: str = "",
     ) -> ExecutePostLoginResponse | NoAnswer:
-        """Decide a login that begins, within a budget in seconds (None: the daemon's own), if its caller may ask."""
-        answer = await self._ask(GRPC_METHOD, request.SerializeToString(), budget_s, caller)
+        """Decide a login that begins, within a budget in seconds (None: the daemon's own), if its caller may ask.
+
+        `traceparent` is that of the caller's trace, well formed, or empty.
+        """
+        answer = await self._ask(GRPC_METHOD, request.SerializeToString(), budget_s, caller, traceparent)
         return answer if isinstance(answer, NoAnswer) else ExecutePostLoginResponse.FromString(answer.data)
 
     async def resume(
-        self, request: ContinuePostLoginRequest, budget_s: float | None = None, caller: Caller = ANYONE
+        self,
+        request: ContinuePostLoginRequest,
+        budget_s: float | None = None,
+        caller: Caller = ANYONE,
+        traceparent: str = "",
     ) -> ContinuePostLoginResponse | NoAnswer:
         """Decide a login that is continued, as `execute` does one that begins."""
-        answer = await self._ask(GRPC_CONTINUE, request.SerializeToString(), budget_s, caller)
+        answer = await self._ask(GRPC_CONTINUE, request.SerializeToString(), budget_s, caller, traceparent)
         return answer if isinstance(answer, NoAnswer) else ContinuePostLoginResponse.FromString(answer.data)
 
     def refuse(self, error: Exception, tenant_id: str = "", request_id: str = "") -> NoAnswer:
         """Count and log an error that a door found itself, and return what it is for the caller."""
         return self._calls.refuse(error, tenant_id, request_id)
 
-    async def _ask(self, method: str, data: bytes, budget_s: float | None, caller: Caller) -> Answered | NoAnswer:
+    async def _ask(
+        self, method: str, data: bytes, budget_s: float | None, caller: Caller, traceparent: str
+    ) -> Answered | NoAnswer:
         ends = None if budget_s is None else monotonic() + budget_s
         return await self._calls.answer(
-            self._calls.http_methods[method], data, lambda: None if ends is None else ends - monotonic(), lambda: caller
+            self._calls.http_methods[method],
+            data,
+            lambda: None if ends is None else ends - monotonic(),
+            lambda: caller,
+            traceparent,
         )

@@ -37,7 +37,7 @@ def same(reply: HookReply, wanted: dict[str, Any]) -> None:
 def test_every_dialect_has_its_cases() -> None:
     """The table, the sections of a tenant file, the metric and the golden files name the same dialects."""
     assert sorted(DIALECTS) == NAMES
-    assert {*DIALECTS, "envoy"} == set(SECTIONS)
+    assert {*DIALECTS, "envoy", "authzen"} == set(SECTIONS)
     assert {*DIALECTS, "envoy", "unknown"} == set(HOOK_DIALECTS)
     assert {trouble.value for trouble in Trouble} < set(HOOK_RESULTS)
     for name in NAMES:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from runtime.catalog.door_sections import HookDoor
 from runtime.core.model import Policy
 from tests.fixtures.daemons import Daemon, served
 from tests.fixtures.http_client import Answer, ask
@@ -266,6 +268,24 @@ def test_a_second_factor_is_an_obligation(daemon: Daemon) -> None:
     # The application of another type is another one.
     other = login("ada@example.com") | {"resource": {"type": "record", "id": "cid_42"}}
     assert decide(daemon, other)["decision"] is True
+
+
+def test_a_tenant_names_the_class_that_a_step_up_asks_for(daemon: Daemon) -> None:
+    """`doors.authzen.acr` of a tenant counts from the next question on."""
+    made = define("classes", STEP_UP)
+    door = HookDoor("authzen", "native", (), {"acr": "urn:acme:loa2"})
+    daemon.publish(replace(made, flow=replace(made.flow, doors={"authzen": door})))
+    (obligation,) = decide(daemon, login("ada@example.com"), "classes")["context"]["obligations"]
+    assert obligation["properties"]["acr_value"] == "urn:acme:loa2"
+
+
+def test_the_callers_trace_is_in_the_log(daemon: Daemon) -> None:
+    """As gRPC's is; what is no trace is passed over."""
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    for sent, logged in ((trace, trace), ("nonsense", None)):
+        found = decide(daemon, login("bob@example.com"), traceparent=sent)
+        line = daemon.wait_for("login.decided", decision_id=found["context"]["decision_id"])
+        assert line.get("traceparent") == logged
 
 
 def test_an_obligation_that_the_caller_cannot_meet_is_not_sent(daemon: Daemon) -> None:

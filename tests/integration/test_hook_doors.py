@@ -19,6 +19,7 @@ from tests.fixtures.waiting import PATIENCE_S
 from tests.fronts import BOTH
 
 SUSPENDED = "This login needs a step that cannot be shown here."
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 FACTOR = "A second factor is required for this login."
 
 
@@ -154,6 +155,16 @@ def test_a_tenant_says_what_a_factor_becomes(daemon: Daemon, port: HookPort) -> 
     assert port.ask("kratos", "bob", "claims", **{"user.second_factor": True}).status == 204
 
 
+def test_the_callers_trace_is_in_the_log(daemon: Daemon, port: HookPort) -> None:
+    """As gRPC's is; what is no trace is passed over."""
+    for at, trace in enumerate((TRACE, "nonsense")):
+        data = body_of("kratos", f"ada-{at}")
+        answer = port.send("/doors/kratos/acme", data, signed("kratos", data) | {"traceparent": trace})
+        assert answer.status == 204
+    (line,) = [line for line in daemon.events("login.decided") if "traceparent" in line]
+    assert line["traceparent"] == TRACE
+
+
 # -- Envoy ---------------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +205,15 @@ def test_equal_checks_are_one_login(checks: Any) -> None:
     assert answers == [answers[0]] * 3
     assert daemon.metric("vestibule_decisions_total", outcome="allow") == before + 1
     assert ask(check({"sub": "ada", "sid": "another"})) != answers[0]
+
+
+def test_the_trace_of_a_checked_request_is_in_the_log(checks: Any) -> None:
+    """The one that its sender, or Envoy, put among its headers."""
+    daemon, ask = checks
+    found = check({"sub": "ada", "sid": "traced"})
+    found.attributes.request.http.headers["traceparent"] = TRACE
+    decision = ask(found).dynamic_metadata["decision_id"]
+    assert daemon.wait_for("login.decided", decision_id=decision)["traceparent"] == TRACE
 
 
 def test_bad_checks(checks: Any) -> None:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from runtime.callers.callers import Callers
 from runtime.calls.calls import NoAnswer
+from runtime.catalog.base import EMPTY
 from runtime.doors.authzen import AuthZen
 from runtime.doors.door import LoginDesk
 
@@ -38,7 +39,7 @@ async def send(budget_s: float) -> tuple[int, int]:
         return {"type": "http.request", "body": json.dumps({"evaluations": [ITEM] * ITEMS}).encode()}
 
     desk = cast(LoginDesk, SimpleNamespace(execute=execute, refuse=lambda _error: REFUSED))
-    door = AuthZen(desk, Callers(required=False), 1 << 20, 10, budget_s).door()
+    door = AuthZen(desk, Callers(required=False), lambda: EMPTY, 1 << 20, 10, budget_s).door()
     route = next(route for route in door.routes if route.path.endswith("evaluations"))
     headers = [(b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "headers": headers, "path_params": {"tenant": "acme"}}

@@ -13,6 +13,7 @@ from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePo
 from runtime.doors import authzen_answer, authzen_request
 from runtime.errors import InvalidRequest
 
+ACR = "urn:acme:loa2"
 NOW = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
 ASKED: dict[str, Any] = {
     "subject": {
@@ -97,7 +98,7 @@ def test_nothing_but_allow_permits(outcome: decision_pb2.Outcome) -> None:
     )
     for context in contexts:
         asked = authzen_request.evaluation(ASKED | {"context": context})
-        answer = authzen_answer.answer(decision, asked, NOW)
+        answer = authzen_answer.answer(decision, asked, NOW, ACR)
         assert answer["decision"] is (outcome == decision_pb2.OUTCOME_ALLOW)
         assert answer["decision"] or answer["context"]["reason_code"]
 
@@ -106,7 +107,7 @@ def test_an_outcome_of_a_later_version_is_a_denial() -> None:
     """A number that this version does not know permits nothing."""
     decision = decision_pb2.Decision.FromString(b"\x08\x63")
     assert decision.outcome == 99
-    answer = authzen_answer.answer(decision, authzen_request.evaluation(ASKED), NOW)
+    answer = authzen_answer.answer(decision, authzen_request.evaluation(ASKED), NOW, ACR)
     assert (answer["decision"], answer["context"]["reason_code"]) == (False, "unknown_outcome")
 
 
@@ -125,7 +126,7 @@ def test_one_factor_is_named_where_there_is_only_one(challenge: list[str], enrol
     """amr_values must all be used, so it names a method only if no other would do."""
     multifactor = json_format.ParseDict({"challenge": challenge, "enroll": enroll}, decision_pb2.Multifactor())
     decision = decision_pb2.Decision(outcome=decision_pb2.OUTCOME_MFA_REQUIRED, multifactor=multifactor)
-    answer = authzen_answer.answer(decision, authzen_request.evaluation(ASKED), NOW)
+    answer = authzen_answer.answer(decision, authzen_request.evaluation(ASKED), NOW, ACR)
     assert answer["context"]["obligations"][0]["properties"]["amr_values"] == words
 
 

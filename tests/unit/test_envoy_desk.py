@@ -40,7 +40,7 @@ class Rig:
             cast(Calls, calls), lambda: Snapshot(1, self.tenants, {}), self.metrics, clock=lambda: case("envoy")["now"]
         )
 
-    async def _answer(self, _method: Any, data: bytes, remaining: Callable[[], float], identify: Any) -> Any:
+    async def _answer(self, _method: Any, data: bytes, remaining: Callable[[], float], identify: Any, _: str) -> Any:
         identify().require("acme", Scope.EXECUTE)
         self.left.append(remaining())
         self.asked.append(ExecutePostLoginRequest.FromString(data))

@@ -44,7 +44,7 @@ class Rig:
         self.desk = HookDesk(desk, lambda: Snapshot(1, self.tenants, {}), self.metrics, clock=lambda: self.now_s)
 
     async def _execute(
-        self, request: ExecutePostLoginRequest, budget_s: float | None, caller: Caller
+        self, request: ExecutePostLoginRequest, budget_s: float | None, caller: Caller, _: str
     ) -> ExecutePostLoginResponse | NoAnswer:
         self.asked.append(request)
         self.budgets.append(budget_s)

@@ -8,7 +8,7 @@ import pytest
 from runtime.catalog import directory, rows, sqlite, store
 from runtime.catalog.base import Definition, Flow
 from runtime.catalog.comparison import changes
-from runtime.catalog.door_sections import MULTI_FACTOR, SECTIONS, DoorsSection, HookDoor
+from runtime.catalog.door_sections import MULTI_FACTOR, SECTIONS, DoorsSection, HookDoor, step_up_acr
 from runtime.catalog.secret_values import Secrets, allowances
 from runtime.core.model import Settings
 from runtime.errors import CatalogError
@@ -29,6 +29,7 @@ doors:
   zitadel: {{secrets: [{KEY}], mfa_required_as: claim, claim: urn:acme:mfa}}
   supabase: {{secrets: ["{WEBHOOK}"], mfa_required_as: claim}}
   envoy: {{mfa_required_as: native, max_age_s: 900, login_url: "https://id.example.com/authorize?client_id=a"}}
+  authzen: {{acr: "urn:acme:loa2"}}
 """
 
 
@@ -58,6 +59,8 @@ def test_every_door_reaches_the_flow(tmp_path: Path) -> None:
     }
     assert doors["hydra"].options == {"claim": "mfa_required", "acr": "urn:loa:2"}
     assert doors["envoy"].options["acr"] == MULTI_FACTOR
+    assert doors["authzen"] == HookDoor("authzen", "native", (), {"acr": "urn:acme:loa2"})
+    assert (step_up_acr(doors), step_up_acr({})) == ("urn:acme:loa2", MULTI_FACTOR)
     assert doors["envoy"].options["cache_s"] == 5
     assert KEY not in repr(doors)
 

@@ -16,6 +16,7 @@ from vestibule.envoy.v1 import external_auth_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import VIEW_BASIC, ExecutePostLoginRequest, ExecutePostLoginResponse
 
 from runtime.callers.caller import Caller, Scope
+from runtime.calls import metadata
 from runtime.calls.calls import Calls, Identify, NoAnswer, Remaining
 from runtime.catalog.base import Snapshot
 from runtime.catalog.door_sections import HookDoor
@@ -88,15 +89,27 @@ class EnvoyChecks:
         left_s = remaining()
         # A fifth is for the way back.
         ends = monotonic() + 0.8 * (envoy.BUDGET_S if left_s is None else left_s)
+        # Of equal checks the first is decided: the trace is its own.
+        trace = metadata.taken(envoy.headers_of(check.attributes.request.http).get(metadata.TRACEPARENT, ""))
         return await self._kept.once(
-            key, door.options["cache_s"], lambda: self._decide(door, asked, request, ends, caller)
+            key, door.options["cache_s"], lambda: self._decide(door, asked, request, ends, caller, trace)
         )
 
     async def _decide(
-        self, door: HookDoor, asked: AskedLogin, request: ExecutePostLoginRequest, ends: float, caller: Caller
+        self,
+        door: HookDoor,
+        asked: AskedLogin,
+        request: ExecutePostLoginRequest,
+        ends: float,
+        caller: Caller,
+        traceparent: str,
     ) -> Kept[_Checked]:
         found = await self._calls.answer(
-            self._calls.methods[GRPC_METHOD], request.SerializeToString(), lambda: ends - monotonic(), lambda: caller
+            self._calls.methods[GRPC_METHOD],
+            request.SerializeToString(),
+            lambda: ends - monotonic(),
+            lambda: caller,
+            traceparent,
         )
         if isinstance(found, NoAnswer):
             return Kept(_unchecked(found), 0, keep=False)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from vestibule.v1.runtime_service_pb2 import VIEW_BASIC, ExecutePostLoginRequest
 
 from runtime.callers.caller import Caller, Scope
+from runtime.calls import metadata
 from runtime.calls.calls import NoAnswer
 from runtime.calls.codec import AUTH0_VALUES
 from runtime.catalog.base import Flow, Snapshot
@@ -108,7 +109,8 @@ class HookDesk:
     ) -> Kept[CountedReply]:
         door = call.door
         caller = Caller(f"door {door.dialect}", frozenset({Scope.EXECUTE}), request.tenant_id)
-        found = await self._desk.execute(request, dialect.deadline_s, caller)
+        trace = metadata.taken(call.headers.get(metadata.TRACEPARENT, ""))
+        found = await self._desk.execute(request, dialect.deadline_s, caller, trace)
         if isinstance(found, NoAnswer):
             kind = Trouble.MALFORMED if found.code == "INVALID_ARGUMENT" else Trouble.NO_DECISION
             return Kept(_trouble(dialect, door, kind, found.status.message), 0, keep=False)

@@ -38,7 +38,7 @@ def to_login(check: pb.CheckRequest, door: HookDoor, now_s: float) -> AskedLogin
     """Return what a check asks about: the user and the client of its token. Raises: InvalidEvent."""
     attributes = check.attributes
     http = attributes.request.http
-    headers = _headers(http)
+    headers = headers_of(http)
     said = _verified_claims(attributes.metadata_context)
     subject = said.get("sub")
     if not isinstance(subject, str) or not subject:
@@ -82,7 +82,8 @@ def _satisfied(said: Mapping[str, Any], amr: list[str], door: HookDoor, now_s: f
     return isinstance(at, int | float) and not isinstance(at, bool) and 0 <= now_s - at <= most
 
 
-def _headers(http: pb.AttributeContext.HttpRequest) -> dict[str, str]:
+def headers_of(http: pb.AttributeContext.HttpRequest) -> dict[str, str]:
+    """Return the headers of the checked request, by names in lower case."""
     found = dict(http.headers)
     for header in http.header_map.headers[:_MAX_HEADERS]:
         found[header.key.lower()] = header.value or header.raw_value.decode("utf-8", "replace")
