@@ -16,11 +16,12 @@ from starlette.types import Message, Receive, Scope, Send
 from runtime.calls.calls import Calls
 from runtime.doors.connect import error_response
 from runtime.doors.door import DoorRoutes
-from runtime.errors import NotOffered
+from runtime.errors import InvalidRequest, NotOffered
 from runtime.ops.labels import HTTP_STATUSES
 from runtime.ops.log import Log, where
 from runtime.ops.metrics import Metrics
 
+_TWO_FRAMINGS: Final = frozenset({b"content-length", b"transfer-encoding"})
 _REQUEST_ID: Final = b"x-request-id"
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
@@ -57,7 +58,10 @@ class Application:
 
         scope["app"] = self  # or the router answers a path that it does not have by itself
         try:
-            await self._routed(scope, receive, answer)
+            if _TWO_FRAMINGS.issubset([name for name, _ in scope["headers"]]):
+                await self._two_framings(scope, receive, answer)
+            else:
+                await self._routed(scope, receive, answer)
         except ClientDisconnect:
             return  # half a request, and its sender has gone
         except Exception as error:  # noqa: BLE001 - a process edge: whatever it is, the caller gets a status
@@ -69,6 +73,13 @@ class Application:
             known = str(status or _GONE)
             known = known if known in HTTP_STATUSES else "other"
             self._metrics.http_answered(self._doors.get(scope.get("endpoint"), "other"), known)
+
+    async def _two_framings(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request whose end a proxy in front may see elsewhere: what follows could be taken for another's."""
+        problem = InvalidRequest("Content-Length", "is given beside Transfer-Encoding; send one of them")
+        refused = error_response(self._calls.refuse(problem))
+        refused.headers["connection"] = "close"
+        await refused(scope, receive, send)
 
     async def _refused(self, _request: Request, error: Any) -> Response:
         """Answer what no door has: a path, or a verb of it."""

@@ -172,6 +172,16 @@ async def test_what_is_public_needs_no_credentials(rig: Rig) -> None:
     assert (await rig.ask("/.well-known/authzen-configuration/t/NOBODY", method="GET", host="x"))[0] == 400
 
 
+@pytest.mark.parametrize("framings", [{"content_length": "2", "transfer_encoding": "chunked"}, {"content_length": "2"}])
+async def test_a_request_with_two_ends_is_the_last_of_its_connection(rig: Rig, framings: dict[str, Any]) -> None:
+    """A proxy may take the other end for the right one: what follows is not read. The control has one end."""
+    status, headers, body = await rig.ask(EXECUTE, authorization=f"Bearer {rig.keys['execute']}", **framings)
+    assert status == 400
+    two = len(framings) == 2
+    assert (headers.get("connection"), "Transfer-Encoding" in body["message"]) == ("close" if two else None, two)
+    assert rig.read is not two
+
+
 async def test_every_answer_has_safe_headers(rig: Rig) -> None:
     """No answer is cached unless it says so, and none is taken for another type."""
     for path in (EXECUTE, ONE, "/nothing"):
