@@ -131,9 +131,10 @@ def test_the_gateways_pages_node_example_runs(reader: Reader, tmp_path: Path) ->
 
 
 def test_the_front_page_shows_what_the_demo_prints(reader: Reader) -> None:
-    """The logins of the front page are the demo's own, in all but measured times."""
+    """The logins of the front page are the demo's own, in all but what is measured."""
     shown = pages.section((ROOT / "README.md").read_text(), "demo")
     assert "TIMED_OUT" in shown
+    assert "at line N: BudgetExceeded" in pages.untimed(shown)
     assert pages.untimed(shown) == pages.untimed(pages.demo(reader.demo_output))
 
 
