@@ -15,10 +15,12 @@ from vestibule.v1.runtime_service_pb2 import (
     ExecutePostLoginRequest,
     ExecutePostLoginResponse,
     GatewayContext,
+    GetTenantRequest,
+    GetTenantResponse,
 )
 
 from runtime.errors import CannotReach, NoDecision
-from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE
+from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE, GRPC_TENANT
 from runtime.ops.printable import printable
 
 
@@ -94,6 +96,14 @@ def resume(
     )
     data = _call(target, GRPC_CONTINUE, request.SerializeToString(), timeout_s, credentials)
     return ContinuePostLoginResponse.FromString(data)
+
+
+def get_tenant(
+    target: str, tenant_id: str, *, timeout_s: float = 10.0, credentials: Credentials = PLAIN
+) -> GetTenantResponse:
+    """Ask the daemon at `target` what a gateway may know of a tenant. Raises: CannotReach, NoDecision."""
+    request = GetTenantRequest(tenant_id=tenant_id)
+    return GetTenantResponse.FromString(_call(target, GRPC_TENANT, request.SerializeToString(), timeout_s, credentials))
 
 
 def _call(target: str, method: str, request: bytes, timeout_s: float, credentials: Credentials) -> bytes:

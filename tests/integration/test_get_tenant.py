@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from vestibule.v1.runtime_service_pb2 import GetTenantRequest, GetTenantResponse
 from runtime.catalog import sqlite
 from runtime.core.model import Experience, Policy, Settings
 from tests.calls import health, unary
+from tests.fixtures.commands import vestibule
 from tests.fixtures.daemons import Daemon, served
 from tests.fixtures.suspensions import keys_file
 from tests.fixtures.tenants import define
@@ -74,6 +76,15 @@ def test_the_fingerprint_is_of_what_decides(daemon: Daemon, channel: grpc.Channe
     changed = ask(channel, "other").flow_fingerprint
     daemon.publish(define("other", ALLOWS))
     assert ask(channel, "other").flow_fingerprint == before != changed
+
+
+def test_a_command_asks(daemon: Daemon) -> None:
+    """`vestibule tenant` prints what GetTenant says, and ends with 1 where there is no tenant."""
+    shown = vestibule("tenant", "classic", "--target", daemon.target)
+    assert json.loads(shown.stdout)["policy"] == "POLICY_ADAPTIVE"
+    unknown = vestibule("tenant", "nobody", "--target", daemon.target)
+    assert unknown.returncode == 1
+    assert "UNKNOWN_TENANT" in unknown.stderr
 
 
 @pytest.mark.parametrize(
