@@ -55,7 +55,7 @@ async def test_logins_outlive_their_streams(daemon: Daemon) -> None:
     async with AsyncClient(daemon.target, stream=True, deadline_s=60) as client:
 
         async def work() -> None:
-            while ended(daemon) < streams + 2 or found.total() < 500:
+            while ended(daemon) < streams + 1 or found.total() < 500:
                 for _ in range(10):
                     found[(await client.decide("acme", ADA)).decision is not None] += 1
 
@@ -71,7 +71,7 @@ def test_threads_share_a_stream(daemon: Daemon) -> None:
     with Client(daemon.target, stream=True, deadline_s=60) as client, ThreadPoolExecutor(8) as threads:
 
         def work(_: int) -> None:
-            while ended(daemon) < streams + 2 or found.total() < 200:
+            while ended(daemon) < streams + 1 or found.total() < 200:
                 for _ in range(10):
                     got = client.decide("acme", ADA)
                     with lock:

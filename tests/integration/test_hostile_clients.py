@@ -21,6 +21,7 @@ DATA, HEADERS, RST_STREAM, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 7, 8, 
 END_STREAM, END_HEADERS = 1, 4
 BEGIN = PREFACE + frame(SETTINGS)
 GARBAGE = b"\0\0\0\0\x04\xff\xff\xff\xff"
+STREAM = "/vestibule.v1.ActionRuntimeService/StreamPostLogin"
 HEALTH, REFLECTION = "/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 TIMES = 8
 
@@ -76,6 +77,11 @@ GRPC = {
     "health: a watch that is left": call(HEALTH + "Watch"),
     "health: a watch of what is none": call(HEALTH + "Watch", GARBAGE),
     "reflection: a message that is none": call(REFLECTION, GARBAGE),
+    "a stream that is half a message": call(STREAM, b"\0\0\0\0\x64\x0a\x10"),
+    "a stream of no message": call(STREAM, b""),
+    "a stream whose message is none": call(STREAM, GARBAGE),
+    "a stream with a compressed message that is none": call(STREAM, b"\x01" + GARBAGE[1:], grpc_encoding=b"gzip"),
+    "a stream that is left": call(STREAM, b"\0\0\0\0\x04\x0a\x02\x08\x01")[: -len("0123")],
     "calls that are reset": BEGIN
     + b"".join(
         call()[len(BEGIN) :].replace(b"\0\0\0\1", struct.pack(">I", stream))

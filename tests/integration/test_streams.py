@@ -39,7 +39,7 @@ def on_execute_post_login(event, api):
 """
 
 
-@pytest.fixture(scope="module", params=BOTH)
+@pytest.fixture(scope="module", params=STOCK_LATER)
 def daemon(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """One daemon for the tests of a front."""
     with served(tmp_path_factory.mktemp("daemon"), "--rpc-front", request.param, *FLAGS) as daemon:
@@ -245,7 +245,8 @@ async def test_a_caller_that_reads_nothing_holds_what_is_bounded(daemon: Daemon)
             await asyncio.sleep(0.5)
         # What is sent and not read is in the window of HTTP/2, which is gRPC's own: some megabytes.
         assert decided(daemon) - before < sent * 8 / 2
-        assert daemon.metric("vestibule_logins_in_flight") <= 64
+        # A message is taken whole by a stream that has room for a login.
+        assert daemon.metric("vestibule_logins_in_flight") < 64 + 8
         await asyncio.to_thread(right, daemon, "bank")
         assert resident_kb(daemon) - before_kb < 60_000
         flooding.cancel()
@@ -268,7 +269,7 @@ async def test_a_thousand_idle_streams(daemon: Daemon) -> None:
     async with grpc.aio.insecure_channel(daemon.target) as channel:
         streams = [Stream(channel) for _ in range(1000)]
         await asyncio.gather(*[stream.call.initial_metadata() for stream in streams])
-        assert daemon.metric("vestibule_streams") == 1000
+        until(lambda: daemon.metric("vestibule_streams") == 1000, "a thousand streams")
         held_kb = resident_kb(daemon) - before_kb
         assert held_kb < 100_000, held_kb
         await asyncio.to_thread(right, daemon, "bank")

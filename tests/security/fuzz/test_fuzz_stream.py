@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import grpc
 import pytest
@@ -26,6 +27,7 @@ from tests.security.fuzz.damage import Edit, damaged, edits, pieces
 from tests.security.fuzz.findings import seeds
 from tests.security.fuzz.http2 import Frame
 
+STREAM = "/vestibule.v1.ActionRuntimeService/StreamPostLogin"
 SECRET = "hunter2-of-the-tenant"
 MARK = "only-the-author-knows"
 SOURCE = f"""\
@@ -37,13 +39,17 @@ def on_execute_post_login(event, api):
 
 
 class Port:
-    """A daemon's gRPC port, with a good call to it in frames."""
+    """A daemon's gRPC port, with a good call to it in frames: of one login, or a stream with a login."""
 
-    def __init__(self, daemon: Daemon, front: str) -> None:
+    def __init__(self, daemon: Daemon, front: str, *, stream: bool) -> None:
         self.daemon = daemon
         self.front = front
+        self._stream = stream
         request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme", request_id="r", event=ADA)
         self._data = request.SerializeToString()
+        if stream:
+            message = runtime_service_pb2.StreamPostLoginRequest(items=[{"id": 1, "execute": request}], cancel=[2])
+            self._data = message.SerializeToString()
         self.good = http2.record(daemon.target, self._call)
         self.bytes = encoded(self.good)
         # What the first call leaves open for good, such as threads' wake-up descriptors, is no leak.
@@ -52,7 +58,19 @@ class Port:
 
     def _call(self, target: str) -> None:
         with grpc.insecure_channel(target) as channel:
-            unary(channel, METHOD)(self._data, timeout=PATIENCE_S)
+            if self._stream:
+                method: Any = channel.stream_stream(STREAM)
+                assert len(list(method(iter([self._data]), timeout=PATIENCE_S))) == 1
+            else:
+                unary(channel, METHOD)(self._data, timeout=PATIENCE_S)
+
+    def _read(self, answer: bytes) -> runtime_service_pb2.ExecutePostLoginResponse | None:
+        """Return what a message answers; None for a login of a stream that was damaged into one without a decision."""
+        if not self._stream:
+            return runtime_service_pb2.ExecutePostLoginResponse.FromString(answer)
+        items = runtime_service_pb2.StreamPostLoginResponse.FromString(answer).items
+        assert all(item.WhichOneof("answer") for item in items)
+        return next((item.execute for item in items if item.HasField("execute")), None)
 
     def _own_descriptors(self) -> int:
         """Count what is open apart from workers, whose number follows the load; each takes four."""
@@ -63,7 +81,8 @@ class Port:
         ada, bob = self.daemon.call("acme", ADA), self.daemon.call("acme", BOB)
         assert (ada.outcome, ada.degraded, bob.outcome) == (MFA, False, ALLOW)
         said = http2.say(self.daemon.target, [self.bytes], patient=True)
-        response = runtime_service_pb2.ExecutePostLoginResponse.FromString(http2.message(said) or b"")
+        response = self._read(http2.message(said) or b"")
+        assert response is not None
         assert (response.decision.outcome, response.request_id) == (MFA, "r")
 
     def hurt(self, chunks: list[bytes]) -> None:
@@ -75,10 +94,9 @@ class Port:
         for private in (SECRET, MARK, "Traceback", "/runtime/"):
             assert private.encode() not in said
         answer = http2.message(said)
-        if answer:
-            outcome = runtime_service_pb2.ExecutePostLoginResponse.FromString(answer).decision.outcome
+        if answer and (response := self._read(answer)) is not None:
             # The event may have been damaged into another user's; it never becomes no decision at all.
-            assert outcome != decision_pb2.OUTCOME_UNSPECIFIED
+            assert response.decision.outcome != decision_pb2.OUTCOME_UNSPECIFIED
         if self.front == "stock":
             recovered(self.daemon, "other")
         right(self.daemon, "other")
@@ -94,13 +112,20 @@ class Port:
 
 
 @pytest.fixture(scope="module", params=STOCK_LATER)
-def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
+def front(request: pytest.FixtureRequest) -> str:
+    """The front that serves."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module", params=["call", "stream"])
+def port(request: pytest.FixtureRequest, front: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
     """One daemon for all, so that what one example leaves behind the next ones meet."""
-    with served(tmp_path_factory.mktemp("daemon"), "--rpc-front", request.param) as daemon:
-        if request.param == "stock":
+    with served(tmp_path_factory.mktemp("daemon"), "--rpc-front", front) as daemon:
+        if front == "stock":
             daemon.tolerated |= RESTARTS
         daemon.publish(define("acme", SOURCE, secrets={"KEY": SECRET}), define("other", GATE))
-        made = Port(daemon, request.param)
+        made = Port(daemon, front, stream=request.param == "stream")
         yield made
         made.check()
 
