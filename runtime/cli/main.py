@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, NoReturn
 
 from runtime import errors
-from runtime.cli.output import Exit, Unwritable, complain, flush, plural
+from runtime.cli.output import Exit, Unwritable, complain, flush, plural, say
 
 COMMANDS: Final = {
     "serve": "run the daemon",
@@ -41,7 +41,7 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_rest: object) -> NoReturn:
         """End the command."""
-        print(f"vestibule {version()}")
+        say(f"vestibule {version()}")
         raise SystemExit(0)
 
 

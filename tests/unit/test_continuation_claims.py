@@ -90,7 +90,7 @@ async def test_a_block_that_raises_has_not(suspensions: Suspensions) -> None:
 async def test_while_it_is_claimed_no_other_call_has_it(suspensions: Suspensions) -> None:
     """A second caller is refused at once, and its refusal takes nothing from the first."""
     async with suspensions.claimed(STATE, NOW_MS, deadline()):
-        with pytest.raises(ContinuationUsed, match="used before"):
+        with pytest.raises(ContinuationUsed, match="another request has used"):
             async with suspensions.claimed(STATE, NOW_MS, deadline()):
                 raise AssertionError("never entered")
     assert not await usable(suspensions)

@@ -18,6 +18,7 @@ from sandbox.contract.report import Command
 from sandbox.contract.surface import CONTINUE, ENTRY
 from sandbox.contract.vocabulary import FACTOR_TYPES
 from sandbox.language import compiler
+from sandbox.reach.attributes import guarded_getattr
 
 OTP = {"type": "otp"}
 SMS = {"type": "phone", "options": {"preferred_method": "sms"}}
@@ -110,7 +111,7 @@ def test_factors_are_recorded_in_one_form(call: Any, op: str, args: dict[str, An
         (lambda a: a.enroll_with({"type": "email"}), "factor['type'] must not be 'email': there is no enrolment"),
         (lambda a: a.enroll_with_any([OTP, {"type": "email"}]), "factors[1]['type'] must not be 'email'"),
         (lambda a: a.enroll_with({"type": "sms"}), "one of otp, recovery-code, push-notification"),
-        (lambda a: a.challenge_wiht(OTP), "did you mean 'challenge_with'?"),
+        (lambda a: guarded_getattr(a, "challenge_wiht"), "did you mean 'challenge_with'?"),
     ],
 )
 def test_a_wrong_factor_raises_and_says_what_is_right(call: Any, text: str) -> None:
