@@ -6,17 +6,20 @@ Knows generators, servers and the daemon's counters. Must not know what is concl
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tests.load import subjects
 from tests.load.loads import stream_burst
+from tests.load.mix import Mix
 from tests.load.processes import BenchError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.load.loads import Burst, Generator
+    from tests.load.peers import Peer
+    from tests.load.picture import Series
     from tests.load.processes import Daemon, Echo, Metrics
 
 _CALIBRATION: Final = 1500
@@ -30,7 +33,8 @@ class Bench:
     folder: Path
     generator: Generator
     quick: bool
-    tenants: int
+    tenants: int | None
+    """As the user asked; None: each measure has a number of its own."""
     progress: Callable[[str], None]
     logins: int = 100_000
     """Of the soak."""
@@ -38,6 +42,14 @@ class Bench:
     """Of the soak: what a worker is used for, `sandbox.isolation`."""
     against: Path | None = None
     """Another checkout, to be compared with."""
+    mix: Mix = field(default_factory=Mix)
+    """Of the open loop: who logs in."""
+    rates: tuple[float, ...] = ()
+    """Of the open loop, logins a second; empty: parts of what the closed loop reaches."""
+    fetch: bool = True
+    """Whether peers that are not there may be fetched."""
+    series: list[Series] = field(default_factory=list)
+    """What pictures are drawn of."""
 
     def scaled(self, full: int, quick: int) -> int:
         """Choose a number by how much time the user has."""
@@ -52,6 +64,15 @@ class Bench:
         count = self.scaled(_CALIBRATION, 300)
         self.generator.burst(server.target, request, count=count, in_flight=in_flight)
         return self.generator.burst(server.target, request, count=count, in_flight=in_flight).rate
+
+    def answered(self, peer: Peer, *, count: int, in_flight: int) -> Burst:
+        """Make a timed burst at a peer: by gRPC where it has a path, otherwise by HTTP."""
+        if not peer.path:
+            json = "application/json"
+            return self.generator.post(peer.target, json, peer.request, count=count, in_flight=in_flight, timed=True)
+        return self.generator.burst(
+            peer.target, peer.request, count=count, in_flight=in_flight, timed=True, path=peer.path
+        )
 
     def echoed(self, echo: Echo, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
         """Make a burst at the echo server. Raises: BenchError when not every byte came back."""

@@ -28,9 +28,7 @@ _WAYS: Final = ("gRPC", "HTTP, JSON", "HTTP, protobuf")
 def http(bench: Bench) -> Iterator[Row]:
     """Compare the ways in, in rounds that alternate, at one daemon."""
     subjects.store(bench.folder, [subjects.definition(_TENANT, subjects.FLOW)])
-    # Without an id: the same one would join logins that run.
     asked = runtime_service_pb2.ExecutePostLoginRequest.FromString(subjects.request(_TENANT))
-    asked.request_id = ""
     asked.view = runtime_service_pb2.VIEW_BASIC
     data, text = asked.SerializeToString(), json_format.MessageToJson(asked, indent=None).encode()
     rates: dict[str, list[float]] = {way: [] for way in _WAYS}

@@ -11,7 +11,7 @@ import re
 import shutil
 import struct
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _LONGEST_S: Final = 90.0
 # An uncompressed message in gRPC's framing: a flag, and the length.
 _PREFIX: Final = struct.Struct(">BI")
+_PATH: Final = f"/{GRPC_SERVICE}/{GRPC_METHOD}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,9 @@ class Generator(Protocol):
 
     name: str
 
-    def burst(self, target: str, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
+    def burst(
+        self, target: str, request: bytes, *, count: int, in_flight: int, timed: bool = False, path: str = _PATH
+    ) -> Burst:
         """Make `count` calls; with `timed`, note the time of each. Raises: BenchError unless each is answered."""
 
     def post(self, target: str, kind: str, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
@@ -76,17 +79,21 @@ class H2load:
         version = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout.split()
         self.name = " ".join(version[:2]) or "h2load"
 
-    def burst(self, target: str, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
+    def burst(
+        self, target: str, request: bytes, *, count: int, in_flight: int, timed: bool = False, path: str = _PATH
+    ) -> Burst:
         """See Generator. It counts HTTP answers, not gRPC's: the caller compares with the server's own count."""
         connections, each = streams(in_flight)
         flags = ["-c", str(connections), "-m", str(each), "-H", "content-type: application/grpc", "-H", "te: trailers"]
-        return self._run(target, flags, _PREFIX.pack(0, len(request)) + request, count, timed)
+        return self._run(target, flags, _PREFIX.pack(0, len(request)) + request, count, timed, path)
 
     def post(self, target: str, kind: str, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
         """See Generator."""
-        return self._run(target, ["--h1", "-c", str(in_flight), "-H", f"content-type: {kind}"], request, count, timed)
+        return self._run(
+            target, ["--h1", "-c", str(in_flight), "-H", f"content-type: {kind}"], request, count, timed, _PATH
+        )
 
-    def _run(self, target: str, flags: list[str], sent: bytes, count: int, timed: bool) -> Burst:
+    def _run(self, target: str, flags: list[str], sent: bytes, count: int, timed: bool, path: str) -> Burst:
         body = self._folder / "request.bin"
         body.write_bytes(sent)
         log = self._folder / "h2load.log"
@@ -94,7 +101,7 @@ class H2load:
         command = [
             self._program, "-n", str(count), "-t", "1", "-d", str(body), "-N", "30", *flags,
             *(["--log-file", str(log)] if timed else []),
-            f"http://{target}/{GRPC_SERVICE}/{GRPC_METHOD}",
+            f"http://{target}{path}",
         ]  # fmt: skip
         with Child(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
             try:
@@ -146,6 +153,10 @@ class Answers:
     outcomes: dict[str, int]
     verdicts: dict[str, int]
     wrong: int
+    starts_s: tuple[float, ...] = ()
+    indexes: tuple[int, ...] = ()
+    failed: dict[str, str] = field(default_factory=dict)
+    unsent: int = 0
 
 
 class Call:
@@ -154,6 +165,8 @@ class Call:
     def __init__(self, target: str, requests: Sequence[bytes], *, count: int, **plan: Any) -> None:
         """Start it. The keywords are members of `tests.load.own_client.Plan`."""
         texts = [base64.b64encode(request).decode() for request in requests]
+        # No call begins after the plan's time; the last ones have theirs to be answered.
+        self._longest_s = max(_LONGEST_S, plan.get("longest_s", 0.0) + 40.0)
         self._plan = json.dumps({"target": target, "requests": texts, "count": count, **plan})
         self._child = Child(
             python("tests.load.own_client"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -171,14 +184,15 @@ class Call:
         """Wait for its end. Raises: BenchError."""
         with self._child as child:
             try:
-                text, _ = child.process.communicate(timeout=_LONGEST_S)
+                text, _ = child.process.communicate(timeout=self._longest_s)
             except subprocess.TimeoutExpired:
-                raise BenchError(f"our client did not finish within {_LONGEST_S:.0f} s") from None
+                raise BenchError(f"our client did not finish within {self._longest_s:.0f} s") from None
             try:
                 found = json.loads(text)
             except ValueError:
                 raise BenchError(f"our client ended with exit code {child.process.returncode}") from None
-        found["latencies_us"] = tuple(found["latencies_us"])
+        for name in ("latencies_us", "starts_s", "indexes"):
+            found[name] = tuple(found[name])
         return Answers(**found)
 
     def stop(self) -> None:
@@ -214,12 +228,14 @@ class OwnClient:
 
     name = "the project's own client (grpc.aio); install h2load (nghttp2-client) for a lighter one"
 
-    def burst(self, target: str, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
+    def burst(
+        self, target: str, request: bytes, *, count: int, in_flight: int, timed: bool = False, path: str = _PATH
+    ) -> Burst:
         """See Generator."""
         connections, _ = streams(in_flight)
         answers = call(
             target, [request], count=count, in_flight=in_flight, connections=connections, decisions=False,
-            longest_s=_LONGEST_S,
+            longest_s=_LONGEST_S, path=path,
         )  # fmt: skip
         if answers.codes != {"OK": count}:
             raise BenchError(f"of {count} calls, these were answered: {answers.codes}")
@@ -228,7 +244,7 @@ class OwnClient:
     def post(self, target: str, kind: str, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
         """See Generator."""
         plan = {
-            "target": target, "path": f"/{GRPC_SERVICE}/{GRPC_METHOD}", "content_type": kind,
+            "target": target, "path": _PATH, "content_type": kind,
             "body": request.decode("latin-1"), "count": count, "connections": in_flight,
         }  # fmt: skip
         done = subprocess.run(

@@ -51,6 +51,8 @@ class Load:
         """Send every login."""
         plan = self.plan
         request = ExecutePostLoginRequest.FromString(base64.b64decode(plan.request))
+        # A message cannot have more than may be in flight.
+        most = min(plan.a_message, plan.in_flight)
         # Repeated fields may be joined by writing one behind the other.
         items = [
             StreamPostLoginRequest(items=[{"id": at, "execute": request}]).SerializeToString()
@@ -66,14 +68,14 @@ class Load:
             news.set()
             while self.sent < plan.count:
                 news.clear()
-                size = min(plan.a_message, plan.count - self.sent)
+                size = min(most, plan.count - self.sent)
                 while len(self.free) >= size > 0:
                     places, self.free = self.free[:size], self.free[size:]
                     now_s = time.perf_counter()
                     self.began_s.update(dict.fromkeys(places, now_s))
                     self.sent += size
                     await call.write(b"".join([items[at] for at in places]))
-                    size = min(plan.a_message, plan.count - self.sent)
+                    size = min(most, plan.count - self.sent)
                 await news.wait()
             await call.done_writing()
             await reading

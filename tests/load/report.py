@@ -38,16 +38,22 @@ def at_least(limit: float) -> Target:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measured number. `unit` is `x` (ratio), `/s`, `us`, `ms`, `MiB` or empty (a count)."""
+    """One number. `unit` is `x` (ratio), `/s`, `us`, `ms`, `MiB` or empty (a count)."""
 
     measure: str
     what: str
-    value: float
+    value: float | None
+    """None: it could not be measured, and the note says why."""
     unit: str = ""
     low: float | None = None
     high: float | None = None
     target: Target | None = None
     note: str = ""
+
+    @classmethod
+    def absent(cls, measure: str, what: str, why: str) -> Row:
+        """Make a row that has no number, and says why."""
+        return cls(measure, what, None, note=why)
 
     @classmethod
     def of(
@@ -58,7 +64,7 @@ class Row:
 
     def state(self) -> str:
         """Return `ok` or `missed`, or nothing where nothing was promised."""
-        if self.target is None:
+        if self.target is None or self.value is None:
             return ""
         return "ok" if self.target.met(self.value) else "missed"
 
@@ -71,8 +77,10 @@ class Refusal:
     reason: str
 
 
-def number(value: float, unit: str) -> str:
+def number(value: float | None, unit: str) -> str:
     """Print a value with the digits that its unit deserves."""
+    if value is None:
+        return "none"
     if unit == "x":
         text = f"{value:.2f}"
     elif unit in ("ms", "MiB"):
@@ -111,7 +119,7 @@ def _members(row: Row) -> Iterator[tuple[str, Any]]:
         yield from (("low", row.low), ("high", row.high))
     if row.target is not None:
         yield "target", {"at_most" if row.target.at_most else "at_least": row.target.limit}
-        yield "met", row.target.met(row.value)
+        yield "met", row.state() == "ok"
     if row.note:
         yield "note", row.note
 

@@ -10,20 +10,35 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from runtime.errors import VestibuleError
 from tests.load import against as comparison
-from tests.load import fairness, http, limits, machine, overshoot, rates, replies, soak, streaming, workers
+from tests.load import (
+    fairness,
+    http,
+    limits,
+    machine,
+    many,
+    open_loop,
+    overshoot,
+    rates,
+    replies,
+    rivals,
+    several,
+    soak,
+    workers,
+)
 from tests.load.bench import Bench
 from tests.load.loads import generator
+from tests.load.picture import Series
 from tests.load.report import Refusal, Row
 
 MEASURES: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "throughput": rates.throughput,
     "latency": rates.latency,
-    "streaming": streaming.streaming,
     "cold": workers.cold,
     "spawn": workers.spawn,
     "memory": workers.memory,
@@ -34,6 +49,10 @@ MEASURES: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "isolation": rates.isolation,
     "marginal": rates.marginal,
     "http": http.http,
+    "peers": rivals.rivals,
+    "tenants": several.several,
+    "open": open_loop.open_loop,
+    "many": many.many,
     "soak": soak.soak,
     "against": comparison.against,
 }
@@ -41,32 +60,31 @@ ASKED_FOR: Final = frozenset({"soak", "against"})
 """Measures that take so long, or need so much, that they are made only when they are named."""
 
 
-def run(
-    names: Sequence[str],
-    *,
-    quick: bool,
-    tenants: int,
-    logins: int,
-    isolation: str,
-    own_client: bool,
-    cpus: int,
-    against: Path | None,
-    progress: Callable[[str], None],
-) -> tuple[dict[str, Any], list[Row], list[Refusal]]:
-    """Run measures and return the machine, their rows, and those that gave none. Leaves no process and no file."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a run came to."""
+
+    machine: dict[str, Any]
+    rows: list[Row]
+    refusals: list[Refusal]
+    series: list[Series]
+
+
+def run(names: Sequence[str], *, own_client: bool, cpus: int, progress: Callable[[str], None], **wanted: Any) -> Found:
+    """Run measures. Leaves no process and no file. `wanted` are members of Bench."""
     rows: list[Row] = []
     refusals: list[Refusal] = []
     with _fewer_cpus(cpus), _terminable(), tempfile.TemporaryDirectory(prefix="vestibule-bench-") as name:
         folder = Path(name)
         load = generator(folder, own=own_client)
         found = machine.describe(load.name)
-        bench = Bench(folder, load, quick, tenants, progress, logins, isolation, against)
+        bench = Bench(folder, load, progress=progress, **wanted)
         for measure in names:
             try:
                 rows.extend(MEASURES[measure](bench))
             except VestibuleError as error:
                 refusals.append(Refusal(measure, str(error)))
-    return found, rows, refusals
+    return Found(found, rows, refusals, bench.series)
 
 
 @contextlib.contextmanager

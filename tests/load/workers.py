@@ -102,7 +102,8 @@ async def _spawn(count: int) -> tuple[list[float], int]:
 def memory(bench: Bench) -> Iterator[Row]:
     """Keep many tenants warm at once and weigh their workers."""
     room = (meminfo_bytes("MemAvailable") - 512 * _MIB) // _RESERVED_BYTES
-    count = max(1, min(bench.tenants, room))
+    asked = bench.tenants or bench.scaled(2000, 100)
+    count = max(1, min(asked, room))
     tenants = [f"warm-{n}" for n in range(count)]
     subjects.store(bench.folder, [subjects.definition(tenant, subjects.FLOW) for tenant in tenants])
     requests = [subjects.request(tenant) for tenant in tenants]
@@ -123,7 +124,7 @@ def memory(bench: Bench) -> Iterator[Row]:
             raise BenchError(f"of {count} tenants {idle:.0f} were warm, and {respawned:.0f} workers were forked anew")
         private = _private(daemon)
         resident, descriptors = usage.resident_bytes(daemon.pid), usage.descriptors(daemon.pid)
-    reduced = f"of {bench.tenants} asked for: memory for more is not free" if count < bench.tenants else ""
+    reduced = f"of {asked} asked for: memory for more is not free" if count < asked else ""
     yield Row("memory", "warm tenants at once", count, note=reduced or "each with a worker of its own, decided twice")
     if private:
         value = percentile(private, 50) / _MIB

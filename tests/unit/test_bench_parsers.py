@@ -121,7 +121,9 @@ class FakeGenerator:
     def __init__(self, answered_bytes: int | None = None) -> None:
         self._answered_bytes = answered_bytes
 
-    def burst(self, target: str, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
+    def burst(
+        self, target: str, request: bytes, *, count: int, in_flight: int, timed: bool = False, path: str = ""
+    ) -> Burst:
         """Claim success."""
         return Burst(count, 1.0, (), self._answered_bytes)
 

@@ -109,7 +109,7 @@ def test_a_wrong_answer_gives_no_number(
 
 def test_our_client_tells_wrong_answers_by_their_request() -> None:
     """An outcome is compared with what its own request wants, in whatever order answers come."""
-    generator = own_client.Generator(own_client.Plan("nowhere", [], 4, wanted=["allow", "deny"]))
+    generator = own_client.Generator(own_client.Plan("nowhere", ["", ""], 4, wanted=["allow", "deny"]))
     allow, deny = decision_pb2.OUTCOME_ALLOW, decision_pb2.OUTCOME_DENY
     for index, outcome in ((1, deny), (0, deny), (2, allow), (3, allow)):
         decision = decision_pb2.Decision(outcome=outcome)
