@@ -122,12 +122,12 @@ class Engine:
             worker, waited_s = await self._wait(login)
         asked = None if worker.plan is plan else await self._compile(login, worker)
         if asked is None:
-            asked = self._ask(login, worker)
+            asked = self._ask(login, worker, movable=True)
         said = await self._heard(asked)
         usual = None if isinstance(said, WorkerError) else wire.usual_reply(said, asked.nonce)
         remembered = None if usual is None else self._remembered(login, usual, waited_s)
         if remembered is not None:
-            self._pool.release(worker)
+            self._pool.release(worker, cpu_us=sum(remembered.cpu_us))
             return remembered
         return await self._run(login, asked, said, waited_s)
 
@@ -141,21 +141,21 @@ class Engine:
             raise DeadlineExceeded
         return left_s
 
-    async def _wait(self, login: Login) -> tuple[Worker, float]:
+    async def _wait(self, login: Login, *, alone: bool = False) -> tuple[Worker, float]:
         """Lease a worker; return it and the seconds that the login stood in its tenant's queue.
 
         Raises: CapacityError, DeadlineExceeded, WorkerStartError.
         """
         flow, left_s, began_s = login.plan.flow, self._left_s(login), time.monotonic()
         try:
-            worker = await self._pool.lease(flow.tenant, min(left_s, self._queue_wait_s), flow.digest)
+            worker = await self._pool.lease(flow.tenant, min(left_s, self._queue_wait_s), flow.digest, alone=alone)
         except PoolExhausted:
             if left_s < self._queue_wait_s:
                 raise DeadlineExceeded from None
             raise
         return worker, time.monotonic() - began_s
 
-    def _ask(self, login: Login, worker: Worker, done: Sequence[Execution] = ()) -> Asked:
+    def _ask(self, login: Login, worker: Worker, done: Sequence[Execution] = (), *, movable: bool = False) -> Asked:
         """Ask a leased worker for the steps that are left. Raises: DeadlineExceeded."""
         if login.deadline_ns - time.monotonic_ns() <= MARGIN_US * 1000:
             self._pool.release(worker)
@@ -165,7 +165,7 @@ class Engine:
             event = login.completed.shown(event)
             rest += carried((*login.before, *done))
             budget_us -= sum([execution.cpu_us for execution in done])
-        return self.questions.ask(worker, login, len(done), event, budget_us, rest)
+        return self.questions.ask(worker, login, len(done), event, budget_us, rest, movable=movable)
 
     async def _compile(self, login: Login, worker: Worker) -> Asked | None:
         """Let a worker that has seen no event compile its flow, and keep the code for the workers that come after it.
@@ -258,11 +258,12 @@ class Engine:
         while True:
             settled = await self._settle(said, asked, plan)
             done += settled.executions
-            if settled.end is not WorkerEnd.RAN:
+            if settled.end is not WorkerEnd.RAN and not isinstance(said, Overtaken):
                 # Executions are pure, so a worker that died through no fault of the tenant's code costs one retry. One
                 # that never began costs half a second at most: another is tried while there is time.
                 self._metrics.flow_retried()
-                plan.forget()
+                if not isinstance(said, NotBegun):
+                    plan.forget()
                 lost += settled.end is WorkerEnd.LOST
                 unbegun += settled.end is WorkerEnd.UNBEGUN
                 # Two are no fault of the actions either: they did not fail, so that nothing is decided without them.
@@ -283,7 +284,8 @@ class Engine:
             if len(done) == len(plan.bindings):
                 return self._folded(login, done, settled, waited_s)
             # No worker to be had is no decision, also when some actions have run: the others did not fail.
-            worker, more_s = await self._wait(login)
+            # Behind no other login: it waits for what others do once at most.
+            worker, more_s = await self._wait(login, alone=True)
             waited_s += more_s
             asked = self._ask(login, worker, done)
             said = await self._heard(asked)
@@ -309,7 +311,7 @@ class Engine:
             raise
         except ProtocolViolation as violation:
             return await self._failures.settle(violation, asked, plan)
-        self._pool.release(asked.worker, retire=answer.retire)
+        self._pool.release(asked.worker, retire=answer.retire, cpu_us=sum(answer.cpu_us))
         if late:
             raise DeadlineExceeded
         whole = asked.start == 0 and not stopped and not suspends(reported[-1])

@@ -52,13 +52,16 @@ class Questions:
         self._watchdog = watchdog
         self._nonces: list[int] = []
 
-    def ask(self, worker: Worker, login: Login, start: int, event: bytes, budget_us: int, rest: bytes) -> Asked:
+    def ask(
+        self, worker: Worker, login: Login, start: int, event: bytes, budget_us: int, rest: bytes, *, movable: bool
+    ) -> Asked:
         """Send a leased worker the steps from `start` on, and let the watchdog see to the answer.
 
         Args:
             event: the login's, as its actions are to see it.
             budget_us: processor time that is left of the flow's.
             rest: what is unusual in a RunFlow, serialized.
+            movable: another worker may be asked instead, should it have to wait behind a long question.
         """
         plan, deadline_ns = login.plan, login.deadline_ns
         nonce = self._next_nonce()
@@ -76,7 +79,8 @@ class Questions:
             nonce, login.clock_ns, login.seed, budget_us, self._output_bytes, event, steps, rest, late_ns
         )
         give_up_ns = deadline_ns - GIVE_UP_NS
-        future = worker.ask(question, nonce, budgets_ns, time.monotonic_ns(), first_look_ns, hard_ns, give_up_ns)
+        now_ns = time.monotonic_ns()
+        future = worker.ask(question, nonce, budgets_ns, now_ns, first_look_ns, hard_ns, give_up_ns, movable=movable)
         self._watchdog.watch(worker)
         return Asked(worker, nonce, start, len(budgets_ns), future, late_ns)
 

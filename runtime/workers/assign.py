@@ -15,6 +15,8 @@ from typing import Final
 from runtime.ops.labels import KillReason
 from runtime.workers.worker import Worker
 
+UNKNOWN_US: Final = 1000.0
+"""What a login of a tenant takes of which nothing is known: too much for another one to wait behind it."""
 SPAWNS_AT_ONCE: Final = 8
 """Workers that are made at the same time. More would wait for the processor and for each other."""
 
@@ -22,17 +24,19 @@ SPAWNS_AT_ONCE: Final = 8
 class Waiter:
     """A login that waits for a worker of a flow, named by the flow's digest."""
 
-    __slots__ = ("flow", "future")
+    __slots__ = ("alone", "flow", "future")
 
-    def __init__(self, flow: bytes, future: asyncio.Future[Worker]) -> None:
+    def __init__(self, flow: bytes, future: asyncio.Future[Worker], *, alone: bool = False) -> None:
         self.flow = flow
         self.future = future
+        self.alone = alone
+        """It goes behind no other login: it did, and has been let down by it."""
 
 
 class Slot:
     """One tenant's part of the pool."""
 
-    __slots__ = ("idle", "loading", "paused", "tenant", "waiters", "workers")
+    __slots__ = ("busy", "idle", "loading", "login_us", "paused", "tenant", "waiters", "workers")
 
     def __init__(self, tenant: str) -> None:
         self.tenant = tenant
@@ -40,18 +44,23 @@ class Slot:
         """All that are bound to it and alive."""
         self.idle: list[Worker] = []
         """Those of them that serve no login; the one that ran last comes last."""
+        self.busy: list[Worker] = []
+        """The others."""
+        self.login_us = UNKNOWN_US
+        """Processor time that its logins took of late."""
         self.waiters: deque[Waiter] = deque()
         self.loading = False
         """A worker is being loaded with its flow, ahead of its next login."""
         self.paused = False
         """It gets no new worker for now, because its last ones broke the protocol."""
 
-    def next_waiter(self, flow: bytes) -> Waiter | None:
-        """Take out the login that has waited longest, if it waits for a worker of this flow."""
+    def next_waiter(self, worker: Worker) -> Waiter | None:
+        """Take out the login that has waited longest, if this worker is one that it waits for."""
         waiters = self.waiters
         while waiters and waiters[0].future.done():
             waiters.popleft()
-        return waiters.popleft() if waiters and waiters[0].flow == flow else None
+        fits = waiters and waiters[0].flow == worker.flow and not (waiters[0].alone and worker.leases)
+        return waiters.popleft() if fits else None
 
     def is_stuck(self, limits: Limits) -> bool:
         """Say whether its logins can only wait for workers of its own that are leased now."""

@@ -9,6 +9,8 @@ flow is or what a worker answers.
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from functools import partial
@@ -20,9 +22,10 @@ from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, Wo
 from runtime.ops.labels import KillReason
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
-from runtime.workers.assign import Assignment, Limits, Slot, Supply, Waiter, assign
+from runtime.workers.assign import UNKNOWN_US, Assignment, Limits, Slot, Supply, Waiter, assign
 from runtime.workers.fairness import Fairness, Pauses
 from runtime.workers.patrol import Patrol
+from runtime.workers.sharing import Sharing, heard
 from runtime.workers.spawner import MakeZygote, Spawner
 from runtime.workers.watchdog import Watchdog
 from runtime.workers.worker import State, Worker
@@ -52,7 +55,10 @@ class Pool:
         self._patrol = Patrol(config, self._spawner, metrics, log)
         self._fairness = Fairness(pool.long_run_share, self._spawner, metrics, log, self._loop.time)
         self._pauses = Pauses(self._loop.time)
-        self.watchdog = Watchdog(self._loop, config.sandbox.kill_grace_ms * 1_000_000, self._fairness)
+        self._sharing = Sharing(len(os.sched_getaffinity(0)), self._max_executions, one_login=self._one_login)
+        self.watchdog = Watchdog(
+            self._loop, config.sandbox.kill_grace_ms * 1_000_000, self._fairness, moves=pool.workers_per_tenant > 1
+        )
         self._slots: dict[str, Slot] = {}
         self._blanks: deque[Worker] = deque()
         # The longest idle first, with the instant since when.
@@ -127,19 +133,32 @@ class Pool:
 
     # -- lease and release -------------------------------------------------------------------------------------------
 
-    def lease_nowait(self, tenant: str, flow: bytes = b"") -> Worker | None:
-        """Return a worker of the tenant's flow, named by its digest, if one can be had at once."""
+    def lease_nowait(self, tenant: str, flow: bytes = b"", *, alone: bool = False) -> Worker | None:
+        """Return a worker of the tenant's flow, named by its digest, if one can be had at once.
+
+        It may have other logins to answer before, unless the login is to be `alone`.
+        """
         slot = self._slots.get(tenant)
-        worker = None if slot is None else slot.take(flow)
-        if slot is not None and worker is not None:
+        if slot is None:
+            return self._of_blank(tenant, flow)
+        worker = None
+        if slot.busy and not (slot.waiters or alone) and (depth := self._sharing.crowded_depth(slot)) > 1:
+            worker = self._sharing.behind(slot, flow, depth, time.monotonic_ns())
+        if worker is None and (worker := slot.take(flow)) is not None:
             del self._idle[worker]
+        if worker is not None:
             return self._lease(worker, slot)
+        if not (slot.waiters or slot.paused or slot.workers >= self._limits.per_tenant):
+            worker = self._of_blank(tenant, flow)
+        if worker is None and not (slot.waiters or alone) and (depth := self._sharing.depth(slot)) > 1:
+            worker = self._sharing.behind(slot, flow, depth, time.monotonic_ns())
+            return None if worker is None else self._lease(worker, slot)
+        return worker
+
+    def _of_blank(self, tenant: str, flow: bytes) -> Worker | None:
         if self._turns or not self._blanks:
             return None
-        if slot is None:
-            slot = self._slot(tenant)
-        elif slot.waiters or slot.paused or slot.workers >= self._limits.per_tenant:
-            return None
+        slot = self._slot(tenant)
         worker = self._lease(self._bind(self._blanks[0], slot, flow), slot)
         if not self._blanks:
             self._assign()
@@ -148,17 +167,17 @@ class Pool:
             self._loop.call_later(_REFILL_DELAY_S, self._assign)
         return worker
 
-    async def lease(self, tenant: str, wait_s: float, flow: bytes = b"") -> Worker:
+    async def lease(self, tenant: str, wait_s: float, flow: bytes = b"", *, alone: bool = False) -> Worker:
         """Return a worker of the tenant's flow, waiting in the tenant's queue for at most `wait_s` seconds.
 
         Raises: QueueFull, PoolExhausted (none came free in time), WorkerStartError (no worker can be started).
         """
-        worker = self.lease_nowait(tenant, flow)
+        worker = self.lease_nowait(tenant, flow, alone=alone)
         if worker is not None:
             return worker
         slot = self._slot(tenant)
         future: asyncio.Future[Worker] = self._loop.create_future()
-        waiter = Waiter(flow, future)
+        waiter = Waiter(flow, future, alone=alone)
         slot.waiters.append(waiter)
         if not slot.is_stuck(self._limits):
             self._assign(slot)
@@ -175,16 +194,51 @@ class Pool:
         finally:
             timer.cancel()
 
-    def release(self, worker: Worker, *, retire: bool = False) -> None:
-        """Give a leased worker back. One that died meanwhile is not leased any more."""
-        slot = self._leased.pop(worker, None)
+    def release(self, worker: Worker, *, retire: bool = False, cpu_us: int = -1) -> None:
+        """Give a leased worker back. One that died meanwhile is not leased any more.
+
+        Args:
+            worker: that the login had, and other logins may still have.
+            retire: it is given no further login.
+            cpu_us: processor time that the login took by the worker's word; negative when that is not known.
+        """
+        slot = self._leased.get(worker)
         if slot is None:
             return
-        if retire or self._one_login or worker.executions >= self._max_executions or worker.state is not State.IDLE:
+        if cpu_us >= 0:
+            slot.login_us = heard(slot.login_us, cpu_us)
+        worker.retiring = worker.retiring or retire
+        self._return(worker, slot)
+        if worker.leases:
+            if slot.waiters:
+                self._fill(worker, slot)
+        elif (
+            worker.retiring
+            or self._one_login
+            or worker.executions >= self._max_executions
+            or worker.state is not State.IDLE
+        ):
             worker.kill(KillReason.RECYCLED)
             self._succeed(slot.tenant, worker.flow)
         else:
             self._rest(worker, slot)
+
+    def _return(self, worker: Worker, slot: Slot) -> None:
+        """Count one login less that has a worker."""
+        self._sharing.ended()
+        worker.leases -= 1
+        if not worker.leases:
+            del self._leased[worker]
+            slot.busy.remove(worker)
+
+    def _fill(self, worker: Worker, slot: Slot) -> None:
+        """Give a busy worker more logins that wait."""
+        depth = self._sharing.depth(slot)
+        while worker.leases < depth and self._sharing.takes_more(worker, time.monotonic_ns()):
+            waiter = slot.next_waiter(worker)
+            if waiter is None:
+                return
+            waiter.future.set_result(self._lease(worker, slot))
 
     def flows_changed(self, flows: Mapping[str, Flow]) -> None:
         """Take the flows that tenants have now, and kill the idle workers of all others; busy ones when released.
@@ -212,7 +266,8 @@ class Pool:
         if error is not None:
             self._log.warning("worker.prime_failed", worker=worker.id, error=str(error))
             worker.kill(KillReason.START)
-        if self._leased.pop(worker, None) is not None:
+        if worker in self._leased:
+            self._return(worker, slot)
             self._rest(worker, slot)
         else:
             self._assign(slot)
@@ -223,8 +278,16 @@ class Pool:
             slot = self._slots[tenant] = Slot(tenant)
         return slot
 
+    def _take(self, worker: Worker, slot: Slot) -> None:
+        """Count one login more that has a worker."""
+        self._sharing.began()
+        worker.leases += 1
+        if worker.leases == 1:
+            self._leased[worker] = slot
+            slot.busy.append(worker)
+
     def _lease(self, worker: Worker, slot: Slot) -> Worker:
-        self._leased[worker] = slot
+        self._take(worker, slot)
         self._fairness.leased(worker, slot.tenant)
         if self._one_login:
             # Its successor is forked and loaded while this login runs.
@@ -238,9 +301,10 @@ class Pool:
         return blank
 
     def _rest(self, worker: Worker, slot: Slot) -> None:
-        waiter = slot.next_waiter(worker.flow)
+        waiter = slot.next_waiter(worker)
         if waiter is not None:
             waiter.future.set_result(self._lease(worker, slot))
+            self._fill(worker, slot)
             return
         slot.idle.append(worker)
         self._idle[worker] = self._loop.time()
@@ -321,7 +385,7 @@ class Pool:
         for slot, flow, blank in found.loads:
             worker = self._bind(blank, slot, flow)
             slot.loading = True
-            self._leased[worker] = slot
+            self._take(worker, slot)
             self._fairness.place(worker)
             self._to_load.put_nowait(worker)
         for slot, waiter in found.refused:
@@ -366,7 +430,12 @@ class Pool:
             return
         slot = self._slots[worker.tenant]
         slot.workers -= 1
-        self._leased.pop(worker, None)
+        if self._leased.pop(worker, None) is not None:
+            self._sharing.ended(worker.leases)
+            worker.leases = 0
+            slot.busy.remove(worker)
+            # It may have died of what others of the tenant do too: no login waits behind another for a while.
+            slot.login_us = UNKNOWN_US
         if self._idle.pop(worker, None) is not None:
             slot.idle.remove(worker)
         if worker.kill_reason is KillReason.VIOLATION and not slot.paused:

@@ -28,6 +28,8 @@ START_NS: Final = 500_000_000
 # A running worker that had less than this of the processor in that time is stopped; another one may do.
 _STALL_NS: Final = 500_000_000
 _STALL_CPU_NS: Final = 1_000_000
+# Processor time of a question that is older than a tick. Many short ones take less together.
+_LONG_CPU_NS: Final = 1_000_000
 
 
 class _Watch:
@@ -46,13 +48,17 @@ class _Watch:
 class Watchdog:
     """Looks at every running worker each few milliseconds, and only while one runs; at a limit, once it is due."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, grace_ns: int, fairness: Fairness) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, grace_ns: int, fairness: Fairness, *, moves: bool = True
+    ) -> None:
         """Prepare; nothing ticks while nothing runs.
 
         Args:
             grace_ns: time on top of a budget for the worker's own alarm, which has the better message.
             fairness: looks at workers whose question is older than a tick. An everyday action takes less than 1 ms.
+            moves: a tenant may have another worker for the logins that wait behind such a question.
         """
+        self._moves = moves
         self._loop = loop
         self._grace_ns = grace_ns
         self._fairness = fairness
@@ -90,12 +96,21 @@ class Watchdog:
                 if watch.cpu_first_ns < 0:
                     watch.cpu_first_ns = worker.cpu_ns() or 0
                 self._fairness.look(worker, now_ns)
+                if self._moves and worker.shared:
+                    self._weigh_others(worker, watch)
             if worker.asked:
                 next_ns = min(next_ns, watch.check_at_ns)
         if self.running:
             self._timer = self._loop.call_later(max(next_ns - now_ns, _TICK_MIN_NS) / 1e9, self._tick)
         else:
             self._timer = None
+
+    @staticmethod
+    def _weigh_others(worker: Worker, watch: _Watch) -> None:
+        """Let those go that wait behind a question that is long, and does not itself wait for the processor."""
+        cpu_ns = worker.cpu_ns()
+        if cpu_ns is None or cpu_ns - watch.cpu_first_ns >= _LONG_CPU_NS:
+            worker.overtake()
 
     def _look(self, worker: Worker, watch: _Watch, now_ns: int) -> None:
         entry = worker.entry()

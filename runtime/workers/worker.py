@@ -81,7 +81,8 @@ class Worker:
         self.plan: object = None
         self.executions = 0
         self.leases = 0
-        """How many logins have it: the pool's note."""
+        """How many logins have it, and is it let go of after them: the pool's notes."""
+        self.retiring = False
         self.kill_reason: KillReason | None = None
         self.last_entry: journal.JournalEntry | None = None
         """Its journal when it died by itself while it was asked something."""
@@ -119,6 +120,11 @@ class Worker:
     def asked(self) -> bool:
         """Is there a question that it has not answered?"""
         return self.state is State.RUNNING or self.state is State.COMPILING
+
+    @property
+    def shared(self) -> bool:
+        """Does a question wait behind the one that it runs?"""
+        return len(self._questions) > 1
 
     def asked_ns(self, now_ns: int) -> int:
         """Return for how long it had a question to answer in its life, until an instant of CLOCK_MONOTONIC."""

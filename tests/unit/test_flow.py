@@ -532,9 +532,9 @@ async def test_no_worker_for_the_rest_of_a_flow_is_no_decision(
     rig = await make()
     task = rig.run()
     spawned, question = await rig.question()
-    monkeypatch.setattr(rig.pool, "lease_nowait", lambda *_: None)
+    monkeypatch.setattr(rig.pool, "lease_nowait", lambda *_, **__: None)
 
-    async def full(*_: Any) -> Any:
+    async def full(*_: Any, **__: Any) -> Any:
         raise fault
 
     monkeypatch.setattr(rig.pool, "lease", full)
@@ -551,9 +551,9 @@ async def test_a_queue_that_is_longer_than_the_callers_time(
 ) -> None:
     """Whose time ends in the queue is out of time; one that would have waited longer hears that the pool is full."""
     rig = await make()
-    monkeypatch.setattr(rig.pool, "lease_nowait", lambda *_: None)
+    monkeypatch.setattr(rig.pool, "lease_nowait", lambda *_, **__: None)
 
-    async def nothing_came_free(*_: Any) -> Any:
+    async def nothing_came_free(*_: Any, **__: Any) -> Any:
         raise PoolExhausted("no worker came free in time")
 
     monkeypatch.setattr(rig.pool, "lease", nothing_came_free)

@@ -12,8 +12,10 @@ import asyncio
 import io
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -27,6 +29,7 @@ from runtime.ops import log
 from runtime.ops.labels import KillReason
 from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
+from runtime.workers.sharing import DEPTH_MAX
 from runtime.workers.worker import State, Worker
 from tests.effort import effort
 from tests.fakes import FakeSpawned
@@ -67,6 +70,7 @@ class World(RuleBasedStateMachine):
         self.versions: dict[str, int] = {}
         self.deployed = 0
         self.settled = False
+        self.patches = ExitStack()
 
     @initialize(
         isolation=st.sampled_from(["tenant", "login"]),
@@ -74,8 +78,15 @@ class World(RuleBasedStateMachine):
         workers_per_tenant=st.integers(1, 3),
         max_workers=st.integers(1, 6),
         queue=st.integers(1, 3),
+        short=st.booleans(),
     )
-    def start(self, isolation: Any, blank_workers: int, workers_per_tenant: int, max_workers: int, queue: int) -> None:
+    def start(
+        self, isolation: Any, blank_workers: int, workers_per_tenant: int, max_workers: int, queue: int, short: bool
+    ) -> None:
+        # What a login takes of the processor: short ones share a worker, from the first of a tenant on.
+        self.cpu_us = 100 if short else 20_000
+        for place in ("assign", "pool"):
+            self.patches.enter_context(patch(f"runtime.workers.{place}.UNKNOWN_US", self.cpu_us))
         base = Config()
         config = replace(
             base,
@@ -184,10 +195,12 @@ class World(RuleBasedStateMachine):
         worker = login.worker
         assert worker is not None
         worker.executions += 1
-        self.pool.release(worker, retire=retire)
-        if retire or self.config.sandbox.isolation == "login":
-            assert worker.state is State.DEAD
+        self.pool.release(worker, retire=retire, cpu_us=self.cpu_us)
         self.logins.remove(login)
+        if self._sharers(worker):
+            assert self.config.sandbox.isolation == "tenant"
+        elif retire or self.config.sandbox.isolation == "login":
+            assert worker.state is State.DEAD
 
     @precondition(lambda self: any(login.worker for login in self.logins))
     @rule(data=st.data(), reason=st.sampled_from([KillReason.DEADLINE, KillReason.VIOLATION]), turn=TURN)
@@ -287,11 +300,13 @@ class World(RuleBasedStateMachine):
                 assert isinstance(error, PoolExhausted | QueueFull | WorkerStartError), error
                 self.logins.remove(login)
 
+    def _sharers(self, worker: Worker) -> list[Login]:
+        return [login for login in self.logins if login.worker is worker]
+
     def _got(self, login: Login, worker: Worker) -> None:
         assert self.owners.setdefault(worker, login.tenant) == login.tenant, "a worker served two tenants"
-        if self.config.sandbox.isolation == "login":
-            others = [other for other in self.logins if other is not login]
-            assert worker not in [other.worker for other in others]
+        worker.plan = "compiled"
+        assert len(self._sharers(worker)) <= (1 if self.config.sandbox.isolation == "login" else DEPTH_MAX)
 
     # -- what must hold --------------------------------------------------------------------------------------------
 
@@ -301,7 +316,7 @@ class World(RuleBasedStateMachine):
             return
         assert self.loop.faults == []
         counts, config = self.pool.counts(), self.config.pool
-        held = [login.worker for login in self.logins if login.worker and login.worker.state is not State.DEAD]
+        held = {login.worker for login in self.logins if login.worker and login.worker.state is not State.DEAD}
         assert counts["busy"] == self.pool.busy == len(held) + len(self.loads)
         assert counts["starting"] == len(self._forks()) + len(self._processes(ready=False))
         assert counts["blank"] + counts["idle"] + counts["busy"] == len(self._processes(ready=True))
@@ -325,6 +340,7 @@ class World(RuleBasedStateMachine):
                 self.loader.cancel()
                 self.loop.settle()
             self.loop.close()
+            self.patches.close()
 
     def _pass(self, seconds: float = 0.1) -> None:
         """Let everything on its way arrive, and time pass."""

@@ -39,6 +39,8 @@ class Running:
     """A worker that runs the first step, with a budget of 100 ms; it has the processor for `share` of the time."""
 
     nonce = 7
+    shared = False
+    overtaken = 0
 
     def __init__(self, now_ns: int, phase: Phase = Phase.RUNNING, share: float | None = 1.0) -> None:
         self.sent_ns = now_ns
@@ -71,6 +73,9 @@ class Running:
         self.killed, self.stalled, self.had_ns = True, stalled, cpu_ns
         self.asked = False
 
+    def overtake(self) -> None:
+        self.overtaken += 1
+
     def out_of_time(self) -> None:
         self.late, self.waited_for, self.deadline_ns = True, False, 1 << 62
 
@@ -93,9 +98,9 @@ class Fairness:
         self.looks.append(now_ns)
 
 
-def watching(worker: Any, fairness: Fairness | None = None) -> Loop:
+def watching(worker: Any, fairness: Fairness | None = None, *, moves: bool = True) -> Loop:
     loop = Loop()
-    dog = Watchdog(loop, GRACE, fairness or Fairness())  # type: ignore[arg-type]  # stand-ins
+    dog = Watchdog(loop, GRACE, fairness or Fairness(), moves=moves)  # type: ignore[arg-type]  # stand-ins
     dog.watch(worker)
     return loop
 
@@ -259,3 +264,41 @@ def test_a_slow_worker_that_no_login_waits_for_is_not_kept_for_ever(clock: list[
     took_ns = run_until_killed(worker, clock)
     assert worker.stalled
     assert worker.hard_ns <= took_ns <= worker.hard_ns + 1_100 * MS
+
+
+@pytest.mark.parametrize(("shared", "moves", "overtaken"), [(True, True, 1), (False, True, 0), (True, False, 0)])
+def test_logins_behind_a_long_question_are_let_go(clock: list[int], shared: bool, moves: bool, overtaken: int) -> None:
+    """Once it is older than a tick and computes, and only where their tenant may have another worker."""
+    worker = Running(clock[0])
+    worker.shared = shared
+    loop = watching(worker, moves=moves)
+    tick(loop, clock)
+    assert worker.overtaken == 0
+    tick(loop, clock)
+    assert worker.overtaken == overtaken
+
+
+def test_logins_behind_a_question_that_waits_for_the_processor_stay(clock: list[int]) -> None:
+    """Another worker would wait for it too, and the answers would be computed twice."""
+    worker = Running(clock[0], share=0.01)
+    worker.shared = True
+    loop = watching(worker)
+    for _ in range(5):
+        tick(loop, clock)
+    assert worker.overtaken == 0
+
+
+def test_one_more_question_changes_nothing_for_the_first(clock: list[int]) -> None:
+    """Its limit is still due when it was, and one answer does not end the watch over the others."""
+    worker = Running(clock[0])
+    limit_ns = worker.first_look_ns
+    loop = Loop()
+    dog = Watchdog(loop, GRACE, Fairness())  # type: ignore[arg-type]  # stand-ins
+    dog.watch(worker)  # type: ignore[arg-type]  # a stand-in
+    while not worker.killed:
+        tick(loop, clock)
+        dog.watch(worker)  # type: ignore[arg-type]  # a stand-in
+        dog.unwatch(worker)  # type: ignore[arg-type]  # a stand-in
+    assert limit_ns <= clock[0] <= limit_ns + MS
+    dog.unwatch(worker)  # type: ignore[arg-type]  # a stand-in
+    assert not dog.running
