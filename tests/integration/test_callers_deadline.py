@@ -20,6 +20,8 @@ from tests.fixtures.daemons import Daemon, served
 from tests.fixtures.tenants import ALLOW, BOB, DENY, define
 from tests.fixtures.waiting import PATIENCE_S, until
 
+pytestmark = pytest.mark.long
+
 LOGINS = 1_000
 DEADLINES_MS = range(3, 21)
 ENTRY = "def on_execute_post_login(event, api):\n"

@@ -49,6 +49,7 @@ def ended(daemon: Daemon) -> float:
     return daemon.metric("vestibule_streams_ended_total", grpc_code="UNAVAILABLE")
 
 
+@pytest.mark.long
 async def test_logins_outlive_their_streams(daemon: Daemon) -> None:
     """Many tasks share a stream; each that ends is replaced, and every login is decided."""
     before, streams, found = decided(daemon, "stream"), ended(daemon), Counter[Any]()

@@ -36,6 +36,8 @@ from tests.fixtures.suspensions import (
 from tests.fixtures.tenants import ALLOW, LOOP, MFA, define
 from tests.fixtures.waiting import until
 
+pytestmark = pytest.mark.long
+
 
 class TestRefusals:
     def test_what_is_none_of_ours_is_reported(self, daemon: Daemon, name: str, tenant: Tenant) -> None:

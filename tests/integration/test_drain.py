@@ -14,6 +14,8 @@ from tests.fixtures.tenants import ADA, DENY, GATE, LOOP, MFA, define
 from tests.fixtures.waiting import until
 from tests.fronts import STOCK_LATER
 
+pytestmark = pytest.mark.long
+
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICE = "vestibule.v1.ActionRuntimeService"

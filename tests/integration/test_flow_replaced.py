@@ -14,6 +14,8 @@ from tests.fixtures.daemons import Daemon, served
 from tests.fixtures.tenants import BOB, define
 from tests.fixtures.waiting import until
 
+pytestmark = pytest.mark.long
+
 ENTRY = "def on_execute_post_login(event, api):\n"
 KEY = ENTRY + "    api.access.deny(event.secrets['KEY'])\n"
 SLOW_KEY = ENTRY + "    for _ in range(4_000_000):\n        pass\n    api.access.deny(event.secrets['KEY'])\n"

@@ -27,6 +27,7 @@ def front(daemon: Daemon) -> str:
     return name
 
 
+@pytest.mark.long
 def test_the_fast_front_serves_unless_the_setting_says_stock(serve: Serve) -> None:
     """The default is the fast front; rpc.front changes it, and neither says anything in the log."""
     for flags, wanted in (((), "fast"), (STOCK, "stock")):
@@ -38,6 +39,7 @@ def test_the_fast_front_serves_unless_the_setting_says_stock(serve: Serve) -> No
         daemon.end()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "problem"),
     [

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from google.protobuf import json_format
 from vestibule.v1 import decision_pb2
 
@@ -12,6 +13,8 @@ from tests.fixtures.commands import vestibule
 from tests.fixtures.daemons import Daemon, Serve
 from tests.fixtures.tenants import ALLOW, MFA, define, write_directory
 from tests.fixtures.waiting import PATIENCE_S, until
+
+pytestmark = pytest.mark.long
 
 APPLIES = 20
 

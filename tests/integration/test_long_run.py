@@ -21,6 +21,8 @@ from tests.fixtures.daemons import Daemon, Serve, served
 from tests.fixtures.states import beyond_workers
 from tests.fixtures.tenants import ADA, ALLOW, BOB, DENY, GATE, LOOP, MFA, define
 
+pytestmark = pytest.mark.long
+
 SERVICE = "vestibule.v1.ActionRuntimeService"
 MARK = "CANARY"
 SECRET = "SECRETCANARY"

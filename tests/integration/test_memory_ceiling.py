@@ -12,6 +12,8 @@ from tests.fixtures.daemons import served
 from tests.fixtures.tenants import BOB, GATE, MFA, define
 from tests.fixtures.waiting import until
 
+pytestmark = pytest.mark.long
+
 MIB = 1 << 20
 # Holds what it takes for as long as it runs, and gives the decision that a login of BOB must not have otherwise.
 FILLS = """\

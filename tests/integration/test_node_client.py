@@ -52,6 +52,7 @@ def scripted(daemon: ScriptedDaemon, *answers: Answer) -> ScriptedDaemon:
     return daemon
 
 
+@pytest.mark.long
 def test_its_example_gateway_passes_every_case(app: Path, daemon: ScriptedDaemon) -> None:
     """What the kit asks for, a gateway for Node does with it."""
     with Gateway([node_package.node(), str(app / "gateway.mjs")], daemon.target, 1.0) as gateway:

@@ -23,6 +23,8 @@ from tests.fixtures.suspensions import CHALLENGE, OTP, event, refusal, suspended
 from tests.fixtures.tenants import ALLOW, GATE, MFA, define
 from tests.fixtures.waiting import until
 
+pytestmark = pytest.mark.long
+
 # What Kubernetes puts into a container beside Services called vestibule and vestibule-listen, and a misspelt setting.
 CLUSTER = {
     "VESTIBULE_PORT": "tcp://10.0.0.1:50051",

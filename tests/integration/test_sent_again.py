@@ -260,6 +260,7 @@ def continuation(response: ExecutePostLoginResponse) -> bytes:
     return found
 
 
+@pytest.mark.long
 def test_an_equal_request_waits_for_the_one_that_runs(tmp_path: Path) -> None:
     """One execution and two answers; a caller that leaves does not take the other's answer with it."""
     with served(tmp_path, *SLOW) as daemon:
@@ -284,6 +285,7 @@ def test_an_equal_request_waits_for_the_one_that_runs(tmp_path: Path) -> None:
         gateway.close()
 
 
+@pytest.mark.long
 def test_a_daemon_that_dies_over_a_continuation_leaves_no_second_decision(tmp_path: Path) -> None:
     """Until its claim lapses the same request is to be tried again, and another one is refused; then it is decided."""
     keys = keys_file(tmp_path)

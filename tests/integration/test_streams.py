@@ -235,6 +235,7 @@ async def test_a_message_of_ten_thousand_logins(daemon: Daemon) -> None:
     assert found == {str(MFA): 64, "RESOURCE_EXHAUSTED STREAM_FULL": 9936}
 
 
+@pytest.mark.long
 async def test_a_caller_that_reads_nothing_holds_what_is_bounded(daemon: Daemon) -> None:
     """It is read no further: its writes stop, the daemon holds little, and a neighbour is decided."""
     sent, before_kb, before = 0, resident_kb(daemon), decided(daemon)
@@ -291,6 +292,7 @@ async def test_a_thousand_idle_streams(daemon: Daemon) -> None:
     until(lambda: daemon.metric("vestibule_streams") == 0, "no stream")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("front", STOCK_LATER)
 def test_a_drain_answers_what_was_read(serve: Serve, front: str) -> None:
     """After SIGTERM the login in flight is answered, then the stream ends with DRAINING."""

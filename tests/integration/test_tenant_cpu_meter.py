@@ -16,6 +16,8 @@ from tests.fixtures.daemons import Serve
 from tests.fixtures.tenants import BOB, GATE, LOOP, define
 from tests.fixtures.waiting import PATIENCE_S, until
 
+pytestmark = pytest.mark.long
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -14,6 +14,8 @@ from tests.fixtures.tenants import GATE, LOOP, MFA, define
 from tests.fixtures.waiting import until
 from tests.fronts import STOCK_LATER
 
+pytestmark = pytest.mark.long
+
 MAX_IN_FLIGHT = 20
 HOGS = tuple(f"loops-{at}" for at in range(9))
 

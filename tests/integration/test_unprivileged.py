@@ -77,6 +77,7 @@ def uid_of(process: Process) -> int:
     return next(int(line.split()[2]) for line in lines if line.startswith("Uid:"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("who", AS)
 def test_a_daemon_serves(place: Path, who: str) -> None:
     """It starts with the required layers, decides, contains what is hostile, recovers from kills and drains with 0."""

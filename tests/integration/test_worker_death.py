@@ -18,6 +18,8 @@ from tests.fixtures.states import right, settled
 from tests.fixtures.tenants import ADA, ALLOW, BOB, DENY, GATE, LOOP, MFA, SLOW, define
 from tests.fixtures.waiting import PATIENCE_S, until
 
+pytestmark = pytest.mark.long
+
 HOLDS_THE_INTERPRETER = """\
 def on_execute_post_login(event, api):
     max(map(max, *[[0] * 10 ** 6] * 10 ** 4))

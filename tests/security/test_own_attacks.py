@@ -39,6 +39,7 @@ def test_there_are_enough_and_no_two_are_one() -> None:
     assert not {entry.id for entry in SHARED} & {entry.id for entry in ENTRIES}
 
 
+@pytest.mark.long
 def test_control_every_attack_succeeds_in_plain_python() -> None:
     """Without a sandbox each one shows its mark: what stops it below is the sandbox."""
     ran = subprocess.run(

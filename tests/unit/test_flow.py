@@ -98,11 +98,11 @@ class Rig:
         self.plan = Plan(self.catalog.flow, self.catalog.sources, 60_000)
         self.plan.keep([b"code"] * len(SHA))
 
-    def run(self) -> asyncio.Task[Sequence[Execution]]:
-        """Start one flow."""
+    def run(self, left_s: float = 2.0) -> asyncio.Task[Sequence[Execution]]:
+        """Start one flow, whose caller waits so long."""
 
         async def executions() -> Sequence[Execution]:
-            outcome = await self.outcome(2.0)
+            outcome = await self.outcome(left_s)
             executions = outcome.answer.decision.executions
             assert len(executions) == len(outcome.wall_us) == len(outcome.cpu_us)
             return executions

@@ -18,6 +18,7 @@ from runtime.workers.sharing import DEPTH_MAX, Sharing, heard
 from runtime.workers.worker import State
 from sandbox.contract import frames, journal
 from tests.fakes import FakeSpawned, reached
+from tests.fixtures.waiting import PATIENCE_S
 from tests.unit.test_flow import COMPLETED, DENY, Rig, make, step, verdicts, whole
 
 __all__ = ["make"]  # the fixture
@@ -152,7 +153,7 @@ class Crowd:
     async def begin(self, count: int = COUNT) -> tuple[FakeSpawned, list[int]]:
         """Begin some short logins at once; return their worker and numbers."""
         spawned = await self.warm()
-        self.tasks = [self.rig.run() for _ in range(count)]
+        self.tasks = [self.rig.run(PATIENCE_S) for _ in range(count)]
         await settle()
         return spawned, await numbers(spawned, count)
 
@@ -200,7 +201,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def crowd(make: Any) -> Crowd:
-    return Crowd(await make(workers_per_tenant=1))
+    return Crowd(await make(workers_per_tenant=1, queue_wait_ms=60_000))
 
 
 WHOLE = ["COMPLETED"] * 3

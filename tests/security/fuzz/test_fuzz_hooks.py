@@ -100,7 +100,8 @@ def test_unsigned_damage_is_not_authentic(target: Target, dialect: str, harm: li
     good = body_of(dialect, ONE)
     headers = signed(dialect, good)
     (name,) = [key for key in headers if key in ("authorization", "zitadel-signature", "webhook-signature")]
-    value = damaged(headers[name].encode(), other).translate(None, b"\r\n\x00").decode("latin-1")
+    # A control in a header is no header: the port refuses the request before any dialect sees it.
+    value = "".join(filter(str.isprintable, damaged(headers[name].encode(), other).decode("latin-1")))
     data = damaged(good, harm) if dialect in ("zitadel", "supabase") else good
     answer = target.port.send(f"/doors/{dialect}/acme", data, headers | {name: value})
     if lets_in(dialect, answer):

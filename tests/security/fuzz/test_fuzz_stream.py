@@ -118,7 +118,7 @@ def front(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.fixture(scope="module", params=["call", "stream"])
+@pytest.fixture(scope="module", params=["call", pytest.param("stream", marks=pytest.mark.long)])
 def port(request: pytest.FixtureRequest, front: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
     """One daemon for all, so that what one example leaves behind the next ones meet."""
     with served(tmp_path_factory.mktemp("daemon"), "--rpc-front", front) as daemon:
