@@ -73,9 +73,9 @@ def prepare() -> None:
         signal.signal(number, _limit)
 
 
-def _never(fd: int, _payload: bytes) -> None:
+def _never(_fd: int, _payload: bytes) -> None:
     # A locked-down worker cannot sleep; it can wait for what never comes.
-    while os.read(fd, 1):
+    while os.read(QUESTION_FD, 1):
         pass
     os._exit(0)
 
