@@ -192,8 +192,8 @@ def test_a_bad_item_is_a_denial_in_its_place(daemon: Daemon) -> None:
         assert decisions(answer) == [True, False, True]
         error = answer.json["evaluations"][1]["context"]["error"]
         assert (error["status"], bool(error["message"])) == (400, True)
-    nobody = {"action": READ["action"], "resource": RECORD}
-    assert decisions(batch(daemon, [{}, {}], **nobody)) == [False, False]
+    without_subject = {"action": READ["action"], "resource": RECORD}
+    assert decisions(batch(daemon, [{}, {}], **without_subject)) == [False, False]
 
 
 def test_a_batch_of_nothing_is_one_question(daemon: Daemon) -> None:

@@ -147,8 +147,8 @@ const work = async () => {
 };
 const main = async () => {
   await Promise.all(Array.from({ length: 16 }, work));
-  const nobody = { user: { userId: "a" }, client: { clientId: "b" } };
-  await client.executePostLogin({ tenantId: "gone", requestId: "", event: nobody })
+  const anyLogin = { user: { userId: "a" }, client: { clientId: "b" } };
+  await client.executePostLogin({ tenantId: "gone", requestId: "", event: anyLogin })
     .catch((error) => { count(error.constructor.name); });
   const late = new Client(target, { stream: true, deadlineS: 0.05, log: () => undefined });
   count("late " + (await late.decide("loops", event)).error.failure.status);
