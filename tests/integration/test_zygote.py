@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import json
 import mmap
 import os
@@ -56,7 +57,8 @@ def children(pid: int) -> list[int]:
 
 
 def descriptors() -> int:
-    """Count our own open descriptors."""
+    """Count our own open descriptors. Fewer than before is right: the end of an earlier test may be seen meanwhile."""
+    gc.collect()
     return len(os.listdir("/proc/self/fd"))
 
 
@@ -108,7 +110,7 @@ async def test_many_at_once_leave_nothing_behind() -> None:
     async with cells() as made:
         outcomes = await asyncio.gather(*(made.probe(f"result = {n}") for n in range(50)))
         assert [outcome.value for outcome in outcomes] == list(range(50))
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 async def test_workers_are_apart() -> None:
@@ -251,7 +253,7 @@ async def test_spawn_cancelled_in_the_turn_of_its_answer_leaves_no_worker() -> N
             await spawn
         # Control: there was an answer, and not a cancelled question.
         assert pending.future.result().id
-        assert descriptors() == before
+        assert descriptors() <= before
 
 
 async def test_cancelled_spawn_leaves_no_worker() -> None:
@@ -265,7 +267,7 @@ async def test_cancelled_spawn_leaves_no_worker() -> None:
         await asyncio.gather(*spawns, return_exceptions=True)
         assert (await made.probe("result = 1")).value == 1
         assert not made.zygote._pending
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 async def test_a_full_control_socket_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,7 +373,7 @@ async def test_no_descriptor_left_for_a_zygote_leaves_no_process(monkeypatch: py
     with pytest.raises(WorkerStartError, match="no descriptor for the zygote: Too many open files"):
         await Zygote(hold()).start()
     assert children(os.getpid()) == mine
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 def test_whichever_descriptor_a_zygote_lacks_none_is_kept() -> None:
@@ -391,7 +393,7 @@ def test_whichever_descriptor_a_zygote_lacks_none_is_kept() -> None:
                 break
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-            assert descriptors() == before
+            assert descriptors() <= before
             most += 1
         # The null device, and two ends of two pipes.
         assert refused >= 5
@@ -406,7 +408,7 @@ async def test_missing_module_is_one_line() -> None:
     zygote = Zygote(hold(entry="no_such_module"))
     with pytest.raises(WorkerStartError, match="cannot start: ModuleNotFoundError: No module named 'no_such_module'"):
         await zygote.start()
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 async def test_broken_interpreter_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
