@@ -313,12 +313,9 @@ def test_a_drain_answers_what_was_read(serve: Serve, front: str) -> None:
 
 
 @pytest.mark.parametrize("front", STOCK_LATER)
-def test_limits_and_age(serve: Serve, front: str) -> None:
-    """One stream too many is refused; one that is as old as it may get ends in good order."""
-    daemon = serve(
-        "--rpc-front", front, "--limits-max-streams", "1", "--grpc-max-connection-age-grace-s", "1",
-        "--sandbox-flow-timeout-ms", "100", "--sandbox-action-timeout-ms", "100", "--pool-queue-wait-ms", "0",
-    )  # fmt: skip
+def test_a_stream_too_many_is_refused(serve: Serve, front: str) -> None:
+    """The one that is there answers as before."""
+    daemon = serve("--rpc-front", front, "--limits-max-streams", "1")
     daemon.publish(define("acme", GATE))
 
     async def run() -> None:
@@ -326,7 +323,24 @@ def test_limits_and_age(serve: Serve, front: str) -> None:
             await first.call.initial_metadata()
             async with opened(daemon) as second:
                 assert await second.end() == ([], "RESOURCE_EXHAUSTED", "TOO_MANY_STREAMS")
-            assert await first.end() == ([], "UNAVAILABLE", "STREAM_ENDED")
+            await first.send(item(1))
+            assert await first.take(1) == {1: str(MFA)}
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("front", STOCK_LATER)
+def test_a_stream_ends_at_its_age(serve: Serve, front: str) -> None:
+    """In good order, as old as it may get."""
+    daemon = serve(
+        "--rpc-front", front, "--grpc-max-connection-age-grace-s", "1",
+        "--sandbox-flow-timeout-ms", "100", "--sandbox-action-timeout-ms", "100", "--pool-queue-wait-ms", "0",
+    )  # fmt: skip
+    daemon.publish(define("acme", GATE))
+
+    async def run() -> None:
+        async with opened(daemon) as stream:
+            assert await stream.end() == ([], "UNAVAILABLE", "STREAM_ENDED")
 
     asyncio.run(run())
 
