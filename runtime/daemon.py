@@ -24,7 +24,7 @@ from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls
 from runtime.catalog.sqlite import SqliteCatalog
 from runtime.catalog.suspended import SqliteSuspendedFlows
-from runtime.config.kinds import unix_path
+from runtime.config.addresses import unix_path
 from runtime.config.listeners import credentials_required
 from runtime.config.settings import Config
 from runtime.continuation import keys

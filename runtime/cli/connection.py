@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from runtime.callers import key_text
 from runtime.cli.output import read_input
-from runtime.config.kinds import unix_path
-from runtime.config.listeners import is_local
+from runtime.config.addresses import is_local, unix_path
 from runtime.errors import ConfigError, Fault
 from runtime.ops import private_file
 
@@ -42,6 +41,12 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         "--api-key-file", metavar="FILE", help="file with our API key, readable by us only (or VESTIBULE_API_KEY)"
     )
     group.add_argument("--insecure", action="store_true", help="send the API key to another host without TLS")
+
+
+def asked_for(args: argparse.Namespace) -> bool:
+    """Tell whether one of the flags was given."""
+    names = ("target", "tls", "tls_ca", "tls_cert", "tls_key", "api_key_file", "insecure")
+    return any(getattr(args, name) for name in names)
 
 
 def target_of(args: argparse.Namespace) -> str:

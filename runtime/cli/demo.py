@@ -86,7 +86,7 @@ def _files() -> Path:
 
 def _next_to(listen: str) -> str:
     """Return the address of the next port, for HTTP; any port beside any port, and none beside a unix socket."""
-    from runtime.config.kinds import unix_path
+    from runtime.config.addresses import unix_path
 
     if unix_path(listen) is not None:
         return ""

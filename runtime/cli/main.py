@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "api_keys": "make, list and revoke the keys that callers send",
     "execute": "ask a running daemon to decide one login, or to continue one",
     "tenant": "ask a running daemon what a gateway may know of a tenant",
+    "healthcheck": "ask a running daemon whether it takes logins",
     "check": "check actions, or whole tenants, without a daemon",
     "run": "run an action or a tenant's flow on events, without a daemon",
     "doctor": "show which sandbox layers are active on this host",

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConst
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from runtime.config.addresses import unix_path
 from sandbox.contract.layers import LAYERS
 
 T = TypeVar("T")
@@ -124,7 +125,6 @@ def _address(value: str) -> str:
     return value if match[1] else "0.0.0.0" + value
 
 
-_UNIX: Final = "unix:"
 # The kernel takes 107 bytes, and a socket is made under its name and some letters more.
 _SOCKET_BYTES: Final = 100
 
@@ -136,17 +136,6 @@ def _listen(value: str) -> str:
     if not path.startswith("/") or path.endswith("/") or len(path.encode()) > _SOCKET_BYTES:
         raise ValueError
     return value
-
-
-def unix_path(address: str) -> str | None:
-    """Return the path of an address that is a unix socket's; None for host and port."""
-    return address.removeprefix(_UNIX) if address.startswith(_UNIX) else None
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Split an Address into a host without brackets and a port."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
 
 
 Whole = Annotated[

@@ -5,13 +5,13 @@ Local is what only this host reaches: loopback and unix sockets. The port of met
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, Protocol
 
 from pydantic.dataclasses import dataclass
 
-from runtime.config.kinds import OneOf, OptionalPath, Switch, split_address, unix_path
+from runtime.config.addresses import is_local, unix_path
+from runtime.config.kinds import OneOf, OptionalPath, Switch
 from runtime.config.sections import CLOSED, declared
 
 
@@ -84,20 +84,6 @@ def login_listeners(config: PortSettings) -> list[Listener]:
         for setting, address in given
         if address
     ]
-
-
-def is_local(address: str) -> bool:
-    """Tell whether only this host reaches an address. A name that is not `localhost` may be anything."""
-    if unix_path(address) is not None:
-        return True
-    host = split_address(address)[0]
-    try:
-        found = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host == "localhost"
-    # Before Python 3.13 an IPv4 address that is written as IPv6 is no loopback by itself.
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return (mapped or found).is_loopback
 
 
 def credentials_required(config: PortSettings) -> bool:

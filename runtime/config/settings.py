@@ -17,6 +17,7 @@ from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
 from runtime.config import listeners
+from runtime.config.addresses import split_address, unix_path
 from runtime.config.environment import ENV_PREFIX, is_injected
 from runtime.config.kinds import (
     Address,
@@ -26,8 +27,6 @@ from runtime.config.kinds import (
     OptionalListen,
     Store,
     Switch,
-    split_address,
-    unix_path,
     wording_of,
 )
 from runtime.config.listeners import AuthConfig, TlsConfig

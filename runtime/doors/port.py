@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from runtime.config.kinds import split_address, unix_path
+from runtime.config.addresses import split_address, unix_path
 from runtime.config.settings import Config
 from runtime.errors import StartError
 from runtime.ops import unix_socket

@@ -17,7 +17,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from runtime.config.kinds import split_address
+from runtime.config.addresses import split_address
 from runtime.ops.listening import refusal
 from runtime.ops.log import Log, where
 

@@ -5,7 +5,7 @@ import os
 import socket
 from pathlib import Path
 
-from runtime.config.kinds import split_address, unix_path
+from runtime.config.addresses import split_address, unix_path
 from runtime.config.settings import Config
 from runtime.errors import StartError
 from runtime.ops import unix_socket

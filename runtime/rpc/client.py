@@ -6,6 +6,7 @@ from typing import Final, cast
 
 import grpc
 from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
 from vestibule.v1.decision_pb2 import Factor
 from vestibule.v1.event_pb2 import PostLoginEvent
@@ -55,6 +56,9 @@ class Credentials:
 
 
 PLAIN: Final = Credentials()
+SERVING: Final = "SERVING"
+"""The state of a daemon that takes logins."""
+_HEALTH: Final = "grpc.health.v1.Health"
 
 
 def execute(
@@ -106,9 +110,23 @@ def get_tenant(
     return GetTenantResponse.FromString(_call(target, GRPC_TENANT, request.SerializeToString(), timeout_s, credentials))
 
 
-def _call(target: str, method: str, request: bytes, timeout_s: float, credentials: Credentials) -> bytes:
+def health(target: str, *, timeout_s: float = 3.0, credentials: Credentials = PLAIN) -> str:
+    """Ask the daemon at `target` for its state, such as SERVING. Raises: CannotReach, NoDecision."""
+    request = health_pb2.HealthCheckRequest().SerializeToString()
+    try:
+        answer = _call(target, "Check", request, timeout_s, credentials, service=_HEALTH)
+    except NoDecision as error:
+        if error.code != grpc.StatusCode.DEADLINE_EXCEEDED.name:
+            raise
+        raise CannotReach(f"no daemon answers at {target} within {timeout_s:g} s; {credentials.doubt()}") from None
+    return health_pb2.HealthCheckResponse.ServingStatus.Name(health_pb2.HealthCheckResponse.FromString(answer).status)
+
+
+def _call(
+    target: str, method: str, request: bytes, timeout_s: float, credentials: Credentials, service: str = GRPC_SERVICE
+) -> bytes:
     with credentials.channel(target) as channel:
-        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{GRPC_SERVICE}/{method}")
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{service}/{method}")
         try:
             return call(request, timeout=timeout_s, metadata=credentials.metadata())
         except grpc.RpcError as error:

@@ -11,7 +11,7 @@ import grpc
 
 from runtime.callers.own_certificate import OwnCertificate
 from runtime.callers.tls_files import Material
-from runtime.config.kinds import unix_path
+from runtime.config.addresses import unix_path
 from runtime.ops import unix_socket
 
 # A handshake takes milliseconds, over the slowest of networks some seconds. gRPC's own limit is two minutes.

@@ -5,7 +5,7 @@ from typing import Final
 
 import grpc
 
-from runtime.config.kinds import split_address, unix_path
+from runtime.config.addresses import split_address, unix_path
 from runtime.ops.labels import GRPC_METHOD, GRPC_SERVICE
 from runtime.rpc.listener import Tls
 

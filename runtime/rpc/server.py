@@ -15,7 +15,7 @@ from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls, longest_login_s
 from runtime.calls.codec import ENVELOPE_BYTES
 from runtime.calls.streams import Streams
-from runtime.config.kinds import unix_path
+from runtime.config.addresses import unix_path
 from runtime.config.listeners import credentials_required
 from runtime.config.settings import Config
 from runtime.errors import CallerError, Draining

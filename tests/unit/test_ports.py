@@ -2,7 +2,8 @@
 
 import pytest
 
-from runtime.config.listeners import credentials_required, is_local, login_listeners, weaknesses
+from runtime.config.addresses import is_local
+from runtime.config.listeners import credentials_required, login_listeners, weaknesses
 from runtime.config.settings import Config, load
 from runtime.errors import ConfigError
 
