@@ -1,35 +1,31 @@
-"""The keys that seal continuations: how their file is read, and which key of several is used for what.
+"""The keys that seal continuations: which key of several is used for what. Must not know what is sealed.
 
-Knows the file's form and its faults. Must not know what is sealed.
-
-The file has one key a line, 32 bytes in base64; blank lines and lines that begin with # are passed over. The first
-key seals, every key opens. So a key is rotated in two steps: add the new one below the old one everywhere, then put
-it first everywhere; the old one is removed when the last token it sealed has expired.
+Their file has one key a line. The first key seals, every key opens. So a key is rotated in two steps: add the new one
+below the old one everywhere, then put it first everywhere; the old one is removed when the last token it sealed has
+expired.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import secrets
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from runtime.errors import ConfigError, Fault
-from runtime.ops import private_file
+from runtime.ops import key_file
+from runtime.ops.key_file import ID_BYTES as ID_BYTES
+from runtime.ops.key_file import KEY_BYTES as KEY_BYTES
+from runtime.ops.key_file import MAX_KEYS as MAX_KEYS
+from runtime.ops.key_file import generate as generate
+from runtime.ops.key_file import text as text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-KEY_BYTES: Final = 32
-ID_BYTES: Final = 4
-MAX_KEYS: Final = 16
-_MAX_FILE_BYTES: Final = 16 * 1024
-_MAKE_ONE: Final = "head -c 32 /dev/urandom | base64"
+_SETTING: Final = "continuation.keys_file"
 
 
 class Keyring:
@@ -56,6 +52,11 @@ class Keyring:
         """The cipher that seals."""
         return self._by_id[self.sealing_id]
 
+    @property
+    def ids(self) -> tuple[bytes, ...]:
+        """The ids of all keys."""
+        return tuple(self._by_id)
+
     def opening(self, name: bytes) -> AESGCMSIV | None:
         """Return the cipher of a key id; None for a key that we do not have."""
         return self._by_id.get(name)
@@ -63,54 +64,9 @@ class Keyring:
 
 def key_id(key: bytes) -> bytes:
     """Name a key without saying anything of use about it."""
-    return hashlib.sha256(b"vestibule continuation key\0" + key).digest()[:ID_BYTES]
-
-
-def generate() -> bytes:
-    """Make a key."""
-    return secrets.token_bytes(KEY_BYTES)
-
-
-def text(keys: Sequence[bytes]) -> str:
-    """Write keys as their file holds them."""
-    return "".join(base64.b64encode(key).decode() + "\n" for key in keys)
+    return key_file.key_id(key, "continuation")
 
 
 def read(path: Path) -> tuple[bytes, ...]:
     """Read a keys file. Raises: ConfigError, with every fault of the file; none of them quotes a key."""
-    label = f"continuation.keys_file {path}"
-    data, status = private_file.read(path, label, _MAX_FILE_BYTES, f"make a key with `{_MAKE_ONE}`")
-    exposed = [Fault(label, message) for message in private_file.exposed(status)]
-    keys, faults = _parse(data, label)
-    if exposed or faults:
-        raise ConfigError([*exposed, *faults])
-    return tuple(keys)
-
-
-def _parse(data: bytes, label: str) -> tuple[list[bytes], list[Fault]]:
-    keys: list[bytes] = []
-    faults: list[Fault] = []
-    line_of: dict[bytes, int] = {}
-    for number, raw in enumerate(data.splitlines(), 1):
-        line = raw.strip()
-        if not line or line.startswith(b"#"):
-            continue
-        try:
-            key = base64.b64decode(line, validate=True)
-        except binascii.Error:
-            faults.append(Fault(f"{label}:{number}", f"is not base64; make a key with `{_MAKE_ONE}`"))
-            continue
-        if len(key) != KEY_BYTES:
-            message = f"is a key of {len(key)} bytes; {KEY_BYTES} are wanted: make one with `{_MAKE_ONE}`"
-            faults.append(Fault(f"{label}:{number}", message))
-        elif len(set(key)) < 8:
-            faults.append(Fault(f"{label}:{number}", f"is not a random key; make one with `{_MAKE_ONE}`"))
-        elif (first := line_of.setdefault(key_id(key), number)) != number:
-            faults.append(Fault(f"{label}:{number}", f"is the key of line {first} again; remove it"))
-        else:
-            keys.append(key)
-    if not keys and not faults:
-        faults.append(Fault(label, f"holds no key; make one with `{_MAKE_ONE}`"))
-    elif len(keys) > MAX_KEYS:
-        faults.append(Fault(label, f"holds {len(keys)} keys; at most {MAX_KEYS}: remove those that seal nothing alive"))
-    return keys, faults
+    return key_file.read(path, _SETTING)
