@@ -10,12 +10,12 @@ from typing import Protocol
 
 from runtime.callers import certificates, tls_files
 from runtime.callers.certificates import Rules
-from runtime.callers.followed import Followed
 from runtime.callers.tls_context import Clients, server_context
 from runtime.callers.tls_files import Material
 from runtime.config.listeners import credentials_required, weaknesses
 from runtime.config.settings import Config
 from runtime.ops import private_file
+from runtime.ops.followed import Followed
 from runtime.ops.log import Log
 
 _MOST_BYTES = 1 << 20

@@ -12,12 +12,12 @@ import pytest
 
 from runtime.callers import tls_files
 from runtime.callers.caller_files import read_rules
-from runtime.callers.followed import Followed
 from runtime.callers.tls_context import Clients, server_context
 from runtime.callers.tls_files import Material
 from runtime.config.listeners import TlsConfig
 from runtime.config.sections import LogConfig
 from runtime.errors import ConfigError
+from runtime.ops.followed import Followed
 from runtime.ops.log import build
 from tests.fixtures.certificates import issue
 
