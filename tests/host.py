@@ -34,6 +34,7 @@ MEANING: Final = {
     "mounts": "a full or read-only disk was not tried",
     "another user": "a daemon that runs as an ordinary user was not tried",
     "Go": "the client for Go was not tried",
+    "PostgreSQL": "a fleet with one database was not tried; install PostgreSQL, or the development packages anew",
     "Java": "what Java reads of an answer was not tried",
     "root": "what only root can set up was not tried; run the tests as root for it",
 }

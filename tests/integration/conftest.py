@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.fixtures.daemons import Daemon, Login, Serve, Tenant, served
+from tests.fixtures.postgresql import Cluster
+from tests.fixtures.postgresql import running as running_cluster
 from tests.fixtures.tenants import define
 
 
@@ -51,3 +53,18 @@ def tenant(daemon: Daemon, name: str) -> Tenant:
 def login(daemon: Daemon, name: str) -> Login:
     """Decide logins of that tenant."""
     return partial(daemon.call, name)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """Run one PostgreSQL server for all tests of this process. A test that stops or kills one makes its own."""
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def database(postgresql: Cluster) -> Iterator[str]:
+    """Give a test an empty PostgreSQL database of its own: the URL of it."""
+    name = postgresql.database()
+    yield postgresql.url(name)
+    postgresql.drop(name)
