@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
@@ -22,10 +21,13 @@ from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, Wo
 from runtime.ops.labels import KillReason
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
-from runtime.workers.assign import UNKNOWN_US, Assignment, Limits, Slot, Supply, Waiter, assign
+from runtime.workers.assign import Assignment, Limits, Slot, Supply, Waiter, assign
+from runtime.workers.deployed import Deployed
 from runtime.workers.fairness import Fairness, Pauses
+from runtime.workers.leases import Leases
 from runtime.workers.patrol import Patrol
-from runtime.workers.sharing import Sharing, heard
+from runtime.workers.sharing import Sharing
+from runtime.workers.spares import Spares
 from runtime.workers.spawner import MakeZygote, Spawner
 from runtime.workers.watchdog import Watchdog
 from runtime.workers.worker import State, Worker
@@ -33,10 +35,6 @@ from sandbox.contract.layers import Layer
 
 _SWEEP_S: Final = 5.0
 _REFILL_DELAY_S: Final = 0.01
-_RETRY_S: Final = 0.05
-_RETRY_MAX_S: Final = 2.0
-# A kill costs some 100 us, and an `apply` may change every tenant: logins come between.
-KILLS_AT_ONCE: Final = 8
 
 
 class Pool:
@@ -55,24 +53,20 @@ class Pool:
         self._patrol = Patrol(config, self._spawner, metrics, log)
         self._fairness = Fairness(pool.long_run_share, self._spawner, metrics, log, self._loop.time)
         self._pauses = Pauses(self._loop.time)
-        self._sharing = Sharing(len(os.sched_getaffinity(0)), self._max_executions, one_login=self._one_login)
+        self._spares = Spares(self._spawner, log, self._assign)
+        cpus = len(os.sched_getaffinity(0))
+        self._leases = Leases(Sharing(cpus, self._max_executions, one_login=self._one_login))
         self.watchdog = Watchdog(
             self._loop, config.sandbox.kill_grace_ms * 1_000_000, self._fairness, moves=pool.workers_per_tenant > 1
         )
         self._slots: dict[str, Slot] = {}
-        self._blanks: deque[Worker] = deque()
         # The longest idle first, with the instant since when.
         self._idle: OrderedDict[Worker, float] = OrderedDict()
-        self._leased: dict[Worker, Slot] = {}
+        self._deployed = Deployed(self._loop, self._idle)
         self._changed: dict[Slot, None] = {}
         self._turns: list[Slot] = []
         self._successors: dict[Slot, bytes] = {}
         self._to_load: asyncio.Queue[Worker] = asyncio.Queue()
-        self._flows: Mapping[str, Flow] | None = None
-        self._spawns: set[asyncio.Task[None]] = set()
-        self._failures = 0
-        self._last_error: WorkerError | None = None
-        self._may_spawn = True
         self._sweep_at_s = self._loop.time() + _SWEEP_S
         self._open = self._assigning = self._again = self._loads_ahead = False
 
@@ -83,7 +77,7 @@ class Pool:
 
         Raises: WorkerStartError, naming each required layer that is not active.
         """
-        self._blanks.append(await self._spawner.spawn())
+        await self._spares.first()
         self._open = True
         self._assign()
         self._on_tick()
@@ -92,10 +86,7 @@ class Pool:
         """Kill every worker. Logins in flight should have been finished before."""
         self._open = False
         self.watchdog.close()
-        spawns = list(self._spawns)
-        for task in spawns:
-            task.cancel()
-        await asyncio.gather(*spawns, return_exceptions=True)
+        await self._spares.close()
         for slot in self._slots.values():
             for waiter in slot.waiters:
                 if not waiter.future.done():
@@ -108,13 +99,13 @@ class Pool:
 
     def counts(self) -> dict[str, int]:
         """Workers by state, for the gauge."""
-        blanks, idle = len(self._blanks), len(self._idle)
-        return {"blank": blanks, "idle": idle, "busy": self.busy, "starting": len(self._spawns)}
+        spares = self._spares
+        return {"blank": len(spares.blanks), "idle": len(self._idle), "busy": self.busy, "starting": spares.coming}
 
     @property
     def busy(self) -> int:
         """How many workers serve a login, or are loaded for the next one."""
-        return len(self._leased)
+        return len(self._leases)
 
     @property
     def zygote_alive(self) -> bool:
@@ -141,26 +132,24 @@ class Pool:
         slot = self._slots.get(tenant)
         if slot is None:
             return self._of_blank(tenant, flow)
-        worker = None
-        if slot.busy and not (slot.waiters or alone) and (depth := self._sharing.crowded_depth(slot)) > 1:
-            worker = self._sharing.behind(slot, flow, depth, time.monotonic_ns())
+        worker = None if alone else self._leases.crowded(slot, flow)
         if worker is None and (worker := slot.take(flow)) is not None:
             del self._idle[worker]
         if worker is not None:
             return self._lease(worker, slot)
         if not (slot.waiters or slot.paused or slot.workers >= self._limits.per_tenant):
             worker = self._of_blank(tenant, flow)
-        if worker is None and not (slot.waiters or alone) and (depth := self._sharing.depth(slot)) > 1:
-            worker = self._sharing.behind(slot, flow, depth, time.monotonic_ns())
-            return None if worker is None else self._lease(worker, slot)
+        if worker is None and not alone and (worker := self._leases.behind(slot, flow)) is not None:
+            self._lease(worker, slot)
         return worker
 
     def _of_blank(self, tenant: str, flow: bytes) -> Worker | None:
-        if self._turns or not self._blanks:
+        blanks = self._spares.blanks
+        if self._turns or not blanks:
             return None
         slot = self._slot(tenant)
-        worker = self._lease(self._bind(self._blanks[0], slot, flow), slot)
-        if not self._blanks:
+        worker = self._lease(self._bind(blanks[0], slot, flow), slot)
+        if not blanks:
             self._assign()
         else:
             # A moment later, not while this login wants the processor.
@@ -202,13 +191,10 @@ class Pool:
             retire: it is given no further login.
             cpu_us: processor time that the login took by the worker's word; negative when that is not known.
         """
-        slot = self._leased.get(worker)
+        slot = self._leases.end(worker, cpu_us)
         if slot is None:
             return
-        if cpu_us >= 0:
-            slot.login_us = heard(slot.login_us, cpu_us)
         worker.retiring = worker.retiring or retire
-        self._return(worker, slot)
         if worker.leases:
             if slot.waiters:
                 self._fill(worker, slot)
@@ -223,21 +209,9 @@ class Pool:
         else:
             self._rest(worker, slot)
 
-    def _return(self, worker: Worker, slot: Slot) -> None:
-        """Count one login less that has a worker."""
-        self._sharing.ended()
-        worker.leases -= 1
-        if not worker.leases:
-            del self._leased[worker]
-            slot.busy.remove(worker)
-
     def _fill(self, worker: Worker, slot: Slot) -> None:
         """Give a busy worker more logins that wait."""
-        depth = self._sharing.depth(slot)
-        while worker.leases < depth and self._sharing.takes_more(worker, time.monotonic_ns()):
-            waiter = slot.next_waiter(worker)
-            if waiter is None:
-                return
+        while (waiter := self._leases.next_behind(worker, slot)) is not None:
             waiter.future.set_result(self._lease(worker, slot))
 
     def flows_changed(self, flows: Mapping[str, Flow]) -> None:
@@ -245,11 +219,11 @@ class Pool:
 
         An action that escaped would hold on to what its worker has, and none of these is ever given the new flow.
         """
-        self._flows = flows
         dropped = list(self._successors)
         self._successors = {slot: flows[slot.tenant].digest for slot in dropped if slot.tenant in flows}
+        self._deployed.flows = flows
         self._assign(*dropped)
-        self._kill_outdated([worker for worker in self._idle if self._outdated(worker)])
+        self._deployed.kill_outdated()
 
     async def to_load(self) -> Worker:
         """Wait for a worker that was bound ahead of its tenant's next login; load it, and say so with `loaded`.
@@ -266,11 +240,10 @@ class Pool:
         if error is not None:
             self._log.warning("worker.prime_failed", worker=worker.id, error=str(error))
             worker.kill(KillReason.START)
-        if worker in self._leased:
-            self._return(worker, slot)
-            self._rest(worker, slot)
-        else:
+        if self._leases.end(worker) is None:
             self._assign(slot)
+        else:
+            self._rest(worker, slot)
 
     def _slot(self, tenant: str) -> Slot:
         slot = self._slots.get(tenant)
@@ -278,16 +251,8 @@ class Pool:
             slot = self._slots[tenant] = Slot(tenant)
         return slot
 
-    def _take(self, worker: Worker, slot: Slot) -> None:
-        """Count one login more that has a worker."""
-        self._sharing.began()
-        worker.leases += 1
-        if worker.leases == 1:
-            self._leased[worker] = slot
-            slot.busy.append(worker)
-
     def _lease(self, worker: Worker, slot: Slot) -> Worker:
-        self._take(worker, slot)
+        self._leases.begin(worker, slot)
         self._fairness.leased(worker, slot.tenant)
         if self._one_login:
             # Its successor is forked and loaded while this login runs.
@@ -295,7 +260,7 @@ class Pool:
         return worker
 
     def _bind(self, blank: Worker, slot: Slot, flow: bytes) -> Worker:
-        self._blanks.remove(blank)
+        self._spares.blanks.remove(blank)
         blank.bind(slot.tenant, flow, partial(self._metrics.tenant_cpu.spent, slot.tenant))
         slot.workers += 1
         return blank
@@ -308,40 +273,26 @@ class Pool:
             return
         slot.idle.append(worker)
         self._idle[worker] = self._loop.time()
-        outdated = self._outdated(worker)
+        outdated = self._deployed.outdated(worker)
         if slot.waiters or self._turns or outdated:
             self._assign(slot)
             if outdated and worker in self._idle:
                 worker.kill(KillReason.OUTDATED)
 
-    def _outdated(self, worker: Worker) -> bool:
-        if self._flows is None:
-            return False
-        deployed = self._flows.get(worker.tenant or "")
-        return deployed is None or deployed.digest != worker.flow
-
-    def _kill_outdated(self, workers: list[Worker]) -> None:
-        """Kill some now and the others in the next turns of the loop, except those that were leased meanwhile."""
-        for worker in workers[:KILLS_AT_ONCE]:
-            if worker in self._idle:
-                worker.kill(KillReason.OUTDATED)
-        if workers[KILLS_AT_ONCE:]:
-            self._loop.call_soon(self._kill_outdated, workers[KILLS_AT_ONCE:])
-
     def _succeed(self, tenant: str, flow: bytes) -> None:
         """Bind a blank worker to a tenant ahead of its next login, once there is one."""
-        if not self._loads_ahead or (self._flows is not None and tenant not in self._flows):
-            return
-        slot = self._slot(tenant)
-        self._successors[slot] = flow if self._flows is None else self._flows[tenant].digest
-        self._assign(slot)
+        digest = self._deployed.digest(tenant, flow)
+        if self._loads_ahead and digest is not None:
+            slot = self._slot(tenant)
+            self._successors[slot] = digest
+            self._assign(slot)
 
     def _expire(self, slot: Slot, waiter: Waiter) -> None:
         if waiter.future.done():
             return
         slot.waiters.remove(waiter)
-        if self._last_error is not None:
-            waiter.future.set_exception(WorkerStartError(f"no worker can be started: {self._last_error}"))
+        if self._spares.last_error is not None:
+            waiter.future.set_exception(WorkerStartError(f"no worker can be started: {self._spares.last_error}"))
         else:
             self._metrics.shed(PoolExhausted.reason)
             why = self._patrol.shortage()
@@ -363,8 +314,8 @@ class Pool:
             while self._again:
                 self._again = False
                 slots, self._changed = self._changed, {}
-                making, over_bytes = len(self._spawns), self._patrol.over_bytes
-                supply = Supply(self._blanks, self._idle, len(self._leased), making, self._may_spawn, over_bytes, trim)
+                spares, over_bytes = self._spares, self._patrol.over_bytes
+                supply = Supply(spares.blanks, self._idle, self.busy, spares.coming, spares.may_make, over_bytes, trim)
                 self._do(assign(slots, self._turns, self._successors, supply, self._limits))
                 for slot in slots:
                     if slot.empty and slot not in self._successors:
@@ -385,7 +336,7 @@ class Pool:
         for slot, flow, blank in found.loads:
             worker = self._bind(blank, slot, flow)
             slot.loading = True
-            self._take(worker, slot)
+            self._leases.begin(worker, slot)
             self._fairness.place(worker)
             self._to_load.put_nowait(worker)
         for slot, waiter in found.refused:
@@ -395,27 +346,7 @@ class Pool:
             waiter.future.set_exception(QueueFull(f"tenant {slot.tenant}: {full}"))
         for worker, reason in found.kills:
             worker.kill(reason)
-        for _ in range(found.spawn):
-            self._spawns.add(self._loop.create_task(self._spawn()))
-
-    async def _spawn(self) -> None:
-        try:
-            self._blanks.append(await self._spawner.spawn())
-            self._failures, self._last_error = 0, None
-        except WorkerError as error:
-            self._failures, self._last_error = self._failures + 1, error
-            delay_s = min(_RETRY_S * 2 ** min(self._failures, 8), _RETRY_MAX_S)
-            self._log.error("worker.spawn_failed", error=str(error), retry_s=delay_s)
-            if self._may_spawn:
-                self._may_spawn = False
-                self._loop.call_later(delay_s, self._retry)
-        finally:
-            self._spawns.discard(asyncio.current_task())
-        self._assign()
-
-    def _retry(self) -> None:
-        self._may_spawn = True
-        self._assign()
+        self._spares.make(found.spawn)
 
     # -- what happens to workers -------------------------------------------------------------------------------------
 
@@ -424,18 +355,13 @@ class Pool:
         self._patrol.forget(worker)
         if worker.tenant is None:
             # One that died while it started is no blank worker yet.
-            if worker in self._blanks:
-                self._blanks.remove(worker)
+            if worker in self._spares.blanks:
+                self._spares.blanks.remove(worker)
             self._assign()
             return
         slot = self._slots[worker.tenant]
         slot.workers -= 1
-        if self._leased.pop(worker, None) is not None:
-            self._sharing.ended(worker.leases)
-            worker.leases = 0
-            slot.busy.remove(worker)
-            # It may have died of what others of the tenant do too: no login waits behind another for a while.
-            slot.login_us = UNKNOWN_US
+        self._leases.lost(worker)
         if self._idle.pop(worker, None) is not None:
             slot.idle.remove(worker)
         if worker.kill_reason is KillReason.VIOLATION and not slot.paused:

@@ -39,7 +39,7 @@ class _Watch:
 
     def __init__(self, worker: Worker) -> None:
         self.sent_ns = worker.sent_ns
-        self.check_at_ns = min(worker.first_look_ns, worker.deadline_ns)
+        self.check_at_ns = min(worker.questions.first_look_ns, worker.questions.deadline_ns)
         # Where its processor clock stood at the first look, and at the last at which it had moved.
         self.cpu_first_ns = self.cpu_seen_ns = -1
         self.moved_ns = worker.sent_ns
@@ -90,13 +90,13 @@ class Watchdog:
                 continue
             if watch is None or watch.sent_ns != worker.sent_ns:
                 watch = self.running[worker] = _Watch(worker)
-            if now_ns >= min(watch.check_at_ns, worker.deadline_ns):
+            if now_ns >= min(watch.check_at_ns, worker.questions.deadline_ns):
                 self._look(worker, watch, now_ns)
             if now_ns - worker.sent_ns >= _TICK_NS and worker.asked:
                 if watch.cpu_first_ns < 0:
                     watch.cpu_first_ns = worker.cpu_ns() or 0
                 self._fairness.look(worker, now_ns)
-                if self._moves and worker.shared:
+                if self._moves and worker.questions.shared:
                     self._weigh_others(worker, watch)
             if worker.asked:
                 next_ns = min(next_ns, watch.check_at_ns)
@@ -113,18 +113,18 @@ class Watchdog:
             worker.overtake()
 
     def _look(self, worker: Worker, watch: _Watch, now_ns: int) -> None:
-        entry = worker.entry()
-        if now_ns >= worker.deadline_ns:
+        entry, asked = worker.entry(), worker.questions
+        if now_ns >= asked.deadline_ns:
             worker.out_of_time()
             if not worker.asked:
                 return
-        if entry.nonce != worker.nonce:
+        if entry.nonce != asked.nonce:
             if now_ns - worker.sent_ns >= START_NS:
                 worker.kill_at_limit(stalled=True)
             else:
-                watch.check_at_ns = min(worker.deadline_ns, worker.sent_ns + START_NS)
+                watch.check_at_ns = min(asked.deadline_ns, worker.sent_ns + START_NS)
             return
-        budgets_ns = worker.step_budgets_ns
+        budgets_ns = asked.step_budgets_ns
         if entry.phase == Phase.RUNNING and entry.step < len(budgets_ns):
             budget_ns = budgets_ns[entry.step]
             if 0 < entry.budget_ns < budget_ns:
@@ -133,8 +133,8 @@ class Watchdog:
             budget_ns = _TEARDOWN_BUDGET_NS if entry.phase == Phase.TEARDOWN else COMPILE_KILL_NS
         # The start is the worker's own word; a later one than the last question allows buys nothing past `hard_ns`.
         limit_ns = min(entry.started_ns, now_ns) + budget_ns + self._grace_ns
-        if now_ns < limit_ns and now_ns < worker.sent_ns + worker.hard_ns:
-            watch.check_at_ns = min(limit_ns, worker.sent_ns + worker.hard_ns, worker.deadline_ns)
+        if now_ns < limit_ns and now_ns < worker.sent_ns + asked.hard_ns:
+            watch.check_at_ns = min(limit_ns, worker.sent_ns + asked.hard_ns, asked.deadline_ns)
             return
         cpu_ns = worker.cpu_ns()
         if cpu_ns is None:
@@ -158,7 +158,8 @@ class Watchdog:
             had_ns: what it had in this phase; where that began is the worker's own word.
             budget_ns: what it may have in this phase.
         """
-        whole_left_ns = worker.hard_ns - (cpu_ns - max(watch.cpu_first_ns, 0))
+        asked = worker.questions
+        whole_left_ns = asked.hard_ns - (cpu_ns - max(watch.cpu_first_ns, 0))
         # A worker that had its budget and then lost the processor gets the time for its own alarm, which has the line.
         # On an idle machine it had that time within the grace.
         left_ns = min(budget_ns + self._grace_ns // 2 - had_ns, whole_left_ns) if due else whole_left_ns
@@ -170,8 +171,8 @@ class Watchdog:
         elif now_ns - watch.moved_ns >= _STALL_NS:
             worker.kill_at_limit(had_ns, stalled=not due or had_ns < budget_ns)
             return
-        if not worker.waited_for and now_ns >= worker.sent_ns + worker.hard_ns + _STALL_NS:
+        if not asked.waited_for and now_ns >= worker.sent_ns + asked.hard_ns + _STALL_NS:
             # It had time enough for all it was asked, and no caller is left for whom more would be worth it.
             worker.kill_at_limit(had_ns, stalled=True)
             return
-        watch.check_at_ns = min(now_ns + left_ns + self._grace_ns, watch.moved_ns + _STALL_NS, worker.deadline_ns)
+        watch.check_at_ns = min(now_ns + left_ns + self._grace_ns, watch.moved_ns + _STALL_NS, asked.deadline_ns)

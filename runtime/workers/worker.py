@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import enum
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from runtime.errors import DeadlineExceeded, ProtocolViolation, WorkerError, WorkerLost
+from runtime.errors import ProtocolViolation, WorkerError, WorkerLost
 from runtime.ops.labels import KillReason
-from runtime.workers.inflight import NEVER, NotBegun, Overtaken, Question, WorkerKilled
+from runtime.workers.inflight import NEVER, NotBegun, Question, Unanswered, WorkerKilled
 from runtime.workers.meter import Meter, anonymous_bytes
 from runtime.workers.spawned import SpawnedWorker
 from sandbox.contract import frames, journal
@@ -69,7 +68,8 @@ class Worker:
         self._frames = frames.Reader()
         self._unsent = b""
         self._asked_bytes = 0
-        self._questions: deque[Question] = deque()
+        self.questions = Unanswered(self.id)
+        """What it was asked and has not answered, with the limits of the question that it runs."""
         self._ready: asyncio.Future[bytes] = loop.create_future()
         self._exited: asyncio.Future[int | None] = loop.create_future()
         self.state = State.STARTING
@@ -93,13 +93,8 @@ class Worker:
         """Private memory, as it was measured last."""
         self._forked_bytes = 0
         self._asked_before_ns = 0
-        # Of the question that it runs. Its time begins when the one before it was answered.
-        self.nonce = self.sent_ns = self.first_look_ns = self.hard_ns = 0
-        self.step_budgets_ns: tuple[int, ...] = ()
-        self.waited_for = True
-        """Is there a caller left for its answer?"""
-        self.deadline_ns = NEVER
-        """When the first of the callers stops waiting that wait for any of its answers."""
+        self.sent_ns = 0
+        """When the time of the question that it runs began: when it was asked, or had answered the one before."""
         loop.add_reader(self._pipes.answer_fd, self._on_readable)
 
     def ready(self) -> asyncio.Future[bytes]:
@@ -120,11 +115,6 @@ class Worker:
     def asked(self) -> bool:
         """Is there a question that it has not answered?"""
         return self.state is State.RUNNING or self.state is State.COMPILING
-
-    @property
-    def shared(self) -> bool:
-        """Does a question wait behind the one that it runs?"""
-        return len(self._questions) > 1
 
     def asked_ns(self, now_ns: int) -> int:
         """Return for how long it had a question to answer in its life, until an instant of CLOCK_MONOTONIC."""
@@ -164,15 +154,14 @@ class Worker:
             return future
         frame = frames.encode(payload)
         self._asked_bytes += len(frame)
-        self._questions.append(
+        self.questions.add(
             Question(future, nonce, step_budgets_ns, first_look_ns, hard_ns, deadline_ns, self._asked_bytes, movable)
         )
         self.executions += not compiles
         if idle:
             self.state = State.COMPILING if compiles else State.RUNNING
-            self._turn_to(self._questions[0], now_ns)
-        elif deadline_ns < self.deadline_ns:
-            self.deadline_ns = deadline_ns
+            self.sent_ns = now_ns
+            self.questions.turn(now_ns)
         if self._unsent:
             self._unsent += frame
             return future
@@ -187,19 +176,6 @@ class Worker:
             self._unsent = frame[sent:]
             self._loop.add_writer(self._pipes.question_fd, self._on_writable)
         return future
-
-    def _turn_to(self, question: Question, now_ns: int) -> None:
-        """Note the limits of the question that the worker runs from now on."""
-        self.nonce = question.nonce
-        self.step_budgets_ns = question.step_budgets_ns
-        self.sent_ns = now_ns
-        self.first_look_ns = now_ns + question.first_look_ns
-        self.hard_ns = question.hard_ns
-        self.waited_for = question.waited_for
-        self._note_deadline()
-
-    def _note_deadline(self) -> None:
-        self.deadline_ns = min([question.deadline_ns for question in self._questions])
 
     def _on_writable(self) -> None:
         try:
@@ -232,9 +208,9 @@ class Worker:
         try:
             frame = coming.feed(data, limit)
             while frame is not None:
-                if coming.left and len(self._questions) <= 1:
+                if coming.left and not self.questions.shared:
                     raise frames.FrameError("sent more than the one frame it owed")
-                if self._unsent and self._asked_bytes - len(self._unsent) < self._questions[0].sent_at:
+                if self._unsent and self._asked_bytes - len(self._unsent) < self.questions.sent_at:
                     raise frames.FrameError("answered before it had read its question")
                 permitted.take(self, frame)
                 frame = coming.next(limit) if coming.left else None
@@ -252,9 +228,10 @@ class Worker:
     def _take_answer(self, frame: bytes) -> None:
         now_ns = time.monotonic_ns()
         self._asked_before_ns += now_ns - self.sent_ns
-        future = self._questions.popleft().future
-        if self._questions:
-            self._turn_to(self._questions[0], now_ns)
+        future = self.questions.answered()
+        if self.questions:
+            self.sent_ns = now_ns
+            self.questions.turn(now_ns)
         else:
             self.state = State.IDLE
         if not future.done():
@@ -264,45 +241,21 @@ class Worker:
         """End the wait for the question that it runs with an error; those behind it have not begun."""
         if self.state is State.STARTING and not self._ready.done():
             self._ready.set_exception(error)
-        questions, self._questions = self._questions, deque()
-        for question in questions:
-            if not question.future.done():
-                question.future.set_exception(error)
-            error = NotBegun(f"worker {self.id} ended with the question before")
+        self.questions.fail(error)
 
     def adopt(self, future: asyncio.Future[bytes]) -> asyncio.Future[bytes] | None:
         """Take over the question of a caller that stopped waiting; None when it is not being answered any more."""
-        for question in self._questions:
-            if question.future is future:
-                question.future = self._loop.create_future()
-                self._leave(question)
-                return question.future
-        return None
-
-    def _leave(self, question: Question) -> None:
-        """Note that no caller is left for the answer to a question."""
-        question.waited_for = False
-        question.deadline_ns = NEVER
-        self.waited_for = self._questions[0].waited_for
-        self._note_deadline()
+        return self.questions.adopt(future, self._loop.create_future)
 
     def out_of_time(self) -> None:
         """End the wait of callers at their deadline. The worker keeps their questions; `adopt` takes them over."""
         self._on_readable()
-        now_ns = time.monotonic_ns()
-        for question in self._questions:
-            if question.deadline_ns <= now_ns:
-                self._leave(question)
-                if not question.future.done():
-                    question.future.set_exception(DeadlineExceeded())
+        self.questions.out_of_time(time.monotonic_ns())
 
     def overtake(self) -> None:
         """Let those that wait behind a long question be asked elsewhere. It keeps their questions, as `adopt` says."""
         self._on_readable()
-        for question in list(self._questions)[1:]:
-            if question.movable and not question.future.done():
-                self._leave(question)
-                question.future.set_exception(Overtaken(f"worker {self.id} takes long for the question before"))
+        self.questions.overtake()
 
     def cpu_ns(self) -> int | None:
         """Return where its processor clock stands by the kernel; None when that cannot be read."""
@@ -338,7 +291,7 @@ class Worker:
     def _lost(self) -> None:
         if self.state is State.DEAD:
             return
-        if self._questions and self.last_entry is None:
+        if self.questions and self.last_entry is None:
             self.last_entry = journal.read(self._view)
         self._fail(WorkerLost(f"worker {self.id} closed its pipe"))
         self._dead()
@@ -349,9 +302,9 @@ class Worker:
         After a pause of the daemon or of the machine the timer comes first: an answer that is here already counts.
         Arguments as `WorkerKilled` has them.
         """
-        nonce = self.nonce
+        nonce = self.questions.nonce
         self._on_readable()
-        if not self.asked or self.nonce != nonce:
+        if not self.asked or self.questions.nonce != nonce:
             return
         self._fail(WorkerKilled(self.entry(), cpu_ns, stalled=stalled))
         self.kill(KillReason.DEADLINE)
@@ -362,7 +315,7 @@ class Worker:
             return
         if self.kill_reason is None:
             self.kill_reason = reason
-        if self._questions:
+        if self.questions:
             self._fail(NotBegun(f"worker {self.id} was killed: {reason.value}"))
         self.meter.read()
         try:

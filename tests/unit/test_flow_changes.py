@@ -11,7 +11,7 @@ import pytest
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Snapshot
-from runtime.workers.pool import KILLS_AT_ONCE
+from runtime.workers.deployed import KILLS_AT_ONCE
 from tests.fakes import FakeSpawned, reached
 from tests.unit.test_flow import Rig, make, step, whole
 from tests.unit.test_pool import settle

@@ -43,7 +43,7 @@ class Held:
     async def answer(self, *nonces: int, more: bytes = b"") -> None:
         """Say these answers in one piece, and let the daemon's end read them."""
         self.spawned.peer.sendall(b"".join(frames.encode(b"of %d" % nonce) for nonce in nonces) + more)
-        await reached(lambda: not self.worker.asked or self.worker.nonce > nonces[-1])
+        await reached(lambda: not self.worker.asked or self.worker.questions.nonce > nonces[-1])
 
     def note(self, nonce: int) -> None:
         with memoryview(self.spawned.journal) as view:
@@ -149,12 +149,12 @@ async def test_the_clock_of_a_question_starts_when_the_one_before_it_was_answere
     held.ask(1)
     held.ask(2, soon_ns)
     first_ns = held.worker.sent_ns
-    assert held.worker.deadline_ns == soon_ns
+    assert held.worker.questions.deadline_ns == soon_ns
     before_ns = time.monotonic_ns()
     await held.answer(1)
-    assert held.worker.nonce == 2
+    assert held.worker.questions.nonce == 2
     assert held.worker.sent_ns >= before_ns >= first_ns
-    assert held.worker.first_look_ns == held.worker.sent_ns + 100 * MS
+    assert held.worker.questions.first_look_ns == held.worker.sent_ns + 100 * MS
 
 
 async def test_a_limit_that_an_answer_overtook_kills_no_question(held: Held) -> None:
@@ -173,7 +173,7 @@ async def test_a_deadline_in_the_middle_ends_one_wait(held: Held) -> None:
     assert ends(asked) == [DeadlineExceeded]
     late = held.worker.adopt(asked[1])
     assert late is not None
-    assert held.worker.deadline_ns == NEVER
+    assert held.worker.questions.deadline_ns == NEVER
     await held.answer(1, 2, 3)
     assert ends([asked[0], late, asked[2]]) == answers(1, 2, 3)
     assert held.worker.adopt(asked[2]) is None
@@ -185,9 +185,9 @@ async def test_a_caller_that_leaves_in_the_middle_takes_no_answer_along(held: He
     asked[1].cancel()
     late = held.worker.adopt(asked[1])
     assert late is not None
-    assert held.worker.waited_for
+    assert held.worker.questions.waited_for
     await held.answer(1)
-    assert not held.worker.waited_for
+    assert not held.worker.questions.waited_for
     await held.answer(2, 3)
     assert ends([asked[0], late, asked[2]]) == answers(1, 2, 3)
 

@@ -85,7 +85,7 @@ class World(RuleBasedStateMachine):
     ) -> None:
         # What a login takes of the processor: short ones share a worker, from the first of a tenant on.
         self.cpu_us = 100 if short else 20_000
-        for place in ("assign", "pool"):
+        for place in ("assign", "leases"):
             self.patches.enter_context(patch(f"runtime.workers.{place}.UNKNOWN_US", self.cpu_us))
         base = Config()
         config = replace(

@@ -36,13 +36,17 @@ class Loop:
 
 
 class Running:
-    """A worker that runs the first step, with a budget of 100 ms; it has the processor for `share` of the time."""
+    """A worker that runs the first step, with a budget of 100 ms; it has the processor for `share` of the time.
+
+    It holds the limits of its question itself.
+    """
 
     nonce = 7
     shared = False
     overtaken = 0
 
     def __init__(self, now_ns: int, phase: Phase = Phase.RUNNING, share: float | None = 1.0) -> None:
+        self.questions = self
         self.sent_ns = now_ns
         self.asked = True
         self.step_budgets_ns = (100 * MS,)
