@@ -22,8 +22,9 @@ from runtime.callers import own_certificate
 from runtime.callers.caller_files import CallerFiles
 from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls
-from runtime.catalog.sqlite import SqliteCatalog
-from runtime.catalog.suspended import SqliteSuspendedFlows
+from runtime.catalog.opening import DAEMON_TIMEOUT_S, open_database
+from runtime.catalog.stored import StoredCatalog
+from runtime.catalog.suspended import StoredSuspendedFlows
 from runtime.config.addresses import unix_path
 from runtime.config.listeners import credentials_required
 from runtime.config.settings import Config
@@ -83,12 +84,12 @@ class Daemon:
         self._not_ready: tuple[str, ...] = ("starting",)
         self._metrics = Metrics(version)
         self._metrics.watch_log(lambda: out.lost)
-        path = config.store.removeprefix("sqlite:")
-        self._catalog = SqliteCatalog(path, on_change=lambda event, fields: self._catalog_changed(event, fields))
+        self._database = open_database(config.store, timeout_s=DAEMON_TIMEOUT_S)
+        self._catalog = StoredCatalog(self._database, on_change=self._catalog_changed)
         self._pool = Pool(config, zygotes(config, ahead), self._metrics, log)
         keys_file = config.continuation.keys_file
         self._keyring = keys.Keyring(keys.read(Path(keys_file)) if keys_file else [keys.generate()])
-        suspended = SqliteSuspendedFlows(path, mark=self._catalog.mark)
+        suspended = StoredSuspendedFlows(self._database, mark=self._catalog.mark)
         self._caller_files = CallerFiles(config, log, self._metrics)
         self._callers = Callers(
             credentials_required(config), lambda: self._catalog.api_keys, self._caller_files.rules_now
@@ -131,6 +132,7 @@ class Daemon:
             self._metrics.watch_workers(self._pool.counts)
             self._metrics.layers_active({layer.name: layer.active for layer in self._pool.layers})
 
+            parts.callback(self._database.close)
             await self._catalog.start()
             parts.push_async_callback(self._catalog.close)
             sampled = LoginLog(self._log, self._config.log.sample)
@@ -235,7 +237,7 @@ class Daemon:
             listen=_bound(self._config.listen, port),
             **({"http_listen": http_listen} if http_listen else {}),
             metrics_listen=_bound(self._config.metrics_listen, metrics_port),
-            store=self._config.store,
+            store=self._database.setting,
             catalog_revision=snapshot.revision,
             tenants=len(snapshot.tenants),
             isolation=self._config.sandbox.isolation,

@@ -5,16 +5,14 @@ It reads rows and writes none. Changes are in words for the operator, and quote 
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
-from runtime.catalog import rows, store
+from runtime.catalog import rows
 from runtime.catalog.base import Binding, Definition, Flow
+from runtime.catalog.database import Connection, Database
 from runtime.catalog.door_sections import HookDoor
 from runtime.core.model import Settings
 from runtime.errors import CatalogError
@@ -48,15 +46,12 @@ class ApplyResult:
     """By tenant that changed."""
 
 
-def plan(
-    path: str | os.PathLike[str], definitions: Iterable[Definition], *, prune: bool, timeout_s: float = 10.0
-) -> ApplyResult:
+def plan(database: Database, definitions: Iterable[Definition], *, prune: bool) -> ApplyResult:
     """Tell what an apply would do, and do nothing; `revision` is the one that is there. Raises: CatalogError."""
-    file = Path(path)
     wanted = by_tenant(definitions)
-    if not file.exists():
+    if not database.exists():
         return ApplyResult(0, tuple(sorted(wanted)), (), (), ())
-    with store.reading(file, timeout_s) as connection, store.transaction(connection, "BEGIN"):
+    with database.reading() as connection:
         return compare(connection, wanted, prune)
 
 
@@ -69,7 +64,7 @@ def by_tenant(definitions: Iterable[Definition]) -> dict[str, Definition]:
     return wanted
 
 
-def compare(connection: sqlite3.Connection, wanted: Mapping[str, Definition], prune: bool) -> ApplyResult:
+def compare(connection: Connection, wanted: Mapping[str, Definition], prune: bool) -> ApplyResult:
     """Compare what is wanted with what is there; `revision` is the one that is there."""
     found = connection.execute("SELECT tenant, digest FROM tenants WHERE settings IS NOT NULL")
     present: dict[str, bytes] = dict(found.fetchall())
@@ -86,7 +81,7 @@ def compare(connection: sqlite3.Connection, wanted: Mapping[str, Definition], pr
     )
 
 
-def _changed(connection: sqlite3.Connection, flow: Flow) -> tuple[Change, ...]:
+def _changed(connection: Connection, flow: Flow) -> tuple[Change, ...]:
     digest, text = rows.deployed(connection, flow.tenant)
     try:
         old = rows.definition_of(connection, flow.tenant, digest or b"", text).flow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import fields
 from enum import Enum
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 from runtime.catalog import door_sections
 from runtime.catalog.base import Binding, Definition, Flow
+from runtime.catalog.database import Connection
 from runtime.core.model import OnError, Settings
 
 _DEFAULT: Final = Settings()
@@ -69,7 +69,7 @@ def source_of(sha256: str, source: str) -> str:
     return source
 
 
-def deployed(connection: sqlite3.Connection, tenant: str) -> tuple[bytes | None, str]:
+def deployed(connection: Connection, tenant: str) -> tuple[bytes | None, str]:
     """Read a tenant's flow as it is now: its fingerprint, and the text that `superseded` holds of one."""
     query = "SELECT settings, digest, doors FROM tenants WHERE tenant = ?"
     settings, digest, opened = connection.execute(query, (tenant,)).fetchone() or (None, None, None)
@@ -82,7 +82,7 @@ def deployed(connection: sqlite3.Connection, tenant: str) -> tuple[bytes | None,
     return digest, json.dumps({"settings": settings, "bindings": bindings, "secrets": secrets, "doors": opened})
 
 
-def definition_of(connection: sqlite3.Connection, tenant: str, digest: bytes, text: str) -> Definition:
+def definition_of(connection: Connection, tenant: str, digest: bytes, text: str) -> Definition:
     """Return a flow from that text, with its sources. Raises: UNREADABLE."""
     row: dict[str, Any] = json.loads(text)
     bindings = tuple([Binding(action, sha, OnError(on_error), us) for action, sha, on_error, us in row["bindings"]])

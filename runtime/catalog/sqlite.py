@@ -1,349 +1,325 @@
-"""The default catalog: one SQLite file that `vestibule apply` fills and running daemons follow.
-
-Definitions become rows here, and rows become snapshots.
-"""
+"""The default store, one SQLite file: how it is made, opened and migrated, and what its errors mean in plain words."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import fcntl
 import os
 import sqlite3
+import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from urllib.parse import quote
 
-from runtime.catalog import api_keys, rows, store, suspended
-from runtime.catalog.base import EMPTY, Binding, Definition, Flow, OnChange, Snapshot
-from runtime.catalog.comparison import ApplyResult, by_tenant, compare
-from runtime.catalog.store import NO_MARK, Mark
-from runtime.core.model import OnError, Settings
-from runtime.errors import CatalogError, CatalogUnavailable, NoStore
+from runtime.catalog import schema
+from runtime.catalog.database import Connection
+from runtime.errors import CatalogUnavailable, NoStore
 
-# How long a writer waits for another writer. An apply of ten thousand tenants holds the lock for a few seconds.
-APPLY_TIMEOUT_S = 10.0
+# "VEST": says that the file is ours, so that another program's database is never migrated.
+APPLICATION_ID = 0x56455354
 
+# What SQLite keeps beside a file.
+_LOGS = ("-wal", "-shm", "-journal")
 
-def apply(
-    path: str | os.PathLike[str],
-    definitions: Iterable[Definition],
-    *,
-    prune: bool = False,
-    agreed: Collection[str] | None = None,
-    timeout_s: float = APPLY_TIMEOUT_S,
-) -> ApplyResult:
-    """Create or replace the given tenants in one transaction; with `prune`, remove every other one.
-
-    The catalog's revision goes up by one when anything changes, and stays when nothing does. Creates the file when it
-    is missing. With `agreed`, no tenants but those may be removed. Raises: CatalogError, and then nothing was changed.
-    """
-    file = Path(path)
-    wanted = by_tenant(definitions)
-    store.prepare(file, timeout_s)
-    with (
-        store.errors_of(file),
-        contextlib.closing(store.connect(file, "rw", timeout_s)) as connection,
-        store.transaction(connection, "BEGIN IMMEDIATE"),
-    ):
-        result = compare(connection, wanted, prune)
-        others = set() if agreed is None else set(result.pruned) - set(agreed)
-        if others:
-            message = f"the store {file} has changed: {', '.join(sorted(others))} would be removed too; apply again"
-            raise CatalogError([message])
-        return _write(connection, wanted, result)
+# How SQLite says that it cannot make a log and its index beside a file.
+_NO_LOG = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
+_NO_LOG_FILE = frozenset({sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP})
 
 
-def _write(connection: sqlite3.Connection, wanted: Mapping[str, Definition], result: ApplyResult) -> ApplyResult:
-    revision = result.revision
-    if result.created or result.changed or result.pruned:
-        revision += 1
-        connection.execute(
-            "INSERT INTO applies VALUES (?, randomblob(16), CAST(strftime('%s', 'now') AS INTEGER))", (revision,)
-        )
-        for tenant in (*result.changed, *result.pruned):
-            suspended.keep(connection, tenant)
-        for tenant in (*result.created, *result.changed):
-            replace_tenant(connection, wanted[tenant], rows.digest(wanted[tenant].flow), revision)
-        for tenant in result.pruned:
-            _clear(connection, tenant)
-            connection.execute(
-                "UPDATE tenants SET settings = NULL, digest = NULL, doors = NULL, changed_in = ? WHERE tenant = ?",
-                (revision, tenant),
-            )
-    suspended.prune(connection)
-    return replace(result, revision=revision)
+_GONE = "the store {} {}; put it back, or apply anew and restart the daemons that served it"
+# What a transaction of a few pages takes, with its log.
+ROOM_BYTES = 32768
 
 
-def _clear(connection: sqlite3.Connection, tenant: str) -> None:
-    connection.execute("DELETE FROM bindings WHERE tenant = ?", (tenant,))
-    connection.execute("DELETE FROM secrets WHERE tenant = ?", (tenant,))
+def explain(error: sqlite3.Error, path: Path) -> str:
+    """Say in one line what an SQLite error means for the operator, and what to do."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = code & 0xFF if isinstance(code, int) else -1
+    meaning = {
+        sqlite3.SQLITE_BUSY: "is locked by another process; try again when it is done",
+        sqlite3.SQLITE_LOCKED: "is locked by another process; try again when it is done",
+        sqlite3.SQLITE_READONLY: "cannot be written: the file, its directory or its disk is read-only",
+        sqlite3.SQLITE_CANTOPEN: "cannot be opened; check that its directory exists and is writable, its disk not "
+        "read-only or full",
+        sqlite3.SQLITE_FULL: "cannot be written: the disk is full; nothing was changed",
+        sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error, or is full",
+        sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup, or remove it and apply again",
+        sqlite3.SQLITE_NOTADB: "is not an SQLite database; name another file, or remove it and apply again",
+        sqlite3.SQLITE_PERM: "may not be opened; check its owner and mode",
+        sqlite3.SQLITE_AUTH: "may not be opened; check its owner and mode",
+    }.get(primary, f"cannot be used: {error}")
+    name = getattr(error, "sqlite_errorname", None)
+    return f"the store {path} {meaning}" + (f" ({name})" if name else "")
 
 
-def replace_tenant(connection: sqlite3.Connection, definition: Definition, digest: bytes, revision: int) -> None:
-    flow = definition.flow
-    _clear(connection, flow.tenant)
-    connection.execute(
-        "INSERT INTO tenants VALUES (?, ?, ?, ?, ?) ON CONFLICT (tenant) DO UPDATE SET settings = excluded.settings, "
-        "digest = excluded.digest, changed_in = excluded.changed_in, doors = excluded.doors",
-        (flow.tenant, rows.settings_text(flow.settings), digest, revision, rows.doors_text(flow)),
-    )
-    connection.executemany(
-        "INSERT INTO revisions VALUES (?, ?) ON CONFLICT DO NOTHING", sorted(definition.sources.items())
-    )
-    connection.executemany(
-        "INSERT INTO bindings VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (flow.tenant, at, binding.action, binding.revision, binding.on_error.value, binding.timeout_us)
-            for at, binding in enumerate(flow.bindings)
-        ],
-    )
-    connection.executemany(
-        "INSERT INTO secrets VALUES (?, ?, ?, ?)",
-        [(flow.tenant, action, name, value) for action, named in flow.secrets.items() for name, value in named.items()],
-    )
-
-
-@dataclass(slots=True)
-class Image:
-    """What a reader holds of the store: a snapshot, and what it takes to bring it up to date."""
-
-    snapshot: Snapshot = EMPTY
-    mark: Mark = NO_MARK
-    changed: int = 0
-    removed: int = 0
-    # How many bindings use each source, so that unused ones are dropped.
-    uses: dict[str, int] = field(default_factory=dict)
-
-
-def read(connection: sqlite3.Connection, image: Image | None, path: Path) -> Image | None:
-    """Bring an image up to date, in one read transaction; None when nothing changed. Raises: CatalogUnavailable.
-
-    Only tenants that changed since the image are read. A store that the image did not come from, or that is older, is
-    refused.
-    """
+@contextlib.contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise inside into CatalogUnavailable."""
     try:
-        with store.transaction(connection, "BEGIN"):
-            mark = store.newest(connection)
-            if image is not None:
-                if mark == image.mark:
-                    return None
-                store.holds(connection, path, image.mark)
-            return _update(connection, image, mark)
-    except rows.UNREADABLE as error:
-        kind = type(error).__name__
+        yield
+    except sqlite3.Error as error:
+        raise CatalogUnavailable([explain(error, path)]) from error
+    except OSError as error:
+        why = os.strerror(error.errno or 0).lower()
         raise CatalogUnavailable(
-            [f"the store {path} holds a row that this version cannot read ({kind}: {error})"]
+            [f"the store {path} cannot be used: {why}; check the path, its owner and mode"]
         ) from error
 
 
-def _update(connection: sqlite3.Connection, image: Image | None, mark: Mark) -> Image:
-    before = image.snapshot if image is not None else EMPTY
-    since = before.revision if image is not None else -1
-    tenants: dict[str, Flow] = dict(before.tenants)
-    sources: dict[str, str] = dict(before.sources)
-    uses: dict[str, int] = dict(image.uses) if image is not None else {}
-    affected = "tenant IN (SELECT tenant FROM tenants WHERE changed_in > ?)"
+def connect(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
+    """Open an existing file in autocommit mode; the caller closes it. `mode` is `rw`, `ro` or `immutable`.
 
-    bindings: dict[str, list[Binding]] = {}
-    query = f"SELECT tenant, action, sha256, on_error, timeout_us FROM bindings WHERE {affected} ORDER BY 1, position"
-    for tenant, action, sha256, on_error, timeout_us in connection.execute(query, (since,)):
-        bindings.setdefault(tenant, []).append(Binding(action, sha256, OnError(on_error), timeout_us))
-        uses[sha256] = uses.get(sha256, 0) + 1
-    secrets: dict[str, dict[str, dict[str, str]]] = {}
-    query = f"SELECT tenant, action, name, value FROM secrets WHERE {affected}"
-    for tenant, action, name, value in connection.execute(query, (since,)):
-        secrets.setdefault(tenant, {}).setdefault(action, {})[name] = value
-    query = f"SELECT sha256, source FROM revisions WHERE sha256 IN (SELECT sha256 FROM bindings WHERE {affected})"
-    for sha256, source in connection.execute(query, (since,)):
-        if sha256 not in sources:
-            sources[sha256] = before.sources.get(sha256) or rows.source_of(sha256, source)
-
-    changed = removed = 0
-    known: dict[str, Settings] = {}
-    query = "SELECT tenant, settings, digest, doors FROM tenants WHERE changed_in > ? ORDER BY 1"
-    for tenant, text, digest, opened in connection.execute(query, (since,)):
-        old = before.tenants.get(tenant)
-        if old is not None:
-            for binding in old.bindings:
-                uses[binding.revision] -= 1
-                if not uses[binding.revision]:
-                    del uses[binding.revision], sources[binding.revision]
-        if text is None:
-            removed += tenants.pop(tenant, None) is not None
-            continue
-        if text not in known:
-            known[text] = rows.settings_of(text)
-        bound, named = tuple(bindings.get(tenant, ())), rows.frozen(secrets.get(tenant, {}))
-        flow = Flow(tenant, known[text], bound, named, digest, rows.doors_of(opened))
-        changed += flow != old
-        # The old object when it is equal, so that a comparison by identity sees no change.
-        tenants[tenant] = old if old is not None and flow == old else flow
-    for sha256 in uses:
-        sources[sha256]  # a KeyError here is a binding without its source
-    snapshot = Snapshot(mark.revision, MappingProxyType(tenants), MappingProxyType(sources))
-    return Image(snapshot, mark, changed, removed, uses)
+    Raises: CatalogUnavailable for what is no file; otherwise as SQLite does.
+    """
+    if path.exists() and not path.is_file():
+        # SQLite would wait for ever on a named pipe, and calls a directory a disk error.
+        raise CatalogUnavailable([f"the store {path} is not a plain file; name another, or move it away"])
+    query = "mode=ro&immutable=1" if mode == "immutable" else f"mode={mode}"
+    # Encoded by hand: a `?` or `#` in a file name must not become part of the query.
+    uri = f"file:{quote(str(path.absolute()))}?{query}"
+    connection = sqlite3.connect(uri, uri=True, timeout=timeout_s, isolation_level=None)
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        # Tenants' sources and settings are data: no view, trigger or schema of a hostile file may call functions.
+        connection.execute("PRAGMA trusted_schema = OFF")
+        if mode == "rw":
+            connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
-def _ignore(event: str, fields: Mapping[str, Any]) -> None:
-    """Take an event and do nothing: for a catalog without a listener."""
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """Run a block in one transaction that ends with COMMIT, or with ROLLBACK when anything is raised."""
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite has already rolled back by itself after some errors, a full disk among them.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
-class SqliteCatalog:
-    """Follows a store: one immutable snapshot, swapped when the file changes.
+def version_of(connection: sqlite3.Connection, path: Path) -> int:
+    """Read the schema version; 0 for a file that holds nothing yet. Raises: CatalogUnavailable for a file not ours."""
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application_id == APPLICATION_ID:
+        if version > schema.SCHEMA_VERSION:
+            schema.refuse_newer(str(path), version, *_needs(connection, version))
+        return int(version)
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application_id or version or tables:
+        raise CatalogUnavailable([f"the store {path} is another program's database; name another file"])
+    return 0
 
-    All SQLite work runs on a thread of its own. When the file cannot be read the last good snapshot serves; `healthy`
-    and `reason` say what is wrong, and the catalog recovers by itself. `on_change` receives `catalog.reloaded`,
-    `catalog.failed` and `catalog.recovered`, on the event loop.
+
+def _needs(connection: sqlite3.Connection, version: int) -> tuple[int, str]:
+    """Return the oldest schema whose programs can use a newer one, and the release that made it."""
+    query = "SELECT oldest, release FROM schema_versions WHERE version = ?"
+    with contextlib.suppress(sqlite3.OperationalError):
+        found: tuple[int, str] | None = connection.execute(query, (version,)).fetchone()
+        if found is not None:
+            return found
+    return version, ""
+
+
+def prepare(path: Path, timeout_s: float) -> None:
+    """Make sure that the file exists, for its owner only, with the newest schema. Raises: CatalogUnavailable."""
+    # The log lies beside the real file, whatever links lead to it.
+    real = path.resolve()
+    with errors_of(path):
+        if real.exists():
+            with contextlib.closing(connect(real, "rw", timeout_s)) as connection:
+                if version_of(connection, path) >= schema.SCHEMA_VERSION:
+                    return
+        with _alone_in(real.parent, timeout_s):
+            if not real.exists():
+                _create(real, timeout_s)
+            else:
+                with contextlib.closing(connect(real, "rw", timeout_s)) as connection:
+                    _migrate(connection, path)
+
+
+def _create(path: Path, timeout_s: float) -> None:
+    """Make a whole store under another name and move it into place, so that no reader ever sees half of one."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    os.close(descriptor)
+    made = Path(name)
+    try:
+        with contextlib.closing(connect(made, "rw", timeout_s)) as connection:
+            _migrate(connection, path)
+        # A write-ahead log left behind by a deleted store would be replayed into the new one.
+        for suffix in _LOGS:
+            _beside(path, suffix).unlink(missing_ok=True)
+        made.rename(path)
+    finally:
+        for suffix in ("", *_LOGS):
+            _beside(made, suffix).unlink(missing_ok=True)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    with transaction(connection, "BEGIN IMMEDIATE"):
+        # Read under the lock: another process may have migrated while we waited for it.
+        steps = schema.MIGRATIONS[version_of(connection, path) :]
+        if not steps:
+            return
+        for step in steps:
+            for statement in step.statements:
+                connection.execute(statement.sqlite if isinstance(statement, schema.Dialects) else statement)
+        connection.execute(*schema.recorded(int(time.time())))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
+
+
+@contextlib.contextmanager
+def _alone_in(directory: Path, timeout_s: float) -> Iterator[None]:
+    """Hold the directory's lock: one process at a time creates or migrates. SQLite cannot lock what does not exist."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        give_up_s = time.monotonic() + timeout_s
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up_s:
+                    raise CatalogUnavailable(
+                        [f"the directory {directory} is locked by another process; try again when it is done"]
+                    ) from None
+                time.sleep(0.01)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_there(path: Path) -> None:
+    # Not Path.exists, which in some versions of Python takes a path that may not be seen for one that is not there.
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoStore([_GONE.format(path, "is gone")]) from None
+
+
+def _open(path: Path, timeout_s: float) -> tuple[sqlite3.Connection, int, bool]:
+    """Return a connection, the schema's version, and whether writers are kept from changing what is read."""
+    connection = connect(path, "ro", timeout_s)
+    try:
+        return connection, version_of(connection, path), True
+    except sqlite3.OperationalError as error:
+        connection.close()
+        # A log cannot be set up beside a file on a read-only or full disk; when there is none, the file is the whole
+        # truth.
+        unwritable = error.sqlite_errorcode in _NO_LOG_FILE or error.sqlite_errorcode & 0xFF in _NO_LOG
+        if not unwritable or _has_log(path):
+            raise
+    except BaseException:
+        connection.close()
+        raise
+    connection = connect(path, "immutable", timeout_s)
+    try:
+        return connection, version_of(connection, path), False
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _has_log(path: Path) -> bool:
+    log = _beside(path.resolve(), "-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+class SqliteDatabase:
+    """One SQLite file as a Database. Migrates it by itself: the file is of this host, and no replica is elsewhere.
+
+    A connection is not kept between transactions: the file may be deleted or replaced at any moment, and closing a
+    connection to the old one could remove the log of the new one. Read-only connections never do.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        poll_s: float = 0.5,
-        *,
-        timeout_s: float = 1.0,
-        on_change: OnChange = _ignore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, timeout_s: float = 10.0) -> None:
+        """Name the file, which need not exist. An apply of ten thousand tenants locks it for a few seconds."""
         self._path = Path(path)
-        self._poll_s = poll_s
         self._timeout_s = timeout_s
-        self._on_change = on_change
-        self._clock = clock
-        self._image = Image()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="catalog")
-        self._task: asyncio.Task[None] | None = None
-        self._closing = asyncio.Event()
-        self._woken = asyncio.Event()
-        self._reason = "not started"
-        # The reason that on_change received last; empty once the catalog has recovered from it.
-        self._reported = ""
-        # When the store was last read, seconds since the epoch, for a metric.
-        self.last_success_s = 0.0
-        # Who may call; swapped whole, by the thread that reads.
-        self.api_keys = api_keys.NO_KEYS
-        # Whether it could be written: a login that is suspended is continued by a write.
-        self.writable = False
+        self.name = str(self._path)
+        self.setting = f"sqlite:{self._path}"
 
-    def snapshot(self) -> Snapshot:
-        """Return the newest good snapshot."""
-        return self._image.snapshot
+    def exists(self) -> bool:
+        """Tell whether there is a file."""
+        return self._path.exists()
 
-    @property
-    def healthy(self) -> bool:
-        """Whether the newest attempt to read the store succeeded."""
-        return not self._reason
+    def prepare(self) -> None:
+        """Make sure that the file exists, for its owner only, with a schema that this version can use."""
+        prepare(self._path, self._timeout_s)
 
-    @property
-    def reason(self) -> str:
-        """Why the catalog is not healthy; empty when it is."""
-        return self._reason
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give one transaction that sees one state of the file."""
+        path = self._path
+        with errors_of(path):
+            _is_there(path)
+            before = _stamp(path)
+            connection, version, locked = _open(path, self._timeout_s)
+            if not version:
+                connection.close()
+                raise NoStore([_GONE.format(path, "is empty")])
+            if version < schema.SCHEMA_VERSION:
+                connection.close()
+                prepare(path, self._timeout_s)
+                before = _stamp(path)
+                connection, _, locked = _open(path, self._timeout_s)
+            with contextlib.closing(connection):
+                with transaction(connection, "BEGIN"):
+                    yield connection
+                if not locked and (_has_log(path) or _stamp(path) != before):
+                    raise CatalogUnavailable(
+                        [f"the store {path} was written while it could not be locked; it will be read again"]
+                    )
 
-    @property
-    def loaded(self) -> bool:
-        """Whether a store was ever read."""
-        return self.last_success_s > 0
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give one transaction that no other writer runs beside; the file must exist."""
+        path = self._path
+        with errors_of(path):
+            _is_there(path)
+            with contextlib.closing(connect(path, "rw", self._timeout_s)) as connection:
+                version = version_of(connection, path)
+                if not version:
+                    raise NoStore([_GONE.format(path, "is empty")])
+                if version < schema.SCHEMA_VERSION:
+                    prepare(path, self._timeout_s)
+                with transaction(connection, "BEGIN IMMEDIATE"):
+                    yield connection
 
-    def unready(self, allow_empty: bool) -> list[str]:
-        """Say why no login can be decided by this catalog; nothing when some can."""
-        if not self.loaded:
-            return [self._reason]
-        if not self._image.snapshot.tenants and not allow_empty:
-            return [f"the store {self._path} has no tenant: apply one, or set catalog.allow_empty"]
-        return []
+    claiming = writing
+    """A file has one writer at a time, whatever it writes."""
 
-    def mark(self) -> Mark:
-        """Return which apply of which store the newest good snapshot is of."""
-        return self._image.mark
+    def writable(self) -> bool:
+        """Tell whether the file could be written: by its mode, its directory's, its mount, and room on its disk.
 
-    async def start(self) -> None:
-        """Load the first snapshot and begin to follow the store; without a store, wait for one. Never makes one.
-
-        Raises: CatalogUnavailable when there is a store that cannot be read.
+        Asked of the file system, for a connection that may write would leave its mark on the file's log.
         """
+        real = self._path.resolve()
         try:
-            await self._refresh(self._poll)
-        except NoStore as error:
-            # Reported by the next poll: a start that is refused for another reason has one line to say.
-            self._reason = self._why(error)
-        except CatalogError as error:
-            self._thread.shutdown(wait=False)
-            raise CatalogUnavailable(error.faults) from error
-        self._task = asyncio.create_task(self._follow(), name="catalog")
+            room = os.statvfs(real)
+        except OSError:
+            return False
+        enough = room.f_bavail * room.f_frsize >= ROOM_BYTES
+        return enough and all(os.access(place, os.W_OK, effective_ids=True) for place in (real, real.parent))
 
-    def poll_now(self) -> None:
-        """Look at the store at once."""
-        self._woken.set()
-
-    async def close(self) -> None:
-        """Stop following; waits for a read in progress, but not for a disk that hangs."""
-        self._closing.set()
-        self._woken.set()
-        if self._task is not None:
-            await asyncio.wait({self._task}, timeout=2 * self._timeout_s)
-            self._task.cancel()
-        self._thread.shutdown(wait=False, cancel_futures=True)
-
-    def _poll(self) -> Image | None:
-        image = self._image if self.loaded else None
-        self.writable = store.writable(self._path)
-        with store.reading(self._path, self._timeout_s) as connection:
-            found = read(connection, image, self._path)
-            # Not before: another store than the one that is followed says nothing of keys either.
-            self.api_keys = api_keys.read(connection, self.api_keys, self._path)
-            return found
-
-    async def _refresh(self, work: Callable[[], Image | None]) -> None:
-        started = time.perf_counter()
-        keys = self.api_keys
-        image = await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        self.last_success_s = self._clock()
-        if image is not None:
-            self._image = image
-            fields = {
-                "revision": image.snapshot.revision,
-                "tenants": len(image.snapshot.tenants),
-                "changed": image.changed,
-                "removed": image.removed,
-                "duration_s": round(time.perf_counter() - started, 6),
-            }
-            self._on_change("catalog.reloaded", fields)
-        if self.api_keys.by_id != keys.by_id:
-            self._on_change("api_keys.reloaded", {"keys": len(self.api_keys.by_id)})
-        self._reason = ""
-        if self._reported:
-            self._reported = ""
-            self._on_change("catalog.recovered", {"revision": self._image.snapshot.revision})
-
-    async def _follow(self) -> None:
-        while not self._closing.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._poll_s)
-            self._woken.clear()
-            if self._closing.is_set():
-                return
-            try:
-                await self._refresh(self._poll)
-            except CatalogError as error:
-                self._failed(self._why(error))
-            except asyncio.CancelledError:
-                raise
-            except BaseException:
-                # Ours, not the store's: say that it is not followed any more, and let the task show the traceback.
-                self._failed("following the store has stopped")
-                raise
-
-    def _why(self, error: CatalogError) -> str:
-        if isinstance(error, NoStore) and not self.loaded:
-            return f"there is no store {self._path} yet; make it with `vestibule apply DIR --store sqlite:{self._path}`"
-        return str(error)
-
-    def _failed(self, reason: str) -> None:
-        self._reason = reason
-        if reason != self._reported:
-            self._reported = reason
-            self._on_change("catalog.failed", {"reason": reason, "revision": self._image.snapshot.revision})
+    def close(self) -> None:
+        """Do nothing: no connection outlives its transaction."""

@@ -6,21 +6,19 @@ Suspended logins are as rare as people at a second factor, so each of them may t
 from __future__ import annotations
 
 import asyncio
-import os
-import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeVar
 
-from runtime.catalog import rows, store
+from runtime.catalog import lineage, rows
 from runtime.catalog.base import Claim, Definition
-from runtime.catalog.store import NO_MARK, Mark
+from runtime.catalog.database import Connection, Database
+from runtime.catalog.lineage import NO_MARK, Mark
 from runtime.config.sections import MAX_LIFETIME_S
 from runtime.errors import CatalogError
 
 _T = TypeVar("_T")
-_Work = Callable[[sqlite3.Connection], _T]
+_Work = Callable[[Connection], _T]
 
 # Of one tenant. After this many deployments in the lifetime of a suspended login, its user must begin again.
 SUPERSEDED_MAX = 100
@@ -32,13 +30,13 @@ ANSWERS_BYTES = 256 << 20
 _ENDED = "the store is being closed"
 
 
-def keep(connection: sqlite3.Connection, tenant: str) -> None:
+def keep(connection: Connection, tenant: str, now_s: int) -> None:
     """Keep a tenant's flow as it is, before it is replaced or removed. In the transaction of an apply."""
     digest, text = rows.deployed(connection, tenant)
     connection.execute(
-        "INSERT INTO superseded VALUES (?, ?, CAST(strftime('%s', 'now') AS INTEGER), ?) "
+        "INSERT INTO superseded (tenant, digest, replaced_at, flow) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (tenant, digest) DO UPDATE SET replaced_at = excluded.replaced_at",
-        (tenant, digest, text),
+        (tenant, digest, now_s, text),
     )
     connection.execute(
         "DELETE FROM superseded WHERE tenant = ? AND digest NOT IN "
@@ -47,31 +45,25 @@ def keep(connection: sqlite3.Connection, tenant: str) -> None:
     )
 
 
-def prune(connection: sqlite3.Connection) -> None:
+def prune(connection: Connection, now_s: int) -> None:
     """Drop what no living continuation can ask for: old secrets are in it."""
-    connection.execute(
-        "DELETE FROM superseded WHERE replaced_at < CAST(strftime('%s', 'now') AS INTEGER) - ?",
-        (MAX_LIFETIME_S + _SLACK_S,),
-    )
+    connection.execute("DELETE FROM superseded WHERE replaced_at < ?", (now_s - MAX_LIFETIME_S - _SLACK_S,))
 
 
-class SqliteSuspendedFlows:
-    """The SuspendedFlows of one SQLite file. All work runs on a thread of its own.
+class StoredSuspendedFlows:
+    """The SuspendedFlows of one store. All work runs on a thread of its own.
 
     What is asked for while a transaction is being written goes into the next one together: a disk makes some fifty of
     them a second, whatever is in them.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], *, timeout_s: float = 1.0, mark: Callable[[], Mark] = lambda: NO_MARK
-    ) -> None:
-        """Use the store at a path as long as it is the one whose history holds the mark.
+    def __init__(self, database: Database, *, mark: Callable[[], Mark] = lambda: NO_MARK) -> None:
+        """Use a store as long as it is the one whose history holds the mark.
 
         Another one knows nothing of what was used: in it every continuation would be good once more.
         """
-        self._path = Path(path)
+        self._database = database
         self._mark = mark
-        self._timeout_s = timeout_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="suspended")
         self._waiting: list[tuple[_Work[Any], asyncio.Future[Any]]] = []
         self._writing: asyncio.Task[None] | None = None
@@ -80,7 +72,7 @@ class SqliteSuspendedFlows:
     async def claim(self, name: bytes, expires_at_ms: int, now_ms: int, until_ms: int, request: bytes = b"") -> Claim:
         """Claim a continuation until an instant, for a request."""
 
-        def work(connection: sqlite3.Connection) -> Claim:
+        def work(connection: Connection) -> Claim:
             connection.execute(
                 "DELETE FROM continuations WHERE name IN "
                 "(SELECT name FROM continuations WHERE expires_at_ms < ? LIMIT ?)",
@@ -90,7 +82,7 @@ class SqliteSuspendedFlows:
             done = connection.execute(
                 "INSERT INTO continuations (name, expires_at_ms, claimed_until_ms, request) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (name) DO UPDATE SET claimed_until_ms = excluded.claimed_until_ms, "
-                "request = excluded.request WHERE claimed_until_ms < ?",
+                "request = excluded.request WHERE continuations.claimed_until_ms < ?",
                 (name, expires_at_ms, until_ms, request, now_ms),
             )
             if done.rowcount == 1:
@@ -106,7 +98,7 @@ class SqliteSuspendedFlows:
     async def spend(self, name: bytes, until_ms: int, answer: bytes | None = None) -> bool:
         """Use up what was claimed until that instant, for good; False when another has claimed it since."""
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: Connection) -> bool:
             done = connection.execute(
                 "UPDATE continuations SET claimed_until_ms = NULL, answer = ? WHERE name = ? AND claimed_until_ms = ?",
                 (answer, name, until_ms),
@@ -118,7 +110,7 @@ class SqliteSuspendedFlows:
     async def release(self, name: bytes, until_ms: int) -> None:
         """Give a claim back: nothing was decided."""
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: Connection) -> bool:
             connection.execute("DELETE FROM continuations WHERE name = ? AND claimed_until_ms = ?", (name, until_ms))
             return True
 
@@ -127,14 +119,14 @@ class SqliteSuspendedFlows:
     async def sweep(self, now_ms: int) -> None:
         """Drop the answers of continuations that have expired, and of the others those that expire first."""
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: Connection) -> bool:
             connection.execute(
                 "UPDATE continuations SET answer = NULL WHERE answer IS NOT NULL AND expires_at_ms < ?", (now_ms,)
             )
             connection.execute(
                 "UPDATE continuations SET answer = NULL WHERE name IN (SELECT name FROM (SELECT name, "
                 "sum(length(answer)) OVER (ORDER BY expires_at_ms DESC, name) AS held FROM continuations "
-                "WHERE answer IS NOT NULL) WHERE held > ?)",
+                "WHERE answer IS NOT NULL) AS answers WHERE held > ?)",
                 (ANSWERS_BYTES,),
             )
             return True
@@ -182,28 +174,27 @@ class SqliteSuspendedFlows:
             self._waiting = []
 
     def _in_transaction(self, works: Sequence[_Work[Any]]) -> list[Any]:
-        with store.writing(self._path, self._timeout_s) as connection:
-            store.holds(connection, self._path, self._mark())
+        with self._database.claiming() as connection:
+            lineage.holds(connection, self._database.name, self._mark())
             return [work(connection) for work in works]
 
     def _find(self, tenant: str, digest: bytes) -> Definition | None:
-        with store.reading(self._path, self._timeout_s) as connection:
-            query = "SELECT flow FROM superseded WHERE tenant = ? AND digest = ?"
+        with self._database.reading() as connection:
             # In one transaction: between two reads an apply might move it from the one place to the other.
-            with store.transaction(connection, "BEGIN"):
-                store.holds(connection, self._path, self._mark())
-                found = connection.execute(query, (tenant, digest)).fetchone()
-                if found is None:
-                    # Another replica may have seen the last apply before this one, and suspended the login.
-                    current, text = rows.deployed(connection, tenant)
-                    if current != digest:
-                        return None
-                    found = (text,)
+            lineage.holds(connection, self._database.name, self._mark())
+            query = "SELECT flow FROM superseded WHERE tenant = ? AND digest = ?"
+            found = connection.execute(query, (tenant, digest)).fetchone()
+            if found is None:
+                # Another replica may have seen the last apply before this one, and suspended the login.
+                current, text = rows.deployed(connection, tenant)
+                if current != digest:
+                    return None
+                found = (text,)
             try:
                 return rows.definition_of(connection, tenant, digest, found[0])
             except rows.UNREADABLE as error:
-                kind = type(error).__name__
-                message = f"the store {self._path} holds a superseded flow that this version cannot read ({kind})"
+                kind, name = type(error).__name__, self._database.name
+                message = f"the store {name} holds a superseded flow that this version cannot read ({kind})"
                 raise CatalogError([message]) from error
 
 

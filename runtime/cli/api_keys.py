@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import time
@@ -17,6 +18,7 @@ from runtime.errors import ConfigError, Fault
 if TYPE_CHECKING:
     from runtime.callers.key_text import KeyText
     from runtime.catalog.api_keys import ApiKey
+    from runtime.catalog.database import Database
 
 DESCRIPTION = """\
 A caller sends its key as `authorization: Bearer vk_...`. The store keeps a hash of it, so a key is shown once, when it
@@ -57,22 +59,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     from runtime.catalog import api_keys
+    from runtime.catalog.opening import open_database
 
-    path = loaded(args).config.store.removeprefix("sqlite:")
-    if args.action == "create":
-        _create(args, path)
-    elif args.action == "list":
-        _show(api_keys.listed(path), as_json=args.json)
-    else:
-        revoked = api_keys.revoke(path, args.id.removeprefix("vk_").partition("_")[0])
-        if args.json:
-            say_json(_public(revoked), indent=2)
+    with contextlib.closing(open_database(loaded(args).config.store)) as database:
+        if args.action == "create":
+            _create(args, database)
+        elif args.action == "list":
+            _show(api_keys.listed(database), as_json=args.json)
         else:
-            say(f"revoked {revoked.key_id}: daemons refuse it within two seconds")
+            revoked = api_keys.revoke(database, args.id.removeprefix("vk_").partition("_")[0])
+            if args.json:
+                say_json(_public(revoked), indent=2)
+            else:
+                say(f"revoked {revoked.key_id}: daemons refuse it within two seconds")
     return Exit.OK
 
 
-def _create(args: argparse.Namespace, path: str) -> None:
+def _create(args: argparse.Namespace, database: Database) -> None:
     from runtime.callers import key_text
     from runtime.catalog import api_keys
     from runtime.catalog.base import TENANT_NAME
@@ -88,7 +91,7 @@ def _create(args: argparse.Namespace, path: str) -> None:
     # The file first: a key that cannot be kept is not made.
     descriptor = _new_file(args.out) if args.out else None
     try:
-        api_keys.add(path, key)
+        api_keys.add(database, key)
     except BaseException:
         if descriptor is not None:
             os.close(descriptor)

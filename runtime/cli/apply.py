@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
+import contextlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runtime.catalog.comparison import ApplyResult
+    from runtime.catalog.database import Database
+    from runtime.catalog.directory import Tenants
 
 DESCRIPTION = """\
 Read every TENANT/tenant.yaml and TENANT/actions/NAME.py of a directory, or of one tenant's own directory, compile each
@@ -44,7 +46,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Load, check and apply."""
     config = loaded(args).config
-    from runtime.catalog import comparison, directory, sqlite
+    from runtime.catalog import directory
+    from runtime.catalog.opening import open_database
     from runtime.offline import check
 
     try:
@@ -59,23 +62,29 @@ def run(args: argparse.Namespace) -> int:
             "apply the directory that holds all of them, or leave --prune out"
         )
         return _refused(args, [Fault("--prune", message)], Exit.USAGE)
-    path = config.store.removeprefix("sqlite:")
+    with contextlib.closing(open_database(config.store)) as database:
+        return _apply(args, found, database)
+
+
+def _apply(args: argparse.Namespace, found: Tenants, database: Database) -> int:
+    from runtime.catalog import applies, comparison
+
     agreed = None
     if args.dry_run or (args.prune and not args.yes):
-        planned = comparison.plan(path, found.definitions, prune=args.prune)
+        planned = comparison.plan(database, found.definitions, prune=args.prune)
         if args.dry_run:
-            _report(args, config.store, planned, found.warnings)
+            _report(args, database.setting, planned, found.warnings)
             return Exit.OK
         if planned.pruned and not _agreed(args, planned.pruned):
             names = ", ".join(planned.pruned)
             message = f"would remove {plural(len(planned.pruned), 'tenant')}: {names}; add --yes if that is meant"
             return _refused(args, [Fault("--prune", message)], Exit.USAGE)
         agreed = planned.pruned
-    new = not os.path.exists(path)
-    result = sqlite.apply(path, found.definitions, prune=args.prune, agreed=agreed)
+    new = not database.exists()
+    result = applies.apply(database, found.definitions, prune=args.prune, agreed=agreed)
     if new and not args.json:
-        say(f"made the store {path}; a daemon that serves another one will not follow it")
-    _report(args, config.store, result, found.warnings)
+        say(f"made the store {database.name}; a daemon that serves another one will not follow it")
+    _report(args, database.setting, result, found.warnings)
     return Exit.OK
 
 

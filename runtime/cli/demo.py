@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import sys
 from dataclasses import replace
@@ -43,7 +44,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Apply, serve, walk through the logins."""
     given = loaded(args)
-    from runtime.catalog import directory, sqlite
+    from runtime.catalog import applies, directory
+    from runtime.catalog.opening import open_database
     from runtime.cli import demo_walk
     from runtime.offline import check
     from runtime.ops import listening
@@ -66,10 +68,12 @@ def run(args: argparse.Namespace) -> int:
         remedy = "nothing was applied; `make run LISTEN=127.0.0.1:0 METRICS_LISTEN=127.0.0.1:0` takes free ports"
         raise StartError(f"{error}\n{remedy}") from None
 
-    say(f"applying the tenants of {_shown(source / 'tenants')} to {config.store}")
+    database = open_database(config.store)
+    say(f"applying the tenants of {_shown(source / 'tenants')} to {database.setting}")
     found = directory.load(source / "tenants", check.faults, secrets_of(args))
     warn(found.warnings)
-    applied = sqlite.apply(config.store.removeprefix("sqlite:"), found.definitions, prune=own_store)
+    with contextlib.closing(database):
+        applied = applies.apply(database, found.definitions, prune=own_store)
     names = ", ".join(definition.flow.tenant for definition in found.definitions)
     say(f"  {len(found.definitions)} tenants, catalog revision {applied.revision}: {names}")
     right = _serve(

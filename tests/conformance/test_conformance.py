@@ -19,7 +19,8 @@ from google.protobuf.message import Message
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse, ExecutePostLoginResponse, GatewayContext
 
-from runtime.catalog import sqlite
+from runtime.catalog import applies
+from runtime.catalog.sqlite import SqliteDatabase
 from runtime.config.settings import Config
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import Command, Execution, OnError, Settings, Verdict
@@ -166,7 +167,7 @@ def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Daemon]]
     root = tmp_path_factory.mktemp("service")
     flags = [*keys_file(root), "--pool-queue-wait-ms", str(PATIENCE_MS)]
     flags += ["--sandbox-action-timeout-ms", str(PATIENCE_MS), "--sandbox-flow-timeout-ms", str(PATIENCE_MS)]
-    sqlite.apply(root / "flows.db", TENANTS.by_content.values())
+    applies.apply(SqliteDatabase(root / "flows.db"), TENANTS.by_content.values())
     with contextlib.ExitStack() as daemons:
         yield [daemons.enter_context(served(root, *flags, "--sandbox-isolation", kind)) for kind in ISOLATIONS]
 

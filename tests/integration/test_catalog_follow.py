@@ -16,8 +16,10 @@ from typing import Any
 
 import pytest
 
-from runtime.catalog import sqlite, store
+from runtime.catalog import applies, schema
 from runtime.catalog.base import Binding, Catalog, Definition, Flow
+from runtime.catalog.sqlite import SqliteDatabase
+from runtime.catalog.stored import StoredCatalog
 from runtime.core.model import Settings
 from runtime.errors import CatalogError, CatalogUnavailable
 from tests.fixtures.commands import TIED
@@ -57,10 +59,10 @@ def log() -> Log:
 
 
 @pytest.fixture
-async def catalog(path: Path, log: Log) -> AsyncIterator[sqlite.SqliteCatalog]:
+async def catalog(path: Path, log: Log) -> AsyncIterator[StoredCatalog]:
     """A started catalog whose store holds one tenant, at revision 1."""
-    sqlite.apply(path, [define("acme")])
-    catalog = sqlite.SqliteCatalog(path, poll_s=0.01, timeout_s=0.05, on_change=log)
+    applies.apply(SqliteDatabase(path), [define("acme")])
+    catalog = StoredCatalog(SqliteDatabase(path, timeout_s=0.05), poll_s=0.01, on_change=log)
     await catalog.start()
     yield catalog
     await catalog.close()
@@ -79,7 +81,7 @@ def remove(path: Path) -> None:
 
 
 class TestFollowing:
-    async def test_is_a_catalog(self, catalog: sqlite.SqliteCatalog, log: Log) -> None:
+    async def test_is_a_catalog(self, catalog: StoredCatalog, log: Log) -> None:
         """After start it is healthy and has a snapshot; the first load is reported."""
         follows: Catalog = catalog
         assert (follows.healthy, follows.reason) == (True, "")
@@ -90,11 +92,11 @@ class TestFollowing:
         assert fields.items() >= {"revision": 1, "tenants": 1, "changed": 1, "removed": 0}.items()
 
     async def test_a_change_is_seen_and_a_login_in_progress_keeps_its_own(
-        self, path: Path, catalog: sqlite.SqliteCatalog, log: Log
+        self, path: Path, catalog: StoredCatalog, log: Log
     ) -> None:
         """A new revision is a new object; the old one is as it was."""
         before = catalog.snapshot()
-        await asyncio.to_thread(sqlite.apply, path, [define("acme", "y"), define("beta")])
+        await asyncio.to_thread(applies.apply, SqliteDatabase(path), [define("acme", "y"), define("beta")])
         await until(lambda: catalog.snapshot().revision == 2)
         assert set(catalog.snapshot().tenants) == {"acme", "beta"}
         assert set(before.tenants) == {"acme"}
@@ -103,29 +105,29 @@ class TestFollowing:
 
     async def test_the_default_poll_keeps_the_promise(self, path: Path) -> None:
         """With default settings a change is served within two seconds."""
-        sqlite.apply(path, [define("acme")])
-        catalog = sqlite.SqliteCatalog(path)
+        applies.apply(SqliteDatabase(path), [define("acme")])
+        catalog = StoredCatalog(SqliteDatabase(path))
         await catalog.start()
         try:
-            await asyncio.to_thread(sqlite.apply, path, [define("acme", "y")])
+            await asyncio.to_thread(applies.apply, SqliteDatabase(path), [define("acme", "y")])
             await until(lambda: catalog.snapshot().revision == 2)
         finally:
             await catalog.close()
 
-    async def test_nothing_new_is_not_reported(self, path: Path, catalog: sqlite.SqliteCatalog, log: Log) -> None:
+    async def test_nothing_new_is_not_reported(self, path: Path, catalog: StoredCatalog, log: Log) -> None:
         """Reading the same revision again, even after an apply that changed nothing, is silent and keeps the object."""
         before, since = catalog.snapshot(), catalog.last_success_s
-        await asyncio.to_thread(sqlite.apply, path, [define("acme")])
+        await asyncio.to_thread(applies.apply, SqliteDatabase(path), [define("acme")])
         await until(lambda: catalog.last_success_s > since)
         assert catalog.snapshot() is before
         assert log.events == ["catalog.reloaded"]
 
-    async def test_many_changes_while_reading(self, path: Path, catalog: sqlite.SqliteCatalog) -> None:
+    async def test_many_changes_while_reading(self, path: Path, catalog: StoredCatalog) -> None:
         """Every snapshot seen while a writer is busy is whole: both tenants of an apply, or neither."""
 
         def write() -> None:
             for at in range(30):
-                sqlite.apply(path, [define("acme", f"{at}"), define("beta", f"{at}")])
+                applies.apply(SqliteDatabase(path), [define("acme", f"{at}"), define("beta", f"{at}")])
 
         writing = asyncio.create_task(asyncio.to_thread(write))
         seen: set[int] = set()
@@ -142,12 +144,12 @@ class TestFollowing:
 
     async def test_close_stops_it(self, path: Path) -> None:
         """After close nothing is read any more, the thread is gone and closing again is harmless."""
-        sqlite.apply(path, [define("acme")])
-        catalog = sqlite.SqliteCatalog(path, poll_s=0.01)
+        applies.apply(SqliteDatabase(path), [define("acme")])
+        catalog = StoredCatalog(SqliteDatabase(path), poll_s=0.01)
         await catalog.start()
         await catalog.close()
         assert not [task for task in asyncio.all_tasks() if task.get_name() == "catalog"]
-        await asyncio.to_thread(sqlite.apply, path, [define("acme", "y")])
+        await asyncio.to_thread(applies.apply, SqliteDatabase(path), [define("acme", "y")])
         await asyncio.sleep(0.05)
         assert catalog.snapshot().revision == 1
         await catalog.close()
@@ -162,7 +164,7 @@ class TestFirstStart:
     ) -> None:
         """A daemon may be started before anything was applied; it says so once, and the first apply reaches it."""
         prepare(path)
-        catalog = sqlite.SqliteCatalog(path, poll_s=0.01, on_change=log)
+        catalog = StoredCatalog(SqliteDatabase(path), poll_s=0.01, on_change=log)
         await catalog.start()
         try:
             await asyncio.sleep(0.05)
@@ -171,7 +173,7 @@ class TestFirstStart:
             reason = f"there is no store {path} yet; make it with `vestibule apply DIR --store sqlite:{path}`"
             assert log == [("catalog.failed", {"reason": reason, "revision": 0})]
             assert not path.is_file() or path.stat().st_size == 0
-            await asyncio.to_thread(sqlite.apply, path, [define("acme")])
+            await asyncio.to_thread(applies.apply, SqliteDatabase(path), [define("acme")])
             await until(lambda: "acme" in catalog.snapshot().tenants)
             # An apply makes an empty store first, which may be seen for a moment.
             assert log.events[1] == "catalog.reloaded"
@@ -182,8 +184,8 @@ class TestFirstStart:
 
     async def test_a_store_without_a_tenant_is_not_ready_unless_allowed(self, path: Path) -> None:
         """Healthy, and of no use to any login."""
-        store.prepare(path, 1.0)
-        catalog = sqlite.SqliteCatalog(path, poll_s=0.01)
+        SqliteDatabase(path).prepare()
+        catalog = StoredCatalog(SqliteDatabase(path), poll_s=0.01)
         await catalog.start()
         try:
             assert (catalog.healthy, catalog.loaded, catalog.writable) == (True, True, True)
@@ -205,25 +207,26 @@ class TestFirstStart:
         """Without a snapshot to serve, start fails and says why."""
         prepare(path)
         with pytest.raises(CatalogUnavailable, match=wanted):
-            await sqlite.SqliteCatalog(path).start()
+            await StoredCatalog(SqliteDatabase(path)).start()
 
 
 # An apply that stops inside its transaction, after the first tenant, and says so.
 KILLED_INSIDE = """
 import sys, time
-from runtime.catalog import sqlite
+from runtime.catalog import applies
 from runtime.catalog.base import Definition, Flow
+from runtime.catalog.sqlite import SqliteDatabase
 from runtime.core.model import Settings
 
-write = sqlite.replace_tenant
+write = applies.replace_tenant
 
 def slowly(*args):
     write(*args)
     print("inside", flush=True)
     time.sleep(60)
 
-sqlite.replace_tenant = slowly
-sqlite.apply(sys.argv[1], [Definition(Flow(name, Settings())) for name in ("beta", "gamma")])
+applies.replace_tenant = slowly
+applies.apply(SqliteDatabase(sys.argv[1]), [Definition(Flow(name, Settings())) for name in ("beta", "gamma")])
 """
 
 
@@ -262,11 +265,11 @@ def execute(path: Path, *statements: str) -> None:
 class TestMishaps:
     @pytest.mark.parametrize(("mishap", "wanted"), MISHAPS)
     async def test_last_good_snapshot_serves_until_the_file_is_back(
-        self, catalog: sqlite.SqliteCatalog, path: Path, log: Log, mishap: Callable[[Path], object], wanted: str
+        self, catalog: StoredCatalog, path: Path, log: Log, mishap: Callable[[Path], object], wanted: str
     ) -> None:
         """Unhealthy with a reason, reported once; the snapshot stays; healthy again when a good file is back."""
         saved = copy(path, path.with_name("saved.db"))
-        sqlite.apply(saved, [define("acme"), define("beta")])
+        applies.apply(SqliteDatabase(saved), [define("acme"), define("beta")])
         before = catalog.snapshot()
         mishap(path)
         await until(lambda: not catalog.healthy)
@@ -286,19 +289,17 @@ class TestMishaps:
         assert sorted(after) == ["catalog.recovered", "catalog.reloaded"]
 
     @pytest.mark.parametrize("wrong", ["another", "older", "empty"])
-    async def test_replaced_by_a_wrong_store(
-        self, catalog: sqlite.SqliteCatalog, path: Path, log: Log, wrong: str
-    ) -> None:
+    async def test_replaced_by_a_wrong_store(self, catalog: StoredCatalog, path: Path, log: Log, wrong: str) -> None:
         """What it has is served, unhealthy, reported once; the right store in its place is followed at once."""
         older = copy(path, path.with_name("older.db"))
-        await asyncio.to_thread(sqlite.apply, path, [define("gamma")])
+        await asyncio.to_thread(applies.apply, SqliteDatabase(path), [define("gamma")])
         await until(lambda: catalog.snapshot().revision == 2)
         right, other = copy(path, path.with_name("right.db")), path.with_name("other.db")
         if wrong == "another":
             for source in ("x", "y", "z"):
-                sqlite.apply(other, [define("beta", source)])
+                applies.apply(SqliteDatabase(other), [define("beta", source)])
         elif wrong == "empty":
-            store.prepare(other, 1.0)
+            SqliteDatabase(other).prepare()
         else:
             older.rename(other)
         before, told = catalog.snapshot(), len(log)
@@ -314,24 +315,24 @@ class TestMishaps:
         os.replace(right, path)
         await until(lambda: catalog.healthy)
         assert catalog.snapshot() is before
-        await asyncio.to_thread(sqlite.apply, path, [define("delta")])
+        await asyncio.to_thread(applies.apply, SqliteDatabase(path), [define("delta")])
         await until(lambda: set(catalog.snapshot().tenants) == {"acme", "gamma", "delta"})
 
-    async def test_deleted_and_applied_anew(self, catalog: sqlite.SqliteCatalog, path: Path) -> None:
+    async def test_deleted_and_applied_anew(self, catalog: StoredCatalog, path: Path) -> None:
         """A new store is another one, and the old one's log is never mixed into it."""
         path.unlink()
-        await asyncio.to_thread(sqlite.apply, path, [define("beta", "y")])
+        await asyncio.to_thread(applies.apply, SqliteDatabase(path), [define("beta", "y")])
         await until(lambda: "is another store than the one that is served" in catalog.reason)
         assert set(catalog.snapshot().tenants) == {"acme"}
         execute(path, "PRAGMA integrity_check")
-        fresh = sqlite.SqliteCatalog(path, poll_s=0.01)
+        fresh = StoredCatalog(SqliteDatabase(path), poll_s=0.01)
         await fresh.start()
         try:
             assert set(fresh.snapshot().tenants) == {"beta"}
         finally:
             await fresh.close()
 
-    async def test_locked(self, catalog: sqlite.SqliteCatalog, path: Path) -> None:
+    async def test_locked(self, catalog: StoredCatalog, path: Path) -> None:
         """A process that keeps the store to itself makes the catalog unhealthy for as long as it does."""
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as greedy:
             greedy.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -348,7 +349,7 @@ class TestMishaps:
             assert catalog.snapshot().revision == 1
         await until(lambda: catalog.healthy)
 
-    async def test_a_waiting_writer_disturbs_no_reader(self, catalog: sqlite.SqliteCatalog, path: Path) -> None:
+    async def test_a_waiting_writer_disturbs_no_reader(self, catalog: StoredCatalog, path: Path) -> None:
         """The control: an ordinary open write transaction is no reason for ill health."""
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
             writer.execute("BEGIN IMMEDIATE")
@@ -358,7 +359,7 @@ class TestMishaps:
             assert catalog.healthy
             writer.execute("ROLLBACK")
 
-    async def test_an_apply_killed_in_the_middle(self, catalog: sqlite.SqliteCatalog, path: Path) -> None:
+    async def test_an_apply_killed_in_the_middle(self, catalog: StoredCatalog, path: Path) -> None:
         """kill -9 inside the transaction leaves the old catalog, served all along, and a store that can be written."""
         child = subprocess.Popen(
             [*TIED, sys.executable, "-c", KILLED_INSIDE, str(path)],
@@ -376,7 +377,7 @@ class TestMishaps:
             child.wait()
             assert child.stdout is not None
             child.stdout.close()
-        result = await asyncio.to_thread(sqlite.apply, path, [define("beta")])
+        result = await asyncio.to_thread(applies.apply, SqliteDatabase(path), [define("beta")])
         assert (result.revision, result.created) == (2, ("beta",))
         await until(lambda: set(catalog.snapshot().tenants) == {"acme", "beta"})
 
@@ -386,7 +387,7 @@ class TestReadOnly:
     def place(self) -> Iterator[Path]:
         """A directory that may be read and entered, but not written, by the user of the test."""
         place = Path(tempfile.mkdtemp(prefix="vestibule-"))
-        sqlite.apply(place / "store.db", [define("acme")])
+        applies.apply(SqliteDatabase(place / "store.db"), [define("acme")])
         os.chmod(place / "store.db", 0o444)
         os.chmod(place, 0o555)
         root = os.geteuid() == 0
@@ -402,7 +403,7 @@ class TestReadOnly:
 
     async def test_a_store_on_a_read_only_disk_is_served(self, place: Path) -> None:
         """Where no log can be set up beside the file, the file alone is read."""
-        catalog = sqlite.SqliteCatalog(place / "store.db", poll_s=0.01)
+        catalog = StoredCatalog(SqliteDatabase(place / "store.db"), poll_s=0.01)
         await catalog.start()
         try:
             since = catalog.last_success_s
@@ -416,10 +417,10 @@ class TestReadOnly:
     async def test_an_apply_there_changes_nothing(self, place: Path) -> None:
         """Writing is refused in plain words."""
         with pytest.raises(CatalogError, match=r"cannot be (written|opened)"):
-            await asyncio.to_thread(sqlite.apply, place / "store.db", [define("beta")])
+            await asyncio.to_thread(applies.apply, SqliteDatabase(place / "store.db"), [define("beta")])
 
     async def test_an_old_schema_there_is_an_error(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A store that would have to be migrated first, and cannot be, is not served half-understood."""
-        monkeypatch.setattr(store, "SCHEMA_VERSION", store.SCHEMA_VERSION + 1)
+        monkeypatch.setattr(schema, "SCHEMA_VERSION", schema.SCHEMA_VERSION + 1)
         with pytest.raises(CatalogUnavailable, match=r"cannot be (written|opened)"):
-            await sqlite.SqliteCatalog(place / "store.db").start()
+            await StoredCatalog(SqliteDatabase(place / "store.db")).start()

@@ -15,6 +15,7 @@ from vestibule_client import AsyncClient, Client, Tls
 from runtime.callers import key_text
 from runtime.catalog import api_keys
 from runtime.catalog.api_keys import ApiKey
+from runtime.catalog.sqlite import SqliteDatabase
 from tests import node_package
 from tests.fixtures.certificates import issue
 from tests.fixtures.daemons import served
@@ -53,7 +54,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         for tenant in ("acme", "umbrella"):
             made, now = key_text.generate(), int(time.time())
             row = ApiKey(made.key_id, key_text.digest(made.secret), "", ("execute",), tenant, now, None)
-            api_keys.add(daemon.path, row)
+            api_keys.add(SqliteDatabase(daemon.path), row)
             keys.append(str(made))
         found = Desk(daemon.target, root, *keys)
         until(lambda: waiting(found, found.mine) == DECIDED, "the key is known")

@@ -14,7 +14,8 @@ import pytest
 from vestibule.v1 import decision_pb2 as pb
 
 from runtime.calls.calls import longest_login_s
-from runtime.catalog import sqlite
+from runtime.catalog import applies
+from runtime.catalog.sqlite import SqliteDatabase
 from runtime.config.settings import Config
 from runtime.continuation import keys, token
 from tests.calls import Refused, result
@@ -108,7 +109,7 @@ class TestRefusals:
         daemon = serve()
         daemon.publish(define("acme", CHALLENGE, PLAIN.format("old")))
         good = suspended(daemon)
-        revision = sqlite.apply(daemon.path, [define("beta", CHALLENGE)], prune=True).revision
+        revision = applies.apply(SqliteDatabase(daemon.path), [define("beta", CHALLENGE)], prune=True).revision
         daemon.wait_for("catalog.reloaded", revision=revision)
         error = refusal(daemon, "acme", event("otp"), good, [OTP])
         assert (error.code, error.reason) == ("NOT_FOUND", "UNKNOWN_TENANT")

@@ -30,6 +30,7 @@ from vestibule.v1 import runtime_service_pb2
 from runtime.callers import key_text
 from runtime.catalog import api_keys
 from runtime.catalog.api_keys import ApiKey
+from runtime.catalog.sqlite import SqliteDatabase
 from runtime.errors import StartError
 from runtime.ops.listening import check_free
 from runtime.rpc.health import Health
@@ -74,7 +75,10 @@ class Desk:
         self.secrets.append(made.secret)
         now = int(time.time())
         ends = None if expires_in_s is None else now + expires_in_s
-        api_keys.add(self.daemon.path, ApiKey(made.key_id, key_text.digest(made.secret), "", scopes, tenant, now, ends))
+        api_keys.add(
+            SqliteDatabase(self.daemon.path),
+            ApiKey(made.key_id, key_text.digest(made.secret), "", scopes, tenant, now, ends),
+        )
         until(lambda: self.reason(str(made)) != "KEY_UNKNOWN", "the key is known")
         return str(made)
 
@@ -211,7 +215,7 @@ def test_a_key_is_refused_within_two_seconds_of_its_end(desk: Desk) -> None:
     assert time.monotonic() - began < EFFECTIVE_S
     assert desk.reason(key) == ""
     before = {reason: refusals(desk, reason) for reason in ("KEY_REVOKED", "KEY_EXPIRED")}
-    api_keys.revoke(desk.daemon.path, key.split("_")[1])
+    api_keys.revoke(SqliteDatabase(desk.daemon.path), key.split("_")[1])
     began = time.monotonic()
     until(lambda: desk.reason(key) == "KEY_REVOKED", "the key is refused")
     assert time.monotonic() - began < EFFECTIVE_S

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from vestibule.v1 import decision_pb2
 
-from runtime.catalog import sqlite
+from runtime.catalog import applies
+from runtime.catalog.sqlite import SqliteDatabase
 from tests.calls import result
 from tests.fixtures.daemons import Daemon, served
 from tests.fixtures.tenants import BOB, define
@@ -71,7 +72,7 @@ def test_the_worker_of_a_tenant_that_was_removed_goes(daemon: Daemon) -> None:
     until(lambda: daemon.metric("vestibule_workers", state="idle") == 1, "it is idle")
     before = outdated(daemon)
     quiet = define("quiet", KEY, secrets={"KEY": "own"})
-    revision = sqlite.apply(daemon.path, [quiet], prune=True).revision
+    revision = applies.apply(SqliteDatabase(daemon.path), [quiet], prune=True).revision
     daemon.wait_for("catalog.reloaded", revision=revision)
     until(lambda: outdated(daemon) == before + 1, "it is killed")
     assert daemon.metric("vestibule_workers", state="idle") == 0

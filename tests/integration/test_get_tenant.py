@@ -15,7 +15,8 @@ from grpc_status import rpc_status
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import GetTenantRequest, GetTenantResponse
 
-from runtime.catalog import sqlite
+from runtime.catalog import applies
+from runtime.catalog.sqlite import SqliteDatabase
 from runtime.core.model import Experience, Policy, Settings
 from tests.calls import health, unary
 from tests.fixtures.commands import vestibule
@@ -139,7 +140,7 @@ def test_a_tenant_that_was_removed_is_gone(daemon: Daemon, channel: grpc.Channel
     """Nothing of it is answered from memory."""
     daemon.publish(define("short-lived", ALLOWS))
     assert ask(channel, "short-lived").actions
-    revision = sqlite.apply(daemon.path, [define("other", ALLOWS)], prune=True).revision
+    revision = applies.apply(SqliteDatabase(daemon.path), [define("other", ALLOWS)], prune=True).revision
     daemon.wait_for("catalog.reloaded", revision=revision)
     with pytest.raises(grpc.RpcError):
         ask(channel, "short-lived")

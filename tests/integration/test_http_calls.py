@@ -28,7 +28,7 @@ from vestibule.v1.runtime_service_pb2 import (
     ExecutePostLoginResponse,
 )
 
-from runtime.catalog import store as catalog_store
+from runtime.catalog.sqlite import SqliteDatabase
 from runtime.config.sections import HttpConfig
 from runtime.config.settings import Config
 from runtime.doors.port import HttpPort
@@ -374,7 +374,7 @@ def test_a_drain_answers_what_is_in_flight(serve: Serve) -> None:
 def test_a_port_that_is_taken_is_one_clear_line(daemon: Daemon, tmp_path: Any) -> None:
     """A daemon whose HTTP address is in use does not start, and says which and what to do."""
 
-    catalog_store.prepare(tmp_path / "flows.db", 10.0)
+    SqliteDatabase(tmp_path / "flows.db").prepare()
     command = serve_command(tmp_path / "flows.db", "--http-listen", daemon.doors, "--catalog-allow-empty", "true")
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=clean_environment(), check=False)
     assert ended.returncode != 0

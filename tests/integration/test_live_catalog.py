@@ -8,7 +8,8 @@ import pytest
 from google.protobuf import json_format
 from vestibule.v1 import decision_pb2
 
-from runtime.catalog import sqlite
+from runtime.catalog import applies
+from runtime.catalog.sqlite import SqliteDatabase
 from tests.fixtures.commands import vestibule
 from tests.fixtures.daemons import Daemon, Serve
 from tests.fixtures.tenants import ALLOW, MFA, define, write_directory
@@ -31,7 +32,7 @@ def published(daemon: Daemon, version: int) -> int:
     sources = [action(version, step) for step in range(3)]
     secrets = {"V": str(version)}
     both = (define("acme", *sources, secrets=secrets), define("beta", *sources, secrets=secrets))
-    return sqlite.apply(daemon.path, both).revision
+    return applies.apply(SqliteDatabase(daemon.path), both).revision
 
 
 @contextmanager

@@ -19,7 +19,8 @@ import grpc
 import pytest
 from vestibule.v1 import decision_pb2, runtime_service_pb2
 
-from runtime.catalog import sqlite
+from runtime.catalog import applies
+from runtime.catalog.sqlite import SqliteDatabase
 from tests.calls import METHOD, unary
 from tests.fixtures.commands import TIED, clean_environment, quiet_port, serve_command
 from tests.fixtures.tenants import ADA, GATE, LOOP, define
@@ -37,7 +38,7 @@ class Served:
 
     def __init__(self, store: Path, stderr: int | None) -> None:
         loop = define("loop", LOOP, timeout_ms=20_000)
-        sqlite.apply(store, [define("acme", *([GATE] * ACTIONS)), loop])
+        applies.apply(SqliteDatabase(store), [define("acme", *([GATE] * ACTIONS)), loop])
         self.target, self.http = f"127.0.0.1:{quiet_port()}", f"127.0.0.1:{quiet_port()}"
         command = serve_command(store, "--log-format", "json", listen=self.target, metrics=self.http)
         if stderr is None:

@@ -14,7 +14,8 @@ import pytest
 from grpc_health.v1 import health_pb2
 from vestibule.v1 import runtime_service_pb2
 
-from runtime.catalog import sqlite
+from runtime.catalog import applies
+from runtime.catalog.sqlite import SqliteDatabase
 from tests.calls import METHOD, Refused, health, unary
 from tests.fixtures.commands import TIED, clean_environment, quiet_port, serve_command, vestibule
 from tests.fixtures.daemons import Daemon, Serve
@@ -134,7 +135,7 @@ def test_a_daemon_starts_on_a_full_disk(serve: Serve, tmp_path: Path) -> None:
     """A store that is there is served although nothing can be written, and the metric says so."""
     with small_disk(tmp_path / "disk", "512k") as disk:
         store = disk / "flows.db"
-        sqlite.apply(store, [define("acme", OLD)])
+        applies.apply(SqliteDatabase(store), [define("acme", OLD)])
         fill(disk)
         daemon = serve(store=store)
         assert says(daemon) == "old"
@@ -148,7 +149,7 @@ def test_a_read_only_disk(serve: Serve, tmp_path: Path) -> None:
     place = tmp_path / "place"
     place.mkdir()
     store = place / "flows.db"
-    sqlite.apply(store, [define("acme", OLD)])
+    applies.apply(SqliteDatabase(store), [define("acme", OLD)])
     directory = write_directory(tmp_path, "acme", NEW)
     with read_only(place):
         daemon = serve(store=store)
@@ -177,7 +178,7 @@ def test_a_deleted_store_is_served_from_memory_until_it_is_back(serve: Serve, tm
     assert says(daemon, "cold") == "old"
     assert daemon.get("/readyz")[0] == 200
     at = len(daemon.lines)
-    sqlite.apply(saved, [define("acme", NEW), define("cold", NEW)])
+    applies.apply(SqliteDatabase(saved), [define("acme", NEW), define("cold", NEW)])
     saved.rename(daemon.path)
     daemon.wait_for("catalog.recovered", after=at)
     healthy(daemon, 1)
@@ -191,7 +192,7 @@ def test_a_replica_that_starts_without_a_store_ends_no_other(serve: Serve, tmp_p
     A new store in the same place is served by the second and not by the first, which follows the old one again.
     """
     store = tmp_path / "flows.db"
-    sqlite.apply(store, [define("acme", OLD)])
+    applies.apply(SqliteDatabase(store), [define("acme", OLD)])
     saved = copy(store, tmp_path / "saved.db")
     first = serve("--catalog-allow-empty", "false", store=store)
     assert says(first) == "old"
@@ -214,7 +215,7 @@ def test_a_replica_that_starts_without_a_store_ends_no_other(serve: Serve, tmp_p
         assert daemon.metric("vestibule_catalog_tenants") == tenants
         assert daemon.metric("vestibule_catalog_writable") == 0
     # Somebody applies elsewhere what was meant for here: a store of its own, with another tenant.
-    sqlite.apply(store, [define("other", NEW)])
+    applies.apply(SqliteDatabase(store), [define("other", NEW)])
     until(lambda: ready(second), "the second has a store")
     assert says(second, "other") == "new"
     line = first.wait_for("catalog.failed", after=len(first.lines) - 1)
@@ -224,7 +225,7 @@ def test_a_replica_that_starts_without_a_store_ends_no_other(serve: Serve, tmp_p
     healthy(first, 0)
     at = len(first.lines)
     remove(store)
-    sqlite.apply(saved, [define("acme", NEW)])
+    applies.apply(SqliteDatabase(saved), [define("acme", NEW)])
     saved.rename(store)
     first.wait_for("catalog.recovered", after=at)
     until(lambda: says(first) == "new", "the right store is followed")
@@ -297,7 +298,7 @@ def test_a_deleted_directory_is_no_end(serve: Serve, tmp_path: Path) -> None:
     healthy(daemon, 0)
     assert says(daemon) == "old"
     place.mkdir()
-    sqlite.apply(saved, [define("acme", NEW)])
+    applies.apply(SqliteDatabase(saved), [define("acme", NEW)])
     saved.rename(daemon.path)
     until(lambda: says(daemon) == "new", "the store that is back is followed")
     healthy(daemon, 1)
@@ -308,7 +309,7 @@ def test_a_damaged_store_is_not_believed(serve: Serve, tmp_path: Path) -> None:
     daemon = serve()
     daemon.publish(define("acme", OLD))
     good = copy(daemon.path, tmp_path / "good.db")
-    sqlite.apply(good, [define("acme", NEW)])
+    applies.apply(SqliteDatabase(good), [define("acme", NEW)])
     for damage in (b"garbage " * 4096, good.read_bytes()[:5000], b""):
         for suffix in ("-wal", "-shm"):
             daemon.path.with_name(daemon.path.name + suffix).unlink(missing_ok=True)
@@ -325,7 +326,7 @@ def test_a_damaged_store_is_not_believed(serve: Serve, tmp_path: Path) -> None:
 def test_no_daemon_starts_with_a_damaged_store(tmp_path: Path, damage: bytes | str) -> None:
     """Without a snapshot to serve from, one line names the store, and the exit code is 1."""
     store = tmp_path / "flows.db"
-    sqlite.apply(store, [define("acme", OLD)])
+    applies.apply(SqliteDatabase(store), [define("acme", OLD)])
     store.write_bytes(damage if isinstance(damage, bytes) else store.read_bytes()[:5000])
     flags = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-level", "error")
     failed = vestibule("serve", "--store", f"sqlite:{store}", *flags)
@@ -338,7 +339,7 @@ def test_no_daemon_starts_with_a_damaged_store(tmp_path: Path, damage: bytes | s
 def test_a_log_that_cannot_be_written_stops_no_login(tmp_path: Path) -> None:
     """With its log on a full disk the daemon starts, decides and drains; only the lines are lost."""
     store = tmp_path / "flows.db"
-    sqlite.apply(store, [define("acme", OLD)])
+    applies.apply(SqliteDatabase(store), [define("acme", OLD)])
     target = f"127.0.0.1:{quiet_port()}"
     command = [*TIED, *serve_command(store, listen=target)]
     request = runtime_service_pb2.ExecutePostLoginRequest(tenant_id="acme", event=ADA).SerializeToString()
@@ -362,7 +363,7 @@ def test_an_apply_is_seen_within_two_seconds(serve: Serve) -> None:
     daemon = serve()
     daemon.publish(define("acme", OLD))
     for source, output in ((NEW, "new"), (OLD, "old")):
-        sqlite.apply(daemon.path, [define("acme", source)])
+        applies.apply(SqliteDatabase(daemon.path), [define("acme", source)])
         applied_s = time.monotonic()
         until(lambda: says(daemon) == output, "the change is seen", timeout_s=2.0)  # noqa: B023  called within this turn of the loop
         assert time.monotonic() - applied_s < 2.0

@@ -21,6 +21,7 @@ from vestibule.v1.runtime_service_pb2 import StreamPostLoginRequest, StreamPostL
 from runtime.callers import key_text
 from runtime.catalog import api_keys
 from runtime.catalog.api_keys import ApiKey
+from runtime.catalog.sqlite import SqliteDatabase
 from runtime.core.model import OnError
 from runtime.rpc import streaming
 from tests import strict_reader
@@ -374,7 +375,10 @@ def test_a_key_that_is_revoked_ends_its_stream(serve: Serve, front: str) -> None
     daemon = serve("--rpc-front", front, "--auth-mode", "required")
     daemon.publish(define("acme", GATE), define("bank", GATE))
     made = key_text.generate()
-    api_keys.add(daemon.path, ApiKey(made.key_id, key_text.digest(made.secret), "", ("execute",), "acme", 0, None))
+    api_keys.add(
+        SqliteDatabase(daemon.path),
+        ApiKey(made.key_id, key_text.digest(made.secret), "", ("execute",), "acme", 0, None),
+    )
     credentials = ("authorization", f"Bearer {made}")
 
     def refused() -> bool:
@@ -400,7 +404,7 @@ def test_a_key_that_is_revoked_ends_its_stream(serve: Serve, front: str) -> None
         async with opened(daemon, credentials) as stream:
             await stream.send(item(1), item(2, "bank"))
             assert await stream.take(2) == {1: str(MFA), 2: "PERMISSION_DENIED TENANT_NOT_ALLOWED"}
-            api_keys.revoke(daemon.path, made.key_id)
+            api_keys.revoke(SqliteDatabase(daemon.path), made.key_id)
             ending, login = asyncio.create_task(stream.end()), 10
             while not ending.done():
                 login += 1

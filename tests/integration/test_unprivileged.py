@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from vestibule.v1 import decision_pb2
 
-from runtime.catalog import sqlite
-from runtime.catalog import store as catalog_store
+from runtime.catalog import applies
+from runtime.catalog.sqlite import SqliteDatabase
 from runtime.core.model import OnError
 from tests import run_as
 from tests.fixtures.commands import TIED, clean_environment
@@ -82,7 +82,7 @@ def uid_of(process: Process) -> int:
 def test_a_daemon_serves(place: Path, who: str) -> None:
     """It starts with the required layers, decides, contains what is hostile, recovers from kills and drains with 0."""
     uid, refused = AS[who]
-    catalog_store.prepare(place / "flows.db", 10.0)
+    SqliteDatabase(place / "flows.db").prepare()
     given_to(place, uid)
     # Time is what the first one runs out of, and none of the others, however busy the machine.
     hostile = {"loop": (LOOP, 300), "hoard": (HOARD, 30_000), "reads": (READS, 30_000)}
@@ -128,7 +128,7 @@ def test_a_tenant_that_runs_on_and_on_keeps_to_half_of_the_processors(place: Pat
     """While others log in, and only then: its workers, and the making of new ones, leave half of the processors free;
     the others' workers are where they were. No privilege is needed for it, nor to undo it."""
     uid, refused = AS[who]
-    catalog_store.prepare(place / "flows.db", 10.0)
+    SqliteDatabase(place / "flows.db").prepare()
     given_to(place, uid)
     everywhere = sorted(os.sched_getaffinity(0))
     aside = set(everywhere[(len(everywhere) + 1) // 2 :])
@@ -224,7 +224,7 @@ def test_an_ordinary_users_store_that_may_not_be_written_is_served(place: Path) 
     """Where owner and mode keep this user from writing, and no log can be made, the store is served and healthy."""
     who = AS["ordinary user"]
     store = place / "flows.db"
-    sqlite.apply(store, [define("acme", GATE)])
+    applies.apply(SqliteDatabase(store), [define("acme", GATE)])
     given_to(place, who[0])
     store.chmod(0o444)
     place.chmod(0o555)
@@ -241,7 +241,7 @@ def test_a_store_that_may_not_be_read_is_one_line(place: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("root: only root can make a file of another user")
     store = place / "flows.db"
-    sqlite.apply(store, [define("acme", GATE)])
+    applies.apply(SqliteDatabase(store), [define("acme", GATE)])
     store.chmod(0o600)
     flags = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-level", "error")
     failed = run(place, AS["ordinary user"], "serve", "--store", f"sqlite:{store}", *flags)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from vestibule.v1 import event_pb2, runtime_service_pb2
 
-from runtime.catalog import sqlite
+from runtime.catalog import applies
 from runtime.catalog.base import Binding, Definition, Flow
+from runtime.catalog.sqlite import SqliteDatabase
 from runtime.core.model import OnError, Policy, Settings
 
 if TYPE_CHECKING:
@@ -139,4 +140,4 @@ def store(folder: Path, definitions: Iterable[Definition]) -> None:
     path = folder / "store.db"
     for name in ("store.db", "store.db-wal", "store.db-shm"):
         (folder / name).unlink(missing_ok=True)
-    sqlite.apply(path, definitions)
+    applies.apply(SqliteDatabase(path), definitions)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.catalog import sqlite, store
+from runtime.catalog import applies, images
 from runtime.catalog.base import Binding, Definition, Flow
+from runtime.catalog.sqlite import SqliteDatabase
 from runtime.core.model import Settings
 
 TENANTS = 10_000
@@ -35,15 +36,15 @@ def test_ten_thousand_tenants(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         yield
         table.append((what, (time.perf_counter() - started) / times * 1000))
 
-    def read(image: sqlite.Image | None) -> sqlite.Image | None:
-        with store.reading(path, 1) as connection:
-            return sqlite.read(connection, image, path)
+    def read(image: images.Image | None) -> images.Image | None:
+        with SqliteDatabase(path, timeout_s=1).reading() as connection:
+            return images.read(connection, image, str(path))
 
     definitions = [define(at) for at in range(TENANTS)]
     with timed("apply all"):
-        sqlite.apply(path, definitions)
+        applies.apply(SqliteDatabase(path), definitions)
     with timed("apply all again, unchanged"):
-        assert len(sqlite.apply(path, definitions).unchanged) == TENANTS
+        assert len(applies.apply(SqliteDatabase(path), definitions).unchanged) == TENANTS
     with timed("first load"):
         first = read(None)
     assert first is not None
@@ -51,7 +52,7 @@ def test_ten_thousand_tenants(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     with timed("poll, nothing new", 100):
         for _ in range(100):
             assert read(first) is None
-    sqlite.apply(path, [define(7, 1)])
+    applies.apply(SqliteDatabase(path), [define(7, 1)])
     with timed("poll, one tenant changed"):
         second = read(first)
     assert second is not None

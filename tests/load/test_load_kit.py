@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from runtime.callers import key_text
-from runtime.catalog import api_keys, sqlite
+from runtime.catalog import api_keys, applies
+from runtime.catalog.sqlite import SqliteDatabase
 from tests.load import mix as mixes
 from tests.load import thresholds
 from tests.load.processes import Daemon, environment
@@ -92,7 +93,9 @@ def test_a_daemon_elsewhere(tmp_path: Path) -> None:
     )
     made = key_text.generate()
     digest = key_text.digest(made.secret)
-    api_keys.add(store, api_keys.ApiKey(made.key_id, digest, "load", ("execute",), "*", 0, 4_000_000_000))
+    api_keys.add(
+        SqliteDatabase(store), api_keys.ApiKey(made.key_id, digest, "load", ("execute",), "*", 0, 4_000_000_000)
+    )
     key = tmp_path / "load.key"
     key.touch(0o600)
     key.write_text(str(made))
@@ -124,7 +127,7 @@ def test_a_login_that_is_due_counts_from_then(tmp_path: Path) -> None:
     from tests.load import open_loop
 
     mix = mixes.Mix(tenants=1)
-    sqlite.apply(tmp_path / "store.db", mixes.definitions(mix, 0))
+    applies.apply(SqliteDatabase(tmp_path / "store.db"), mixes.definitions(mix, 0))
     made = mixes.logins(mix, 200)
     with Daemon(tmp_path) as daemon:
         # Far more a second than one at a time can be answered.

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from runtime.callers import key_text
-from runtime.catalog import api_keys, store
+from runtime.catalog import api_keys
 from runtime.catalog.api_keys import NO_KEYS, ApiKey
+from runtime.catalog.sqlite import SqliteDatabase
 from runtime.cli import main
 from runtime.errors import CatalogError
 
@@ -39,28 +40,28 @@ def run(capsys: pytest.CaptureFixture[str], path: Path, *words: str, code: int =
 def test_keys_are_kept_until_they_are_revoked_and_after(path: Path) -> None:
     """A revoked key stays, with the instant of its first revocation, so that its user learns why."""
     kept = key("one")
-    api_keys.add(path, kept)
-    api_keys.add(path, key("two"))
-    first = api_keys.revoke(path, kept.key_id)
+    api_keys.add(SqliteDatabase(path), kept)
+    api_keys.add(SqliteDatabase(path), key("two"))
+    first = api_keys.revoke(SqliteDatabase(path), kept.key_id)
     assert first.revoked_at is not None
-    assert api_keys.revoke(path, kept.key_id) == first
-    assert {found.key_id: found for found in api_keys.listed(path)}[kept.key_id] == first
+    assert api_keys.revoke(SqliteDatabase(path), kept.key_id) == first
+    assert {found.key_id: found for found in api_keys.listed(SqliteDatabase(path))}[kept.key_id] == first
     with pytest.raises(CatalogError, match="has no API key 'other'"):
-        api_keys.revoke(path, "other")
+        api_keys.revoke(SqliteDatabase(path), "other")
 
 
 def test_a_reader_sees_each_change_and_nothing_else(path: Path) -> None:
     """Without a change a reader gets its own object back; each change makes a new one."""
 
     def read(known: api_keys.ApiKeys) -> api_keys.ApiKeys:
-        with store.reading(path, 1.0) as connection:
-            return api_keys.read(connection, known, path)
+        with SqliteDatabase(path, timeout_s=1.0).reading() as connection:
+            return api_keys.read(connection, known, str(path))
 
-    api_keys.add(path, kept := key())
+    api_keys.add(SqliteDatabase(path), kept := key())
     found = read(NO_KEYS)
     assert list(found.by_id.values()) == [kept]
     assert read(found) is found
-    api_keys.revoke(path, kept.key_id)
+    api_keys.revoke(SqliteDatabase(path), kept.key_id)
     assert read(found).by_id[kept.key_id].revoked_at is not None
     assert read(found).version != found.version
 
@@ -81,11 +82,11 @@ def test_the_store_holds_no_secret(path: Path, capsys: pytest.CaptureFixture[str
 
 def test_a_row_that_cannot_be_read_is_named(path: Path) -> None:
     """A damaged row is the store's fault, in words."""
-    api_keys.add(path, key())
+    api_keys.add(SqliteDatabase(path), key())
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE api_keys SET digest = 'text'")
     with pytest.raises(CatalogError, match="holds an API key that cannot be read"):
-        api_keys.listed(path)
+        api_keys.listed(SqliteDatabase(path))
 
 
 def test_a_key_is_written_to_a_file_of_its_owner(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,7 +104,7 @@ def test_a_key_is_written_to_a_file_of_its_owner(path: Path, capsys: pytest.Capt
     assert made.key_id in err
     _, err = run(capsys, path, *CREATE, "--out", str(file), code=2)
     assert "name a new file" in err
-    assert len(api_keys.listed(path)) == 1
+    assert len(api_keys.listed(SqliteDatabase(path))) == 1
 
 
 def test_json_says_what_was_made(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,7 +124,7 @@ def test_what_is_no_time_to_come_is_refused(path: Path, when: str, capsys: pytes
     _, err = run(capsys, path, *CREATE[:-2], f"--expires={when}", code=2)
     assert "or never" in err
     run(capsys, path, *CREATE[:-1], "never")
-    assert api_keys.listed(path)[0].expires_at is None
+    assert api_keys.listed(SqliteDatabase(path))[0].expires_at is None
 
 
 @pytest.mark.parametrize("tenant", ["", "A", "acme,umbrella", "**", "a" * 65])

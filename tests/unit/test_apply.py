@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime.catalog import sqlite, store
+from runtime.catalog import applies, images
 from runtime.catalog.base import Binding, Flow
 from runtime.catalog.comparison import changes
+from runtime.catalog.sqlite import SqliteDatabase
 from runtime.cli import main
 from runtime.core.model import Experience, OnError, Policy, Settings
 from runtime.errors import CatalogError
@@ -57,8 +58,8 @@ class Apply:
         return code, captured.out, captured.err
 
     def tenants(self) -> set[str]:
-        with store.reading(self.path, 1.0) as connection:
-            image = sqlite.read(connection, None, self.path)
+        with SqliteDatabase(self.path, timeout_s=1.0).reading() as connection:
+            image = images.read(connection, None, str(self.path))
         return set() if image is None else set(image.snapshot.tenants)
 
 
@@ -130,7 +131,7 @@ class TestPruning:
         """A tenant that somebody adds between the question and the answer stays, and nothing is done."""
         apply(tenants)
         with pytest.raises(CatalogError, match=r"the store .* has changed: zeta would be removed too; apply again"):
-            sqlite.apply(apply.path, [], prune=True, agreed=["acme", "beta"])
+            applies.apply(SqliteDatabase(apply.path), [], prune=True, agreed=["acme", "beta"])
         assert apply.tenants() == {"acme", "beta", "zeta"}
 
 
@@ -215,7 +216,7 @@ class TestSecrets:
             assert named in err
         flags = ["--secret-env", "acme:ONE", "--secret-env-file", tmp_path / "allowed"]
         assert apply(tenants, *flags, "--secrets-dir", tmp_path / "secrets")[0] == 0
-        with store.reading(apply.path, 1.0) as connection:
+        with SqliteDatabase(apply.path, timeout_s=1.0).reading() as connection:
             stored = dict(connection.execute("SELECT name, value FROM secrets WHERE tenant = 'acme'").fetchall())
         assert stored == {"A": "1", "B": "2", "C": "3"}
 

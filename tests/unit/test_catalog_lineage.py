@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from runtime.catalog import sqlite, store
+from runtime.catalog import applies, images, sqlite
 from runtime.catalog.base import Definition, Flow
-from runtime.catalog.suspended import SqliteSuspendedFlows
+from runtime.catalog.lineage import NO_MARK
+from runtime.catalog.sqlite import SqliteDatabase
+from runtime.catalog.suspended import StoredSuspendedFlows
 from runtime.core.model import Settings
 from runtime.errors import CatalogUnavailable, NoStore
 
@@ -26,23 +28,23 @@ def copy(source: Path, target: Path) -> Path:
     return target
 
 
-def load(path: Path, image: sqlite.Image | None = None) -> sqlite.Image | None:
-    with store.reading(path, 0.1) as connection:
-        return sqlite.read(connection, image, path)
+def load(path: Path, image: images.Image | None = None) -> images.Image | None:
+    with SqliteDatabase(path, timeout_s=0.1).reading() as connection:
+        return images.read(connection, image, str(path))
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A store at its second revision, beside a backup of the first."""
     path = tmp_path / "store.db"
-    sqlite.apply(path, define("acme"))
+    applies.apply(SqliteDatabase(path), define("acme"))
     copy(path, tmp_path / "backup.db")
-    sqlite.apply(path, define("beta"))
+    applies.apply(SqliteDatabase(path), define("beta"))
     return path
 
 
 @pytest.fixture
-def image(path: Path) -> sqlite.Image:
+def image(path: Path) -> images.Image:
     image = load(path)
     assert image is not None
     return image
@@ -50,12 +52,12 @@ def image(path: Path) -> sqlite.Image:
 
 def another(tmp_path: Path) -> Path:
     for tenant in ("acme", "beta", "gamma"):
-        sqlite.apply(tmp_path / "other.db", define(tenant))
+        applies.apply(SqliteDatabase(tmp_path / "other.db"), define(tenant))
     return tmp_path / "other.db"
 
 
 def empty(tmp_path: Path) -> Path:
-    store.prepare(tmp_path / "empty.db", 1.0)
+    SqliteDatabase(tmp_path / "empty.db").prepare()
     return tmp_path / "empty.db"
 
 
@@ -64,7 +66,7 @@ def older(tmp_path: Path) -> Path:
 
 
 def older_and_changed(tmp_path: Path) -> Path:
-    sqlite.apply(tmp_path / "backup.db", define("gamma"))
+    applies.apply(SqliteDatabase(tmp_path / "backup.db"), define("gamma"))
     return tmp_path / "backup.db"
 
 
@@ -78,7 +80,7 @@ WRONG: list[Any] = [
 
 @pytest.mark.parametrize(("make", "wanted"), WRONG)
 def test_a_wrong_store_is_refused(
-    image: sqlite.Image, tmp_path: Path, make: Callable[[Path], Path], wanted: str
+    image: images.Image, tmp_path: Path, make: Callable[[Path], Path], wanted: str
 ) -> None:
     """Each is named for what it is, with what is served and the remedy."""
     with pytest.raises(CatalogUnavailable) as caught:
@@ -89,11 +91,11 @@ def test_a_wrong_store_is_refused(
 
 @pytest.mark.parametrize("make", [another, empty, older, older_and_changed])
 async def test_nothing_is_continued_by_a_wrong_store(
-    image: sqlite.Image, tmp_path: Path, make: Callable[[Path], Path]
+    image: images.Image, tmp_path: Path, make: Callable[[Path], Path]
 ) -> None:
     """It knows nothing of what was used. The control: the store of the mark claims."""
     for where, right in ((make(tmp_path), False), (tmp_path / "store.db", True)):
-        flows = SqliteSuspendedFlows(where, mark=lambda: image.mark)
+        flows = StoredSuspendedFlows(SqliteDatabase(where), mark=lambda: image.mark)
         try:
             if right:
                 assert (await flows.claim(b"n" * 16, 2_000_000, 1_000_000, 1_100_000)).granted
@@ -107,11 +109,11 @@ async def test_nothing_is_continued_by_a_wrong_store(
             await flows.close()
 
 
-def test_its_own_future_is_read(path: Path, image: sqlite.Image, tmp_path: Path) -> None:
+def test_its_own_future_is_read(path: Path, image: images.Image, tmp_path: Path) -> None:
     """The control: a copy of the same store is the same, and one that advanced is followed."""
     ahead = copy(path, tmp_path / "ahead.db")
     assert load(ahead, image) is None
-    sqlite.apply(ahead, define("gamma"))
+    applies.apply(SqliteDatabase(ahead), define("gamma"))
     found = load(ahead, image)
     assert found is not None
     assert (found.snapshot.revision, set(found.snapshot.tenants)) == (3, {"acme", "beta", "gamma"})
@@ -121,7 +123,7 @@ def test_a_reader_of_an_empty_store_has_nothing_to_lose(path: Path, tmp_path: Pa
     """It takes whatever store it finds."""
     first = load(empty(tmp_path))
     assert first is not None
-    assert first.mark == store.NO_MARK
+    assert first.mark == NO_MARK
     found = load(path, first)
     assert found is not None
     assert found.snapshot.revision == 2
@@ -133,7 +135,7 @@ async def test_neither_reader_nor_continuation_makes_a_store(tmp_path: Path, mak
     path = tmp_path / "flows.db"
     make(path)
     before = sorted(entry.name for entry in tmp_path.iterdir())
-    flows = SqliteSuspendedFlows(path)
+    flows = StoredSuspendedFlows(SqliteDatabase(path))
     try:
         with pytest.raises(NoStore):
             load(path)
@@ -148,7 +150,7 @@ async def test_neither_reader_nor_continuation_makes_a_store(tmp_path: Path, mak
 
 def test_writable_is_what_the_file_system_says(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that is there can be written; one that is gone, or on a disk without room, cannot."""
-    assert store.writable(path)
-    assert not store.writable(tmp_path / "none.db")
-    monkeypatch.setattr(store, "ROOM_BYTES", 1 << 62)
-    assert not store.writable(path)
+    assert SqliteDatabase(path).writable()
+    assert not SqliteDatabase(tmp_path / "none.db").writable()
+    monkeypatch.setattr(sqlite, "ROOM_BYTES", 1 << 62)
+    assert not SqliteDatabase(path).writable()

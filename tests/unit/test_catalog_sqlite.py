@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime.catalog import sqlite, store
+from runtime.catalog import applies, images, schema, sqlite
 from runtime.catalog.base import Binding, Definition, Flow, Snapshot
 from runtime.catalog.comparison import ApplyResult
+from runtime.catalog.sqlite import SqliteDatabase
 from runtime.core.model import Experience, Merge, OnError, Policy, Settings
 from runtime.errors import CatalogError, CatalogUnavailable, NoStore
 
@@ -30,9 +31,9 @@ def snapshot(path: Path) -> Snapshot:
     return image.snapshot
 
 
-def load(path: Path, image: sqlite.Image | None = None) -> sqlite.Image | None:
-    with store.reading(path, 0.1) as connection:
-        return sqlite.read(connection, image, path)
+def load(path: Path, image: images.Image | None = None) -> images.Image | None:
+    with SqliteDatabase(path, timeout_s=0.1).reading() as connection:
+        return images.read(connection, image, str(path))
 
 
 def alter(path: Path, *statements: str) -> None:
@@ -54,7 +55,7 @@ class TestApply:
         bindings = (replace(first.flow.bindings[0], on_error=OnError.DENY, timeout_us=5000), first.flow.bindings[1])
         first = replace(first, flow=replace(first.flow, bindings=bindings))
         second = define("beta")
-        result = sqlite.apply(path, [first, second])
+        result = applies.apply(SqliteDatabase(path), [first, second])
         assert result == ApplyResult(1, ("acme", "beta"), (), (), ())
         read = snapshot(path)
         assert read.revision == 1
@@ -63,7 +64,7 @@ class TestApply:
 
     def test_the_file_is_for_its_owner_only(self, path: Path) -> None:
         """It holds secrets, and so do its log files."""
-        sqlite.apply(path, [define("acme", secret="hush")])
+        applies.apply(SqliteDatabase(path), [define("acme", secret="hush")])
         load(path)
         for file in path.parent.iterdir():
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -71,8 +72,10 @@ class TestApply:
     def test_repetition_changes_nothing(self, path: Path) -> None:
         """The same definitions again keep the revision, so no daemon reloads."""
         definitions = [define("acme", "x", secret="s"), define("beta")]
-        sqlite.apply(path, definitions)
-        assert sqlite.apply(path, reversed(definitions)) == ApplyResult(1, (), (), ("acme", "beta"), ())
+        applies.apply(SqliteDatabase(path), definitions)
+        assert applies.apply(SqliteDatabase(path), reversed(definitions)) == ApplyResult(
+            1, (), (), ("acme", "beta"), ()
+        )
 
     @pytest.mark.parametrize(
         "changed",
@@ -86,29 +89,33 @@ class TestApply:
     )
     def test_any_change_is_one_revision(self, path: Path, changed: Definition) -> None:
         """A changed source, binding, secret or setting counts, once, and only for its tenant."""
-        sqlite.apply(path, [define("acme", "x", secret="s"), define("beta")])
-        assert sqlite.apply(path, [changed, define("beta")]) == ApplyResult(2, (), ("acme",), ("beta",), ())
+        applies.apply(SqliteDatabase(path), [define("acme", "x", secret="s"), define("beta")])
+        assert applies.apply(SqliteDatabase(path), [changed, define("beta")]) == ApplyResult(
+            2, (), ("acme",), ("beta",), ()
+        )
         assert snapshot(path).tenants["acme"] == changed.flow
 
     def test_other_tenants_stay_unless_pruned(self, path: Path) -> None:
         """An apply speaks of its own tenants; only --prune makes the store equal to the directory."""
-        sqlite.apply(path, [define("acme", "x"), define("beta", "y")])
-        assert sqlite.apply(path, [define("acme", "x")]).pruned == ()
+        applies.apply(SqliteDatabase(path), [define("acme", "x"), define("beta", "y")])
+        assert applies.apply(SqliteDatabase(path), [define("acme", "x")]).pruned == ()
         assert set(snapshot(path).tenants) == {"acme", "beta"}
-        assert sqlite.apply(path, [define("acme", "x")], prune=True) == ApplyResult(2, (), (), ("acme",), ("beta",))
+        assert applies.apply(SqliteDatabase(path), [define("acme", "x")], prune=True) == ApplyResult(
+            2, (), (), ("acme",), ("beta",)
+        )
         read = snapshot(path)
         assert set(read.tenants) == {"acme"}
         assert list(read.sources.values()) == ["x"]
-        assert sqlite.apply(path, [define("beta", "y")]) == ApplyResult(3, ("beta",), (), (), ())
+        assert applies.apply(SqliteDatabase(path), [define("beta", "y")]) == ApplyResult(3, ("beta",), (), (), ())
 
     def test_a_tenant_given_twice_is_refused(self, path: Path) -> None:
         """It is not clear which of the two should win."""
         with pytest.raises(CatalogError, match="tenant 'acme' is given twice"):
-            sqlite.apply(path, [define("acme"), define("acme", "x")])
+            applies.apply(SqliteDatabase(path), [define("acme"), define("acme", "x")])
 
     def test_a_revision_is_immutable(self, path: Path) -> None:
         """The store itself refuses to change a source under its hash."""
-        sqlite.apply(path, [define("acme", "x")])
+        applies.apply(SqliteDatabase(path), [define("acme", "x")])
         with pytest.raises(sqlite3.IntegrityError, match="immutable"):
             alter(path, "UPDATE revisions SET source = 'y'")
 
@@ -116,7 +123,7 @@ class TestApply:
         """A store is made under another name and moved into place; a leftover log of a deleted store is removed."""
         leftover = path.with_name("store.db-wal")
         leftover.write_bytes(b"old" * 100)
-        sqlite.apply(path, [define("acme")])
+        applies.apply(SqliteDatabase(path), [define("acme")])
         assert [file.name for file in path.parent.iterdir()] == ["store.db"]
 
     def test_a_link_leads_to_the_store(self, tmp_path: Path) -> None:
@@ -124,14 +131,14 @@ class TestApply:
         link = tmp_path / "link.db"
         (tmp_path / "data").mkdir()
         link.symlink_to("data/real.db")
-        assert sqlite.apply(link, [define("acme")]).revision == 1
+        assert applies.apply(SqliteDatabase(link), [define("acme")]).revision == 1
         assert set(snapshot(tmp_path / "data/real.db").tenants) == set(snapshot(link).tenants) == {"acme"}
         assert link.is_symlink()
 
     def test_file_names_are_not_queries(self, tmp_path: Path) -> None:
         """A store may be named with characters that mean something in a URI."""
         path = tmp_path / "a?mode=memory#%41 b.db"
-        sqlite.apply(path, [define("acme")])
+        applies.apply(SqliteDatabase(path), [define("acme")])
         assert path.exists()
         assert set(snapshot(path).tenants) == {"acme"}
 
@@ -140,24 +147,24 @@ class TestFailedApply:
     @pytest.fixture
     def before(self, path: Path) -> Iterator[Snapshot]:
         """A store that must be the same after the test."""
-        sqlite.apply(path, [define("acme", "x")])
+        applies.apply(SqliteDatabase(path), [define("acme", "x")])
         kept = snapshot(path)
         yield kept
         assert snapshot(path) == kept
 
     def test_full_disk(self, path: Path, before: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
         """When the disk is full in the middle, the error says so and nothing was changed."""
-        connect = store.connect
+        connect = sqlite.connect
 
         def cramped(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
             connection = connect(path, mode, timeout_s)
             connection.execute("PRAGMA max_page_count = 30")
             return connection
 
-        monkeypatch.setattr(store, "connect", cramped)
+        monkeypatch.setattr(sqlite, "connect", cramped)
         many = [define(f"t{at}", f"# {at}" * 500) for at in range(200)]
         with pytest.raises(CatalogError, match=r"the disk is full; nothing was changed \(SQLITE_FULL\)"):
-            sqlite.apply(path, many)
+            applies.apply(SqliteDatabase(path), many)
         monkeypatch.undo()
         assert len(snapshot(path).tenants) == 1
 
@@ -166,33 +173,33 @@ class TestFailedApply:
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(CatalogError, match="is locked by another process"):
-                sqlite.apply(path, [define("beta")], timeout_s=0.05)
+                applies.apply(SqliteDatabase(path, timeout_s=0.05), [define("beta")])
 
     def test_anything_raised_inside_rolls_back(
         self, path: Path, before: Snapshot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Nothing is half-written when we fail ourselves after the first tenant."""
-        replaced = sqlite.replace_tenant
+        replaced = applies.replace_tenant
 
         def once(connection: sqlite3.Connection, definition: Definition, digest: bytes, revision: int) -> None:
             replaced(connection, definition, digest, revision)
             raise RuntimeError("stop")
 
-        monkeypatch.setattr(sqlite, "replace_tenant", once)
+        monkeypatch.setattr(applies, "replace_tenant", once)
         with pytest.raises(RuntimeError, match="stop"):
-            sqlite.apply(path, [define("beta"), define("gamma")])
+            applies.apply(SqliteDatabase(path), [define("beta"), define("gamma")])
 
 
 class TestStoresThatAreNone:
     def test_missing_directory(self, tmp_path: Path) -> None:
         """A store cannot be made where there is no directory."""
         with pytest.raises(CatalogError, match="no such file or directory"):
-            sqlite.apply(tmp_path / "no/store.db", [])
+            applies.apply(SqliteDatabase(tmp_path / "no/store.db"), [])
 
     def test_a_directory_as_the_file(self, tmp_path: Path) -> None:
         """A directory in place of the file is an error of its own words."""
         with pytest.raises(CatalogError, match="is not a plain file"):
-            sqlite.apply(tmp_path, [])
+            applies.apply(SqliteDatabase(tmp_path), [])
 
     def test_missing_file_to_read(self, path: Path) -> None:
         """Reading never creates a store."""
@@ -206,7 +213,7 @@ class TestStoresThatAreNone:
     def test_garbage(self, path: Path, data: bytes) -> None:
         """A file that is no database, or only begins like one, is refused by reader and writer, and left alone."""
         path.write_bytes(data)
-        for use in (lambda: load(path), lambda: sqlite.apply(path, [define("acme")])):
+        for use in (lambda: load(path), lambda: applies.apply(SqliteDatabase(path), [define("acme")])):
             with pytest.raises(CatalogError, match=r"is not an SQLite database|is damaged"):
                 use()
         assert path.read_bytes() == data
@@ -214,16 +221,34 @@ class TestStoresThatAreNone:
     def test_another_programs_database(self, path: Path) -> None:
         """A database that is not ours is never migrated."""
         alter(path, "CREATE TABLE theirs (x)")
-        for use in (lambda: load(path), lambda: sqlite.apply(path, [define("acme")])):
+        for use in (lambda: load(path), lambda: applies.apply(SqliteDatabase(path), [define("acme")])):
             with pytest.raises(CatalogError, match="is another program's database"):
                 use()
 
     def test_newer_schema(self, path: Path) -> None:
         """A store of a newer version is refused with the remedy."""
-        sqlite.apply(path, [define("acme")])
-        alter(path, f"PRAGMA user_version = {store.SCHEMA_VERSION + 1}")
-        for use in (lambda: load(path), lambda: sqlite.apply(path, [define("beta")])):
+        applies.apply(SqliteDatabase(path), [define("acme")])
+        alter(path, f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
+        for use in (lambda: load(path), lambda: applies.apply(SqliteDatabase(path), [define("beta")])):
             with pytest.raises(CatalogError, match=r"newer Vestibule \(schema \d+, this one knows \d+\); upgrade"):
+                use()
+
+    def test_the_schema_of_the_next_release(self, path: Path) -> None:
+        """It is used as it is when it says that this version can: a table more, a column more disturb nothing."""
+        applies.apply(SqliteDatabase(path), [define("acme", "x", secret="s")])
+        newer = schema.SCHEMA_VERSION + 1
+        alter(
+            path,
+            "ALTER TABLE tenants ADD COLUMN later TEXT",
+            "ALTER TABLE applies ADD COLUMN later INTEGER NOT NULL DEFAULT 7",
+            f"INSERT INTO schema_versions VALUES ({newer}, {newer - 1}, '9.9', 0)",
+            f"PRAGMA user_version = {newer}",
+        )
+        assert applies.apply(SqliteDatabase(path), [define("acme", "y"), define("beta")]).revision == 2
+        assert set(snapshot(path).tenants) == {"acme", "beta"}
+        alter(path, f"UPDATE schema_versions SET oldest = {newer} WHERE version = {newer}")
+        for use in (lambda: load(path), lambda: applies.apply(SqliteDatabase(path), [define("beta")])):
+            with pytest.raises(CatalogError, match=rf"newer Vestibule \(9.9\) \(schema {newer}, this one knows"):
                 use()
 
     def test_an_empty_file_becomes_a_store_by_an_apply(self, path: Path) -> None:
@@ -232,7 +257,7 @@ class TestStoresThatAreNone:
         with pytest.raises(NoStore, match="is empty; put it back, or apply anew"):
             snapshot(path)
         assert path.stat().st_size == 0
-        assert sqlite.apply(path, [define("acme")]).revision == 1
+        assert applies.apply(SqliteDatabase(path), [define("acme")]).revision == 1
 
     @pytest.mark.parametrize(
         "damage",
@@ -247,7 +272,7 @@ class TestStoresThatAreNone:
     )
     def test_rows_that_make_no_sense(self, path: Path, damage: str) -> None:
         """A row that this version cannot read, or a source that is not its hash's, refuses the whole snapshot."""
-        sqlite.apply(path, [define("acme", "x")])
+        applies.apply(SqliteDatabase(path), [define("acme", "x")])
         alter(path, "PRAGMA foreign_keys = OFF", *damage.split("; "))
         with pytest.raises(CatalogError, match="holds a row that this version cannot read"):
             load(path)
@@ -256,16 +281,16 @@ class TestStoresThatAreNone:
 class TestIncremental:
     def test_nothing_changed(self, path: Path) -> None:
         """A reader that is up to date gets nothing."""
-        sqlite.apply(path, [define("acme", "x")])
+        applies.apply(SqliteDatabase(path), [define("acme", "x")])
         assert load(path, load(path)) is None
 
     def test_only_what_changed_is_read(self, path: Path) -> None:
         """Unchanged tenants keep their objects and are not read again: damage to their rows goes unseen."""
-        sqlite.apply(path, [define(f"t{at}", f"x{at}", "shared") for at in range(50)])
+        applies.apply(SqliteDatabase(path), [define(f"t{at}", f"x{at}", "shared") for at in range(50)])
         first = load(path)
         assert first is not None
         alter(path, "UPDATE bindings SET on_error = 'shrug' WHERE tenant <> 't7'")
-        sqlite.apply(path, [define("t7", "new", "shared")])
+        applies.apply(SqliteDatabase(path), [define("t7", "new", "shared")])
         second = load(path, first)
         assert second is not None
         assert (second.changed, second.removed, second.snapshot.revision) == (1, 0, 2)
@@ -276,7 +301,7 @@ class TestIncremental:
 
     def test_sources_come_and_go_with_their_use(self, path: Path) -> None:
         """A source is in the snapshot as long as some binding uses it, and no longer."""
-        sqlite.apply(path, [define("a", "one", "shared"), define("b", "shared")])
+        applies.apply(SqliteDatabase(path), [define("a", "one", "shared"), define("b", "shared")])
         image = load(path)
         steps: list[tuple[list[Definition], bool, set[str]]] = [
             ([define("a", "two", "shared")], False, {"two", "shared"}),
@@ -286,7 +311,7 @@ class TestIncremental:
             ([define("b", "one")], False, {"one"}),
         ]
         for definitions, prune, sources in steps:
-            sqlite.apply(path, definitions, prune=prune)
+            applies.apply(SqliteDatabase(path), definitions, prune=prune)
             image = load(path, image)
             assert image is not None
             assert set(image.snapshot.sources.values()) == sources
@@ -294,11 +319,11 @@ class TestIncremental:
 
     def test_several_applies_are_one_step(self, path: Path) -> None:
         """A reader that slept through three applies arrives at the last."""
-        sqlite.apply(path, [define("a", "1"), define("b", "1")])
+        applies.apply(SqliteDatabase(path), [define("a", "1"), define("b", "1")])
         image = load(path)
-        sqlite.apply(path, [define("c", "2")])
-        sqlite.apply(path, [define("a", "3")])
-        sqlite.apply(path, [define("a", "3"), define("c", "2")], prune=True)
+        applies.apply(SqliteDatabase(path), [define("c", "2")])
+        applies.apply(SqliteDatabase(path), [define("a", "3")])
+        applies.apply(SqliteDatabase(path), [define("a", "3"), define("c", "2")], prune=True)
         image = load(path, image)
         assert image is not None
         assert (image.snapshot.revision, image.changed, image.removed) == (4, 2, 1)
@@ -306,7 +331,7 @@ class TestIncremental:
 
     def test_a_snapshot_cannot_be_changed(self, path: Path) -> None:
         """Logins share it, so its mappings refuse to be written."""
-        sqlite.apply(path, [define("a", "1", secret="s")])
+        applies.apply(SqliteDatabase(path), [define("a", "1", secret="s")])
         read = snapshot(path)
         for mapping in (read.tenants, read.sources, read.tenants["a"].secrets, read.tenants["a"].secrets["a0"]):
             with pytest.raises(TypeError):
@@ -316,7 +341,7 @@ class TestIncremental:
 def test_no_secret_in_any_repr(path: Path) -> None:
     """What may be logged by accident shows neither secrets nor sources."""
     definition = define("acme", "source-text", secret="hush")
-    sqlite.apply(path, [definition])
+    applies.apply(SqliteDatabase(path), [definition])
     shown = repr(definition) + repr(snapshot(path)) + repr(definition.flow)
     assert "hush" not in shown
     assert "source-text" not in shown
@@ -326,8 +351,10 @@ def test_a_file_written_while_it_could_not_be_locked_is_not_believed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no log can be made a reader locks no writer out, so it checks afterwards; left alone, its read stands."""
-    sqlite.apply(path, [define("acme", "1")])
-    monkeypatch.setattr(store, "_open", lambda path, timeout_s: (store.connect(path, "immutable", timeout_s), 1, False))
+    applies.apply(SqliteDatabase(path), [define("acme", "1")])
+    monkeypatch.setattr(
+        sqlite, "_open", lambda path, timeout_s: (sqlite.connect(path, "immutable", timeout_s), 1, False)
+    )
     assert snapshot(path).revision == 1
-    with pytest.raises(CatalogError, match="was written while"), store.reading(path, 0.1):
+    with pytest.raises(CatalogError, match="was written while"), SqliteDatabase(path, timeout_s=0.1).reading():
         alter(path, "PRAGMA wal_checkpoint(TRUNCATE)", "UPDATE applies SET applied_at = 0")

@@ -5,8 +5,9 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
-from runtime.catalog import sqlite, store
+from runtime.catalog import applies, schema, sqlite
 from runtime.catalog.base import Binding, Definition, Flow
+from runtime.catalog.sqlite import SqliteDatabase
 from runtime.core.model import Settings
 
 SOURCE = "def on_execute_post_login(event, api):\n    pass\n"
@@ -24,21 +25,21 @@ def asked(connection: sqlite3.Connection, pragma: str) -> object:
 def test_a_store_has_a_write_ahead_log_and_a_version(tmp_path: Path) -> None:
     """The journal is a log, also for a process that opens the file later; the schema is as many steps as there are."""
     path = tmp_path / "flows.db"
-    sqlite.apply(path, [define("acme")])
+    applies.apply(SqliteDatabase(path), [define("acme")])
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert asked(connection, "journal_mode") == "wal"
-        assert asked(connection, "user_version") == store.SCHEMA_VERSION == len(store.MIGRATIONS)
-        assert asked(connection, "application_id") == store.APPLICATION_ID
+        assert asked(connection, "user_version") == schema.SCHEMA_VERSION == len(schema.MIGRATIONS)
+        assert asked(connection, "application_id") == sqlite.APPLICATION_ID
 
 
 def test_a_reader_keeps_what_it_began_to_read_while_an_apply_goes_through(tmp_path: Path) -> None:
     """Neither waits for the other: the apply is done, and the reader's transaction still has the tenants of before."""
     path = tmp_path / "flows.db"
-    sqlite.apply(path, [define("acme")])
+    applies.apply(SqliteDatabase(path), [define("acme")])
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         before = reader.execute("SELECT count(*) FROM tenants").fetchone()[0]
-        assert sqlite.apply(path, [define("another")], timeout_s=0.0).revision == 2
+        assert applies.apply(SqliteDatabase(path, timeout_s=0.0), [define("another")]).revision == 2
         assert reader.execute("SELECT count(*) FROM tenants").fetchone()[0] == before == 1
         reader.execute("ROLLBACK")
         assert reader.execute("SELECT count(*) FROM tenants").fetchone()[0] == 2

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from runtime.catalog import directory, rows, sqlite, store
+from runtime.catalog import applies, directory, rows
 from runtime.catalog.base import Definition, Flow
 from runtime.catalog.comparison import changes
 from runtime.catalog.door_sections import MULTI_FACTOR, SECTIONS, DoorsSection, HookDoor, step_up_acr
 from runtime.catalog.secret_values import Secrets, allowances
+from runtime.catalog.sqlite import SqliteDatabase
+from runtime.catalog.stored import StoredCatalog
 from runtime.core.model import Settings
 from runtime.errors import CatalogError
 from runtime.login.plan import Plan
@@ -153,16 +155,16 @@ async def test_doors_go_through_the_store(tmp_path: Path) -> None:
     """What was applied is what a daemon reads; a removed tenant leaves no secret in its row."""
     flow = read(tmp_path, ALL)
     path = tmp_path / "vestibule.db"
-    sqlite.apply(path, [Definition(flow)])
-    catalog = sqlite.SqliteCatalog(path, poll_s=60)
+    applies.apply(SqliteDatabase(path), [Definition(flow)])
+    catalog = StoredCatalog(SqliteDatabase(path), poll_s=60)
     await catalog.start()
     served = catalog.snapshot().tenants["acme"]
     await catalog.close()
     assert served.doors == flow.doors
-    assert sqlite.apply(path, [Definition(flow)]).unchanged == ("acme",)
+    assert applies.apply(SqliteDatabase(path), [Definition(flow)]).unchanged == ("acme",)
     assert not [fault for fault in changes(served, flow) if fault.what == "door"]
-    sqlite.apply(path, [Definition(Flow("other", Settings()))], prune=True)
-    with store.reading(path, 1.0) as connection:
+    applies.apply(SqliteDatabase(path), [Definition(Flow("other", Settings()))], prune=True)
+    with SqliteDatabase(path, timeout_s=1.0).reading() as connection:
         assert connection.execute("SELECT doors FROM tenants WHERE tenant = 'acme'").fetchall() == [(None,)]
 
 

@@ -1,0 +1,71 @@
+"""What every store is to the code above it: transactions that give a connection. SQL is written once, for all of them.
+
+It must not know what the rows mean. SQL keeps to what SQLite and PostgreSQL both understand, with `?` for parameters;
+instants and random ids are parameters. A driver turns every error of its own into CatalogUnavailable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+
+class Cursor(Protocol):
+    """What a statement found. Rows are tuples; bytes are `bytes`."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were written."""
+
+    def fetchone(self) -> Any:
+        """Return the next row; None after the last."""
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Go through the rows that are left."""
+
+
+class Connection(Protocol):
+    """One transaction. It ends with the block that it was given for: committed, or undone when the block raises."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
+        """Run one statement."""
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> object:
+        """Run one statement for each of the parameters."""
+
+
+class Database(Protocol):
+    """One store. Its methods block, may be called from any thread, and raise CatalogUnavailable in plain words."""
+
+    @property
+    def name(self) -> str:
+        """How messages name it: never with a password."""
+
+    @property
+    def setting(self) -> str:
+        """The setting that leads to it, without a password."""
+
+    def exists(self) -> bool:
+        """Tell whether there is a store, however old its schema."""
+
+    def prepare(self) -> None:
+        """Make sure that the store is there, with a schema that this version can use."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Give one transaction that sees one state of the store, and writes nothing. Raises: NoStore as well."""
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Give one transaction that no other `writing` runs beside, in no process. Raises: NoStore as well."""
+
+    def claiming(self) -> AbstractContextManager[Connection]:
+        """Give one transaction for rows of single logins. It may wait for `writing`, and must not need to."""
+
+    def writable(self) -> bool:
+        """Tell whether the store could be written, without an error."""
+
+    def close(self) -> None:
+        """Release what is open."""

@@ -1,0 +1,93 @@
+"""How rows become snapshots: a reader's image of the store, brought up to date by what changed since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from runtime.catalog import lineage, rows
+from runtime.catalog.base import EMPTY, Binding, Flow, Snapshot
+from runtime.catalog.database import Connection
+from runtime.catalog.lineage import NO_MARK, Mark
+from runtime.core.model import OnError, Settings
+from runtime.errors import CatalogUnavailable
+
+
+@dataclass(slots=True)
+class Image:
+    """What a reader holds of the store: a snapshot, and what it takes to bring it up to date."""
+
+    snapshot: Snapshot = EMPTY
+    mark: Mark = NO_MARK
+    changed: int = 0
+    removed: int = 0
+    # How many bindings use each source, so that unused ones are dropped.
+    uses: dict[str, int] = field(default_factory=dict)
+
+
+def read(connection: Connection, image: Image | None, name: str) -> Image | None:
+    """Bring an image up to date; None when nothing changed. Raises: CatalogUnavailable.
+
+    Only tenants that changed since the image are read. A store that the image did not come from, or that is older, is
+    refused.
+    """
+    try:
+        mark = lineage.newest(connection)
+        if image is not None:
+            if mark == image.mark:
+                return None
+            lineage.holds(connection, name, image.mark)
+        return _update(connection, image, mark)
+    except rows.UNREADABLE as error:
+        kind = type(error).__name__
+        raise CatalogUnavailable(
+            [f"the store {name} holds a row that this version cannot read ({kind}: {error})"]
+        ) from error
+
+
+def _update(connection: Connection, image: Image | None, mark: Mark) -> Image:
+    before = image.snapshot if image is not None else EMPTY
+    since = before.revision if image is not None else -1
+    tenants: dict[str, Flow] = dict(before.tenants)
+    sources: dict[str, str] = dict(before.sources)
+    uses: dict[str, int] = dict(image.uses) if image is not None else {}
+    affected = "tenant IN (SELECT tenant FROM tenants WHERE changed_in > ?)"
+
+    bindings: dict[str, list[Binding]] = {}
+    query = f"SELECT tenant, action, sha256, on_error, timeout_us FROM bindings WHERE {affected} ORDER BY 1, position"
+    for tenant, action, sha256, on_error, timeout_us in connection.execute(query, (since,)):
+        bindings.setdefault(tenant, []).append(Binding(action, sha256, OnError(on_error), timeout_us))
+        uses[sha256] = uses.get(sha256, 0) + 1
+    secrets: dict[str, dict[str, dict[str, str]]] = {}
+    query = f"SELECT tenant, action, name, value FROM secrets WHERE {affected}"
+    for tenant, action, name, value in connection.execute(query, (since,)):
+        secrets.setdefault(tenant, {}).setdefault(action, {})[name] = value
+    query = f"SELECT sha256, source FROM revisions WHERE sha256 IN (SELECT sha256 FROM bindings WHERE {affected})"
+    for sha256, source in connection.execute(query, (since,)):
+        if sha256 not in sources:
+            sources[sha256] = before.sources.get(sha256) or rows.source_of(sha256, source)
+
+    changed = removed = 0
+    known: dict[str, Settings] = {}
+    query = "SELECT tenant, settings, digest, doors FROM tenants WHERE changed_in > ? ORDER BY 1"
+    for tenant, text, digest, opened in connection.execute(query, (since,)):
+        old = before.tenants.get(tenant)
+        if old is not None:
+            for binding in old.bindings:
+                uses[binding.revision] -= 1
+                if not uses[binding.revision]:
+                    del uses[binding.revision], sources[binding.revision]
+        if text is None:
+            removed += tenants.pop(tenant, None) is not None
+            continue
+        if text not in known:
+            known[text] = rows.settings_of(text)
+        bound, named = tuple(bindings.get(tenant, ())), rows.frozen(secrets.get(tenant, {}))
+        flow = Flow(tenant, known[text], bound, named, digest, rows.doors_of(opened))
+        changed += flow != old
+        # The old object when it is equal, so that a comparison by identity sees no change.
+        tenants[tenant] = old if old is not None and flow == old else flow
+    for sha256 in uses:
+        sources[sha256]  # a KeyError here is a binding without its source
+    snapshot = Snapshot(mark.revision, MappingProxyType(tenants), MappingProxyType(sources))
+    return Image(snapshot, mark, changed, removed, uses)

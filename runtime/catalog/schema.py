@@ -1,0 +1,148 @@
+"""The schema of every store, as steps that are taken in order, and which programs a schema is good for.
+
+It knows no driver. A step that was released is never edited: a change of the schema is a step more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runtime.errors import CatalogUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Dialects:
+    """A statement that the two databases cannot have in common."""
+
+    sqlite: str
+    postgresql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What takes a schema from one version to the next.
+
+    Programs of the release before must be able to use what the step makes: they name the columns that they read and
+    write, so a new table, or a column with a default, does not disturb them. What they still use may go a release
+    later. A step that cannot be made so is `breaking`: every replica is stopped for it.
+    """
+
+    release: str
+    statements: tuple[str | Dialects, ...]
+    breaking: bool = False
+
+
+# Each entry takes the schema from the version of its index to the next one. Written in SQLite's words: BLOB, INTEGER,
+# WITHOUT ROWID and randomblob(16) have their own in PostgreSQL.
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        "0.1",
+        (
+            # One row per apply that changed something. `id` is random: a reader that does not find the id it last read
+            # knows that the store was replaced or restored, whatever the revision says.
+            "CREATE TABLE applies (revision INTEGER PRIMARY KEY, id BLOB NOT NULL, applied_at INTEGER NOT NULL)",
+            # Sources, immutable and shared between tenants and revisions of the catalog.
+            "CREATE TABLE revisions (sha256 TEXT PRIMARY KEY, source TEXT NOT NULL) WITHOUT ROWID",
+            Dialects(
+                "CREATE TRIGGER revisions_are_immutable BEFORE UPDATE ON revisions "
+                "BEGIN SELECT RAISE(ABORT, 'a revision is immutable'); END",
+                "CREATE FUNCTION revision_is_immutable() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN RAISE EXCEPTION 'a revision is immutable'; END $$; "
+                "CREATE TRIGGER revisions_are_immutable BEFORE UPDATE ON revisions "
+                "FOR EACH ROW EXECUTE FUNCTION revision_is_immutable()",
+            ),
+            # `changed_in` is the catalog revision of the last change; a removed tenant stays as a row without settings,
+            # so that a reader can ask what changed since the revision it has.
+            "CREATE TABLE tenants (tenant TEXT PRIMARY KEY, settings TEXT, digest BLOB, changed_in INTEGER NOT NULL) "
+            "WITHOUT ROWID",
+            "CREATE INDEX tenants_by_change ON tenants (changed_in)",
+            "CREATE TABLE bindings (tenant TEXT NOT NULL REFERENCES tenants, position INTEGER NOT NULL, "
+            "action TEXT NOT NULL, sha256 TEXT NOT NULL REFERENCES revisions, on_error TEXT NOT NULL, "
+            "timeout_us INTEGER, PRIMARY KEY (tenant, position)) WITHOUT ROWID",
+            "CREATE TABLE secrets (tenant TEXT NOT NULL REFERENCES tenants, action TEXT NOT NULL, name TEXT NOT NULL, "
+            "value TEXT NOT NULL, PRIMARY KEY (tenant, action, name)) WITHOUT ROWID",
+        ),
+    ),
+    Migration(
+        "0.1",
+        (
+            # What applies replaced, kept for logins that were suspended before: such a login is resumed with the flow
+            # it began with. Sources are in `revisions`.
+            "CREATE TABLE superseded (tenant TEXT NOT NULL, digest BLOB NOT NULL, replaced_at INTEGER NOT NULL, "
+            "flow TEXT NOT NULL, PRIMARY KEY (tenant, digest)) WITHOUT ROWID",
+            "CREATE INDEX superseded_by_age ON superseded (replaced_at)",
+            # Continuations in use, by their random name, and used ones, which no claim holds any more.
+            "CREATE TABLE continuations (name BLOB PRIMARY KEY, expires_at_ms INTEGER NOT NULL, "
+            "claimed_until_ms INTEGER) WITHOUT ROWID",
+            "CREATE INDEX continuations_by_expiry ON continuations (expires_at_ms)",
+        ),
+    ),
+    Migration(
+        "0.1",
+        (
+            # JSON of the hook dialects that a tenant opens, with their secrets; NULL without any.
+            "ALTER TABLE tenants ADD COLUMN doors TEXT",
+        ),
+    ),
+    Migration(
+        "0.1",
+        (
+            # API keys by the part of them that is no secret; a revoked one stays, so that its user learns why. Instants
+            # in seconds.
+            "CREATE TABLE api_keys (id TEXT PRIMARY KEY, digest BLOB NOT NULL, name TEXT NOT NULL, "
+            "scopes TEXT NOT NULL, tenant TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER, "
+            "revoked_at INTEGER) WITHOUT ROWID",
+            # One row, whose random value changes with every change of a key: what a reader compares.
+            "CREATE TABLE api_keys_version (version BLOB NOT NULL)",
+            "INSERT INTO api_keys_version VALUES (randomblob(16))",
+        ),
+    ),
+    Migration(
+        "0.1",
+        (
+            # The digest of the request that a continuation was claimed for, and its sealed answer.
+            "ALTER TABLE continuations ADD COLUMN request BLOB",
+            "ALTER TABLE continuations ADD COLUMN answer BLOB",
+            "CREATE INDEX continuations_with_answer ON continuations (expires_at_ms) WHERE answer IS NOT NULL",
+        ),
+    ),
+    Migration(
+        "0.2",
+        (
+            # One row per migration: the version that it led to, the oldest version whose programs can use that, and
+            # the release that has it.
+            "CREATE TABLE schema_versions (version INTEGER PRIMARY KEY, oldest INTEGER NOT NULL, "
+            "release TEXT NOT NULL, migrated_at INTEGER NOT NULL)",
+        ),
+    ),
+)
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def oldest(steps: Sequence[Migration]) -> int:
+    """Return the lowest version whose programs can use a schema that was made by these steps.
+
+    That is the last version of the release before, so a program never meets a schema of two releases later.
+    """
+    last = steps[-1].release
+    return max(at for at, step in enumerate((steps[0], *steps)) if at == 0 or step.breaking or step.release != last)
+
+
+def recorded(now_s: int) -> tuple[str, tuple[int, int, str, int]]:
+    """Return the statement that records a migration to the newest version, with its parameters."""
+    statement = "INSERT INTO schema_versions (version, oldest, release, migrated_at) VALUES (?, ?, ?, ?)"
+    return statement, (SCHEMA_VERSION, oldest(MIGRATIONS), MIGRATIONS[-1].release, now_s)
+
+
+def refuse_newer(name: str, version: int, oldest_program: int, release: str) -> None:
+    """Do nothing when this program can use a schema. Raises: CatalogUnavailable."""
+    if min(version, oldest_program) <= SCHEMA_VERSION:
+        return
+    whose = f" ({release})" if release else ""
+    raise CatalogUnavailable(
+        [
+            f"the store {name} was written by a newer Vestibule{whose} (schema {version}, this one knows "
+            f"{SCHEMA_VERSION}); upgrade this one"
+        ]
+    )

@@ -1,0 +1,179 @@
+"""The catalog of a daemon: it follows a store that `vestibule apply` fills, and keeps the last good snapshot."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from runtime.catalog import api_keys, images
+from runtime.catalog.base import OnChange, Snapshot
+from runtime.catalog.database import Database
+from runtime.catalog.lineage import Mark
+from runtime.errors import CatalogError, CatalogUnavailable, NoStore
+
+# How long a close waits for a read in progress.
+_CLOSE_S: Final = 2.0
+
+
+def _ignore(event: str, fields: Mapping[str, Any]) -> None:
+    """Take an event and do nothing: for a catalog without a listener."""
+
+
+class StoredCatalog:
+    """Follows a store: one immutable snapshot, swapped when the store changes.
+
+    All work on the store runs on a thread of its own. When it cannot be read the last good snapshot serves; `healthy`
+    and `reason` say what is wrong, and the catalog recovers by itself. `on_change` receives `catalog.reloaded`,
+    `catalog.failed` and `catalog.recovered`, on the event loop.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        poll_s: float = 0.5,
+        *,
+        on_change: OnChange = _ignore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._poll_s = poll_s
+        self._on_change = on_change
+        self._clock = clock
+        self._image = images.Image()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="catalog")
+        self._task: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._reason = "not started"
+        # The reason that on_change received last; empty once the catalog has recovered from it.
+        self._reported = ""
+        # When the store was last read, seconds since the epoch, for a metric.
+        self.last_success_s = 0.0
+        # Who may call; swapped whole, by the thread that reads.
+        self.api_keys = api_keys.NO_KEYS
+        # Whether it could be written: a login that is suspended is continued by a write.
+        self.writable = False
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest good snapshot."""
+        return self._image.snapshot
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the newest attempt to read the store succeeded."""
+        return not self._reason
+
+    @property
+    def reason(self) -> str:
+        """Why the catalog is not healthy; empty when it is."""
+        return self._reason
+
+    @property
+    def loaded(self) -> bool:
+        """Whether a store was ever read."""
+        return self.last_success_s > 0
+
+    def unready(self, allow_empty: bool) -> list[str]:
+        """Say why no login can be decided by this catalog; nothing when some can."""
+        if not self.loaded:
+            return [self._reason]
+        if not self._image.snapshot.tenants and not allow_empty:
+            return [f"the store {self._database.name} has no tenant: apply one, or set catalog.allow_empty"]
+        return []
+
+    def mark(self) -> Mark:
+        """Return which apply of which store the newest good snapshot is of."""
+        return self._image.mark
+
+    async def start(self) -> None:
+        """Load the first snapshot and begin to follow the store; without a store, wait for one. Never makes one.
+
+        Raises: CatalogUnavailable when there is a store that cannot be read.
+        """
+        try:
+            await self._refresh(self._poll)
+        except NoStore as error:
+            # Reported by the next poll: a start that is refused for another reason has one line to say.
+            self._reason = self._why(error)
+        except CatalogError as error:
+            self._thread.shutdown(wait=False)
+            raise CatalogUnavailable(error.faults) from error
+        self._task = asyncio.create_task(self._follow(), name="catalog")
+
+    def poll_now(self) -> None:
+        """Look at the store at once."""
+        self._woken.set()
+
+    async def close(self) -> None:
+        """Stop following; waits for a read in progress, but not for a disk that hangs."""
+        self._closing.set()
+        self._woken.set()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=_CLOSE_S)
+            self._task.cancel()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _poll(self) -> images.Image | None:
+        image = self._image if self.loaded else None
+        self.writable = self._database.writable()
+        with self._database.reading() as connection:
+            found = images.read(connection, image, self._database.name)
+            # Not before: another store than the one that is followed says nothing of keys either.
+            self.api_keys = api_keys.read(connection, self.api_keys, self._database.name)
+            return found
+
+    async def _refresh(self, work: Callable[[], images.Image | None]) -> None:
+        started = time.perf_counter()
+        keys = self.api_keys
+        image = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        self.last_success_s = self._clock()
+        if image is not None:
+            self._image = image
+            fields = {
+                "revision": image.snapshot.revision,
+                "tenants": len(image.snapshot.tenants),
+                "changed": image.changed,
+                "removed": image.removed,
+                "duration_s": round(time.perf_counter() - started, 6),
+            }
+            self._on_change("catalog.reloaded", fields)
+        if self.api_keys.by_id != keys.by_id:
+            self._on_change("api_keys.reloaded", {"keys": len(self.api_keys.by_id)})
+        self._reason = ""
+        if self._reported:
+            self._reported = ""
+            self._on_change("catalog.recovered", {"revision": self._image.snapshot.revision})
+
+    async def _follow(self) -> None:
+        while not self._closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), self._poll_s)
+            self._woken.clear()
+            if self._closing.is_set():
+                return
+            try:
+                await self._refresh(self._poll)
+            except CatalogError as error:
+                self._failed(self._why(error))
+            except asyncio.CancelledError:
+                raise
+            except BaseException:
+                # Ours, not the store's: say that it is not followed any more, and let the task show the traceback.
+                self._failed("following the store has stopped")
+                raise
+
+    def _why(self, error: CatalogError) -> str:
+        if isinstance(error, NoStore) and not self.loaded:
+            name, setting = self._database.name, self._database.setting
+            return f"there is no store {name} yet; make it with `vestibule apply DIR --store {setting}`"
+        return str(error)
+
+    def _failed(self, reason: str) -> None:
+        self._reason = reason
+        if reason != self._reported:
+            self._reported = reason
+            self._on_change("catalog.failed", {"reason": reason, "revision": self._image.snapshot.revision})
