@@ -3218,7 +3218,8 @@ const file_vestibule_v1_decision_proto_rawDesc = "" +
 	"\x11VERDICT_EXHAUSTED\x10\x05\x12\x14\n" +
 	"\x10VERDICT_VIOLATED\x10\x06\x12\x13\n" +
 	"\x0fVERDICT_CRASHED\x10\a\x12\x13\n" +
-	"\x0fVERDICT_SKIPPED\x10\bb\x06proto3"
+	"\x0fVERDICT_SKIPPED\x10\bB\x10\n" +
+	"\fvestibule.v1P\x01b\x06proto3"
 
 var (
 	file_vestibule_v1_decision_proto_rawDescOnce sync.Once

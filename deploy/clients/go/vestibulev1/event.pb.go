@@ -4908,7 +4908,8 @@ const file_vestibule_v1_event_proto_rawDesc = "" +
 	"\x0f_phone_verifiedB\n" +
 	"\n" +
 	"\b_pictureB\v\n" +
-	"\t_usernameb\x06proto3"
+	"\t_usernameB\x10\n" +
+	"\fvestibule.v1P\x01b\x06proto3"
 
 var (
 	file_vestibule_v1_event_proto_rawDescOnce sync.Once

@@ -1341,7 +1341,8 @@ const file_vestibule_v1_runtime_service_proto_rawDesc = "" +
 	"\x10ExecutePostLogin\x12%.vestibule.v1.ExecutePostLoginRequest\x1a&.vestibule.v1.ExecutePostLoginResponse\x12d\n" +
 	"\x11ContinuePostLogin\x12&.vestibule.v1.ContinuePostLoginRequest\x1a'.vestibule.v1.ContinuePostLoginResponse\x12L\n" +
 	"\tGetTenant\x12\x1e.vestibule.v1.GetTenantRequest\x1a\x1f.vestibule.v1.GetTenantResponse\x12b\n" +
-	"\x0fStreamPostLogin\x12$.vestibule.v1.StreamPostLoginRequest\x1a%.vestibule.v1.StreamPostLoginResponse(\x010\x01b\x06proto3"
+	"\x0fStreamPostLogin\x12$.vestibule.v1.StreamPostLoginRequest\x1a%.vestibule.v1.StreamPostLoginResponse(\x010\x01B\x10\n" +
+	"\fvestibule.v1P\x01b\x06proto3"
 
 var (
 	file_vestibule_v1_runtime_service_proto_rawDescOnce sync.Once

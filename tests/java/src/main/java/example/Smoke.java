@@ -17,13 +17,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.concurrent.TimeUnit;
 import vestibule.v1.ActionRuntimeServiceGrpc;
-import vestibule.v1.DecisionOuterClass.Decision;
-import vestibule.v1.DecisionOuterClass.MfaSteps.MfaStep;
-import vestibule.v1.RuntimeService.ContinuePostLoginRequest;
-import vestibule.v1.RuntimeService.ContinuePostLoginResponse;
-import vestibule.v1.RuntimeService.ExecutePostLoginRequest;
-import vestibule.v1.RuntimeService.ExecutePostLoginResponse;
-import vestibule.v1.RuntimeService.GetTenantRequest;
+import vestibule.v1.ContinuePostLoginRequest;
+import vestibule.v1.ContinuePostLoginResponse;
+import vestibule.v1.Decision;
+import vestibule.v1.ExecutePostLoginRequest;
+import vestibule.v1.ExecutePostLoginResponse;
+import vestibule.v1.GetTenantRequest;
+import vestibule.v1.MfaSteps.MfaStep;
 
 /**
  * Reads answers as a gateway for Java does: `read` those of standard input, in Base64, one a line; `call TARGET` those of
