@@ -22,10 +22,9 @@ from tests.calls import Refused
 from tests.faulty_daemon import launcher
 from tests.fixtures.daemons import Daemon, served
 from tests.fixtures.processes import Process
-from tests.fixtures.states import right, right_when_cold, settled
+from tests.fixtures.states import beyond_workers, right, right_when_cold, settled
 from tests.fixtures.tenants import CLIENT, GATE, MFA, define
 from tests.fixtures.waiting import PATIENCE_S, until
-from tests.load.usage import family
 
 pytestmark = pytest.mark.long  # a drill
 
@@ -87,12 +86,6 @@ def recovers(daemon: Daemon) -> None:
     until(lambda: daemon.get("/readyz")[0] == 200, "ready")
 
 
-def beyond_workers(daemon: Daemon) -> tuple[int, int]:
-    """Count descriptors beyond four for each worker, and processes that are no worker, zombies included."""
-    count = int(sum(daemon.metric("vestibule_workers", state=state) for state in ("blank", "idle", "busy")))
-    return daemon.descriptors() - 4 * count, len(family(daemon.process.pid)) - count
-
-
 @pytest.mark.parametrize(
     ("what", "reason"),
     [
@@ -143,7 +136,7 @@ def test_a_zygote_that_dies_when_there_is_no_descriptor(daemon: Daemon) -> None:
     and nothing is left of the attempts.
     """
     pid = daemon.process.pid
-    baseline = beyond_workers(daemon)
+    baseline = beyond_workers(daemon, blank=1)
     highest = max(int(fd) for fd in os.listdir(f"/proc/{pid}/fd"))
     answers = set()
     for most in range(highest + 2, 8, -4):
@@ -158,7 +151,7 @@ def test_a_zygote_that_dies_when_there_is_no_descriptor(daemon: Daemon) -> None:
     assert answers <= {"right", *none}
     assert answers & none
     recovers(daemon)
-    until(lambda: beyond_workers(daemon) == baseline, "nothing is left of the attempts")
+    until(lambda: beyond_workers(daemon, blank=1) == baseline, "nothing is left of the attempts")
 
 
 def test_a_question_that_does_not_fit_into_the_pipe(daemon: Daemon) -> None:
