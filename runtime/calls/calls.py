@@ -59,6 +59,11 @@ class NoAnswer(NamedTuple):
     status: status_pb2.Status
     request_id: str = ""
 
+    @property
+    def late(self) -> bool:
+        """Say whether its caller's time was over, so that it says nothing to a caller who asks the same."""
+        return self.code == "DEADLINE_EXCEEDED"
+
 
 Remaining = Callable[[], float | None]
 """Returns the seconds that the caller has left; None when it set no deadline."""

@@ -18,7 +18,9 @@ T = TypeVar("T")
 class Running(Generic[T]):
     """What runs now. Belongs to one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, for_all: Callable[[T], bool] = lambda _result: True) -> None:
+        """Begin with nothing. `for_all` tells whether a result answers equal requests too, or only its own caller."""
+        self._for_all = for_all
         self._waiting: dict[bytes, list[asyncio.Future[T | None]]] = {}
 
     def __len__(self) -> int:
@@ -28,7 +30,7 @@ class Running(Generic[T]):
         """Run, or wait for an equal request that runs already; return the result, and whether it was waited for.
 
         A run that ended for its own caller's sake, who went away or had no more time, says nothing to the others: the
-        first of them runs it again. Any other error is the answer to all.
+        first of them runs it again. So does a result that is not `for_all`. Any other error is the answer to all.
 
         Raises: DeadlineExceeded; what `run` raises.
         """
@@ -51,7 +53,7 @@ class Running(Generic[T]):
         except BaseException as error:
             self._end(content, others, error)
             raise
-        self._end(content, others, found)
+        self._end(content, others, found if self._for_all(found) else None)
         return found, False
 
     def _end(self, content: bytes, others: list[asyncio.Future[T | None]], outcome: T | BaseException | None) -> None:

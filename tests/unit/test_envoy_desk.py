@@ -44,8 +44,9 @@ class Rig:
         identify().require("acme", Scope.EXECUTE)
         self.left.append(remaining())
         self.asked.append(ExecutePostLoginRequest.FromString(data))
-        made = ExecutePostLoginResponse(decision=decision(self.outcome))
-        return self.no_answer or SimpleNamespace(data=made.SerializeToString())
+        made, no_answer = ExecutePostLoginResponse(decision=decision(self.outcome)), self.no_answer
+        await asyncio.sleep(0)
+        return no_answer or SimpleNamespace(data=made.SerializeToString())
 
     def _refuse(self, error: Exception, *_ids: str) -> NoAnswer:
         code, _, made = status.to_status(error)
@@ -135,6 +136,19 @@ async def test_what_makes_another_check() -> None:
     for other in others:
         await rig.ask(other)
     assert len(rig.asked) == 1 + len(others)
+
+
+async def test_a_short_check_takes_no_answer_from_the_others() -> None:
+    """The first one's time is over; the next decides with its own, and the rest wait for that."""
+    rig = Rig()
+    rig.no_answer = NoAnswer("DEADLINE_EXCEEDED", status_pb2.Status(message="no"))
+    asked = [asyncio.create_task(rig.ask()) for _ in range(3)]
+    await asyncio.sleep(0)
+    rig.no_answer = None
+    first, *others = await asyncio.gather(*asked)
+    assert first == "DEADLINE_EXCEEDED"
+    assert [other.status.code for other in others if not isinstance(other, str)] == [0, 0]
+    assert len(rig.asked) == 2
 
 
 async def test_checks_beside_each_other_are_one_login() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from runtime.doors.dialects.desk import MAX_BODY_BYTES, HookDesk
 from runtime.doors.dialects.repeats import Kept, Repeats
 from runtime.doors.dialects.table import DIALECTS
 from runtime.doors.door import LoginDesk
+from runtime.errors import DeadlineExceeded
 from runtime.ops.metrics import Metrics
 from tests.conformance.hook_cases import NAMES, case, decision, door
 
@@ -91,7 +93,7 @@ async def test_a_genuine_call_is_decided_for_its_tenant_alone(rig: Rig) -> None:
     # The application, or the door where the product does not name one.
     assert asked.event.client.client_id == case(rig.name)["asked"]["event"].get("client", {}).get("client_id", rig.name)
     assert rig.callers == [Caller(f"door {rig.name}", frozenset({Scope.EXECUTE}), "acme")]
-    assert rig.budgets == [DIALECTS[rig.name].deadline_s]
+    assert rig.budgets == [pytest.approx(DIALECTS[rig.name].deadline_s, abs=0.5)]
     assert rig.counted("allow") == 1
 
 
@@ -105,7 +107,7 @@ async def test_three_identical_retries_get_one_answer(rig: Rig, outcome: str) ->
 
 
 async def test_retries_beside_each_other_get_one_answer(rig: Rig) -> None:
-    """A retry that comes while the first call is being decided waits for it; a caller that gives up ends nothing."""
+    """A retry that comes while the first call is being decided waits for it; if that one is given up, it decides."""
     rig.go = asyncio.Event()
     calls = [asyncio.create_task(rig.ask()) for _ in range(4)]
     while not rig.asked:
@@ -115,7 +117,7 @@ async def test_retries_beside_each_other_get_one_answer(rig: Rig) -> None:
     rig.go.set()
     replies = await asyncio.gather(*calls[1:])
     assert replies == [replies[0]] * 3
-    assert len(rig.asked) == 1
+    assert [asked.request_id for asked in rig.asked] == [rig.asked[0].request_id] * 2
 
 
 async def test_a_replay_never_begins_a_second_login() -> None:
@@ -245,6 +247,10 @@ class TestRepeats:
     """What is kept, and for how long."""
 
     @staticmethod
+    def ends() -> float:
+        return monotonic() + 60
+
+    @staticmethod
     def counting(counts: list[int], size: int = 1, keep: bool = True) -> Callable[[], Any]:
         async def decide() -> Kept[int]:
             counts.append(1)
@@ -258,18 +264,18 @@ class TestRepeats:
         repeats, counts = Repeats[int](clock=lambda: now[0]), list[int]()
         answers = []
         for now[0] in (0.0, 4.9, 5.0, 9.9):
-            answers.append(await repeats.once(b"k", 5, self.counting(counts)))
+            answers.append(await repeats.once(b"k", 5, self.ends(), self.counting(counts)))
         assert answers == [1, 1, 2, 2]
 
     async def test_memory_is_bounded(self) -> None:
         """The oldest answers make room, by number and by bytes."""
         repeats, counts = Repeats[int](most=2), list[int]()
         for key in (b"a", b"b", b"c", b"b", b"c", b"a"):
-            await repeats.once(key, 5, self.counting(counts))
+            await repeats.once(key, 5, self.ends(), self.counting(counts))
         assert len(counts) == 4
         small, counts = Repeats[int](most_bytes=10), []
         for key in (b"a", b"b", b"a"):
-            await small.once(key, 5, self.counting(counts, size=6))
+            await small.once(key, 5, self.ends(), self.counting(counts, size=6))
         assert len(counts) == 3
 
     async def test_an_error_is_for_all_who_wait_and_is_not_kept(self) -> None:
@@ -279,6 +285,35 @@ class TestRepeats:
         async def fail() -> Kept[int]:
             raise ValueError
 
-        found = await asyncio.gather(*(repeats.once(b"k", 5, fail) for _ in range(2)), return_exceptions=True)
+        found = await asyncio.gather(
+            *(repeats.once(b"k", 5, self.ends(), fail) for _ in range(2)), return_exceptions=True
+        )
         assert [type(each) for each in found] == [ValueError, ValueError]
-        assert await repeats.once(b"k", 5, self.counting([])) == 1
+        assert await repeats.once(b"k", 5, self.ends(), self.counting([])) == 1
+
+    async def test_one_callers_short_time_is_not_the_others(self) -> None:
+        """The next one decides with its own time; a trouble that is not the caller's is for all who wait."""
+        for for_all, expected in ((False, ["late", "decided", "decided"]), (True, ["late", "late", "late"])):
+            repeats, troubles = Repeats[str](), [Kept("late", 0, keep=False, for_all=for_all)]
+
+            async def decide(troubles: list[Kept[str]] = troubles) -> Kept[str]:
+                await asyncio.sleep(0)
+                return troubles.pop() if troubles else Kept("decided", 0, keep=True)
+
+            found = await asyncio.gather(*(repeats.once(b"k", 5, self.ends(), decide) for _ in range(3)))
+            assert list(found) == expected
+
+    async def test_who_waits_does_not_wait_beyond_its_own_time(self) -> None:
+        """A call with a short deadline ends at it, while the first one is decided for longer."""
+        repeats, go = Repeats[int](), asyncio.Event()
+
+        async def decide() -> Kept[int]:
+            await go.wait()
+            return Kept(1, 0, keep=True)
+
+        first = asyncio.create_task(repeats.once(b"k", 5, self.ends(), decide))
+        await asyncio.sleep(0)
+        with pytest.raises(DeadlineExceeded):
+            await repeats.once(b"k", 5, monotonic() - 1, decide)
+        go.set()
+        assert await first == 1

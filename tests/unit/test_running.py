@@ -106,6 +106,18 @@ async def test_a_deadline_is_its_callers_own() -> None:
     assert await long == ("decided", False)
 
 
+async def test_a_result_may_be_its_callers_alone() -> None:
+    """One that is not for all is the answer to its own caller, and the first of the others runs it again."""
+    running, work = Running[str](lambda result: result != "late"), Work()
+    asked = [ask(running, work) for _ in range(3)]
+    await reached(lambda: bool(work.ends))
+    await asyncio.sleep(0)
+    work.ends[0].set_result("late")
+    await reached(lambda: len(work.ends) == 2)
+    work.ends[1].set_result("decided")
+    assert await asyncio.gather(*asked) == [("late", False), ("decided", False), ("decided", True)]
+
+
 async def test_an_error_is_the_answer_to_all() -> None:
     """What has nothing to do with the caller is said to each."""
     running, work = Running[str](), Work()

@@ -92,7 +92,7 @@ class EnvoyChecks:
         # Of equal checks the first is decided: the trace is its own.
         trace = metadata.taken(envoy.headers_of(check.attributes.request.http).get(metadata.TRACEPARENT, ""))
         return await self._kept.once(
-            key, door.options["cache_s"], lambda: self._decide(door, asked, request, ends, caller, trace)
+            key, door.options["cache_s"], ends, lambda: self._decide(door, asked, request, ends, caller, trace)
         )
 
     async def _decide(
@@ -112,7 +112,7 @@ class EnvoyChecks:
             traceparent,
         )
         if isinstance(found, NoAnswer):
-            return Kept(_unchecked(found), 0, keep=False)
+            return Kept(_unchecked(found), 0, keep=False, for_all=not found.late)
         ruling = rule(ExecutePostLoginResponse.FromString(found.data).decision, door, asked)
         answer = envoy.reply(door, asked, ruling).SerializeToString()
         return Kept(_Checked(answer, ruling.result), len(answer), keep=True)

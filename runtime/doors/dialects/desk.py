@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from time import monotonic
 from typing import Any, Final, NamedTuple
 
 from vestibule.v1.runtime_service_pb2 import VIEW_BASIC, ExecutePostLoginRequest
@@ -102,18 +103,22 @@ class HookDesk:
         except InvalidRequest as error:
             self._desk.refuse(error, tenant)
             return _trouble(dialect, door, Trouble.MALFORMED, str(error))
-        return await self._replies.once(key, dialect.repeat_s, lambda: self._decide(dialect, call, asked, request))
+        ends = monotonic() + dialect.deadline_s
+        return await self._replies.once(
+            key, dialect.repeat_s, ends, lambda: self._decide(dialect, call, asked, request, ends)
+        )
 
     async def _decide(
-        self, dialect: Dialect, call: HookCall, asked: AskedLogin, request: ExecutePostLoginRequest
+        self, dialect: Dialect, call: HookCall, asked: AskedLogin, request: ExecutePostLoginRequest, ends: float
     ) -> Kept[CountedReply]:
         door = call.door
         caller = Caller(f"door {door.dialect}", frozenset({Scope.EXECUTE}), request.tenant_id)
         trace = metadata.taken(call.headers.get(metadata.TRACEPARENT, ""))
-        found = await self._desk.execute(request, dialect.deadline_s, caller, trace)
+        found = await self._desk.execute(request, ends - monotonic(), caller, trace)
         if isinstance(found, NoAnswer):
             kind = Trouble.MALFORMED if found.code == "INVALID_ARGUMENT" else Trouble.NO_DECISION
-            return Kept(_trouble(dialect, door, kind, found.status.message), 0, keep=False)
+            trouble = _trouble(dialect, door, kind, found.status.message)
+            return Kept(trouble, 0, keep=False, for_all=not found.late)
         ruling = rule(found.decision, door, asked)
         reply = dialect.from_ruling(call, asked, ruling)
         if len(reply.body) > dialect.reply_bytes:
