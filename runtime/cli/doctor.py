@@ -12,39 +12,43 @@ from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, complain, progress, say, say_json, say_table
 from runtime.config import listeners
 from runtime.config.settings import Config
+from runtime.errors import WorkerStartError
 
 DESCRIPTION = """\
 Start a worker exactly as the daemon does, print what its lock-down reports, and let others try to break out. A required
 layer that is not active is why `vestibule serve` would refuse to start; it exits with 3. With --attack every layer that
 this host has is attacked by itself, all others left off, beside a control with none; and the shipped corpus of hostile
 actions is run against the whole sandbox. A layer that did not hold exits with 3; an attempt that could not be made
-shows nothing, and exits with 1."""
+shows nothing, and exits with 1.
 
-# What it looks at: the layers, and who may reach the ports.
-_SETTINGS = (
-    "sandbox.required_layers", "sandbox.uid", "listen", "http_listen", "insecure", "tls.cert_file", "tls.key_file",
-    "tls.client_ca_file", "auth.mode",
-)  # fmt: skip
+With --config, or with --preflight for a configuration without a file, it also looks whether this host fits the
+configuration before a daemon is started: descriptors, processes, memory, processors, the store, keys, TLS and its
+expiry, and whether the ports are free. Every fault is listed at once with its remedy; one exits with 3."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--attack", action="store_true", help="attack the sandbox on this host, layer by layer")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    add_settings(parser, only=_SETTINGS)
+    parser.add_argument("--preflight", action="store_true", help="look whether this host fits the configuration")
+    add_settings(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Ask a worker, attack it if wanted, and print."""
     config = loaded(args).config
-    report = asyncio.run(_report(config))
-    if args.attack:
+    report = _preflight(config) if args.preflight or args.config else asyncio.run(_report(config))
+    if args.attack and report["layers"]:
         report |= asyncio.run(_attack(config, report))
         progress("")
     if args.json:
         say_json(report, indent=2)
     else:
         _print(report)
+    for check in report.get("preflight", ()):
+        if check["state"] != "ok":
+            word = "warning: " if check["state"] == "warning" else ""
+            complain(f"vestibule: {word}{check['name']}: {check['detail']}; {check['remedy']}")
     for weakness in report["insecure"]:
         complain(f"vestibule: warning: {weakness}; `insecure` allows this")
     untried = [attempt for attempt in report["attempts"] if not attempt["tried"]]
@@ -60,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
         complain(f"vestibule: {row['layer']} by itself does not hold: {row['attempt']} ({row['detail']})")
     for escape in report.get("escapes", ()):
         complain(f"vestibule: attack {escape}")
-    if escaped or report["missing"] or broken or report.get("escapes"):
+    unfit = [check for check in report.get("preflight", ()) if check["state"] == "fault"]
+    if escaped or report["missing"] or broken or report.get("escapes") or unfit:
         return Exit.CHECK_FAILED
     return Exit.UNEXPECTED if untried else Exit.OK
 
@@ -68,22 +73,31 @@ def run(args: argparse.Namespace) -> int:
 def _print(report: dict[str, Any]) -> None:
     say(f"kernel {report['kernel']}, python {report['python']}, {report['machine']}, uid {report['uid']}")
     say()
-    rows = [
-        (layer["name"], "active" if layer["active"] else "-", "required" if layer["required"] else "", layer["detail"])
-        for layer in report["layers"]
-    ]
-    say_table(rows, ("LAYER", "STATE", "REQUIRED", "DETAIL"))
-    say("")
-    attempts = [(attempt["name"], _result(attempt), attempt["detail"]) for attempt in report["attempts"]]
-    say_table(attempts, ("ATTEMPT", "RESULT", "DETAIL"))
-    say("")
+    if report["layers"]:
+        _print_layers(report)
     say_table([tuple(row.values()) for row in report["ports"]], ("PORT", "ADDRESS", "REACHED BY", "TLS", "CREDENTIALS"))
+    if "preflight" in report:
+        say()
+        checks = [(check["name"], check["state"], check["detail"]) for check in report["preflight"]]
+        say_table(checks, ("CHECK", "STATE", "DETAIL"))
     if "attacks" in report:
         _print_attack(report)
     for layer in report["layers"]:
         if layer["remedy"]:
             say()
             say(f"{layer['name']} is not active. It needs: {layer['remedy']}.")
+
+
+def _print_layers(report: dict[str, Any]) -> None:
+    rows = [
+        (layer["name"], "active" if layer["active"] else "-", "required" if layer["required"] else "", layer["detail"])
+        for layer in report["layers"]
+    ]
+    say_table(rows, ("LAYER", "STATE", "REQUIRED", "DETAIL"))
+    say()
+    attempts = [(attempt["name"], _result(attempt), attempt["detail"]) for attempt in report["attempts"]]
+    say_table(attempts, ("ATTEMPT", "RESULT", "DETAIL"))
+    say()
 
 
 def _result(attempt: dict[str, Any]) -> str:
@@ -121,6 +135,22 @@ def _print_attack(report: dict[str, Any]) -> None:
     say_table([(by, str(count)) for by, count in report["stopped_by"].items()], ("STOPPED BY", "ATTACKS"))
 
 
+def _preflight(config: Config) -> dict[str, Any]:
+    """Report what a worker has, and whether this host fits; where no worker starts, that is a fault like others."""
+    from runtime.doctor import preflight
+
+    checks = preflight.checks(config)
+    try:
+        report = asyncio.run(_report(config))
+    except WorkerStartError as error:
+        detail, _, remedy = str(error).partition("; ")
+        checks.append(
+            preflight.HostFact("sandbox", preflight.Finding.FAULT, detail, remedy or "see deploy/FAILURES.md")
+        )
+        report = _facts(config) | {"layers": [], "attempts": [], "missing": []}
+    return report | {"preflight": [asdict(check) for check in checks]}
+
+
 async def _report(config: Config) -> dict[str, Any]:
     from runtime.doctor import host_check
 
@@ -131,14 +161,19 @@ async def _report(config: Config) -> dict[str, Any]:
         for layer in found.layers
     ]
     active = {layer["name"] for layer in layers if layer["active"]}
+    return _facts(config) | {
+        "layers": layers,
+        "attempts": [asdict(attempt) for attempt in found.attempts],
+        "missing": [name for name in required if name not in active],
+    }
+
+
+def _facts(config: Config) -> dict[str, Any]:
     return {
         "kernel": platform.release(),
         "python": platform.python_version(),
         "machine": platform.machine(),
         "uid": os.getuid(),
-        "layers": layers,
-        "attempts": [asdict(attempt) for attempt in found.attempts],
-        "missing": [name for name in required if name not in active],
         "ports": _ports(config),
         "insecure": [f"{setting}: {weakness}" for setting, weakness in listeners.weaknesses(config)],
     }

@@ -17,6 +17,10 @@ _REMEDIES = {
 }
 
 
+SETTINGS = tuple(_REMEDIES)
+"""The settings that are addresses to listen on."""
+
+
 def check_free(setting: str, address: str) -> None:
     """Bind an address for a moment. Raises: StartError when it cannot be used."""
     path = unix_path(address)
@@ -55,7 +59,7 @@ def refusal(setting: str, address: str, reason: str) -> StartError:
 def check_all(config: Config) -> None:
     """Try every address of a daemon. Raises: StartError that names every one that cannot be used."""
     wrong = []
-    for setting in _REMEDIES:
+    for setting in SETTINGS:
         address = getattr(config, setting)
         try:
             if address:

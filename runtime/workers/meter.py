@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from runtime.ops import control_group
 from runtime.workers.spawned import SpawnedWorker
 
 # The clock of a whole process in the kernel's numbering of clocks: see clock_getcpuclockid(3).
@@ -106,24 +107,11 @@ def anonymous_bytes(pid: int) -> int | None:
         return None
 
 
-def available_bytes(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int:
+def available_bytes(proc: Path | None = None, groups: Path | None = None) -> int:
     """Return what this process and its children may use at most: the machine's memory, or the control group's."""
-    least = os.sysconf("SC_PHYS_PAGES") * _PAGE_BYTES
-    try:
-        lines = (proc / "self/cgroup").read_text().splitlines()
-    except OSError:
-        return least
-    # Version 2 only, where each group above may set a limit too.
-    for path in (line.removeprefix("0::/") for line in lines if line.startswith("0::/")):
-        for group in (groups / path, *(groups / path).parents):
-            if not group.is_relative_to(groups):
-                break
-            try:
-                least = min(least, int((group / "memory.max").read_text()))
-            except (OSError, ValueError):
-                # No limit is the word "max"; the root group has no such file.
-                continue
-    return least
+    machine = os.sysconf("SC_PHYS_PAGES") * _PAGE_BYTES
+    group = control_group.limit("memory.max", proc, groups)
+    return machine if group is None else min(machine, group)
 
 
 def ceiling_bytes(configured: int) -> int:
