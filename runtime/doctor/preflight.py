@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from runtime.callers import caller_files, tls_files
+from runtime.catalog import images
+from runtime.catalog.opening import DAEMON_TIMEOUT_S, open_database
 from runtime.continuation import keys
 from runtime.errors import FaultsError, StartError
 from runtime.ops import control_group, file_limit, listening
@@ -53,7 +55,14 @@ class HostFact:
 
 def checks(config: Config) -> list[HostFact]:
     """Look at everything. Raises nothing that can be foreseen."""
-    return [*of_host(config), *_continuation_keys(config), *_tls(config), *_rules(config), *_ports(config)]
+    return [
+        *of_host(config),
+        *of_store(config),
+        *_continuation_keys(config),
+        *_tls(config),
+        *_rules(config),
+        *_ports(config),
+    ]
 
 
 def of_host(config: Config) -> Iterator[HostFact]:
@@ -100,6 +109,30 @@ def _processors() -> HostFact:
         return HostFact("processors", Finding.OK, f"{there}, without a quota below that")
     detail = f"a quota of {quota:g} on {there}: one tenant's loop can use it up for all until its budget ends"
     return HostFact("processors", Finding.WARNING, detail, "give it whole processors (a cpuset) instead of a quota")
+
+
+def of_store(config: Config) -> Iterator[HostFact]:
+    """Read the store whole, as a daemon does at its start."""
+    database = open_database(config.store, timeout_s=DAEMON_TIMEOUT_S)
+    try:
+        with database.reading() as connection:
+            image = images.read(connection, None, database.name)
+        writable = database.writable()
+    except FaultsError as error:
+        yield from _faults("store", error)
+        return
+    finally:
+        database.close()
+    tenants = len(image.snapshot.tenants) if image is not None else 0
+    detail = f"{database.setting}: tenants: {tenants}, at revision {image.mark.revision if image is not None else 0}"
+    if not tenants and not config.catalog.allow_empty:
+        yield HostFact("store", Finding.FAULT, detail, "put tenants into it with `vestibule apply DIR`")
+    elif not writable:
+        remedy = "let the daemon's user write the store and its folder, and leave room on its disk"
+        detail += "; it cannot be written, so that no suspended login can be continued"
+        yield HostFact("store", Finding.FAULT, detail, remedy)
+    else:
+        yield HostFact("store", Finding.OK, detail)
 
 
 def _continuation_keys(config: Config) -> Iterator[HostFact]:

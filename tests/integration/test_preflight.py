@@ -7,9 +7,12 @@ import socket
 from datetime import timedelta
 from pathlib import Path
 
+from runtime.catalog import applies
+from runtime.catalog.opening import open_database
 from runtime.continuation import keys
 from tests.fixtures.certificates import issue
 from tests.fixtures.commands import vestibule
+from tests.fixtures.tenants import GATE, define
 
 OK, USAGE, CHECK_FAILED = 0, 2, 3
 
@@ -27,7 +30,7 @@ def test_every_fault_is_listed_at_once_with_its_remedy(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         file = tmp_path / "vestibule.toml"
         file.write_text(
-            f'listen = "127.0.0.1:{port}"\nmetrics_listen = "127.0.0.1:0"\n'
+            f'store = "sqlite:{tmp_path / "none.db"}"\nlisten = "127.0.0.1:{port}"\nmetrics_listen = "127.0.0.1:0"\n'
             '[pool]\nmax_workers = 100000\nmemory_bytes = "1000GiB"\n[sandbox]\nrequired_layers = "seccomp"\n'
             f'[continuation]\nkeys_file = "{shared}"\n'
             f'[tls]\ncert_file = "{cert}"\nkey_file = "{key}"\nclient_ca_file = "{tmp_path / "absent"}"\n'
@@ -37,7 +40,7 @@ def test_every_fault_is_listed_at_once_with_its_remedy(tmp_path: Path) -> None:
     assert done.returncode == CHECK_FAILED
     report = json.loads(done.stdout)
     faults = {check["name"]: check for check in report["preflight"] if check["state"] == "fault"}
-    assert {"memory", "continuation keys", "TLS", "rules for certificates", "port listen"} <= set(faults)
+    assert {"memory", "store", "continuation keys", "TLS", "rules for certificates", "port listen"} <= set(faults)
     assert "port metrics_listen" not in faults
     assert all(check["remedy"] for check in faults.values())
     tls = [check["detail"] for check in report["preflight"] if check["name"] == "TLS"]
@@ -52,6 +55,7 @@ def test_every_fault_is_listed_at_once_with_its_remedy(tmp_path: Path) -> None:
 def test_a_host_that_fits_is_told_so(tmp_path: Path) -> None:
     """Without a fault it exits with 0; what is only worth a look is a warning."""
     store = tmp_path / "flows.db"
+    applies.apply(open_database(f"sqlite:{store}"), [define("acme", GATE)])
     done = vestibule(
         "doctor", "--preflight", "--json", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
         "--pool-max-workers", "64", "--grpc-max-connections", "64", "--store", f"sqlite:{store}",

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from runtime.catalog import applies
+from runtime.catalog.opening import open_database
 from runtime.cli import main
 from runtime.config.settings import Config, load
 from runtime.doctor import host_check, preflight
 from runtime.doctor.preflight import Finding, HostFact
 from runtime.errors import WorkerStartError
 from runtime.ops import control_group
+from tests.fixtures.tenants import GATE, define
 
 MIB = 1 << 20
 
@@ -126,6 +129,20 @@ def test_a_certificate_that_ends_soon_is_a_warning(
     (found,) = preflight.expiry("TLS", "the certificate", 1e9 + left_s)
     assert found.state is state
     assert bool(found.remedy) is (state is not Finding.OK)
+
+
+def test_a_store_is_read_whole(tmp_path: Path) -> None:
+    """One that is missing, one without a tenant and one that cannot be written are faults, each with its remedy."""
+    config = configured(store=f"sqlite:{tmp_path / 'flows.db'}")
+    (missing,) = preflight.of_store(config)
+    assert (missing.state, "is gone" in missing.detail) == (Finding.FAULT, True)
+    database = open_database(config.store)
+    database.prepare()
+    (empty,) = preflight.of_store(config)
+    assert (empty.state, empty.remedy) == (Finding.FAULT, "put tenants into it with `vestibule apply DIR`")
+    applies.apply(database, [define("acme", GATE)])
+    (found,) = preflight.of_store(config)
+    assert (found.state, found.detail) == (Finding.OK, f"{config.store}: tenants: 1, at revision 1")
 
 
 def test_a_host_without_control_groups_has_no_limit(tmp_path: Path) -> None:
