@@ -124,6 +124,7 @@ $(TOOLS)/.installed: $(LOCKS)/tools.txt
 lock: $(TOOLS)/.installed
 	$(LOCK) pyproject.toml -o $(LOCKS)/run.txt
 	$(LOCK) --extra dev -c $(LOCKS)/run.txt pyproject.toml $(LOCKS)/build.in -o $(LOCKS)/dev.txt
+	$(LOCK) -c $(LOCKS)/dev.txt $(LOCKS)/build.in -o $(LOCKS)/build.txt
 	$(LOCK) $(LOCKS)/tools.in -o $(LOCKS)/tools.txt
 
 audit: $(TOOLS)/.installed
