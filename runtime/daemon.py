@@ -116,6 +116,7 @@ class Daemon:
                 self._log,
                 live=self._live,
                 ready=self._ready,
+                notes=self._catalog.notes,
                 tls=self._caller_files.metrics_context(),
             )
             http.start()
@@ -343,7 +344,7 @@ class Daemon:
         return [reason for reason in (zygote, port) if reason] + self._undecidable() + self._live()
 
     def _catalog_changed(self, event: str, fields: Mapping[str, Any], /) -> None:
-        (self._log.error if event == "catalog.failed" else self._log.info)(event, **fields)
+        (self._log.error if event in ("catalog.failed", "catalog.stale") else self._log.info)(event, **fields)
         self._pool.flows_changed(self._catalog.snapshot().tenants)
 
     def _task_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -364,6 +364,14 @@ class NoStore(CatalogUnavailable):
     """There is no store, or an empty file in its place. A reader never makes one."""
 
 
+class StoreUnreachable(CatalogUnavailable):
+    """The server of the store does not answer, or cannot serve now; it may come back by itself."""
+
+
+class StoreBusy(CatalogUnavailable):
+    """Another transaction was in the way, and nothing was changed: the same work may be done again at once."""
+
+
 class WorkerError(VestibuleError):
     """A worker or the zygote failed, through no fault of the tenant's code."""
 

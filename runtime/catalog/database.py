@@ -6,7 +6,7 @@ instants and random ids are parameters. A driver turns every error of its own in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -66,6 +66,19 @@ class Database(Protocol):
 
     def writable(self) -> bool:
         """Tell whether the store could be written, without an error."""
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call `changed`, from any thread, when the store may have changed. A follower polls nevertheless."""
+
+    @property
+    def watched(self) -> bool:
+        """Whether every change is announced now, so that a follower need not poll often."""
+
+    def version(self) -> int:
+        """Return the version of the schema; 0 where there is no store."""
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest version, or make the store."""
 
     def close(self) -> None:
         """Release what is open."""

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -320,6 +320,24 @@ class SqliteDatabase:
             return False
         enough = room.f_bavail * room.f_frsize >= ROOM_BYTES
         return enough and all(os.access(place, os.W_OK, effective_ids=True) for place in (real, real.parent))
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Do nothing: a file announces nothing."""
+
+    watched = False
+
+    def version(self) -> int:
+        """Return the version of the schema; 0 where there is no file, or an empty one."""
+        with errors_of(self._path):
+            if not self._path.exists():
+                return 0
+            connection, version, _ = _open(self._path, self._timeout_s)
+            connection.close()
+            return version
+
+    def migrate(self) -> None:
+        """Bring the schema to the newest version, or make the file."""
+        self.prepare()
 
     def close(self) -> None:
         """Do nothing: no connection outlives its transaction."""

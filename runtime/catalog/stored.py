@@ -13,10 +13,14 @@ from runtime.catalog import api_keys, images
 from runtime.catalog.base import OnChange, Snapshot
 from runtime.catalog.database import Database
 from runtime.catalog.lineage import Mark
-from runtime.errors import CatalogError, CatalogUnavailable, NoStore
+from runtime.errors import CatalogError, CatalogUnavailable, NoStore, StoreUnreachable
 
 # How long a close waits for a read in progress.
 _CLOSE_S: Final = 2.0
+# How often a store is looked at that announces its changes: should an announcement be lost, this is when it is found.
+_WATCHED_POLL_S: Final = 5.0
+# How often the log says that an old snapshot serves.
+_STALE_S: Final = 60.0
 
 
 def _ignore(event: str, fields: Mapping[str, Any]) -> None:
@@ -28,7 +32,7 @@ class StoredCatalog:
 
     All work on the store runs on a thread of its own. When it cannot be read the last good snapshot serves; `healthy`
     and `reason` say what is wrong, and the catalog recovers by itself. `on_change` receives `catalog.reloaded`,
-    `catalog.failed` and `catalog.recovered`, on the event loop.
+    `catalog.failed`, `catalog.stale` as long as that lasts, and `catalog.recovered`, on the event loop.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class StoredCatalog:
         self._reason = "not started"
         # The reason that on_change received last; empty once the catalog has recovered from it.
         self._reported = ""
+        self._told_s = 0.0
         # When the store was last read, seconds since the epoch, for a metric.
         self.last_success_s = 0.0
         # Who may call; swapped whole, by the thread that reads.
@@ -85,23 +90,31 @@ class StoredCatalog:
             return [f"the store {self._database.name} has no tenant: apply one, or set catalog.allow_empty"]
         return []
 
+    def notes(self) -> list[str]:
+        """Say how old the snapshot is that serves, while the store cannot be read."""
+        if self.healthy or not self.loaded:
+            return []
+        return [f"serving revision {self._image.snapshot.revision}, read {self._age_s():.0f} s ago: {self._reason}"]
+
     def mark(self) -> Mark:
         """Return which apply of which store the newest good snapshot is of."""
         return self._image.mark
 
     async def start(self) -> None:
-        """Load the first snapshot and begin to follow the store; without a store, wait for one. Never makes one.
+        """Load the first snapshot and begin to follow the store; without one that answers, wait. Never makes one.
 
         Raises: CatalogUnavailable when there is a store that cannot be read.
         """
         try:
             await self._refresh(self._poll)
-        except NoStore as error:
-            # Reported by the next poll: a start that is refused for another reason has one line to say.
+        except (NoStore, StoreUnreachable) as error:
+            # It may come. Reported by the next poll: a start that is refused for another reason has one line to say.
             self._reason = self._why(error)
         except CatalogError as error:
             self._thread.shutdown(wait=False)
             raise CatalogUnavailable(error.faults) from error
+        loop = asyncio.get_running_loop()
+        self._database.watch(lambda: _wake(loop, self._woken))
         self._task = asyncio.create_task(self._follow(), name="catalog")
 
     def poll_now(self) -> None:
@@ -119,12 +132,14 @@ class StoredCatalog:
 
     def _poll(self) -> images.Image | None:
         image = self._image if self.loaded else None
-        self.writable = self._database.writable()
-        with self._database.reading() as connection:
-            found = images.read(connection, image, self._database.name)
-            # Not before: another store than the one that is followed says nothing of keys either.
-            self.api_keys = api_keys.read(connection, self.api_keys, self._database.name)
-            return found
+        try:
+            with self._database.reading() as connection:
+                found = images.read(connection, image, self._database.name)
+                # Not before: another store than the one that is followed says nothing of keys either.
+                self.api_keys = api_keys.read(connection, self.api_keys, self._database.name)
+                return found
+        finally:
+            self.writable = self._database.writable()
 
     async def _refresh(self, work: Callable[[], images.Image | None]) -> None:
         started = time.perf_counter()
@@ -151,7 +166,8 @@ class StoredCatalog:
     async def _follow(self) -> None:
         while not self._closing.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._poll_s)
+                every_s = _WATCHED_POLL_S if self._database.watched else self._poll_s
+                await asyncio.wait_for(self._woken.wait(), every_s)
             self._woken.clear()
             if self._closing.is_set():
                 return
@@ -175,5 +191,18 @@ class StoredCatalog:
     def _failed(self, reason: str) -> None:
         self._reason = reason
         if reason != self._reported:
-            self._reported = reason
+            self._reported, self._told_s = reason, self._clock()
             self._on_change("catalog.failed", {"reason": reason, "revision": self._image.snapshot.revision})
+        elif self.loaded and self._clock() - self._told_s >= _STALE_S:
+            self._told_s = self._clock()
+            fields = {"reason": reason, "revision": self._image.snapshot.revision, "age_s": round(self._age_s())}
+            self._on_change("catalog.stale", fields)
+
+    def _age_s(self) -> float:
+        return max(0.0, self._clock() - self.last_success_s)
+
+
+def _wake(loop: asyncio.AbstractEventLoop, woken: asyncio.Event) -> None:
+    """Set an event of a loop from another thread; a loop that is closed has nothing to be woken for."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(woken.set)

@@ -6,8 +6,10 @@ Suspended logins are as rare as people at a second factor, so each of them may t
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from runtime.catalog import lineage, rows
@@ -15,16 +17,26 @@ from runtime.catalog.base import Claim, Definition
 from runtime.catalog.database import Connection, Database
 from runtime.catalog.lineage import NO_MARK, Mark
 from runtime.config.sections import MAX_LIFETIME_S
-from runtime.errors import CatalogError
+from runtime.errors import CatalogError, StoreBusy
 
 _T = TypeVar("_T")
-_Work = Callable[[Connection], _T]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is done in the next transaction, and for which continuation."""
+
+    name: bytes
+    do: Callable[[Connection], Any]
+
 
 # Of one tenant. After this many deployments in the lifetime of a suspended login, its user must begin again.
 SUPERSEDED_MAX = 100
 # Replicas' clocks may differ: a name is kept longer than any of them would accept its token.
 _SLACK_S = 3600
 _PRUNED_AT_ONCE = 100
+# How often a transaction is tried that another replica's stands in the way of.
+_ATTEMPTS = 3
 # Of all answers together, as they lie in the store.
 ANSWERS_BYTES = 256 << 20
 _ENDED = "the store is being closed"
@@ -65,7 +77,7 @@ class StoredSuspendedFlows:
         self._database = database
         self._mark = mark
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="suspended")
-        self._waiting: list[tuple[_Work[Any], asyncio.Future[Any]]] = []
+        self._waiting: list[tuple[_Work, asyncio.Future[Any]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -93,7 +105,7 @@ class StoredSuspendedFlows:
                 return Claim()
             return Claim(running=claimed_ms is not None, answer=answer)
 
-        return await self._write(work)
+        return await self._write(work, name)
 
     async def spend(self, name: bytes, until_ms: int, answer: bytes | None = None) -> bool:
         """Use up what was claimed until that instant, for good; False when another has claimed it since."""
@@ -105,7 +117,7 @@ class StoredSuspendedFlows:
             )
             return done.rowcount == 1
 
-        return await self._write(work)
+        return await self._write(work, name)
 
     async def release(self, name: bytes, until_ms: int) -> None:
         """Give a claim back: nothing was decided."""
@@ -114,7 +126,7 @@ class StoredSuspendedFlows:
             connection.execute("DELETE FROM continuations WHERE name = ? AND claimed_until_ms = ?", (name, until_ms))
             return True
 
-        await self._write(work)
+        await self._write(work, name)
 
     async def sweep(self, now_ms: int) -> None:
         """Drop the answers of continuations that have expired, and of the others those that expire first."""
@@ -131,7 +143,7 @@ class StoredSuspendedFlows:
             )
             return True
 
-        await self._write(work)
+        await self._write(work, b"")
 
     async def find(self, tenant: str, digest: bytes) -> Definition | None:
         """Return the tenant's flow of this digest, which it has or had; None when that is not kept."""
@@ -142,11 +154,11 @@ class StoredSuspendedFlows:
         self._closed = True
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _write(self, work: _Work[_T]) -> asyncio.Future[_T]:
+    def _write(self, work: Callable[[Connection], _T], name: bytes) -> asyncio.Future[_T]:
         if self._closed:
             raise CatalogError([_ENDED])
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((work, future))
+        self._waiting.append((_Work(name, work), future))
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._drain(), name="suspended")
         return future
@@ -154,7 +166,7 @@ class StoredSuspendedFlows:
     async def _drain(self) -> None:
         """Write what is waiting, together, until nothing is. Work whose caller has given up is done too."""
         loop = asyncio.get_running_loop()
-        batch: list[tuple[_Work[Any], asyncio.Future[Any]]] = []
+        batch: list[tuple[_Work, asyncio.Future[Any]]] = []
         try:
             while self._waiting and not self._closed:
                 batch, self._waiting = self._waiting, []
@@ -173,10 +185,19 @@ class StoredSuspendedFlows:
             _answer([*batch, *self._waiting], CatalogError([_ENDED]))
             self._waiting = []
 
-    def _in_transaction(self, works: Sequence[_Work[Any]]) -> list[Any]:
-        with self._database.claiming() as connection:
-            lineage.holds(connection, self._database.name, self._mark())
-            return [work(connection) for work in works]
+    def _in_transaction(self, works: Sequence[_Work]) -> list[Any]:
+        # By name, as every replica does: two that lock the same rows in another order would wait for each other.
+        order = sorted(range(len(works)), key=lambda at: works[at].name)
+        for attempt in itertools.count(1):
+            try:
+                with self._database.claiming() as connection:
+                    lineage.holds(connection, self._database.name, self._mark())
+                    done = {at: works[at].do(connection) for at in order}
+                    return [done[at] for at in range(len(works))]
+            except StoreBusy:
+                if attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError
 
     def _find(self, tenant: str, digest: bytes) -> Definition | None:
         with self._database.reading() as connection:
@@ -198,7 +219,7 @@ class StoredSuspendedFlows:
                 raise CatalogError([message]) from error
 
 
-def _answer(batch: Sequence[tuple[_Work[Any], asyncio.Future[Any]]], error: CatalogError) -> None:
+def _answer(batch: Sequence[tuple[_Work, asyncio.Future[Any]]], error: CatalogError) -> None:
     for _, future in batch:
         if not future.done():
             future.set_exception(error)

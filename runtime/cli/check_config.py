@@ -2,11 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from runtime.callers import caller_files
 from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, say, say_json, say_table
-from runtime.config.settings import SETTINGS
+from runtime.config.kinds import wording_of
+from runtime.config.settings import SETTINGS, Loaded, Setting
 from runtime.errors import ConfigError
 
 DESCRIPTION = """\
@@ -36,11 +38,17 @@ def run(args: argparse.Namespace) -> int:
         keys.read(Path(found.config.continuation.keys_file))
     caller_files.check(found.config)
     if args.json:
-        say_json({s.key: {"value": found.value(s.key), "source": found.sources[s.key]} for s in SETTINGS}, indent=2)
+        say_json({s.key: {"value": _value(found, s), "source": found.sources[s.key]} for s in SETTINGS}, indent=2)
         return Exit.OK
     rows = [(s.key, s.text(found.value(s.key)), found.sources[s.key]) for s in SETTINGS]
     say_table(rows, ("SETTING", "VALUE", "FROM"))
     return Exit.OK
+
+
+def _value(found: Loaded, setting: Setting) -> Any:
+    """Return a value for JSON, without a password."""
+    value = found.value(setting.key)
+    return setting.text(value) if wording_of(setting.field).hidden else value
 
 
 def _reference(as_json: bool) -> None:

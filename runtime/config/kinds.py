@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, StringConst
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from runtime.config import store_url
 from runtime.config.addresses import unix_path
 from sandbox.contract.layers import LAYERS
 
@@ -26,7 +27,9 @@ class Wording(NamedTuple):
     fault: str
     remedy: str
     text: Callable[[Any], str] = str
-    """Writes a value the way its kind reads it."""
+    """Writes a value the way its kind reads it, without a password."""
+    hidden: bool = False
+    """Whether a refused value may hold a password."""
 
     def filled(self, template: str, field: FieldInfo) -> str:
         """Fill a text with the bounds or choices of a setting."""
@@ -47,7 +50,7 @@ class Wording(NamedTuple):
         elif isinstance(error["loc"][-1], int):  # an item of a list
             fault = f"{given(value)} is not known"
         else:
-            fault = f"{given(value)} {self.fault}"
+            fault = f"{'the value' if self.hidden else given(value)} {self.fault}"
         return f"{fault}; write {self.filled(self.remedy, field)}"
 
 
@@ -212,8 +215,15 @@ Mode = Annotated[
 """Who may use a file: three octal digits."""
 Store = Annotated[
     _Text,
-    Field(pattern=r"^sqlite:[^\x00]+$"),
-    Wording("sqlite:PATH", "is not a store", "sqlite:PATH, such as sqlite:/var/lib/vestibule/flows.db"),
+    Field(pattern=r"^(sqlite:[^\x00]+|postgres(ql)?://[^\x00]+)$"),
+    Wording(
+        "sqlite:PATH or postgresql://USER@HOST:PORT/DATABASE",
+        "is not a store",
+        "sqlite:PATH, such as sqlite:/var/lib/vestibule/flows.db, or "
+        "postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full",
+        store_url.shown,
+        hidden=True,
+    ),
 ]
 OptionalUrl = Annotated[
     _Text,

@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
-from runtime.config import listeners
+from runtime.config import listeners, store_url
 from runtime.config.addresses import split_address, unix_path
 from runtime.config.environment import ENV_PREFIX, is_injected
 from runtime.config.kinds import (
@@ -253,6 +253,7 @@ def _contradictions(config: Config, sources: Mapping[str, str]) -> list[Fault]:
         remedy = "one action could fill it: lower the first or raise the second"
         at_most("sandbox.memory_bytes", "pool.memory_bytes", remedy)
     faults += [Fault(f"{key} ({sources[key]})", message) for key, message in listeners.faults(config)]
+    faults += [Fault(f"store ({sources['store']})", problem) for problem in store_url.problems(config.store)]
     taken = {config.listen: "gRPC"}
     for setting, name in (("metrics_listen", "metrics"), ("http_listen", "HTTP")):
         address = getattr(config, setting)

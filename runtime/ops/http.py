@@ -46,7 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/livez":
             self._probe(self.server.live)
         elif path == "/readyz":
-            self._probe(self.server.ready)
+            self._probe(self.server.ready, self.server.notes)
         else:
             self._answer(HTTPStatus.NOT_FOUND, "not found; try /metrics, /livez or /readyz\n")
 
@@ -63,12 +63,12 @@ class _Handler(BaseHTTPRequestHandler):
         encode, content_type = choose_encoder(f"{_OPENMETRICS};version=1.0.0" if wants_openmetrics else "")
         self._answer(HTTPStatus.OK, encode(self.server.registry), content_type)
 
-    def _probe(self, probe: Probe) -> None:
+    def _probe(self, probe: Probe, notes: Probe = list) -> None:
         reasons = probe()
         if reasons:
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "".join(f"{reason}\n" for reason in reasons))
         else:
-            self._answer(HTTPStatus.OK, "ok\n")
+            self._answer(HTTPStatus.OK, "".join(f"{line}\n" for line in ("ok", *notes())))
 
     def _answer(
         self,
@@ -121,6 +121,7 @@ class _Server(ThreadingHTTPServer):
         registry: CollectorRegistry,
         live: Probe,
         ready: Probe,
+        notes: Probe,
         log: Log,
         tls: ssl.SSLContext | None,
     ) -> None:
@@ -129,6 +130,7 @@ class _Server(ThreadingHTTPServer):
         self.registry = registry
         self.live = live
         self.ready = ready
+        self.notes = notes
         self.log = log
         self._slots = threading.BoundedSemaphore(_MAX_CONNECTIONS)
         self._lock = threading.Lock()
@@ -216,12 +218,13 @@ class OperatorsPort:
         *,
         live: Probe,
         ready: Probe,
+        notes: Probe = list,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Bind at once. Raises: StartError when the address cannot be used."""
+        """Bind at once. `notes` is what a ready daemon adds. Raises: StartError when the address cannot be used."""
         host, port = split_address(address)
         try:
-            self._server = _Server(host, port, registry, live, ready, log, tls)
+            self._server = _Server(host, port, registry, live, ready, notes, log, tls)
         except OSError as error:
             raise refusal("metrics_listen", address, (error.strerror or str(error)).lower()) from None
         self._thread = threading.Thread(

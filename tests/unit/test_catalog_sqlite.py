@@ -5,16 +5,14 @@ import hashlib
 import sqlite3
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runtime.catalog import applies, images, schema, sqlite
 from runtime.catalog.base import Binding, Definition, Flow, Snapshot
-from runtime.catalog.comparison import ApplyResult
 from runtime.catalog.sqlite import SqliteDatabase
-from runtime.core.model import Experience, Merge, OnError, Policy, Settings
+from runtime.core.model import Settings
 from runtime.errors import CatalogError, CatalogUnavailable, NoStore
 
 
@@ -48,76 +46,12 @@ def path(tmp_path: Path) -> Path:
 
 
 class TestApply:
-    def test_what_is_written_is_what_is_read(self, path: Path) -> None:
-        """Settings, bindings in order, sources and secrets come back as they were."""
-        settings = Settings(Experience.CLASSIC, Policy.ADAPTIVE, ("sms", "otp"), Merge.STRICTEST, True, True, True)
-        first = define("acme", "x = 1\n", "é = '\U0001f600'\n", settings=settings, secret="hush")
-        bindings = (replace(first.flow.bindings[0], on_error=OnError.DENY, timeout_us=5000), first.flow.bindings[1])
-        first = replace(first, flow=replace(first.flow, bindings=bindings))
-        second = define("beta")
-        result = applies.apply(SqliteDatabase(path), [first, second])
-        assert result == ApplyResult(1, ("acme", "beta"), (), (), ())
-        read = snapshot(path)
-        assert read.revision == 1
-        assert dict(read.tenants) == {"acme": first.flow, "beta": second.flow}
-        assert dict(read.sources) == dict(first.sources)
-
     def test_the_file_is_for_its_owner_only(self, path: Path) -> None:
         """It holds secrets, and so do its log files."""
         applies.apply(SqliteDatabase(path), [define("acme", secret="hush")])
         load(path)
         for file in path.parent.iterdir():
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
-
-    def test_repetition_changes_nothing(self, path: Path) -> None:
-        """The same definitions again keep the revision, so no daemon reloads."""
-        definitions = [define("acme", "x", secret="s"), define("beta")]
-        applies.apply(SqliteDatabase(path), definitions)
-        assert applies.apply(SqliteDatabase(path), reversed(definitions)) == ApplyResult(
-            1, (), (), ("acme", "beta"), ()
-        )
-
-    @pytest.mark.parametrize(
-        "changed",
-        [
-            define("acme", "y", secret="s"),
-            define("acme", "x", "y", secret="s"),
-            define("acme", "x", secret="t"),
-            define("acme", "x"),
-            define("acme", "x", secret="s", settings=Settings(policy=Policy.ALWAYS)),
-        ],
-    )
-    def test_any_change_is_one_revision(self, path: Path, changed: Definition) -> None:
-        """A changed source, binding, secret or setting counts, once, and only for its tenant."""
-        applies.apply(SqliteDatabase(path), [define("acme", "x", secret="s"), define("beta")])
-        assert applies.apply(SqliteDatabase(path), [changed, define("beta")]) == ApplyResult(
-            2, (), ("acme",), ("beta",), ()
-        )
-        assert snapshot(path).tenants["acme"] == changed.flow
-
-    def test_other_tenants_stay_unless_pruned(self, path: Path) -> None:
-        """An apply speaks of its own tenants; only --prune makes the store equal to the directory."""
-        applies.apply(SqliteDatabase(path), [define("acme", "x"), define("beta", "y")])
-        assert applies.apply(SqliteDatabase(path), [define("acme", "x")]).pruned == ()
-        assert set(snapshot(path).tenants) == {"acme", "beta"}
-        assert applies.apply(SqliteDatabase(path), [define("acme", "x")], prune=True) == ApplyResult(
-            2, (), (), ("acme",), ("beta",)
-        )
-        read = snapshot(path)
-        assert set(read.tenants) == {"acme"}
-        assert list(read.sources.values()) == ["x"]
-        assert applies.apply(SqliteDatabase(path), [define("beta", "y")]) == ApplyResult(3, ("beta",), (), (), ())
-
-    def test_a_tenant_given_twice_is_refused(self, path: Path) -> None:
-        """It is not clear which of the two should win."""
-        with pytest.raises(CatalogError, match="tenant 'acme' is given twice"):
-            applies.apply(SqliteDatabase(path), [define("acme"), define("acme", "x")])
-
-    def test_a_revision_is_immutable(self, path: Path) -> None:
-        """The store itself refuses to change a source under its hash."""
-        applies.apply(SqliteDatabase(path), [define("acme", "x")])
-        with pytest.raises(sqlite3.IntegrityError, match="immutable"):
-            alter(path, "UPDATE revisions SET source = 'y'")
 
     def test_nothing_is_left_beside_a_new_store(self, path: Path) -> None:
         """A store is made under another name and moved into place; a leftover log of a deleted store is removed."""
@@ -174,20 +108,6 @@ class TestFailedApply:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(CatalogError, match="is locked by another process"):
                 applies.apply(SqliteDatabase(path, timeout_s=0.05), [define("beta")])
-
-    def test_anything_raised_inside_rolls_back(
-        self, path: Path, before: Snapshot, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Nothing is half-written when we fail ourselves after the first tenant."""
-        replaced = applies.replace_tenant
-
-        def once(connection: sqlite3.Connection, definition: Definition, digest: bytes, revision: int) -> None:
-            replaced(connection, definition, digest, revision)
-            raise RuntimeError("stop")
-
-        monkeypatch.setattr(applies, "replace_tenant", once)
-        with pytest.raises(RuntimeError, match="stop"):
-            applies.apply(SqliteDatabase(path), [define("beta"), define("gamma")])
 
 
 class TestStoresThatAreNone:
@@ -276,66 +196,6 @@ class TestStoresThatAreNone:
         alter(path, "PRAGMA foreign_keys = OFF", *damage.split("; "))
         with pytest.raises(CatalogError, match="holds a row that this version cannot read"):
             load(path)
-
-
-class TestIncremental:
-    def test_nothing_changed(self, path: Path) -> None:
-        """A reader that is up to date gets nothing."""
-        applies.apply(SqliteDatabase(path), [define("acme", "x")])
-        assert load(path, load(path)) is None
-
-    def test_only_what_changed_is_read(self, path: Path) -> None:
-        """Unchanged tenants keep their objects and are not read again: damage to their rows goes unseen."""
-        applies.apply(SqliteDatabase(path), [define(f"t{at}", f"x{at}", "shared") for at in range(50)])
-        first = load(path)
-        assert first is not None
-        alter(path, "UPDATE bindings SET on_error = 'shrug' WHERE tenant <> 't7'")
-        applies.apply(SqliteDatabase(path), [define("t7", "new", "shared")])
-        second = load(path, first)
-        assert second is not None
-        assert (second.changed, second.removed, second.snapshot.revision) == (1, 0, 2)
-        for tenant, flow in second.snapshot.tenants.items():
-            assert (flow is first.snapshot.tenants[tenant]) is (tenant != "t7")
-        with pytest.raises(CatalogError):
-            load(path)
-
-    def test_sources_come_and_go_with_their_use(self, path: Path) -> None:
-        """A source is in the snapshot as long as some binding uses it, and no longer."""
-        applies.apply(SqliteDatabase(path), [define("a", "one", "shared"), define("b", "shared")])
-        image = load(path)
-        steps: list[tuple[list[Definition], bool, set[str]]] = [
-            ([define("a", "two", "shared")], False, {"two", "shared"}),
-            ([define("a", "two")], False, {"two", "shared"}),
-            ([define("a", "two")], True, {"two"}),
-            ([define("b", "two"), define("a")], False, {"two"}),
-            ([define("b", "one")], False, {"one"}),
-        ]
-        for definitions, prune, sources in steps:
-            applies.apply(SqliteDatabase(path), definitions, prune=prune)
-            image = load(path, image)
-            assert image is not None
-            assert set(image.snapshot.sources.values()) == sources
-            assert image.snapshot == snapshot(path)
-
-    def test_several_applies_are_one_step(self, path: Path) -> None:
-        """A reader that slept through three applies arrives at the last."""
-        applies.apply(SqliteDatabase(path), [define("a", "1"), define("b", "1")])
-        image = load(path)
-        applies.apply(SqliteDatabase(path), [define("c", "2")])
-        applies.apply(SqliteDatabase(path), [define("a", "3")])
-        applies.apply(SqliteDatabase(path), [define("a", "3"), define("c", "2")], prune=True)
-        image = load(path, image)
-        assert image is not None
-        assert (image.snapshot.revision, image.changed, image.removed) == (4, 2, 1)
-        assert image.snapshot == snapshot(path)
-
-    def test_a_snapshot_cannot_be_changed(self, path: Path) -> None:
-        """Logins share it, so its mappings refuse to be written."""
-        applies.apply(SqliteDatabase(path), [define("a", "1", secret="s")])
-        read = snapshot(path)
-        for mapping in (read.tenants, read.sources, read.tenants["a"].secrets, read.tenants["a"].secrets["a0"]):
-            with pytest.raises(TypeError):
-                mapping["x"] = "y"  # type: ignore[index]  # what is tested
 
 
 def test_no_secret_in_any_repr(path: Path) -> None:

@@ -186,9 +186,9 @@ def test_what_is_no_share_is_refused(text: str) -> None:
     assert "VESTIBULE_LOG_SAMPLE" in faults(env={"VESTIBULE_LOG_SAMPLE": text})
 
 
-@pytest.mark.parametrize("text", ["postgres://h/d", "sqlite:", "flows.db", "sqlite:a\0b"])
+@pytest.mark.parametrize("text", ["mysql://h/d", "sqlite:", "flows.db", "sqlite:a\0b", "postgresql:h/d"])
 def test_what_is_no_store_is_refused(text: str) -> None:
-    """A store is sqlite:PATH."""
+    """A store is sqlite:PATH or the URL of a database in PostgreSQL."""
     assert "write sqlite:PATH" in faults(flags={"store": text})
 
 
