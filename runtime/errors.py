@@ -3,7 +3,7 @@
 What tenant code did is no error but a verdict, a value. Messages carry ids and numbers, never a tenant's payload.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -370,6 +370,28 @@ class StoreUnreachable(CatalogUnavailable):
 
 class StoreBusy(CatalogUnavailable):
     """Another transaction was in the way, and nothing was changed: the same work may be done again at once."""
+
+
+class UnknownVersion(CatalogError):
+    """The store has no such tenant, or the tenant no such version."""
+
+
+class Conflict(CatalogError):
+    """A tenant was changed since its editor read it. `found` has, by tenant, the version expected and the newest."""
+
+    def __init__(self, found: Mapping[str, tuple[int, int]]) -> None:
+        self.found = found
+        super().__init__(
+            [
+                f"{tenant}: was changed meanwhile: it is {_at(newest)}, and this was made from version {expected}; "
+                "take the change over, or apply with --force to replace it"
+                for tenant, (expected, newest) in sorted(found.items())
+            ]
+        )
+
+
+def _at(version: int) -> str:
+    return f"at version {version}" if version else "not in the store"
 
 
 class WorkerError(VestibuleError):

@@ -65,6 +65,8 @@ TABLE: Final[dict[type[errors.VestibuleError], tuple[str, str]]] = {
     errors.NoStore: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
     errors.StoreUnreachable: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
     errors.StoreBusy: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
+    errors.UnknownVersion: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
+    errors.Conflict: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
     errors.WorkerError: ("UNAVAILABLE", "WORKER_UNAVAILABLE"),
     errors.WorkerStartError: ("UNAVAILABLE", "WORKER_UNAVAILABLE"),
     errors.WorkerLost: ("UNAVAILABLE", "WORKER_UNAVAILABLE"),

@@ -13,6 +13,9 @@ from runtime.errors import NoStore, UnknownTenant, VestibuleError
 
 TENANT_NAME = r"[a-z0-9][a-z0-9-]{0,63}"
 
+HELD, POLICY = "held", "policy"
+"""What daemons may serve instead of a tenant's newest version: an earlier one, or the policy alone."""
+
 NO_SECRETS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
 
@@ -31,7 +34,8 @@ class Flow:
     """A tenant's ordered bindings for post-login, with its settings. Secrets are by action, then by name.
 
     `digest` is the fingerprint of all that, by which a suspended flow is found again after another was deployed.
-    `doors` are by dialect; no worker gets anything of them.
+    `doors` are by dialect; no worker gets anything of them. `version` is the number of what this is, 0 when it has
+    none; `served` is empty for a tenant's newest version, and says why it is another one otherwise.
     """
 
     tenant: str
@@ -40,6 +44,8 @@ class Flow:
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: NO_SECRETS, repr=False)
     digest: bytes = field(default=b"", repr=False, compare=False)
     doors: Mapping[str, HookDoor] = field(default_factory=lambda: NO_DOORS)
+    version: int = field(default=0, compare=False)
+    served: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ class ApplyResult:
     pruned: tuple[str, ...]
     changes: Mapping[str, tuple[Change, ...]] = field(default_factory=dict, compare=False)
     """By tenant that changed."""
+    versions: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """Of what was applied, by tenant, as they are afterwards."""
 
 
 def plan(database: Database, definitions: Iterable[Definition], *, prune: bool) -> ApplyResult:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from runtime.catalog import lineage, rows
+from runtime.catalog import holds, lineage, rows, versions
 from runtime.catalog.base import EMPTY, Binding, Flow, Snapshot
 from runtime.catalog.database import Connection
+from runtime.catalog.holds import HeldFlow
 from runtime.catalog.lineage import NO_MARK, Mark
 from runtime.core.model import OnError, Settings
 from runtime.errors import CatalogUnavailable
@@ -15,7 +17,10 @@ from runtime.errors import CatalogUnavailable
 
 @dataclass(slots=True)
 class Image:
-    """What a reader holds of the store: a snapshot, and what it takes to bring it up to date."""
+    """What a reader holds of the store: a snapshot, and what it takes to bring it up to date.
+
+    `newest` has every tenant at its newest version; in `snapshot` those that are held are at what they are held at.
+    """
 
     snapshot: Snapshot = EMPTY
     mark: Mark = NO_MARK
@@ -23,10 +28,33 @@ class Image:
     removed: int = 0
     # How many bindings use each source, so that unused ones are dropped.
     uses: dict[str, int] = field(default_factory=dict)
+    newest: Snapshot = EMPTY
+    held: Mapping[str, HeldFlow] = field(default_factory=dict)
+
+    def at(self, now_s: float) -> Image:
+        """Return the image at an instant: itself, unless a hold has ended by then."""
+        kept = {tenant: held for tenant, held in self.held.items() if now_s < held.until}
+        if len(kept) == len(self.held):
+            return self
+        return replace(
+            self, snapshot=served(self.newest, kept), held=kept, changed=len(self.held) - len(kept), removed=0
+        )
 
 
-def read(connection: Connection, image: Image | None, name: str) -> Image | None:
-    """Bring an image up to date; None when nothing changed. Raises: CatalogUnavailable.
+def served(newest: Snapshot, held: Mapping[str, HeldFlow]) -> Snapshot:
+    """Return a snapshot in which held tenants are at what they are held at."""
+    if not held:
+        return newest
+    tenants, sources = dict(newest.tenants), dict(newest.sources)
+    for tenant, hold in held.items():
+        if tenant in tenants:
+            tenants[tenant] = hold.definition.flow
+            sources |= hold.definition.sources
+    return replace(newest, tenants=MappingProxyType(tenants), sources=MappingProxyType(sources))
+
+
+def read(connection: Connection, image: Image | None, name: str, now_s: float = 0.0) -> Image | None:
+    """Bring an image up to date at an instant; None when nothing changed. Raises: CatalogUnavailable.
 
     Only tenants that changed since the image are read. A store that the image did not come from, or that is older, is
     refused.
@@ -37,7 +65,7 @@ def read(connection: Connection, image: Image | None, name: str) -> Image | None
             if mark == image.mark:
                 return None
             lineage.holds(connection, name, image.mark)
-        return _update(connection, image, mark)
+        return _update(connection, image, mark).at(now_s)
     except rows.UNREADABLE as error:
         kind = type(error).__name__
         raise CatalogUnavailable(
@@ -46,7 +74,7 @@ def read(connection: Connection, image: Image | None, name: str) -> Image | None
 
 
 def _update(connection: Connection, image: Image | None, mark: Mark) -> Image:
-    before = image.snapshot if image is not None else EMPTY
+    before = image.newest if image is not None else EMPTY
     since = before.revision if image is not None else -1
     tenants: dict[str, Flow] = dict(before.tenants)
     sources: dict[str, str] = dict(before.sources)
@@ -67,6 +95,7 @@ def _update(connection: Connection, image: Image | None, mark: Mark) -> Image:
         if sha256 not in sources:
             sources[sha256] = before.sources.get(sha256) or rows.source_of(sha256, source)
 
+    numbers = versions.numbers(connection, since)
     changed = removed = 0
     known: dict[str, Settings] = {}
     query = "SELECT tenant, settings, digest, doors FROM tenants WHERE changed_in > ? ORDER BY 1"
@@ -82,12 +111,21 @@ def _update(connection: Connection, image: Image | None, mark: Mark) -> Image:
             continue
         if text not in known:
             known[text] = rows.settings_of(text)
-        bound, named = tuple(bindings.get(tenant, ())), rows.frozen(secrets.get(tenant, {}))
-        flow = Flow(tenant, known[text], bound, named, digest, rows.doors_of(opened))
+        bound = tuple(bindings.get(tenant, ()))
+        of_bound = {binding.action for binding in bound}
+        named = rows.frozen({action: of for action, of in secrets.get(tenant, {}).items() if action in of_bound})
+        flow = Flow(tenant, known[text], bound, named, digest, rows.doors_of(opened), numbers.get(tenant, 0))
         changed += flow != old
         # The old object when it is equal, so that a comparison by identity sees no change.
-        tenants[tenant] = old if old is not None and flow == old else flow
+        tenants[tenant] = old if old is not None and flow == old and flow.version == old.version else flow
     for sha256 in uses:
         sources[sha256]  # a KeyError here is a binding without its source
-    snapshot = Snapshot(mark.revision, MappingProxyType(tenants), MappingProxyType(sources))
-    return Image(snapshot, mark, changed, removed, uses)
+    held = dict(image.held) if image is not None else {}
+    for tenant, hold in holds.changed(connection, since):
+        changed += held.get(tenant) != hold
+        if hold is None:
+            held.pop(tenant, None)
+        else:
+            held[tenant] = hold
+    newest = Snapshot(mark.revision, MappingProxyType(tenants), MappingProxyType(sources))
+    return Image(served(newest, held), mark, changed, removed, uses, newest, held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +30,14 @@ def newest(connection: Connection) -> Mark:
         return NO_MARK
     first = connection.execute(query.format("ASC")).fetchone()
     return Mark(last[0], last[1], first[1])
+
+
+def advance(connection: Connection, now_s: int) -> int:
+    """Begin a new revision of the store, which daemons follow, and return its number."""
+    (last,) = connection.execute("SELECT coalesce(max(revision), 0) FROM applies").fetchone()
+    statement = "INSERT INTO applies (revision, id, applied_at) VALUES (?, ?, ?)"
+    connection.execute(statement, (last + 1, os.urandom(16), now_s))
+    return int(last) + 1
 
 
 def holds(connection: Connection, name: str, mark: Mark) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from enum import Enum
 from types import MappingProxyType
@@ -75,22 +75,45 @@ def deployed(connection: Connection, tenant: str) -> tuple[bytes | None, str]:
     settings, digest, opened = connection.execute(query, (tenant,)).fetchone() or (None, None, None)
     query = "SELECT action, sha256, on_error, timeout_us FROM bindings WHERE tenant = ? ORDER BY position"
     bindings = connection.execute(query, (tenant,)).fetchall()
+    bound = {binding[0] for binding in bindings}
+    secrets = {action: named for action, named in secrets_of(connection, tenant).items() if action in bound}
+    return digest, _text(settings, bindings, secrets, opened)
+
+
+def secrets_of(connection: Connection, tenant: str) -> dict[str, dict[str, str]]:
+    """Return the secrets of a tenant; a rollback leaves those of actions that no flow binds now."""
     secrets: dict[str, dict[str, str]] = {}
     query = "SELECT action, name, value FROM secrets WHERE tenant = ?"
     for action, name, value in connection.execute(query, (tenant,)):
         secrets.setdefault(action, {})[name] = value
-    return digest, json.dumps({"settings": settings, "bindings": bindings, "secrets": secrets, "doors": opened})
+    return secrets
+
+
+def text_of(flow: Flow) -> str:
+    """Write a flow as `superseded` holds one."""
+    bindings = [(b.action, b.revision, b.on_error.value, b.timeout_us) for b in flow.bindings]
+    secrets = {action: dict(named) for action, named in flow.secrets.items()}
+    return _text(settings_text(flow.settings), bindings, secrets, doors_text(flow))
+
+
+def _text(settings: str | None, bindings: Sequence[Any], secrets: Mapping[str, Any], doors: str | None) -> str:
+    return json.dumps({"settings": settings, "bindings": bindings, "secrets": secrets, "doors": doors})
 
 
 def definition_of(connection: Connection, tenant: str, digest: bytes, text: str) -> Definition:
     """Return a flow from that text, with its sources. Raises: UNREADABLE."""
     row: dict[str, Any] = json.loads(text)
     bindings = tuple([Binding(action, sha, OnError(on_error), us) for action, sha, on_error, us in row["bindings"]])
+    opened = doors_of(row.get("doors"))  # absent in what an earlier version kept
+    flow = Flow(tenant, settings_of(row["settings"]), bindings, frozen(row["secrets"]), digest, opened)
+    return Definition(flow, sources_of(connection, bindings))
+
+
+def sources_of(connection: Connection, bindings: Iterable[Binding]) -> dict[str, str]:
+    """Return the source of each bound revision. Raises: UNREADABLE."""
     sources = {}
     for binding in bindings:
         query = "SELECT source FROM revisions WHERE sha256 = ?"
         (source,) = connection.execute(query, (binding.revision,)).fetchone()
         sources[binding.revision] = source_of(binding.revision, source)
-    opened = doors_of(row.get("doors"))  # absent in what an earlier version kept
-    flow = Flow(tenant, settings_of(row["settings"]), bindings, frozen(row["secrets"]), digest, opened)
-    return Definition(flow, sources)
+    return sources

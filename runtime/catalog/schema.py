@@ -116,6 +116,23 @@ MIGRATIONS: tuple[Migration, ...] = (
             "release TEXT NOT NULL, migrated_at INTEGER NOT NULL)",
         ),
     ),
+    Migration(
+        "0.2",
+        (
+            # Every state that a tenant had, the newest with the highest number; `content` is NULL when it was removed.
+            # An earlier release writes none: then `revision` of the newest is less than `changed_in` of the tenant.
+            "CREATE TABLE versions (tenant TEXT NOT NULL, number INTEGER NOT NULL, revision INTEGER NOT NULL, "
+            "made_at INTEGER NOT NULL, made_by TEXT NOT NULL, message TEXT NOT NULL, how TEXT NOT NULL, "
+            "copy_of INTEGER, content TEXT, hash TEXT NOT NULL, changes TEXT NOT NULL, PRIMARY KEY (tenant, number)) "
+            "WITHOUT ROWID",
+            # What daemons serve instead of the newest version until an instant, in seconds: a version, or without a
+            # number the policy alone. The flow is in `superseded` by its digest, which is NULL once it is released.
+            "CREATE TABLE holds (tenant TEXT PRIMARY KEY, number INTEGER, held_until INTEGER NOT NULL, "
+            "held_by TEXT NOT NULL, held_at INTEGER NOT NULL, message TEXT NOT NULL, digest BLOB, "
+            "changed_in INTEGER NOT NULL) WITHOUT ROWID",
+            "CREATE INDEX holds_by_change ON holds (changed_in)",
+        ),
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -1,4 +1,4 @@
-"""Where `{env: NAME}` and `{file: NAME}` secrets come from: only what the operator allows to that tenant.
+"""Where `{env: NAME}`, `{file: NAME}` and `{stored: NAME}` secrets come from: what the operator allows to a tenant.
 
 A tenant's author chooses the names, so they are hostile here. No message holds a value.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,13 +32,29 @@ class Unresolved(Exception):
 class Secrets:
     """What tenants may refer to. With `placeholders`, what is not given reads as a placeholder instead of a fault.
 
-    `allowed` holds pairs of tenant and variable; `directory` has a folder of files for each tenant.
+    `allowed` holds pairs of tenant and variable; `directory` has a folder of files for each tenant; `stored` gives what
+    the store has of one: its secrets by action and name, those of doors by dialect and number.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     allowed: frozenset[tuple[str, str]] = frozenset()
     directory: Path | None = None
     placeholders: bool = False
+    stored: Callable[[str], Mapping[tuple[str, str | int], str]] | None = None
+
+    def kept(self, tenant: str, owner: str, name: str | int) -> str:
+        """Return a secret that the store has already, of an action or of a door. Raises: Unresolved."""
+        if self.stored is None:
+            if self.placeholders:
+                return _placeholder(str(name))
+            raise Unresolved("is known to a store alone, and none is given; write {env: NAME} or {file: NAME} instead")
+        value = self.stored(tenant).get((owner, name))
+        if value is None:
+            raise Unresolved(
+                f"the store has no secret {_quoted(str(name))} of {owner} of tenant {tenant!r}; write {{env: NAME}} or "
+                "{file: NAME} for its value, and apply again"
+            )
+        return value
 
     def env(self, tenant: str, name: str) -> str:
         """Return the value of a variable. Raises: Unresolved."""

@@ -134,7 +134,7 @@ class StoredCatalog:
         image = self._image if self.loaded else None
         try:
             with self._database.reading() as connection:
-                found = images.read(connection, image, self._database.name)
+                found = images.read(connection, image, self._database.name, self._clock())
                 # Not before: another store than the one that is followed says nothing of keys either.
                 self.api_keys = api_keys.read(connection, self.api_keys, self._database.name)
                 return found
@@ -171,6 +171,7 @@ class StoredCatalog:
             self._woken.clear()
             if self._closing.is_set():
                 return
+            self._end_holds()
             try:
                 await self._refresh(self._poll)
             except CatalogError as error:
@@ -181,6 +182,14 @@ class StoredCatalog:
                 # Ours, not the store's: say that it is not followed any more, and let the task show the traceback.
                 self._failed("following the store has stopped")
                 raise
+
+    def _end_holds(self) -> None:
+        """Serve newest versions again where a hold has ended by this host's clock; no store is asked."""
+        image = self._image.at(self._clock())
+        if image is not self._image:
+            ended = sorted(self._image.held.keys() - image.held.keys())
+            self._image = image
+            self._on_change("hold.ended", {"tenants": ended[:20], "count": len(ended)})
 
     def _why(self, error: CatalogError) -> str:
         if isinstance(error, NoStore) and not self.loaded:

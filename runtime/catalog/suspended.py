@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from runtime.catalog import lineage, rows
-from runtime.catalog.base import Claim, Definition
+from runtime.catalog.base import Claim, Definition, Flow
 from runtime.catalog.database import Connection, Database
 from runtime.catalog.lineage import NO_MARK, Mark
 from runtime.config.sections import MAX_LIFETIME_S
@@ -45,16 +45,32 @@ _ENDED = "the store is being closed"
 def keep(connection: Connection, tenant: str, now_s: int) -> None:
     """Keep a tenant's flow as it is, before it is replaced or removed. In the transaction of an apply."""
     digest, text = rows.deployed(connection, tenant)
-    connection.execute(
-        "INSERT INTO superseded (tenant, digest, replaced_at, flow) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (tenant, digest) DO UPDATE SET replaced_at = excluded.replaced_at",
-        (tenant, digest, now_s, text),
-    )
+    _keep(connection, tenant, digest or b"", now_s, text)
     connection.execute(
         "DELETE FROM superseded WHERE tenant = ? AND digest NOT IN "
         "(SELECT digest FROM superseded WHERE tenant = ? ORDER BY replaced_at DESC LIMIT ?)",
         (tenant, tenant, SUPERSEDED_MAX),
     )
+
+
+def keep_flow(connection: Connection, flow: Flow, until_s: int) -> None:
+    """Keep a flow that is served beside the tenant's own one until an instant, and as long as any other after it."""
+    _keep(connection, flow.tenant, flow.digest, until_s, rows.text_of(flow))
+
+
+def _keep(connection: Connection, tenant: str, digest: bytes, replaced_at_s: int, text: str) -> None:
+    connection.execute(
+        "INSERT INTO superseded (tenant, digest, replaced_at, flow) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (tenant, digest) DO UPDATE SET replaced_at = excluded.replaced_at",
+        (tenant, digest, replaced_at_s, text),
+    )
+
+
+def kept(connection: Connection, tenant: str, digest: bytes) -> Definition | None:
+    """Return a flow that is kept, by its fingerprint; None when it is not. Raises: UNREADABLE."""
+    query = "SELECT flow FROM superseded WHERE tenant = ? AND digest = ?"
+    found = connection.execute(query, (tenant, digest)).fetchone()
+    return None if found is None else rows.definition_of(connection, tenant, digest, found[0])
 
 
 def prune(connection: Connection, now_s: int) -> None:

@@ -280,13 +280,8 @@ class _Reading:
             return None
         value = given
         if isinstance(given, dict):
-            kind = next(iter(given), "")
-            if len(given) != 1 or kind not in ("env", "file") or not isinstance(given[kind], str):
-                self._fault(path, "got a mapping; want text in quotes, or exactly {env: NAME} or {file: NAME}")
-                return None
             try:
-                read = self._references.env if kind == "env" else self._references.file
-                value = read(self._folder, given[kind])
+                value = self._referred(path, given)
             except Unresolved as error:
                 self._fault(path, str(error))
                 return None
@@ -300,6 +295,20 @@ class _Reading:
             return value
         self._fault(path, problem)
         return None
+
+    def _referred(self, path: yaml_file.Path, given: Mapping[str, Any]) -> str:
+        """Return what a reference stands for. Raises: Unresolved."""
+        kind, name = next(iter(given.items()), ("", None))
+        of_door = path[0] == "doors"
+        if len(given) == 1 and kind == "stored" and type(name) is (int if of_door else str):
+            return self._references.kept(self._folder, str(path[1]), name)
+        if len(given) != 1 or kind not in ("env", "file") or not isinstance(name, str):
+            stored = "{stored: 1}" if of_door else "{stored: NAME}"
+            raise Unresolved(
+                f"got a mapping; want text in quotes, or exactly {{env: NAME}}, {{file: NAME}} or {stored}"
+            )
+        read = self._references.env if kind == "env" else self._references.file
+        return read(self._folder, name)
 
     def _explain(self, refused: ValidationError) -> None:
         """Turn pydantic's errors into faults: where, what was given, what is wanted."""

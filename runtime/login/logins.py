@@ -135,7 +135,7 @@ class Logins:
             )
         )  # fmt: skip
         ending = LoginEnd(outcome, known.decision_id, snapshot.revision, (time.monotonic_ns() - started_ns) // 1000)
-        self._decided(request, ending, 0, now_ms)
+        self._decided(request, flow, ending, 0, now_ms)
         return ending
 
     async def _resume(
@@ -177,7 +177,7 @@ class Logins:
             if content:
                 held.answer = ending.answer(request.request_id).response
         self._metrics.continuation("continued")
-        self._decided(request, ending, len(before), now_ms)
+        self._decided(request, plan.flow, ending, len(before), now_ms)
         return ending
 
     def _identity(self, content: bytes, now_ns: int, event: PostLoginEvent | None = None) -> identity.Identity:
@@ -185,7 +185,7 @@ class Logins:
             return identity.random(now_ns)
         return identity.of_content(content, self._suspensions.keys.identities, now_ns, event)
 
-    def _decided(self, request: Request, ending: LoginEnd, earlier: int, now_ms: int) -> None:
+    def _decided(self, request: Request, flow: Flow, ending: LoginEnd, earlier: int, now_ms: int) -> None:
         """Keep what a login wrote to the cache, count and log it; `earlier` of its executions ran in legs before."""
         outcome = ending.outcome
         assert outcome is not None
@@ -202,6 +202,8 @@ class Logins:
                 **({"traceparent": request.traceparent} if request.traceparent else {}),
                 **({"caller": clip(request.caller, 200)} if request.caller else {}),
                 catalog_revision=ending.catalog_revision,
+                **({"version": flow.version} if flow.version else {}),
+                **({"served": flow.served} if flow.served else {}),
                 **explained(outcome),
                 wall_ms=round(ending.wall_us / 1000, 3),
             )
