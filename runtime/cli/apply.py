@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runtime.cli import conflict
 from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, agrees, at_terminal, complain, faults_json, plural, say, say_json, warn
 from runtime.cli.secret_flags import add_secret_flags, secrets_of
-from runtime.errors import CatalogError, Fault
+from runtime.cli.version_flags import add_author_flags, author_of, expectation
+from runtime.errors import CatalogError, CatalogUnavailable, Conflict, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from runtime.catalog.comparison import ApplyResult
     from runtime.catalog.database import Database
@@ -27,7 +30,11 @@ within two seconds.
 
 Tenants that the directory does not have stay, unless --prune removes them: that is listed and needs --yes, or an answer
 at the terminal, and is refused for one tenant's own directory (exit 2). What is replaced or removed stays in the store
-for 25 hours and until the next apply after that."""
+for 25 hours and until the next apply after that.
+
+Each tenant that changes gets a new version, with --as and --message in its history. In a directory that `vestibule
+export` made, and with --expect, an apply is refused when the tenant was changed since: what changed is shown (exit 6),
+and --force replaces it."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +46,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="show what would be added, changed and removed, and write nothing"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--expect",
+        type=expectation,
+        action="append",
+        default=[],
+        metavar="TENANT@N",
+        help="refuse if the tenant is at another version now, unless nothing changes; may be given many times",
+    )
+    parser.add_argument("--force", action="store_true", help="replace tenants that were changed meanwhile too")
+    add_author_flags(parser)
     add_secret_flags(parser)
     add_settings(parser, only=("store",))
 
@@ -48,30 +65,44 @@ def run(args: argparse.Namespace) -> int:
     config = loaded(args).config
     from runtime.catalog import directory
     from runtime.catalog.opening import open_database
+    from runtime.catalog.stored_secrets import StoredSecrets
     from runtime.offline import check
 
-    try:
-        found = directory.load(args.directory, check.faults, secrets_of(args))
-    except CatalogError as error:
-        if not args.json:
-            raise
-        return _refused(args, error.faults, Exit.CHECK_FAILED)
-    if args.prune and found.single:
-        message = (
-            f"{args.directory} is one tenant's own directory, so every other tenant of the store would be removed; "
-            "apply the directory that holds all of them, or leave --prune out"
-        )
-        return _refused(args, [Fault("--prune", message)], Exit.USAGE)
     with contextlib.closing(open_database(config.store)) as database:
-        return _apply(args, found, database)
+        stored = StoredSecrets(database)
+        try:
+            found = directory.load(args.directory, check.faults, secrets_of(args, stored=stored))
+        except CatalogError as error:
+            if not args.json or isinstance(error, CatalogUnavailable):
+                raise
+            return _refused(args, error.faults, Exit.CHECK_FAILED)
+        if args.prune and found.single:
+            message = (
+                f"{args.directory} is one tenant's own directory, so every other tenant of the store would be removed; "
+                "apply the directory that holds all of them, or leave --prune out"
+            )
+            return _refused(args, [Fault("--prune", message)], Exit.USAGE)
+        try:
+            return _apply(args, found, database, stored.read_at)
+        except Conflict as error:
+            return conflict.show(database, error, as_json=args.json)
 
 
-def _apply(args: argparse.Namespace, found: Tenants, database: Database) -> int:
-    from runtime.catalog import applies, comparison
+def _apply(args: argparse.Namespace, found: Tenants, database: Database, read_at: Mapping[str, int]) -> int:
+    from runtime.catalog import applies, comparison, markers
 
+    folders = {
+        definition.flow.tenant: Path(args.directory, *(() if found.single else (definition.flow.tenant,)))
+        for definition in found.definitions
+    }
+    made_from = {} if args.force else markers.expected(database, folders) | dict(args.expect)
+    expected = {**read_at, **made_from}
     agreed = None
     if args.dry_run or (args.prune and not args.yes):
         planned = comparison.plan(database, found.definitions, prune=args.prune)
+        if args.dry_run and database.exists():
+            with database.reading() as connection:
+                applies.refuse_conflicts(connection, expected, planned)
         if args.dry_run:
             _report(args, database.setting, planned, found.warnings)
             return Exit.OK
@@ -81,7 +112,11 @@ def _apply(args: argparse.Namespace, found: Tenants, database: Database) -> int:
             return _refused(args, [Fault("--prune", message)], Exit.USAGE)
         agreed = planned.pruned
     new = not database.exists()
-    result = applies.apply(database, found.definitions, prune=args.prune, agreed=agreed)
+    result = applies.apply(
+        database, found.definitions, prune=args.prune, agreed=agreed, author=author_of(args), expected=expected
+    )
+    for folder in markers.applied(database, folders, result.versions):
+        complain(f"vestibule: warning: {folder}: cannot be written, so the next apply of it expects an older version")
     if new and not args.json:
         say(f"made the store {database.name}; a daemon that serves another one will not follow it")
     _report(args, database.setting, result, found.warnings)
@@ -112,13 +147,14 @@ def _report(args: argparse.Namespace, store: str, result: ApplyResult, warnings:
         lists = {name: list(getattr(result, name)) for name in ("created", "changed", "unchanged", "pruned")}
         details = {tenant: [asdict(change) for change in found] for tenant, found in result.changes.items()}
         head = {"ok": True, "dry_run": args.dry_run, "revision": result.revision, "store": store}
+        head["versions"] = dict(result.versions)
         say_json(head | lists | {"changes": details, "warnings": [asdict(warning) for warning in warnings]})
         return
     warn(warnings)
     for tenant in result.created:
-        say(f"added {tenant}")
+        say(f"added {tenant}{_version(result, tenant)}")
     for tenant in result.changed:
-        say(f"changed {tenant}")
+        say(f"changed {tenant}{_version(result, tenant)}")
         for change in result.changes.get(tenant, ()):
             say(f"  {change}")
     for tenant in result.pruned:
@@ -128,3 +164,8 @@ def _report(args: argparse.Namespace, store: str, result: ApplyResult, warnings:
         say(f"dry run, nothing was written: {count} would be applied; {store} is at revision {result.revision}")
     else:
         say(f"{count}: {store} is at revision {result.revision}")
+
+
+def _version(result: ApplyResult, tenant: str) -> str:
+    number = result.versions.get(tenant)
+    return f": version {number}" if number else ""

@@ -17,6 +17,14 @@ from runtime.cli.output import Exit, Unwritable, complain, flush, plural, say
 COMMANDS: Final = {
     "serve": "run the daemon",
     "apply": "put a directory of tenants into the store",
+    "list": "list the tenants of the store, with version, author and hold",
+    "show": "show what a tenant is, or was at a version",
+    "diff": "show what tells two versions or directories apart",
+    "history": "list the versions of a tenant",
+    "rollback": "make an earlier version of a tenant its newest",
+    "hold": "serve an earlier version of a tenant, or its policy alone, for a while",
+    "export": "write tenants of the store as directories",
+    "delete": "remove a tenant from the store",
     "api_keys": "make, list and revoke the keys that callers send",
     "execute": "ask a running daemon to decide one login, or to continue one",
     "tenant": "ask a running daemon what a gateway may know of a tenant",
@@ -66,7 +74,7 @@ def build_parser(loaded: Collection[str] = tuple(COMMANDS)) -> argparse.Argument
         formatter_class=_Help,
         description="A sandboxed action-runtime daemon: tenants' own post-login actions, one decision for each login.",
         epilog="exit codes: 0 ok, 1 unexpected, 2 usage or configuration, 3 check failed, 4 test failed, "
-        "5 cannot reach the daemon",
+        "5 cannot reach the daemon, 6 changed meanwhile",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an unexpected error")
@@ -176,6 +184,8 @@ def _foreseen(error: errors.VestibuleError) -> int:
             complain(line)
     if isinstance(error, errors.ConfigError | errors.RequestError):
         return Exit.USAGE
+    if isinstance(error, errors.Conflict):
+        return Exit.CONFLICT
     if isinstance(error, errors.CatalogError) and not isinstance(error, errors.CatalogUnavailable):
         return Exit.CHECK_FAILED
     if isinstance(error, errors.CannotReach):

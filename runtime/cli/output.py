@@ -5,11 +5,13 @@ The one place where a command writes: text of tenants, callers and files never r
 
 import contextlib
 import json
+import os
 import select
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from enum import IntEnum
+from datetime import UTC, datetime
+from enum import IntEnum, StrEnum
 from typing import Any, Final, TextIO
 
 from runtime.errors import ConfigError, Fault
@@ -28,15 +30,25 @@ class Exit(IntEnum):
     CHECK_FAILED = 3
     TEST_FAILED = 4
     UNREACHABLE = 5
+    CONFLICT = 6
+
+
+class Colour(StrEnum):
+    """Colours of a terminal. Source: ECMA-48, 8.3.117."""
+
+    RED = "31"
+    GREEN = "32"
+    CYAN = "36"
+    BOLD = "1"
 
 
 class Unwritable(Exception):
     """Standard output takes no more, and not because its reader has left."""
 
 
-def say(text: str = "") -> None:
+def say(text: str = "", colour: Colour | None = None) -> None:
     """Print one line of a result: a line feed in it is escaped like every other control. Raises: Unwritable."""
-    _write(sys.stdout, printable(text))
+    _write(sys.stdout, _coloured(sys.stdout, printable(text), colour))
 
 
 def flush() -> None:
@@ -45,11 +57,18 @@ def flush() -> None:
         sys.stdout.flush()
 
 
-def complain(text: str) -> None:
+def complain(text: str, colour: Colour | None = None) -> None:
     """Print one line that says what is wrong, to standard error. Where that fails, the exit code alone tells it."""
     if _takes(sys.stderr):
         with contextlib.suppress(Unwritable, BrokenPipeError):
-            _write(sys.stderr, printable(text))
+            _write(sys.stderr, _coloured(sys.stderr, printable(text), colour))
+
+
+def _coloured(stream: TextIO, line: str, colour: Colour | None) -> str:
+    """Colour a line that is already harmless, on a terminal whose user wants colours. Source: no-color.org."""
+    if colour is None or not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return line
+    return f"\033[{colour}m{line}\033[0m"
 
 
 def _takes(stream: TextIO) -> bool:
@@ -132,6 +151,11 @@ def faults_json(faults: Iterable[Fault], warnings: Iterable[Fault]) -> dict[str,
     """Return what `--json` says of faults and warnings."""
     listed = [asdict(fault) for fault in faults]
     return {"ok": not listed, "faults": listed, "warnings": [asdict(warning) for warning in warnings]}
+
+
+def instant(seconds: int) -> str:
+    """Return an instant in UTC, to the second."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def plural(count: int, noun: str) -> str:

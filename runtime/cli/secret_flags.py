@@ -14,6 +14,7 @@ from runtime.cli.output import read_text
 
 if TYPE_CHECKING:
     from runtime.catalog.secret_values import Secrets
+    from runtime.catalog.stored_secrets import StoredSecrets
 
 
 def add_secret_flags(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +39,15 @@ def add_secret_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def secrets_of(args: argparse.Namespace, *, placeholders: bool = False) -> Secrets:
-    """Return what the flags allow. With placeholders, a secret that no flag gives is no fault. Raises: ConfigError."""
+def secrets_of(args: argparse.Namespace, *, placeholders: bool = False, stored: StoredSecrets | None = None) -> Secrets:
+    """Return what the flags allow, and what the store has. With placeholders, a secret that none gives is no fault.
+
+    Raises: ConfigError.
+    """
     from runtime.catalog.secret_values import Secrets, allowance_lines, allowances
 
     given = [("--secret-env", text) for text in args.secret_env]
     for file in args.secret_env_file:
         given += allowance_lines(file, read_text(file))
     directory = Path(args.secrets_dir) if args.secrets_dir else None
-    return Secrets(os.environ, allowances(given), directory, placeholders)
+    return Secrets(os.environ, allowances(given), directory, placeholders, stored)

@@ -204,8 +204,7 @@ def _hand_out(
     found.turns = list(queue)
     for slot, flow in successors.items():
         full = slot.workers + bound[slot] >= limits.per_tenant
-        served = any(one.flow == flow and not one.retiring for one in slot.idle)
-        if full or slot.loading or slot.paused or served:
+        if full or slot.loading or slot.paused or any(one.flow == flow for one in slot.idle):
             continue
         if blanks:
             found.loads.append((slot, flow, blanks.popleft()))

@@ -173,7 +173,7 @@ class TestDryRun:
         assert apply.tenants() == {"acme", "beta", "zeta"}
         # The real one says the same of the change, and the control: it does write.
         code, out, _ = apply(more)
-        assert "changed acme\n  setting mfa.policy: never -> always\n" in out
+        assert "changed acme: version 2\n  setting mfa.policy: never -> always\n" in out
         assert apply.tenants() == {"acme", "beta", "gamma", "zeta"}
 
     def test_a_missing_store_is_not_made(self, tenants: Path, apply: Apply) -> None:

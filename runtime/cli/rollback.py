@@ -1,0 +1,49 @@
+"""`vestibule rollback`: make an earlier version of a tenant its newest."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+
+from runtime.cli.output import Exit, complain, say, say_json
+from runtime.cli.store_flag import add_store, opened
+from runtime.cli.version_flags import add_author_flags, author_of, tenant_name
+
+DESCRIPTION = """\
+Make a new version of a tenant with the content of an earlier one: the one before, or --to N. Again, it goes one version
+further back. Secrets stay as they are now. A version that names a secret which is gone is refused (exit 3), with the
+names, unless --force. Daemons follow within two seconds. A tenant that was deleted comes back the same way."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("tenant", type=tenant_name, metavar="TENANT", help="the tenant")
+    parser.add_argument("--to", type=int, metavar="N", help="the version whose content it gets [the one before]")
+    parser.add_argument("--force", action="store_true", help="also to a version that names a secret which is gone")
+    add_author_flags(parser)
+    add_store(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Go back, and say to what."""
+    from runtime.catalog import holds, rollback
+
+    with opened(args) as database:
+        done = rollback.rollback(database, args.tenant, args.to, author_of(args), force=args.force)
+        with database.reading() as connection:
+            held = holds.active(connection, int(time.time())).get(args.tenant)
+    if args.json:
+        say_json({"ok": True, "changed": done.changed, "missing_secrets": list(done.missing)} | asdict(done.version))
+        return Exit.OK
+    for name in done.missing:
+        complain(f"vestibule: warning: the secret {name} is gone; version {done.to} names it")
+    if not done.changed:
+        say(f"nothing to do: {done.version} has what version {done.to} had, and secrets stay as they are")
+        return Exit.OK
+    say(f"{done.version} has the content of version {done.to}")
+    for change in done.version.changes:
+        say(f"  {change}")
+    if held is not None:
+        say(f"{args.tenant} is held at {held}: it takes effect then, or by `vestibule hold {args.tenant} --release`")
+    return Exit.OK

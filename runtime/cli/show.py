@@ -1,0 +1,70 @@
+"""`vestibule show`: what one version of a tenant holds."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from runtime.cli.output import Colour, Exit, instant, say, say_json
+from runtime.cli.store_flag import add_store, opened
+from runtime.cli.version_flags import reference
+
+if TYPE_CHECKING:
+    from runtime.catalog.base import Definition
+
+DESCRIPTION = """\
+Print what a tenant is, or was at a version: who made it, its tenant.yaml and its actions. Secrets have their names
+alone: {stored: NAME} stands for the value that the store has. `--sources` prints the actions too."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("tenant", type=reference, metavar="TENANT[@N]", help="the tenant, and the version if not now's")
+    parser.add_argument("--sources", action="store_true", help="print the sources of the actions too")
+    add_store(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the store and print the version."""
+    from runtime.catalog import holds, tenant_writer, versions
+
+    tenant, number = args.tenant
+    with opened(args) as database, database.reading() as connection:
+        version = versions.version(connection, tenant, number)
+        state = versions.content(connection, version)
+        held = holds.active(connection, int(time.time())).get(tenant)
+    if args.json:
+        found = asdict(version) | {"hold": asdict(held) if held is not None else None}
+        say_json(found | {"removed": state is None} | (_content(state) if state is not None else {}), indent=2)
+        return Exit.OK
+    say(f"{version}, made {instant(version.made_at)} by {version.made_by or 'unknown'} ({version.how})", Colour.BOLD)
+    if version.message:
+        say(f"message: {version.message}")
+    if held is not None:
+        say(f"held at {held}")
+    if state is None:
+        say("the tenant was removed")
+        return Exit.OK
+    say(f"content: {version.content_hash}")
+    say()
+    for line in tenant_writer.tenant_yaml(state.flow).rstrip("\n").split("\n"):
+        say(line)
+    for binding in state.flow.bindings:
+        say()
+        source = state.sources[binding.revision]
+        say(f"actions/{binding.action}.py  {binding.revision}  {len(source.encode())} bytes", Colour.CYAN)
+        for line in source.removesuffix("\n").split("\n") if args.sources else ():
+            say(line)
+    return Exit.OK
+
+
+def _content(state: Definition) -> dict[str, Any]:
+    from runtime.catalog import tenant_writer
+
+    actions = [
+        {"action": binding.action, "revision": binding.revision, "source": state.sources[binding.revision]}
+        for binding in state.flow.bindings
+    ]
+    return {"tenant_yaml": tenant_writer.document(state.flow), "actions": actions}
