@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -30,6 +31,11 @@ class Image:
     uses: dict[str, int] = field(default_factory=dict)
     newest: Snapshot = EMPTY
     held: Mapping[str, HeldFlow] = field(default_factory=dict)
+
+    @property
+    def next_end_s(self) -> float:
+        """When the next hold ends; infinite without any."""
+        return min((held.until for held in self.held.values()), default=math.inf)
 
     def at(self, now_s: float) -> Image:
         """Return the image at an instant: itself, unless a hold has ended by then."""

@@ -167,7 +167,8 @@ class StoredCatalog:
         while not self._closing.is_set():
             with contextlib.suppress(TimeoutError):
                 every_s = _WATCHED_POLL_S if self._database.watched else self._poll_s
-                await asyncio.wait_for(self._woken.wait(), every_s)
+                until_end_s = max(self._poll_s / 10, self._image.next_end_s - self._clock())
+                await asyncio.wait_for(self._woken.wait(), min(every_s, until_end_s))
             self._woken.clear()
             if self._closing.is_set():
                 return
