@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     source = Path(args.source) if args.source else _files()
     logins = demo_walk.logins_of(source)
     config = given.config
-    _RUN_DIR.mkdir(exist_ok=True)
+    _make_run_dir()
     # Another store may hold tenants that are not the demo's: those stay.
     own_store = given.sources["store"] == "default"
     if own_store:
@@ -80,6 +80,18 @@ def run(args: argparse.Namespace) -> int:
         config, logins, lambda target: demo_walk.DemoWalk(target, source / "events", found.definitions), once=args.once
     )
     return Exit.OK if right else Exit.TEST_FAILED
+
+
+def _make_run_dir() -> None:
+    try:
+        _RUN_DIR.mkdir(exist_ok=True)
+        reason = "" if os.access(_RUN_DIR, os.W_OK, effective_ids=True) else "it cannot be written"
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+    if reason:
+        raise StartError(
+            f"the demo keeps its store and its log in {_RUN_DIR} here: {reason}; start it in another folder"
+        )
 
 
 def _files() -> Path:
