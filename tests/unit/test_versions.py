@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from runtime.catalog.sqlite import SqliteDatabase
 from runtime.catalog.versions import Author, Version
 from runtime.core.model import Policy
 from runtime.errors import CatalogError, Conflict, UnknownVersion
+from tests.fixtures.stores import alter
 from tests.fixtures.tenants import define
 
 NOON = 1_800_000_000
@@ -78,13 +78,12 @@ class TestVersions:
         assert state.flow.secrets == {"a0": {"KEY": ""}, "a1": {"KEY": ""}}
         assert state.flow.doors == {"kratos": replace(door, secrets=("", ""))}
 
-    def test_no_version_holds_a_secret(self, database: Database, tmp_path: Path) -> None:
+    def test_no_version_holds_a_secret(self, database: Database) -> None:
         """Neither its value nor its hash; the control finds the value in the tenant's own rows."""
         put(database, define("acme", "one", secrets={"KEY": "hush-hush"}))
         put(database, define("acme", "one", secrets={"KEY": "hush-more"}))
-        with sqlite3.connect(tmp_path / "flows.db") as connection:
-            rows = connection.execute("SELECT * FROM versions").fetchall()
-            assert connection.execute("SELECT value FROM secrets").fetchall() == [("hush-more",)]
+        rows = alter(database, "SELECT * FROM versions")
+        assert [tuple(row) for row in alter(database, "SELECT value FROM secrets")] == [("hush-more",)]
         assert len(rows) == 2
         assert "hush" not in str(rows)
         assert hashlib.sha256(b"hush-hush").hexdigest() not in str(rows)
@@ -125,13 +124,12 @@ class TestVersions:
 class TestEarlierReleases:
     """A store whose rows an earlier release wrote has no versions of them."""
 
-    def forget(self, path: Path) -> None:
-        with sqlite3.connect(path / "flows.db") as connection:
-            connection.execute("DELETE FROM versions")
+    def forget(self, database: Database) -> None:
+        alter(database, "DELETE FROM versions")
 
-    def test_what_is_there_is_version_one(self, database: Database, tmp_path: Path) -> None:
+    def test_what_is_there_is_version_one(self, database: Database) -> None:
         put(database, define("acme", "one"), define("beta"))
-        self.forget(tmp_path)
+        self.forget(database)
         (version,) = history(database)
         assert (version.number, version.how, version.made_by, version.made_at) == (1, "found", "", NOON)
         with database.reading() as connection:
@@ -141,9 +139,9 @@ class TestEarlierReleases:
         assert state.sources == define("acme", "one").sources
         assert image(database).snapshot.tenants["acme"].version == 1
 
-    def test_it_is_kept_when_the_next_one_is_made(self, database: Database, tmp_path: Path) -> None:
+    def test_it_is_kept_when_the_next_one_is_made(self, database: Database) -> None:
         put(database, define("acme", "one"), define("beta", "b"))
-        self.forget(tmp_path)
+        self.forget(database)
         put(database, define("acme", "two"), at=9)
         newest, found = history(database)
         assert (newest.number, newest.how, found.number, found.how) == (2, "apply", 1, "found")
@@ -151,12 +149,11 @@ class TestEarlierReleases:
         with database.reading() as connection:
             assert versions.current(connection, "acme").sources == define("acme", "one").sources
 
-    def test_an_apply_of_the_release_before_is_found_too(self, database: Database, tmp_path: Path) -> None:
+    def test_an_apply_of_the_release_before_is_found_too(self, database: Database) -> None:
         """It writes the tenant's rows and no version."""
         put(database, define("acme", "one"))
-        with sqlite3.connect(tmp_path / "flows.db") as connection:
-            connection.execute("INSERT INTO applies (revision, id, applied_at) VALUES (2, x'02', ?)", (NOON + 60,))
-            connection.execute("UPDATE tenants SET changed_in = 2, settings = replace(settings, 'never', 'always')")
+        alter(database, "INSERT INTO applies (revision, id, applied_at) VALUES (2, ?, ?)", values=(b"2", NOON + 60))
+        alter(database, "UPDATE tenants SET changed_in = 2, settings = replace(settings, 'never', 'always')")
         newest, first = history(database)
         assert (newest.number, newest.how, newest.made_at, first.number) == (2, "found", NOON + 60, 1)
         assert image(database).snapshot.tenants["acme"].version == 2
@@ -328,7 +325,7 @@ class TestHolds:
         holds.hold(database, "acme", 2, 60, ada(1))
         assert image(database, before).snapshot.tenants["acme"].version == 2
 
-    def test_a_suspended_login_finds_the_held_flow(self, database: Database, tmp_path: Path) -> None:
+    def test_a_suspended_login_finds_the_held_flow(self, database: Database) -> None:
         """Also after the hold has ended, for as long as it finds any other flow that was replaced."""
         put(database, define("acme", "one"))
         put(database, define("acme", "two"))
@@ -336,9 +333,8 @@ class TestHolds:
         digest = image(database).snapshot.tenants["acme"].digest
 
         def kept_at() -> list[int]:
-            with sqlite3.connect(tmp_path / "flows.db") as connection:
-                query = "SELECT replaced_at FROM superseded WHERE digest = ?"
-                return [at for (at,) in connection.execute(query, (digest,))]
+            found = alter(database, "SELECT replaced_at FROM superseded WHERE digest = ?", values=(digest,))
+            return [at for (at,) in found]
 
         # An apply days later prunes what was replaced long ago, and this was not.
         put(database, define("acme", "three"), at=10 * 86_400)
@@ -361,12 +357,11 @@ class TestHolds:
         assert missing == ("a0.KEY",)
 
 
-def test_a_version_that_cannot_be_read_is_named(database: Database, tmp_path: Path) -> None:
+def test_a_version_that_cannot_be_read_is_named(database: Database) -> None:
     put(database, define("acme", "one"))
     put(database, define("acme", "two"))
     for broken in ("nonsense", "{}", json.dumps({"settings": {}, "bindings": [["a", "0" * 64, "deny", None]]})):
-        with sqlite3.connect(tmp_path / "flows.db") as connection:
-            connection.execute("UPDATE versions SET content = ? WHERE number = 1", (broken,))
+        alter(database, "UPDATE versions SET content = ? WHERE number = 1", values=(broken,))
         with pytest.raises(CatalogError, match="the store holds acme@1 in a form that this version cannot read"):
             rollback.rollback(database, "acme", 1, ada())
     assert len(history(database)) == 2
