@@ -30,22 +30,27 @@ def rollback(database: Database, tenant: str, to: int | None, author: Author, *,
     Raises: UnknownVersion, CatalogError; also for a version that names secrets which are gone, unless `force`.
     """
     with database.writing() as connection:
-        history = versions.history(connection, tenant)
-        target = versions.version(connection, tenant, _before(history) if to is None else to)
-        state, missing = versions.state_with_secrets(connection, target, force=force)
+        newest, chosen = versions.version(connection, tenant), target(connection, tenant, to)
+        state, missing = versions.state_with_secrets(connection, chosen, force=force)
         old = _present(connection, tenant)
         if old is not None and rows.digest(old.flow) == rows.digest(state.flow):
-            return RolledBack(history[0], target.number, missing, changed=False)
+            return RolledBack(newest, chosen.number, missing, changed=False)
         versions.record_found(connection, [tenant])
         revision = lineage.advance(connection, author.at_s)
         if old is not None:
             suspended.keep(connection, tenant, author.at_s)
         applies.replace_tenant(connection, state, rows.digest(state.flow), revision, keep_secrets=True)
         changes = comparison.changes(old.flow, state.flow) if old is not None else ()
-        made = Made(state.flow, "rollback", target.number, changes)
+        made = Made(state.flow, "rollback", chosen.number, changes)
         versions.record(connection, {tenant: made}, revision, author)
         holds.refresh(connection, [tenant], revision, author.at_s)
-        return RolledBack(versions.version(connection, tenant), target.number, missing)
+        return RolledBack(versions.version(connection, tenant), chosen.number, missing)
+
+
+def target(connection: Connection, tenant: str, to: int | None) -> Version:
+    """Return the version that a rollback goes back to. Raises: UnknownVersion."""
+    history = versions.history(connection, tenant)
+    return versions.version(connection, tenant, _before(history) if to is None else to)
 
 
 def remove(database: Database, tenant: str, author: Author) -> Version:

@@ -7,14 +7,15 @@ from dataclasses import asdict
 
 from runtime.cli.output import Exit, complain, say, say_json
 from runtime.cli.store_flag import add_store, opened
+from runtime.cli.version_check import refuse_faulty
 from runtime.cli.version_flags import add_author_flags, author_of, span, tenant_name
 from runtime.errors import ConfigError, Fault
 
 DESCRIPTION = """\
 Let daemons serve a version of a tenant instead of its newest, for a while: every daemon within a second, whatever is
 applied meanwhile. With `--to policy` no action runs, and the tenant's policy alone decides. It ends by itself, by each
-daemon's clock, or by --release. Secrets are the current ones; a version that names one which is gone is refused
-(exit 3), unless --force.
+daemon's clock, or by --release. Secrets are the current ones; a version that names one which is gone, or
+whose actions this release does not accept, is refused (exit 3), unless --force.
 
   vestibule hold acme --to 7 --for 2h
   vestibule hold acme --to policy --for 30m --message 'ticket 1234'
@@ -28,14 +29,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--to", type=_target, metavar="N|policy", help="the version to serve, or the policy alone")
     what.add_argument("--release", action="store_true", help="serve the newest version again")
     parser.add_argument("--for", dest="span", type=span, metavar="TIME", help="for how long: 30m, 2h, 1d; at most 30d")
-    parser.add_argument("--force", action="store_true", help="also at a version that names a secret which is gone")
+    parser.add_argument("--force", action="store_true", help="also at a version whose secrets or actions are at fault")
     add_author_flags(parser)
     add_store(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Hold or release, and say what is served now."""
-    from runtime.catalog import holds
+    from runtime.catalog import holds, versions
 
     if args.release:
         with opened(args) as database:
@@ -49,6 +50,9 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError([Fault("--for", "is missing; write for how long, such as --for 2h")])
     number = None if args.to == "policy" else int(args.to)
     with opened(args) as database:
+        if number is not None and not args.force:
+            with database.reading() as connection:
+                refuse_faulty(connection, versions.version(connection, args.tenant, number))
         held, missing = holds.hold(database, args.tenant, number, args.span, author_of(args), force=args.force)
     if args.json:
         say_json({"ok": True, "missing_secrets": missing} | asdict(held))

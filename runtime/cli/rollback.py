@@ -8,19 +8,21 @@ from dataclasses import asdict
 
 from runtime.cli.output import Exit, complain, say, say_json
 from runtime.cli.store_flag import add_store, opened
+from runtime.cli.version_check import refuse_faulty
 from runtime.cli.version_flags import add_author_flags, author_of, tenant_name
 
 DESCRIPTION = """\
 Make a new version of a tenant with the content of an earlier one: the one before, or --to N. Again, it goes one version
-further back. Secrets stay as they are now. A version that names a secret which is gone is refused (exit 3), with the
-names, unless --force. Daemons follow within two seconds. A tenant that was deleted comes back the same way."""
+further back. Secrets stay as they are now. A version that names a secret which is gone, or whose actions this release
+does not accept, is refused (exit 3), unless --force. Daemons follow within two seconds. A tenant that was deleted comes
+back the same way."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("tenant", type=tenant_name, metavar="TENANT", help="the tenant")
     parser.add_argument("--to", type=int, metavar="N", help="the version whose content it gets [the one before]")
-    parser.add_argument("--force", action="store_true", help="also to a version that names a secret which is gone")
+    parser.add_argument("--force", action="store_true", help="also to a version whose secrets or actions are at fault")
     add_author_flags(parser)
     add_store(parser)
 
@@ -30,7 +32,11 @@ def run(args: argparse.Namespace) -> int:
     from runtime.catalog import holds, rollback
 
     with opened(args) as database:
-        done = rollback.rollback(database, args.tenant, args.to, author_of(args), force=args.force)
+        with database.reading() as connection:
+            target = rollback.target(connection, args.tenant, args.to)
+            if not args.force:
+                refuse_faulty(connection, target)
+        done = rollback.rollback(database, args.tenant, target.number, author_of(args), force=args.force)
         with database.reading() as connection:
             held = holds.active(connection, int(time.time())).get(args.tenant)
     if args.json:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from runtime.cli import main
+from runtime.errors import Fault
 from runtime.offline import check
 from tests.unit.test_apply import ACTION, write
 
@@ -198,6 +199,20 @@ class TestRollback:
         assert "acme@1 names secrets that are gone: main.KEY" in err
         code, out, err = vestibule("rollback", "acme", "--force")
         assert (code, "the secret main.KEY is gone" in err) == (0, True)
+
+    def test_what_is_not_accepted_any_more(
+        self, vestibule: Command, tenants: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A release may refuse what an earlier one took: neither a rollback nor a hold brings it back unseen."""
+        vestibule.ok("apply", tenants)
+        write(tenants, "acme", SECRET, main=ACTION + "#\n")
+        vestibule.ok("apply", tenants)
+        monkeypatch.setattr(check, "faults", lambda sources: [Fault(f"{sources[0][0]}:2:5", "not accepted")])
+        for words in (("rollback", "acme"), ("hold", "acme", "--to", 1, "--for", "1h")):
+            code, _, err = vestibule(*words)
+            assert code == 3
+            assert "acme@1/actions/main.py:2:5: not accepted" in err
+            vestibule.ok(*words, "--force")
 
 
 class TestHold:

@@ -1,0 +1,27 @@
+"""Whether the actions of an earlier version are still accepted: what this release refuses must not come back unseen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runtime.errors import CatalogError
+
+if TYPE_CHECKING:
+    from runtime.catalog.database import Connection
+    from runtime.catalog.versions import Version
+
+
+def refuse_faulty(connection: Connection, version: Version) -> None:
+    """Compile the actions of a version in sandboxed workers. Raises: CatalogError, with every fault."""
+    from runtime.catalog import versions
+    from runtime.offline import check
+
+    state = versions.content(connection, version)
+    if state is None:
+        return
+    sources = [
+        (f"{version}/actions/{binding.action}.py", state.sources[binding.revision]) for binding in state.flow.bindings
+    ]
+    faults = check.faults(sources) if sources else []
+    if faults:
+        raise CatalogError([*faults, f"{version} is not accepted any more; name another version, or add --force"])
