@@ -56,11 +56,11 @@ class Process(FakeSpawned):
         super().kill()
         self.die()
 
-    def die(self) -> None:
+    def die(self, code: int = -9) -> None:
         """End, and be reaped a moment later."""
         if self._zygote.processes.pop(self.id, None) is not None:
             self.peer.close()
-            self._zygote.reap(self.id)
+            self._zygote.reap(self.id, code)
 
 
 class Zygote:
@@ -104,13 +104,13 @@ class Zygote:
         self.forks.remove(fork)
         fork.set_exception(WorkerStartError(reason))
 
-    def reap(self, worker_id: int) -> None:
+    def reap(self, worker_id: int, code: int) -> None:
         """Report an exit in the next turn of the loop."""
-        self.loop.call_soon(self._reaped, worker_id)
+        self.loop.call_soon(self._reaped, worker_id, code)
 
-    def _reaped(self, worker_id: int) -> None:
+    def _reaped(self, worker_id: int, code: int) -> None:
         if self.alive:
-            self.on_exit(worker_id, -9)
+            self.on_exit(worker_id, code)
 
     def die(self) -> None:
         """Die with every worker."""
@@ -128,4 +128,9 @@ class Zygote:
         """Workers are sockets, which run nowhere."""
 
     async def close(self) -> None:
-        """Nothing to stop."""
+        """End with every worker, of which none is reported any more."""
+        self.alive = False
+        for fork in list(self.forks):
+            self.fail(fork, "the zygote was closed")
+        for process in list(self.processes.values()):
+            process.die()

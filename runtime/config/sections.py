@@ -55,6 +55,19 @@ class SandboxConfig:
         ("seccomp", "landlock", "rlimits", "no_new_privs"),
         "Layers without which the daemon refuses to start; the others are used where the host allows them.",
     )
+    zygote_renew_s: Number = bounded(
+        14_400.0,
+        0,
+        604_800,
+        "Age, give or take a tenth, at which the zygote is replaced by a new one, whose workers have other addresses. "
+        "0: never.",
+    )
+    zygote_renew_crashes: Whole = bounded(
+        64,
+        0,
+        1_000_000,
+        "Crashes of workers after which it is replaced too, before their code learns its addresses. 0: never.",
+    )
     uid: Whole = bounded(WORKER_UID, 1, 4_294_967_294, "User and group of workers when the daemon runs as root.")
 
 

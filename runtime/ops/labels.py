@@ -53,9 +53,17 @@ class KillReason(StrEnum):
     RECYCLED = "recycled"
     EVICTED = "evicted"
     OUTDATED = "outdated"
+    RENEWED = "renewed"
     SHUTDOWN = "shutdown"
     START = "start"
     OTHER = "other"
+
+
+class RenewalReason(StrEnum):
+    """Why the zygote was replaced by a new one."""
+
+    AGE = "age"
+    CRASHES = "crashes"
 
 
 class ExitReason(StrEnum):

@@ -33,6 +33,7 @@ from runtime.ops.labels import (
     TRANSPORTS,
     ExitReason,
     KillReason,
+    RenewalReason,
     ShedReason,
     WorkerState,
 )
@@ -221,7 +222,12 @@ class Metrics(Collector):
         )
         self.zygote_started = Counter(
             "vestibule_zygote_starts",
-            "Starts of the zygote, which forks the workers. More than 1 means that it died.",
+            "Starts of the zygote, which forks the workers, renewals aside. More than 1 means that it died.",
+        )
+        self.zygote_renewed = Counter(
+            "vestibule_zygote_renewals",
+            "Zygotes replaced by a new one: for their age, or because workers crashed. The latter is worth a look.",
+            reason=RenewalReason,
         )
         self.layers_active = Gauge(
             "vestibule_sandbox_layer_active",

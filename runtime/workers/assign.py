@@ -204,7 +204,8 @@ def _hand_out(
     found.turns = list(queue)
     for slot, flow in successors.items():
         full = slot.workers + bound[slot] >= limits.per_tenant
-        if full or slot.loading or slot.paused or any(one.flow == flow for one in slot.idle):
+        served = any(one.flow == flow and not one.retiring for one in slot.idle)
+        if full or slot.loading or slot.paused or served:
             continue
         if blanks:
             found.loads.append((slot, flow, blanks.popleft()))

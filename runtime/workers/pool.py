@@ -24,11 +24,13 @@ from runtime.ops.metrics import Metrics
 from runtime.workers.assign import Assignment, Limits, Slot, Supply, Waiter, assign
 from runtime.workers.deployed import Deployed
 from runtime.workers.fairness import Fairness, Pauses
+from runtime.workers.generation import MakeZygote
+from runtime.workers.handover import Handover
 from runtime.workers.leases import Leases
 from runtime.workers.patrol import Patrol
 from runtime.workers.sharing import Sharing
 from runtime.workers.spares import Spares
-from runtime.workers.spawner import MakeZygote, Spawner
+from runtime.workers.spawner import Spawner
 from runtime.workers.watchdog import Watchdog
 from runtime.workers.worker import State, Worker
 from sandbox.contract.layers import Layer
@@ -49,7 +51,7 @@ class Pool:
         self._metrics = metrics
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._spawner = Spawner(config, make_zygote, metrics, log, self._on_dead)
+        self._spawner = Spawner(config, make_zygote, metrics, log, self._on_dead, self._on_crash)
         self._patrol = Patrol(config, self._spawner, metrics, log)
         self._fairness = Fairness(pool.long_run_share, self._spawner, metrics, log, self._loop.time)
         self._pauses = Pauses(self._loop.time)
@@ -63,6 +65,7 @@ class Pool:
         # The longest idle first, with the instant since when.
         self._idle: OrderedDict[Worker, float] = OrderedDict()
         self._deployed = Deployed(self._loop, self._idle)
+        self._handover = Handover(self._spawner, self._spares, self._slots, self._idle, self._limits, self._succeed)
         self._changed: dict[Slot, None] = {}
         self._turns: list[Slot] = []
         self._successors: dict[Slot, bytes] = {}
@@ -86,6 +89,7 @@ class Pool:
         """Kill every worker. Logins in flight should have been finished before."""
         self._open = False
         self.watchdog.close()
+        await self._handover.close()
         await self._spares.close()
         for slot in self._slots.values():
             for waiter in slot.waiters:
@@ -204,7 +208,7 @@ class Pool:
             or worker.executions >= self._max_executions
             or worker.state is not State.IDLE
         ):
-            worker.kill(KillReason.RECYCLED)
+            worker.kill(KillReason.RENEWED if self._spawner.is_old(worker) else KillReason.RECYCLED)
             self._succeed(slot.tenant, worker.flow)
         else:
             self._rest(worker, slot)
@@ -244,6 +248,7 @@ class Pool:
             self._assign(slot)
         else:
             self._rest(worker, slot)
+            self._handover.loaded(slot)
 
     def _slot(self, tenant: str) -> Slot:
         slot = self._slots.get(tenant)
@@ -279,13 +284,15 @@ class Pool:
             if outdated and worker in self._idle:
                 worker.kill(KillReason.OUTDATED)
 
-    def _succeed(self, tenant: str, flow: bytes) -> None:
-        """Bind a blank worker to a tenant ahead of its next login, once there is one."""
+    def _succeed(self, tenant: str, flow: bytes) -> bool:
+        """Bind a blank worker to a tenant ahead of its next login, once there is one; False when it gets none."""
         digest = self._deployed.digest(tenant, flow)
-        if self._loads_ahead and digest is not None:
-            slot = self._slot(tenant)
-            self._successors[slot] = digest
-            self._assign(slot)
+        if not self._loads_ahead or digest is None:
+            return False
+        slot = self._slot(tenant)
+        self._successors[slot] = digest
+        self._assign(slot)
+        return True
 
     def _expire(self, slot: Slot, waiter: Waiter) -> None:
         if waiter.future.done():
@@ -297,7 +304,7 @@ class Pool:
             self._metrics.shed(PoolExhausted.reason)
             why = self._patrol.shortage()
             if slot.paused:
-                why = ": its last ones broke their protocol, and a new one is made after a pause"
+                why = ": its last ones crashed or broke their protocol, and a new one is made after a pause"
             waiter.future.set_exception(PoolExhausted(f"tenant {slot.tenant}: no worker came free in time{why}"))
         self._assign(slot)
 
@@ -364,12 +371,21 @@ class Pool:
         self._leases.lost(worker)
         if self._idle.pop(worker, None) is not None:
             slot.idle.remove(worker)
-        if worker.kill_reason is KillReason.VIOLATION and not slot.paused:
+        if worker.kill_reason is KillReason.VIOLATION:
+            self._pause(slot)
+        self._assign(slot)
+
+    def _on_crash(self, worker: Worker) -> None:
+        """Give the tenant of a crashed worker no new one for a while, where it may be guessing at addresses."""
+        if worker.tenant is not None and self._spawner.renewal.exposed:
+            self._pause(self._slot(worker.tenant))
+
+    def _pause(self, slot: Slot) -> None:
+        if not slot.paused:
             pause_s = self._pauses.begin(slot.tenant)
             self._log.warning("tenant.paused", tenant=slot.tenant, pause_s=pause_s)
             slot.paused = True
             self._loop.call_later(pause_s, self._pause_over, slot)
-        self._assign(slot)
 
     def _pause_over(self, slot: Slot) -> None:
         slot.paused = False
@@ -380,6 +396,7 @@ class Pool:
         if not self._open:
             return
         pause_s = self._patrol.turn()
+        self._handover.look(sum(self.counts().values()))
         if self._loop.time() >= self._sweep_at_s:
             self.sweep()
         elif self._patrol.over_bytes >= 0:
@@ -396,4 +413,5 @@ class Pool:
             if since_s > now_s - self._idle_s:
                 break
             worker.kill(KillReason.RECYCLED)
+        self._handover.sweep()
         self._assign(trim=True)

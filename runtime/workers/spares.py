@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from runtime.errors import WorkerError
+from runtime.ops.labels import KillReason
 from runtime.ops.log import Log
 from runtime.workers.spawner import Spawner
 from runtime.workers.worker import Worker
@@ -40,7 +41,7 @@ class Spares:
     @property
     def coming(self) -> int:
         """How many are being made."""
-        return len(self._spawns)
+        return len(self._spawns) + self._spawner.trying
 
     async def first(self) -> None:
         """Start the zygote and make the first one. Raises: WorkerStartError."""
@@ -60,8 +61,9 @@ class Spares:
 
     async def _spawn(self) -> None:
         try:
-            self.blanks.append(await self._spawner.spawn())
+            blank = await self._spawner.spawn()
             self._failures, self.last_error = 0, None
+            self._take(blank)
         except WorkerError as error:
             self._failures, self.last_error = self._failures + 1, error
             delay_s = min(_RETRY_S * 2 ** min(self._failures, 8), _RETRY_MAX_S)
@@ -72,6 +74,22 @@ class Spares:
         finally:
             self._spawns.discard(asyncio.current_task())
         self._changed()
+
+    def take(self, blank: Worker) -> None:
+        """Take one that was made elsewhere."""
+        self._take(blank)
+        self._changed()
+
+    def _take(self, blank: Worker) -> None:
+        if not self._spawner.renewing:
+            self.blanks.append(blank)
+            return
+        # First in line: what an earlier zygote forked is bound to as few tenants as can be.
+        self.blanks.appendleft(blank)
+        old = next((one for one in self.blanks if self._spawner.is_old(one)), None)
+        if old is not None:
+            # Its death has the next one made.
+            old.kill(KillReason.RENEWED)
 
     def _retry(self) -> None:
         self.may_make = True

@@ -19,6 +19,7 @@ from sandbox.contract.report import Verdict
 from sandbox.contract.surface import ENTRY
 from sandbox.language import compiler
 from sandbox.reach import interrupts
+from sandbox.reach.facades import addresses
 
 COMPILE_BUDGET_NS: Final = 3_000_000_000
 """Compiling is an attack surface too, and has a budget of its own: the action's starts with its first statement."""
@@ -104,6 +105,7 @@ class Flows:
                     code = _load(step.code)
                 else:
                     code = compiler.compile_action(step.source, alarm.ACTION_FILENAME)
+                addresses.learn(code)
             finally:
                 alarm.stop()
         except compiler.Rejected as rejected:

@@ -24,6 +24,7 @@ from sandbox.process import compact, flows, rehearsal
 from sandbox.process.channel import Channel
 from sandbox.process.processor import ProcessorClock
 from sandbox.reach import environment
+from sandbox.reach.facades import addresses
 
 # Peak memory above which a process is not worth keeping: the pages would stay with the tenant for good.
 _RETIRE_ABOVE_KIB: Final = 32 * 1024
@@ -55,6 +56,7 @@ def prepare() -> None:
     alarm.disarm()
     # The worker froze what it compiled; nothing of it is needed any more.
     gc.unfreeze()
+    addresses.forget()
 
 
 def _rehearse(questions: Iterable[bytes]) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from sandbox.reach import guards, held, iterators, keys, paced, reachable, registry, slices, stacks
 from sandbox.reach.attributes import guarded_getattr_builtin, guarded_hasattr_builtin
 from sandbox.reach.builtin_types import check_codec
-from sandbox.reach.facades import crypto, data, logs, numbers, pattern_syntax, patterns, text, times
+from sandbox.reach.facades import addresses, crypto, data, logs, numbers, pattern_syntax, patterns, text, times
 from sandbox.reach.facades.base import Module
 from sandbox.reach.facades.context import CURRENT, ActionOutput
 from sandbox.reach.registry import expose_module
@@ -155,7 +155,7 @@ def _build_builtins() -> dict[str, Any]:
 
 def _build_modules() -> dict[str, Module]:
     built: dict[str, Module] = {}
-    for source in (data, numbers, text, times, crypto, patterns, logs):
+    for source in (data, numbers, text, addresses, times, crypto, patterns, logs):
         built.update(source.modules())
     if built.keys() != reachable.MODULES.keys():
         raise RuntimeError(

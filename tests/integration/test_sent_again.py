@@ -263,7 +263,8 @@ def continuation(response: ExecutePostLoginResponse) -> bytes:
 @pytest.mark.long
 def test_an_equal_request_waits_for_the_one_that_runs(tmp_path: Path) -> None:
     """One execution and two answers; a caller that leaves does not take the other's answer with it."""
-    with served(tmp_path, *SLOW) as daemon:
+    # A long wait in the queue is a long deadline, too: the machine may be busy.
+    with served(tmp_path, *SLOW, "--pool-queue-wait-ms", "60000") as daemon:
         daemon.publish(define("slow", LOOP))
         gateway = Gateway(daemon)
         first = gateway.begin(execute("slow"))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import collections
 import ipaddress
+import textwrap
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
 
+from sandbox.reach.facades import addresses
 from tests.action_body import value
 
 
@@ -147,3 +149,54 @@ def test_netmask_that_an_earlier_login_looked_up() -> None:
     with pytest.raises(AttributeError):
         value(ask.format(mask="24.0"))
     assert not hasattr(vars(ipaddress.IPv4Address)["is_private"].fget, "cache_clear")
+
+
+_NETWORKS = """
+    import ipaddress
+    def told(make, *args):
+        try:
+            return str(make(*args))
+        except Exception as error:
+            return repr(error)
+    def network(strict=True):
+        return ipaddress.ip_network("10.0.0.0/24", strict)
+    one, other = network(), network(False)
+    near, address = ipaddress.ip_network("10.0.1.0/24"), ipaddress.ip_interface("10.0.0.1/24")
+    return [
+        one is other, one == other, one.netmask is other.netmask, one.network_address is other.network_address,
+        one.hostmask is other.hostmask, one.netmask is near.netmask, address.netmask is one.netmask,
+        address.netmask is ipaddress.ip_interface("10.0.0.2/24").netmask,
+        one.netmask is ipaddress.IPv4Network("10.0.0.0/24").netmask,
+        told(ipaddress.IPv4Network, ("10.0.0.0", 24.0)), told(ipaddress.ip_network, ("10.0.0.0", 24.0)),
+        told(network), [told(ipaddress.ip_network, "10.0.0.1/24"), told(ipaddress.ip_network, "10.0.0.0/99")],
+        repr(one), {one: 1}[other], str(one.broadcast_address), [str(host) for host in one.hosts()][:2],
+        str(ipaddress.ip_network("fe80::%eth0/64", strict=False)), repr(ipaddress.ip_network("2001:db8::/32")),
+    ]
+"""
+
+
+def test_networks_that_the_worker_knows_by_their_text() -> None:
+    """A network is the same in all that an action can see, whether its text was read when the action was compiled or
+    is read now: by what it says, by what is one object with what, and by what it leaves for the next call. The control
+    is that the texts are known in between.
+    """
+    addresses.forget()
+    unknown = value(_NETWORKS)
+    assert "10.0.0.0/24" not in addresses.KNOWN
+    addresses.learn(compile(textwrap.dedent(_NETWORKS.replace("return", "seen =")), "<action>", "exec"))
+    assert {"10.0.0.0/24", "10.0.1.0/24", "2001:db8::/32"} <= addresses.KNOWN.keys()
+    assert value(_NETWORKS) == unknown
+    assert value(_NETWORKS) == unknown
+    addresses.forget()
+
+
+def test_constants_beyond_number_that_a_hostile_worker_hands_over() -> None:
+    """Of thousands of texts, and of tuples in tuples, a limited number is read."""
+    addresses.forget()
+    code = compile("pass", "<action>", "exec")
+    addresses.learn(code.replace(co_consts=("x/y",) * 1_000_000))
+    addresses.learn(code.replace(co_consts=(((), ("192.168.0.0/16",)), "x" * 1_000_000)))
+    assert list(addresses.KNOWN) == ["192.168.0.0/16"]
+    addresses.learn(code.replace(co_consts=tuple(f"10.{at // 256}.{at % 256}.0/24" for at in range(60_000))))
+    assert len(addresses.KNOWN) == addresses.KNOWN_MAX
+    addresses.forget()

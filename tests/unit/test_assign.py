@@ -32,6 +32,7 @@ class _Worker:
 
     def __init__(self, flow: bytes = b"", tenant: str | None = None, memory_bytes: int = 2) -> None:
         self.flow, self.tenant, self.memory_bytes = flow, tenant, memory_bytes
+        self.retiring = False
 
 
 Worker: Any = _Worker

@@ -68,7 +68,7 @@ class World(RuleBasedStateMachine):
         self.used: set[Worker] = set()
         self.owners: dict[Worker, str] = {}
         self.versions: dict[str, int] = {}
-        self.deployed = 0
+        self.deployed = self.lost = 0
         self.settled = False
         self.patches = ExitStack()
 
@@ -79,9 +79,17 @@ class World(RuleBasedStateMachine):
         max_workers=st.integers(1, 6),
         queue=st.integers(1, 3),
         short=st.booleans(),
+        renew_s=st.sampled_from([0.0, 3.0]),
     )
     def start(
-        self, isolation: Any, blank_workers: int, workers_per_tenant: int, max_workers: int, queue: int, short: bool
+        self,
+        isolation: Any,
+        blank_workers: int,
+        workers_per_tenant: int,
+        max_workers: int,
+        queue: int,
+        short: bool,
+        renew_s: float,
     ) -> None:
         # What a login takes of the processor: short ones share a worker, from the first of a tenant on.
         self.cpu_us = 100 if short else 20_000
@@ -90,7 +98,7 @@ class World(RuleBasedStateMachine):
         base = Config()
         config = replace(
             base,
-            sandbox=replace(base.sandbox, isolation=isolation),
+            sandbox=replace(base.sandbox, isolation=isolation, zygote_renew_s=renew_s),
             pool=replace(
                 base.pool,
                 blank_workers=blank_workers,
@@ -270,13 +278,14 @@ class World(RuleBasedStateMachine):
         self._pass(0.01)
 
     # Twice at most: it takes everything with it.
-    @precondition(lambda self: self.zygotes[-1].alive and len(self.zygotes) < 3)
-    @rule(cannot_start=st.integers(0, 2), turn=TURN)
-    def lose_the_zygote(self, cannot_start: int, turn: bool) -> None:
-        zygote = self.zygotes[-1]
-        if zygote.alive:
-            self.loop.start_failures = cannot_start
-            zygote.die()
+    @precondition(lambda self: any(zygote.alive for zygote in self.zygotes) and self.lost < 2)
+    @rule(data=st.data(), cannot_start=st.integers(0, 2), turn=TURN)
+    def lose_a_zygote(self, data: st.DataObject, cannot_start: int, turn: bool) -> None:
+        """The one that forks, an earlier one, or one that is being tried."""
+        zygote = data.draw(st.sampled_from([zygote for zygote in self.zygotes if zygote.alive]))
+        self.lost += 1
+        self.loop.start_failures = cannot_start
+        zygote.die()
         self._after(turn)
 
     @rule(seconds=st.sampled_from([0.01, 0.1, 0.5, 2.0, 6.0, IDLE_S]))
@@ -380,7 +389,10 @@ class World(RuleBasedStateMachine):
         # What is not used goes, and with it all that was remembered of a tenant.
         for _ in range(4 * len(TENANTS)):
             self._pass(IDLE_S)
+        for _ in range(10):
+            self._pass(0.01)
         self.every_count_is_what_is_there()
+        assert all(zygote.processes for zygote in self.zygotes[:-1] if zygote.alive), "an earlier zygote stays"
         blank = min(self.config.pool.blank_workers, self.config.pool.max_workers)
         assert repr(self.pool) == f"<Pool tenants=0 blank={blank} idle=0 busy=0 starting=0>"
 

@@ -1,4 +1,4 @@
-"""`string`, `html`, `unicodedata`, `base64`, `binascii`, `urllib.parse` and `ipaddress`: text and addresses.
+"""`string`, `html`, `unicodedata`, `base64`, `binascii` and `urllib.parse`: text and its encodings.
 
 Knows encodings of text. Touches no file and no network: nothing here resolves or fetches.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import html
-import ipaddress
 import string
 import unicodedata
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from urllib import parse
 
 from sandbox.reach.builtin_types import check_codec
 from sandbox.reach.facades.base import Module, exception, module, opened
-from sandbox.reach.facades.context import CURRENT, KEPT
+from sandbox.reach.facades.context import CURRENT
 from sandbox.reach.text import safe_str
 
 _FORGET: Final[Callable[[], None]] = parse.urlsplit.cache_clear  # type: ignore[attr-defined]  # typeshed does not say that it is cached
@@ -120,61 +119,11 @@ def _only_text(value: Any) -> str:
     return value
 
 
-_ADDRESS: Final = (
-    "compressed exploded is_global is_link_local is_loopback is_multicast is_private is_reserved is_unspecified"
-    " max_prefixlen packed reverse_pointer version"
-)
-_NETWORK: Final = (
-    "address_exclude broadcast_address compare_networks compressed exploded hostmask hosts is_global"
-    " is_link_local is_loopback is_multicast is_private is_reserved is_unspecified max_prefixlen netmask"
-    " network_address num_addresses overlaps prefixlen reverse_pointer subnet_of subnets supernet supernet_of"
-    " version with_hostmask with_netmask with_prefixlen"
-)
-_V6: Final = " ipv4_mapped is_site_local scope_id sixtofour teredo"
 _URL: Final = "count fragment geturl hostname index netloc password path port query scheme username"
-
-
-_HOST_BITS: Final = " has host bits set"
-
-
-def ip_network(address: Any, strict: bool = True) -> Any:
-    """Make a network of an address and a prefix; the library does not say how to take an address that is in it."""
-    try:
-        return ipaddress.ip_network(address, strict)
-    except ValueError as error:
-        if not str(error).endswith(_HOST_BITS):
-            raise
-        raise ValueError(f"{error}: with strict=False it is the network that the address is in") from None
-
-
-def _open_addresses() -> None:
-    interface = " hostmask ip netmask network with_hostmask with_netmask with_prefixlen"
-    opened(ipaddress.IPv4Address, _ADDRESS)
-    opened(ipaddress.IPv6Address, _ADDRESS + _V6)
-    opened(ipaddress.IPv4Network, _NETWORK, iterable=True, items=True)
-    opened(ipaddress.IPv6Network, f"{_NETWORK} is_site_local", iterable=True, items=True)
-    opened(ipaddress.IPv4Interface, _ADDRESS + interface)
-    opened(ipaddress.IPv6Interface, _ADDRESS + _V6 + interface)
-    exception(ipaddress.AddressValueError)
-    exception(ipaddress.NetmaskValueError)
-
-
-def _forget_addresses() -> None:
-    """Let `ipaddress` keep nothing: a mask found again, as 24.0 after 24, would tell that a login was here before."""
-    kinds: list[Any] = [ipaddress.IPv4Address, ipaddress.IPv4Network, ipaddress.IPv6Address, ipaddress.IPv6Network]
-    for kind in kinds:
-        for name, member in list(vars(kind).items()):
-            remembering: Any = getattr(member, "fget", None)
-            if hasattr(remembering, "cache_clear"):
-                setattr(kind, name, property(remembering.__wrapped__))
-        if hasattr(kind, "_netmask_cache") and not any(kept is kind._netmask_cache for kept in KEPT):
-            KEPT.append(kind._netmask_cache)
 
 
 def modules() -> dict[str, Module]:
     """Build the facades of this file and open what their values show."""
-    _open_addresses()
-    _forget_addresses()
     exception(binascii.Error)
     for result in (parse.ParseResult, parse.ParseResultBytes):
         opened(result, f"{_URL} params", iterable=True, items=True)
@@ -193,5 +142,4 @@ def modules() -> dict[str, Module]:
         "binascii": module("binascii", {}, binascii),
         "urllib.parse": urls,
         "urllib": module("urllib", {"parse": urls}),
-        "ipaddress": module("ipaddress", {"ip_network": ip_network}, ipaddress),
     }
