@@ -139,6 +139,18 @@ class ContinuationRunning(ContinuationError):
         super().__init__("another daemon decides this request; send it again")
 
 
+class ContinuationOutdated(ContinuationError):
+    """The store was restored from a copy since, which may not know whether the continuation was used."""
+
+    result = "outdated"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the continuation is of an earlier epoch of the store, which was restored from a copy since; begin the "
+            "login again"
+        )
+
+
 class FlowGone(ContinuationError):
     """The suspended flow cannot be continued any more: the catalog does not have it."""
 

@@ -33,6 +33,7 @@ TABLE: Final[dict[type[errors.VestibuleError], tuple[str, str]]] = {
     errors.ContinuationExpired: ("FAILED_PRECONDITION", "CONTINUATION_EXPIRED"),
     errors.ContinuationMismatch: ("FAILED_PRECONDITION", "CONTINUATION_MISMATCH"),
     errors.ContinuationUsed: ("FAILED_PRECONDITION", "CONTINUATION_USED"),
+    errors.ContinuationOutdated: ("FAILED_PRECONDITION", "CONTINUATION_OUTDATED"),
     errors.ContinuationRunning: ("UNAVAILABLE", "CONTINUATION_RUNNING"),
     errors.FlowGone: ("FAILED_PRECONDITION", "FLOW_GONE"),
     errors.CallerError: ("UNAUTHENTICATED", "UNAUTHENTICATED"),

@@ -87,11 +87,12 @@ class Claim:
     """How a continuation was found that is to be claimed.
 
     `granted`: it is claimed now. Otherwise it is spent or claimed by another; `running` if by the same request, and
-    `answer` is what that request has led to, sealed.
+    `answer` is what that request has led to, sealed. `outdated`: it is of an earlier epoch of the store.
     """
 
     granted: bool = False
     running: bool = False
+    outdated: bool = False
     answer: bytes | None = field(default=None, repr=False)
 
 
@@ -104,8 +105,23 @@ class SuspendedFlows(Protocol):
     CatalogError when the store cannot be used: then no flow may be resumed.
     """
 
-    async def claim(self, name: bytes, expires_at_ms: int, now_ms: int, until_ms: int, request: bytes = b"") -> Claim:
-        """Claim a continuation until an instant, for a request; an empty digest is of one that is never the same."""
+    @property
+    def epoch(self) -> bytes:
+        """The epoch to seal continuations in. A store that was restored from a copy begins another one."""
+
+    async def claim(
+        self,
+        name: bytes,
+        expires_at_ms: int,
+        now_ms: int,
+        until_ms: int,
+        request: bytes = b"",
+        epoch: bytes = b"",
+    ) -> Claim:
+        """Claim a continuation until an instant, for a request; an empty digest is of one that is never the same.
+
+        One that was sealed in another epoch than the store's is outdated.
+        """
 
     async def spend(self, name: bytes, until_ms: int, answer: bytes | None = None) -> bool:
         """Use up what was claimed until that instant, for good; False when another has claimed it since."""

@@ -63,20 +63,39 @@ def read(connection: Connection, image: Image | None, name: str, now_s: float = 
     """Bring an image up to date at an instant; None when nothing changed. Raises: CatalogUnavailable.
 
     Only tenants that changed since the image are read. A store that the image did not come from, or that is older, is
-    refused.
+    refused, unless it is a copy that an operator has accepted: that is read whole.
     """
     try:
         mark = lineage.newest(connection)
         if image is not None:
+            if not lineage.holds(connection, name, image.mark, mark, int(now_s * 1000)):
+                return _again(connection, image, mark).at(now_s)
             if mark == image.mark:
+                # What was used since is no change, and is remembered.
+                image.mark = mark
                 return None
-            lineage.holds(connection, name, image.mark)
         return _update(connection, image, mark).at(now_s)
     except rows.UNREADABLE as error:
         kind = type(error).__name__
         raise CatalogUnavailable(
             [f"the store {name} holds a row that this version cannot read ({kind}: {error})"]
         ) from error
+
+
+def _again(connection: Connection, image: Image, mark: Mark) -> Image:
+    """Read all of a store whose revisions are not those of the image."""
+    before, whole = image.newest.tenants, _update(connection, None, mark)
+    now = dict(whole.newest.tenants)
+    changed = 0
+    for tenant, flow in whole.newest.tenants.items():
+        old = before.get(tenant)
+        changed += flow != old
+        if old is not None and flow == old and flow.version == old.version:
+            # Its workers stay.
+            now[tenant] = old
+    newest = replace(whole.newest, tenants=MappingProxyType(now))
+    removed = len(before.keys() - now.keys())
+    return replace(whole, snapshot=served(newest, whole.held), newest=newest, changed=changed, removed=removed)
 
 
 def _update(connection: Connection, image: Image | None, mark: Mark) -> Image:

@@ -133,6 +133,16 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX holds_by_change ON holds (changed_in)",
         ),
     ),
+    Migration(
+        "0.2",
+        (
+            # One row per epoch of the store, each known by a random id: a continuation is good in the epoch in which it
+            # was sealed. A store that was filled before has no row, and its epoch is the empty one, which is what the
+            # continuations of the release before say.
+            "CREATE TABLE epochs (number INTEGER PRIMARY KEY, id BLOB NOT NULL, began_at INTEGER NOT NULL)",
+            "INSERT INTO epochs SELECT 1, randomblob(16), 0 WHERE NOT EXISTS (SELECT 1 FROM applies)",
+        ),
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -147,7 +147,11 @@ class StoredCatalog:
         image = await asyncio.get_running_loop().run_in_executor(self._thread, work)
         self.last_success_s = self._clock()
         if image is not None:
-            self._image = image
+            before, self._image = self._image.mark, image
+            if before.apply_id and image.mark.epochs != before.epochs:
+                self._on_change(
+                    "catalog.epoch_began", {"epoch": image.mark.epoch.hex(), "revision_before": before.revision}
+                )
             fields = {
                 "revision": image.snapshot.revision,
                 "tenants": len(image.snapshot.tenants),

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from runtime.catalog import lineage, rows
 from runtime.catalog.base import Claim, Definition, Flow
 from runtime.catalog.database import Connection, Database
-from runtime.catalog.lineage import NO_MARK, Mark
+from runtime.catalog.lineage import NO_MARK, Mark, Used
 from runtime.config.sections import MAX_LIFETIME_S
 from runtime.errors import CatalogError, StoreBusy
 
@@ -85,22 +86,46 @@ class StoredSuspendedFlows:
     them a second, whatever is in them.
     """
 
-    def __init__(self, database: Database, *, mark: Callable[[], Mark] = lambda: NO_MARK) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        mark: Callable[[], Mark] = lambda: NO_MARK,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """Use a store as long as it is the one whose history holds the mark.
 
         Another one knows nothing of what was used: in it every continuation would be good once more.
         """
         self._database = database
         self._mark = mark
+        self._clock = clock
+        # What was used last by way of this object: a copy that was made before does not know it.
+        self._used: tuple[Used, ...] = ()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="suspended")
         self._waiting: list[tuple[_Work, asyncio.Future[Any]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def claim(self, name: bytes, expires_at_ms: int, now_ms: int, until_ms: int, request: bytes = b"") -> Claim:
-        """Claim a continuation until an instant, for a request."""
+    @property
+    def epoch(self) -> bytes:
+        """The epoch to seal continuations in."""
+        return self._mark().epoch
+
+    async def claim(
+        self,
+        name: bytes,
+        expires_at_ms: int,
+        now_ms: int,
+        until_ms: int,
+        request: bytes = b"",
+        epoch: bytes = b"",
+    ) -> Claim:
+        """Claim a continuation of an epoch until an instant, for a request."""
 
         def work(connection: Connection) -> Claim:
+            if epoch != lineage.epoch(connection):
+                return Claim(outdated=True)
             connection.execute(
                 "DELETE FROM continuations WHERE name IN "
                 "(SELECT name FROM continuations WHERE expires_at_ms < ? LIMIT ?)",
@@ -126,14 +151,20 @@ class StoredSuspendedFlows:
     async def spend(self, name: bytes, until_ms: int, answer: bytes | None = None) -> bool:
         """Use up what was claimed until that instant, for good; False when another has claimed it since."""
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection) -> tuple[Used, ...]:
             done = connection.execute(
                 "UPDATE continuations SET claimed_until_ms = NULL, answer = ? WHERE name = ? AND claimed_until_ms = ?",
                 (answer, name, until_ms),
             )
-            return done.rowcount == 1
+            if done.rowcount != 1:
+                return ()
+            query = "SELECT expires_at_ms FROM continuations WHERE name = ?"
+            (expires_at_ms,) = connection.execute(query, (name,)).fetchone()
+            return (Used(name, expires_at_ms, lineage.epoch(connection)),)
 
-        return await self._write(work, name)
+        used = await self._write(work, name)
+        self._used = used or self._used
+        return bool(used)
 
     async def release(self, name: bytes, until_ms: int) -> None:
         """Give a claim back: nothing was decided."""
@@ -207,7 +238,7 @@ class StoredSuspendedFlows:
         for attempt in itertools.count(1):
             try:
                 with self._database.claiming() as connection:
-                    lineage.holds(connection, self._database.name, self._mark())
+                    self._must_hold(connection)
                     done = {at: works[at].do(connection) for at in order}
                     return [done[at] for at in range(len(works))]
             except StoreBusy:
@@ -215,10 +246,16 @@ class StoredSuspendedFlows:
                     raise
         raise AssertionError
 
+    def _must_hold(self, connection: Connection) -> None:
+        """Do nothing with the store that is served, or a copy of it that was accepted. Raises: CatalogUnavailable."""
+        mark = self._mark()
+        mark = replace(mark, used=(*mark.used, *self._used))
+        lineage.holds(connection, self._database.name, mark, lineage.newest(connection), int(self._clock() * 1000))
+
     def _find(self, tenant: str, digest: bytes) -> Definition | None:
         with self._database.reading() as connection:
             # In one transaction: between two reads an apply might move it from the one place to the other.
-            lineage.holds(connection, self._database.name, self._mark())
+            self._must_hold(connection)
             query = "SELECT flow FROM superseded WHERE tenant = ? AND digest = ?"
             found = connection.execute(query, (tenant, digest)).fetchone()
             if found is None:

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "export": "write tenants of the store as directories",
     "delete": "remove a tenant from the store",
     "api_keys": "make, list and revoke the keys that callers send",
+    "store": "look after the store: accept one that was restored",
     "execute": "ask a running daemon to decide one login, or to continue one",
     "tenant": "ask a running daemon what a gateway may know of a tenant",
     "healthcheck": "ask a running daemon whether it takes logins",

@@ -22,7 +22,20 @@ class ProcessSuspendedFlows:
         # Name -> the digest of the request, its answer, and when the continuation expires.
         self._requests: dict[bytes, tuple[bytes, bytes | None, int]] = {}
 
-    async def claim(self, name: bytes, expires_at_ms: int, now_ms: int, until_ms: int, request: bytes = b"") -> Claim:
+    @property
+    def epoch(self) -> bytes:
+        """The one epoch: nothing is restored from a copy."""
+        return b""
+
+    async def claim(
+        self,
+        name: bytes,
+        expires_at_ms: int,
+        now_ms: int,
+        until_ms: int,
+        request: bytes = b"",
+        epoch: bytes = b"",
+    ) -> Claim:
         """Claim a continuation until an instant, for a request."""
         claimed_ms = self._claims.get(name, 0)
         if claimed_ms is None or claimed_ms >= now_ms:

@@ -27,6 +27,7 @@ from runtime.core.suspension import pending, suspends
 from runtime.errors import (
     CatalogError,
     ContinuationMismatch,
+    ContinuationOutdated,
     ContinuationRunning,
     ContinuationUsed,
     DeadlineExceeded,
@@ -145,6 +146,7 @@ class Suspensions:
             issued_at_ms=now_ms,
             expires_at_ms=expires_at_ms,
             id=_name(login),
+            epoch=self._store.epoch,
             transaction_id=_optional(event.transaction, "id"),
             protocol=_optional(event.transaction, "protocol"),
             prompt_id=suspension.prompt_id if suspension.kind == "prompt" else None,
@@ -182,14 +184,16 @@ class Suspensions:
         A block that raises has decided nothing, and the continuation can be used again. `request` is the digest of the
         request, so that the same one gets the same answer; empty for one that is never the same.
 
-        Raises: ContinuationUsed, ContinuationRunning, CatalogError, DeadlineExceeded: there must be no answer.
+        Raises: ContinuationUsed, ContinuationRunning, ContinuationOutdated, CatalogError, DeadlineExceeded: there must
+        be no answer.
         """
         left_s = deadline - monotonic()
         # The instant tells a claim from another one of the same continuation.
         until_ms = now_ms + int(left_s * 1000) + _CLAIM_SLACK_MS + secrets.randbelow(1000)
         claimed = False
         try:
-            found = await _within(left_s, self._store.claim(state.id, state.expires_at_ms, now_ms, until_ms, request))
+            claim = self._store.claim(state.id, state.expires_at_ms, now_ms, until_ms, request, state.epoch)
+            found = await _within(left_s, claim)
             claimed = found.granted
             held = Held()
             if not claimed:
@@ -202,7 +206,7 @@ class Suspensions:
             kept = answer.seal(self.keys, state.id, request, held.answer) if request and held.answer else None
             if not await _within(STORE_S, self._store.spend(state.id, until_ms, kept)):
                 raise ContinuationUsed
-        except (ContinuationUsed, ContinuationRunning):
+        except (ContinuationUsed, ContinuationRunning, ContinuationOutdated):
             raise
         except asyncio.CancelledError:
             # A caller that cancels waits for nothing.
@@ -217,7 +221,12 @@ class Suspensions:
             raise
 
     def _earlier(self, name: bytes, request: bytes, found: Claim) -> bytes:
-        """Return the answer that a request got before. Raises: ContinuationRunning, ContinuationUsed."""
+        """Return the answer that a request got before.
+
+        Raises: ContinuationOutdated, ContinuationRunning, ContinuationUsed.
+        """
+        if found.outdated:
+            raise ContinuationOutdated
         if found.running:
             raise ContinuationRunning
         earlier = answer.unseal(self.keys, name, request, found.answer) if found.answer is not None else None

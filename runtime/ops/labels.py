@@ -92,7 +92,8 @@ class ShedReason(StrEnum):
 SUSPENSIONS: Final = ("mfa", "redirect", "prompt")
 
 CONTINUATIONS: Final = (
-    "continued", "repeated", "running", "invalid", "expired", "mismatch", "used", "gone", "other"
+    "continued", "repeated", "running", "invalid", "expired", "mismatch", "used", "outdated", "gone",
+    "other",
 )  # fmt: skip
 """How continuations that were sent ended: a decision, or the reason of the error; see runtime/errors.py."""
 

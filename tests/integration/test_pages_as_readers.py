@@ -18,7 +18,7 @@ from tests.fixtures.commands import TIED, clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 LINKED = ("deploy", "proto", "sandbox", "tests")
-NOT_RUN = re.compile(r"^(make|pip) |vestibule serve|^python -m pip|^git ", re.MULTILINE)
+NOT_RUN = re.compile(r"^(make|pip) |vestibule serve|vestibule store accept|^python -m pip|^git ", re.MULTILINE)
 """Blocks that install, never end, or are tried by a test of their own."""
 
 

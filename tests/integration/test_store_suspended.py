@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from runtime.catalog import applies, images, rows, suspended
+from runtime.catalog import applies, images, lineage, rows, suspended
 from runtime.catalog.base import Binding, Claim, Definition, Flow
 from runtime.catalog.database import Database
-from runtime.catalog.suspended import StoredSuspendedFlows
 from runtime.config.sections import MAX_LIFETIME_S
 from runtime.core.model import OnError, Policy, Settings
 from runtime.errors import CatalogError
-from tests.fixtures.stores import Again, alter
+from tests.fixtures.stores import Again, Replica, alter
 
 NOW_MS = 1_800_000_000_000
 EXPIRES_MS = NOW_MS + 900_000
@@ -38,22 +37,22 @@ def store(empty_store: Database) -> Database:
 
 
 @pytest.fixture
-async def flows(store: Database) -> AsyncIterator[StoredSuspendedFlows]:
-    flows = StoredSuspendedFlows(store)
+async def flows(store: Database) -> AsyncIterator[Replica]:
+    flows = Replica(store)
     yield flows
     await flows.close()
 
 
 @pytest.fixture
-async def other(store: Database, again: Again) -> AsyncIterator[StoredSuspendedFlows]:
+async def other(store: Database, again: Again) -> AsyncIterator[Replica]:
     """A second replica."""
-    flows = StoredSuspendedFlows(again(store))
+    flows = Replica(again(store))
     yield flows
     await flows.close()
 
 
 class TestContinuations:
-    async def test_a_name_is_spent_once(self, flows: StoredSuspendedFlows, other: StoredSuspendedFlows) -> None:
+    async def test_a_name_is_spent_once(self, flows: Replica, other: Replica) -> None:
         """What one replica has spent, no replica can claim, at any time before it is forgotten."""
         assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
         assert await flows.spend(NAME, UNTIL_MS)
@@ -62,29 +61,25 @@ class TestContinuations:
             assert not (await replica.claim(NAME, EXPIRES_MS, EXPIRES_MS + 60_000, EXPIRES_MS + 70_000)).granted
         assert (await other.claim(b"m" * 16, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
 
-    async def test_of_concurrent_claims_one_wins(
-        self, flows: StoredSuspendedFlows, other: StoredSuspendedFlows
-    ) -> None:
+    async def test_of_concurrent_claims_one_wins(self, flows: Replica, other: Replica) -> None:
         """Twenty claims at once over two replicas: one is granted."""
         replicas = [flows, other] * 10
         granted = await asyncio.gather(*(r.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS) for r in replicas))
         assert sum(claim.granted for claim in granted) == 1
 
-    async def test_a_released_name_can_be_claimed_again(self, flows: StoredSuspendedFlows) -> None:
+    async def test_a_released_name_can_be_claimed_again(self, flows: Replica) -> None:
         """A leg that led to no decision leaves its continuation usable."""
         assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
         await flows.release(NAME, UNTIL_MS)
         assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
 
-    async def test_a_claim_lapses(self, flows: StoredSuspendedFlows, other: StoredSuspendedFlows) -> None:
+    async def test_a_claim_lapses(self, flows: Replica, other: Replica) -> None:
         """When a daemon died in the middle, its claim lasts until its instant and no longer."""
         assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
         assert not (await other.claim(NAME, EXPIRES_MS, UNTIL_MS, UNTIL_MS + 10_000)).granted
         assert (await other.claim(NAME, EXPIRES_MS, UNTIL_MS + 1, UNTIL_MS + 10_000)).granted
 
-    async def test_who_comes_too_late_has_lost_its_claim(
-        self, flows: StoredSuspendedFlows, other: StoredSuspendedFlows
-    ) -> None:
+    async def test_who_comes_too_late_has_lost_its_claim(self, flows: Replica, other: Replica) -> None:
         """A daemon that stood still beyond its claim can neither spend nor release what another has claimed since."""
         later_ms = UNTIL_MS + 10_000
         assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
@@ -95,17 +90,17 @@ class TestContinuations:
         await flows.release(NAME, UNTIL_MS)
         assert not (await flows.claim(NAME, EXPIRES_MS, later_ms + 1, later_ms + 2)).granted
 
-    async def test_spent_names_outlive_the_process(self, store: Database, flows: StoredSuspendedFlows) -> None:
+    async def test_spent_names_outlive_the_process(self, store: Database, flows: Replica) -> None:
         """A restart, and an apply, forget no spent name."""
         assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
         assert await flows.spend(NAME, UNTIL_MS)
         await flows.close()
         applies.apply(store, [define("acme", "two")])
-        again = StoredSuspendedFlows(store)
+        again = Replica(store)
         assert not (await again.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
         await again.close()
 
-    async def test_names_go_when_no_replica_would_take_them(self, store: Database, flows: StoredSuspendedFlows) -> None:
+    async def test_names_go_when_no_replica_would_take_them(self, store: Database, flows: Replica) -> None:
         """The table is as long as continuations live: an hour after its expiry a name goes with the next claim."""
         await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
         await flows.claim(b"m" * 16, EXPIRES_MS, EXPIRES_MS + 3_600_000, UNTIL_MS)
@@ -117,7 +112,7 @@ class TestContinuations:
         self, store: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Of a hundred claims at once all are granted, in a handful of transactions."""
-        flows = StoredSuspendedFlows(store)
+        flows = Replica(store)
         commits = 0
         claiming = store.claiming
 
@@ -135,7 +130,7 @@ class TestContinuations:
 
     async def test_a_close_answers_every_caller(self, store: Database) -> None:
         """No caller is left waiting: what was being written ends, and the rest is an error."""
-        flows = StoredSuspendedFlows(store)
+        flows = Replica(store)
         first = asyncio.create_task(flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS))
         await asyncio.sleep(0)
         second = asyncio.create_task(flows.claim(b"m" * 16, EXPIRES_MS, NOW_MS, UNTIL_MS))
@@ -149,7 +144,7 @@ class TestContinuations:
 
 
 class TestSuperseded:
-    async def test_what_was_replaced_is_found(self, store: Database, flows: StoredSuspendedFlows) -> None:
+    async def test_what_was_replaced_is_found(self, store: Database, flows: Replica) -> None:
         """After two applies each earlier flow is found by its digest, with sources, secrets and settings."""
         first = define("acme", "one")
         second = define("acme", "two", "t", Policy.ALWAYS)
@@ -165,7 +160,7 @@ class TestSuperseded:
         assert await flows.find("acme", b"?" * 32) is None
         assert await flows.find("beta", rows.digest(first.flow)) is None
 
-    async def test_what_is_deployed_is_found_too(self, store: Database, flows: StoredSuspendedFlows) -> None:
+    async def test_what_is_deployed_is_found_too(self, store: Database, flows: Replica) -> None:
         """A replica that has not seen the last apply yet finds the flow that another one has suspended by then."""
         newest = define("acme", "two", "t", Policy.ALWAYS)
         applies.apply(store, [newest])
@@ -181,9 +176,7 @@ class TestSuperseded:
         assert image is not None
         assert image.snapshot.tenants["acme"].digest == rows.digest(define("acme", "one").flow)
 
-    async def test_a_removed_tenant_is_kept_as_long_as_a_replaced_one(
-        self, store: Database, flows: StoredSuspendedFlows
-    ) -> None:
+    async def test_a_removed_tenant_is_kept_as_long_as_a_replaced_one(self, store: Database, flows: Replica) -> None:
         """What was replaced before and what was removed are found for the same time, and are gone after it."""
         first, last = define("acme", "one"), define("acme", "two", "hush")
         applies.apply(store, [last])
@@ -198,9 +191,7 @@ class TestSuperseded:
         assert alter(store, "SELECT count(*) FROM superseded") == [(0,)]
         assert alter(store, "SELECT count(*) FROM secrets WHERE value = 'hush'") == [(0,)]
 
-    async def test_what_no_continuation_can_ask_for_is_pruned(
-        self, store: Database, flows: StoredSuspendedFlows
-    ) -> None:
+    async def test_what_no_continuation_can_ask_for_is_pruned(self, store: Database, flows: Replica) -> None:
         """A superseded flow goes with the first apply after the longest life of a continuation, and not before."""
         digest = rows.digest(define("acme", "one").flow)
         applies.apply(store, [define("acme", "two")])
@@ -220,7 +211,7 @@ class TestSuperseded:
         kept = {row[0] for row in alter(store, "SELECT digest FROM superseded")}
         assert kept == {rows.digest(define("acme", f"x = {at}").flow) for at in (2, 3)}
 
-    async def test_a_damaged_row_is_an_error(self, store: Database, flows: StoredSuspendedFlows) -> None:
+    async def test_a_damaged_row_is_an_error(self, store: Database, flows: Replica) -> None:
         """What cannot be read is said, without what it holds."""
         digest = rows.digest(define("acme", "one").flow)
         applies.apply(store, [define("acme", "two")])
@@ -234,31 +225,27 @@ class TestAnswers:
 
     REQUEST = b"r" * 32
 
-    async def spent(self, flows: StoredSuspendedFlows, name: bytes = NAME, answer: bytes = b"sealed") -> None:
+    async def spent(self, flows: Replica, name: bytes = NAME, answer: bytes = b"sealed") -> None:
         assert (await flows.claim(name, EXPIRES_MS, NOW_MS, UNTIL_MS, self.REQUEST)).granted
         assert await flows.spend(name, UNTIL_MS, answer)
 
-    async def found(self, flows: StoredSuspendedFlows, request: bytes, name: bytes = NAME) -> Claim:
+    async def found(self, flows: Replica, request: bytes, name: bytes = NAME) -> Claim:
         return await flows.claim(name, EXPIRES_MS, NOW_MS + 1, UNTIL_MS + 1, request)
 
-    async def test_the_same_request_finds_it_on_every_replica(
-        self, flows: StoredSuspendedFlows, other: StoredSuspendedFlows
-    ) -> None:
+    async def test_the_same_request_finds_it_on_every_replica(self, flows: Replica, other: Replica) -> None:
         """Another request, and one that is never the same, find a continuation that is used up."""
         await self.spent(flows)
         for replica in (flows, other):
             assert await self.found(replica, self.REQUEST) == Claim(answer=b"sealed")
             assert await self.found(replica, b"s" * 32) == await self.found(replica, b"") == Claim()
 
-    async def test_two_requests_that_cannot_be_recognised_are_two(self, flows: StoredSuspendedFlows) -> None:
+    async def test_two_requests_that_cannot_be_recognised_are_two(self, flows: Replica) -> None:
         """An empty digest equals nothing, not even another one."""
         assert (await self.found(flows, b"")).granted
         assert await flows.spend(NAME, UNTIL_MS + 1, b"sealed")
         assert await self.found(flows, b"") == Claim()
 
-    async def test_while_it_is_claimed_the_same_request_is_told_apart(
-        self, flows: StoredSuspendedFlows, other: StoredSuspendedFlows
-    ) -> None:
+    async def test_while_it_is_claimed_the_same_request_is_told_apart(self, flows: Replica, other: Replica) -> None:
         """It may come again; another one may not. What it claims when the claim has lapsed has no answer yet."""
         assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS, self.REQUEST)).granted
         assert await self.found(other, self.REQUEST) == Claim(running=True)
@@ -266,7 +253,7 @@ class TestAnswers:
         assert (await other.claim(NAME, EXPIRES_MS, UNTIL_MS + 1, UNTIL_MS + 2, b"s" * 32)).granted
         assert await flows.claim(NAME, EXPIRES_MS, UNTIL_MS + 1, UNTIL_MS + 3, self.REQUEST) == Claim()
 
-    async def test_it_goes_when_the_continuation_has_expired(self, flows: StoredSuspendedFlows) -> None:
+    async def test_it_goes_when_the_continuation_has_expired(self, flows: Replica) -> None:
         """The name stays: the continuation is used up as before."""
         await self.spent(flows)
         await flows.sweep(EXPIRES_MS)
@@ -274,7 +261,7 @@ class TestAnswers:
         await flows.sweep(EXPIRES_MS + 1)
         assert await self.found(flows, self.REQUEST) == Claim()
 
-    async def test_all_of_them_have_a_bound(self, flows: StoredSuspendedFlows, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_all_of_them_have_a_bound(self, flows: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
         """Beyond it some are dropped; their names stay."""
         names = [bytes([n]) * 16 for n in range(5)]
         for name in names:
@@ -284,3 +271,46 @@ class TestAnswers:
         left = [await self.found(flows, self.REQUEST, name) for name in names]
         assert sum(claim.answer is not None for claim in left) == 3
         assert not any(claim.granted for claim in left)
+
+
+class TestEpochs:
+    async def test_an_accepted_restore_outdates_what_was_sealed_before(self, store: Database, again: Again) -> None:
+        """Used or not, whichever replica asks; a replica follows the store, and what is sealed from then on is good."""
+        with store.reading() as connection:
+            image = images.read(connection, None, store.name)
+        assert image is not None
+        replica, old = Replica(again(store), mark=lambda: image.mark), image.mark.epoch
+        assert replica.epoch == old
+        assert (await replica.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS, b"r", old)).granted
+        assert await replica.spend(NAME, UNTIL_MS, b"answer")
+        assert (await replica.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS, b"r", old)).answer == b"answer"
+        begun = lineage.begin_epoch(store, 5)
+        new = begun.mark.epoch
+        assert (begun.number, begun.mark.epochs) == (2, (old, new))
+        for name in (NAME, b"m" * 16):
+            assert await replica.claim(name, EXPIRES_MS, NOW_MS, UNTIL_MS, b"r", old) == Claim(outdated=True)
+        assert (await replica.claim(b"m" * 16, EXPIRES_MS, NOW_MS, UNTIL_MS, b"r", new)).granted
+        with store.reading() as connection:
+            found = images.read(connection, image, store.name)
+        assert found is not None
+        assert (found.mark.epoch, found.changed, found.removed) == (new, 0, 0)
+        await replica.close()
+
+    async def test_a_store_that_forgets_what_was_used_is_refused(self, store: Database, again: Again) -> None:
+        """As a copy without a lost apply does: by the replica that used it, and by those that looked since."""
+        with store.reading() as connection:
+            image = images.read(connection, None, store.name)
+        assert image is not None
+        replica = Replica(again(store), mark=lambda: image.mark, clock=lambda: NOW_MS / 1000)
+        assert (await replica.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
+        assert await replica.spend(NAME, UNTIL_MS)
+        with store.reading() as connection:
+            assert images.read(connection, image, store.name, NOW_MS / 1000) is None
+        alter(store, "DELETE FROM continuations")
+        with pytest.raises(CatalogError, match="it has forgotten that a continuation was used"):
+            await replica.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
+        with store.reading() as connection:
+            with pytest.raises(CatalogError, match="run `vestibule store accept-restore` on it"):
+                images.read(connection, image, store.name, NOW_MS / 1000)
+            assert images.read(connection, image, store.name, EXPIRES_MS / 1000) is None
+        await replica.close()

@@ -9,10 +9,9 @@ import pytest
 from runtime.catalog import applies, schema
 from runtime.catalog.base import Definition, Flow
 from runtime.catalog.sqlite import SqliteDatabase
-from runtime.catalog.suspended import StoredSuspendedFlows
 from runtime.core.model import Settings
 from runtime.errors import CatalogError, CatalogUnavailable
-from tests.fixtures.stores import old_store
+from tests.fixtures.stores import Replica, old_store
 
 NOW_MS = 1_800_000_000_000
 EXPIRES_MS = NOW_MS + 900_000
@@ -29,14 +28,14 @@ async def test_a_store_that_cannot_be_written_grants_nothing(tmp_path: Path) -> 
     """Gone, locked or damaged: there is no claim and no silence, but an error."""
     path = tmp_path / "flows.db"
     applies.apply(SqliteDatabase(path), [Definition(Flow("acme", Settings()))])
-    flows = StoredSuspendedFlows(SqliteDatabase(path, timeout_s=0.05))
+    flows = Replica(SqliteDatabase(path, timeout_s=0.05))
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(CatalogError, match="is locked by another process"):
             await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
     assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
     await flows.close()
-    gone = StoredSuspendedFlows(SqliteDatabase(tmp_path / "none.db"))
+    gone = Replica(SqliteDatabase(tmp_path / "none.db"))
     with pytest.raises(CatalogUnavailable, match="is gone"):
         await gone.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
     assert not (tmp_path / "none.db").exists()
@@ -48,7 +47,7 @@ async def test_an_older_store_is_taken_along(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     old_store(path, 1)
     assert asked(path, "user_version") == 1
-    flows = StoredSuspendedFlows(SqliteDatabase(path))
+    flows = Replica(SqliteDatabase(path))
     assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
     assert asked(path, "user_version") == schema.SCHEMA_VERSION
     await flows.close()

@@ -65,6 +65,7 @@ def test_a_continuation_is_a_field() -> None:
         (errors.ContinuationExpired(0), "CONTINUATION_EXPIRED", {}),
         (errors.ContinuationMismatch("user"), "CONTINUATION_MISMATCH", {"mismatch": "user"}),
         (errors.ContinuationUsed(), "CONTINUATION_USED", {}),
+        (errors.ContinuationOutdated(), "CONTINUATION_OUTDATED", {}),
         (errors.FlowGone("acme"), "FLOW_GONE", {"tenant_id": "acme"}),
     ],
 )

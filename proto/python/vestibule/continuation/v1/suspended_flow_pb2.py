@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from vestibule.worker.v1 import worker_pb2 as vestibule_dot_worker_dot_v1_dot_worker__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.vestibule/continuation/v1/suspended_flow.proto\x12\x19vestibule.continuation.v1\x1a vestibule/worker/v1/worker.proto\"\x83\x04\n\rSuspendedFlow\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x1b\n\x0etransaction_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x0b\x66low_digest\x18\x04 \x01(\x0c\x12\x10\n\x08position\x18\x05 \x01(\x05\x12\x12\n\ncontinuing\x18\x06 \x01(\x08\x12?\n\nexecutions\x18\x07 \x03(\x0b\x32+.vestibule.continuation.v1.EarlierExecution\x12\x11\n\tcompleted\x18\x08 \x03(\x05\x12\x37\n\x07\x61waited\x18\t \x03(\x0b\x32&.vestibule.continuation.v1.AwaitedStep\x12\x14\n\x0cissued_at_ms\x18\n \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x0b \x01(\x03\x12\n\n\x02id\x18\x0c \x01(\x0c\x12\x11\n\tclient_id\x18\r \x01(\t\x12\x15\n\x08protocol\x18\x0e \x01(\tH\x01\x88\x01\x01\x12\x16\n\tprompt_id\x18\x0f \x01(\tH\x02\x88\x01\x01\x12\x17\n\x0f\x63ompleted_at_ms\x18\x10 \x03(\x03\x12\x10\n\x08\x65nrolled\x18\x11 \x03(\x05\x12\x15\n\rknown_methods\x18\x12 \x03(\x06\x42\x11\n\x0f_transaction_idB\x0b\n\t_protocolB\x0c\n\n_prompt_id\"\xb6\x01\n\x10\x45\x61rlierExecution\x12\x0f\n\x07\x62inding\x18\x01 \x01(\x05\x12\x0f\n\x07verdict\x18\x02 \x01(\x05\x12.\n\x08\x63ommands\x18\x03 \x03(\x0b\x32\x1c.vestibule.worker.v1.Command\x12\x11\n\tcontinued\x18\x04 \x01(\x08\x12\x12\n\nerror_type\x18\x05 \x01(\t\x12\x15\n\rerror_message\x18\x06 \x01(\t\x12\x12\n\nerror_line\x18\x07 \x01(\x05\".\n\x0b\x41waitedStep\x12\x0f\n\x07\x66\x61\x63tors\x18\x01 \x03(\x05\x12\x0e\n\x06\x65nroll\x18\x02 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.vestibule/continuation/v1/suspended_flow.proto\x12\x19vestibule.continuation.v1\x1a vestibule/worker/v1/worker.proto\"\x92\x04\n\rSuspendedFlow\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x1b\n\x0etransaction_id\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x0b\x66low_digest\x18\x04 \x01(\x0c\x12\x10\n\x08position\x18\x05 \x01(\x05\x12\x12\n\ncontinuing\x18\x06 \x01(\x08\x12?\n\nexecutions\x18\x07 \x03(\x0b\x32+.vestibule.continuation.v1.EarlierExecution\x12\x11\n\tcompleted\x18\x08 \x03(\x05\x12\x37\n\x07\x61waited\x18\t \x03(\x0b\x32&.vestibule.continuation.v1.AwaitedStep\x12\x14\n\x0cissued_at_ms\x18\n \x01(\x03\x12\x15\n\rexpires_at_ms\x18\x0b \x01(\x03\x12\n\n\x02id\x18\x0c \x01(\x0c\x12\x11\n\tclient_id\x18\r \x01(\t\x12\x15\n\x08protocol\x18\x0e \x01(\tH\x01\x88\x01\x01\x12\x16\n\tprompt_id\x18\x0f \x01(\tH\x02\x88\x01\x01\x12\x17\n\x0f\x63ompleted_at_ms\x18\x10 \x03(\x03\x12\x10\n\x08\x65nrolled\x18\x11 \x03(\x05\x12\x15\n\rknown_methods\x18\x12 \x03(\x06\x12\r\n\x05\x65poch\x18\x13 \x01(\x0c\x42\x11\n\x0f_transaction_idB\x0b\n\t_protocolB\x0c\n\n_prompt_id\"\xb6\x01\n\x10\x45\x61rlierExecution\x12\x0f\n\x07\x62inding\x18\x01 \x01(\x05\x12\x0f\n\x07verdict\x18\x02 \x01(\x05\x12.\n\x08\x63ommands\x18\x03 \x03(\x0b\x32\x1c.vestibule.worker.v1.Command\x12\x11\n\tcontinued\x18\x04 \x01(\x08\x12\x12\n\nerror_type\x18\x05 \x01(\t\x12\x15\n\rerror_message\x18\x06 \x01(\t\x12\x12\n\nerror_line\x18\x07 \x01(\x05\".\n\x0b\x41waitedStep\x12\x0f\n\x07\x66\x61\x63tors\x18\x01 \x03(\x05\x12\x0e\n\x06\x65nroll\x18\x02 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'vestibule.continuation.v1.s
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SUSPENDEDFLOW']._serialized_start=112
-  _globals['_SUSPENDEDFLOW']._serialized_end=627
-  _globals['_EARLIEREXECUTION']._serialized_start=630
-  _globals['_EARLIEREXECUTION']._serialized_end=812
-  _globals['_AWAITEDSTEP']._serialized_start=814
-  _globals['_AWAITEDSTEP']._serialized_end=860
+  _globals['_SUSPENDEDFLOW']._serialized_end=642
+  _globals['_EARLIEREXECUTION']._serialized_start=645
+  _globals['_EARLIEREXECUTION']._serialized_end=827
+  _globals['_AWAITEDSTEP']._serialized_start=829
+  _globals['_AWAITEDSTEP']._serialized_end=875
 # @@protoc_insertion_point(module_scope)

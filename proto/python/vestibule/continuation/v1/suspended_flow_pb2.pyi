@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SuspendedFlow(_message.Message):
-    __slots__ = ("tenant_id", "user_id", "transaction_id", "flow_digest", "position", "continuing", "executions", "completed", "awaited", "issued_at_ms", "expires_at_ms", "id", "client_id", "protocol", "prompt_id", "completed_at_ms", "enrolled", "known_methods")
+    __slots__ = ("tenant_id", "user_id", "transaction_id", "flow_digest", "position", "continuing", "executions", "completed", "awaited", "issued_at_ms", "expires_at_ms", "id", "client_id", "protocol", "prompt_id", "completed_at_ms", "enrolled", "known_methods", "epoch")
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     TRANSACTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +27,7 @@ class SuspendedFlow(_message.Message):
     COMPLETED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     ENROLLED_FIELD_NUMBER: _ClassVar[int]
     KNOWN_METHODS_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     user_id: str
     transaction_id: str
@@ -45,7 +46,8 @@ class SuspendedFlow(_message.Message):
     completed_at_ms: _containers.RepeatedScalarFieldContainer[int]
     enrolled: _containers.RepeatedScalarFieldContainer[int]
     known_methods: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, tenant_id: _Optional[str] = ..., user_id: _Optional[str] = ..., transaction_id: _Optional[str] = ..., flow_digest: _Optional[bytes] = ..., position: _Optional[int] = ..., continuing: _Optional[bool] = ..., executions: _Optional[_Iterable[_Union[EarlierExecution, _Mapping]]] = ..., completed: _Optional[_Iterable[int]] = ..., awaited: _Optional[_Iterable[_Union[AwaitedStep, _Mapping]]] = ..., issued_at_ms: _Optional[int] = ..., expires_at_ms: _Optional[int] = ..., id: _Optional[bytes] = ..., client_id: _Optional[str] = ..., protocol: _Optional[str] = ..., prompt_id: _Optional[str] = ..., completed_at_ms: _Optional[_Iterable[int]] = ..., enrolled: _Optional[_Iterable[int]] = ..., known_methods: _Optional[_Iterable[int]] = ...) -> None: ...
+    epoch: bytes
+    def __init__(self, tenant_id: _Optional[str] = ..., user_id: _Optional[str] = ..., transaction_id: _Optional[str] = ..., flow_digest: _Optional[bytes] = ..., position: _Optional[int] = ..., continuing: _Optional[bool] = ..., executions: _Optional[_Iterable[_Union[EarlierExecution, _Mapping]]] = ..., completed: _Optional[_Iterable[int]] = ..., awaited: _Optional[_Iterable[_Union[AwaitedStep, _Mapping]]] = ..., issued_at_ms: _Optional[int] = ..., expires_at_ms: _Optional[int] = ..., id: _Optional[bytes] = ..., client_id: _Optional[str] = ..., protocol: _Optional[str] = ..., prompt_id: _Optional[str] = ..., completed_at_ms: _Optional[_Iterable[int]] = ..., enrolled: _Optional[_Iterable[int]] = ..., known_methods: _Optional[_Iterable[int]] = ..., epoch: _Optional[bytes] = ...) -> None: ...
 
 class EarlierExecution(_message.Message):
     __slots__ = ("binding", "verdict", "commands", "continued", "error_type", "error_message", "error_line")
