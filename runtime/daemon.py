@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -25,7 +26,7 @@ from runtime.calls.calls import Calls
 from runtime.catalog.opening import DAEMON_TIMEOUT_S, open_database
 from runtime.catalog.stored import StoredCatalog
 from runtime.catalog.suspended import StoredSuspendedFlows
-from runtime.config.addresses import unix_path
+from runtime.config.addresses import bound
 from runtime.config.listeners import credentials_required
 from runtime.config.settings import Config
 from runtime.continuation import keys
@@ -33,11 +34,12 @@ from runtime.errors import Fault
 from runtime.login.logins import Logins
 from runtime.login.suspensions import Suspensions
 from runtime.ops import file_limit
-from runtime.ops.http import OperatorsPort
-from runtime.ops.log import LoginLog, ProcessLog, build, clip, forward_libraries, where
+from runtime.ops.http import OperatorsPort, Probed
+from runtime.ops.log import LoginLog, ProcessLog, build, clip, forward_libraries, task_failed
 from runtime.ops.log_writer import LogWriter
 from runtime.ops.metrics import Metrics
 from runtime.ops.own_port import OwnPort
+from runtime.ops.shared import Operators, Shared
 from runtime.reload import Read, Reload
 from runtime.workers.launch import Launched
 from runtime.workers.pool import Pool
@@ -70,16 +72,18 @@ class Daemon:
         on_started: OnStarted | None = None,
         read_again: Read | None = None,
         ahead: Launched | None = None,
+        shared: Shared | None = None,
     ) -> None:
         self._config = config
+        self._shared = shared
         self._version = version
         self._log = log
         self._out = out
         self._read_again = read_again
         self._loop = asyncio.get_running_loop()
         self._delay_s = 0.0
-        self._lines_lost = 0
         self._stop = asyncio.Event()
+        self._signals = 0
         self._beat_s = time.monotonic()
         self._not_ready: tuple[str, ...] = ("starting",)
         self._metrics = Metrics(version)
@@ -88,7 +92,8 @@ class Daemon:
         self._catalog = StoredCatalog(self._database, on_change=self._catalog_changed)
         self._pool = Pool(config, zygotes(config, ahead), self._metrics, log)
         keys_file = config.continuation.keys_file
-        self._keyring = keys.Keyring(keys.read(Path(keys_file)) if keys_file else [keys.generate()])
+        made = shared.keys if shared is not None else [keys.generate()]
+        self._keyring = keys.Keyring(keys.read(Path(keys_file)) if keys_file else made)
         suspended = StoredSuspendedFlows(self._database, mark=self._catalog.mark)
         self._caller_files = CallerFiles(config, log, self._metrics)
         self._callers = Callers(
@@ -104,21 +109,13 @@ class Daemon:
     async def run(self) -> None:
         """Serve until a signal. Raises: StartError, WorkerStartError, CatalogUnavailable, before anything is served."""
         loop = self._loop
-        loop.set_exception_handler(self._task_failed)
+        loop.set_exception_handler(partial(task_failed, self._log))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
         reload = self._reload_on_hangup()
         file_limit.raise_to_hard(self._config, self._log)
         async with AsyncExitStack() as parts:
-            http = OperatorsPort(
-                self._config.metrics_listen,
-                self._metrics.registry,
-                self._log,
-                live=self._live,
-                ready=self._ready,
-                notes=self._catalog.notes,
-                tls=self._caller_files.metrics_context(),
-            )
+            http = self._operators()
             http.start()
             parts.callback(http.close)
             beating = asyncio.create_task(self._beat(), name="heartbeat")
@@ -147,16 +144,18 @@ class Daemon:
             self._http = doors = await self._start_http(calls)
             watching = asyncio.create_task(own_port.watch(), name="own port")
             parts.callback(watching.cancel)
-            http_listen = _bound(self._config.http_listen, doors.port) if doors is not None else ""
+            http_listen = bound(self._config.http_listen, doors.port) if doors is not None else ""
             self._started(server.port, http.port, http_listen)
             if reload is not None:
                 # Not before: signals of the start are handled now.
                 reloading = asyncio.create_task(reload.run(), name="reload")
                 parts.callback(reloading.cancel)
+                if self._shared is not None:
+                    self._shared.attach(self._end, reload.ask)
             try:
                 if self._on_started is not None:
-                    listen = _bound(self._config.listen, server.port)
-                    metrics = _bound(self._config.metrics_listen, http.port)
+                    listen = bound(self._config.listen, server.port)
+                    metrics = bound(self._config.metrics_listen, http.port)
                     await self._show(self._on_started(listen, metrics, http_listen))
                 await self._stop.wait()
             finally:
@@ -164,6 +163,17 @@ class Daemon:
                 watching.cancel()
                 await self._drain(server, doors)
         self._log.info("daemon.stopped")
+
+    def _operators(self) -> Operators:
+        """Return who answers for metrics and probes: the operators' port, or the supervisor's, which asks this."""
+        registry, address, tls = (
+            self._metrics.registry,
+            self._config.metrics_listen,
+            self._caller_files.metrics_context(),
+        )
+        if self._shared is not None:
+            return self._shared.operators(registry, live=self._live, ready=self._ready)
+        return OperatorsPort(address, registry, self._log, live=self._live, ready=self._ready, tls=tls)
 
     async def _start_server(self, calls: Calls) -> "tuple[Server, OwnPort]":
         """Serve gRPC, and call it once. Raises: StartError."""
@@ -182,7 +192,10 @@ class Daemon:
         tls = Tls(lambda: files.value, own_certificate.make()) if files is not None else None
         checks = EnvoyChecks(calls, self._catalog.snapshot, self._metrics)
         others = {SERVICE: {METHOD: checks.check}}
-        server = Server(calls, self._config, self._metrics, self._log, callers=self._callers, tls=tls, others=others)
+        server = Server(
+            calls, self._config, self._metrics, self._log,
+            callers=self._callers, tls=tls, others=others, shared=self._shared,
+        )  # fmt: skip
         server.able(not self._undecidable())
         await server.start()
         own_port = OwnPort(server.call_ourselves, self._log)
@@ -197,8 +210,9 @@ class Daemon:
 
         tls, snapshot = self._caller_files.http_context(), self._catalog.snapshot
         port = http_port(
-            calls, self._config, self._metrics, self._log, snapshot=snapshot, callers=self._callers, tls=tls
-        )
+            calls, self._config, self._metrics, self._log,
+            snapshot=snapshot, callers=self._callers, tls=tls, shared=self._shared.http if self._shared else (),
+        )  # fmt: skip
         await port.start()
         return port
 
@@ -221,7 +235,7 @@ class Daemon:
         self._see_catalog()
         self._not_ready = ()
         snapshot = self._catalog.snapshot()
-        if not self._config.continuation.keys_file:
+        if not self._config.continuation.keys_file and self._shared is None:
             # Not before: a start that is refused has one line to say.
             self._log.warning(
                 "continuation.key_made",
@@ -229,15 +243,16 @@ class Daemon:
                 remedy="logins suspended by this process end with it, and no replica can continue them: "
                 "set continuation.keys_file",
             )
-        self._caller_files.warn(any_keys=bool(self._catalog.api_keys.by_id))
+        if self._shared is None or self._shared.number == 0:
+            self._caller_files.warn(any_keys=bool(self._catalog.api_keys.by_id))
         self._log.info(
             "daemon.started",
             version=self._version,
             pid=os.getpid(),
             python=sys.version.split()[0],
-            listen=_bound(self._config.listen, port),
+            listen=bound(self._config.listen, port),
             **({"http_listen": http_listen} if http_listen else {}),
-            metrics_listen=_bound(self._config.metrics_listen, metrics_port),
+            metrics_listen=bound(self._config.metrics_listen, metrics_port),
             store=self._database.setting,
             catalog_revision=snapshot.revision,
             tenants=len(snapshot.tenants),
@@ -285,18 +300,27 @@ class Daemon:
             self._log.error("daemon.drain_cut", given_up=given_up, drain_s=self._config.drain_s)
 
     def _signalled(self, number: int) -> None:
-        if self._stop.is_set():
+        # A supervisor says that we end, and a service manager may send all of its processes a signal besides.
+        if self._stop.is_set() and (self._signals or self._shared is None):
             # The second one: its sender does not want to wait. Workers die with us.
             self._out.close(_LAST_LINES_S)
             os._exit(128 + number)
+        self._signals += 1
         # With SIGINT a person at the terminal waits for the end.
-        self._delay_s = self._config.drain.delay_s if number == signal.SIGTERM else 0.0
-        self._stop.set()
+        self._end(self._config.drain.delay_s if number == signal.SIGTERM else 0.0)
+
+    def _end(self, delay_s: float) -> None:
+        """End soon; a delay that was said before stays."""
+        if not self._stop.is_set():
+            self._delay_s = delay_s
+            self._stop.set()
 
     async def _beat(self) -> None:
         """Show that the loop turns, and do what is done about twice a second."""
         while True:
             self._beat_s = time.monotonic()
+            if self._shared is not None:
+                self._shared.beat()
             self._see_catalog()
             if self._calls is not None:
                 self._calls.give_up_lost()
@@ -305,15 +329,8 @@ class Daemon:
                 self._http.look_after_connections()
                 self._metrics.http_connections(self._http.connections)
             self._log.report_suppressed()
-            self._see_lost_lines()
+            self._out.report_lost(self._log)
             await asyncio.sleep(_BEAT_S)
-
-    def _see_lost_lines(self) -> None:
-        """Say how many lines were lost, once there is room for a line again."""
-        lost = self._out.lost
-        if lost > self._lines_lost and self._out.has_room:
-            self._log.warning("log.lines_dropped", lines=lost - self._lines_lost)
-            self._lines_lost = lost
 
     def _see_catalog(self) -> None:
         catalog = self._catalog
@@ -336,24 +353,17 @@ class Daemon:
             return ["the gRPC server has stopped by itself"]
         return []
 
-    def _ready(self) -> list[str]:
+    def _ready(self) -> Probed:
         if self._not_ready:
-            return [*self._not_ready, *self._live()]
+            return Probed([*self._not_ready, *self._live()])
         zygote = "" if self._pool.zygote_alive else "the zygote is not running: no worker can be started"
         port = self._own_port.reason if self._own_port is not None else ""
-        return [reason for reason in (zygote, port) if reason] + self._undecidable() + self._live()
+        reasons = [reason for reason in (zygote, port) if reason] + self._undecidable() + self._live()
+        return Probed(reasons, self._catalog.notes())
 
     def _catalog_changed(self, event: str, fields: Mapping[str, Any], /) -> None:
         (self._log.error if event in ("catalog.failed", "catalog.stale") else self._log.info)(event, **fields)
         self._pool.flows_changed(self._catalog.snapshot().tenants)
-
-    def _task_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Log an error that no code awaited: its place, and not its message, which might quote anything."""
-        error = context.get("exception")
-        values: dict[str, Any] = {"message": clip(str(context.get("message", "")), 120)}
-        if isinstance(error, BaseException):
-            values |= {"error": type(error).__name__, "where": where(error)}
-        self._log.error("task.failed", **values)
 
 
 def serve(
@@ -365,20 +375,25 @@ def serve(
     ignored: Sequence[Fault] = (),
     read_again: Read | None = None,
     ahead: Launched | None = None,
+    shared: Shared | None = None,
+    turn: int | None = None,
 ) -> None:
     """Run a daemon until a signal stops it. `stream` takes the log, standard error otherwise.
 
     `ignored` is what the configuration has beside its settings; it is logged. SIGHUP calls `read_again` for what can
     be reloaded; without it SIGHUP is left alone. `ahead` is a zygote that was started before all else was imported.
+    `shared` is what it has in common with other processes of a supervisor, and `turn` the lock of their log.
     """
-    out = LogWriter.to(stream if stream is not None else sys.stderr)
+    out = LogWriter.to(stream if stream is not None else sys.stderr, turn)
     log = build(config.log, out)
+    if shared is not None:
+        log = log.bind(process=shared.number)
     for fault in ignored:
         log.warning("config.ignored", where=clip(fault.where), problem=clip(fault.message))
     undo = forward_libraries(log)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(config, version, log, out, on_started, read_again, ahead))
+            runner.run(_run(config, version, log, out, on_started, read_again, ahead, shared))
     finally:
         undo()
         log.report_suppressed(everything=True)
@@ -388,10 +403,3 @@ def serve(
 async def _run(*parts: Any) -> None:
     # Inside the loop, as its constructor wants.
     await Daemon(*parts).run()
-
-
-def _bound(address: str, port: int) -> str:
-    """Return the address that is listened on, once a port 0 has become a real one."""
-    if unix_path(address) is not None:
-        return address
-    return f"{address.rpartition(':')[0]}:{port}"

@@ -18,7 +18,7 @@ T = TypeVar("T")
 Read = Callable[[], Loaded]
 """Reads the configuration as the start did. Raises: ConfigError."""
 
-_RELOADABLE = frozenset({"log.level", "continuation.keys_file"})
+RELOADABLE = frozenset({"log.level", "continuation.keys_file"})
 
 
 class Reload:
@@ -51,7 +51,7 @@ class Reload:
         self._poll_catalog()
         complete = True
         try:
-            found = await _in_thread(self._read)
+            found = await in_thread(self._read)
         except ConfigError as error:
             complete = False
             self._failed("config.reload_failed", error, "the settings that are in effect stay")
@@ -64,7 +64,7 @@ class Reload:
         if self._keys_file:
             path = Path(self._keys_file)
             try:
-                keyring = keys.Keyring(await _in_thread(lambda: keys.read(path)))
+                keyring = keys.Keyring(await in_thread(lambda: keys.read(path)))
             except ConfigError as error:
                 complete = False
                 self._failed("continuation.keys_failed", error, "the keys that are in effect stay")
@@ -76,7 +76,7 @@ class Reload:
 
     def _warn_of_ignored(self, found: Loaded) -> None:
         keys_ = [
-            s.key for s in SETTINGS if s.key not in _RELOADABLE and found.value(s.key) != self._started.value(s.key)
+            s.key for s in SETTINGS if s.key not in RELOADABLE and found.value(s.key) != self._started.value(s.key)
         ]
         if keys_:
             self._log.warning("config.restart_needed", settings=keys_, remedy="restart to put these into effect")
@@ -85,7 +85,7 @@ class Reload:
         self._log.error(event, faults=[clip(str(fault), 300) for fault in error.faults[:20]], remedy=remedy)
 
 
-async def _in_thread(work: Callable[[], T]) -> T:
+async def in_thread(work: Callable[[], T]) -> T:
     """Run work that may hang on a disk, without holding up the loop or, as an executor's thread would, its end.
 
     Raises: ConfigError, for every error: a reload that fails is no reason to end anything.

@@ -16,6 +16,7 @@ from runtime.cli.output import Exit, Unwritable, complain, flush, plural, say
 
 COMMANDS: Final = {
     "serve": "run the daemon",
+    "restart": "replace the processes of a daemon that has several, one at a time",
     "apply": "put a directory of tenants into the store",
     "list": "list the tenants of the store, with version, author and hold",
     "show": "show what a tenant is, or was at a version",

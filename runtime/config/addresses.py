@@ -32,3 +32,10 @@ def is_local(address: str) -> bool:
     # Before Python 3.13 an IPv4 address that is written as IPv6 is no loopback by itself.
     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
     return (mapped or found).is_loopback
+
+
+def bound(address: str, port: int) -> str:
+    """Return the address that is listened on, once a port 0 has become a real one."""
+    if unix_path(address) is not None:
+        return address
+    return f"{address.rpartition(':')[0]}:{port}"

@@ -147,6 +147,31 @@ Whole = Annotated[
     BeforeValidator(_whole),
     Wording("integer {low} to {high}", "is not a whole number", "a number from {low} to {high}"),
 ]
+PROCESSES_MAX: Final = 256
+AUTO: Final = 0
+"""How many processes, where it says `auto`."""
+
+
+def _processes(value: object) -> object:
+    if isinstance(value, str) and value.strip() == "auto":
+        return AUTO
+    number = _whole(value)
+    if isinstance(number, int) and not isinstance(number, bool) and not 1 <= number <= PROCESSES_MAX:
+        raise ValueError
+    return number
+
+
+Processes = Annotated[
+    int,
+    Strict(),
+    BeforeValidator(_processes),
+    Wording(
+        f"integer 1 to {PROCESSES_MAX}, or auto",
+        "is not a number of processes",
+        f"a number from 1 to {PROCESSES_MAX}, or auto for as many as there are processors",
+        lambda value: "auto" if value == AUTO else str(value),
+    ),
+]
 Size = Annotated[
     int,
     Strict(),

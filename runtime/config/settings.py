@@ -25,6 +25,8 @@ from runtime.config.kinds import (
     Mode,
     Number,
     OptionalListen,
+    OptionalPath,
+    Processes,
     Store,
     Switch,
     wording_of,
@@ -64,6 +66,14 @@ class Config:
     metrics_listen: Address = declared("127.0.0.1:9464", "HTTP address of /metrics, /livez and /readyz.")
     store: Store = declared("sqlite:vestibule.db", "Where the tenants' flows are.")
     drain_s: Number = bounded(10.0, 0, 3600, "How long logins in flight may take once draining begins.")
+    processes: Processes = declared(
+        1,
+        "Event loops behind the same ports, each a process with workers of its own, kept by a supervisor. auto: as "
+        "many as there are processors. 1: one, and no supervisor.",
+    )
+    pid_file: OptionalPath = declared(
+        "", "Where the supervisor of several processes writes its process id, for `vestibule restart`."
+    )
     sandbox: SandboxConfig = Field(default_factory=SandboxConfig)
     pool: PoolConfig = Field(default_factory=PoolConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)

@@ -1,7 +1,8 @@
 """Put the HTTP port together: which doors it has. A new door is added here."""
 
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from starlette.requests import Request
@@ -33,13 +34,14 @@ def http_port(
     snapshot: Callable[[], Snapshot] = lambda: EMPTY,
     callers: Callers | None = None,
     tls: ssl.SSLContext | None = None,
+    shared: Sequence[socket.socket] = (),
 ) -> HttpPort:
     """Return the HTTP port of a daemon, not started yet. Without `callers` everyone may call.
 
-    `snapshot` returns the catalog as it is: which tenants have which doors.
+    `snapshot` returns the catalog as it is: which tenants have which doors. `shared` sockets are several processes'.
     """
     app = Application(doors(calls, callers or Callers(required=False), config, metrics, snapshot), calls, metrics, log)
-    return HttpPort(app, config, tls)
+    return HttpPort(app, config, tls, shared)
 
 
 def openapi_door() -> DoorRoutes:

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import socket
 import ssl
+from collections.abc import Sequence
 from email.utils import formatdate
 from functools import partial
 from time import monotonic
@@ -19,11 +20,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from runtime.config.addresses import split_address, unix_path
+from runtime.config.addresses import unix_path
 from runtime.config.settings import Config
-from runtime.errors import StartError
 from runtime.ops import unix_socket
-from runtime.ops.listening import check_free, refusal
+from runtime.ops.listening import bind_each, check_free, refusal
 
 _BACKLOG: Final = 1024
 # What a request line and its headers may have. A bearer key and a traceparent are some hundreds of bytes.
@@ -36,7 +36,11 @@ _GONE_S: Final = 0.2
 class HttpPort:
     """Serves an application on one address. Belongs to one event loop."""
 
-    def __init__(self, app: ASGIApp, config: Config, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, config: Config, tls: ssl.SSLContext | None = None, shared: Sequence[socket.socket] = ()
+    ) -> None:
+        """Serve `app`; on `shared` sockets, which listen, where several processes have the one address."""
+        self._shared = shared
         self._address = config.http_listen
         self._settings = config.http
         # A unix socket has no TLS: its mode says who may connect.
@@ -56,7 +60,7 @@ class HttpPort:
 
     async def start(self) -> None:
         """Listen and serve. Raises: StartError when the address cannot be used."""
-        check_free("http_listen", self._address)
+        listeners = self._listeners()
         self._uvicorn.load()
         self._uvicorn.timeout_keep_alive = self._settings.idle_s  # type: ignore[assignment]  # it takes fractions too
         self._tell_the_time()
@@ -66,10 +70,10 @@ class HttpPort:
             return _Connection(self._uvicorn, self._state, self._settings.max_connections)
 
         handshake_s = None if self._tls is None else _HANDSHAKE_S
-        if self._path is not None:
-            self._servers.append(await loop.create_unix_server(connect, sock=self._bind_path(), backlog=_BACKLOG))
-            return
-        for listener in self._bind():
+        for listener in listeners:
+            if self._path is not None:
+                self._servers.append(await loop.create_unix_server(connect, sock=listener, backlog=_BACKLOG))
+                continue
             server = await loop.create_server(
                 connect, sock=listener, backlog=_BACKLOG, ssl=self._tls, ssl_handshake_timeout=handshake_s
             )
@@ -92,7 +96,7 @@ class HttpPort:
         """Take in no more requests, answer those that are here, and cut off what is left after `drain_s`."""
         for server in self._servers:
             server.close()
-        if self._path is not None:
+        if self._path is not None and not self._shared:
             unix_socket.remove(self._path, self._made)
         for connection in [*self._state.connections]:
             connection.shutdown()
@@ -110,39 +114,21 @@ class HttpPort:
     def _tell_the_time(self) -> None:
         self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
 
-    def _bind_path(self) -> socket.socket:
-        assert self._path is not None
+    def _listeners(self) -> Sequence[socket.socket]:
+        """Return what to accept on: sockets of several processes, or our own. Raises: StartError."""
+        if self._shared:
+            self.port = 0 if self._path is not None else self._shared[0].getsockname()[1]
+            return self._shared
+        if self._path is None:
+            bound, self.port = bind_each("http_listen", self._address)
+            return bound
+        check_free("http_listen", self._address)
         try:
             listener = unix_socket.bind(self._path, self._mode)
         except OSError as error:
             raise refusal("http_listen", self._address, (error.strerror or str(error)).lower()) from None
         self._made = unix_socket.identity(self._path)
-        return listener
-
-    def _bind(self) -> list[socket.socket]:
-        """Bind each address of the name, all with one port. Raises: StartError."""
-        host, port = split_address(self._address)
-        listeners: list[socket.socket] = []
-        try:
-            for family, kind, protocol, _, target in socket.getaddrinfo(
-                host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            ):
-                listener = socket.socket(family, kind, protocol)
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                try:
-                    listener.bind((target[0], self.port or port, *target[2:]))
-                except OSError:
-                    listener.close()
-                    continue  # one of several addresses of a name, such as ::1 of localhost without IPv6
-                listeners.append(listener)
-                self.port = listener.getsockname()[1]
-        except OSError as error:
-            raise refusal("http_listen", self._address, (error.strerror or str(error)).lower()) from None
-        if not listeners:
-            raise StartError(f"http_listen: cannot listen on {self._address}; choose another with --http-listen")
-        return listeners
+        return [listener]
 
 
 class _Connection(H11Protocol):

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -30,8 +31,22 @@ _GONE_S: Final = 0.2
 _ACCEPT_RETRY_S: Final = 0.1
 _OPENMETRICS: Final = "application/openmetrics-text"
 
-Probe = Callable[[], Sequence[str]]
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """A probe's answer: reasons why not, none for a yes, and what is worth knowing beside it."""
+
+    reasons: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
+Probe = Callable[[], Sequence[str] | Probed]
 """Returns the reasons why not; empty means yes."""
+
+
+def probed(found: Sequence[str] | Probed) -> Probed:
+    """Return an answer that may be reasons alone as a whole one."""
+    return found if isinstance(found, Probed) else Probed(found)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -46,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/livez":
             self._probe(self.server.live)
         elif path == "/readyz":
-            self._probe(self.server.ready, self.server.notes)
+            self._probe(self.server.ready)
         else:
             self._answer(HTTPStatus.NOT_FOUND, "not found; try /metrics, /livez or /readyz\n")
 
@@ -63,12 +78,10 @@ class _Handler(BaseHTTPRequestHandler):
         encode, content_type = choose_encoder(f"{_OPENMETRICS};version=1.0.0" if wants_openmetrics else "")
         self._answer(HTTPStatus.OK, encode(self.server.registry), content_type)
 
-    def _probe(self, probe: Probe, notes: Probe = list) -> None:
-        reasons = probe()
-        if reasons:
-            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "".join(f"{reason}\n" for reason in reasons))
-        else:
-            self._answer(HTTPStatus.OK, "".join(f"{line}\n" for line in ("ok", *notes())))
+    def _probe(self, probe: Probe) -> None:
+        found = probed(probe())
+        status = HTTPStatus.SERVICE_UNAVAILABLE if found.reasons else HTTPStatus.OK
+        self._answer(status, "".join(f"{line}\n" for line in (*(found.reasons or ("ok",)), *found.notes)))
 
     def _answer(
         self,
@@ -121,7 +134,6 @@ class _Server(ThreadingHTTPServer):
         registry: CollectorRegistry,
         live: Probe,
         ready: Probe,
-        notes: Probe,
         log: Log,
         tls: ssl.SSLContext | None,
     ) -> None:
@@ -130,7 +142,6 @@ class _Server(ThreadingHTTPServer):
         self.registry = registry
         self.live = live
         self.ready = ready
-        self.notes = notes
         self.log = log
         self._slots = threading.BoundedSemaphore(_MAX_CONNECTIONS)
         self._lock = threading.Lock()
@@ -218,13 +229,12 @@ class OperatorsPort:
         *,
         live: Probe,
         ready: Probe,
-        notes: Probe = list,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Bind at once. `notes` is what a ready daemon adds. Raises: StartError when the address cannot be used."""
+        """Bind at once. Raises: StartError when the address cannot be used."""
         host, port = split_address(address)
         try:
-            self._server = _Server(host, port, registry, live, ready, notes, log, tls)
+            self._server = _Server(host, port, registry, live, ready, log, tls)
         except OSError as error:
             raise refusal("metrics_listen", address, (error.strerror or str(error)).lower()) from None
         self._thread = threading.Thread(

@@ -4,6 +4,7 @@ Nothing is configured globally. An event is a literal `noun.past_verb`, its valu
 or secrets, and text of a tenant only through `clip`.
 """
 
+import asyncio
 import logging
 import random
 import re
@@ -183,6 +184,15 @@ class LoginLog:
             self._log.warning("login.decided", degraded=True, **values)
         else:
             self._log.info("login.decided", degraded=False, **values)
+
+
+def task_failed(log: Log, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log an error that no code awaited: its place, and not its message, which might quote anything."""
+    error = context.get("exception")
+    values: dict[str, Any] = {"message": clip(str(context.get("message", "")), 120)}
+    if isinstance(error, BaseException):
+        values |= {"error": type(error).__name__, "where": where(error)}
+    log.error("task.failed", **values)
 
 
 def where(error: BaseException, limit: int = 8) -> list[str]:

@@ -1,6 +1,7 @@
 """Write log lines to a descriptor from a thread of its own, so that no caller ever waits for a reader."""
 
 import contextlib
+import fcntl
 import os
 import queue
 import select
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final, TextIO
 
 from runtime.errors import StartError
+from runtime.ops.log import Log
 
 QUEUE_BYTES: Final = 512 << 10
 """Lines that wait to be written, together. Some 800 logins: a reader that pauses for longer loses lines."""
@@ -28,8 +30,13 @@ _JOIN_S: Final = 0.05
 class LogWriter:
     """Takes whole lines at once and writes them later. What does not fit, or cannot be written, is lost and counted."""
 
-    def __init__(self, descriptor: int | None, max_bytes: int = QUEUE_BYTES) -> None:
-        """Write to a copy of `descriptor`; without one every line is lost. Raises: StartError without a thread."""
+    def __init__(self, descriptor: int | None, max_bytes: int = QUEUE_BYTES, turn: int | None = None) -> None:
+        """Write to a copy of `descriptor`; without one every line is lost. Raises: StartError without a thread.
+
+        `turn` is a file that several processes lock for each write to the same pipe, which would mix lines of theirs
+        beyond PIPE_BUF bytes. A process that ends gives its lock back.
+        """
+        self._turn = turn
         # A copy: it stays ours when the thread outlives the caller's own, blocked in a write.
         self._descriptor = None if descriptor is None else os.dup(descriptor)
         self._max_bytes = max_bytes
@@ -38,7 +45,7 @@ class LogWriter:
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._waiting_bytes = 0
         self._written_bytes = 0
-        self._lost = 0
+        self._lost = self._reported = 0
         self._cut = False
         self._closing = False
         # A daemon thread: the interpreter does not wait for it at its end.
@@ -49,10 +56,10 @@ class LogWriter:
             raise StartError("no thread can be started for the log; raise the limit of processes") from None
 
     @classmethod
-    def to(cls, stream: TextIO | None) -> "LogWriter":
+    def to(cls, stream: TextIO | None, turn: int | None = None) -> "LogWriter":
         """Write where a stream writes. Standard error is None in a process that was started without one."""
         try:
-            return cls(None if stream is None else stream.fileno())
+            return cls(None if stream is None else stream.fileno(), turn=turn)
         except (OSError, ValueError):
             return cls(None)
 
@@ -65,6 +72,13 @@ class LogWriter:
     def has_room(self) -> bool:
         """Is at least half of the queue free?"""
         return self._waiting_bytes * 2 < self._max_bytes
+
+    def report_lost(self, log: Log) -> None:
+        """Say how many lines were lost since this was said last, once there is room for a line again."""
+        lost = self._lost
+        if lost > self._reported and self.has_room:
+            log.warning("log.lines_dropped", lines=lost - self._reported)
+            self._reported = lost
 
     def isatty(self) -> bool:
         """Is it a terminal?"""
@@ -116,7 +130,13 @@ class LogWriter:
             os.close(self._descriptor)
 
     def _take(self, batch: Sequence[bytes]) -> None:
-        whole = self._write(batch)
+        if self._turn is not None:
+            fcntl.lockf(self._turn, fcntl.LOCK_EX)
+        try:
+            whole = self._write(batch)
+        finally:
+            if self._turn is not None:
+                fcntl.lockf(self._turn, fcntl.LOCK_UN)
         with self._lock:
             self._waiting_bytes -= sum(map(len, batch))
             self._lost += len(batch) - whole

@@ -37,7 +37,7 @@ from runtime.ops.labels import (
     ShedReason,
     WorkerState,
 )
-from runtime.ops.recorders import BUCKETS, Counter, Durations, Gauge, Histogram, Recorder
+from runtime.ops.recorders import BUCKETS, Across, Counter, Durations, Gauge, Histogram, Recorder
 from runtime.ops.tenant_cpu import TenantCpu
 
 _METHODS: Final = (GRPC_METHOD, GRPC_CONTINUE, GRPC_TENANT)
@@ -113,6 +113,7 @@ class Metrics(Collector):
         self._front = Gauge(
             "vestibule_rpc_front",
             "1 for the front that takes in calls: fast, or stock if rpc.front says so or grpcio was not tested.",
+            "max",
             front=FRONTS,
         )
         self.rpc_restarted = Counter(
@@ -182,12 +183,14 @@ class Metrics(Collector):
         self._caller_files = Gauge(
             "vestibule_caller_files_healthy",
             "1 if the files could be read when they last changed, or there are none; 0: the ones before are in effect.",
+            "min",
             files=CALLER_FILES,
         )
         self._caller_files(dict.fromkeys(CALLER_FILES, 1))
         self._certificates = Gauge(
             "vestibule_certificate_expiry_timestamp_seconds",
             "When the ports' certificate and the first authority of clients end, in seconds since the epoch; 0: none.",
+            "earliest",
             certificate=CERTIFICATES,
         )
         self.worker_spawned = Durations(
@@ -209,6 +212,7 @@ class Metrics(Collector):
         self.tenants_aside = Gauge(
             "vestibule_tenants_aside",
             "Tenants kept to half of the processors now, for long executions beyond pool.long_run_share.",
+            "max",
         )
         self.worker_exited = Counter(
             "vestibule_worker_exits",
@@ -232,26 +236,35 @@ class Metrics(Collector):
         self.layers_active = Gauge(
             "vestibule_sandbox_layer_active",
             "1 for each sandbox layer that holds the workers on this host, 0 for each that does not.",
+            "min",
             layer=(),
         )
-        self._revision = Gauge("vestibule_catalog_revision", "Revision of the catalog that logins are decided by.")
+        self._revision = Gauge(
+            "vestibule_catalog_revision", "Revision of the catalog that logins are decided by.", "min"
+        )
         self._success = Gauge(
             "vestibule_catalog_last_success_timestamp_seconds",
             "When the store was last read without an error, in seconds since the epoch.",
+            "min",
         )
         self._healthy = Gauge(
             "vestibule_catalog_healthy",
             "1 if the store is the one that is followed and can be read; 0: the last good catalog keeps deciding.",
+            "min",
         )
-        self._tenants = Gauge("vestibule_catalog_tenants", "Tenants of the catalog that logins are decided by.")
+        self._tenants = Gauge("vestibule_catalog_tenants", "Tenants of the catalog that logins are decided by.", "min")
         self._writable = Gauge(
-            "vestibule_catalog_writable", "1 if the store could be written; 0: no suspended login can be continued."
+            "vestibule_catalog_writable",
+            "1 if the store could be written; 0: no suspended login can be continued.",
+            "min",
         )
         self._log_lines_dropped = Counter(
             "vestibule_log_lines_dropped",
             "Log lines lost because their reader was too slow, or because they could not be written.",
         )
-        self._build_info = Gauge("vestibule_build_info", "1, labelled with the version that runs.", version=(version,))
+        self._build_info = Gauge(
+            "vestibule_build_info", "1, labelled with the version that runs.", "max", version=(version,)
+        )
         self._build_info({version: 1})
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
@@ -260,6 +273,10 @@ class Metrics(Collector):
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
+
+    def across(self) -> dict[str, Across]:
+        """Say for each gauge what one number is made of those of several processes."""
+        return {gauge.name: gauge.across for gauge in vars(self).values() if isinstance(gauge, Gauge)}
 
     def collect(self) -> Iterable[Metric]:
         """Make every family, at a scrape, in the HTTP thread."""

@@ -7,7 +7,7 @@ lock, and cost several microseconds for each of a login's ten observations.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
@@ -17,6 +17,8 @@ _BOUNDS: Final = (*(f"{bound:g}" if bound % 1 else f"{bound:.1f}" for bound in B
 
 Key = tuple[str, ...]
 """A value of each label of a family."""
+Across = Literal["sum", "max", "min", "earliest"]
+"""What one number is made of those of several processes; `earliest` is the least that is not 0."""
 
 
 class Recorder:
@@ -65,6 +67,10 @@ class Gauge(_Numbers):
     """A number that is noted, or one for each value of its one label."""
 
     _family = GaugeMetricFamily
+
+    def __init__(self, name: str, doc: str, across: Across = "sum", /, **labels: Iterable[str]) -> None:
+        super().__init__(name, doc, **labels)
+        self.name, self.across = name, across
 
     def __call__(self, number: float | Mapping[str, float]) -> None:
         """Note it."""

@@ -8,7 +8,7 @@ from runtime.ops.labels import GRPC_METHOD, GRPC_SERVICE
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
 from runtime.rpc.listener import GrpcListener
-from runtime.rpc.own_call import own_call, target
+from runtime.rpc.own_call import call_back
 from runtime.rpc.stock_front import Methods, StockFront
 
 if TYPE_CHECKING:
@@ -76,9 +76,8 @@ async def _start_fast(
     port = await front.start(listener)
     # The names exist. Two calls show that grpc.aio uses what we put in their place: one of a method that we have, and
     # one of a method that we do not have.
-    ourselves = target(listener.address, port)
-    problem = await own_call(ourselves, tls=listener.tls)
-    await own_call(ourselves, _UNKNOWN, tls=listener.tls)
+    problem = await call_back(listener, port)
+    await call_back(listener, port, _UNKNOWN)
     if not problem and not front.taken_in >= {f"/{GRPC_SERVICE}/{GRPC_METHOD}", fast_front.OTHER}:
         problem = "grpc.aio does not use our accept loop"
     if problem:

@@ -60,23 +60,34 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class GrpcListener:
-    """Where to listen. `mode` is that of a unix socket."""
+    """Where to listen. `mode` is that of a unix socket.
+
+    `own` is a unix socket beside it on which only this process listens, where the address is several processes'. A
+    path cannot be shared in this way: its connections come by `own`.
+    """
 
     address: str
     mode: int = 0o600
     tls: Tls | None = None
+    own: str = ""
 
     def add_to(self, server: grpc.aio.Server) -> int:
         """Make a server listen; return the port, 0 for a unix socket. Raises: RuntimeError, OSError."""
+        if self.own:
+            self._add_path(server, self.own, 0o600)
         path = unix_path(self.address)
-        if path is None:
-            if self.tls is not None:
-                return server.add_secure_port(self.address, self.tls.of_server())
-            return server.add_insecure_port(self.address)
+        if path is not None:
+            if not self.own:
+                self._add_path(server, self.address, self.mode)
+            return 0
+        if self.tls is not None:
+            return server.add_secure_port(self.address, self.tls.of_server())
+        return server.add_insecure_port(self.address)
+
+    def _add_path(self, server: grpc.aio.Server, address: str, mode: int) -> None:
         with unix_socket.owner_only():
-            server.add_insecure_port(self.address)
-        os.chmod(path, self.mode)
-        return 0
+            server.add_insecure_port(address)
+        os.chmod(address.removeprefix("unix:"), mode)
 
     def again(self, port: int) -> GrpcListener:
         """Return the same with the port that was bound."""

@@ -7,7 +7,7 @@ import grpc
 
 from runtime.config.addresses import split_address, unix_path
 from runtime.ops.labels import GRPC_METHOD, GRPC_SERVICE
-from runtime.rpc.listener import Tls
+from runtime.rpc.listener import GrpcListener, Tls
 
 OWN_CALL: Final = secrets.token_bytes(32)
 """A request that only this process knows. It is answered before anything is counted, so no metric shows it."""
@@ -50,3 +50,10 @@ async def own_call(target: str, method: str = GRPC_METHOD, timeout_s: float = TI
             # Not the details: they quote addresses and errors of the core.
             return f"a call through our own port {target} ended with {error.code().name}"
     return ""
+
+
+async def call_back(listener: GrpcListener, port: int, method: str = GRPC_METHOD) -> str:
+    """Call what a server listens on, by the socket that is its own where it has one; return why that failed."""
+    if listener.own:
+        return await own_call(listener.own, method)
+    return await own_call(target(listener.address, port), method, tls=listener.tls)

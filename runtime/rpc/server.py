@@ -24,11 +24,13 @@ from runtime.ops.labels import GRPC_SERVICE, GRPC_STREAM
 from runtime.ops.listening import check_free, refusal
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
+from runtime.ops.shared import Shared
 from runtime.rpc import front
 from runtime.rpc.credentials import caller_of
 from runtime.rpc.health import Health
 from runtime.rpc.listener import HANDSHAKE_MS, GrpcListener, Tls
-from runtime.rpc.own_call import own_call, target
+from runtime.rpc.own_call import call_back
+from runtime.rpc.relay import Relay
 from runtime.rpc.services import ActionRuntime, UnaryMethod, handler
 from runtime.rpc.streaming import PostLoginStreams
 
@@ -59,10 +61,11 @@ class Server:
         callers: Callers | None = None,
         tls: Tls | None = None,
         others: Mapping[str, Mapping[str, UnaryMethod]] | None = None,
+        shared: Shared | None = None,
     ) -> None:
         """Take calls of `callers`; without them everyone may call. A unix socket has no TLS.
 
-        `others` are methods of other services, by service and name.
+        `others` are methods of other services, by service and name. `shared` is what several processes have in common.
         """
         self._config = config
         self._metrics = metrics
@@ -77,8 +80,11 @@ class Server:
         }
         self._health = Health(calls.serves, self._runtime.permit)
         path = unix_path(config.listen)
-        self._listener = GrpcListener(config.listen, int(config.listen_mode, 8), tls if path is None else None)
-        self._path, self._made = path, (0, 0)
+        own = shared.own_address if shared is not None else ""
+        self._listener = GrpcListener(config.listen, int(config.listen_mode, 8), tls if path is None else None, own)
+        self._shares_port = shared is not None and path is None
+        self._relay = Relay(shared.grpc, own.removeprefix("unix:")) if shared is not None and shared.grpc else None
+        self._path, self._made = path if shared is None else None, (0, 0)
         self._front: front.Front | None = None
         self.port = 0
 
@@ -92,11 +98,15 @@ class Server:
             **self._others,
         }
         # With a plain socket first: gRPC's own answer does not say why, and prints lines of its own.
-        check_free("listen", config.listen)
+        if not self._listener.own:
+            check_free("listen", config.listen)
+        settings = options(config, shared=self._shares_port)
         try:
             self._front, self.port = await front.start(
-                methods, options(config), config, self._listener, longest_login_s(config), self._metrics, self._log
+                methods, settings, config, self._listener, longest_login_s(config), self._metrics, self._log
             )
+            if self._relay is not None:
+                await self._relay.start()
             if self._path is not None:
                 self._made = unix_socket.identity(self._path)
         except (RuntimeError, OSError):
@@ -110,7 +120,7 @@ class Server:
 
     async def call_ourselves(self) -> str:
         """Call the port as a client does; return why that failed."""
-        return await own_call(target(self._config.listen, self.port), tls=self._listener.tls)
+        return await call_back(self._listener, self.port)
 
     def _reflection(self) -> dict[str, dict[str, "grpc.RpcMethodHandler[Any, Any]"]]:
         """Return the handlers of reflection, for callers that are known: with whatever scope, of whatever tenant."""
@@ -157,6 +167,8 @@ class Server:
             return 0
         self._calls.draining = True
         self._health.drain()
+        if self._relay is not None:
+            self._relay.close()
         self._streams.finish(Draining())
         stopping = asyncio.ensure_future(self._front.stop(drain_s))
         given_up = 0
@@ -192,13 +204,15 @@ def grace_s(config: Config) -> float:
     return max(config.grpc.max_connection_age_grace_s, longest_login_s(config) + 1)
 
 
-def options(config: Config) -> list[tuple[str, int]]:
+def options(config: Config, *, shared: bool = False) -> list[tuple[str, int]]:
+    """Return gRPC's options for a port of our own, or for one that is `shared` with other processes of a supervisor."""
     grpc_ = config.grpc
     receive_bytes = _RECEIVE_OF_STRANGERS_BYTES if credentials_required(config) else _RECEIVE_BYTES
     return [
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
-        # Off, or a second daemon on the same port would start and silently take half of the logins.
-        ("grpc.so_reuseport", 0),
+        # Off, or a second daemon on the same port would start and silently take half of the logins. A supervisor holds
+        # the port that its processes share.
+        ("grpc.so_reuseport", int(shared)),
         # Above our own limit, so that an event that is too large is refused by us, in words and as the caller's fault:
         # gRPC's own RESOURCE_EXHAUSTED reads as if the daemon were busy.
         ("grpc.max_receive_message_length", max(config.limits.event_bytes + ENVELOPE_BYTES, receive_bytes)),

@@ -56,7 +56,8 @@ class Pool:
         self._fairness = Fairness(pool.long_run_share, self._spawner, metrics, log, self._loop.time)
         self._pauses = Pauses(self._loop.time)
         self._spares = Spares(self._spawner, log, self._assign)
-        cpus = len(os.sched_getaffinity(0))
+        # Of several processes each has its part.
+        cpus = max(1, len(os.sched_getaffinity(0)) // max(1, config.processes))
         self._leases = Leases(Sharing(cpus, self._max_executions, one_login=self._one_login))
         self.watchdog = Watchdog(
             self._loop, config.sandbox.kill_grace_ms * 1_000_000, self._fairness, moves=pool.workers_per_tenant > 1

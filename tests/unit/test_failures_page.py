@@ -8,11 +8,12 @@ import pytest
 from runtime.config.settings import SETTINGS
 from runtime.ops.labels import ExitReason, KillReason, ShedReason
 from runtime.ops.metrics import Metrics
+from runtime.supervisor.overview import EXITS, ProcessMetrics
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "deploy" / "FAILURES.md").read_text()
 CODE = re.findall(r"`([^`\n]+)`", PAGE)
-REASONS = {"worker_exits": ExitReason, "worker_kills": KillReason, "sheds": ShedReason}
+REASONS = {"worker_exits": ExitReason, "worker_kills": KillReason, "sheds": ShedReason, "process_exits": EXITS}
 
 
 def test_every_test_is_there() -> None:
@@ -24,7 +25,8 @@ def test_every_test_is_there() -> None:
 
 def test_every_metric_is_there() -> None:
     """Each metric is one that a scrape shows, with a reason that its label can have."""
-    text = "\n".join(family.name for family in Metrics("0").registry.collect())
+    found = [*Metrics("0").registry.collect(), *ProcessMetrics().collect()]
+    text = "\n".join(family.name for family in found)
     for name in CODE:
         metric = re.match(r"(vestibule_\w+?|grpc_server_\w+?)(_total)?(?:\{reason=\"(\w+)\"\})?(?:\{|$| )", name)
         if metric is None:
@@ -35,7 +37,9 @@ def test_every_metric_is_there() -> None:
             assert metric[3] in set(REASONS[metric[1].removeprefix("vestibule_")]), name
 
 
-@pytest.mark.parametrize("noun", ["worker", "zygote", "daemon", "catalog", "login", "log", "config", "continuation"])
+@pytest.mark.parametrize(
+    "noun", ["worker", "zygote", "daemon", "process", "restart", "catalog", "login", "log", "config", "continuation"]
+)
 def test_every_log_event_is_there(noun: str) -> None:
     """Each event is a literal in our code."""
     events = {name for name in CODE if re.fullmatch(rf"{noun}\.[a-z_]+", name)}

@@ -1,0 +1,1 @@
+"""Several daemons behind the same ports, and the process that starts, watches, replaces and ends them."""
