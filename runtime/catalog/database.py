@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from runtime.catalog.schema import Migration
+
 
 class Cursor(Protocol):
     """What a statement found. Rows are tuples; bytes are `bytes`."""
@@ -76,6 +78,9 @@ class Database(Protocol):
 
     def version(self) -> int:
         """Return the version of the schema; 0 where there is no store."""
+
+    def sql(self, step: Migration) -> list[str]:
+        """Return the statements of a step of the schema, as this database takes them."""
 
     def migrate(self) -> None:
         """Bring the schema to the newest version, or make the store."""

@@ -39,6 +39,7 @@ class Deadlines:
         self._lock = threading.Lock()
         self._waits: set[Wait] = set()
         self._running = False
+        self._closed = threading.Event()
 
     @contextlib.contextmanager
     def within(self, descriptor: int, seconds: float) -> Iterator[Wait]:
@@ -57,7 +58,8 @@ class Deadlines:
                 self._waits.discard(wait)
 
     def expire(self) -> None:
-        """Shut every socket that is waited for now."""
+        """Shut every socket that is waited for now, and look no more: the store is closed."""
+        self._closed.set()
         with self._lock:
             for wait in self._waits:
                 wait.expired = True
@@ -67,7 +69,7 @@ class Deadlines:
     def _watch(self) -> None:
         idle_until_s = time.monotonic() + _IDLE_S
         while True:
-            time.sleep(_LOOK_S)
+            self._closed.wait(_LOOK_S)
             now_s = time.monotonic()
             with self._lock:
                 for wait in [each for each in self._waits if each.ends_at_s <= now_s]:
@@ -76,7 +78,7 @@ class Deadlines:
                     _shut(wait.descriptor)
                 if self._waits:
                     idle_until_s = now_s + _IDLE_S
-                elif now_s >= idle_until_s:
+                elif now_s >= idle_until_s or self._closed.is_set():
                     self._running = False
                     return
 

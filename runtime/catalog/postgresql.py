@@ -23,6 +23,7 @@ from runtime.catalog.database import Connection, Cursor
 from runtime.catalog.deadlines import Deadlines
 from runtime.catalog.postgresql_errors import explained
 from runtime.catalog.postgresql_listener import CHANNEL, Announcements
+from runtime.catalog.schema import Migration
 from runtime.config import store_url
 from runtime.errors import CatalogUnavailable, StoreUnreachable
 
@@ -141,6 +142,10 @@ class PostgresqlDatabase:
             self.migrate()
         else:
             postgresql_schema.must_fit(found, self.name, self.setting)
+
+    def sql(self, step: Migration) -> list[str]:
+        """Return the statements of a step of the schema, as PostgreSQL takes them."""
+        return postgresql_schema.sql(step)
 
     def migrate(self) -> None:
         """Take every step that the schema lacks, in one transaction."""

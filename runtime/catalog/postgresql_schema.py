@@ -94,13 +94,17 @@ def migrate(connection: Connection, name: str) -> None:
         return
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     for step in steps:
-        for statement in step.statements:
-            connection.execute(words(statement))
+        for statement in sql(step):
+            connection.execute(statement)
     connection.execute(*schema.recorded(int(time.time())))
 
 
-def words(statement: str | schema.Dialects) -> str:
-    """Write a statement of a migration as PostgreSQL understands it."""
+def sql(step: schema.Migration) -> list[str]:
+    """Write the statements of a migration as PostgreSQL understands them."""
+    return [_translated(statement) for statement in step.statements]
+
+
+def _translated(statement: str | schema.Dialects) -> str:
     if isinstance(statement, schema.Dialects):
         return statement.postgresql
     for pattern, word in _WORDS:

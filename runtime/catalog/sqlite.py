@@ -171,11 +171,15 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         if not steps:
             return
         for step in steps:
-            for statement in step.statements:
-                connection.execute(statement.sqlite if isinstance(statement, schema.Dialects) else statement)
+            for statement in _sql(step):
+                connection.execute(statement)
         connection.execute(*schema.recorded(int(time.time())))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
+
+
+def _sql(step: schema.Migration) -> list[str]:
+    return [each.sqlite if isinstance(each, schema.Dialects) else each for each in step.statements]
 
 
 @contextlib.contextmanager
@@ -334,6 +338,10 @@ class SqliteDatabase:
             connection, version, _ = _open(self._path, self._timeout_s)
             connection.close()
             return version
+
+    def sql(self, step: schema.Migration) -> list[str]:
+        """Return the statements of a step of the schema, as SQLite takes them."""
+        return _sql(step)
 
     def migrate(self) -> None:
         """Bring the schema to the newest version, or make the file."""

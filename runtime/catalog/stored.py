@@ -204,8 +204,10 @@ class StoredCatalog:
 
     def _failed(self, reason: str) -> None:
         self._reason = reason
-        if reason != self._reported:
-            self._reported, self._told_s = reason, self._clock()
+        # Of one trouble the quoted words may differ from one attempt to the next.
+        trouble = reason.partition(" (")[0]
+        if trouble != self._reported:
+            self._reported, self._told_s = trouble, self._clock()
             self._on_change("catalog.failed", {"reason": reason, "revision": self._image.snapshot.revision})
         elif self.loaded and self._clock() - self._told_s >= _STALE_S:
             self._told_s = self._clock()

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "hold": "serve an earlier version of a tenant, or its policy alone, for a while",
     "export": "write tenants of the store as directories",
     "delete": "remove a tenant from the store",
+    "migrate": "bring the store's schema to this version",
     "api_keys": "make, list and revoke the keys that callers send",
     "store": "look after the store: accept one that was restored",
     "execute": "ask a running daemon to decide one login, or to continue one",

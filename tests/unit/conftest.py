@@ -66,11 +66,24 @@ sys.addaudithook(_refuse)
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Guard each test of this folder, its fixtures included. pytest asks for every folder's tests."""
-    global _guarded
     if not item.path.is_relative_to(_HERE):
         return (yield)
-    _guarded, time.sleep, asyncio.sleep = True, _no_sleep, _no_sleep_in_loop
+    _guard(True)
     try:
         return (yield)
     finally:
-        _guarded, time.sleep, asyncio.sleep = False, _sleep, _sleep_in_loop
+        _guard(False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Let the last test of all take down what other folders' tests have in common, such as a server."""
+    if nextitem is None:
+        _guard(False)
+    return (yield)
+
+
+def _guard(on: bool) -> None:
+    global _guarded
+    _guarded = on
+    time.sleep, asyncio.sleep = (_no_sleep, _no_sleep_in_loop) if on else (_sleep, _sleep_in_loop)
