@@ -9,9 +9,12 @@ from types import MappingProxyType
 from typing import Final
 
 from runtime.catalog import holds, lineage, rows, suspended, versions
-from runtime.catalog.base import Definition
+from runtime.catalog import vault as places
+from runtime.catalog.base import Definition, Flow
 from runtime.catalog.comparison import ApplyResult, by_tenant, compare
 from runtime.catalog.database import Connection, Database
+from runtime.catalog.keyed import vault_of
+from runtime.catalog.vault import Vault
 from runtime.catalog.versions import Author, Made
 from runtime.errors import CatalogError, Conflict
 
@@ -67,7 +70,7 @@ def _write(
         for tenant in (*result.changed, *result.pruned):
             suspended.keep(connection, tenant, now_s)
         for tenant in (*result.created, *result.changed):
-            replace_tenant(connection, wanted[tenant], rows.digest(wanted[tenant].flow), revision)
+            replace_tenant(connection, wanted[tenant], rows.fingerprint(connection, wanted[tenant].flow), revision)
         for tenant in result.pruned:
             remove_tenant(connection, tenant, revision)
         made = {
@@ -94,13 +97,13 @@ def replace_tenant(
     connection: Connection, definition: Definition, digest: bytes, revision: int, *, keep_secrets: bool = False
 ) -> None:
     """Write a tenant's rows anew; with `keep_secrets` all but those of its actions' secrets."""
-    flow = definition.flow
+    flow, vault = definition.flow, vault_of(connection)
     connection.execute("DELETE FROM bindings WHERE tenant = ?", (flow.tenant,))
     connection.execute(
         "INSERT INTO tenants (tenant, settings, digest, changed_in, doors) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (tenant) DO UPDATE SET settings = excluded.settings, digest = excluded.digest, "
         "changed_in = excluded.changed_in, doors = excluded.doors",
-        (flow.tenant, rows.settings_text(flow.settings), digest, revision, rows.doors_text(flow)),
+        (flow.tenant, rows.settings_text(flow.settings), digest, revision, _sealed_doors(vault, flow)),
     )
     connection.executemany(
         "INSERT INTO revisions (sha256, source) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -118,5 +121,14 @@ def replace_tenant(
     connection.execute("DELETE FROM secrets WHERE tenant = ?", (flow.tenant,))
     connection.executemany(
         "INSERT INTO secrets (tenant, action, name, value) VALUES (?, ?, ?, ?)",
-        [(flow.tenant, action, name, value) for action, named in flow.secrets.items() for name, value in named.items()],
+        [
+            (flow.tenant, action, name, vault.seal(places.secret(flow.tenant, action, name), value))
+            for action, named in flow.secrets.items()
+            for name, value in named.items()
+        ],
     )
+
+
+def _sealed_doors(vault: Vault, flow: Flow) -> str | None:
+    text = rows.doors_text(flow)
+    return None if text is None else vault.seal(places.doors(flow.tenant), text)

@@ -14,6 +14,7 @@ from runtime.catalog import rows
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.catalog.database import Connection, Database
 from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.keyed import vault_of
 from runtime.core.model import Settings
 from runtime.errors import CatalogError
 
@@ -71,7 +72,8 @@ def compare(connection: Connection, wanted: Mapping[str, Definition], prune: boo
     found = connection.execute("SELECT tenant, digest FROM tenants WHERE settings IS NOT NULL")
     present: dict[str, bytes] = dict(found.fetchall())
     both = sorted(wanted.keys() & present.keys())
-    changed = tuple([tenant for tenant in both if rows.digest(wanted[tenant].flow) != present[tenant]])
+    vault = vault_of(connection)
+    changed = tuple([tenant for tenant in both if rows.digest(wanted[tenant].flow, vault) != present[tenant]])
     (revision,) = connection.execute("SELECT coalesce(max(revision), 0) FROM applies").fetchone()
     return ApplyResult(
         revision,
@@ -84,8 +86,8 @@ def compare(connection: Connection, wanted: Mapping[str, Definition], prune: boo
 
 
 def _changed(connection: Connection, flow: Flow) -> tuple[Change, ...]:
-    digest, text = rows.deployed(connection, flow.tenant)
     try:
+        digest, text = rows.deployed(connection, flow.tenant)
         old = rows.definition_of(connection, flow.tenant, digest or b"", text).flow
     except rows.UNREADABLE:
         # An apply may replace what this version cannot read.

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from runtime.catalog.schema import Migration
+
+SECRET_TABLES: Final = ("tenants", "secrets", "superseded", "continuations", "data_keys")
+"""Tables in whose rows there are secrets, sealed or not."""
 
 
 class Cursor(Protocol):
@@ -84,6 +87,9 @@ class Database(Protocol):
 
     def migrate(self) -> None:
         """Bring the schema to the newest version, or make the store."""
+
+    def scrub(self) -> None:
+        """Write anew what holds secrets, so that no file of the store has what was deleted before."""
 
     def close(self) -> None:
         """Release what is open."""

@@ -130,14 +130,14 @@ def _held(
 ) -> tuple[Definition, tuple[str, ...]]:
     live = versions.current(connection, tenant)
     if number is None:
-        return _fingerprinted(Definition(replace(live.flow, bindings=(), secrets=NO_SECRETS))), ()
+        return _fingerprinted(connection, Definition(replace(live.flow, bindings=(), secrets=NO_SECRETS))), ()
     version = versions.version(connection, tenant, number)
     state, missing = versions.state_with_secrets(connection, version, force=force)
-    return _fingerprinted(state), missing
+    return _fingerprinted(connection, state), missing
 
 
-def _fingerprinted(state: Definition) -> Definition:
-    return replace(state, flow=replace(state.flow, digest=rows.digest(state.flow)))
+def _fingerprinted(connection: Connection, state: Definition) -> Definition:
+    return replace(state, flow=replace(state.flow, digest=rows.fingerprint(connection, state.flow)))
 
 
 def _end(connection: Connection, tenant: str, now_s: int) -> None:

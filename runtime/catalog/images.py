@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from runtime.catalog import holds, lineage, rows, versions
+from runtime.catalog import vault as places
 from runtime.catalog.base import EMPTY, Binding, Flow, Snapshot
 from runtime.catalog.database import Connection
 from runtime.catalog.holds import HeldFlow
+from runtime.catalog.keyed import vault_of
 from runtime.catalog.lineage import NO_MARK, Mark
 from runtime.core.model import OnError, Settings
 from runtime.errors import CatalogUnavailable
@@ -111,10 +113,12 @@ def _update(connection: Connection, image: Image | None, mark: Mark) -> Image:
     for tenant, action, sha256, on_error, timeout_us in connection.execute(query, (since,)):
         bindings.setdefault(tenant, []).append(Binding(action, sha256, OnError(on_error), timeout_us))
         uses[sha256] = uses.get(sha256, 0) + 1
+    vault = vault_of(connection)
     secrets: dict[str, dict[str, dict[str, str]]] = {}
     query = f"SELECT tenant, action, name, value FROM secrets WHERE {affected}"
     for tenant, action, name, value in connection.execute(query, (since,)):
-        secrets.setdefault(tenant, {}).setdefault(action, {})[name] = value
+        text = vault.open(places.secret(tenant, action, name), value)
+        secrets.setdefault(tenant, {}).setdefault(action, {})[name] = text
     query = f"SELECT sha256, source FROM revisions WHERE sha256 IN (SELECT sha256 FROM bindings WHERE {affected})"
     for sha256, source in connection.execute(query, (since,)):
         if sha256 not in sources:
@@ -139,7 +143,8 @@ def _update(connection: Connection, image: Image | None, mark: Mark) -> Image:
         bound = tuple(bindings.get(tenant, ()))
         of_bound = {binding.action for binding in bound}
         named = rows.frozen({action: of for action, of in secrets.get(tenant, {}).items() if action in of_bound})
-        flow = Flow(tenant, known[text], bound, named, digest, rows.doors_of(opened), numbers.get(tenant, 0))
+        doors = rows.doors_of(None if opened is None else vault.open(places.doors(tenant), opened))
+        flow = Flow(tenant, known[text], bound, named, digest, doors, numbers.get(tenant, 0))
         changed += flow != old
         # The old object when it is equal, so that a comparison by identity sees no change.
         tenants[tenant] = old if old is not None and flow == old and flow.version == old.version else flow

@@ -19,7 +19,7 @@ import psycopg
 import psycopg_pool
 
 from runtime.catalog import postgresql_schema
-from runtime.catalog.database import Connection, Cursor
+from runtime.catalog.database import SECRET_TABLES, Connection, Cursor
 from runtime.catalog.deadlines import Deadlines
 from runtime.catalog.postgresql_errors import explained
 from runtime.catalog.postgresql_listener import CHANNEL, Announcements
@@ -193,6 +193,19 @@ class PostgresqlDatabase:
     def watched(self) -> bool:
         """Whether `changed` is called for every change now."""
         return self._listener is not None and self._listener.listening
+
+    def scrub(self) -> None:
+        """Write the tables that hold secrets anew. The server's log and its copies are their owner's matter."""
+        tables = ", ".join(f"{postgresql_schema.SCHEMA}.{table}" for table in SECRET_TABLES)
+        try:
+            with contextlib.closing(self._connect()) as connection:
+                connection.execute(f"VACUUM (FULL) {tables}".encode())
+                connection.execute(b"CHECKPOINT")
+        except psycopg.errors.InsufficientPrivilege:
+            # A checkpoint is the server's business; it makes one by itself within some minutes.
+            return
+        except psycopg.Error as error:
+            raise self._explained(error) from error
 
     def close(self) -> None:
         """Close every connection."""

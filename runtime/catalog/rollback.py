@@ -33,13 +33,14 @@ def rollback(database: Database, tenant: str, to: int | None, author: Author, *,
         newest, chosen = versions.version(connection, tenant), target(connection, tenant, to)
         state, missing = versions.state_with_secrets(connection, chosen, force=force)
         old = _present(connection, tenant)
-        if old is not None and rows.digest(old.flow) == rows.digest(state.flow):
+        digest = rows.fingerprint(connection, state.flow)
+        if old is not None and rows.fingerprint(connection, old.flow) == digest:
             return RolledBack(newest, chosen.number, missing, changed=False)
         versions.record_found(connection, [tenant])
         revision = lineage.advance(connection, author.at_s)
         if old is not None:
             suspended.keep(connection, tenant, author.at_s)
-        applies.replace_tenant(connection, state, rows.digest(state.flow), revision, keep_secrets=True)
+        applies.replace_tenant(connection, state, digest, revision, keep_secrets=True)
         changes = comparison.changes(old.flow, state.flow) if old is not None else ()
         made = Made(state.flow, "rollback", chosen.number, changes)
         versions.record(connection, {tenant: made}, revision, author)

@@ -11,8 +11,11 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from runtime.catalog import door_sections
+from runtime.catalog import vault as places
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.catalog.database import Connection
+from runtime.catalog.keyed import vault_of
+from runtime.catalog.vault import PLAIN, Vault
 from runtime.core.model import OnError, Settings
 
 _DEFAULT: Final = Settings()
@@ -47,14 +50,17 @@ def doors_of(text: str | None) -> Mapping[str, door_sections.HookDoor]:
     return door_sections.NO_DOORS if text is None else door_sections.of_row(json.loads(text))
 
 
-def digest(flow: Flow) -> bytes:
-    """Fingerprint everything that an apply writes for a tenant, to tell a change from a repetition."""
+def digest(flow: Flow, vault: Vault = PLAIN) -> bytes:
+    """Fingerprint everything that an apply writes for a tenant, to tell a change from a repetition.
+
+    In a sealed store it is its vault's, so that no secret can be guessed by it.
+    """
     secrets = {action: dict(sorted(named.items())) for action, named in sorted(flow.secrets.items())}
     bindings = [(b.action, b.revision, b.on_error.value, b.timeout_us) for b in flow.bindings]
     parts: list[Any] = [settings_text(flow.settings), bindings, secrets]
     # Only where there are some, so that older fingerprints stay.
     parts += [doors_text(flow)] if flow.doors else []
-    return hashlib.sha256(json.dumps(parts).encode()).digest()
+    return vault.fingerprint(json.dumps(parts).encode())
 
 
 def frozen(secrets: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
@@ -77,15 +83,22 @@ def deployed(connection: Connection, tenant: str) -> tuple[bytes | None, str]:
     bindings = connection.execute(query, (tenant,)).fetchall()
     bound = {binding[0] for binding in bindings}
     secrets = {action: named for action, named in secrets_of(connection, tenant).items() if action in bound}
+    opened = None if opened is None else vault_of(connection).open(places.doors(tenant), opened)
     return digest, _text(settings, bindings, secrets, opened)
+
+
+def fingerprint(connection: Connection, flow: Flow) -> bytes:
+    """Return the digest of a flow in a store."""
+    return digest(flow, vault_of(connection))
 
 
 def secrets_of(connection: Connection, tenant: str) -> dict[str, dict[str, str]]:
     """Return the secrets of a tenant; a rollback leaves those of actions that no flow binds now."""
     secrets: dict[str, dict[str, str]] = {}
+    vault = vault_of(connection)
     query = "SELECT action, name, value FROM secrets WHERE tenant = ?"
     for action, name, value in connection.execute(query, (tenant,)):
-        secrets.setdefault(action, {})[name] = value
+        secrets.setdefault(action, {})[name] = vault.open(places.secret(tenant, action, name), value)
     return secrets
 
 

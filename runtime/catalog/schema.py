@@ -143,6 +143,19 @@ MIGRATIONS: tuple[Migration, ...] = (
             "INSERT INTO epochs SELECT 1, randomblob(16), 0 WHERE NOT EXISTS (SELECT 1 FROM applies)",
         ),
     ),
+    Migration(
+        "0.2",
+        (
+            # The data keys of a sealed store, each sealed by a key that lies elsewhere; none of one that is not sealed.
+            # The newest that seals values has the highest number.
+            "CREATE TABLE data_keys (id TEXT PRIMARY KEY, purpose TEXT NOT NULL, number INTEGER NOT NULL, "
+            "sealed_by TEXT NOT NULL, sealed BLOB NOT NULL, made_at INTEGER NOT NULL) WITHOUT ROWID",
+            # The daemons that serve the store, for its operators: JSON of the ids of their keys, and what they sealed.
+            "CREATE TABLE replicas (id TEXT PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, "
+            "version TEXT NOT NULL, started_at INTEGER NOT NULL, seen_at INTEGER NOT NULL, stopped_at INTEGER, "
+            "keys TEXT NOT NULL) WITHOUT ROWID",
+        ),
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -347,5 +347,25 @@ class SqliteDatabase:
         """Bring the schema to the newest version, or make the file."""
         self.prepare()
 
+    def scrub(self) -> None:
+        """Write the file anew without its free pages, and empty its log. Raises: CatalogUnavailable."""
+        with errors_of(self._path):
+            _is_there(self._path)
+            with contextlib.closing(connect(self._path, "rw", self._timeout_s)) as connection:
+                # No copy in a temporary file, and nothing left in pages that become free.
+                connection.execute("PRAGMA temp_store = MEMORY")
+                connection.execute("PRAGMA secure_delete = ON")
+                connection.execute("VACUUM")
+                give_up_s = time.monotonic() + self._timeout_s
+                while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    if time.monotonic() > give_up_s:
+                        raise CatalogUnavailable(
+                            [
+                                f"the log of the store {self._path} is being read, so what was deleted is still in it; "
+                                "run `vestibule store purge` once more"
+                            ]
+                        )
+                    time.sleep(0.01)
+
     def close(self) -> None:
         """Do nothing: no connection outlives its transaction."""

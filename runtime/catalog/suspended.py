@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from runtime.catalog import lineage, rows
+from runtime.catalog import vault as places
 from runtime.catalog.base import Claim, Definition, Flow
 from runtime.catalog.database import Connection, Database
+from runtime.catalog.keyed import vault_of
 from runtime.catalog.lineage import NO_MARK, Mark, Used
 from runtime.config.sections import MAX_LIFETIME_S
 from runtime.errors import CatalogError, StoreBusy
@@ -45,7 +47,11 @@ _ENDED = "the store is being closed"
 
 def keep(connection: Connection, tenant: str, now_s: int) -> None:
     """Keep a tenant's flow as it is, before it is replaced or removed. In the transaction of an apply."""
-    digest, text = rows.deployed(connection, tenant)
+    try:
+        digest, text = rows.deployed(connection, tenant)
+    except places.Unsealable:
+        # It could not be continued with either; an apply mends the tenant.
+        return
     _keep(connection, tenant, digest or b"", now_s, text)
     connection.execute(
         "DELETE FROM superseded WHERE tenant = ? AND digest NOT IN "
@@ -63,7 +69,7 @@ def _keep(connection: Connection, tenant: str, digest: bytes, replaced_at_s: int
     connection.execute(
         "INSERT INTO superseded (tenant, digest, replaced_at, flow) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (tenant, digest) DO UPDATE SET replaced_at = excluded.replaced_at",
-        (tenant, digest, replaced_at_s, text),
+        (tenant, digest, replaced_at_s, vault_of(connection).seal(places.superseded(tenant, digest), text)),
     )
 
 
@@ -71,7 +77,10 @@ def kept(connection: Connection, tenant: str, digest: bytes) -> Definition | Non
     """Return a flow that is kept, by its fingerprint; None when it is not. Raises: UNREADABLE."""
     query = "SELECT flow FROM superseded WHERE tenant = ? AND digest = ?"
     found = connection.execute(query, (tenant, digest)).fetchone()
-    return None if found is None else rows.definition_of(connection, tenant, digest, found[0])
+    if found is None:
+        return None
+    text = vault_of(connection).open(places.superseded(tenant, digest), found[0])
+    return rows.definition_of(connection, tenant, digest, text)
 
 
 def prune(connection: Connection, now_s: int) -> None:
@@ -256,16 +265,14 @@ class StoredSuspendedFlows:
         with self._database.reading() as connection:
             # In one transaction: between two reads an apply might move it from the one place to the other.
             self._must_hold(connection)
-            query = "SELECT flow FROM superseded WHERE tenant = ? AND digest = ?"
-            found = connection.execute(query, (tenant, digest)).fetchone()
-            if found is None:
-                # Another replica may have seen the last apply before this one, and suspended the login.
-                current, text = rows.deployed(connection, tenant)
-                if current != digest:
-                    return None
-                found = (text,)
             try:
-                return rows.definition_of(connection, tenant, digest, found[0])
+                found = kept(connection, tenant, digest)
+                if found is None:
+                    # Another replica may have seen the last apply before this one, and suspended the login.
+                    current, text = rows.deployed(connection, tenant)
+                    if current == digest:
+                        found = rows.definition_of(connection, tenant, digest, text)
+                return found
             except rows.UNREADABLE as error:
                 kind, name = type(error).__name__, self._database.name
                 message = f"the store {name} holds a superseded flow that this version cannot read ({kind})"

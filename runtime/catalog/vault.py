@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from runtime.catalog.store_keys import NONCE_BYTES
+from runtime.errors import CatalogUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,11 +46,13 @@ def superseded(tenant: str, digest: bytes) -> SecretPlace:
     return "superseded", tenant, digest.hex()
 
 
-class Unsealable(ValueError):
+class Unsealable(CatalogUnavailable, ValueError):
     """A sealed text is not what was sealed there: the row was changed, cut, moved, or its data key is gone."""
 
     def __init__(self, place: SecretPlace, why: str) -> None:
-        super().__init__(f"{' '.join(place)} {why}; restore the store from a backup, or apply the tenant again")
+        kind, tenant, *rest = (*place, "")
+        message = f"{kind} of tenant {tenant} {' '.join(rest)}".rstrip() + f" {why}"
+        super().__init__([f"{message}; restore the store from a backup, or apply the tenant again"])
 
 
 class Vault(Protocol):

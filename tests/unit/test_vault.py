@@ -79,7 +79,7 @@ def test_a_cut_or_plain_text_is_refused() -> None:
             sealing.open(PLACE, kept[:length])
     with pytest.raises(Unsealable) as refused:
         sealing.open(PLACE, "hunter2")
-    assert "acme main API_KEY is not sealed, in a store that is" in str(refused.value)
+    assert "secret of tenant acme main API_KEY is not sealed, in a store that is" in str(refused.value)
     assert "hunter2" not in str(refused.value)
 
 
