@@ -15,7 +15,7 @@ from runtime.workers.worker import State, Worker
 
 DEPTH_MAX: Final = 8
 # Processor time that the logins in a worker's pipe may take together, by what those of their tenant took of late.
-_PIPE_US: Final = UNKNOWN_US
+PIPE_US: Final = UNKNOWN_US
 # A question that takes longer than this is not waited behind.
 LONG_NS: Final = 1_000_000
 
@@ -55,7 +55,7 @@ class Sharing:
         """Return how many logins of a tenant one worker may have at once; 1 unless they are short."""
         if self._one_login:
             return 1
-        return max(1, min(DEPTH_MAX, int(_PIPE_US / slot.login_us)) if slot.login_us else DEPTH_MAX)
+        return max(1, min(DEPTH_MAX, int(PIPE_US / slot.login_us)) if slot.login_us else DEPTH_MAX)
 
     def crowded_depth(self, slot: Slot) -> int:
         """Return how many it is given while others are idle: more than one if more workers could not run anyway.

@@ -95,7 +95,7 @@ async def shared(workers: int = 4) -> AsyncIterator[Shared]:
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logins stand behind each other though the machine is slow, has many processors, or has seen long ones of late."""
     monkeypatch.setattr(sharing, "LONG_NS", 10_000_000_000)
-    monkeypatch.setattr(sharing, "_PIPE_US", 1e12)
+    monkeypatch.setattr(sharing, "PIPE_US", 1e12)
     two = set(sorted(os.sched_getaffinity(0))[:2])
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: two)
 
