@@ -27,8 +27,8 @@ from runtime.catalog.opening import DAEMON_TIMEOUT_S, open_database
 from runtime.catalog.stored import StoredCatalog
 from runtime.catalog.suspended import StoredSuspendedFlows
 from runtime.config.addresses import bound
+from runtime.config.effective import Config
 from runtime.config.listeners import credentials_required
-from runtime.config.settings import Config
 from runtime.continuation import keys
 from runtime.errors import Fault
 from runtime.login.logins import Logins

@@ -12,8 +12,8 @@ from runtime.callers import certificates, tls_files
 from runtime.callers.certificates import Rules
 from runtime.callers.tls_context import Clients, server_context
 from runtime.callers.tls_files import Material
+from runtime.config.effective import Config
 from runtime.config.listeners import credentials_required, weaknesses
-from runtime.config.settings import Config
 from runtime.ops import private_file
 from runtime.ops.followed import Followed
 from runtime.ops.log import Log

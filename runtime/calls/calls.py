@@ -16,7 +16,7 @@ from runtime.calls import status
 from runtime.calls.admission import Places
 from runtime.calls.codec import decode, decode_continuation, decode_tenant
 from runtime.calls.refusals import Refusals
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.errors import (
     CallerError,
     ContinuationError,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vestibule.worker.v1.worker_pb2 import StreamedLogin
 
     from runtime.calls.stream_codec import AnswerField
-    from runtime.config.settings import Config
+    from runtime.config.effective import Config
     from runtime.ops.metrics import Metrics
 
 # Of one message of answers, unless a single one is larger: clients take 4 MiB unless told otherwise.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from runtime.catalog.door_sections import NO_DOORS, HookDoor
+from runtime.catalog.hook_door import NO_DOORS, HookDoor
 from runtime.core.model import OnError, Settings
 from runtime.errors import NoStore, UnknownTenant, VestibuleError
 

@@ -13,7 +13,7 @@ from typing import Any
 from runtime.catalog import rows
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.catalog.database import Connection, Database
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.catalog.keyed import vault_of
 from runtime.core.model import Settings
 from runtime.errors import CatalogError

@@ -6,7 +6,6 @@ The daemon never reads a directory.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -17,8 +16,9 @@ from pathlib import Path
 
 from runtime.catalog import tenant_file, yaml_file
 from runtime.catalog.base import TENANT_NAME, Binding, Definition, Flow
-from runtime.catalog.beneath import Folder, NotAFile, Outside
+from runtime.catalog.beneath import Folder, Outside
 from runtime.catalog.secret_values import Secrets
+from runtime.catalog.tenant_texts import leaves, text_of, why
 from runtime.errors import CatalogError, Fault
 from sandbox.contract.wire import MAX_SOURCE_BYTES
 
@@ -59,7 +59,7 @@ def load(directory: str | os.PathLike[str], check: Check | None = None, secrets:
                 with Folder("." if single else name, root) as folder:
                     found.append(_tenant(folder, name, shown if single else shown / name, secrets or Secrets()))
     except OSError as error:
-        raise CatalogError([Fault(str(shown), f"cannot be read: {_why(error)}")]) from error
+        raise CatalogError([Fault(str(shown), f"cannot be read: {why(error)}")]) from error
     if not names and not faults:
         raise CatalogError([Fault(str(shown), "holds no tenant; want folders with a tenant.yaml")])
     faults += [fault for tenant in found for fault in tenant.faults]
@@ -70,22 +70,6 @@ def load(directory: str | os.PathLike[str], check: Check | None = None, secrets:
         raise CatalogError(faults)
     definitions = [tenant.definition for tenant in found if tenant.definition is not None]
     return Tenants(definitions, [warning for tenant in found for warning in tenant.warnings], single)
-
-
-def action_source(path: str | os.PathLike[str]) -> str | None:
-    """Return the source of one action of a tenant's folder, by the same rules; None for a file that lies in none.
-
-    Raises: CatalogError.
-    """
-    shown = Path(path)
-    label = shown.parent.parent
-    if shown.parent.name != "actions" or not os.path.lexists(label / "tenant.yaml"):
-        return None
-    try:
-        with Folder(label) as folder:
-            return _text(folder, label, f"actions/{shown.name}", MAX_SOURCE_BYTES)
-    except OSError as error:
-        raise CatalogError([Fault(str(shown), f"cannot be read: {_why(error)}")]) from error
 
 
 def _tenants(root: Folder, shown: Path) -> tuple[list[str], list[Fault]]:
@@ -109,12 +93,6 @@ def _leads_to_a_file(root: Folder, name: str) -> bool:
         return False
 
 
-def _why(error: OSError) -> str:
-    if error.errno is None:
-        return str(error)
-    return "is not a directory" if error.errno == errno.ENOTDIR else os.strerror(error.errno).lower()
-
-
 @dataclass(frozen=True, slots=True)
 class _Tenant:
     """What one folder holds. Sources are those of all action files, by label; there is no definition beside faults."""
@@ -135,7 +113,7 @@ def _tenant(folder: Folder, name: str, label: Path, secrets: Secrets) -> _Tenant
     tenant = None
     try:
         document = yaml_file.parse(
-            str(label / "tenant.yaml"), _text(folder, label, "tenant.yaml", MAX_TENANT_FILE_BYTES)
+            str(label / "tenant.yaml"), text_of(folder, label, "tenant.yaml", MAX_TENANT_FILE_BYTES)
         )
     except CatalogError as error:
         faults += error.faults
@@ -169,9 +147,9 @@ def _actions(folder: Folder, label: Path) -> tuple[dict[str, str | None], list[F
             return {}, []
         return {}, [fault("is a link to nothing; remove it or add the folder")]
     except Outside as error:
-        return {}, [fault(_leaves("actions", error))]
+        return {}, [fault(leaves("actions", error))]
     except OSError as error:
-        return {}, [fault(f"cannot be read: {_why(error)}")]
+        return {}, [fault(f"cannot be read: {why(error)}")]
     faults = []
     if len(files) > MAX_ACTIONS:
         faults.append(fault(f"holds {len(files)} actions; a tenant may have {MAX_ACTIONS}"))
@@ -184,45 +162,10 @@ def _actions(folder: Folder, label: Path) -> tuple[dict[str, str | None], list[F
             continue
         sources[name] = None
         try:
-            sources[name] = _text(folder, label, f"actions/{file}", MAX_SOURCE_BYTES)
+            sources[name] = text_of(folder, label, f"actions/{file}", MAX_SOURCE_BYTES)
         except CatalogError as error:
             faults += error.faults
     return sources, faults
-
-
-def _text(folder: Folder, label: Path, name: str, limit: int) -> str:
-    """Read a file as UTF-8 text without NUL. Raises: CatalogError."""
-
-    def refused(problem: str, line: int = 0) -> CatalogError:
-        return CatalogError([Fault(str(label / name) + (f":{line}" if line else ""), problem)])
-
-    try:
-        data, _ = folder.read(name, limit)
-    except Outside as error:
-        raise refused(_leaves(name, error)) from None
-    except NotAFile:
-        raise refused("is not a plain file") from None
-    except FileNotFoundError:
-        if name == "tenant.yaml":
-            raise refused("is missing; add it, or move the folder out of the directory") from None
-        raise refused("is a link to nothing; remove it or add the file") from None
-    except OSError as error:
-        raise refused(f"cannot be read: {_why(error)}") from None
-    if len(data) > limit:
-        raise refused(f"is larger than {limit} bytes, the limit")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise refused(f"byte {error.start} is not UTF-8; save the file as UTF-8", line) from None
-    if "\0" in text:
-        raise refused("holds a NUL character; remove it", text[: text.index("\0")].count("\n") + 1)
-    return text
-
-
-def _leaves(name: str, error: Outside) -> str:
-    by = "" if error.link == name else f" (by {error.link})"
-    return f"is a symbolic link out of the tenant's folder{by}; copy what it leads to into the folder"
 
 
 def _defined(tenant: tenant_file.Tenant, sources: Mapping[str, str]) -> Definition:

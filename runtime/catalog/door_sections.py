@@ -10,13 +10,13 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from runtime.catalog.hook_door import HookDoor
 from runtime.core.model import FACTOR_NAMES
 
 MAX_SECRETS: Final = 2
@@ -27,23 +27,6 @@ AUTHZEN: Final = "authzen"
 MOST: Final = {"max_age_s": 30 * 86_400, "cache_s": 60}
 # Source: PAPE 1.0, multi-factor class.
 MULTI_FACTOR: Final = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
-
-# What a second factor becomes at a door: the login is refused, it gets a claim that applications check, or the product
-# itself asks for the factor.
-MfaRequiredAs = Literal["deny", "claim", "native"]
-
-
-@dataclass(frozen=True, slots=True)
-class HookDoor:
-    """One dialect that a tenant opens. `options` are the other members of its section, by name."""
-
-    dialect: str
-    mfa_required_as: MfaRequiredAs
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-
-
-NO_DOORS: Final[Mapping[str, HookDoor]] = MappingProxyType({})
 
 
 def _provider(value: str) -> str:

@@ -168,7 +168,7 @@ class PostgresqlDatabase:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Give one transaction that no other writer runs beside; daemons are told when it is committed."""
+        """Give one transaction that no other writer runs beside; a commit tells the daemons."""
         with self._writing() as transaction:
             self._fits(transaction)
             yield transaction

@@ -14,6 +14,7 @@ from runtime.catalog import door_sections
 from runtime.catalog import vault as places
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.catalog.database import Connection
+from runtime.catalog.hook_door import NO_DOORS, HookDoor
 from runtime.catalog.keyed import vault_of
 from runtime.catalog.vault import PLAIN, Vault
 from runtime.core.model import OnError, Settings
@@ -45,9 +46,9 @@ def doors_text(flow: Flow) -> str | None:
     return json.dumps(door_sections.to_row(flow.doors)) if flow.doors else None
 
 
-def doors_of(text: str | None) -> Mapping[str, door_sections.HookDoor]:
+def doors_of(text: str | None) -> Mapping[str, HookDoor]:
     """Read doors. Raises: UNREADABLE."""
-    return door_sections.NO_DOORS if text is None else door_sections.of_row(json.loads(text))
+    return NO_DOORS if text is None else door_sections.of_row(json.loads(text))
 
 
 def digest(flow: Flow, vault: Vault = PLAIN) -> bytes:

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from runtime.catalog import door_sections, yaml_file
 from runtime.catalog.base import TENANT_NAME
+from runtime.catalog.hook_door import HookDoor
 from runtime.catalog.secret_values import MAX_VALUE_CHARS, Secrets, Unresolved
 from runtime.core.mfa import FACTORS
 from runtime.core.model import FACTOR_NAMES, Experience, OnError, Policy, Settings
@@ -116,7 +117,7 @@ class Tenant:
     bindings: list[BindingSection]
     unbound: list[str]
     secrets: Mapping[str, Mapping[str, str]] = field(repr=False)
-    doors: Mapping[str, door_sections.HookDoor]
+    doors: Mapping[str, HookDoor]
 
 
 def read(

@@ -20,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check and report."""
-    from runtime.catalog import directory
+    from runtime.catalog import directory, tenant_texts
     from runtime.catalog.secret_values import Secrets
     from runtime.offline import check
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
                 tenants += len(found.definitions)
                 warnings += found.warnings
             else:
-                source = directory.action_source(name)
+                source = tenant_texts.action_source(name)
                 sources.append((name, read_text(name) if source is None else source))
         except CatalogError as error:
             faults += error.faults

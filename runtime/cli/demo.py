@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from runtime.cli.demo_walk import DemoWalk, SampleLogin
-    from runtime.config.settings import Config
+    from runtime.config.effective import Config
 
 DESCRIPTION = """\
 Apply the demo tenants to a store of the demo's own (.run/demo.db), start a daemon, send it each sample login over gRPC,

@@ -11,7 +11,7 @@ from typing import Any
 from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, complain, progress, say, say_json, say_table
 from runtime.config import listeners
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.errors import WorkerStartError
 
 DESCRIPTION = """\

@@ -64,11 +64,12 @@ def _lines(text: str) -> Iterator[str]:
 
 
 async def _run_lines(what: str, secrets: Secrets, lines: Iterable[str], indent: int | None, ahead: Launched) -> int:
-    from runtime.catalog import directory
     from runtime.offline import run as offline
 
     path = Path(what)
     if path.is_dir():
+        from runtime.catalog import directory
+
         found = directory.load(path, None, secrets)
         if len(found.definitions) != 1:
             message = f"holds {len(found.definitions)} tenants; name the directory of one of them"
@@ -76,8 +77,10 @@ async def _run_lines(what: str, secrets: Secrets, lines: Iterable[str], indent: 
         warn(found.warnings)
         action, opening = None, offline.open_tenant(found.definitions[0], ahead=ahead)
     else:
+        from runtime.catalog import tenant_texts
+
         action = path.stem
-        source = directory.action_source(path)
+        source = tenant_texts.action_source(path)
         opening = offline.open_action(action, read_text(what) if source is None else source, ahead=ahead)
     invalid = False
     async with opening as runner:

@@ -6,16 +6,17 @@ Local is what only this host reaches: loopback and unix sockets. The port of met
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, Protocol
-
-from pydantic.dataclasses import dataclass
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from runtime.config.addresses import is_local, unix_path
-from runtime.config.kinds import OneOf, OptionalPath, Switch
-from runtime.config.sections import CLOSED, declared
+from runtime.config.declaring import declared
+
+if TYPE_CHECKING:
+    from runtime.config.kinds import OneOf, OptionalPath, Switch
 
 
-@dataclass(frozen=True, slots=True, config=CLOSED)
+@dataclass(frozen=True, slots=True)
 class TlsConfig:
     """What the ports show of themselves, and ask of clients. Its files are read again when they change."""
 
@@ -35,7 +36,7 @@ class TlsConfig:
     metrics: Switch = declared(False, "Whether the port of metrics has TLS too; it asks for no certificate.")
 
 
-@dataclass(frozen=True, slots=True, config=CLOSED)
+@dataclass(frozen=True, slots=True)
 class AuthConfig:
     """Who may call."""
 

@@ -1,33 +1,24 @@
-"""The tables of the configuration, one class each: settings with their defaults, bounds and lines of the reference."""
+"""The tables of the configuration, one class each: settings with their defaults, bounds and lines of the reference.
 
-from typing import Literal, TypeVar
+Must not import pydantic, which takes longer than all else that `vestibule run` imports: `settings` reads by these.
+"""
 
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass
+from __future__ import annotations
 
-from runtime.config.kinds import LayerNames, Number, OneOf, OptionalPath, OptionalUrl, Size, Switch, Whole
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from runtime.config.declaring import bounded, declared
 from sandbox.contract.layers import WORKER_UID
+
+if TYPE_CHECKING:
+    from runtime.config.kinds import LayerNames, Number, OneOf, OptionalPath, OptionalUrl, Size, Switch, Whole
 
 MAX_LIFETIME_S = 86_400
 """No suspended login lives longer; the store keeps what was deployed before for as long."""
 
-T = TypeVar("T")
 
-
-CLOSED = ConfigDict(extra="forbid")
-
-
-def declared(default: T, doc: str) -> T:
-    """Declare a setting: its default, and its line of the reference."""
-    return Field(default, description=doc)
-
-
-def bounded(default: T, low: float, high: float, doc: str) -> T:
-    """Declare a setting with bounds, which are allowed too."""
-    return Field(default, ge=low, le=high, description=doc)
-
-
-@dataclass(frozen=True, slots=True, config=CLOSED)
+@dataclass(frozen=True, slots=True)
 class SandboxConfig:
     """What holds one execution."""
 
@@ -71,7 +62,7 @@ class SandboxConfig:
     uid: Whole = bounded(WORKER_UID, 1, 4_294_967_294, "User and group of workers when the daemon runs as root.")
 
 
-@dataclass(frozen=True, slots=True, config=CLOSED)
+@dataclass(frozen=True, slots=True)
 class PoolConfig:
     """How many workers there are, and who waits."""
 
@@ -97,7 +88,7 @@ class PoolConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, config=CLOSED)
+@dataclass(frozen=True, slots=True)
 class LimitsConfig:
     """What a caller may ask."""
 
@@ -121,7 +112,7 @@ class LimitsConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, config=CLOSED)
+@dataclass(frozen=True, slots=True)
 class GrpcConfig:
     """How many connections clients have, and how long they keep them."""
 
@@ -143,7 +134,7 @@ class GrpcConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, config=CLOSED)
+@dataclass(frozen=True, slots=True)
 class HttpConfig:
     """What clients of the HTTP port may take."""
 
@@ -159,7 +150,7 @@ class HttpConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, config=CLOSED)
+@dataclass(frozen=True, slots=True)
 class RpcConfig:
     """How calls are taken in."""
 
@@ -170,7 +161,7 @@ class RpcConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, config=CLOSED)
+@dataclass(frozen=True, slots=True)
 class DrainConfig:
     """What comes before the drain."""
 
@@ -182,7 +173,7 @@ class DrainConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, config=CLOSED)
+@dataclass(frozen=True, slots=True)
 class CatalogConfig:
     """What is asked of the tenants' store."""
 
@@ -191,7 +182,7 @@ class CatalogConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, config=CLOSED)
+@dataclass(frozen=True, slots=True)
 class ContinuationConfig:
     """How suspended logins are kept by the gateway."""
 
@@ -205,7 +196,7 @@ class ContinuationConfig:
     )
 
 
-@dataclass(frozen=True, slots=True, config=CLOSED)
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     """What is written about it."""
 

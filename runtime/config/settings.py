@@ -6,89 +6,52 @@ so it would lose where a value came from, pass over a fault that another source 
 """
 
 import dataclasses
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast, get_type_hints
 
-from pydantic import Field, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from runtime.config import listeners, store_url
+from runtime.config import kinds, listeners, store_url
 from runtime.config.addresses import split_address, unix_path
+from runtime.config.effective import Config as Config  # what `load` returns
 from runtime.config.environment import ENV_PREFIX, is_injected
-from runtime.config.kinds import (
-    Address,
-    Listen,
-    Mode,
-    Number,
-    OptionalListen,
-    OptionalPath,
-    Processes,
-    Store,
-    Switch,
-    wording_of,
-)
-from runtime.config.listeners import AuthConfig, TlsConfig
-from runtime.config.sections import (
-    CLOSED,
-    CatalogConfig,
-    ContinuationConfig,
-    DrainConfig,
-    GrpcConfig,
-    HttpConfig,
-    LimitsConfig,
-    LogConfig,
-    PoolConfig,
-    RpcConfig,
-    SandboxConfig,
-    bounded,
-    declared,
-)
+from runtime.config.kinds import wording_of
 from runtime.errors import ConfigError, Fault
 from sandbox.contract.did_you_mean import nearest
 
-
-@dataclass(frozen=True, slots=True, config=CLOSED)
-class Config:
-    """The effective configuration."""
-
-    listen: Listen = declared("127.0.0.1:50051", "gRPC address, or unix: and the path of a socket.")
-    listen_mode: Mode = declared("0600", "Mode of a unix socket: who may connect to it.")
-    insecure: Switch = declared(
-        False, "Allow a port that other hosts can reach to have no TLS, or to ask for no credentials."
-    )
-    http_listen: OptionalListen = declared(
-        "", "HTTP address of the service in JSON, and of the other doors. None: there is no such port."
-    )
-    metrics_listen: Address = declared("127.0.0.1:9464", "HTTP address of /metrics, /livez and /readyz.")
-    store: Store = declared("sqlite:vestibule.db", "Where the tenants' flows are.")
-    drain_s: Number = bounded(10.0, 0, 3600, "How long logins in flight may take once draining begins.")
-    processes: Processes = declared(
-        1,
-        "Event loops behind the same ports, each a process with workers of its own, kept by a supervisor. auto: as "
-        "many as there are processors. 1: one, and no supervisor.",
-    )
-    pid_file: OptionalPath = declared(
-        "", "Where the supervisor of several processes writes its process id, for `vestibule restart`."
-    )
-    sandbox: SandboxConfig = Field(default_factory=SandboxConfig)
-    pool: PoolConfig = Field(default_factory=PoolConfig)
-    limits: LimitsConfig = Field(default_factory=LimitsConfig)
-    tls: TlsConfig = Field(default_factory=TlsConfig)
-    auth: AuthConfig = Field(default_factory=AuthConfig)
-    grpc: GrpcConfig = Field(default_factory=GrpcConfig)
-    http: HttpConfig = Field(default_factory=HttpConfig)
-    rpc: RpcConfig = Field(default_factory=RpcConfig)
-    drain: DrainConfig = Field(default_factory=DrainConfig)
-    catalog: CatalogConfig = Field(default_factory=CatalogConfig)
-    continuation: ContinuationConfig = Field(default_factory=ContinuationConfig)
-    log: LogConfig = Field(default_factory=LogConfig)
+SECTIONS: Final[Mapping[str, type]] = {
+    each.name: cast("type", each.default_factory)
+    for each in dataclasses.fields(Config)
+    if each.default_factory is not dataclasses.MISSING
+}
+"""The settings that are tables in the file."""
 
 
-_READ: Final = TypeAdapter(Config)
+def _model(of: type, tables: Mapping[str, type[BaseModel]]) -> type[BaseModel]:
+    """Make the model that reads a class of the configuration; `tables` has those of its tables."""
+    known = {**vars(kinds), **vars(sys.modules[of.__module__])}
+    read = {each.name: each for each in dataclasses.fields(of) if each.name not in tables}
+    types = get_type_hints(of, known, include_extras=True)
+    fields: dict[str, Any] = {name: (types[name], Field(each.default, **each.metadata)) for name, each in read.items()}
+    fields |= {name: (table, Field(default_factory=table)) for name, table in tables.items()}
+    return create_model(of.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+_TABLES: Final = {name: _model(section, {}) for name, section in SECTIONS.items()}
+_MODEL: Final = _model(Config, _TABLES)
+
+
+def _read(values: Mapping[str, Any]) -> Config:
+    """Return the configuration of nested values. Raises: ValidationError."""
+    found = dict(_MODEL.model_validate(values))
+    return Config(
+        **{name: SECTIONS[name](**dict(value)) if name in SECTIONS else value for name, value in found.items()}
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,26 +79,17 @@ class Setting:
         return wording_of(self.field).text(value)
 
 
-SECTIONS: Final = {
-    name: type(section)
-    for name in Config.__dataclass_fields__
-    if dataclasses.is_dataclass(section := getattr(Config(), name))
-}
-"""The settings that are tables in the file."""
-
-
-def _declared(section: type, prefix: str = "") -> Iterator[Setting]:
-    fields: Mapping[str, FieldInfo] = section.__pydantic_fields__  # type: ignore[attr-defined]  # of every section
-    for name, field in fields.items():
-        if name not in SECTIONS or prefix:
+def _declared(model: type[BaseModel], prefix: str = "") -> Iterator[Setting]:
+    for name, field in model.model_fields.items():
+        if prefix or name not in SECTIONS:
             wording = wording_of(field)
             kind = wording.filled(wording.name, field)
             yield Setting(prefix + name, field, field.default, field.description or "", kind)
 
 
 SETTINGS: Final = (
-    *_declared(Config),
-    *(setting for name, section in SECTIONS.items() for setting in _declared(section, f"{name}.")),
+    *_declared(_MODEL),
+    *(setting for name, table in _TABLES.items() for setting in _declared(table, f"{name}.")),
 )
 _BY_KEY: Final = {setting.key: setting for setting in SETTINGS}
 _BY_ENV: Final = {setting.env: setting for setting in SETTINGS}
@@ -182,7 +136,7 @@ def load(
         values |= found
         sources |= {key: places[key] for key in found if key in places}
     if not faults:
-        config = _READ.validate_python(_nested(values))
+        config = _read(_nested(values))
         faults = _contradictions(config, sources)
     if faults:
         raise ConfigError([*faults, *ignored])
@@ -223,7 +177,7 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 def _faults(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Say what is wrong with the values of one source, by key."""
     try:
-        _READ.validate_python(_nested(found))
+        _MODEL.model_validate(_nested(found))
     except ValidationError as refused:
         for error in refused.errors(include_url=False):
             key = ".".join([part for part in error["loc"] if isinstance(part, str)])

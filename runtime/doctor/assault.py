@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from vestibule.v1 import decision_pb2
 
 from runtime.catalog.base import Binding, Flow
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.core.model import OnError, Settings
 from runtime.doctor.desk import EVENT
 from runtime.errors import VestibuleError

@@ -15,7 +15,7 @@ from sandbox.contract.attempts import ATTEMPTS
 from sandbox.contract.layers import Layer
 
 if TYPE_CHECKING:
-    from runtime.config.settings import Config
+    from runtime.config.effective import Config
 
 _BUDGET_S: Final = 10.0
 

@@ -24,7 +24,7 @@ from runtime.ops import control_group, file_limit, listening
 from runtime.workers import meter
 
 if TYPE_CHECKING:
-    from runtime.config.settings import Config
+    from runtime.config.effective import Config
 
 # What daemon and zygote hold beside the workers: 75 and 30 MiB with a hundred warm tenants, more with many connections.
 BESIDE_BYTES: Final = 192 << 20

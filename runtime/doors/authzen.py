@@ -26,7 +26,8 @@ from runtime.callers.callers import Callers
 from runtime.calls import metadata
 from runtime.calls.calls import NoAnswer
 from runtime.catalog.base import TENANT_NAME, Snapshot
-from runtime.catalog.door_sections import NO_DOORS, step_up_acr
+from runtime.catalog.door_sections import step_up_acr
+from runtime.catalog.hook_door import NO_DOORS
 from runtime.doors import authzen_answer, authzen_request, bodies, protojson
 from runtime.doors.connect import HTTP_STATUS, JSON
 from runtime.doors.door import DoorRoutes, LoginDesk, identify

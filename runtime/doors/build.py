@@ -13,7 +13,7 @@ from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls, longest_login_s
 from runtime.calls.codec import ENVELOPE_BYTES
 from runtime.catalog.base import EMPTY, Snapshot
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.doors.app import Application
 from runtime.doors.authzen import AuthZen
 from runtime.doors.connect import Connect

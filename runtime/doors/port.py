@@ -21,7 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from runtime.config.addresses import unix_path
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.ops import unix_socket
 from runtime.ops.listening import bind_each, check_free, refusal
 

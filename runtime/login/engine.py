@@ -15,7 +15,7 @@ from typing import Final
 from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import ExecutePostLoginResponse
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.core.aggregate import ends_flow
 from runtime.core.model import Execution, Refused
 from runtime.core.suspension import suspends

@@ -11,7 +11,7 @@ from typing import Any, Final
 from vestibule.v1.event_pb2 import PostLoginEvent
 
 from runtime.catalog.base import Catalog, Flow, Snapshot, unknown
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.core.model import Decision
 from runtime.errors import FlowGone, WorkerError, WorkerLost
 from runtime.login import identity, tenant_info

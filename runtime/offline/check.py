@@ -10,7 +10,7 @@ from typing import Final
 
 from vestibule.worker.v1 import worker_pb2
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.errors import Fault, WorkerError
 from runtime.offline.run import open_engine
 from runtime.workers import reply

@@ -16,8 +16,8 @@ from typing import Any, Final
 from google.protobuf import json_format
 
 from runtime.catalog.base import Binding, Definition, Flow
+from runtime.config.effective import Config
 from runtime.config.sections import LogConfig
-from runtime.config.settings import Config
 from runtime.core.model import Execution, Settings, Verdict
 from runtime.errors import InvalidRequest, RequestError
 from runtime.login.api_cache import Records

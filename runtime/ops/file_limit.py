@@ -3,7 +3,7 @@
 import resource
 from typing import Final
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.ops.log import Log
 
 # More would only make the kernel's table larger. A worker takes four descriptors.

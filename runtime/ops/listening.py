@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from runtime.config.addresses import split_address, unix_path
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.errors import StartError
 from runtime.ops import unix_socket
 

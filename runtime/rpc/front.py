@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Union
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.ops.labels import GRPC_METHOD, GRPC_SERVICE
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics

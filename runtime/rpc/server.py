@@ -16,8 +16,8 @@ from runtime.calls.calls import Calls, longest_login_s
 from runtime.calls.codec import ENVELOPE_BYTES
 from runtime.calls.streams import Streams
 from runtime.config.addresses import unix_path
+from runtime.config.effective import Config
 from runtime.config.listeners import credentials_required
-from runtime.config.settings import Config
 from runtime.errors import CallerError, Draining
 from runtime.ops import unix_socket
 from runtime.ops.labels import GRPC_SERVICE, GRPC_STREAM

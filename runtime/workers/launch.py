@@ -26,7 +26,7 @@ from sandbox.contract import journal
 from sandbox.contract.layers import WORKER_UID
 
 if TYPE_CHECKING:
-    from runtime.config.settings import Config
+    from runtime.config.effective import Config
 
 # The path is the daemon's own: a zygote imports from where the daemon imports, wherever it was started.
 _BOOT: Final = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.ops.labels import KillReason
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics

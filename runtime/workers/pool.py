@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final
 
 from runtime.catalog.base import Flow
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, WorkerStartError
 from runtime.ops.labels import KillReason
 from runtime.ops.log import Log

@@ -15,7 +15,7 @@ from typing import Any, Final
 from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import worker_pb2
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.errors import WorkerError, WorkerStartError
 from runtime.ops.labels import ExitReason, KillReason, RenewalReason
 from runtime.ops.log import Log

@@ -28,7 +28,7 @@ from runtime.workers.spawned import SpawnedWorker
 from sandbox.contract.layers import Layer
 
 if TYPE_CHECKING:
-    from runtime.config.settings import Config
+    from runtime.config.effective import Config
 
 _STDERR_BYTES: Final = 4096
 _REPORT_BYTES: Final = 64 * 1024

@@ -15,7 +15,7 @@ import yaml
 from google.protobuf import json_format
 from vestibule.v1 import decision_pb2 as pb
 
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 
 HERE = Path(__file__).parent / "doors"
 NAMES = sorted(path.stem for path in HERE.glob("*.yaml") if path.stem != "envoy")

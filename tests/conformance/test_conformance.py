@@ -21,7 +21,7 @@ from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse, ExecuteP
 
 from runtime.catalog import applies
 from runtime.catalog.sqlite import SqliteDatabase
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.core.aggregate import aggregate, ends_flow
 from runtime.core.model import Command, Execution, OnError, Settings, Verdict
 from runtime.core.outcome import resolved

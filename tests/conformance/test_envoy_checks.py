@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from vestibule.envoy.v1 import external_auth_pb2 as pb
 
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.doors.dialects import envoy
 from runtime.doors.dialects.base import AskedLogin
 from runtime.doors.dialects.ruling import rule

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.core.model import Policy
 from tests.fixtures.daemons import Daemon, served
 from tests.fixtures.http_client import Answer, ask

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.offline import run as offline
 from runtime.offline.event_line import Line
 from tests.load import fairness, overshoot

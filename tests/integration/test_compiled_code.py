@@ -15,8 +15,8 @@ from vestibule.v1 import decision_pb2, runtime_service_pb2
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Binding, Flow, Snapshot
+from runtime.config.effective import Config
 from runtime.config.sections import LogConfig
-from runtime.config.settings import Config
 from runtime.core.model import OnError, Settings
 from runtime.login.logins import Logins, Request
 from runtime.ops import log

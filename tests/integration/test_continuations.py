@@ -16,7 +16,7 @@ from vestibule.v1 import decision_pb2 as pb
 from runtime.calls.calls import longest_login_s
 from runtime.catalog import applies
 from runtime.catalog.sqlite import SqliteDatabase
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.continuation import keys, token
 from tests.calls import Refused, result
 from tests.fixtures.daemons import Daemon, Login, Serve, Tenant

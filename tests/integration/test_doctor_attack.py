@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runtime.cli import main
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.doctor import assault, corpus, goals, single
 from runtime.doctor.cells import LAYERS
 from runtime.workers.launch import Hold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.doctor import host_check
 from runtime.errors import WorkerStartError
 from sandbox.contract.attempts import ATTEMPTS

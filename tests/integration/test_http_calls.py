@@ -29,8 +29,8 @@ from vestibule.v1.runtime_service_pb2 import (
 )
 
 from runtime.catalog.sqlite import SqliteDatabase
+from runtime.config.effective import Config
 from runtime.config.sections import HttpConfig
-from runtime.config.settings import Config
 from runtime.doors.port import HttpPort
 from tests.fixtures.commands import clean_environment, serve_command
 from tests.fixtures.daemons import Daemon, Serve, served

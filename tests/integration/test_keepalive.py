@@ -13,9 +13,9 @@ from typing import Any, Literal
 import pytest
 
 from runtime.calls.calls import Calls, longest_login_s
+from runtime.config.effective import Config
 from runtime.config.listeners import AuthConfig
 from runtime.config.sections import GrpcConfig, RpcConfig
-from runtime.config.settings import Config
 from runtime.login.ending import Decided
 from runtime.ops.log import build
 from runtime.ops.metrics import Metrics

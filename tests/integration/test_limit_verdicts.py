@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from vestibule.v1 import decision_pb2
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from tests.fixtures.daemons import Daemon, served
 from tests.fixtures.tenants import BOB, HOARD, LOOP, MFA, define
 

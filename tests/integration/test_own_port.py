@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from runtime.calls.calls import Calls
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.ops.labels import GRPC_METHOD
 from runtime.ops.log import build
 from runtime.ops.metrics import Metrics

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.ops import file_limit
 from tests import run_as
 from tests.fixtures.commands import clean_environment

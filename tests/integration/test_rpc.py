@@ -28,8 +28,8 @@ from vestibule.v1.runtime_service_pb2 import (
 
 from runtime.calls import calls
 from runtime.calls.calls import Calls
+from runtime.config.effective import Config
 from runtime.config.sections import LimitsConfig, LogConfig, PoolConfig, RpcConfig, SandboxConfig
-from runtime.config.settings import Config
 from runtime.errors import InvalidEvent, QueueFull, StartError, UnknownTenant, WorkerLost
 from runtime.login.ending import Decided
 from runtime.login.logins import Request

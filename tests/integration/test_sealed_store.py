@@ -13,7 +13,7 @@ import pytest
 
 from runtime.catalog import applies, data_keys, holds, images, rows, sealed_store, suspended, versions
 from runtime.catalog.base import Definition, Snapshot
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.catalog.keyed import KeyedDatabase
 from runtime.catalog.opening import open_database
 from runtime.catalog.store_keys import NO_STORE_KEYS, StoreKeys

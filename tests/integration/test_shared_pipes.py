@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 from vestibule.v1 import event_pb2
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.core.model import Verdict
 from runtime.login.engine import Engine, LoginOutcome
 from runtime.login.plan import Login, Plan

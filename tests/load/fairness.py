@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from tests.load import subjects
 from tests.load.loads import Answers, Call, call
 from tests.load.processes import BenchError, Daemon

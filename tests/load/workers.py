@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.ops.metrics import Metrics
 from runtime.ops.recorders import Durations
 from tests.load import subjects, usage

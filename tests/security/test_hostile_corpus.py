@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from vestibule.v1 import decision_pb2
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.doctor import assault
 from runtime.doctor.corpus import SHARED, Attack, load
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest_asyncio
 
+from runtime.config.effective import Config
 from runtime.config.sections import LogConfig
-from runtime.config.settings import Config
 from runtime.ops import log
 from runtime.ops.labels import RenewalReason
 from runtime.ops.metrics import Metrics

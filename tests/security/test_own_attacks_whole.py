@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.doctor import assault, corpus
 
 # None of them is about time or the process: one that runs into its time limit, or dies, has found something.

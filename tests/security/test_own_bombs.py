@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 from vestibule.v1 import decision_pb2
 
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.doctor import assault, plain_python
 
 BUDGET_MS = 150

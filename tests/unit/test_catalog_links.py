@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runtime.catalog import beneath, directory
+from runtime.catalog import beneath, directory, tenant_texts
 from runtime.errors import CatalogError, Fault
 
 VICTIM = 'TOKEN = "hard-coded"\ndef on_execute_post_login(event, api):\n    print(TOKEN)\n'
@@ -134,10 +134,10 @@ def test_an_action_by_its_path_keeps_to_the_same_rule(root: Path) -> None:
     """`check` and `run` of one file refuse the same link; a file of no tenant is the user's own word."""
     own, linked = root / "thief/actions/main.py", root / "thief/actions/linked.py"
     link(linked, "../../victim/actions/main.py")
-    assert directory.action_source(own) == OWN
-    assert directory.action_source(root / "../outside/file.py") is None
+    assert tenant_texts.action_source(own) == OWN
+    assert tenant_texts.action_source(root / "../outside/file.py") is None
     with pytest.raises(CatalogError, match=r"thief/actions/linked\.py: is a symbolic link out of the tenant's folder"):
-        directory.action_source(linked)
+        tenant_texts.action_source(linked)
 
 
 def make_socket(path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from runtime.catalog.base import Definition, Flow
 from runtime.catalog.differences import differences, unified
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.core.model import Policy, Settings
 from tests.fixtures.tenants import define
 

@@ -15,7 +15,7 @@ from runtime.callers.caller import ANYONE, Caller, Scope
 from runtime.calls import status
 from runtime.calls.calls import Calls, NoAnswer
 from runtime.catalog.base import Flow, Snapshot
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.core.model import Settings
 from runtime.doors.dialects.checks import MAX_CHECK_BYTES, EnvoyChecks
 from runtime.ops.labels import GRPC_METHOD

@@ -16,8 +16,8 @@ from vestibule.v1 import event_pb2, runtime_service_pb2
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Binding, Flow, Snapshot
+from runtime.config.effective import Config
 from runtime.config.sections import LogConfig
-from runtime.config.settings import Config
 from runtime.core.model import OnError, Settings, Verdict
 from runtime.errors import DeadlineExceeded, PoolExhausted, QueueFull, UnknownTenant, WorkerLost, WorkerStartError
 from runtime.login.engine import LoginOutcome

@@ -17,8 +17,8 @@ from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Binding, Definition, Flow, Snapshot
+from runtime.config.effective import Config
 from runtime.config.sections import LogConfig
-from runtime.config.settings import Config
 from runtime.continuation.process import ProcessSuspendedFlows
 from runtime.core.model import OnError, Settings
 from runtime.errors import ContinuationUsed, FlowGone, WorkerLost

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runtime.cli import main
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.doctor import host_check
 from sandbox.contract import exit_codes
 from sandbox.contract.attempts import ATTEMPTS

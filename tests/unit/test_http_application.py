@@ -15,7 +15,7 @@ from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls
 from runtime.catalog.api_keys import ApiKey, ApiKeys
 from runtime.catalog.base import EMPTY
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.doors.app import Application
 from runtime.doors.build import doors
 from runtime.ops.log import build

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runtime.calls.admission import Places
-from runtime.config.settings import Config
+from runtime.config.effective import Config
 from runtime.errors import TenantInFlight, TooManyInFlight
 
 

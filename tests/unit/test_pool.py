@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from runtime.config.effective import Config
 from runtime.config.sections import LogConfig
-from runtime.config.settings import Config
 from runtime.errors import PoolExhausted, QueueFull, WorkerStartError
 from runtime.ops import log
 from runtime.ops.labels import KillReason

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from runtime.catalog.base import Flow
+from runtime.config.effective import Config
 from runtime.config.sections import LogConfig
-from runtime.config.settings import Config
 from runtime.core.model import Settings
 from runtime.errors import PoolExhausted, QueueFull, WorkerLost, WorkerStartError
 from runtime.ops import log

@@ -25,8 +25,8 @@ from runtime.callers.caller import ANYONE, Caller, Scope
 from runtime.calls import stream_codec
 from runtime.calls.calls import Calls, Identify, anyone
 from runtime.calls.streams import LoginStream, Streams
+from runtime.config.effective import Config
 from runtime.config.sections import LimitsConfig
-from runtime.config.settings import Config
 from runtime.errors import Draining, InvalidRequest, KeyRevoked, StreamEnded, TooManyStreams, UnknownTenant
 from runtime.login.ending import Decided
 from runtime.login.request import Request

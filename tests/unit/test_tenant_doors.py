@@ -8,7 +8,8 @@ import pytest
 from runtime.catalog import applies, directory, rows
 from runtime.catalog.base import Definition, Flow
 from runtime.catalog.comparison import changes
-from runtime.catalog.door_sections import MULTI_FACTOR, SECTIONS, DoorsSection, HookDoor, step_up_acr
+from runtime.catalog.door_sections import MULTI_FACTOR, SECTIONS, DoorsSection, step_up_acr
+from runtime.catalog.hook_door import HookDoor
 from runtime.catalog.secret_values import Secrets, allowances
 from runtime.catalog.sqlite import SqliteDatabase
 from runtime.catalog.stored import StoredCatalog

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runtime.catalog import directory, tenant_writer
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.catalog.differences import without_values
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.catalog.secret_values import Secrets
 from runtime.catalog.tenant_writer import Exported
 from runtime.core.model import FACTOR_NAMES, Experience, Merge, OnError, Policy, Settings

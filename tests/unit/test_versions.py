@@ -10,7 +10,7 @@ import pytest
 from runtime.catalog import applies, holds, images, rollback, versions
 from runtime.catalog.base import HELD, POLICY, Definition
 from runtime.catalog.database import Database
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.catalog.images import Image
 from runtime.catalog.sqlite import SqliteDatabase
 from runtime.catalog.versions import Author, Version

@@ -14,7 +14,7 @@ from typing import Any, Final
 from google.protobuf.json_format import MessageToDict
 from vestibule.v1.decision_pb2 import Decision
 
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.doors.dialects.verifiers import Verifier
 from runtime.errors import InvalidEvent
 

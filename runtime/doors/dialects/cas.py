@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from vestibule.v1 import decision_pb2 as pb
 
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.doors.dialects.base import (
     TROUBLE_STATUS,
     AskedLogin,

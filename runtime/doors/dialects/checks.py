@@ -19,7 +19,7 @@ from runtime.callers.caller import Caller, Scope
 from runtime.calls import metadata
 from runtime.calls.calls import Calls, Identify, NoAnswer, Remaining
 from runtime.catalog.base import Snapshot
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.doors.dialects import envoy
 from runtime.doors.dialects.base import AskedLogin, Trouble, event_of
 from runtime.doors.dialects.repeats import Kept, Repeats

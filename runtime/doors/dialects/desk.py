@@ -18,7 +18,7 @@ from runtime.calls import metadata
 from runtime.calls.calls import NoAnswer
 from runtime.calls.codec import AUTH0_VALUES
 from runtime.catalog.base import Flow, Snapshot
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.doors import bodies
 from runtime.doors.dialects.base import AskedLogin, Dialect, HookCall, HookReply, Trouble, event_of, plain_trouble
 from runtime.doors.dialects.repeats import Kept, Repeats

@@ -14,7 +14,7 @@ from google.rpc import code_pb2
 from vestibule.envoy.v1 import external_auth_pb2 as pb
 
 from runtime.calls.codec import AUTH0_VALUES
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.doors.dialects.base import AskedLogin, DoorAct, Ruling, instant, present, shows_second_factor
 from runtime.errors import InvalidEvent, InvalidRequest
 from runtime.login import structs

@@ -5,7 +5,7 @@ Source: ory/hydra oauth2/token_hook.go.
 
 from typing import Any, Final
 
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.doors.dialects.base import (
     TROUBLE_STATUS,
     TRY_AGAIN,

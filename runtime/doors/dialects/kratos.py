@@ -8,7 +8,7 @@ Source: ory/kratos selfservice/hook/web_hook.go, session/session.go.
 
 from typing import Any, Final
 
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.doors.dialects.base import (
     TROUBLE_STATUS,
     TRY_AGAIN,

@@ -7,7 +7,7 @@ from typing import Final
 
 from vestibule.v1 import decision_pb2 as pb
 
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.doors.dialects.base import AskedLogin, DoorAct, Ruling, plain
 
 _FACTOR: Final = (pb.OUTCOME_MFA_REQUIRED, pb.OUTCOME_MFA_REQUIRED_BY_TOKEN)

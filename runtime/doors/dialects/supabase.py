@@ -7,7 +7,7 @@ Source: supabase/auth internal/hooks/v0hooks/v0hooks.go, internal/hooks/hookshtt
 
 from typing import Any, Final
 
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.doors.dialects.base import (
     TRY_AGAIN,
     AskedLogin,

@@ -6,7 +6,7 @@ Source: zitadel/zitadel internal/execution/execution.go, pkg/actions/signing.go,
 
 from typing import Any, Final
 
-from runtime.catalog.door_sections import HookDoor
+from runtime.catalog.hook_door import HookDoor
 from runtime.doors.dialects.base import (
     TRY_AGAIN,
     AskedLogin,
