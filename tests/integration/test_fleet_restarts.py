@@ -21,11 +21,11 @@ def test_no_login_fails_over_a_hundred_rolling_restarts(tmp_path: Path) -> None:
     """A hundred times each of three replicas is restarted, in an order and at moments that the seed gives."""
     print(f"seed {SEED}")
     chance = random.Random(SEED)
-    with fleet(tmp_path, 3, "--drain-delay-s", "0.2") as replicas:
-        replicas.daemons[0].publish(define("acme", GATE), define("asks", CHALLENGE, AFTER), define("slow", SLOW))
+    with fleet(tmp_path, 3, "--drain-delay-s", "0.1") as replicas:
+        replicas.publish(define("acme", GATE), define("asks", CHALLENGE, AFTER), define("slow", SLOW))
         works = [login("acme"), login("acme"), suspended_login("asks"), login("slow")]
         began_s = time.monotonic()
-        with load(replicas.target, works) as tally:
+        with load(replicas.target, works, pause_s=0.05) as tally:
             for roll in range(ROLLS):
                 for at in chance.sample(range(3), 3):
                     replicas.restart(at)
