@@ -87,12 +87,14 @@ class Claim:
     """How a continuation was found that is to be claimed.
 
     `granted`: it is claimed now. Otherwise it is spent or claimed by another; `running` if by the same request, and
-    `answer` is what that request has led to, sealed. `outdated`: it is of an earlier epoch of the store.
+    `answer` is what that request has led to, sealed. `outdated`: it is of an earlier epoch of the store. `expired`: by
+    the clock of another replica, so that the store may have forgotten it.
     """
 
     granted: bool = False
     running: bool = False
     outdated: bool = False
+    expired: bool = False
     answer: bytes | None = field(default=None, repr=False)
 
 

@@ -73,6 +73,12 @@ def epoch(connection: Connection) -> bytes:
     return found[0] if found is not None else b""
 
 
+def forgotten_until_ms(connection: Connection) -> int:
+    """Read when the last of the continuations expired that are forgotten: milliseconds since the epoch."""
+    (until_ms,) = connection.execute("SELECT until_ms FROM continuations_forgotten").fetchone()
+    return int(until_ms)
+
+
 def _last_used(connection: Connection, epochs: tuple[bytes, ...]) -> tuple[Used, ...]:
     """Read the one that expires last, of the continuations that were used: it is among the latest."""
     query = (
@@ -121,7 +127,8 @@ def _fault(connection: Connection, mark: Mark, found: Mark, now_ms: int) -> tupl
         return f"was restored to an older state and changed since then: {since}", _RESTORED
     if found.epochs != mark.epochs:
         return "is of an earlier epoch than what is served", _RESTORED
-    remembered = [used for used in mark.used if used.epoch == found.epoch and used.expires_at_ms > now_ms]
+    since_ms = max(now_ms, forgotten_until_ms(connection))
+    remembered = [used for used in mark.used if used.epoch == found.epoch and used.expires_at_ms > since_ms]
     if not all(_was_used(connection, used.name) for used in remembered):
         return "was restored to an older state: it has forgotten that a continuation was used", _RESTORED
     return "", ""

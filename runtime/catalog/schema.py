@@ -156,6 +156,15 @@ MIGRATIONS: tuple[Migration, ...] = (
             "keys TEXT NOT NULL) WITHOUT ROWID",
         ),
     ),
+    Migration(
+        "0.2",
+        (
+            # One row: what expired until then, in milliseconds, may be gone from `continuations`. A replica whose clock
+            # is behind refuses it, for nothing else tells whether it was used.
+            "CREATE TABLE continuations_forgotten (until_ms INTEGER NOT NULL)",
+            "INSERT INTO continuations_forgotten VALUES (0)",
+        ),
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -37,7 +37,7 @@ class _Work:
 SUPERSEDED_MAX = 100
 # Replicas' clocks may differ: a name is kept longer than any of them would accept its token.
 _SLACK_S = 3600
-_PRUNED_AT_ONCE = 100
+_FORGOTTEN_AT_ONCE = 10_000
 # How often a transaction is tried that another replica's stands in the way of.
 _ATTEMPTS = 3
 # Of all answers together, as they lie in the store.
@@ -135,11 +135,6 @@ class StoredSuspendedFlows:
         def work(connection: Connection) -> Claim:
             if epoch != lineage.epoch(connection):
                 return Claim(outdated=True)
-            connection.execute(
-                "DELETE FROM continuations WHERE name IN "
-                "(SELECT name FROM continuations WHERE expires_at_ms < ? LIMIT ?)",
-                (now_ms - _SLACK_S * 1000, _PRUNED_AT_ONCE),
-            )
             # A spent one has no instant, so no comparison with it is true.
             done = connection.execute(
                 "INSERT INTO continuations (name, expires_at_ms, claimed_until_ms, request) VALUES (?, ?, ?, ?) "
@@ -148,7 +143,11 @@ class StoredSuspendedFlows:
                 (name, expires_at_ms, until_ms, request, now_ms),
             )
             if done.rowcount == 1:
-                return Claim(granted=True)
+                # After the row was written: what a sweep beside us has committed by then is seen.
+                if expires_at_ms > lineage.forgotten_until_ms(connection):
+                    return Claim(granted=True)
+                connection.execute("DELETE FROM continuations WHERE name = ?", (name,))
+                return Claim(expired=True)
             query = "SELECT claimed_until_ms, request, answer FROM continuations WHERE name = ?"
             claimed_ms, same, answer = connection.execute(query, (name,)).fetchone()
             if not request or request != same:
@@ -185,7 +184,10 @@ class StoredSuspendedFlows:
         await self._write(work, name)
 
     async def sweep(self, now_ms: int) -> None:
-        """Drop the answers of continuations that have expired, and of the others those that expire first."""
+        """Drop the answers of continuations that have expired, and of the others those that expire first.
+
+        Continuations that no replica would take any more are forgotten.
+        """
 
         def work(connection: Connection) -> bool:
             connection.execute(
@@ -197,6 +199,7 @@ class StoredSuspendedFlows:
                 "WHERE answer IS NOT NULL) AS answers WHERE held > ?)",
                 (ANSWERS_BYTES,),
             )
+            _forget(connection, now_ms - _SLACK_S * 1000)
             return True
 
         await self._write(work, b"")
@@ -277,6 +280,19 @@ class StoredSuspendedFlows:
                 kind, name = type(error).__name__, self._database.name
                 message = f"the store {name} holds a superseded flow that this version cannot read ({kind})"
                 raise CatalogError([message]) from error
+
+
+def _forget(connection: Connection, before_ms: int) -> None:
+    """Delete continuations that expired before an instant, and write down until when: this clock may be wrong."""
+    query = (
+        "SELECT max(expires_at_ms) FROM (SELECT expires_at_ms FROM continuations WHERE expires_at_ms < ? "
+        "ORDER BY expires_at_ms LIMIT ?) AS expired"
+    )
+    (until_ms,) = connection.execute(query, (before_ms, _FORGOTTEN_AT_ONCE)).fetchone()
+    if until_ms is None:
+        return
+    connection.execute("UPDATE continuations_forgotten SET until_ms = ? WHERE until_ms < ?", (until_ms, until_ms))
+    connection.execute("DELETE FROM continuations WHERE expires_at_ms <= ?", (until_ms,))
 
 
 def _answer(batch: Sequence[tuple[_Work, asyncio.Future[Any]]], error: CatalogError) -> None:

@@ -26,6 +26,7 @@ from runtime.core.model import Command, Execution, ExecutionError, Refused, Susp
 from runtime.core.suspension import pending, suspends
 from runtime.errors import (
     CatalogError,
+    ContinuationExpired,
     ContinuationMismatch,
     ContinuationOutdated,
     ContinuationRunning,
@@ -184,8 +185,8 @@ class Suspensions:
         A block that raises has decided nothing, and the continuation can be used again. `request` is the digest of the
         request, so that the same one gets the same answer; empty for one that is never the same.
 
-        Raises: ContinuationUsed, ContinuationRunning, ContinuationOutdated, CatalogError, DeadlineExceeded: there must
-        be no answer.
+        Raises: ContinuationUsed, ContinuationRunning, ContinuationOutdated, ContinuationExpired, CatalogError,
+        DeadlineExceeded: there must be no answer.
         """
         left_s = deadline - monotonic()
         # The instant tells a claim from another one of the same continuation.
@@ -194,6 +195,8 @@ class Suspensions:
         try:
             claim = self._store.claim(state.id, state.expires_at_ms, now_ms, until_ms, request, state.epoch)
             found = await _within(left_s, claim)
+            if found.expired:
+                raise ContinuationExpired(state.expires_at_ms)
             claimed = found.granted
             held = Held()
             if not claimed:
@@ -206,7 +209,7 @@ class Suspensions:
             kept = answer.seal(self.keys, state.id, request, held.answer) if request and held.answer else None
             if not await _within(STORE_S, self._store.spend(state.id, until_ms, kept)):
                 raise ContinuationUsed
-        except (ContinuationUsed, ContinuationRunning, ContinuationOutdated):
+        except (ContinuationUsed, ContinuationRunning, ContinuationOutdated, ContinuationExpired):
             raise
         except asyncio.CancelledError:
             # A caller that cancels waits for nothing.

@@ -101,12 +101,30 @@ class TestContinuations:
         await again.close()
 
     async def test_names_go_when_no_replica_would_take_them(self, store: Database, flows: Replica) -> None:
-        """The table is as long as continuations live: an hour after its expiry a name goes with the next claim."""
+        """The table is as long as continuations live: an hour after its expiry a name goes with the next sweep."""
         await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)
-        await flows.claim(b"m" * 16, EXPIRES_MS, EXPIRES_MS + 3_600_000, UNTIL_MS)
+        await flows.claim(b"o" * 16, EXPIRES_MS + 1, NOW_MS, UNTIL_MS)
+        await flows.sweep(EXPIRES_MS + 3_600_000)
         assert alter(store, "SELECT count(*) FROM continuations") == [(2,)]
-        await flows.claim(b"o" * 16, EXPIRES_MS, EXPIRES_MS + 3_600_001, UNTIL_MS)
+        await flows.sweep(EXPIRES_MS + 3_600_001)
         assert alter(store, "SELECT name FROM continuations") == [(b"o" * 16,)]
+
+    async def test_a_sweep_with_a_wrong_clock_makes_none_good_once_more(
+        self, store: Database, flows: Replica, other: Replica
+    ) -> None:
+        """A replica a year ahead sweeps what the others still take: they refuse it, and nothing that expires later."""
+        used, later = NAME, b"l" * 16
+        assert (await flows.claim(used, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
+        assert await flows.spend(used, UNTIL_MS)
+        await other.sweep(NOW_MS + 365 * 86_400_000)
+        assert alter(store, "SELECT count(*) FROM continuations") == [(0,)]
+        for replica in (flows, other):
+            assert await replica.claim(used, EXPIRES_MS, NOW_MS, UNTIL_MS) == Claim(expired=True)
+            assert await replica.claim(b"m" * 16, EXPIRES_MS - 1, NOW_MS, UNTIL_MS) == Claim(expired=True)
+        # The control: it is the sweep's word that refuses, and it says no more than what was swept.
+        assert (await flows.claim(later, EXPIRES_MS + 1, NOW_MS, UNTIL_MS)).granted
+        alter(store, "UPDATE continuations_forgotten SET until_ms = 0")
+        assert (await flows.claim(used, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
 
     async def test_what_comes_at_the_same_time_is_written_together(
         self, store: Database, monkeypatch: pytest.MonkeyPatch
