@@ -135,7 +135,14 @@ class Daemon:
             parts.push_async_callback(self._catalog.close)
             sampled = LoginLog(self._log, self._config.log.sample)
             logins = Logins(
-                self._catalog, self._pool, self._metrics, self._config, self._log, sampled, self._suspensions
+                self._catalog,
+                self._pool,
+                self._metrics,
+                self._config,
+                self._log,
+                sampled,
+                self._suspensions,
+                self._catalog.end_trial,
             )
             parts.push_async_callback(logins.close)
             self._calls = calls = Calls(logins, self._config, self._metrics, self._log)
@@ -363,7 +370,9 @@ class Daemon:
 
     def _catalog_changed(self, event: str, fields: Mapping[str, Any], /) -> None:
         (self._log.error if event in ("catalog.failed", "catalog.stale") else self._log.info)(event, **fields)
-        self._pool.flows_changed(self._catalog.snapshot().tenants)
+        snapshot = self._catalog.snapshot()
+        beside = {tenant: trial.definition.flow.digest for tenant, trial in snapshot.trials.items()}
+        self._pool.flows_changed(snapshot.tenants, beside)
 
 
 def serve(

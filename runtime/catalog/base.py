@@ -13,8 +13,8 @@ from runtime.errors import NoStore, UnknownTenant, VestibuleError
 
 TENANT_NAME = r"[a-z0-9][a-z0-9-]{0,63}"
 
-HELD, POLICY = "held", "policy"
-"""What daemons may serve instead of a tenant's newest version: an earlier one, or the policy alone."""
+HELD, POLICY, GRADUAL, REPORT_ONLY = "held", "policy", "gradual", "report_only"
+"""What daemons may serve beside or instead of a tenant's newest version: see `Flow.served`."""
 
 NO_SECRETS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
@@ -49,23 +49,44 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything at one catalog revision. Never mutated: a login keeps the snapshot it started with.
-
-    `sources` maps the SHA-256 of each bound revision to its source.
-    """
-
-    revision: int
-    tenants: Mapping[str, Flow] = field(repr=False)
-    sources: Mapping[str, str] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Definition:
     """One tenant as its author defines it: its flow, and the source of each bound revision by SHA-256."""
 
     flow: Flow
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """By how many percentage points the share of denied and of degraded logins on trial may exceed the others'."""
+
+    denied_points: int = 5
+    degraded_points: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A version beside a tenant's own one, for a percentage of its logins. 0: it runs for all, and is reported only."""
+
+    definition: Definition
+    percent: int
+    band: Band = Band()
+
+
+NO_TRIALS: Mapping[str, Trial] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything at one catalog revision. Never mutated: a login keeps the snapshot it started with.
+
+    `sources` maps the SHA-256 of each bound revision to its source. `trials` are by tenant.
+    """
+
+    revision: int
+    tenants: Mapping[str, Flow] = field(repr=False)
+    sources: Mapping[str, str] = field(repr=False)
+    trials: Mapping[str, Trial] = field(default_factory=lambda: NO_TRIALS, repr=False)
 
 
 EMPTY = Snapshot(revision=0, tenants=MappingProxyType({}), sources=MappingProxyType({}))

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from runtime.catalog import holds, lineage, rows, versions
+from runtime.catalog import holds, lineage, rows, trials, versions
 from runtime.catalog import vault as places
-from runtime.catalog.base import EMPTY, Binding, Flow, Snapshot
+from runtime.catalog.base import EMPTY, NO_TRIALS, Binding, Flow, Snapshot, Trial
 from runtime.catalog.database import Connection
 from runtime.catalog.holds import HeldFlow
 from runtime.catalog.keyed import vault_of
@@ -22,7 +22,8 @@ from runtime.errors import CatalogUnavailable
 class Image:
     """What a reader holds of the store: a snapshot, and what it takes to bring it up to date.
 
-    `newest` has every tenant at its newest version; in `snapshot` those that are held are at what they are held at.
+    `newest` has every tenant at its newest version; in `snapshot` those that are held are at what they are held at, and
+    the others have their trials.
     """
 
     snapshot: Snapshot = EMPTY
@@ -33,6 +34,7 @@ class Image:
     uses: dict[str, int] = field(default_factory=dict)
     newest: Snapshot = EMPTY
     held: Mapping[str, HeldFlow] = field(default_factory=dict)
+    trials: Mapping[str, Trial] = field(default_factory=lambda: NO_TRIALS)
 
     @property
     def next_end_s(self) -> float:
@@ -45,20 +47,27 @@ class Image:
         if len(kept) == len(self.held):
             return self
         return replace(
-            self, snapshot=served(self.newest, kept), held=kept, changed=len(self.held) - len(kept), removed=0
+            self,
+            snapshot=served(self.newest, kept, self.trials),
+            held=kept,
+            changed=len(self.held) - len(kept),
+            removed=0,
         )
 
 
-def served(newest: Snapshot, held: Mapping[str, HeldFlow]) -> Snapshot:
-    """Return a snapshot in which held tenants are at what they are held at."""
-    if not held:
+def served(newest: Snapshot, held: Mapping[str, HeldFlow], trials: Mapping[str, Trial]) -> Snapshot:
+    """Return a snapshot in which held tenants are at what they are held at, and the others have their trials."""
+    if not held and not trials:
         return newest
     tenants, sources = dict(newest.tenants), dict(newest.sources)
     for tenant, hold in held.items():
         if tenant in tenants:
             tenants[tenant] = hold.definition.flow
             sources |= hold.definition.sources
-    return replace(newest, tenants=MappingProxyType(tenants), sources=MappingProxyType(sources))
+    tried = {tenant: trial for tenant, trial in trials.items() if tenant in tenants and tenant not in held}
+    return Snapshot(
+        newest.revision, MappingProxyType(tenants), MappingProxyType(sources), MappingProxyType(tried) or NO_TRIALS
+    )
 
 
 def read(connection: Connection, image: Image | None, name: str, now_s: float = 0.0) -> Image | None:
@@ -97,7 +106,9 @@ def _again(connection: Connection, image: Image, mark: Mark) -> Image:
             now[tenant] = old
     newest = replace(whole.newest, tenants=MappingProxyType(now))
     removed = len(before.keys() - now.keys())
-    return replace(whole, snapshot=served(newest, whole.held), newest=newest, changed=changed, removed=removed)
+    return replace(
+        whole, snapshot=served(newest, whole.held, whole.trials), newest=newest, changed=changed, removed=removed
+    )
 
 
 def _update(connection: Connection, image: Image | None, mark: Mark) -> Image:
@@ -157,5 +168,12 @@ def _update(connection: Connection, image: Image | None, mark: Mark) -> Image:
             held.pop(tenant, None)
         else:
             held[tenant] = hold
+    tried = dict(image.trials) if image is not None else {}
+    for tenant, trial in trials.changed(connection, since):
+        changed += tried.get(tenant) != trial
+        if trial is None:
+            tried.pop(tenant, None)
+        else:
+            tried[tenant] = trial
     newest = Snapshot(mark.revision, MappingProxyType(tenants), MappingProxyType(sources))
-    return Image(served(newest, held), mark, changed, removed, uses, newest, held)
+    return Image(served(newest, held, tried), mark, changed, removed, uses, newest, held, tried)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.catalog import applies, comparison, holds, lineage, rows, suspended, versions
+from runtime.catalog import comparison, holds, lineage, rows, suspended, trials, versions
 from runtime.catalog.base import Definition
 from runtime.catalog.database import Connection, Database
+from runtime.catalog.tenant_rows import remove_tenant, replace_tenant
 from runtime.catalog.versions import Author, Made, Version
 from runtime.errors import UnknownVersion
 
@@ -40,10 +41,11 @@ def rollback(database: Database, tenant: str, to: int | None, author: Author, *,
         revision = lineage.advance(connection, author.at_s)
         if old is not None:
             suspended.keep(connection, tenant, author.at_s)
-        applies.replace_tenant(connection, state, digest, revision, keep_secrets=True)
+        replace_tenant(connection, state, digest, revision, keep_secrets=True)
         changes = comparison.changes(old.flow, state.flow) if old is not None else ()
         made = Made(state.flow, "rollback", chosen.number, changes)
         versions.record(connection, {tenant: made}, revision, author)
+        trials.overtake(connection, [tenant], revision, author.at_s)
         holds.refresh(connection, [tenant], revision, author.at_s)
         return RolledBack(versions.version(connection, tenant), chosen.number, missing)
 
@@ -61,8 +63,9 @@ def remove(database: Database, tenant: str, author: Author) -> Version:
         versions.record_found(connection, [tenant])
         revision = lineage.advance(connection, author.at_s)
         suspended.keep(connection, tenant, author.at_s)
-        applies.remove_tenant(connection, tenant, revision)
+        remove_tenant(connection, tenant, revision)
         versions.record(connection, {tenant: Made(None, "delete")}, revision, author)
+        trials.overtake(connection, [tenant], revision, author.at_s)
         holds.refresh(connection, [tenant], revision, author.at_s)
         return versions.version(connection, tenant)
 
@@ -70,12 +73,12 @@ def remove(database: Database, tenant: str, author: Author) -> Version:
 def _before(history: list[Version]) -> int:
     """Return the version before what a tenant has now: a rollback has an earlier one. Raises: UnknownVersion."""
     by_number = {version.number: version for version in history}
-    now = history[0]
+    now = next(version for version in history if not version.beside)
     while now.copy_of is not None and now.copy_of in by_number:
         now = by_number[now.copy_of]
     for number in range(now.number - 1, 0, -1):
         version = by_number.get(number)
-        if version is not None and version.content_hash:
+        if version is not None and version.content_hash and not version.beside:
             return number
     raise UnknownVersion([f"{now} is the first version of tenant {now.tenant!r}; there is none before it"])
 

@@ -165,6 +165,18 @@ MIGRATIONS: tuple[Migration, ...] = (
             "INSERT INTO continuations_forgotten VALUES (0)",
         ),
     ),
+    Migration(
+        "0.2",
+        (
+            # The version that a tenant has on trial beside its own one: for a percentage of logins, 0 to be reported
+            # only, and by how many points its shares may exceed the others'. The flow is in `superseded` by its
+            # digest, which is NULL once the trial has ended; then `ended` says why.
+            "CREATE TABLE trials (tenant TEXT PRIMARY KEY, number INTEGER NOT NULL, percent INTEGER NOT NULL, "
+            "denied_points INTEGER NOT NULL, degraded_points INTEGER NOT NULL, digest BLOB, "
+            "changed_in INTEGER NOT NULL, ended TEXT NOT NULL) WITHOUT ROWID",
+            "CREATE INDEX trials_by_change ON trials (changed_in)",
+        ),
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from runtime.catalog import data_keys, lineage, rows, suspended
+from runtime.catalog import data_keys, lineage, rows, suspended, versions
 from runtime.catalog import vault as places
 from runtime.catalog.data_keys import FINGERPRINTS, VALUES
 from runtime.catalog.database import Connection, Database
@@ -93,7 +93,7 @@ def _fingerprint_anew(connection: Connection, vault: Vault, now_s: int) -> None:
         # It is the version that it was.
         query = (
             "UPDATE versions SET revision = ? WHERE tenant = ? AND number = "
-            "(SELECT max(number) FROM versions WHERE tenant = ?)"
+            f"(SELECT max(number) FROM versions WHERE tenant = ? AND {versions.OWN})"
         )
         connection.execute(query, (revision, tenant, tenant))
 
@@ -161,14 +161,15 @@ def purge(database: Database, tenant: str | None = None) -> Purged:
     """Drop what was replaced, and write the store anew, so that no file of it has any of that.
 
     These are flows that suspended logins began with, secrets of actions that no flow binds, and stored answers. A flow
-    that a tenant is held at stays. Raises: CatalogUnavailable.
+    that a tenant is held at, or has on trial, stays. Raises: CatalogUnavailable.
     """
     of = " AND tenant = ?" if tenant is not None else ""
     whose = () if tenant is None else (tenant,)
     with database.writing() as connection:
         flows = connection.execute(
             "DELETE FROM superseded WHERE NOT EXISTS (SELECT 1 FROM holds WHERE holds.tenant = superseded.tenant "
-            f"AND holds.digest = superseded.digest){of}",
+            "AND holds.digest = superseded.digest) AND NOT EXISTS (SELECT 1 FROM trials WHERE "
+            f"trials.tenant = superseded.tenant AND trials.digest = superseded.digest){of}",
             whose,
         ).rowcount
         secrets = connection.execute(

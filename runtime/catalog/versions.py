@@ -13,16 +13,20 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from runtime.catalog import door_sections, rows
-from runtime.catalog.base import Binding, Definition, Flow
+from runtime.catalog.base import GRADUAL, REPORT_ONLY, Binding, Definition, Flow
 from runtime.catalog.comparison import Change
 from runtime.catalog.database import Connection
 from runtime.catalog.differences import without_values
 from runtime.core.model import OnError, Settings
-from runtime.errors import CatalogError, CatalogUnavailable, UnknownVersion
+from runtime.errors import CatalogError, CatalogUnavailable, Conflict, UnknownVersion
 
 MAX_TEXT_CHARS: Final = 500
 """Of a message, and of the name of who made a version."""
 
+# These stand beside a tenant's own versions: they were never what the tenant was.
+_BESIDE: Final = frozenset({GRADUAL, REPORT_ONLY})
+OWN: Final = f"how NOT IN ('{GRADUAL}', '{REPORT_ONLY}')"
+"""What is true of a tenant's own versions, in SQL."""
 _COLUMNS: Final = "tenant, number, revision, made_at, made_by, message, how, copy_of, hash, changes"
 
 
@@ -39,7 +43,8 @@ class Author:
 class Version:
     """One state that a tenant had. `content_hash` is empty when the tenant was removed, and covers no secret's value.
 
-    `how` is apply, rollback, delete, or found: an earlier release made it. `copy_of` is the version that a rollback
+    `how` is apply, rollback, delete, promote, or found: an earlier release made it; or gradual and report_only, which
+    are on trial beside the tenant's own version. `copy_of` is the version that a rollback
     went back to. `revision` is the store's at that moment, `changes` what is different from the version before.
     """
 
@@ -56,6 +61,11 @@ class Version:
 
     def __str__(self) -> str:
         return f"{self.tenant}@{self.number}"
+
+    @property
+    def beside(self) -> bool:
+        """Whether it was on trial only."""
+        return self.how in _BESIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +181,9 @@ def _found(connection: Connection, tenant: str, last: tuple[int, int]) -> tuple[
 
 
 def _last(connection: Connection, tenants: Collection[str]) -> dict[str, tuple[int, int]]:
-    """Return the number and the revision of the last version of each tenant."""
-    query = "SELECT tenant, max(number), max(revision) FROM versions{} GROUP BY tenant"
+    """Return the last number of each tenant, and the revision of the last version that was its own."""
+    own = f"max(CASE WHEN {OWN} THEN revision ELSE 0 END)"
+    query = f"SELECT tenant, max(number), {own} FROM versions{{}} GROUP BY tenant"
     if len(tenants) > 1:
         found = connection.execute(query.format("")).fetchall()
     else:
@@ -186,15 +197,16 @@ def _last(connection: Connection, tenants: Collection[str]) -> dict[str, tuple[i
 def newest(connection: Connection) -> list[Version]:
     """Return the newest version of every tenant, ordered by name. Removed tenants are left out."""
     query = (
-        f"SELECT {_COLUMNS} FROM versions v WHERE number = (SELECT max(number) FROM versions WHERE tenant = v.tenant)"
+        f"SELECT {_COLUMNS} FROM versions v WHERE number = "
+        f"(SELECT max(number) FROM versions WHERE tenant = v.tenant AND {OWN})"
     )
-    last = {row[0]: _version(row) for row in connection.execute(query)}
+    own = {row[0]: _version(row) for row in connection.execute(query).fetchall()}
     present = connection.execute("SELECT tenant, changed_in FROM tenants WHERE settings IS NOT NULL ORDER BY tenant")
     found = []
     for tenant, changed_in in present.fetchall():
-        version = last.get(tenant)
+        version = own.get(tenant)
         if version is None or version.revision < changed_in:
-            later = _found(connection, tenant, (0, 0) if version is None else (version.number, version.revision))
+            later = _found(connection, tenant, _last(connection, [tenant]).get(tenant, (0, 0)))
             version = later[0] if later is not None else version
         if version is not None:
             found.append(version)
@@ -205,8 +217,7 @@ def history(connection: Connection, tenant: str) -> list[Version]:
     """Return every version of a tenant, the newest first. Raises: UnknownVersion for a tenant that never was."""
     query = f"SELECT {_COLUMNS} FROM versions WHERE tenant = ? ORDER BY number DESC"
     listed = [_version(row) for row in connection.execute(query, (tenant,)).fetchall()]
-    last = (listed[0].number, listed[0].revision) if listed else (0, 0)
-    found = _found(connection, tenant, last)
+    found = _found(connection, tenant, _last(connection, [tenant]).get(tenant, (0, 0)))
     if found is not None:
         listed.insert(0, found[0])
     if not listed:
@@ -215,10 +226,10 @@ def history(connection: Connection, tenant: str) -> list[Version]:
 
 
 def version(connection: Connection, tenant: str, number: int | None = None) -> Version:
-    """Return a version of a tenant, the newest without a number. Raises: UnknownVersion."""
+    """Return a version of a tenant: what it is now without a number. Raises: UnknownVersion."""
     listed = history(connection, tenant)
     for found in listed:
-        if number in (None, found.number):
+        if found.number == number or (number is None and not found.beside):
             return found
     message = f"tenant {tenant!r} has no version {number}; it has 1 to {listed[0].number}"
     raise UnknownVersion([f"{message}: `vestibule history {tenant}` shows them"])
@@ -267,12 +278,14 @@ def _unreadable(what: str, error: Exception) -> CatalogUnavailable:
 def numbers(connection: Connection, since: int = -1) -> dict[str, int]:
     """Return the number of what each tenant holds, of the tenants that changed since a revision of the store."""
     query = (
-        "SELECT t.tenant, t.changed_in, max(v.number), max(v.revision) FROM tenants t LEFT JOIN versions v ON "
+        "SELECT t.tenant, t.changed_in, coalesce(max(v.number), 0), "
+        f"coalesce(max(CASE WHEN {OWN} THEN v.number END), 0), "
+        f"coalesce(max(CASE WHEN {OWN} THEN v.revision END), 0) FROM tenants t LEFT JOIN versions v ON "
         "v.tenant = t.tenant WHERE t.changed_in > ? AND t.settings IS NOT NULL GROUP BY t.tenant, t.changed_in"
     )
     return {
-        tenant: (number or 0) + (changed_in > (revision or 0))
-        for tenant, changed_in, number, revision in connection.execute(query, (since,))
+        tenant: own if changed_in <= revision else last + 1
+        for tenant, changed_in, last, own, revision in connection.execute(query, (since,))
     }
 
 
@@ -338,8 +351,8 @@ def secrets_now(connection: Connection, tenant: str) -> Flow:
     return replace(live, secrets=rows.secrets_of(connection, tenant))
 
 
-def conflicts(connection: Connection, expected: Mapping[str, int], changing: Iterable[str]) -> dict[str, int]:
-    """Return the newest version of each tenant that would be changed and is not what its editor began with."""
+def refuse_conflicts(connection: Connection, expected: Mapping[str, int], changing: Iterable[str]) -> None:
+    """Do nothing when what would be changed is what its editor began with. Raises: Conflict."""
     found = {}
     for tenant in changing:
         if tenant in expected:
@@ -348,5 +361,6 @@ def conflicts(connection: Connection, expected: Mapping[str, int], changing: Ite
             except UnknownVersion:
                 number = 0
             if number != expected[tenant]:
-                found[tenant] = number
-    return found
+                found[tenant] = (expected[tenant], number)
+    if found:
+        raise Conflict(found)

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runtime.cli import conflict
+from runtime.cli import conflict, trial_flags
 from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, agrees, at_terminal, complain, faults_json, plural, say, say_json, warn
 from runtime.cli.secret_flags import add_secret_flags, secrets_of
 from runtime.cli.version_flags import add_author_flags, author_of, expectation
-from runtime.errors import CatalogError, CatalogUnavailable, Conflict, Fault
+from runtime.errors import CatalogError, CatalogUnavailable, ConfigError, Conflict, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,12 @@ for 25 hours and until the next apply after that.
 
 Each tenant that changes gets a new version, with --as and --message in its history. In a directory that `vestibule
 export` made, and with --expect, an apply is refused when the tenant was changed since: what changed is shown (exit 6),
-and --force replaces it."""
+and --force replaces it.
+
+With --gradual N the tenants stay at their versions, and what is different decides the logins of N % of their users,
+until `vestibule promote`, `vestibule abandon`, or any other change. It is given up by itself when its share of denied
+or degraded logins exceeds that of the others by more than --denied-points or --degraded-points. With --report-only it
+decides no login: it runs after each answer, and what it would change is counted."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +60,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="refuse if the tenant is at another version now, unless nothing changes; may be given many times",
     )
     parser.add_argument("--force", action="store_true", help="replace tenants that were changed meanwhile too")
+    trial_flags.add_trial_flags(parser)
     add_author_flags(parser)
     add_secret_flags(parser)
     add_settings(parser, only=("store",))
@@ -76,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
             if not args.json or isinstance(error, CatalogUnavailable):
                 raise
             return _refused(args, error.faults, Exit.CHECK_FAILED)
+        if args.prune and trial_flags.wanted(args):
+            raise ConfigError([Fault("--prune", "removes tenants, and a trial changes none; leave one of them out")])
         if args.prune and found.single:
             message = (
                 f"{args.directory} is one tenant's own directory, so every other tenant of the store would be removed; "
@@ -89,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _apply(args: argparse.Namespace, found: Tenants, database: Database, read_at: Mapping[str, int]) -> int:
-    from runtime.catalog import applies, comparison, markers
+    from runtime.catalog import applies, comparison, markers, versions
 
     folders = {
         definition.flow.tenant: Path(args.directory, *(() if found.single else (definition.flow.tenant,)))
@@ -102,7 +110,8 @@ def _apply(args: argparse.Namespace, found: Tenants, database: Database, read_at
         planned = comparison.plan(database, found.definitions, prune=args.prune)
         if args.dry_run and database.exists():
             with database.reading() as connection:
-                applies.refuse_conflicts(connection, expected, planned)
+                changing = (*planned.created, *planned.changed, *planned.pruned)
+                versions.refuse_conflicts(connection, expected, changing)
         if args.dry_run:
             _report(args, database.setting, planned, found.warnings)
             return Exit.OK
@@ -111,6 +120,8 @@ def _apply(args: argparse.Namespace, found: Tenants, database: Database, read_at
             message = f"would remove {plural(len(planned.pruned), 'tenant')}: {names}; add --yes if that is meant"
             return _refused(args, [Fault("--prune", message)], Exit.USAGE)
         agreed = planned.pruned
+    if trial_flags.wanted(args):
+        return trial_flags.begin(args, database, found.definitions, expected)
     new = not database.exists()
     result = applies.apply(
         database, found.definitions, prune=args.prune, agreed=agreed, author=author_of(args), expected=expected

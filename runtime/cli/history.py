@@ -24,10 +24,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the store and print a line for each version."""
-    from runtime.catalog import holds, versions
+    from runtime.catalog import holds, trials, versions
 
     with opened(args) as database, database.reading() as connection:
         listed = versions.history(connection, args.tenant)
+        ended = trials.last_end(connection, args.tenant)
         held = holds.active(connection, int(time.time())).get(args.tenant)
     if args.json:
         say_json([asdict(version) for version in listed], indent=2)
@@ -46,4 +47,6 @@ def run(args: argparse.Namespace) -> int:
     say_table(rows, ("VERSION", "WHEN", "BY", "HOW", "CONTENT", "MESSAGE"))
     if held is not None:
         say(f"{args.tenant} is held at {held}")
+    if ended:
+        say(ended)
     return Exit.OK

@@ -23,6 +23,8 @@ COMMANDS: Final = {
     "diff": "show what tells two versions or directories apart",
     "history": "list the versions of a tenant",
     "rollback": "make an earlier version of a tenant its newest",
+    "promote": "make the version that a tenant has on trial its own",
+    "abandon": "end the trial of a tenant's version",
     "hold": "serve an earlier version of a tenant, or its policy alone, for a while",
     "export": "write tenants of the store as directories",
     "delete": "remove a tenant from the store",

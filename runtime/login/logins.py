@@ -24,6 +24,7 @@ from runtime.login.plan import Login, Plan
 from runtime.login.request import Request as Request  # what `decide` takes
 from runtime.login.running import Running
 from runtime.login.suspensions import SPEND_S, Suspensions
+from runtime.login.trials import GiveUp, Trials
 from runtime.ops.log import Log, LoginLog, clip
 from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
@@ -45,6 +46,7 @@ class Logins:
         log: Log,
         login_log: LoginLog,
         suspensions: Suspensions | None = None,
+        give_up: GiveUp | None = None,
     ) -> None:
         self._catalog = catalog
         self._metrics = metrics
@@ -52,6 +54,7 @@ class Logins:
         self._login_log = login_log
         self._action_timeout_us = config.sandbox.action_timeout_ms * 1000
         self.engine = Engine(pool, metrics, config, log, suspensions)
+        self._trials = Trials(self.engine, metrics, log, self._action_timeout_us, give_up)
         self._suspensions = self.engine.suspensions
         self._running: Running[LoginEnd] = Running()
         self._cache = TriggerCache()
@@ -69,6 +72,7 @@ class Logins:
         for task in loads:
             task.cancel()
         await asyncio.gather(*loads, return_exceptions=True)
+        await self._trials.close()
         await self.engine.close()
 
     async def decide(self, request: Request, deadline: float) -> Decided:
@@ -123,19 +127,24 @@ class Logins:
             raise unknown(snapshot, tenant)
         if request.continuation is not None:
             return await self._resume(request, content, flow, snapshot, deadline, started_ns, clock_ns)
-        known = self._identity(content, clock_ns, message or PostLoginEvent.FromString(event))
+        read = message or PostLoginEvent.FromString(event)
+        known = self._identity(content, clock_ns, read)
         now_ms = clock_ns // 1_000_000
         cached = self._cache.of.get(tenant)
         records = b"" if cached is None else cached.sent(now_ms)
         plan, deadline_ns = self._plan(flow, snapshot), int(deadline * 1e9)
-        outcome = await self.engine.decide(
-            Login(
-                plan, event, gateway, deadline_ns, known.clock_ns, known.seed, records, message=message, now_ms=now_ms,
-                continuation=known.continuation,
-            )
+        trial = snapshot.trials.get(tenant)
+        if trial is not None and self._trials.takes(trial, read.user.user_id):
+            plan = self._trials.plan(trial)
+        login = Login(
+            plan, event, gateway, deadline_ns, known.clock_ns, known.seed, records, message=message, now_ms=now_ms,
+            continuation=known.continuation,
         )  # fmt: skip
+        outcome = await self.engine.decide(login)
         ending = LoginEnd(outcome, known.decision_id, snapshot.revision, (time.monotonic_ns() - started_ns) // 1000)
-        self._decided(request, flow, ending, 0, now_ms)
+        self._decided(request, plan.flow, ending, 0, now_ms)
+        if trial is not None:
+            self._trials.decided(trial, login, outcome.answer.decision)
         return ending
 
     async def _resume(
@@ -156,6 +165,7 @@ class Logins:
         )
         plan = await self._pin(flow, snapshot, state.flow_digest, deadline)
         before = resuming.executions(state, plan.flow)
+        trial = snapshot.trials.get(tenant)
         rest = plan.rest(state.position, continuing=state.continuing)
         deadline_ns = int((deadline - SPEND_S) * 1e9)
         # The clock is the real one: what was answered is kept, so nothing is decided twice at different times.
@@ -166,18 +176,19 @@ class Logins:
                 return LoginEnd(None, stored=held.earlier)
             cached = self._cache.of.get(tenant)
             records = b"" if cached is None else cached.sent(now_ms)
-            outcome = await self.engine.decide(
-                Login(
-                    rest, event, request.gateway, deadline_ns, clock_ns, known.seed, records, before, completed,
-                    message, continuation=known.continuation,
-                )
+            login = Login(
+                rest, event, request.gateway, deadline_ns, clock_ns, known.seed, records, before, completed, message,
+                continuation=known.continuation,
             )  # fmt: skip
+            outcome = await self.engine.decide(login)
             wall_us = (time.monotonic_ns() - started_ns) // 1000
             ending = LoginEnd(outcome, known.decision_id, snapshot.revision, wall_us)
             if content:
                 held.answer = ending.answer(request.request_id).response
         self._metrics.continuation("continued")
         self._decided(request, plan.flow, ending, len(before), now_ms)
+        if trial is not None:
+            self._trials.decided(trial, login, outcome.answer.decision)
         return ending
 
     def _identity(self, content: bytes, now_ns: int, event: PostLoginEvent | None = None) -> identity.Identity:
@@ -231,6 +242,7 @@ class Logins:
                 self.plans = {name: kept for name, kept in self.plans.items() if flows.get(name) is kept.flow}
                 for key in [key for key in self._pinned if key[0] not in flows]:
                     del self._pinned[key]
+                self._trials.forget(snapshot)
             plan = self.plans[flow.tenant] = Plan(flow, snapshot.sources, self._action_timeout_us)
         return plan
 
@@ -238,6 +250,9 @@ class Logins:
         """Return the plan of the very flow that was suspended, also when another one is deployed by now."""
         if flow.digest == digest:
             return self._plan(flow, snapshot)
+        trial = snapshot.trials.get(flow.tenant)
+        if trial is not None and trial.definition.flow.digest == digest:
+            return self._trials.plan(trial)
         key = flow.tenant, digest
         plan = self._pinned.get(key)
         if plan is None:

@@ -5,6 +5,10 @@ from typing import Final
 
 OUTCOMES: Final = ("allow", "mfa_required", "mfa_required_by_token", "deny", "suspend", "suspend_by_token")
 
+TRIAL_SIDES: Final = ("own", "trial")
+TRIAL_RESULTS: Final = ("denied", "degraded", "other")
+REPORTED_CHANGES: Final = ("none", *OUTCOMES, "degraded", "undecided", "skipped")
+
 GRPC_SERVICE: Final = "vestibule.v1.ActionRuntimeService"
 GRPC_METHOD: Final = "ExecutePostLogin"
 GRPC_CONTINUE: Final = "ContinuePostLogin"

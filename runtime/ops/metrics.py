@@ -29,8 +29,11 @@ from runtime.ops.labels import (
     HTTP_STATUSES,
     OUTCOMES,
     REFUSED_CALLERS,
+    REPORTED_CHANGES,
     SUSPENSIONS,
     TRANSPORTS,
+    TRIAL_RESULTS,
+    TRIAL_SIDES,
     ExitReason,
     KillReason,
     RenewalReason,
@@ -161,6 +164,21 @@ class Metrics(Collector):
         )
         self.flow_retried = Counter(
             "vestibule_flow_retries", "Flows run again because their worker died through no fault of the action."
+        )
+        self.gradual = Counter(
+            "vestibule_gradual_logins",
+            "Logins of tenants with a version on trial, by the version that decided and what it led to.",
+            side=TRIAL_SIDES,
+            result=TRIAL_RESULTS,
+        )
+        self.gradual_returned = Counter(
+            "vestibule_gradual_returns", "Trials that this daemon ended, because a share of them left its band."
+        )
+        self.report_only = Counter(
+            "vestibule_report_only",
+            "Logins decided again by a version that is reported on only, by the outcome that it would change to; or "
+            "none, degraded, undecided, and skipped for want of room.",
+            change=REPORTED_CHANGES,
         )
         self._queue_wait = Durations("vestibule_queue_wait_seconds", "Seconds a decided login waited for a worker.")
         self._waits = self._queue_wait.by_key[()]

@@ -25,6 +25,8 @@ class Deployed:
         self._loop = loop
         self._idle = idle
         self.flows: Mapping[str, Flow] | None = None
+        # Digests of what is on trial, by tenant.
+        self.beside: Mapping[str, bytes] = {}
 
     def digest(self, tenant: str, otherwise: bytes) -> bytes | None:
         """Return the digest of a tenant's flow, or another one while none is known; None for a tenant without one."""
@@ -35,7 +37,8 @@ class Deployed:
 
     def outdated(self, worker: Worker) -> bool:
         """Tell whether a worker serves a flow that is not deployed any more."""
-        return self.digest(worker.tenant or "", worker.flow) != worker.flow
+        tenant = worker.tenant or ""
+        return worker.flow not in (self.digest(tenant, worker.flow), self.beside.get(tenant))
 
     def kill_outdated(self) -> None:
         """Kill some now and the others in the next turns of the loop, except those that were leased meanwhile."""

@@ -13,6 +13,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from runtime.catalog.base import Flow
@@ -35,6 +36,7 @@ from runtime.workers.watchdog import Watchdog
 from runtime.workers.worker import State, Worker
 from sandbox.contract.layers import Layer
 
+_NONE: Final[Mapping[str, bytes]] = MappingProxyType({})
 _SWEEP_S: Final = 5.0
 _REFILL_DELAY_S: Final = 0.01
 
@@ -219,14 +221,16 @@ class Pool:
         while (waiter := self._leases.next_behind(worker, slot)) is not None:
             waiter.future.set_result(self._lease(worker, slot))
 
-    def flows_changed(self, flows: Mapping[str, Flow]) -> None:
+    def flows_changed(self, flows: Mapping[str, Flow], beside: Mapping[str, bytes] = _NONE) -> None:
         """Take the flows that tenants have now, and kill the idle workers of all others; busy ones when released.
+
+        `beside` has the digests of flows that some tenants have on trial.
 
         An action that escaped would hold on to what its worker has, and none of these is ever given the new flow.
         """
         dropped = list(self._successors)
         self._successors = {slot: flows[slot.tenant].digest for slot in dropped if slot.tenant in flows}
-        self._deployed.flows = flows
+        self._deployed.flows, self._deployed.beside = flows, beside
         self._assign(*dropped)
         self._deployed.kill_outdated()
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from runtime.catalog import applies, images
+from runtime.catalog import applies, images, tenant_rows
 from runtime.catalog.base import Binding, Definition, Flow, Snapshot
 from runtime.catalog.comparison import ApplyResult
 from runtime.catalog.database import Connection, Database
@@ -98,7 +98,7 @@ class TestApply:
 
     def test_anything_raised_inside_rolls_back(self, store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nothing is half-written when we fail ourselves after the first tenant."""
-        replaced = applies.replace_tenant
+        replaced = tenant_rows.replace_tenant
 
         def once(connection: Connection, definition: Definition, digest: bytes, revision: int) -> None:
             replaced(connection, definition, digest, revision)
