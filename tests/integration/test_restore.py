@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from runtime.catalog import applies
+from runtime.catalog.opening import open_database
 from runtime.catalog.sqlite import SqliteDatabase
 from tests.deploy_scripts import pages
 from tests.fixtures.commands import clean_environment, vestibule
 from tests.fixtures.daemons import Daemon
 from tests.fixtures.fleet import fleet
+from tests.fixtures.postgresql import Cluster, programs, running
 from tests.fixtures.suspensions import CHALLENGE, OTP, event, refusal, suspended
+from tests.fixtures.tcp_proxy import Proxy
 from tests.fixtures.tenants import ALLOW, GATE, define
 from tests.fixtures.waiting import until
 
@@ -27,24 +32,25 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def blocks() -> list[str]:
-    """Return the commands of the page: back up, accept, put in place."""
+    """Return the commands of the page: back up, accept and put in place of a file; back up and accept a database."""
     page = (ROOT / "deploy" / "README.md").read_text()
     (section,) = [part for part in page.split("\n## ") if part.startswith("Back up and restore\n")]
     found: list[str] = pages.blocks(section, "")
     return found
 
 
-def typed(folder: Path, block: str) -> str:
-    """Run a block as an operator does, in the folder of the store."""
+def typed(folder: Path, block: str, programs: Path = Path("/nowhere")) -> str:
+    """Run a block as an operator does, in the folder of the store; `programs` are PostgreSQL's."""
     tools = folder / ".venv" / "bin"
     if not tools.exists():
         tools.mkdir(parents=True)
         (tools / "vestibule").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m runtime.cli "$@"\n')
         (tools / "vestibule").chmod(0o755)
-    path = os.pathsep.join(map(str, (ROOT, ROOT / "proto/python")))
+    modules = os.pathsep.join(map(str, (ROOT, ROOT / "proto/python")))
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", "-eu"],
-        cwd=folder, input=block, env=clean_environment() | {"PYTHONPATH": path},
+        cwd=folder, input=block, env=clean_environment() | {"PYTHONPATH": modules, "PATH": path},
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, block + done.stdout + done.stderr
@@ -69,7 +75,7 @@ def test_the_page_restores_a_store(tmp_path: Path, applied: bool) -> None:
 
     The control: the same continuations are good in the store that was not restored.
     """
-    back_up, accept, put_in_place = blocks()
+    back_up, accept, put_in_place, *_ = blocks()
     store = tmp_path / "vestibule.db"
     SqliteDatabase(store).prepare()
     with fleet(tmp_path, 2, store=store) as replicas:
@@ -104,6 +110,45 @@ def test_the_page_restores_a_store(tmp_path: Path, applied: bool) -> None:
         fresh = suspended(first)
         assert second.resume("acme", event("otp"), fresh, [OTP]).outcome == ALLOW
         assert first.metric("vestibule_continuations_total", result="outdated") == 2
+
+
+def test_the_page_fails_over_to_another_server(tmp_path: Path, postgresql: Cluster) -> None:
+    """Two daemons follow a dump that was restored elsewhere once it was accepted and their address leads there."""
+    *_, back_up, accept = blocks()
+    name = postgresql.database()
+    with contextlib.closing(open_database(postgresql.url(name))) as store:
+        store.prepare()
+    proxy = Proxy(postgresql.port)
+    with contextlib.ExitStack() as stack:
+        stack.callback(proxy.close)
+        other = stack.enter_context(running())
+        other.sql(f"CREATE DATABASE {name} OWNER vestibule TEMPLATE template0")
+        places = {"postgresql://vestibule@db.example/vestibule": postgresql.url(name)}
+        places["postgresql://vestibule@db2.example/vestibule"] = other.url(name)
+        replicas = stack.enter_context(fleet(tmp_path, 2, store=postgresql.url(name, port=proxy.port)))
+        first, second = replicas.daemons
+        replicas.publish(define("acme", CHALLENGE))
+        used = suspended(first)
+        typed(tmp_path, replaced(back_up, places), programs())
+        assert second.resume("acme", event("otp"), used, [OTP]).outcome == ALLOW
+        replicas.publish(define("later", GATE))
+        assert "begins a new epoch at revision 1" in typed(tmp_path, replaced(accept, places), programs())
+        proxy.point(other.port)
+        for daemon in (first, second):
+            daemon.wait_for("catalog.epoch_began")
+            error = refusal(daemon, "acme", event("otp"), used, [OTP])
+            assert (error.code, error.reason) == ("FAILED_PRECONDITION", "CONTINUATION_OUTDATED")
+        fresh = suspended(first)
+        assert second.resume("acme", event("otp"), fresh, [OTP]).outcome == ALLOW
+        replicas.publish(define("later", GATE))
+    postgresql.drop(name)
+
+
+def replaced(block: str, places: Mapping[str, str]) -> str:
+    """Put the addresses of the tests' servers in the place of the page's."""
+    for typed_, ours in places.items():
+        block = block.replace(typed_, ours)
+    return block
 
 
 def test_what_cannot_be_accepted_is_said(tmp_path: Path) -> None:
