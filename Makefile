@@ -8,6 +8,9 @@ LOCK = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
   --no-emit-package vestibule-proto \
   --custom-compile-command 'make lock' $(UPGRADE)
 
+# Several hundred processes are started, and each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Ends a command when make has ended, however that was: nothing keeps a port or a processor afterwards.
 TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM)
 # More than there are processors: many tests wait for a time that is promised, and leave theirs to another.

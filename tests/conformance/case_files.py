@@ -27,6 +27,8 @@ HERE = Path(__file__).parent
 CASES = HERE / "cases"
 TEMPLATES = HERE.parents[1] / "deploy" / "templates"
 
+# Eight times as fast where the library has its C part.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # When a case does not say: any instant will do, as long as it is always the same.
 NOW = "2026-01-31T12:00:00Z"
 _INSTANT = re.compile(r"now(?:([+-])(\d+)(ms|s|m|h|d))?")
@@ -112,7 +114,7 @@ def of(folder: str) -> list[Path]:
 
 def _read(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for file in of(folder):
-        for case in yaml.safe_load(file.read_text()):
+        for case in yaml.load(file.read_text(), LOADER):
             yield file.stem, case
 
 
@@ -175,7 +177,7 @@ def _sha(source: str) -> str:
 @cache
 def base(name: str) -> dict[str, Any]:
     """Return an event that cases are laid over."""
-    event: dict[str, Any] = yaml.safe_load((HERE / "events" / f"{name}.yaml").read_text())
+    event: dict[str, Any] = yaml.load((HERE / "events" / f"{name}.yaml").read_text(), LOADER)
     return event
 
 

@@ -14,6 +14,8 @@ from google.protobuf import json_format
 from vestibule.v1 import decision_pb2
 
 CASES: Final = Path(__file__).parent / "cases"
+# Eight times as fast where the library has its C part.
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _EVENT: Final[Mapping[str, Mapping[str, Any]]] = {
     "user": {"user_id": "auth0|1", "email": "ada@example.com"},
     "client": {"client_id": "portal"},
@@ -70,7 +72,7 @@ def load(paths: Iterable[Path] = ()) -> list[Case]:
 
 def _read(path: Path) -> Iterator[Case]:
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+        entries = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ScriptError(f"{path}: cannot be read: {error}") from None
     if not isinstance(entries, list):
