@@ -208,7 +208,9 @@ def run(place: Path, who: tuple[int, str], *arguments: str) -> subprocess.Comple
     )
 
 
-@pytest.mark.parametrize("layers", ["namespaces.user", "seccomp,namespaces.net,namespaces.pid"])
+@pytest.mark.parametrize(
+    "layers", [pytest.param("namespaces.user", marks=pytest.mark.long), "seccomp,namespaces.net,namespaces.pid"]
+)
 def test_a_missing_required_layer_refuses_to_start(place: Path, layers: str) -> None:
     """Where namespaces are refused and required, the daemon names each missing one in one line and serves nothing."""
     flags = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--sandbox-required-layers", layers)

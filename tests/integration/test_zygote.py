@@ -104,6 +104,7 @@ async def test_a_closed_pipe_ends_the_worker() -> None:
             assert await cell.exit == 0
 
 
+@pytest.mark.long
 async def test_many_at_once_leave_nothing_behind() -> None:
     """Fifty workers spawned at once work; afterwards the daemon has as many descriptors as before."""
     before = descriptors()
@@ -376,6 +377,7 @@ async def test_no_descriptor_left_for_a_zygote_leaves_no_process(monkeypatch: py
     assert descriptors() <= before
 
 
+@pytest.mark.long
 def test_whichever_descriptor_a_zygote_lacks_none_is_kept() -> None:
     """Where the n-th descriptor that is needed cannot be had, it is not executed, and those before it are closed."""
     ours, theirs = socket.socketpair()
