@@ -23,9 +23,7 @@ from runtime.callers import own_certificate
 from runtime.callers.caller_files import CallerFiles
 from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls
-from runtime.catalog.opening import DAEMON_TIMEOUT_S, open_database
-from runtime.catalog.stored import StoredCatalog
-from runtime.catalog.suspended import StoredSuspendedFlows
+from runtime.catalog.opening import open_stores
 from runtime.config.addresses import bound
 from runtime.config.effective import Config
 from runtime.config.listeners import credentials_required
@@ -88,18 +86,17 @@ class Daemon:
         self._not_ready: tuple[str, ...] = ("starting",)
         self._metrics = Metrics(version)
         self._metrics.watch_log(lambda: out.lost)
-        self._database = open_database(config.store, timeout_s=DAEMON_TIMEOUT_S)
-        self._catalog = StoredCatalog(self._database, on_change=self._catalog_changed)
+        self._stores = open_stores(config, self._check_sources, self._catalog_changed)
+        self._catalog = self._stores.catalog
         self._pool = Pool(config, zygotes(config, ahead), self._metrics, log)
         keys_file = config.continuation.keys_file
         made = shared.keys if shared is not None else [keys.generate()]
         self._keyring = keys.Keyring(keys.read(Path(keys_file)) if keys_file else made)
-        suspended = StoredSuspendedFlows(self._database, mark=self._catalog.mark)
         self._caller_files = CallerFiles(config, log, self._metrics)
         self._callers = Callers(
             credentials_required(config), lambda: self._catalog.api_keys, self._caller_files.rules_now
         )
-        self._suspensions = Suspensions(self._keyring, config.continuation.lifetime_s, suspended)
+        self._suspensions = Suspensions(self._keyring, config.continuation.lifetime_s, self._stores.suspended)
         self._calls: Calls | None = None
         self._server: Server | None = None
         self._http: HttpPort | None = None
@@ -130,7 +127,7 @@ class Daemon:
             self._metrics.watch_workers(self._pool.counts)
             self._metrics.layers_active({layer.name: layer.active for layer in self._pool.layers})
 
-            parts.callback(self._database.close)
+            parts.callback(self._stores.close)
             await self._catalog.start()
             parts.push_async_callback(self._catalog.close)
             sampled = LoginLog(self._log, self._config.log.sample)
@@ -260,7 +257,7 @@ class Daemon:
             listen=bound(self._config.listen, port),
             **({"http_listen": http_listen} if http_listen else {}),
             metrics_listen=bound(self._config.metrics_listen, metrics_port),
-            store=self._database.setting,
+            store=self._stores.setting,
             catalog_revision=snapshot.revision,
             tenants=len(snapshot.tenants),
             isolation=self._config.sandbox.isolation,
@@ -368,8 +365,15 @@ class Daemon:
         reasons = [reason for reason in (zygote, port) if reason] + self._undecidable() + self._live()
         return Probed(reasons, self._catalog.notes())
 
+    async def _check_sources(self, sources: Sequence[tuple[str, str]]) -> Sequence[Fault]:
+        from runtime.offline.check import check_sources  # of a directory alone
+
+        return await check_sources(sources, self._config)
+
     def _catalog_changed(self, event: str, fields: Mapping[str, Any], /) -> None:
-        (self._log.error if event in ("catalog.failed", "catalog.stale") else self._log.info)(event, **fields)
+        happened = event.partition(".")[2]
+        level = {"failed": self._log.error, "stale": self._log.error, "off": self._log.warning}
+        level.get(happened, self._log.info)(event, **fields)
         snapshot = self._catalog.snapshot()
         beside = {tenant: trial.definition.flow.digest for tenant, trial in snapshot.trials.items()}
         self._pool.flows_changed(snapshot.tenants, beside)

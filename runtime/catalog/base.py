@@ -130,7 +130,7 @@ class SuspendedFlows(Protocol):
 
     @property
     def epoch(self) -> bytes:
-        """The epoch to seal continuations in. A store that was restored from a copy begins another one."""
+        """The epoch to seal continuations in; a restored store begins another. Raises: CatalogError: none is kept."""
 
     async def claim(
         self,

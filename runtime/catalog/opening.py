@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from runtime.catalog.database import Database
 from runtime.catalog.keyed import KeyedDatabase
 from runtime.catalog.sqlite import SqliteDatabase
 from runtime.catalog.store_keys import NO_STORE_KEYS, StoreKeys
-from runtime.config.store_url import SCHEMES
+from runtime.config.store_url import DIRECTORY, SCHEMES
+from runtime.errors import ConfigError, Fault
 
-DAEMON_TIMEOUT_S = 1.0
+if TYPE_CHECKING:
+    from runtime.catalog.base import OnChange, SuspendedFlows
+    from runtime.catalog.served_directory import CheckSources, DirectoryCatalog
+    from runtime.catalog.stored import StoredCatalog
+    from runtime.config.effective import Config
+
+DAEMON_TIMEOUT_S: Final = 1.0
 """How long a daemon waits for its store: a suspended login waits meanwhile."""
 
 
@@ -19,7 +29,7 @@ def _none() -> StoreKeys:
 
 
 def open_database(store: str, *, timeout_s: float = 10.0, keys: Callable[[], StoreKeys] = _none) -> KeyedDatabase:
-    """Return the store that a setting names. It connects to nothing yet; the caller closes it.
+    """Return the store that a setting names. It connects to nothing yet; the caller closes it. Raises: ConfigError.
 
     `keys` returns the keys that may open it, when a transaction begins.
     """
@@ -27,9 +37,48 @@ def open_database(store: str, *, timeout_s: float = 10.0, keys: Callable[[], Sto
 
 
 def _driver(store: str, timeout_s: float) -> Database:
+    if store.startswith(DIRECTORY):
+        message = f"{store} is a directory, which only a daemon reads: change its files, or name the state store"
+        raise ConfigError([Fault("store", message)])
     if store.startswith(SCHEMES):
         # As long to import as all else that a command needs.
         from runtime.catalog.postgresql import PostgresqlDatabase
 
         return PostgresqlDatabase(store, timeout_s=timeout_s)
     return SqliteDatabase(store.removeprefix("sqlite:"), timeout_s=timeout_s)
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStores:
+    """What a daemon has of its store. `setting` leads to it, without a password."""
+
+    setting: str
+    catalog: StoredCatalog | DirectoryCatalog
+    suspended: SuspendedFlows
+    database: Database | None = None
+
+    def close(self) -> None:
+        """Release the store, once nothing uses it any more."""
+        if self.database is not None:
+            self.database.close()
+
+
+def open_stores(config: Config, check: CheckSources, on_change: OnChange) -> DaemonStores:
+    """Return the catalog that a daemon follows, and where its claims lie. `check` is for sources of a directory."""
+    from runtime.catalog.stored import StoredCatalog
+    from runtime.catalog.suspended import StoredSuspendedFlows, SuspendsNothing
+
+    if not config.store.startswith(DIRECTORY):
+        database = open_database(config.store, timeout_s=DAEMON_TIMEOUT_S)
+        catalog = StoredCatalog(database, on_change=on_change)
+        return DaemonStores(database.setting, catalog, StoredSuspendedFlows(database, mark=catalog.mark), database)
+    from runtime.catalog.served_directory import OFF, DirectoryCatalog
+
+    state = (
+        open_database(config.catalog.state_store, timeout_s=DAEMON_TIMEOUT_S) if config.catalog.state_store else None
+    )
+    secrets_dir = Path(config.catalog.secrets_dir) if config.catalog.secrets_dir else None
+    path = config.store.removeprefix(DIRECTORY)
+    served = DirectoryCatalog(path, check, on_change, state=state, secrets_dir=secrets_dir)
+    suspended = SuspendsNothing(OFF) if state is None else StoredSuspendedFlows(state, mark=served.mark)
+    return DaemonStores(config.store, served, suspended, state)

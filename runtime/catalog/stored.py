@@ -12,6 +12,8 @@ from typing import Any, Final
 from runtime.catalog import api_keys, images, trials
 from runtime.catalog.base import OnChange, Snapshot
 from runtime.catalog.database import Database
+from runtime.catalog.freshness import Freshness
+from runtime.catalog.holds import HeldFlow
 from runtime.catalog.lineage import Mark
 from runtime.errors import CatalogError, CatalogUnavailable, NoStore, StoreUnreachable
 
@@ -19,8 +21,6 @@ from runtime.errors import CatalogError, CatalogUnavailable, NoStore, StoreUnrea
 _CLOSE_S: Final = 2.0
 # How often a store is looked at that announces its changes: should an announcement be lost, this is when it is found.
 _WATCHED_POLL_S: Final = 5.0
-# How often the log says that an old snapshot serves.
-_STALE_S: Final = 60.0
 
 
 def _ignore(event: str, fields: Mapping[str, Any]) -> None:
@@ -52,12 +52,7 @@ class StoredCatalog:
         self._task: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
         self._woken = asyncio.Event()
-        self._reason = "not started"
-        # The reason that on_change received last; empty once the catalog has recovered from it.
-        self._reported = ""
-        self._told_s = 0.0
-        # When the store was last read, seconds since the epoch, for a metric.
-        self.last_success_s = 0.0
+        self._freshness = Freshness(on_change, clock, lambda: self._image.snapshot.revision)
         # Who may call; swapped whole, by the thread that reads.
         self.api_keys = api_keys.NO_KEYS
         # Whether it could be written: a login that is suspended is continued by a write.
@@ -70,31 +65,39 @@ class StoredCatalog:
     @property
     def healthy(self) -> bool:
         """Whether the newest attempt to read the store succeeded."""
-        return not self._reason
+        return not self._freshness.reason
 
     @property
     def reason(self) -> str:
         """Why the catalog is not healthy; empty when it is."""
-        return self._reason
+        return self._freshness.reason
 
     @property
     def loaded(self) -> bool:
         """Whether a store was ever read."""
-        return self.last_success_s > 0
+        return self._freshness.loaded
+
+    @property
+    def last_success_s(self) -> float:
+        """When the store was last read, seconds since the epoch, for a metric."""
+        return self._freshness.last_success_s
+
+    @property
+    def held(self) -> Mapping[str, HeldFlow]:
+        """What the store holds back of tenants' newest versions."""
+        return self._image.held
 
     def unready(self, allow_empty: bool) -> list[str]:
         """Say why no login can be decided by this catalog; nothing when some can."""
         if not self.loaded:
-            return [self._reason]
+            return [self.reason]
         if not self._image.snapshot.tenants and not allow_empty:
             return [f"the store {self._database.name} has no tenant: apply one, or set catalog.allow_empty"]
         return []
 
     def notes(self) -> list[str]:
         """Say how old the snapshot is that serves, while the store cannot be read."""
-        if self.healthy or not self.loaded:
-            return []
-        return [f"serving revision {self._image.snapshot.revision}, read {self._age_s():.0f} s ago: {self._reason}"]
+        return self._freshness.notes()
 
     def mark(self) -> Mark:
         """Return which apply of which store the newest good snapshot is of."""
@@ -109,7 +112,7 @@ class StoredCatalog:
             await self._refresh(self._poll)
         except (NoStore, StoreUnreachable) as error:
             # It may come. Reported by the next poll: a start that is refused for another reason has one line to say.
-            self._reason = self._why(error)
+            self._freshness.reason = self._why(error)
         except CatalogError as error:
             self._thread.shutdown(wait=False)
             raise CatalogUnavailable(error.faults) from error
@@ -154,7 +157,7 @@ class StoredCatalog:
         started = time.perf_counter()
         keys = self.api_keys
         image = await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        self.last_success_s = self._clock()
+        self._freshness.succeeded()
         if image is not None:
             before, self._image = self._image.mark, image
             if before.apply_id and image.mark.epochs != before.epochs:
@@ -171,10 +174,7 @@ class StoredCatalog:
             self._on_change("catalog.reloaded", fields)
         if self.api_keys.by_id != keys.by_id:
             self._on_change("api_keys.reloaded", {"keys": len(self.api_keys.by_id)})
-        self._reason = ""
-        if self._reported:
-            self._reported = ""
-            self._on_change("catalog.recovered", {"revision": self._image.snapshot.revision})
+        self._freshness.well()
 
     async def _follow(self) -> None:
         while not self._closing.is_set():
@@ -189,12 +189,12 @@ class StoredCatalog:
             try:
                 await self._refresh(self._poll)
             except CatalogError as error:
-                self._failed(self._why(error))
+                self._freshness.failed(self._why(error))
             except asyncio.CancelledError:
                 raise
             except BaseException:
                 # Ours, not the store's: say that it is not followed any more, and let the task show the traceback.
-                self._failed("following the store has stopped")
+                self._freshness.failed("following the store has stopped")
                 raise
 
     def _end_holds(self) -> None:
@@ -210,21 +210,6 @@ class StoredCatalog:
             name, setting = self._database.name, self._database.setting
             return f"there is no store {name} yet; make it with `vestibule apply DIR --store {setting}`"
         return str(error)
-
-    def _failed(self, reason: str) -> None:
-        self._reason = reason
-        # Of one trouble the quoted words may differ from one attempt to the next.
-        trouble = reason.partition(" (")[0]
-        if trouble != self._reported:
-            self._reported, self._told_s = trouble, self._clock()
-            self._on_change("catalog.failed", {"reason": reason, "revision": self._image.snapshot.revision})
-        elif self.loaded and self._clock() - self._told_s >= _STALE_S:
-            self._told_s = self._clock()
-            fields = {"reason": reason, "revision": self._image.snapshot.revision, "age_s": round(self._age_s())}
-            self._on_change("catalog.stale", fields)
-
-    def _age_s(self) -> float:
-        return max(0.0, self._clock() - self.last_success_s)
 
 
 def _wake(loop: asyncio.AbstractEventLoop, woken: asyncio.Event) -> None:

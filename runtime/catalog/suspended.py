@@ -20,7 +20,7 @@ from runtime.catalog.database import Connection, Database
 from runtime.catalog.keyed import vault_of
 from runtime.catalog.lineage import NO_MARK, Mark, Used
 from runtime.config.sections import MAX_LIFETIME_S
-from runtime.errors import CatalogError, StoreBusy
+from runtime.errors import CatalogError, CatalogUnavailable, StoreBusy
 
 _T = TypeVar("_T")
 
@@ -293,6 +293,47 @@ def _forget(connection: Connection, before_ms: int) -> None:
         return
     connection.execute("UPDATE continuations_forgotten SET until_ms = ? WHERE until_ms < ?", (until_ms, until_ms))
     connection.execute("DELETE FROM continuations WHERE expires_at_ms <= ?", (until_ms,))
+
+
+class SuspendsNothing:
+    """The SuspendedFlows of a daemon that has nowhere to keep a claim: a login that would be suspended is refused."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    @property
+    def epoch(self) -> bytes:
+        """There is none to seal in. Raises: CatalogUnavailable."""
+        raise CatalogUnavailable([self._reason])
+
+    async def claim(
+        self,
+        name: bytes,
+        expires_at_ms: int,
+        now_ms: int,
+        until_ms: int,
+        request: bytes = b"",
+        epoch: bytes = b"",
+    ) -> Claim:
+        """Claim nothing. Raises: CatalogUnavailable."""
+        raise CatalogUnavailable([self._reason])
+
+    async def spend(self, name: bytes, until_ms: int, answer: bytes | None = None) -> bool:
+        """Spend nothing. Raises: CatalogUnavailable."""
+        raise CatalogUnavailable([self._reason])
+
+    async def release(self, name: bytes, until_ms: int) -> None:
+        """Give nothing back: nothing was claimed."""
+
+    async def sweep(self, now_ms: int) -> None:
+        """Drop nothing: nothing is kept."""
+
+    async def find(self, tenant: str, digest: bytes) -> Definition | None:
+        """Find nothing. Raises: CatalogUnavailable."""
+        raise CatalogUnavailable([self._reason])
+
+    async def close(self) -> None:
+        """Release nothing."""
 
 
 def _answer(batch: Sequence[tuple[_Work, asyncio.Future[Any]]], error: CatalogError) -> None:

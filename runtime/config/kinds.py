@@ -240,12 +240,23 @@ Mode = Annotated[
 """Who may use a file: three octal digits."""
 Store = Annotated[
     _Text,
-    Field(pattern=r"^(sqlite:[^\x00]+|postgres(ql)?://[^\x00]+)$"),
+    Field(pattern=r"^((sqlite|directory):[^\x00]+|postgres(ql)?://[^\x00]+)$"),
     Wording(
-        "sqlite:PATH or postgresql://USER@HOST:PORT/DATABASE",
+        "sqlite:PATH, postgresql://USER@HOST:PORT/DATABASE or directory:PATH",
         "is not a store",
-        "sqlite:PATH, such as sqlite:/var/lib/vestibule/flows.db, or "
+        "sqlite:PATH, such as sqlite:/var/lib/vestibule/flows.db, or directory:PATH, or "
         "postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full",
+        store_url.shown,
+        hidden=True,
+    ),
+]
+StateStore = Annotated[
+    _Text,
+    Field(pattern=r"^((sqlite:[^\x00]+|postgres(ql)?://[^\x00]+)|)$"),
+    Wording(
+        "sqlite:PATH, postgresql://USER@HOST:PORT/DATABASE, or empty for none",
+        "is not a store that can be written",
+        "sqlite:PATH or postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full, or nothing",
         store_url.shown,
         hidden=True,
     ),

@@ -12,7 +12,17 @@ from runtime.config.declaring import bounded, declared
 from sandbox.contract.layers import WORKER_UID
 
 if TYPE_CHECKING:
-    from runtime.config.kinds import LayerNames, Number, OneOf, OptionalPath, OptionalUrl, Size, Switch, Whole
+    from runtime.config.kinds import (
+        LayerNames,
+        Number,
+        OneOf,
+        OptionalPath,
+        OptionalUrl,
+        Size,
+        StateStore,
+        Switch,
+        Whole,
+    )
 
 MAX_LIFETIME_S = 86_400
 """No suspended login lives longer; the store keeps what was deployed before for as long."""
@@ -179,6 +189,14 @@ class CatalogConfig:
 
     allow_empty: Switch = declared(
         False, "Whether a daemon whose store has no tenant is ready; a daemon without a store never is."
+    )
+    state_store: StateStore = declared(
+        "",
+        "With a directory as the store: where claims, earlier flows, versions, holds and API keys lie. None: no login "
+        "can be suspended.",
+    )
+    secrets_dir: OptionalPath = declared(
+        "", "With a directory as the store: folder with DIR/TENANT/NAME for each {file: NAME} of a tenant."
     )
 
 

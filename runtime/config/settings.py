@@ -217,7 +217,7 @@ def _contradictions(config: Config, sources: Mapping[str, str]) -> list[Fault]:
         remedy = "one action could fill it: lower the first or raise the second"
         at_most("sandbox.memory_bytes", "pool.memory_bytes", remedy)
     faults += [Fault(f"{key} ({sources[key]})", message) for key, message in listeners.faults(config)]
-    faults += [Fault(f"store ({sources['store']})", problem) for problem in store_url.problems(config.store)]
+    faults += [Fault(f"{key} ({sources[key]})", message) for key, message in store_url.faults(config)]
     taken = {config.listen: "gRPC"}
     for setting, name in (("metrics_listen", "metrics"), ("http_listen", "HTTP")):
         address = getattr(config, setting)

@@ -6,11 +6,13 @@ libpq takes the URL as it is. Its own messages may quote any part of one, so fau
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from sandbox.contract.did_you_mean import nearest
 
+DIRECTORY: Final = "directory:"
 SCHEMES: Final = ("postgresql://", "postgres://")
 
 # What a URL may say after its question mark. Source: PostgreSQL 18, libpq, "Parameter Key Words".
@@ -82,19 +84,28 @@ def shown(url: str) -> str:
     return f"{scheme}://{user}{at}{where}" + (question + "&".join(kept) if kept else "")
 
 
-def verified(url: str) -> bool:
-    """Tell whether the connection stays on this host, or the server's certificate is verified."""
+def unverified(url: str) -> bool:
+    """Tell whether a store is on another host, whose certificate is not verified."""
+    if not url.startswith(SCHEMES):
+        return False
     where, _, query = url.partition("://")[2].rpartition("@")[2].partition("?")
     given = dict(parse_qsl(query))
     host = given.get("hostaddr") or given.get("host") or where.partition("/")[0]
     hosts = [re.sub(r":\d*$", "", each).strip("[]") for each in host.split(",")]
     local = all(each in ("", "localhost", "::1") or each.startswith(("127.", "/", "%2F", "%2f")) for each in hosts)
-    return local or given.get("sslmode") in ("verify-ca", "verify-full")
+    return not local and given.get("sslmode") not in ("verify-ca", "verify-full")
 
 
-def problems(url: str) -> list[str]:
-    """Say what libpq would not take of a URL; nothing for other kinds of stores. Quotes no password."""
-    return _problems(url) if url.startswith(SCHEMES) else []
+def faults(config: Any) -> Iterator[tuple[str, str]]:
+    """Say what is wrong with the settings of stores, by key. Quotes no password."""
+    beside = {"catalog.state_store": config.catalog.state_store, "catalog.secrets_dir": config.catalog.secrets_dir}
+    for key, value in {"store": config.store, **beside}.items():
+        if value.startswith(SCHEMES):
+            yield from ((key, problem) for problem in _problems(value))
+    if not config.store.startswith(DIRECTORY):
+        for key, value in beside.items():
+            if value:
+                yield key, "is for a store directory:PATH; leave it out"
 
 
 def _problems(url: str) -> list[str]:

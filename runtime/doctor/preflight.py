@@ -6,6 +6,7 @@ those are host_check's. It serves nothing.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import time
@@ -16,10 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from runtime.callers import caller_files, tls_files
-from runtime.catalog import images
+from runtime.catalog import directory, images
 from runtime.catalog.opening import DAEMON_TIMEOUT_S, open_database
+from runtime.catalog.secret_values import Secrets
+from runtime.config import store_url
+from runtime.config.store_url import DIRECTORY
 from runtime.continuation import keys
 from runtime.errors import FaultsError, StartError
+from runtime.offline import check
 from runtime.ops import control_group, file_limit, listening
 from runtime.workers import meter
 
@@ -113,6 +118,10 @@ def _processors() -> HostFact:
 
 def of_store(config: Config) -> Iterator[HostFact]:
     """Read the store whole, as a daemon does at its start."""
+    if config.store.startswith(DIRECTORY):
+        yield from _of_directory(config)
+        return
+    yield from _verified(config.store)
     database = open_database(config.store, timeout_s=DAEMON_TIMEOUT_S)
     try:
         with database.reading() as connection:
@@ -133,6 +142,29 @@ def of_store(config: Config) -> Iterator[HostFact]:
         yield HostFact("store", Finding.FAULT, detail, remedy)
     else:
         yield HostFact("store", Finding.OK, detail)
+
+
+def _of_directory(config: Config) -> Iterator[HostFact]:
+    """Read and compile the tree that would be served, and say where its claims would lie."""
+    secrets = Secrets(directory=Path(config.catalog.secrets_dir) if config.catalog.secrets_dir else None)
+    path = config.store.removeprefix(DIRECTORY)
+    yield from _read(
+        "store", lambda: f"tenants: {len(directory.load(path, check.faults, secrets).definitions)} in {path}"
+    )
+    state = config.catalog.state_store
+    if not state:
+        yield HostFact("state store", Finding.WARNING, "none: no login can be suspended", "set catalog.state_store")
+        return
+    yield from _verified(state)
+    with contextlib.closing(open_database(state, timeout_s=DAEMON_TIMEOUT_S)) as database:
+        yield from _read("state store", lambda: f"{database.setting}: schema {database.version()}")
+
+
+def _verified(store: str) -> Iterator[HostFact]:
+    """Warn of a server whose certificate is not verified."""
+    if store_url.unverified(store):
+        detail = f"{store_url.shown(store)}: its certificate is not verified, and it gets the password and all secrets"
+        yield HostFact("store's TLS", Finding.WARNING, detail, "add sslmode=verify-full and sslrootcert to the URL")
 
 
 def _continuation_keys(config: Config) -> Iterator[HostFact]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from runtime.catalog import applies, schema
+from runtime.catalog import applies, lineage, schema
 from runtime.catalog.opening import open_database
 from runtime.catalog.postgresql import PostgresqlDatabase
 from runtime.catalog.schema import Migration
@@ -174,7 +174,7 @@ class TestBadInput:
 
 class TestWriters:
     def test_writers_take_turns(self, url: str, store: PostgresqlDatabase) -> None:
-        """Revisions have no gap, whoever wrote."""
+        """Revisions have no gap."""
         revisions: list[int] = []
 
         def write(at: int) -> None:
@@ -190,12 +190,14 @@ class TestWriters:
 
     async def test_one_of_many_claims_wins(self, url: str, store: PostgresqlDatabase) -> None:
         """Four replicas claim the same twenty continuations in different orders: each has one winner."""
+        with store.reading() as connection:
+            epoch = lineage.epoch(connection)
         with contextlib.ExitStack() as opened:
             stores = [opened.enter_context(closing(PostgresqlDatabase(url, timeout_s=5.0))) for _ in range(4)]
             replicas = [StoredSuspendedFlows(each) for each in stores]
             names = [bytes([at]) * 16 for at in range(20)]
             claims = [
-                replica.claim(name, NOW_MS + 900_000, NOW_MS, NOW_MS + 10_000)
+                replica.claim(name, NOW_MS + 900_000, NOW_MS, NOW_MS + 10_000, b"", epoch)
                 for at, replica in enumerate(replicas)
                 for name in (names if at % 2 else reversed(names))
             ]

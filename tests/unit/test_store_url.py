@@ -86,4 +86,4 @@ def test_the_configuration_is_printed_without_it(capsys: pytest.CaptureFixture[s
 )
 def test_whose_certificate_is_verified(url: str, verified: bool) -> None:
     """A server on this host needs none."""
-    assert store_url.verified(url) is verified
+    assert store_url.unverified(url) is not verified
