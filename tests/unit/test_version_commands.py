@@ -256,6 +256,52 @@ class TestHold:
         assert wanted in err
 
 
+class TestTrials:
+    def test_a_share_and_its_end(self, vestibule: Command, tenants: Path) -> None:
+        vestibule.ok("apply", tenants)
+        write(tenants, "acme", SECRET, main=ACTION + "#\n")
+        out = vestibule.ok("apply", tenants, "--gradual", 10, "--as", "ada")
+        assert out.startswith("acme@2 decides the logins of 10 % of users: ")
+        assert "version 2 for 10 % of logins" in vestibule.ok("list")
+        listed = json.loads(vestibule.ok("list", "--json"))
+        assert (listed[0]["number"], listed[0]["trial"]["number"], listed[1]["trial"]) == (1, 2, None)
+        assert vestibule.ok("apply", tenants, "--gradual", 50).startswith("acme@2 decides the logins of 50 %")
+        write(tenants, "acme", SECRET, main=ACTION + "##\n")
+        code, _, err = vestibule("apply", tenants, "--gradual", 50)
+        assert (code, "promote or abandon it first" in err) == (3, True)
+        assert vestibule.ok("promote", "acme").startswith("acme@3 has the content of version 2, which was on trial\n")
+        told = json.loads(vestibule.ok("apply", tenants, "--report-only", "--json"))
+        assert (told["trials"][0]["number"], told["trials"][0]["percent"]) == (4, 0)
+        assert vestibule.ok("abandon", "acme", "--as", "bob") == "abandoned acme@4\n"
+        assert "the trial of version 4 ended: abandoned by bob" in vestibule.ok("history", "acme")
+        code, _, err = vestibule("abandon", "acme")
+        assert (code, "has no version on trial" in err) == (3, True)
+        assert vestibule.ok("apply", tenants / "beta", "--gradual", 5).startswith("nothing is different")
+
+    def test_what_is_wrong(self, vestibule: Command, tenants: Path) -> None:
+        vestibule.ok("apply", tenants)
+        for words, wanted in (
+            (("--gradual", "0"), "from 1 to 99"),
+            (("--gradual", "100"), "from 1 to 99"),
+            (("--gradual", "5", "--report-only"), "not allowed with"),
+            (("--gradual", "5", "--prune"), "a trial changes none"),
+        ):
+            code, _, err = vestibule("apply", tenants, *words)
+            assert (code, wanted in err) == (2, True), err
+        (tenants / "new").mkdir()
+        write(tenants, "new", main=ACTION)
+        code, _, err = vestibule("apply", tenants, "--gradual", 5)
+        assert (code, "apply it whole first" in err) == (3, True)
+
+    def test_the_second_editor_is_shown_what_changed(self, vestibule: Command, tenants: Path) -> None:
+        vestibule.ok("apply", tenants)
+        write(tenants, "acme", SECRET, main=ACTION + "#\n")
+        vestibule.ok("apply", tenants)
+        write(tenants, "acme", SECRET, main=ACTION + "##\n")
+        code, _, err = vestibule("apply", tenants, "--gradual", 5, "--expect", "acme@1")
+        assert (code, "+#" in err) == (6, True)
+
+
 class TestDelete:
     def test_it_asks(self, vestibule: Command, tenants: Path) -> None:
         vestibule.ok("apply", tenants)

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runtime.catalog import applies, holds, images, rollback, versions
+from runtime.catalog import applies, holds, images, rollback, sqlite, versions
 from runtime.catalog.base import HELD, POLICY, Definition
 from runtime.catalog.database import Database
 from runtime.catalog.hook_door import HookDoor
@@ -15,7 +16,7 @@ from runtime.catalog.images import Image
 from runtime.catalog.sqlite import SqliteDatabase
 from runtime.catalog.versions import Author, Version
 from runtime.core.model import Policy
-from runtime.errors import CatalogError, Conflict, UnknownVersion
+from runtime.errors import CatalogError, CatalogUnavailable, Conflict, UnknownVersion
 from tests.fixtures.stores import alter
 from tests.fixtures.tenants import define
 
@@ -365,3 +366,32 @@ def test_a_version_that_cannot_be_read_is_named(database: Database) -> None:
         with pytest.raises(CatalogError, match="the store holds acme@1 in a form that this version cannot read"):
             rollback.rollback(database, "acme", 1, ada())
     assert len(history(database)) == 2
+
+
+def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rollback, a hold and a removal that cannot be written say so, and leave the tenant and its history alone."""
+    database = SqliteDatabase(tmp_path / "flows.db")
+    put(database, define("acme", "# one" * 5000, secrets={"KEY": "k" * 3000}))
+    put(database, define("acme", "# two" * 5000, secrets={"KEY": "k" * 3000}))
+    before, versions_before = image(database).snapshot, history(database)
+    connect = sqlite.connect
+
+    def cramped(path: Path, mode: str, timeout_s: float) -> sqlite3.Connection:
+        connection = connect(path, mode, timeout_s)
+        # No page more than there are.
+        connection.execute("PRAGMA max_page_count = 1")
+        return connection
+
+    monkeypatch.setattr(sqlite, "connect", cramped)
+    for change in (
+        lambda: rollback.rollback(database, "acme", 1, Author("ada", NOON, "m" * 90_000)),
+        lambda: holds.hold(database, "acme", 1, 60, Author("ada", NOON, "m" * 90_000)),
+        lambda: rollback.remove(database, "acme", Author("ada", NOON, "m" * 90_000)),
+    ):
+        with pytest.raises(CatalogUnavailable, match="the disk is full; nothing was changed"):
+            change()
+    monkeypatch.undo()
+    assert image(database).snapshot == before
+    assert history(database) == versions_before
+    with database.reading() as connection:
+        assert holds.active(connection, NOON) == {}
