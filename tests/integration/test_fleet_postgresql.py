@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -157,6 +157,45 @@ def is_stale(daemon: Daemon) -> bool:
 
 def is_fresh(daemon: Daemon) -> bool:
     return daemon.get("/readyz")[1] == "ok\n" and daemon.metric("vestibule_catalog_healthy") == 1
+
+
+def test_a_database_that_is_killed_over_continuations(tmp_path: Path, cluster: Cluster, url: str) -> None:
+    """Whenever it dies, each suspended login ends with one decision: the same request gets it, no other one does."""
+    with fleet(tmp_path, 3, store=url) as replicas:
+        replicas.publish(define("asks", CHALLENGE, AFTER))
+        with load(replicas.target, [continued_once] * 4, pause_s=0.01) as tally:
+            for _ in range(3):
+                seen = tally.logins
+                until(partial(more_than, tally, seen + 20), "logins that were continued")
+                cluster.kill()
+                time.sleep(0.5)  # the fault's own time, in which there are continuations
+                cluster.start()
+        assert not tally.failures
+        print(f"{dict(tally.outcomes)}, slowest {tally.slowest_s:.2f} s")
+
+
+def continued_once(gateway: Gateway, name: str) -> str:
+    """Suspend and continue a login, as often as it takes; then try to have a second decision of it."""
+    decision = gateway.begin("asks", name, transaction__id=name)
+    first = persistently(lambda: gateway.resume("asks", name, decision.suspension.continuation, transaction__id=name))
+    again = persistently(lambda: gateway.resume("asks", name, decision.suspension.continuation, transaction__id=name))
+    assert isinstance(first, pb.Decision), first
+    assert (first.outcome, first) == (ALLOW, again)
+    other = persistently(lambda: gateway.resume("asks", "x", decision.suspension.continuation, transaction__id=name))
+    assert other == "CONTINUATION_USED"
+    return "continued"
+
+
+def persistently(send: Callable[[], pb.Decision]) -> pb.Decision | str:
+    """Send a request again while there is no store, or while a claim that was lost with it has not lapsed."""
+    give_up_s = time.monotonic() + 2 * PATIENCE_S
+    while True:
+        try:
+            return send()
+        except Refused as refused:
+            if refused.code not in ("UNAVAILABLE", "DEADLINE_EXCEEDED") or time.monotonic() > give_up_s:
+                return refused.reason if refused.details else str(refused)
+        time.sleep(0.1)
 
 
 def test_a_replica_that_is_killed(tmp_path: Path, url: str) -> None:
