@@ -14,7 +14,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import uvloop
@@ -24,11 +23,13 @@ from runtime.callers.caller_files import CallerFiles
 from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls
 from runtime.catalog.opening import open_stores
+from runtime.catalog.replicas import KeysInUse
 from runtime.config.addresses import bound
 from runtime.config.effective import Config
 from runtime.config.listeners import credentials_required
 from runtime.continuation import keys
 from runtime.errors import Fault
+from runtime.key_files import KeyFiles
 from runtime.login.logins import Logins
 from runtime.login.suspensions import Suspensions
 from runtime.ops import file_limit
@@ -38,6 +39,7 @@ from runtime.ops.log_writer import LogWriter
 from runtime.ops.metrics import Metrics
 from runtime.ops.own_port import OwnPort
 from runtime.ops.shared import Operators, Shared
+from runtime.presence import Presence
 from runtime.reload import Read, Reload
 from runtime.workers.launch import Launched
 from runtime.workers.pool import Pool
@@ -86,17 +88,17 @@ class Daemon:
         self._not_ready: tuple[str, ...] = ("starting",)
         self._metrics = Metrics(version)
         self._metrics.watch_log(lambda: out.lost)
-        self._stores = open_stores(config, self._check_sources, self._catalog_changed)
+        made = shared.keys if shared is not None else [keys.generate()]
+        self._key_files = KeyFiles(config, os.environ, log, self._metrics, made)
+        self._stores = open_stores(config, self._check_sources, self._catalog_changed, self._key_files.store_keys)
         self._catalog = self._stores.catalog
         self._pool = Pool(config, zygotes(config, ahead), self._metrics, log)
-        keys_file = config.continuation.keys_file
-        made = shared.keys if shared is not None else [keys.generate()]
-        self._keyring = keys.Keyring(keys.read(Path(keys_file)) if keys_file else made)
         self._caller_files = CallerFiles(config, log, self._metrics)
         self._callers = Callers(
             credentials_required(config), lambda: self._catalog.api_keys, self._caller_files.rules_now
         )
-        self._suspensions = Suspensions(self._keyring, config.continuation.lifetime_s, self._stores.suspended)
+        self._suspensions = Suspensions(self._key_files.keyring, config.continuation.lifetime_s, self._stores.suspended)
+        self._presence = Presence(self._stores.database, version, self._keys_in_use)
         self._calls: Calls | None = None
         self._server: Server | None = None
         self._http: HttpPort | None = None
@@ -120,6 +122,8 @@ class Daemon:
 
             self._caller_files.start()
             parts.callback(self._caller_files.close)
+            self._key_files.start(self._keys_changed)
+            parts.callback(self._key_files.close)
 
             # Before the start: a pool that started halfway has a zygote to stop.
             parts.push_async_callback(self._pool.close)
@@ -130,6 +134,9 @@ class Daemon:
             parts.callback(self._stores.close)
             await self._catalog.start()
             parts.push_async_callback(self._catalog.close)
+            parts.push_async_callback(self._presence.close)
+            noting = asyncio.create_task(self._presence.run(), name="presence")
+            parts.callback(noting.cancel)
             sampled = LoginLog(self._log, self._config.log.sample)
             logins = Logins(
                 self._catalog,
@@ -239,11 +246,14 @@ class Daemon:
         self._see_catalog()
         self._not_ready = ()
         snapshot = self._catalog.snapshot()
+        if not self._catalog.sealed and any(flow.has_secrets for flow in snapshot.tenants.values()):
+            remedy = "make a key, set catalog.keys_file and run `vestibule store seal`"
+            self._log.warning("store.unsealed", problem="its secrets lie there as plain text", remedy=remedy)
         if not self._config.continuation.keys_file and self._shared is None:
             # Not before: a start that is refused has one line to say.
             self._log.warning(
                 "continuation.key_made",
-                key_id=self._keyring.sealing_id.hex(),
+                key_id=self._suspensions.keys.sealing_id.hex(),
                 remedy="logins suspended by this process end with it, and no replica can continue them: "
                 "set continuation.keys_file",
             )
@@ -271,7 +281,9 @@ class Daemon:
         """Let SIGHUP reload, from now until the process ends: the loop's own handlers go before it does."""
         if self._read_again is None:
             return None
-        reload = Reload(self._read_again, self._config, self._log, self._suspensions, self._look_now)
+        reload = Reload(
+            self._read_again, self._config, self._log, self._suspensions, self._look_now, self._key_files.moved
+        )
 
         def hung_up(*_: object) -> None:
             # The loop is closed: nothing is left to reload.
@@ -284,6 +296,28 @@ class Daemon:
     def _look_now(self) -> None:
         self._catalog.poll_now()
         self._caller_files.ask()
+        self._key_files.ask()
+
+    def _keys_changed(self) -> None:
+        """Use keys that were read anew; called from the thread that read them."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._use_keys)
+
+    def _use_keys(self) -> None:
+        if not self._key_files.own:
+            self._suspensions.use(self._key_files.keyring)
+        self._catalog.poll_now()
+        self._presence.ask()
+
+    def _keys_in_use(self) -> KeysInUse:
+        ring = self._suspensions.keys
+        return KeysInUse(
+            ring.sealing_id.hex(),
+            tuple(name.hex() for name in ring.ids),
+            dict(self._suspensions.last_expiry_ms),
+            self._key_files.store_keys().ids,
+            own=self._key_files.own,
+        )
 
     async def _drain(self, server: "Server", http: "HttpPort | None") -> None:
         self._not_ready = ("draining",)
@@ -342,6 +376,7 @@ class Daemon:
         self._metrics.catalog_seen(
             snapshot.revision, catalog.healthy, catalog.last_success_s, len(snapshot.tenants), catalog.writable
         )
+        self._metrics.store_sealed(catalog.sealed)
         if self._server is not None:
             self._server.able(not self._undecidable())
 

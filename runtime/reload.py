@@ -25,8 +25,15 @@ class Reload:
     """Reloads when it is asked to, one after the other. Belongs to one event loop."""
 
     def __init__(
-        self, read: Read, config: Config, log: ProcessLog, suspensions: Suspensions, poll_catalog: Callable[[], None]
+        self,
+        read: Read,
+        config: Config,
+        log: ProcessLog,
+        suspensions: Suspensions,
+        poll_catalog: Callable[[], None],
+        moved: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """Prepare. `moved` is called when another file of keys than before was read."""
         self._read = read
         self._started = Loaded(config, {})
         self._keys_file = config.continuation.keys_file
@@ -34,6 +41,7 @@ class Reload:
         self._log = log
         self._suspensions = suspensions
         self._poll_catalog = poll_catalog
+        self._moved = moved
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
@@ -49,7 +57,7 @@ class Reload:
 
     async def _reload(self) -> None:
         self._poll_catalog()
-        complete = True
+        complete, moved = True, False
         try:
             found = await in_thread(self._read)
         except ConfigError as error:
@@ -59,7 +67,8 @@ class Reload:
             self._level = found.config.log.level
             self._log.set_level(self._level)
             # Without a file the keys of this process stay: others could open nothing that it sealed.
-            self._keys_file = found.config.continuation.keys_file or self._keys_file
+            named = found.config.continuation.keys_file
+            moved, self._keys_file = named not in ("", self._keys_file), named or self._keys_file
             self._warn_of_ignored(found)
         if self._keys_file:
             path = Path(self._keys_file)
@@ -70,6 +79,8 @@ class Reload:
                 self._failed("continuation.keys_failed", error, "the keys that are in effect stay")
             else:
                 self._suspensions.use(keyring)
+                if moved:
+                    self._moved(self._keys_file)
         # What is in effect now, new or not.
         key_id = self._suspensions.keys.sealing_id.hex()
         self._log.info("config.reloaded", complete=complete, log_level=self._level, sealing_key_id=key_id)

@@ -47,6 +47,11 @@ class Flow:
     version: int = field(default=0, compare=False)
     served: str = field(default="", compare=False)
 
+    @property
+    def has_secrets(self) -> bool:
+        """Tell whether there is a secret, of an action or of a door."""
+        return any(self.secrets.values()) or any(door.secrets for door in self.doors.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Definition:

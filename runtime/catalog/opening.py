@@ -63,20 +63,21 @@ class DaemonStores:
             self.database.close()
 
 
-def open_stores(config: Config, check: CheckSources, on_change: OnChange) -> DaemonStores:
+def open_stores(
+    config: Config, check: CheckSources, on_change: OnChange, keys: Callable[[], StoreKeys] = _none
+) -> DaemonStores:
     """Return the catalog that a daemon follows, and where its claims lie. `check` is for sources of a directory."""
     from runtime.catalog.stored import StoredCatalog
     from runtime.catalog.suspended import StoredSuspendedFlows, SuspendsNothing
 
     if not config.store.startswith(DIRECTORY):
-        database = open_database(config.store, timeout_s=DAEMON_TIMEOUT_S)
+        database = open_database(config.store, timeout_s=DAEMON_TIMEOUT_S, keys=keys)
         catalog = StoredCatalog(database, on_change=on_change)
         return DaemonStores(database.setting, catalog, StoredSuspendedFlows(database, mark=catalog.mark), database)
     from runtime.catalog.served_directory import OFF, DirectoryCatalog
 
-    state = (
-        open_database(config.catalog.state_store, timeout_s=DAEMON_TIMEOUT_S) if config.catalog.state_store else None
-    )
+    setting = config.catalog.state_store
+    state = open_database(setting, timeout_s=DAEMON_TIMEOUT_S, keys=keys) if setting else None
     secrets_dir = Path(config.catalog.secrets_dir) if config.catalog.secrets_dir else None
     path = config.store.removeprefix(DIRECTORY)
     served = DirectoryCatalog(path, check, on_change, state=state, secrets_dir=secrets_dir)

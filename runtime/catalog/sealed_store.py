@@ -14,10 +14,10 @@ from runtime.catalog import data_keys, lineage, rows, suspended, versions
 from runtime.catalog import vault as places
 from runtime.catalog.data_keys import FINGERPRINTS, VALUES
 from runtime.catalog.database import Connection, Database
-from runtime.catalog.keyed import vault_of
+from runtime.catalog.keyed import KeyedDatabase, vault_of
 from runtime.catalog.store_keys import StoreKeys
 from runtime.catalog.vault import SealedVault, SecretPlace, Vault
-from runtime.errors import CatalogError, ConfigError, Fault
+from runtime.errors import CatalogError, CatalogUnavailable, ConfigError, Fault
 
 # In one transaction: other writers wait for as long as it takes.
 RESEALED_AT_ONCE: Final = 500
@@ -53,6 +53,27 @@ def any_plain_secret(connection: Connection) -> bool:
     secrets = connection.execute("SELECT 1 FROM secrets LIMIT 1").fetchone()
     doors = connection.execute("SELECT doors FROM tenants WHERE doors IS NOT NULL")
     return secrets is not None or any(door.secrets for (text,) in doors for door in rows.doors_of(text).values())
+
+
+def accept_keys(database: KeyedDatabase, now_s: int) -> None:
+    """Let a store that is to be written be sealed where there is a key: one without a secret is sealed at once.
+
+    Raises: CatalogUnavailable: its secrets are plain. Whether every daemon has the key by now is its operator's to say.
+    """
+    if not database.keys:
+        return
+    database.prepare()
+    with database.reading() as connection:
+        sealed, plain = bool(data_keys.found(connection)), any_plain_secret(connection)
+    if plain:
+        raise CatalogUnavailable(
+            [
+                f"the store {database.name} has plain secrets, and a key is given; give every daemon the key, and then "
+                f"run `vestibule store seal --store {database.setting}`"
+            ]
+        )
+    if not sealed:
+        seal(database, database.keys, now_s)
 
 
 def seal(database: Database, keys: StoreKeys, now_s: int) -> int:
@@ -111,7 +132,7 @@ def rotate(database: Database, keys: StoreKeys) -> list[str]:
 
 
 def reseal(database: Database, keys: StoreKeys, now_s: int, progress: Callable[[int], None] = lambda _: None) -> int:
-    """Seal every secret with a new data key, and drop the one before; return how many. Goes on where it stopped.
+    """Seal every secret with a new data key, and drop the one before; return how many. It begins where it stopped.
 
     Raises: CatalogError, ConfigError without a key.
     """

@@ -94,6 +94,9 @@ class DirectoryCatalog:
 
     # -- what a daemon asks --------------------------------------------------------------------------------------------
 
+    sealed = True
+    """Secrets lie in files of their own, and in no store."""
+
     def snapshot(self) -> Snapshot:
         """Return the newest good snapshot."""
         return self._snapshot

@@ -6,6 +6,7 @@ The first key seals, every key opens, as with the keys of continuations. Must no
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
@@ -16,7 +17,8 @@ from runtime.ops import key_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+
+    from runtime.config.sections import CatalogConfig
 
 NONCE_BYTES: Final = 12
 _PURPOSE: Final = "store"
@@ -79,6 +81,13 @@ def key_id(key: bytes) -> str:
 def read(path: Path) -> StoreKeys:
     """Read a keys file. Raises: ConfigError, with every fault of the file; none of them quotes a key."""
     return StoreKeys(key_file.read(path, _FILE))
+
+
+def given(config: CatalogConfig, environment: Mapping[str, str]) -> StoreKeys:
+    """Return the keys that a configuration names. Raises: ConfigError."""
+    if config.keys_env:
+        return of_variable(config.keys_env, environment)
+    return read(Path(config.keys_file)) if config.keys_file else NO_STORE_KEYS
 
 
 def of_variable(name: str, environment: Mapping[str, str]) -> StoreKeys:

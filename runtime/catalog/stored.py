@@ -14,6 +14,7 @@ from runtime.catalog.base import OnChange, Snapshot
 from runtime.catalog.database import Database
 from runtime.catalog.freshness import Freshness
 from runtime.catalog.holds import HeldFlow
+from runtime.catalog.keyed import vault_of
 from runtime.catalog.lineage import Mark
 from runtime.errors import CatalogError, CatalogUnavailable, NoStore, StoreUnreachable
 
@@ -55,6 +56,8 @@ class StoredCatalog:
         self._freshness = Freshness(on_change, clock, lambda: self._image.snapshot.revision)
         # Who may call; swapped whole, by the thread that reads.
         self.api_keys = api_keys.NO_KEYS
+        # Whether its secrets are.
+        self.sealed = False
         # Whether it could be written: a login that is suspended is continued by a write.
         self.writable = False
 
@@ -147,6 +150,8 @@ class StoredCatalog:
         try:
             with self._database.reading() as connection:
                 found = images.read(connection, image, self._database.name, self._clock())
+                # Each time, so that a daemon without the right key says so before something changes.
+                self.sealed = vault_of(connection).sealed
                 # Not before: another store than the one that is followed says nothing of keys either.
                 self.api_keys = api_keys.read(connection, self.api_keys, self._database.name)
                 return found

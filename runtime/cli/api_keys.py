@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, complain, say, say_json, say_table
+from runtime.cli.store_flag import STORE_SETTINGS, store_of
 from runtime.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
@@ -53,15 +54,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     revoke.add_argument("id", metavar="ID", help="the key's id: its letters between vk_ and the second _")
     for action in (create, listing, revoke):
         action.add_argument("--json", action="store_true", help="print JSON")
-        add_settings(action, only=("store",))
+        add_settings(action, only=STORE_SETTINGS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     from runtime.catalog import api_keys
-    from runtime.catalog.opening import open_database
 
-    with contextlib.closing(open_database(loaded(args).config.store)) as database:
+    with contextlib.closing(store_of(loaded(args).config)) as database:
         if args.action == "create":
             _create(args, database)
         elif args.action == "list":

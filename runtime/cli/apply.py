@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from runtime.cli import conflict, trial_flags
 from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, agrees, at_terminal, complain, faults_json, plural, say, say_json, warn
 from runtime.cli.secret_flags import add_secret_flags, secrets_of
+from runtime.cli.store_flag import STORE_SETTINGS, store_of
 from runtime.cli.version_flags import add_author_flags, author_of, expectation
 from runtime.errors import CatalogError, CatalogUnavailable, ConfigError, Conflict, Fault
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runtime.catalog.comparison import ApplyResult
-    from runtime.catalog.database import Database
     from runtime.catalog.directory import Tenants
+    from runtime.catalog.keyed import KeyedDatabase
 
 DESCRIPTION = """\
 Read every TENANT/tenant.yaml and TENANT/actions/NAME.py of a directory, or of one tenant's own directory, compile each
@@ -63,18 +65,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     trial_flags.add_trial_flags(parser)
     add_author_flags(parser)
     add_secret_flags(parser)
-    add_settings(parser, only=("store",))
+    add_settings(parser, only=STORE_SETTINGS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Load, check and apply."""
     config = loaded(args).config
     from runtime.catalog import directory
-    from runtime.catalog.opening import open_database
     from runtime.catalog.stored_secrets import StoredSecrets
     from runtime.offline import check
 
-    with contextlib.closing(open_database(config.store)) as database:
+    with contextlib.closing(store_of(config)) as database:
         stored = StoredSecrets(database)
         try:
             found = directory.load(args.directory, check.faults, secrets_of(args, stored=stored))
@@ -96,8 +97,8 @@ def run(args: argparse.Namespace) -> int:
             return conflict.show(database, error, as_json=args.json)
 
 
-def _apply(args: argparse.Namespace, found: Tenants, database: Database, read_at: Mapping[str, int]) -> int:
-    from runtime.catalog import applies, comparison, markers, versions
+def _apply(args: argparse.Namespace, found: Tenants, database: KeyedDatabase, read_at: Mapping[str, int]) -> int:
+    from runtime.catalog import applies, comparison, markers, sealed_store, versions
 
     folders = {
         definition.flow.tenant: Path(args.directory, *(() if found.single else (definition.flow.tenant,)))
@@ -123,6 +124,7 @@ def _apply(args: argparse.Namespace, found: Tenants, database: Database, read_at
     if trial_flags.wanted(args):
         return trial_flags.begin(args, database, found.definitions, expected)
     new = not database.exists()
+    sealed_store.accept_keys(database, int(time.time()))
     result = applies.apply(
         database, found.definitions, prune=args.prune, agreed=agreed, author=author_of(args), expected=expected
     )
@@ -130,8 +132,19 @@ def _apply(args: argparse.Namespace, found: Tenants, database: Database, read_at
         complain(f"vestibule: warning: {folder}: cannot be written, so the next apply of it expects an older version")
     if new and not args.json:
         say(f"made the store {database.name}; a daemon that serves another one will not follow it")
-    _report(args, database.setting, result, found.warnings)
+    _report(args, database.setting, result, [*found.warnings, *_plain(database)])
     return Exit.OK
+
+
+def _plain(database: KeyedDatabase) -> list[Fault]:
+    """Say so where others could read its secrets."""
+    from runtime.catalog import sealed_store
+
+    with database.reading() as connection:
+        if database.keys or not sealed_store.any_plain_secret(connection):
+            return []
+    message = "its secrets lie there as plain text; make a key, set catalog.keys_file and run `vestibule store seal`"
+    return [Fault(f"store {database.setting}", message)]
 
 
 def _agreed(args: argparse.Namespace, names: Sequence[str]) -> bool:

@@ -1,14 +1,15 @@
 """`vestibule check-config`: what the daemon would be configured with, and where each value came from."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
 from runtime.callers import caller_files
 from runtime.cli.flags import add_settings, loaded
-from runtime.cli.output import Exit, say, say_json, say_table
+from runtime.cli.output import Exit, complain, say, say_json, say_table
 from runtime.config.kinds import wording_of
-from runtime.config.settings import SETTINGS, Loaded, Setting
+from runtime.config.settings import SETTINGS, Config, Loaded, Setting
 from runtime.errors import ConfigError
 
 DESCRIPTION = """\
@@ -37,12 +38,24 @@ def run(args: argparse.Namespace) -> int:
 
         keys.read(Path(found.config.continuation.keys_file))
     caller_files.check(found.config)
+    _check_store_keys(found.config)
     if args.json:
         say_json({s.key: {"value": _value(found, s), "source": found.sources[s.key]} for s in SETTINGS}, indent=2)
         return Exit.OK
     rows = [(s.key, s.text(found.value(s.key)), found.sources[s.key]) for s in SETTINGS]
     say_table(rows, ("SETTING", "VALUE", "FROM"))
     return Exit.OK
+
+
+def _check_store_keys(config: Config) -> None:
+    """Read the store's keys, and say so where there is none. Raises: ConfigError."""
+    from runtime.catalog import store_keys
+
+    if not store_keys.given(config.catalog, os.environ):
+        complain(
+            "vestibule: warning: catalog.keys_file: without a key the store's secrets are plain text; make one, set it "
+            "here and run `vestibule store seal`"
+        )
 
 
 def _value(found: Loaded, setting: Setting) -> Any:

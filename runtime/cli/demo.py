@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, flush, say, warn
 from runtime.cli.secret_flags import add_secret_flags, secrets_of
+from runtime.cli.store_flag import store_of
 from runtime.errors import StartError
 
 if TYPE_CHECKING:
@@ -44,8 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Apply, serve, walk through the logins."""
     given = loaded(args)
-    from runtime.catalog import applies, directory
-    from runtime.catalog.opening import open_database
+    from runtime.catalog import applies, directory, sealed_store
     from runtime.cli import demo_walk
     from runtime.offline import check
     from runtime.ops import listening
@@ -68,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
         remedy = "nothing was applied; `make run LISTEN=127.0.0.1:0 METRICS_LISTEN=127.0.0.1:0` takes free ports"
         raise StartError(f"{error}\n{remedy}") from None
 
-    database = open_database(config.store)
+    database = store_of(config)
+    sealed_store.accept_keys(database, int(time.time()))
     say(f"applying the tenants of {_shown(source / 'tenants')} to {database.setting}")
     found = directory.load(source / "tenants", check.faults, secrets_of(args))
     warn(found.warnings)

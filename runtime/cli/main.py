@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "migrate": "bring the store's schema to this version",
     "api_keys": "make, list and revoke the keys that callers send",
     "store": "look after the store: accept one that was restored",
+    "continuation_keys": "show which keys of suspended logins are in use, and where",
     "execute": "ask a running daemon to decide one login, or to continue one",
     "tenant": "ask a running daemon what a gateway may know of a tenant",
     "healthcheck": "ask a running daemon whether it takes logins",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, complain, plural, say, say_json
+from runtime.cli.store_flag import STORE_SETTINGS, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,16 +34,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="show the steps and their SQL, and take none")
     parser.add_argument("--breaking", action="store_true", help="take breaking steps too: every daemon is stopped")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    add_settings(parser, only=("store",))
+    add_settings(parser, only=STORE_SETTINGS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Show, and migrate."""
     config = loaded(args).config
     from runtime.catalog import schema
-    from runtime.catalog.opening import open_database
 
-    with contextlib.closing(open_database(config.store)) as database:
+    with contextlib.closing(store_of(config)) as database:
         before = database.version()
         steps = schema.MIGRATIONS[before:]
         breaking = [at for at, step in enumerate(steps, before + 1) if step.breaking] if before else []

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from runtime.cli.flags import add_settings, loaded
+from runtime.cli import store_secrets
 from runtime.cli.output import Exit, say, say_json
+from runtime.cli.store_flag import add_store, opened
 
 if TYPE_CHECKING:
     from runtime.catalog.database import Database
@@ -18,6 +18,10 @@ DESCRIPTION = """\
 Look after a store.
 
   vestibule store accept-restore    begin a new epoch, after the store was restored from a copy
+  vestibule store status            say whether its secrets are sealed, and by which keys
+  vestibule store seal              seal the secrets of a store that has them as plain text
+  vestibule store rotate-key        seal it by the first key of the file; with --values each secret anew
+  vestibule store purge             drop what was replaced for good, secrets included
 
 A copy does not know which suspended logins were continued after it was made. So daemons refuse a store that is older
 than what they serve, until accept-restore has begun a new epoch in it. Then they follow it within two seconds, without
@@ -31,15 +35,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     accept = actions.add_parser(
         "accept-restore", help="begin a new epoch, after the store was restored from a copy", allow_abbrev=False
     )
-    accept.add_argument("--json", action="store_true", help="print JSON")
-    add_settings(accept, only=("store",))
+    parsers = [accept]
+    for name, purpose in store_secrets.ACTIONS.items():
+        parsers.append(actions.add_parser(name, help=purpose, allow_abbrev=False))
+        store_secrets.arguments(name, parsers[-1])
+    for action in parsers:
+        add_store(action)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
-    from runtime.catalog.opening import open_database
-
-    with contextlib.closing(open_database(loaded(args).config.store)) as database:
+    with opened(args) as database:
+        if args.action in store_secrets.ACTIONS:
+            return store_secrets.run(args, database)
         return _accept_restore(args, database)
 
 

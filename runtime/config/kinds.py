@@ -268,6 +268,11 @@ OptionalUrl = Annotated[
         "URL, or empty for none", "is not a URL", "one without query and last slash, such as https://pdp.example.com"
     ),
 ]
+OptionalName = Annotated[
+    _Text,
+    Field(pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$"),
+    Wording("name, or empty for none", "is not a name", "the name of an environment variable, or nothing"),
+]
 OptionalPath = Annotated[_Text, Wording("path, or empty for none", "is not a path", "the path of a file, or nothing")]
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         LayerNames,
         Number,
         OneOf,
+        OptionalName,
         OptionalPath,
         OptionalUrl,
         Size,
@@ -197,6 +198,14 @@ class CatalogConfig:
     )
     secrets_dir: OptionalPath = declared(
         "", "With a directory as the store: folder with DIR/TENANT/NAME for each {file: NAME} of a tenant."
+    )
+    keys_file: OptionalPath = declared(
+        "",
+        "Keys that open a sealed store, one a line: the first seals, all open. Read again when it changes. None: the "
+        "store must be plain.",
+    )
+    keys_env: OptionalName = declared(
+        "", "Name of the environment variable that holds such keys, where they are in no file."
     )
 
 

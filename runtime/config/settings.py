@@ -218,6 +218,9 @@ def _contradictions(config: Config, sources: Mapping[str, str]) -> list[Fault]:
         at_most("sandbox.memory_bytes", "pool.memory_bytes", remedy)
     faults += [Fault(f"{key} ({sources[key]})", message) for key, message in listeners.faults(config)]
     faults += [Fault(f"{key} ({sources[key]})", message) for key, message in store_url.faults(config)]
+    if config.catalog.keys_file and config.catalog.keys_env:
+        where = f"catalog.keys_env ({sources['catalog.keys_env']})"
+        faults.append(Fault(where, f"catalog.keys_file ({sources['catalog.keys_file']}) is set too; leave one of them"))
     taken = {config.listen: "gRPC"}
     for setting, name in (("metrics_listen", "metrics"), ("http_listen", "HTTP")):
         address = getattr(config, setting)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from runtime.callers import caller_files, tls_files
-from runtime.catalog import directory, images
+from runtime.catalog import directory, images, sealed_store, store_keys
 from runtime.catalog.opening import DAEMON_TIMEOUT_S, open_database
 from runtime.catalog.secret_values import Secrets
 from runtime.config import store_url
@@ -122,10 +122,17 @@ def of_store(config: Config) -> Iterator[HostFact]:
         yield from _of_directory(config)
         return
     yield from _verified(config.store)
-    database = open_database(config.store, timeout_s=DAEMON_TIMEOUT_S)
+    try:
+        keys_ = store_keys.given(config.catalog, os.environ)
+    except FaultsError as error:
+        yield from _faults("store keys", error)
+        return
+    database = open_database(config.store, timeout_s=DAEMON_TIMEOUT_S, keys=lambda: keys_)
+    plain = False
     try:
         with database.reading() as connection:
             image = images.read(connection, None, database.name)
+            plain = sealed_store.any_plain_secret(connection)
         writable = database.writable()
     except FaultsError as error:
         yield from _faults("store", error)
@@ -142,6 +149,12 @@ def of_store(config: Config) -> Iterator[HostFact]:
         yield HostFact("store", Finding.FAULT, detail, remedy)
     else:
         yield HostFact("store", Finding.OK, detail)
+    if plain:
+        remedy = "make a key, set catalog.keys_file and run `vestibule store seal`"
+        detail = "plain text, for all who can read the store or a copy of it"
+        yield HostFact("secrets", Finding.WARNING, detail, remedy)
+    elif keys_:
+        yield HostFact("secrets", Finding.OK, f"sealed; keys: {', '.join(keys_.ids)}")
 
 
 def _of_directory(config: Config) -> Iterator[HostFact]:

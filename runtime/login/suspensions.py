@@ -94,6 +94,8 @@ class Suspensions:
         self._lifetime_ms = int(lifetime_s * 1000)
         self._store = store or ProcessSuspendedFlows()
         self._releasing: set[asyncio.Task[None]] = set()
+        self.last_expiry_ms: dict[str, int] = {}
+        """When the last login ends that was suspended here, by the id of the key that sealed it."""
 
     def use(self, keyring: keys.Keyring) -> None:
         """Seal and open with other keys from now on."""
@@ -153,7 +155,11 @@ class Suspensions:
             prompt_id=suspension.prompt_id if suspension.kind == "prompt" else None,
         )
         login.completed.write(state, suspension, event)
-        return Sealed(token.seal(self.keys, state), expires_at_ms)
+        ring = self.keys
+        sealed = Sealed(token.seal(ring, state), expires_at_ms)
+        name = ring.sealing_id.hex()
+        self.last_expiry_ms[name] = max(expires_at_ms, self.last_expiry_ms.get(name, 0))
+        return sealed
 
     # -- resume ------------------------------------------------------------------------------------------------------
 

@@ -102,6 +102,7 @@ CONTINUATIONS: Final = (
 """How continuations that were sent ended: a decision, or the reason of the error; see runtime/errors.py."""
 
 CALLER_FILES: Final = ("tls", "certificates")
+KEY_FILES: Final = ("continuation", "store")
 CERTIFICATES: Final = ("server", "client_ca")
 
 REFUSED_CALLERS: Final = (

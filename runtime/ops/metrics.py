@@ -27,6 +27,7 @@ from runtime.ops.labels import (
     HOOK_DIALECTS,
     HOOK_RESULTS,
     HTTP_STATUSES,
+    KEY_FILES,
     OUTCOMES,
     REFUSED_CALLERS,
     REPORTED_CHANGES,
@@ -205,6 +206,18 @@ class Metrics(Collector):
             files=CALLER_FILES,
         )
         self._caller_files(dict.fromkeys(CALLER_FILES, 1))
+        self._key_files = Gauge(
+            "vestibule_key_files_healthy",
+            "1 if the file of keys could be read when it last changed, or there is none; 0: those before are used.",
+            "min",
+            keys=KEY_FILES,
+        )
+        self._key_files(dict.fromkeys(KEY_FILES, 1))
+        self._sealed = Gauge(
+            "vestibule_store_sealed",
+            "1 if the secrets of the store are sealed; 0: they are plain text.",
+            "min",
+        )
         self._certificates = Gauge(
             "vestibule_certificate_expiry_timestamp_seconds",
             "When the ports' certificate and the first authority of clients end, in seconds since the epoch; 0: none.",
@@ -328,6 +341,14 @@ class Metrics(Collector):
     def caller_files_read(self, files: str, healthy: bool) -> None:
         """Note whether the newest attempt to read files of CALLER_FILES succeeded."""
         self._caller_files({files: healthy})
+
+    def keys_read(self, kind: str, healthy: bool) -> None:
+        """Note whether the newest attempt to read a file of KEY_FILES succeeded."""
+        self._key_files({kind: healthy})
+
+    def store_sealed(self, sealed: bool) -> None:
+        """Note whether the store's secrets are sealed."""
+        self._sealed(sealed)
 
     def certificates_expire(self, server_s: float, client_ca_s: float) -> None:
         """Note when certificates end, in seconds since the epoch; 0 for none."""

@@ -66,7 +66,7 @@ def secret_of(database: KeyedDatabase, name: str) -> str:
 
 
 def all_text(database: KeyedDatabase) -> str:
-    """Return every column that may hold a secret, as whoever has a copy of the store sees it."""
+    """Return every column that may hold a secret, as a thief of a copy sees it."""
     with database.reading() as connection:
         columns = ("value FROM secrets", "doors FROM tenants", "flow FROM superseded", "content FROM versions")
         found = [row[0] for column in columns for row in connection.execute(f"SELECT {column}").fetchall()]
@@ -232,7 +232,7 @@ def test_what_was_replaced_is_gone_when_purged(opened: Opened) -> None:
     holds.hold(database, "bank", 1, 3600, AUTHOR)
     apply(database, tenant("acme", "second"), tenant("bank", "second"))
     alter(database, "INSERT INTO secrets (tenant, action, name, value) VALUES ('acme', 'gone', 'X', 'left')")
-    assert sealed_store.purge(database, "nobody") == sealed_store.Purged(0, 0, 0)
+    assert sealed_store.purge(database, "other") == sealed_store.Purged(0, 0, 0)
     assert "of-acme-before" in all_text(database), "the control"
     purged = sealed_store.purge(database)
     assert "of-acme-before" not in all_text(database)
