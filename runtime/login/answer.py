@@ -62,6 +62,7 @@ class Answer:
         sealed: tuple[bytes, int] | None = None,
         remembered_until_ms: int = 0,
         basic: bool = False,
+        tenant_version: int = 0,
     ) -> bytes:
         """Return the serialized ExecutePostLoginResponse of one login, as protobuf would write it.
 
@@ -74,10 +75,12 @@ class Answer:
                 the epoch.
             remembered_until_ms: when the remembered browser that satisfies the requirement is forgotten.
             basic: leave contributions and executions out.
+            tenant_version: of the flow that decided; 0 for none.
         """
         head = self._head if self._open is None else self._opened(self._open, sealed, remembered_until_ms)
         tail = self._basic if basic else self._tail
         tail.catalog_revision = catalog_revision
+        tail.tenant_version = tenant_version
         if basic:
             messages.set_duration(tail.wall_time, wall_us)
             return _response(head, decision_id, tail.SerializeToString(), request_id)

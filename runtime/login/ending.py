@@ -31,6 +31,7 @@ class LoginEnd:
     catalog_revision: int = 0
     wall_us: int = 0
     stored: bytes = b""
+    tenant_version: int = 0
 
     def answer(self, request_id: str, *, basic: bool = False) -> Decided:
         """Return what a caller gets; `basic` leaves contributions and executions out."""
@@ -38,7 +39,7 @@ class LoginEnd:
             decision_id: str = ExecutePostLoginResponse.FromString(self.stored).decision.decision_id
             return Decided(_basic(self.stored) if basic else self.stored, decision_id)
         said = request_id, self.decision_id, self.catalog_revision, self.wall_us
-        return Decided(self.outcome.response(*said, basic=basic), self.decision_id)
+        return Decided(self.outcome.response(*said, basic=basic, tenant_version=self.tenant_version), self.decision_id)
 
 
 def _basic(response: bytes) -> bytes:

@@ -59,7 +59,14 @@ class LoginOutcome:
     sealed: Sealed | None = None
 
     def response(
-        self, request_id: str, decision_id: str, catalog_revision: int, wall_us: int, *, basic: bool = False
+        self,
+        request_id: str,
+        decision_id: str,
+        catalog_revision: int,
+        wall_us: int,
+        *,
+        basic: bool = False,
+        tenant_version: int = 0,
     ) -> bytes:
         """Return the serialized ExecutePostLoginResponse; a `basic` one has no contributions and executions."""
         return self.answer.fill(
@@ -73,6 +80,7 @@ class LoginOutcome:
             self.sealed,
             self.remembered_until_ms,
             basic,
+            tenant_version,
         )
 
     def decision(self, decision_id: str, wall_us: int) -> pb.Decision:

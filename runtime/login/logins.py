@@ -141,7 +141,8 @@ class Logins:
             continuation=known.continuation,
         )  # fmt: skip
         outcome = await self.engine.decide(login)
-        ending = LoginEnd(outcome, known.decision_id, snapshot.revision, (time.monotonic_ns() - started_ns) // 1000)
+        wall_us = (time.monotonic_ns() - started_ns) // 1000
+        ending = LoginEnd(outcome, known.decision_id, snapshot.revision, wall_us, tenant_version=plan.flow.version)
         self._decided(request, plan.flow, ending, 0, now_ms)
         if trial is not None:
             self._trials.decided(trial, login, outcome.answer.decision)
@@ -182,7 +183,8 @@ class Logins:
             )  # fmt: skip
             outcome = await self.engine.decide(login)
             wall_us = (time.monotonic_ns() - started_ns) // 1000
-            ending = LoginEnd(outcome, known.decision_id, snapshot.revision, wall_us)
+            version = plan.flow.version
+            ending = LoginEnd(outcome, known.decision_id, snapshot.revision, wall_us, tenant_version=version)
             if content:
                 held.answer = ending.answer(request.request_id).response
         self._metrics.continuation("continued")

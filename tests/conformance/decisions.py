@@ -21,6 +21,7 @@ _HYPHENATED = {"Factor", "Provider", "CookieMode", "SignatureAlgorithm", "Encryp
 _FREE = {
     "decision_id",
     "catalog_revision",
+    "tenant_version",
     "wall_time",
     "contributions",
     "executions",

@@ -45,6 +45,8 @@ def test_a_share_of_users_and_then_all(serve: Serve) -> None:
     assert 8 < len(tried) < 30
     both_served(daemon, tried[0], MFA)
     seen = len(daemon.lines)
+    decided_by = [daemon.call("acme", user(at)).tenant_version for at in range(60)]
+    assert decided_by == [number if at in tried else 1 for at in range(60)]
     for _ in range(2):
         outcomes = [daemon.call("acme", user(at)).outcome for at in range(60)]
         assert outcomes == [MFA if at in tried else ALLOW for at in range(60)]
@@ -54,6 +56,7 @@ def test_a_share_of_users_and_then_all(serve: Serve) -> None:
     trials.promote(SqliteDatabase(daemon.path), "acme", Author("ada", int(time.time())))
     other = next(at for at in range(60) if at not in tried)
     both_served(daemon, other, MFA)
+    assert daemon.call("acme", user(other)).tenant_version == number + 1
 
 
 def test_a_version_that_is_reported_only_changes_nothing(serve: Serve) -> None:

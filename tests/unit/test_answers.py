@@ -181,7 +181,7 @@ def test_an_answer_is_filled_in_for_each_login() -> None:
     """Ids, revision and times are those of the login, also when the one before had longer times."""
     answer = answer_of(Answers(Settings()).decide(STEPS, 1, [REQUIRE], EventReader(VERIFIED)))
     first = read(answer.fill("r1", "d1", 7, 2_500_000, [1_500_000], [3]))
-    second = read(answer.fill("r2", "d2", 8, 40, [30], [20]))
+    second = read(answer.fill("r2", "d2", 8, 40, [30], [20], tenant_version=3))
     assert (first.request_id, first.decision.decision_id, first.decision.catalog_revision) == ("r1", "d1", 7)
     assert first.decision.wall_time.ToMicroseconds() == 2_500_000
     assert first.decision.executions[0].wall_time.ToMicroseconds() == 1_500_000
@@ -190,6 +190,9 @@ def test_an_answer_is_filled_in_for_each_login() -> None:
     assert second.decision.executions[0].wall_time.ToMicroseconds() == 30
     assert second.decision.executions[0].cpu_time.ToMicroseconds() == 20
     assert second.decision.outcome == decision_pb2.OUTCOME_MFA_REQUIRED
+    basic = read(answer.fill("r3", "d3", 8, 40, [30], [20], basic=True, tenant_version=4))
+    versions = [answer.decision.tenant_version for answer in (first, second, basic)]
+    assert versions == [0, 3, 4]
 
 
 def read(data: bytes) -> runtime_service_pb2.ExecutePostLoginResponse:

@@ -1029,7 +1029,9 @@ type Decision struct {
 	Contributions []*Contribution `protobuf:"bytes,12,rep,name=contributions,proto3" json:"contributions,omitempty"`
 	// One report for each binding of the flow, in flow order. A binding whose action was continued after a redirect or a
 	// form has two; those that a suspended flow has not reached have none. Not in the basic view.
-	Executions    []*ExecutionReport `protobuf:"bytes,13,rep,name=executions,proto3" json:"executions,omitempty"`
+	Executions []*ExecutionReport `protobuf:"bytes,13,rep,name=executions,proto3" json:"executions,omitempty"`
+	// Version of the tenant whose flow decided, as its author's tools number it: not always the newest one. 0 if unknown.
+	TenantVersion int64 `protobuf:"varint,14,opt,name=tenant_version,json=tenantVersion,proto3" json:"tenant_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1153,6 +1155,13 @@ func (x *Decision) GetExecutions() []*ExecutionReport {
 		return x.Executions
 	}
 	return nil
+}
+
+func (x *Decision) GetTenantVersion() int64 {
+	if x != nil {
+		return x.TenantVersion
+	}
+	return 0
 }
 
 // A requirement of a second factor over the whole flow, and what is done about it.
@@ -2914,7 +2923,7 @@ var File_vestibule_v1_decision_proto protoreflect.FileDescriptor
 
 const file_vestibule_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x1bvestibule/v1/decision.proto\x12\fvestibule.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x05\n" +
+	"\x1bvestibule/v1/decision.proto\x12\fvestibule.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x05\n" +
 	"\bDecision\x12/\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x15.vestibule.v1.OutcomeR\aoutcome\x12;\n" +
 	"\vmultifactor\x18\x02 \x01(\v2\x19.vestibule.v1.MultifactorR\vmultifactor\x12,\n" +
@@ -2935,7 +2944,8 @@ const file_vestibule_v1_decision_proto_rawDesc = "" +
 	"\rcontributions\x18\f \x03(\v2\x1a.vestibule.v1.ContributionR\rcontributions\x12=\n" +
 	"\n" +
 	"executions\x18\r \x03(\v2\x1d.vestibule.v1.ExecutionReportR\n" +
-	"executions\"\x98\b\n" +
+	"executions\x12%\n" +
+	"\x0etenant_version\x18\x0e \x01(\x03R\rtenantVersion\"\x98\b\n" +
 	"\vMultifactor\x128\n" +
 	"\x06status\x18\x01 \x01(\x0e2 .vestibule.v1.Multifactor.StatusR\x06status\x122\n" +
 	"\bprovider\x18\x02 \x01(\x0e2\x16.vestibule.v1.ProviderR\bprovider\x128\n" +

@@ -111,7 +111,7 @@ VERDICT_CRASHED: Verdict
 VERDICT_SKIPPED: Verdict
 
 class Decision(_message.Message):
-    __slots__ = ("outcome", "multifactor", "denial", "on_any_outcome", "on_success", "suspension", "degraded", "degraded_reasons", "decision_id", "catalog_revision", "wall_time", "contributions", "executions")
+    __slots__ = ("outcome", "multifactor", "denial", "on_any_outcome", "on_success", "suspension", "degraded", "degraded_reasons", "decision_id", "catalog_revision", "wall_time", "contributions", "executions", "tenant_version")
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     MULTIFACTOR_FIELD_NUMBER: _ClassVar[int]
     DENIAL_FIELD_NUMBER: _ClassVar[int]
@@ -125,6 +125,7 @@ class Decision(_message.Message):
     WALL_TIME_FIELD_NUMBER: _ClassVar[int]
     CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
+    TENANT_VERSION_FIELD_NUMBER: _ClassVar[int]
     outcome: Outcome
     multifactor: Multifactor
     denial: Denial
@@ -138,7 +139,8 @@ class Decision(_message.Message):
     wall_time: _duration_pb2.Duration
     contributions: _containers.RepeatedCompositeFieldContainer[Contribution]
     executions: _containers.RepeatedCompositeFieldContainer[ExecutionReport]
-    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., multifactor: _Optional[_Union[Multifactor, _Mapping]] = ..., denial: _Optional[_Union[Denial, _Mapping]] = ..., on_any_outcome: _Optional[_Union[EffectsOnAnyOutcome, _Mapping]] = ..., on_success: _Optional[_Union[EffectsOnSuccess, _Mapping]] = ..., suspension: _Optional[_Union[Suspension, _Mapping]] = ..., degraded: _Optional[bool] = ..., degraded_reasons: _Optional[_Iterable[str]] = ..., decision_id: _Optional[str] = ..., catalog_revision: _Optional[int] = ..., wall_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., executions: _Optional[_Iterable[_Union[ExecutionReport, _Mapping]]] = ...) -> None: ...
+    tenant_version: int
+    def __init__(self, outcome: _Optional[_Union[Outcome, str]] = ..., multifactor: _Optional[_Union[Multifactor, _Mapping]] = ..., denial: _Optional[_Union[Denial, _Mapping]] = ..., on_any_outcome: _Optional[_Union[EffectsOnAnyOutcome, _Mapping]] = ..., on_success: _Optional[_Union[EffectsOnSuccess, _Mapping]] = ..., suspension: _Optional[_Union[Suspension, _Mapping]] = ..., degraded: _Optional[bool] = ..., degraded_reasons: _Optional[_Iterable[str]] = ..., decision_id: _Optional[str] = ..., catalog_revision: _Optional[int] = ..., wall_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., executions: _Optional[_Iterable[_Union[ExecutionReport, _Mapping]]] = ..., tenant_version: _Optional[int] = ...) -> None: ...
 
 class Multifactor(_message.Message):
     __slots__ = ("status", "provider", "origin", "challenge", "choice", "enroll", "verify_email_first", "recovery_code_allowed", "remember", "memory", "forget_remembered_browser", "records_amr", "provider_options", "notes")

@@ -172,6 +172,8 @@ export interface Decision {
      * form has two; those that a suspended flow has not reached have none. Not in the basic view.
      */
     executions: ExecutionReport[];
+    /** Version of the tenant whose flow decided, as its author's tools number it: not always the newest one. 0 if unknown. */
+    tenantVersion: number;
 }
 /** A requirement of a second factor over the whole flow, and what is done about it. */
 export interface Multifactor {

@@ -981,6 +981,7 @@ function createBaseDecision() {
         wallTime: undefined,
         contributions: [],
         executions: [],
+        tenantVersion: 0,
     };
 }
 exports.Decision = {
@@ -1023,6 +1024,9 @@ exports.Decision = {
         }
         for (const v of message.executions) {
             exports.ExecutionReport.encode(v, writer.uint32(106).fork()).join();
+        }
+        if (message.tenantVersion !== 0) {
+            writer.uint32(112).int64(message.tenantVersion);
         }
         return writer;
     },
@@ -1130,6 +1134,13 @@ exports.Decision = {
                         message.executions.push(exports.ExecutionReport.decode(reader, reader.uint32()));
                         continue;
                     }
+                    case 14: {
+                        if (tag !== 112) {
+                            break;
+                        }
+                        message.tenantVersion = longToNumber(reader.int64());
+                        continue;
+                    }
                 }
                 if ((tag & 7) === 4 || tag === 0) {
                     break;
@@ -1172,6 +1183,7 @@ exports.Decision = {
             : undefined;
         message.contributions = object.contributions?.map((e) => exports.Contribution.fromPartial(e)) || [];
         message.executions = object.executions?.map((e) => exports.ExecutionReport.fromPartial(e)) || [];
+        message.tenantVersion = object.tenantVersion ?? 0;
         return message;
     },
 };
