@@ -65,14 +65,12 @@ class Bench:
         self.generator.burst(server.target, request, count=count, in_flight=in_flight)
         return self.generator.burst(server.target, request, count=count, in_flight=in_flight).rate
 
-    def answered(self, peer: Peer, *, count: int, in_flight: int) -> Burst:
+    def answered(self, peer: Peer, request: bytes, *, count: int, in_flight: int) -> Burst:
         """Make a timed burst at a peer: by gRPC where it has a path, otherwise by HTTP."""
         if not peer.path:
             json = "application/json"
-            return self.generator.post(peer.target, json, peer.request, count=count, in_flight=in_flight, timed=True)
-        return self.generator.burst(
-            peer.target, peer.request, count=count, in_flight=in_flight, timed=True, path=peer.path
-        )
+            return self.generator.post(peer.target, json, request, count=count, in_flight=in_flight, timed=True)
+        return self.generator.burst(peer.target, request, count=count, in_flight=in_flight, timed=True, path=peer.path)
 
     def echoed(self, echo: Echo, request: bytes, *, count: int, in_flight: int, timed: bool = False) -> Burst:
         """Make a burst at the echo server. Raises: BenchError when not every byte came back."""

@@ -59,11 +59,13 @@ server: {{httpListenAddr: "127.0.0.1:{http}", grpcListenAddr: "127.0.0.1:{grpc}"
 storage: {{driver: disk, disk: {{directory: "{policies}", watchForChanges: false}}}}
 telemetry: {{disabled: true}}
 """
+BATCH: Final = 8
+"""Logins in one call of Cerbos, where it is asked about several."""
 _USER: Final = {
     "user_id": "auth0|5f7c8ec7c33c6c004bbafe82", "email": "ada@example.com", "email_verified": True,
     "name": "Ada Lovelace", "app_metadata": {"department": "engineering"}, "user_metadata": {"use_mfa": True},
 }  # fmt: skip
-_CHECK: Final = {
+_CHECK: Final[dict[str, Any]] = {
     "requestId": "bench",
     "principal": {
         "id": _USER["user_id"],
@@ -222,32 +224,43 @@ class Cerbos(Peer):
         config.write_text(_CERBOS_CONFIG.format(http=http, grpc=port, policies=policies))
         super().__init__([str(binary), "server", f"--config={config}", "--log-level=error"], folder, port)
         try:
-            self.request = self._ask()
+            self.request, self.batch = self._ask()
         except BaseException:
             self.stop()
             raise
 
-    def _ask(self) -> bytes:
-        """Make one request, and hold its answer to the rules. Its messages are those that the server describes."""
+    def _ask(self) -> tuple[bytes, bytes]:
+        """Make a request, and one of BATCH resources of the same user, and hold their answers to the rules.
+
+        The messages are those that the server describes. A call names one principal, so that logins of several users
+        cannot be asked about in one.
+        """
         with grpc.insecure_channel(self.target) as channel:
             pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
             asked, answered = (
                 message_factory.GetMessageClass(pool.FindMessageTypeByName(f"cerbos.{name}"))
                 for name in ("request.v1.CheckResourcesRequest", "response.v1.CheckResourcesResponse")
             )
-            data = json_format.ParseDict(_CHECK, asked()).SerializeToString()
+            (one,) = _CHECK["resources"]
+            batch = [one | {"resource": one["resource"] | {"id": f"login-{number}"}} for number in range(BATCH)]
+            sent = [
+                json_format.ParseDict(_CHECK | {"resources": resources}, asked()).SerializeToString()
+                for resources in ([one], batch)
+            ]
             call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(self.path)
-            answer = answered.FromString(call(data, timeout=10))
-        (result,) = json_format.MessageToDict(answer)["results"]
-        _hold(
-            self.name,
-            {"actions": result["actions"], "claims": [output["val"] for output in result["outputs"]]},
-            {
-                "actions": {"login": "EFFECT_ALLOW", "skip_mfa": "EFFECT_DENY", "claim": "EFFECT_ALLOW"},
-                "claims": ["engineering"],
-            },
-        )
-        return bytes(data)
+            answers = [answered.FromString(call(data, timeout=10)) for data in sent]
+        found = [json_format.MessageToDict(answer)["results"] for answer in answers]
+        wanted = {
+            "actions": {"login": "EFFECT_ALLOW", "skip_mfa": "EFFECT_DENY", "claim": "EFFECT_ALLOW"},
+            "claims": ["engineering"],
+        }
+        told = [
+            {"actions": result["actions"], "claims": [output["val"] for output in result["outputs"]]}
+            for results in found
+            for result in results
+        ]
+        _hold(self.name, told, [wanted] * (1 + BATCH))
+        return sent[0], sent[1]
 
 
 class Workerd(Peer):

@@ -101,6 +101,22 @@ def cells(row: Row) -> tuple[str, ...]:
     return row.measure, row.what, number(row.value, row.unit), between, target, row.state(), row.note
 
 
+LIMITS = """
+## What these figures do not say
+
+- **Peers isolate less.** Cerbos evaluates expressions of all tenants in one process: no process, address space, system
+  call filter or limit of memory and time for each tenant, and no program of a tenant's own. workerd runs JavaScript in
+  isolates of one process, here on one thread. A tenant of Vestibule has locked-down processes of its own.
+- **Batching helps the peer too.** A stream carries eight logins a message; Cerbos is asked about one login a call,
+  because a call names one user. The rows `Cerbos, 8 of a user a call` ask about eight resources of one user at once:
+  they show what Cerbos would do if eight users' logins came in one call. Compare `stream, 8 a message` with them too.
+- **Two processors are shared by everything**, the load included. A processor more first takes the load's part and lets
+  more workers run at a time. One daemon process still decides on one processor: the rows `CPU of one in the daemon's
+  own process` are its limit, 1,000,000 divided by them in logins a second. Beyond it, start more processes.
+- **Only ratios within one run compare.** The same program reads 15 % more or less from run to run on a shared host.
+- One event, three short actions. A tenant whose actions take longer pays for them in its workers.
+"""
+
 HEAD = ("MEASURE", "WHAT", "RESULT", "ROUNDS", "TARGET", "", "NOTE")
 
 
@@ -142,7 +158,7 @@ def as_markdown(
     ]
     for refusal in refusals:
         lines += ["", f"`{refusal.measure}` gives no number: {refusal.reason}"]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, LIMITS])
 
 
 def _line(columns: Sequence[str]) -> str:

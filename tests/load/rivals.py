@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -40,15 +40,21 @@ class Side:
     send: Callable[[int, int], Burst]
     """Make so many calls with so many in flight, timed. Raises: BenchError unless each is answered rightly."""
     cpu_s: Callable[[], float]
+    below_cpu_s: Callable[[], float] | None = None
+    """What of it is not its first process's; None where there is no other."""
     rates: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     costs_us: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    first_us: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     times_us: dict[tuple[int, int], list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def round(self, count: int, in_flight: int) -> None:
         """Make a burst and keep what it came to."""
-        before_s = self.cpu_s()
+        before_s, below_s = self.cpu_s(), self.below_cpu_s() if self.below_cpu_s else 0.0
         burst = self.send(count, in_flight)
-        self.costs_us[in_flight].append((self.cpu_s() - before_s) / count * 1e6)
+        cost_us = (self.cpu_s() - before_s) / count * 1e6
+        self.costs_us[in_flight].append(cost_us)
+        if self.below_cpu_s:
+            self.first_us[in_flight].append(cost_us - (self.below_cpu_s() - below_s) / count * 1e6)
         self.rates[in_flight].append(burst.rate)
         for percent in (50, 99):
             self.times_us[in_flight, percent].append(percentile(burst.latencies_us, percent))
@@ -62,7 +68,9 @@ def rivals(bench: Bench) -> Iterator[Row]:
         for kind in _PEERS:
             bench.progress(f"peers: {kind.name}")
             try:
-                sides.append(_peer(bench, running.enter_context(kind(bench.folder, fetch=bench.fetch))))
+                peer = running.enter_context(kind(bench.folder, fetch=bench.fetch))
+                sides.append(_peer(bench, peer))
+                sides += [_in_batches(bench, peer)] if isinstance(peer, peers.Cerbos) else []
             except BenchError as error:
                 yield Row.absent("peers", f"{kind.name}, {_FULL} in flight", str(error))
         for in_flight in (_FULL, _CALM):
@@ -83,7 +91,7 @@ def _ours(bench: Bench, running: ExitStack) -> Iterator[Side]:
         return bench.sent(daemon, way, request, count=count, in_flight=in_flight, timed=True, outcome=_REQUIRED)[0]
 
     for name, way in _WAYS.items():
-        yield Side(name, True, partial(send, way), daemon.cpu_s)
+        yield Side(name, True, partial(send, way), daemon.cpu_s, daemon.below_cpu_s)
 
 
 def _echo(bench: Bench, running: ExitStack) -> Iterator[Side]:
@@ -98,9 +106,21 @@ def _echo(bench: Bench, running: ExitStack) -> Iterator[Side]:
 
 def _peer(bench: Bench, peer: peers.Peer) -> Side:
     def send(count: int, in_flight: int) -> Burst:
-        return bench.answered(peer, count=count, in_flight=in_flight)
+        return bench.answered(peer, peer.request, count=count, in_flight=in_flight)
 
     return Side(peer.name, False, send, peer.cpu_s)
+
+
+def _in_batches(bench: Bench, cerbos: peers.Cerbos) -> Side:
+    """Ask Cerbos about several resources in each call. Its times are those of calls."""
+
+    def send(count: int, in_flight: int) -> Burst:
+        calls = max(1, count // peers.BATCH)
+        at_once = max(1, in_flight // peers.BATCH)
+        burst = bench.answered(cerbos, cerbos.batch, count=calls, in_flight=at_once)
+        return replace(burst, count=calls * peers.BATCH)
+
+    return Side(f"{cerbos.name}, {peers.BATCH} of a user a call", False, send, cerbos.cpu_s)
 
 
 def _rounds(bench: Bench, sides: list[Side], in_flight: int) -> None:
@@ -120,6 +140,9 @@ def _alone(side: Side) -> Iterator[Row]:
     yield Row.of("peers", f"{side.name}, {_FULL} in flight", spread(side.rates[_FULL]), "/s")
     note = "daemon, zygote and workers" if side.ours else ""
     yield Row.of("peers", f"{side.name}, CPU of one, {_FULL} in flight", spread(side.costs_us[_FULL]), "us", note=note)
+    if side.ours:
+        what = f"{side.name}, CPU of one in the daemon's own process, {_FULL} in flight"
+        yield Row.of("peers", what, spread(side.first_us[_FULL]), "us", note="with more processors: its limit")
     for in_flight in (_FULL, _CALM):
         for percent in (50, 99):
             what = f"{side.name}, p{percent}, {in_flight} in flight"
