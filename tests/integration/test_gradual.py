@@ -87,7 +87,7 @@ def test_a_bad_version_harms_at_most_two_hundred(serve: Serve, percent: int) -> 
     victim = next(at for at in range(1000) if share_of("acme", number, f"auth0|{at}") < percent)
     harmed = 0
     for daemon in (first, second):
-        until(lambda daemon=daemon: daemon.call("acme", user(victim)).outcome == DENY, "it is served")  # type: ignore[misc]
+        until(lambda daemon=daemon: daemon.call("acme", user(victim)).outcome == DENY, "it is served")  # type: ignore[misc]  # of a lambda
         harmed += 1
     began_s = time.monotonic()
     sent: list[grpc.Future[object]] = []

@@ -33,7 +33,7 @@ def ada(at: int = 0, message: str = "") -> Author:
 
 
 def put(database: Database, *definitions: Definition, at: int = 0, **more: object) -> None:
-    applies.apply(database, definitions, author=ada(at), **more)  # type: ignore[arg-type]
+    applies.apply(database, definitions, author=ada(at), **more)  # type: ignore[arg-type]  # as apply takes them
 
 
 def history(database: Database, tenant: str = "acme") -> list[Version]:
