@@ -38,6 +38,7 @@ SUPERSEDED_MAX = 100
 # Replicas' clocks may differ: a name is kept longer than any of them would accept its token.
 _SLACK_S = 3600
 _FORGOTTEN_AT_ONCE = 10_000
+_OWED_MAX = 10_000
 # How often a transaction is tried that another replica's stands in the way of.
 _ATTEMPTS = 3
 # Of all answers together, as they lie in the store.
@@ -111,6 +112,8 @@ class StoredSuspendedFlows:
         self._clock = clock
         # What was used last by way of this object: a copy that was made before does not know it.
         self._used: tuple[Used, ...] = ()
+        # Claims to be given back that could not be: name -> until when they last.
+        self._owed: dict[bytes, int] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="suspended")
         self._waiting: list[tuple[_Work, asyncio.Future[Any]]] = []
         self._writing: asyncio.Task[None] | None = None
@@ -175,13 +178,14 @@ class StoredSuspendedFlows:
         return bool(used)
 
     async def release(self, name: bytes, until_ms: int) -> None:
-        """Give a claim back: nothing was decided."""
-
-        def work(connection: Connection) -> bool:
-            connection.execute("DELETE FROM continuations WHERE name = ? AND claimed_until_ms = ?", (name, until_ms))
-            return True
-
-        await self._write(work, name)
+        """Give a claim back: nothing was decided. Where that fails, the next transaction does it."""
+        try:
+            await self._write(_release(name, until_ms), name)
+        except BaseException:
+            # Its user need not wait until the claim lapses when the store is back.
+            if len(self._owed) < _OWED_MAX:
+                self._owed[name] = until_ms
+            raise
 
     async def sweep(self, now_ms: int) -> None:
         """Drop the answers of continuations that have expired, and of the others those that expire first.
@@ -245,6 +249,10 @@ class StoredSuspendedFlows:
             self._waiting = []
 
     def _in_transaction(self, works: Sequence[_Work]) -> list[Any]:
+        owed = dict(self._owed)
+        released = [_Work(name, _release(name, until_ms)) for name, until_ms in owed.items()]
+        # Before a new claim of the same name.
+        works = [*released, *works]
         # By name, as every replica does: two that lock the same rows in another order would wait for each other.
         order = sorted(range(len(works)), key=lambda at: works[at].name)
         for attempt in itertools.count(1):
@@ -252,7 +260,10 @@ class StoredSuspendedFlows:
                 with self._database.claiming() as connection:
                     self._must_hold(connection)
                     done = {at: works[at].do(connection) for at in order}
-                    return [done[at] for at in range(len(works))]
+                for name, until_ms in owed.items():
+                    if self._owed.get(name) == until_ms:
+                        del self._owed[name]
+                return [done[at] for at in range(len(released), len(works))]
             except StoreBusy:
                 if attempt == _ATTEMPTS:
                     raise
@@ -280,6 +291,16 @@ class StoredSuspendedFlows:
                 kind, name = type(error).__name__, self._database.name
                 message = f"the store {name} holds a superseded flow that this version cannot read ({kind})"
                 raise CatalogError([message]) from error
+
+
+def _release(name: bytes, until_ms: int) -> Callable[[Connection], bool]:
+    """Return what gives a claim back, unless it was spent or is another's by now."""
+
+    def work(connection: Connection) -> bool:
+        connection.execute("DELETE FROM continuations WHERE name = ? AND claimed_until_ms = ?", (name, until_ms))
+        return True
+
+    return work
 
 
 def _forget(connection: Connection, before_ms: int) -> None:

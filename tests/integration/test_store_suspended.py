@@ -73,6 +73,31 @@ class TestContinuations:
         await flows.release(NAME, UNTIL_MS)
         assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
 
+    async def test_a_claim_that_could_not_be_given_back_is_when_the_store_is_back(
+        self, store: Database, flows: Replica, other: Replica, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By the next transaction of the daemon that has it, whatever that is of; one that is spent stays spent."""
+        spent, later_ms = b"s" * 16, UNTIL_MS + 5
+        for name in (NAME, spent):
+            assert (await flows.claim(name, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
+
+        def away() -> Any:
+            raise CatalogError(["the store is away"])
+
+        with monkeypatch.context() as fault:
+            fault.setattr(store, "claiming", away)
+            for name in (NAME, spent):
+                with pytest.raises(CatalogError):
+                    await flows.release(name, UNTIL_MS)
+        assert await other.spend(spent, UNTIL_MS)
+        assert not (await other.claim(NAME, EXPIRES_MS, NOW_MS, later_ms)).granted
+        assert (await flows.claim(b"m" * 16, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
+        assert (await other.claim(NAME, EXPIRES_MS, NOW_MS, later_ms)).granted
+        assert not (await other.claim(spent, EXPIRES_MS, NOW_MS, later_ms)).granted
+        # It is given back once: what another has claimed since is not.
+        await flows.sweep(NOW_MS)
+        assert await other.spend(NAME, later_ms)
+
     async def test_a_claim_lapses(self, flows: Replica, other: Replica) -> None:
         """When a daemon died in the middle, its claim lasts until its instant and no longer."""
         assert (await flows.claim(NAME, EXPIRES_MS, NOW_MS, UNTIL_MS)).granted
