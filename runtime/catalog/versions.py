@@ -356,11 +356,22 @@ def refuse_conflicts(connection: Connection, expected: Mapping[str, int], changi
     found = {}
     for tenant in changing:
         if tenant in expected:
-            try:
-                number = version(connection, tenant).number
-            except UnknownVersion:
-                number = 0
-            if number != expected[tenant]:
-                found[tenant] = (expected[tenant], number)
+            newest = _changed_since(connection, tenant, expected[tenant])
+            if newest is not None:
+                found[tenant] = (expected[tenant], newest)
     if found:
         raise Conflict(found)
+
+
+def _changed_since(connection: Connection, tenant: str, expected: int) -> int | None:
+    """Return the version that a tenant has now if it was changed since another one; 0 for a tenant that never was."""
+    try:
+        listed = history(connection, tenant)
+    except UnknownVersion:
+        return 0
+    now = next(found for found in listed if not found.beside)
+    if now.number == expected or (now.how == "promote" and now.copy_of == expected):
+        return None
+    # On trial, and nothing was made of the tenant since.
+    tried = any(found.number == expected and found.beside for found in listed)
+    return None if tried and now.number < expected else now.number

@@ -122,18 +122,30 @@ def _apply(args: argparse.Namespace, found: Tenants, database: KeyedDatabase, re
             return _refused(args, [Fault("--prune", message)], Exit.USAGE)
         agreed = planned.pruned
     if trial_flags.wanted(args):
-        return trial_flags.begin(args, database, found.definitions, expected)
+        return trial_flags.begin(args, database, found.definitions, expected, folders)
     new = not database.exists()
     sealed_store.accept_keys(database, int(time.time()))
     result = applies.apply(
         database, found.definitions, prune=args.prune, agreed=agreed, author=author_of(args), expected=expected
     )
-    for folder in markers.applied(database, folders, result.versions):
-        complain(f"vestibule: warning: {folder}: cannot be written, so the next apply of it expects an older version")
+    trial_flags.mark(database, folders, result.versions)
     if new and not args.json:
         say(f"made the store {database.name}; a daemon that serves another one will not follow it")
     _report(args, database.setting, result, [*found.warnings, *_plain(database)])
+    if not args.json:
+        _say_held(database, result.changed)
     return Exit.OK
+
+
+def _say_held(database: KeyedDatabase, changed: Sequence[str]) -> None:
+    """Say which tenants daemons serve something else of for now."""
+    from runtime.catalog import holds
+
+    with database.reading() as connection:
+        held = holds.active(connection, int(time.time()))
+    for tenant in changed:
+        if tenant in held:
+            say(f"{tenant} is held at {held[tenant]}: what was applied takes effect then")
 
 
 def _plain(database: KeyedDatabase) -> list[Fault]:

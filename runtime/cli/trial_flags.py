@@ -6,11 +6,12 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from runtime.cli.output import Exit, say, say_json
+from runtime.cli.output import Exit, complain, say, say_json
 from runtime.cli.version_flags import author_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from runtime.catalog.base import Definition
     from runtime.catalog.database import Database
@@ -40,7 +41,11 @@ def wanted(args: argparse.Namespace) -> bool:
 
 
 def begin(
-    args: argparse.Namespace, database: Database, definitions: Sequence[Definition], expected: Mapping[str, int]
+    args: argparse.Namespace,
+    database: Database,
+    definitions: Sequence[Definition],
+    expected: Mapping[str, int],
+    folders: Mapping[str, Path],
 ) -> int:
     """Begin the trials, and say which. Raises: Conflict, CatalogError."""
     from runtime.catalog import trials
@@ -48,6 +53,7 @@ def begin(
 
     band = Band(args.denied_points, args.degraded_points)
     begun = trials.begin(database, definitions, args.gradual, band, author_of(args), expected)
+    mark(database, folders, {trial.tenant: trial.number for trial in begun})
     if args.json:
         say_json({"ok": True, "trials": [asdict(trial) for trial in begun]})
         return Exit.OK
@@ -57,6 +63,14 @@ def begin(
     if not begun:
         say("nothing is different, so nothing is on trial")
     return Exit.OK
+
+
+def mark(database: Database, folders: Mapping[str, Path], versions: Mapping[str, int]) -> None:
+    """Note in exported folders which version they are now; warn of those that cannot be written."""
+    from runtime.catalog import markers
+
+    for file in markers.applied(database, folders, versions):
+        complain(f"vestibule: warning: {file}: cannot be written, so the next apply of it expects an older version")
 
 
 def _percent(text: str) -> int:
