@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.ops import key_file
 from tests.fixtures.commands import vestibule
 from tests.fixtures.tenants import GATE, write_directory
 
@@ -25,6 +26,9 @@ def test_0_is_done(tmp_path: Path, event: str) -> None:
     """An action that is checked, applied or run; also one that raises: that is a result."""
     directory = write_directory(tmp_path, "acme", GATE)
     action = str(directory / "acme" / "actions" / "a0.py")
+    keys = tmp_path / "store.keys"
+    keys.write_text(key_file.text([key_file.generate()]))
+    keys.chmod(0o600)
     for command in (
         ("check", action),
         ("check", str(directory)),
@@ -32,7 +36,7 @@ def test_0_is_done(tmp_path: Path, event: str) -> None:
         ("run", action, "--event", event),
         ("run", str(directory / "acme"), "--event", event),
         ("doctor",),
-        ("check-config",),
+        ("check-config", "--catalog-keys-file", str(keys)),
     ):
         done = vestibule(*command)
         assert (done.returncode, done.stderr) == (OK, ""), command

@@ -35,7 +35,9 @@ class Command:
     def __call__(self, *arguments: object) -> tuple[int, str, str]:
         code = main.main([*map(str, arguments), "--store", f"sqlite:{self.store}"])
         captured = self._capsys.readouterr()
-        return code, captured.out, captured.err
+        # Of a store without a key, which is what these tests use.
+        lines = captured.err.splitlines(keepends=True)
+        return code, captured.out, "".join(line for line in lines if "lie there as plain text" not in line)
 
     def ok(self, *arguments: object) -> str:
         code, out, err = self(*arguments)
