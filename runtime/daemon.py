@@ -46,6 +46,7 @@ from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes
 
 if TYPE_CHECKING:  # it imports grpc, which must not be loaded before the zygote runs
+    from runtime.admin.service import AdminService
     from runtime.doors.port import HttpPort
     from runtime.rpc.server import Server
 
@@ -150,9 +151,13 @@ class Daemon:
             )
             parts.push_async_callback(logins.close)
             self._calls = calls = Calls(logins, self._config, self._metrics, self._log)
-            server, own_port = await self._start_server(calls)
+            from runtime.admin.service import AdminService  # when a worker can already start
+
+            admin = AdminService(self._database, calls, self._log, self._catalog.poll_now)
+            parts.callback(admin.close)
+            server, own_port = await self._start_server(calls, admin)
             self._server, self._own_port = server, own_port
-            self._http = doors = await self._start_http(calls)
+            self._http = doors = await self._start_http(calls, admin)
             watching = asyncio.create_task(own_port.watch(), name="own port")
             parts.callback(watching.cancel)
             http_listen = bound(self._config.http_listen, doors.port) if doors is not None else ""
@@ -186,7 +191,7 @@ class Daemon:
             return self._shared.operators(registry, live=self._live, ready=self._ready)
         return OperatorsPort(address, registry, self._log, live=self._live, ready=self._ready, tls=tls)
 
-    async def _start_server(self, calls: Calls) -> "tuple[Server, OwnPort]":
+    async def _start_server(self, calls: Calls, admin: "AdminService") -> "tuple[Server, OwnPort]":
         """Serve gRPC, and call it once. Raises: StartError."""
         # Read as grpc is loaded, whose core would write lines of its own to stderr: no JSON, and as many as a client
         # likes to send headers that cannot be parsed.
@@ -205,7 +210,7 @@ class Daemon:
         others = {SERVICE: {METHOD: checks.check}}
         server = Server(
             calls, self._config, self._metrics, self._log,
-            callers=self._callers, tls=tls, others=others, shared=self._shared,
+            callers=self._callers, tls=tls, others=others, guarded={admin.name: admin.methods}, shared=self._shared,
         )  # fmt: skip
         server.able(not self._undecidable())
         await server.start()
@@ -213,7 +218,7 @@ class Daemon:
         await own_port.check()
         return server, own_port
 
-    async def _start_http(self, calls: Calls) -> "HttpPort | None":
+    async def _start_http(self, calls: Calls, admin: "AdminService") -> "HttpPort | None":
         """Serve HTTP if that is configured. Raises: StartError."""
         if not self._config.http_listen:
             return None
@@ -222,7 +227,8 @@ class Daemon:
         tls, snapshot = self._caller_files.http_context(), self._catalog.snapshot
         port = http_port(
             calls, self._config, self._metrics, self._log,
-            snapshot=snapshot, callers=self._callers, tls=tls, shared=self._shared.http if self._shared else (),
+            snapshot=snapshot, callers=self._callers, tls=tls, admin=admin,
+            shared=self._shared.http if self._shared else (),
         )  # fmt: skip
         await port.start()
         return port

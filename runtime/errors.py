@@ -391,12 +391,16 @@ class UnknownVersion(CatalogError):
 class Conflict(CatalogError):
     """A tenant was changed since its editor read it. `found` has, by tenant, the version expected and the newest."""
 
-    def __init__(self, found: Mapping[str, tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        found: Mapping[str, tuple[int, int]],
+        remedy: str = "take the change over, or apply with --force to replace it",
+    ) -> None:
         self.found = found
         super().__init__(
             [
                 f"{tenant}: was changed meanwhile: it is {_at(newest)}, and this was made from version {expected}; "
-                "take the change over, or apply with --force to replace it"
+                f"{remedy}"
                 for tenant, (expected, newest) in sorted(found.items())
             ]
         )
@@ -404,6 +408,21 @@ class Conflict(CatalogError):
 
 def _at(version: int) -> str:
     return f"at version {version}" if version else "not in the store"
+
+
+class TenantFaulty(CatalogError):
+    """Definitions that a caller sent cannot be applied; lists every fault."""
+
+
+class VersionUnusable(CatalogError):
+    """A version cannot be gone back to: its tenant was removed, its secrets are gone, or its actions are refused."""
+
+
+class RequestIdUsed(VestibuleError):
+    """Another request of the same caller had this id."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"request_id {request_id} was sent with another request before; send another id")
 
 
 class WorkerError(VestibuleError):

@@ -48,6 +48,10 @@ class Callers:
         self._seen_rules: Rules | None = None
         self._of_certificate: dict[bytes, Caller | None] = {}
 
+    def demanding(self) -> Callers:
+        """Return the same callers for what no call may do without credentials."""
+        return self if self.required else Callers(True, self._keys, self._rules, self._clock)
+
     def identify(self, authorization: str | None = None, certificate: bytes | None = None) -> Caller:
         """Return who calls.
 

@@ -64,10 +64,13 @@ TABLE: Final[dict[type[errors.VestibuleError], tuple[str, str]]] = {
     errors.CatalogError: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
     errors.CatalogUnavailable: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
     errors.NoStore: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
+    errors.UnknownVersion: ("NOT_FOUND", "UNKNOWN_VERSION"),
+    errors.Conflict: ("ABORTED", "VERSION_CONFLICT"),
+    errors.TenantFaulty: ("INVALID_ARGUMENT", "TENANT_FAULTY"),
+    errors.VersionUnusable: ("FAILED_PRECONDITION", "VERSION_UNUSABLE"),
+    errors.RequestIdUsed: ("ALREADY_EXISTS", "REQUEST_ID_USED"),
     errors.StoreUnreachable: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
     errors.StoreBusy: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
-    errors.UnknownVersion: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
-    errors.Conflict: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
     errors.WorkerError: ("UNAVAILABLE", "WORKER_UNAVAILABLE"),
     errors.WorkerStartError: ("UNAVAILABLE", "WORKER_UNAVAILABLE"),
     errors.WorkerLost: ("UNAVAILABLE", "WORKER_UNAVAILABLE"),
@@ -84,6 +87,8 @@ _PRIVATE: Final = {
     "UNAVAILABLE": "the daemon cannot decide now; try again",
 }
 _RETRY_AFTER_S: Final = 0.25
+# Of a directory of tenants: a status must fit into headers of 8 KiB.
+_MOST_FAULTS: Final = 20
 
 
 def code_of(error: errors.VestibuleError) -> tuple[str, str]:
@@ -102,14 +107,20 @@ def to_status(error: Exception) -> tuple[str, str, status_pb2.Status]:
         message = str(error)
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=_metadata(error))]
     if isinstance(error, errors.InvalidRequest):
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.description)
-        details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+        details.append(_bad_request([(error.field, error.description)]))
+    elif isinstance(error, errors.TenantFaulty):
+        details.append(_bad_request([(fault.where, fault.message) for fault in error.faults[:_MOST_FAULTS]]))
     if code in ("RESOURCE_EXHAUSTED", "UNAVAILABLE"):
         delay = Duration()
         delay.FromNanoseconds(int(getattr(error, "retry_after_s", _RETRY_AFTER_S) * 1e9))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     packed = [_pack(part) for part in details]
     return code, reason, status_pb2.Status(code=code_pb2.Code.Value(code), message=message, details=packed)
+
+
+def _bad_request(violations: list[tuple[str, str]]) -> error_details_pb2.BadRequest:
+    found = [error_details_pb2.BadRequest.FieldViolation(field=field, description=why) for field, why in violations]
+    return error_details_pb2.BadRequest(field_violations=found)
 
 
 def _metadata(error: Exception) -> dict[str, str]:

@@ -44,10 +44,21 @@ def apply(
         if others:
             names = ", ".join(sorted(others))
             raise CatalogError([f"the store {database.name} has changed: {names} would be removed too; apply again"])
-        versions.refuse_conflicts(connection, expected, (*result.created, *result.changed, *result.pruned))
-        result = _write(connection, wanted, result, author or Author("", int(clock())))
-        known = versions.numbers(connection)
-        return replace(result, versions={tenant: known[tenant] for tenant in sorted(wanted)})
+        return write(connection, wanted, result, author or Author("", int(clock())), expected)
+
+
+def write(
+    connection: Connection,
+    wanted: Mapping[str, Definition],
+    planned: ApplyResult,
+    author: Author,
+    expected: Mapping[str, int] = _NONE,
+) -> ApplyResult:
+    """Do what `compare` has planned, in its transaction. Raises: Conflict."""
+    versions.refuse_conflicts(connection, expected, (*planned.created, *planned.changed, *planned.pruned))
+    result = _write(connection, wanted, planned, author)
+    known = versions.numbers(connection)
+    return replace(result, versions={tenant: known[tenant] for tenant in sorted(wanted)})
 
 
 def _write(

@@ -7,7 +7,7 @@ instants and random ids are parameters. A driver turns every error of its own in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Protocol
 
 from runtime.catalog.schema import Migration
@@ -41,6 +41,25 @@ class Connection(Protocol):
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> object:
         """Run one statement for each of the parameters."""
+
+
+class Writing(Protocol):
+    """What gives transactions to write in."""
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Give one transaction that no other `writing` runs beside, in no process. Raises: NoStore as well."""
+
+
+class Joined:
+    """Gives a transaction that is open already, so that several changes are made together or not at all."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give the transaction; it ends with the block that opened it."""
+        yield self._connection
 
 
 class Database(Protocol):

@@ -13,7 +13,7 @@ from typing import Final
 
 from runtime.catalog import lineage, rows, suspended, versions
 from runtime.catalog.base import HELD, NO_SECRETS, POLICY, Definition
-from runtime.catalog.database import Connection, Database
+from runtime.catalog.database import Connection, Writing
 from runtime.catalog.versions import Author
 from runtime.errors import UnknownVersion
 
@@ -38,7 +38,7 @@ class TenantHold:
 
 
 def hold(
-    database: Database, tenant: str, number: int | None, span_s: int, author: Author, *, force: bool = False
+    database: Writing, tenant: str, number: int | None, span_s: int, author: Author, *, force: bool = False
 ) -> tuple[TenantHold, tuple[str, ...]]:
     """TenantHold a tenant for a while; return the hold, and the secrets that the version names and the tenant has not.
 
@@ -62,7 +62,7 @@ def hold(
     return found, missing
 
 
-def release(database: Database, tenant: str, author: Author) -> bool:
+def release(database: Writing, tenant: str, author: Author) -> bool:
     """End a tenant's hold; False when there is none. Raises: UnknownVersion: the tenant never was; CatalogError."""
     with database.writing() as connection:
         versions.version(connection, tenant)

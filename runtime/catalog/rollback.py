@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from runtime.catalog import comparison, holds, lineage, rows, suspended, trials, versions
 from runtime.catalog.base import Definition
-from runtime.catalog.database import Connection, Database
+from runtime.catalog.database import Connection, Writing
 from runtime.catalog.tenant_rows import remove_tenant, replace_tenant
 from runtime.catalog.versions import Author, Made, Version
 from runtime.errors import UnknownVersion
@@ -25,7 +25,7 @@ class RolledBack:
     changed: bool = True
 
 
-def rollback(database: Database, tenant: str, to: int | None, author: Author, *, force: bool = False) -> RolledBack:
+def rollback(database: Writing, tenant: str, to: int | None, author: Author, *, force: bool = False) -> RolledBack:
     """Give a tenant the content of a version: of the one before what it has now, without a number.
 
     Raises: UnknownVersion, CatalogError; also for a version that names secrets which are gone, unless `force`.
@@ -56,7 +56,7 @@ def target(connection: Connection, tenant: str, to: int | None) -> Version:
     return versions.version(connection, tenant, _before(history) if to is None else to)
 
 
-def remove(database: Database, tenant: str, author: Author) -> Version:
+def remove(database: Writing, tenant: str, author: Author) -> Version:
     """Remove a tenant and its secrets. Raises: UnknownVersion when it is not there, CatalogError."""
     with database.writing() as connection:
         versions.current(connection, tenant)

@@ -177,6 +177,21 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX trials_by_change ON trials (changed_in)",
         ),
     ),
+    Migration(
+        "0.2",
+        (
+            # Calls of the admin service, the newest with the highest number; `tenants` has names between spaces, with
+            # one at both ends.
+            "CREATE TABLE audit (number INTEGER PRIMARY KEY, made_at INTEGER NOT NULL, caller TEXT NOT NULL, "
+            "method TEXT NOT NULL, tenants TEXT NOT NULL, request_id TEXT NOT NULL, code TEXT NOT NULL, "
+            "message TEXT NOT NULL)",
+            "CREATE INDEX audit_by_age ON audit (made_at)",
+            # What changes with a request id were answered, so that one that is sent again is made once.
+            "CREATE TABLE admin_requests (caller TEXT NOT NULL, request_id TEXT NOT NULL, content BLOB NOT NULL, "
+            "response BLOB NOT NULL, made_at INTEGER NOT NULL, PRIMARY KEY (caller, request_id)) WITHOUT ROWID",
+            "CREATE INDEX admin_requests_by_age ON admin_requests (made_at)",
+        ),
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 from runtime.cli.output import Exit, complain, say, say_json
 from runtime.cli.store_flag import add_store, opened
-from runtime.cli.version_check import refuse_faulty
 from runtime.cli.version_flags import add_author_flags, author_of, span, tenant_name
 from runtime.errors import ConfigError, Fault
 
@@ -37,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Hold or release, and say what is served now."""
     from runtime.catalog import holds, versions
+    from runtime.offline.version_check import refuse_faulty
 
     if args.release:
         with opened(args) as database:

@@ -8,7 +8,6 @@ from dataclasses import asdict
 
 from runtime.cli.output import Exit, complain, say, say_json
 from runtime.cli.store_flag import add_store, opened
-from runtime.cli.version_check import refuse_faulty
 from runtime.cli.version_flags import add_author_flags, author_of, tenant_name
 
 DESCRIPTION = """\
@@ -30,6 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Go back, and say to what."""
     from runtime.catalog import holds, rollback
+    from runtime.offline.version_check import refuse_faulty
 
     with opened(args) as database:
         with database.reading() as connection:

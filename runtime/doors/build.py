@@ -2,21 +2,25 @@
 
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from vestibule.v1 import admin_service_pb2, runtime_service_pb2
 
+from runtime.admin import service
+from runtime.admin.service import AdminService
 from runtime.callers.callers import Callers
-from runtime.calls.calls import Calls, longest_login_s
+from runtime.calls.calls import Answered, Calls, Identify, NoAnswer, Remaining, longest_login_s
 from runtime.calls.codec import ENVELOPE_BYTES
 from runtime.catalog.base import EMPTY, Snapshot
 from runtime.config.effective import Config
 from runtime.doors.app import Application
 from runtime.doors.authzen import AuthZen
-from runtime.doors.connect import Connect
+from runtime.doors.connect import Connect, Service
 from runtime.doors.dialects.desk import HookDesk
 from runtime.doors.dialects.routes import Hooks
 from runtime.doors.door import DoorRoutes, LoginDesk
@@ -35,12 +39,14 @@ def http_port(
     callers: Callers | None = None,
     tls: ssl.SSLContext | None = None,
     shared: Sequence[socket.socket] = (),
+    admin: AdminService | None = None,
 ) -> HttpPort:
-    """Return the HTTP port of a daemon, not started yet. Without `callers` everyone may call.
+    """Return the HTTP port of a daemon, not started yet. Without `callers` everyone may call all but `admin`.
 
     `snapshot` returns the catalog as it is: which tenants have which doors. `shared` sockets are several processes'.
     """
-    app = Application(doors(calls, callers or Callers(required=False), config, metrics, snapshot), calls, metrics, log)
+    known = callers or Callers(required=False)
+    app = Application(doors(calls, known, config, metrics, snapshot, admin), calls, metrics, log)
     return HttpPort(app, config, tls, shared)
 
 
@@ -54,13 +60,39 @@ def openapi_door() -> DoorRoutes:
     return DoorRoutes("openapi", [Route("/openapi.json", answer, methods=["GET"])])
 
 
+def services(calls: Calls, callers: Callers, most_bytes: int, admin: AdminService | None) -> Iterator[Service]:
+    """Return the services that the port has by Connect's rules."""
+    logins = {name: partial(calls.answer, method) for name, method in calls.http_methods.items()}
+    yield Service(runtime_service_pb2.DESCRIPTOR.services_by_name["ActionRuntimeService"], logins, callers, most_bytes)
+    if admin is not None:
+        methods = {name: partial(_administered, answer) for name, answer in admin.methods.items()}
+        described = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]
+        yield Service(described, methods, callers.demanding(), service.MAX_BYTES)
+
+
+async def _administered(
+    answer: Callable[[bytes, Remaining, Identify], Awaitable[bytes | NoAnswer]],
+    data: bytes,
+    remaining: Remaining,
+    identify: Identify,
+    _traceparent: str,
+) -> Answered | NoAnswer:
+    found = await answer(data, remaining, identify)
+    return Answered(found, "", "") if isinstance(found, bytes) else found
+
+
 def doors(
-    calls: Calls, callers: Callers, config: Config, metrics: Metrics, snapshot: Callable[[], Snapshot]
+    calls: Calls,
+    callers: Callers,
+    config: Config,
+    metrics: Metrics,
+    snapshot: Callable[[], Snapshot],
+    admin: AdminService | None = None,
 ) -> list[DoorRoutes]:
     """Return every door."""
     most_bytes, http, desk = config.limits.event_bytes + ENVELOPE_BYTES, config.http, LoginDesk(calls)
     return [
-        Connect(calls, callers, most_bytes, http.request_s).door(),
+        Connect(calls, http.request_s, [*services(calls, callers, most_bytes, admin)]).door(),
         AuthZen(desk, callers, snapshot, most_bytes, http.request_s, longest_login_s(config), http.public_url).door(),
         Hooks(HookDesk(desk, snapshot, metrics), desk, metrics, http.request_s).door(),
         openapi_door(),

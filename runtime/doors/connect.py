@@ -1,4 +1,4 @@
-"""ActionRuntimeService by HTTP: the rules of the Connect protocol for unary calls, in JSON and in protobuf.
+"""The services by HTTP: the rules of the Connect protocol for unary calls, in JSON and in protobuf.
 
 Knows Connect's headers, codecs and error form. Must not know what a login is.
 Source: https://connectrpc.com/docs/protocol/
@@ -6,24 +6,24 @@ Source: https://connectrpc.com/docs/protocol/
 
 import gzip
 import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from time import monotonic
 from typing import Final, NamedTuple
 
+from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from vestibule.v1 import runtime_service_pb2
 
 from runtime.callers.callers import Callers
 from runtime.calls import metadata
-from runtime.calls.calls import Calls, Method, NoAnswer
+from runtime.calls.calls import Answered, Calls, Identify, NoAnswer, Remaining
 from runtime.doors import bodies, protojson
 from runtime.doors.door import DoorRoutes, identify
 from runtime.errors import CallerError, InvalidRequest, NotOffered, RequestTooSlow
-from runtime.ops.labels import GRPC_SERVICE
 
 HTTP_STATUS: Final = {
     "CANCELLED": 499,
@@ -52,32 +52,48 @@ _GZIP_FROM_BYTES: Final = 8192
 _TIMEOUT: Final = re.compile(r"[1-9][0-9]{0,9}").fullmatch
 
 
+AnswerCall = Callable[[bytes, Remaining, Identify, str], Awaitable[Answered | NoAnswer]]
+"""Answers a serialized request; its last argument is the caller's trace."""
+
+
+class Service(NamedTuple):
+    """A service, its methods, whose calls it takes, and how many bytes a request may have."""
+
+    described: ServiceDescriptor
+    methods: Mapping[str, AnswerCall]
+    callers: Callers
+    most_bytes: int
+
+
 class _Wire(NamedTuple):
     """A method as it is called here."""
 
-    method: Method
+    answer: AnswerCall
     request: type[Message]
     response: type[Message]
+    callers: Callers
+    most_bytes: int
 
 
 class Connect:
-    """Answers the service's methods."""
+    """Answers the methods of services."""
 
-    def __init__(self, calls: Calls, callers: Callers, most_bytes: int, request_s: float) -> None:
-        """Read at most so many bytes of a request, and for so long."""
+    def __init__(self, calls: Calls, request_s: float, services: Sequence[Service]) -> None:
+        """Read a request for at most so long."""
         self._calls = calls
-        self._callers = callers
-        self._most = most_bytes
         self._request_s = request_s
+        self._services = services
 
     def door(self) -> DoorRoutes:
         """Return its paths."""
-        service = runtime_service_pb2.DESCRIPTOR.services_by_name["ActionRuntimeService"]
         routes = []
-        for name, method in self._calls.http_methods.items():
-            described = service.methods_by_name[name]
-            wire = _Wire(method, GetMessageClass(described.input_type), GetMessageClass(described.output_type))
-            routes.append(Route(f"/{GRPC_SERVICE}/{name}", partial(self._answer, wire), methods=["POST"]))
+        for service in self._services:
+            for name, answer in service.methods.items():
+                described = service.described.methods_by_name[name]
+                forms = GetMessageClass(described.input_type), GetMessageClass(described.output_type)
+                wire = _Wire(answer, *forms, service.callers, service.most_bytes)
+                path = f"/{service.described.full_name}/{name}"
+                routes.append(Route(path, partial(self._answer, wire), methods=["POST"]))
         return DoorRoutes("connect", routes)
 
     async def _answer(self, wire: _Wire, request: Request) -> Response:
@@ -91,20 +107,20 @@ class Connect:
             return refused
         try:
             # Before the body: it is read of a caller alone.
-            caller = identify(request, self._callers)
+            caller = identify(request, wire.callers)
             budget_s = _budget_s(headers.get("connect-timeout-ms"))
             if headers.get("connect-protocol-version", "1") != "1":
                 raise InvalidRequest("Connect-Protocol-Version", "is not 1; send 1, or leave the header out")
-            body = await bodies.read(request, self._most, self._request_s)
-            body = bodies.inflated(body, headers.get("content-encoding", ""), self._most)
+            body = await bodies.read(request, wire.most_bytes, self._request_s)
+            body = bodies.inflated(body, headers.get("content-encoding", ""), wire.most_bytes)
             request_id = headers.get("x-request-id", "")
             data = body if codec == PROTO else await protojson.to_bytes(body, wire.request, request_id)
         except (CallerError, InvalidRequest, NotOffered, RequestTooSlow) as error:
             return error_response(self._calls.refuse(error))
         ends = None if budget_s is None else began + budget_s
         traceparent = metadata.taken(headers.get(metadata.TRACEPARENT, ""))
-        answer = await self._calls.answer(
-            wire.method, data, lambda: None if ends is None else ends - monotonic(), lambda: caller, traceparent
+        answer = await wire.answer(
+            data, lambda: None if ends is None else ends - monotonic(), lambda: caller, traceparent
         )
         if isinstance(answer, NoAnswer):
             response, decision_id = error_response(answer), ""

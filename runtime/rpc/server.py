@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import grpc
@@ -9,7 +10,7 @@ from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from grpc_status import rpc_status
-from vestibule.v1 import runtime_service_pb2
+from vestibule.v1 import admin_service_pb2, runtime_service_pb2
 
 from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls, longest_login_s
@@ -48,6 +49,9 @@ PING_INTERVAL_MS: Final = 5_000
 _NEVER_MS: Final = (1 << 31) - 1
 
 
+NO_METHODS: Final[Mapping[str, Mapping[str, UnaryMethod]]] = MappingProxyType({})
+
+
 class Server:
     """One listening gRPC server. Belongs to one event loop."""
 
@@ -60,12 +64,14 @@ class Server:
         *,
         callers: Callers | None = None,
         tls: Tls | None = None,
-        others: Mapping[str, Mapping[str, UnaryMethod]] | None = None,
+        others: Mapping[str, Mapping[str, UnaryMethod]] = NO_METHODS,
+        guarded: Mapping[str, Mapping[str, UnaryMethod]] = NO_METHODS,
         shared: Shared | None = None,
     ) -> None:
         """Take calls of `callers`; without them everyone may call. A unix socket has no TLS.
 
-        `others` are methods of other services, by service and name. `shared` is what several processes have in common.
+        `others` are methods of other services, by service and name; `guarded` are those that always need credentials.
+        `shared` is what several processes have in common.
         """
         self._config = config
         self._metrics = metrics
@@ -75,8 +81,9 @@ class Server:
         self._runtime = ActionRuntime(calls, self._callers)
         self._streams = Streams(calls, config, metrics)
         self._others = {
-            service: {name: handler(answer, self._callers) for name, answer in named.items()}
-            for service, named in (others or {}).items()
+            service: {name: handler(answer, known) for name, answer in named.items()}
+            for services, known in ((others, self._callers), (guarded, self._callers.demanding()))
+            for service, named in services.items()
         }
         self._health = Health(calls.serves, self._runtime.permit)
         path = unix_path(config.listen)
@@ -187,7 +194,8 @@ class Server:
 def _services() -> Any:
     # The descriptor, not the text: reflection answers from the pool that importing it fills.
     ours = runtime_service_pb2.DESCRIPTOR.services_by_name["ActionRuntimeService"].full_name
-    return reflection.aio.ReflectionServicer((ours, health.SERVICE_NAME, reflection.SERVICE_NAME))
+    admin = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
+    return reflection.aio.ReflectionServicer((ours, admin, health.SERVICE_NAME, reflection.SERVICE_NAME))
 
 
 def concurrent_streams(limit: int) -> list[tuple[str, int]]:

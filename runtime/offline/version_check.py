@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from runtime.catalog import versions
+from runtime.catalog.database import Connection
+from runtime.catalog.versions import Version
 from runtime.errors import CatalogError
-
-if TYPE_CHECKING:
-    from runtime.catalog.database import Connection
-    from runtime.catalog.versions import Version
+from runtime.offline import check
 
 
 def refuse_faulty(connection: Connection, version: Version) -> None:
     """Compile the actions of a version in sandboxed workers. Raises: CatalogError, with every fault."""
-    from runtime.catalog import versions
-    from runtime.offline import check
-
     state = versions.content(connection, version)
     if state is None:
         return

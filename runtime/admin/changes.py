@@ -1,0 +1,165 @@
+"""The methods that change tenants. What takes long, compiling actions, is done before the store is locked.
+
+Each has a first part, which reads and checks, and returns the second, which changes the store in a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+from google.protobuf.message import Message
+from vestibule.v1 import admin_service_pb2 as pb
+
+from runtime.admin import messages, sources
+from runtime.catalog import applies, comparison, holds, rollback, versions
+from runtime.catalog.base import Definition
+from runtime.catalog.comparison import ApplyResult
+from runtime.catalog.database import Connection, Database, Joined
+from runtime.catalog.directory import Check
+from runtime.catalog.versions import Author
+from runtime.errors import CatalogError, CatalogUnavailable, Conflict, InvalidRequest, UnknownVersion, VersionUnusable
+from runtime.offline import version_check
+
+_T = TypeVar("_T")
+
+Step = Callable[[Connection, Author], Message]
+"""Changes the store in one transaction, and returns the response."""
+
+MAX_HOLD_S: Final = 30 * 86_400
+_REMEDY: Final = "read the newest version and take its change over, or send no expected_version to replace it"
+
+
+def apply(request: pb.ApplyTenantsRequest, database: Database, check: Check) -> Step:
+    """Create or replace tenants. Raises: InvalidRequest, TenantFaulty, Conflict, CatalogUnavailable."""
+    database.prepare()
+    found, read_at = sources.read(request.tenants, database, check)
+    wanted = comparison.by_tenant(found.definitions)
+    expected = read_at | {
+        source.tenant_id: source.expected_version for source in request.tenants if source.HasField("expected_version")
+    }
+    warnings = [str(warning) for warning in found.warnings]
+
+    def change(connection: Connection, author: Author) -> Message:
+        planned = comparison.compare(connection, wanted, prune=False)
+        try:
+            if request.validate_only:
+                versions.refuse_conflicts(connection, expected, (*planned.created, *planned.changed, *planned.pruned))
+                done, now = planned, versions.numbers(connection)
+            else:
+                done = applies.write(connection, wanted, planned, author, expected)
+                now = dict(done.versions)
+        except Conflict as error:
+            raise Conflict(error.found, _REMEDY) from None
+        return pb.ApplyTenantsResponse(tenants=_applied(done, now, wanted), warnings=warnings)
+
+    return change
+
+
+def _applied(done: ApplyResult, now: Mapping[str, int], wanted: Mapping[str, Definition]) -> list[pb.AppliedTenant]:
+    results = {
+        **dict.fromkeys(done.created, pb.AppliedTenant.RESULT_CREATED),
+        **dict.fromkeys(done.changed, pb.AppliedTenant.RESULT_CHANGED),
+        **dict.fromkeys(done.unchanged, pb.AppliedTenant.RESULT_UNCHANGED),
+    }
+    return [
+        pb.AppliedTenant(
+            tenant_id=tenant,
+            version=now.get(tenant, 0),
+            result=results[tenant],
+            changes=messages.change_messages(done.changes.get(tenant, ())),
+        )
+        for tenant in sorted(wanted)
+    ]
+
+
+def roll_back(request: pb.RollbackTenantRequest, database: Database, _check: Check) -> Step:
+    """Make an earlier version of a tenant its newest. Raises: UnknownVersion, VersionUnusable, CatalogUnavailable."""
+    to = _version(request.to_version, "to_version")
+    with database.reading() as connection:
+        target = rollback.target(connection, request.tenant_id, to)
+        if not request.force:
+            _usable(lambda: version_check.refuse_faulty(connection, target))
+
+    def change(connection: Connection, author: Author) -> Message:
+        _expect(connection, request)
+        done = _usable(
+            lambda: rollback.rollback(Joined(connection), request.tenant_id, target.number, author, force=request.force)
+        )
+        return pb.RollbackTenantResponse(
+            version=messages.version_message(done.version), changed=done.changed, missing_secrets=done.missing
+        )
+
+    return change
+
+
+def delete(request: pb.DeleteTenantRequest, _database: Database, _check: Check) -> Step:
+    """Remove a tenant."""
+
+    def change(connection: Connection, author: Author) -> Message:
+        _expect(connection, request)
+        version = rollback.remove(Joined(connection), request.tenant_id, author)
+        return pb.DeleteTenantResponse(version=messages.version_message(version))
+
+    return change
+
+
+def hold(request: pb.HoldTenantRequest, database: Database, _check: Check) -> Step:
+    """Serve a version, or the policy alone, for a while.
+
+    Raises: InvalidRequest, UnknownVersion, VersionUnusable, CatalogUnavailable.
+    """
+    which = request.WhichOneof("held_at")
+    if which is None or (which == "policy_only" and not request.policy_only):
+        raise InvalidRequest("held_at", "is missing; send version, or policy_only: true")
+    number = request.version if which == "version" else None
+    if number is not None and number < 1:
+        raise InvalidRequest("version", "is no version's number; versions count from 1")
+    span_s = request.ttl.seconds + (request.ttl.nanos > 0)
+    if not 0 < span_s <= MAX_HOLD_S:
+        raise InvalidRequest("ttl", "is missing, not positive or longer than 30 days")
+    if number is not None and not request.force:
+        with database.reading() as connection:
+            version = versions.version(connection, request.tenant_id, number)
+            _usable(lambda: version_check.refuse_faulty(connection, version))
+
+    def change(connection: Connection, author: Author) -> Message:
+        held, missing = _usable(
+            lambda: holds.hold(Joined(connection), request.tenant_id, number, span_s, author, force=request.force)
+        )
+        return pb.HoldTenantResponse(hold=messages.hold_message(held), missing_secrets=missing)
+
+    return change
+
+
+def release(request: pb.ReleaseTenantRequest, _database: Database, _check: Check) -> Step:
+    """End a hold."""
+
+    def change(connection: Connection, author: Author) -> Message:
+        return pb.ReleaseTenantResponse(released=holds.release(Joined(connection), request.tenant_id, author))
+
+    return change
+
+
+def _usable(work: Callable[[], _T]) -> _T:
+    """Do what goes back to a version. Raises: VersionUnusable where that cannot be."""
+    try:
+        return work()
+    except (CatalogUnavailable, UnknownVersion):
+        raise
+    except CatalogError as error:
+        raise VersionUnusable(error.faults) from None
+
+
+def _expect(connection: Connection, request: pb.RollbackTenantRequest | pb.DeleteTenantRequest) -> None:
+    """Do nothing when the newest version is the one that the caller knows. Raises: Conflict, UnknownVersion."""
+    if request.HasField("expected_version"):
+        newest = versions.version(connection, request.tenant_id).number
+        if newest != request.expected_version:
+            raise Conflict({request.tenant_id: (request.expected_version, newest)}, _REMEDY)
+
+
+def _version(given: int, field: str) -> int | None:
+    if given < 0:
+        raise InvalidRequest(field, "is negative; send the number of a version, or 0")
+    return given or None

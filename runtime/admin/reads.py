@@ -1,0 +1,118 @@
+"""The methods that change nothing: each takes a connection and a message, and returns a message."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from vestibule.v1 import admin_service_pb2 as pb
+
+from runtime.admin import audit, messages
+from runtime.callers.caller import EVERY_TENANT, Caller
+from runtime.catalog import differences, holds, tenant_writer, versions
+from runtime.catalog.database import Connection
+from runtime.errors import InvalidRequest
+
+# The token of a list that is ordered by name is the last name; this is before every other.
+_FIRST: Final = ""
+
+
+def list_tenants(connection: Connection, request: pb.ListTenantsRequest, caller: Caller) -> pb.ListTenantsResponse:
+    """List the tenants that a caller may see. Raises: InvalidRequest."""
+    size = messages.page_size(request.page_size)
+    after = request.page_token
+    if after:
+        try:
+            messages.tenant_name(after)
+        except InvalidRequest:
+            raise messages.bad_token() from None
+    seen = [
+        version
+        for version in versions.newest(connection)
+        if version.tenant > after and caller.tenant in (EVERY_TENANT, version.tenant)
+    ]
+    found, more = messages.page(seen, size)
+    held = holds.active(connection, int(time.time()))
+    response = pb.ListTenantsResponse(next_page_token=found[-1].tenant if more else "")
+    for version in found:
+        summary = pb.TenantSummary(version=messages.version_message(version))
+        if version.tenant in held:
+            summary.hold.CopyFrom(messages.hold_message(held[version.tenant]))
+        response.tenants.append(messages.masked(summary, request.read_mask))
+    return response
+
+
+def list_versions(
+    connection: Connection, request: pb.ListTenantVersionsRequest, _caller: Caller
+) -> pb.ListTenantVersionsResponse:
+    """List the versions of a tenant. Raises: InvalidRequest, UnknownVersion."""
+    size, before = messages.page_size(request.page_size), messages.numbered(request.page_token)
+    listed = [
+        version
+        for version in versions.history(connection, request.tenant_id)
+        if before is None or version.number < before
+    ]
+    found, more = messages.page(listed, size)
+    return pb.ListTenantVersionsResponse(
+        versions=[messages.masked(messages.version_message(version), request.read_mask) for version in found],
+        next_page_token=str(found[-1].number) if more else "",
+    )
+
+
+def get_version(
+    connection: Connection, request: pb.GetTenantVersionRequest, _caller: Caller
+) -> pb.GetTenantVersionResponse:
+    """Return a version with its files. Raises: InvalidRequest, UnknownVersion."""
+    version = versions.version(connection, request.tenant_id, _number(request.number, "number"))
+    message = messages.version_message(version)
+    state = versions.content(connection, version)
+    if state is not None:
+        message.files["tenant.yaml"] = tenant_writer.tenant_yaml(state.flow)
+        for binding in state.flow.bindings:
+            message.files[f"actions/{binding.action}.py"] = state.sources[binding.revision]
+    return pb.GetTenantVersionResponse(version=messages.masked(message, request.read_mask))
+
+
+def compare(
+    connection: Connection, request: pb.CompareTenantVersionsRequest, _caller: Caller
+) -> pb.CompareTenantVersionsResponse:
+    """Tell two versions apart. Raises: InvalidRequest, UnknownVersion."""
+    if not request.base:
+        raise InvalidRequest("base", "is missing; send the number of a version")
+    sides = [
+        versions.version(connection, request.tenant_id, _number(number, field))
+        for number, field in ((request.base, "base"), (request.other, "other"))
+    ]
+    before, after = ((str(side), versions.content(connection, side)) for side in sides)
+    found = differences.differences(*before, *after)
+    return pb.CompareTenantVersionsResponse(
+        changes=messages.change_messages(found.changes),
+        sources=[pb.SourceDiff(action=source.action, diff="\n".join(source.lines)) for source in found.sources],
+    )
+
+
+def list_audit(
+    connection: Connection, request: pb.ListAuditRecordsRequest, _caller: Caller
+) -> pb.ListAuditRecordsResponse:
+    """List calls. Raises: InvalidRequest."""
+    size, before = messages.page_size(request.page_size), messages.numbered(request.page_token)
+    found, more = messages.page(audit.listed(connection, request.tenant_id, before, size + 1), size)
+    response = pb.ListAuditRecordsResponse(next_page_token=str(found[-1][0]) if more else "")
+    for _, call in found:
+        record = response.records.add(
+            caller=call.caller,
+            method=call.method,
+            tenant_ids=call.tenants,
+            request_id=call.request_id,
+            code=call.code,
+            message=call.message,
+        )
+        record.time.FromSeconds(call.at_s)
+    return response
+
+
+def _number(given: int, field: str) -> int | None:
+    """Return the number of a version; None for the newest. Raises: InvalidRequest."""
+    if given < 0:
+        raise InvalidRequest(field, "is negative; send the number of a version, or 0 for the newest")
+    return given or None

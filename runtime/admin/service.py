@@ -1,0 +1,239 @@
+"""AdminService: a serialized request in, a serialized response or a refusal out, for gRPC and HTTP alike.
+
+Every call has a caller with credentials, a line in the log, and a row in the audit trail. The store is used by a thread
+of its own, so that no login waits. Must not know gRPC or HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from google.protobuf.message import Message
+from vestibule.v1 import admin_service_pb2 as pb
+
+from runtime.admin import audit, changes, messages, reads
+from runtime.admin.audit import AuditedCall
+from runtime.callers.caller import EVERY_TENANT, Caller, Scope
+from runtime.calls.calls import Calls, Identify, NoAnswer, Remaining
+from runtime.catalog.database import Database
+from runtime.catalog.versions import Author
+from runtime.errors import (
+    CapacityError,
+    CatalogError,
+    DeadlineExceeded,
+    Draining,
+    InvalidRequest,
+    TenantNotAllowed,
+)
+from runtime.offline import check
+from runtime.ops.log import Log, clip
+
+_SERVICE: Final = pb.DESCRIPTOR.services_by_name["AdminService"].full_name
+MAX_BYTES: Final = 4 << 20
+"""Of a request. gRPC's own limit, and more than the sources of a hundred large tenants."""
+# Calls at a time, those that wait for the store included: each holds its request.
+_MOST: Final = 16
+# What a call may take whose caller has set no deadline.
+_LONGEST_S: Final = 60.0
+
+_READERS: Final = (Scope.READ, Scope.AUTHOR, Scope.OPERATOR)
+_HOLDERS: Final = (Scope.AUTHOR, Scope.OPERATOR)
+
+
+class _Read(NamedTuple):
+    """A method that changes nothing."""
+
+    request: type[Message]
+    act: Callable[..., Message]
+    scopes: tuple[Scope, ...] = _READERS
+
+
+class _Change(NamedTuple):
+    """A method that changes tenants."""
+
+    request: type[Message]
+    prepare: Callable[..., changes.Step]
+    scopes: tuple[Scope, ...] = (Scope.AUTHOR,)
+
+
+_METHODS: Final[dict[str, _Read | _Change]] = {
+    "ListTenants": _Read(pb.ListTenantsRequest, reads.list_tenants),
+    "ListTenantVersions": _Read(pb.ListTenantVersionsRequest, reads.list_versions),
+    "GetTenantVersion": _Read(pb.GetTenantVersionRequest, reads.get_version),
+    "CompareTenantVersions": _Read(pb.CompareTenantVersionsRequest, reads.compare),
+    "ListAuditRecords": _Read(pb.ListAuditRecordsRequest, reads.list_audit, (Scope.OPERATOR,)),
+    "ApplyTenants": _Change(pb.ApplyTenantsRequest, changes.apply),
+    "RollbackTenant": _Change(pb.RollbackTenantRequest, changes.roll_back),
+    "DeleteTenant": _Change(pb.DeleteTenantRequest, changes.delete),
+    "HoldTenant": _Change(pb.HoldTenantRequest, changes.hold, _HOLDERS),
+    "ReleaseTenant": _Change(pb.ReleaseTenantRequest, changes.release, _HOLDERS),
+}
+
+
+class _Asked(NamedTuple):
+    """A call that was accepted: its request, and who sent it."""
+
+    call: AuditedCall
+    request: Any
+    caller: Caller
+
+
+class AdminService:
+    """Answers the methods of AdminService. Belongs to one event loop."""
+
+    name = _SERVICE
+
+    def __init__(
+        self,
+        database: Database,
+        calls: Calls,
+        log: Log,
+        changed: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`calls` refuses as it does for logins; `changed` is called after a change, on the event loop."""
+        self._database, self._calls, self._log, self._changed, self._clock = database, calls, log, changed, clock
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="admin")
+        self._running = 0
+        self.methods = {name: partial(self._answer, name) for name in _METHODS}
+        """By name: each takes a serialized request, the caller's time, and who calls."""
+
+    def close(self) -> None:
+        """Take no more work to the store; what runs there ends by itself."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _answer(self, name: str, data: bytes, remaining: Remaining, identify: Identify) -> bytes | NoAnswer:
+        call = AuditedCall(int(self._clock()), "", name)
+        self._running += 1
+        try:
+            caller = self._let_in(identify)
+            call = replace(call, caller=caller.name)
+            call, request = _read(call, data)
+            _permit(call, caller)
+            asked = _Asked(call, request, caller)
+            response = await self._in_time(partial(self._act, asked), remaining())
+        except Exception as error:  # noqa: BLE001 - a process edge: whatever it is, the caller gets a status
+            refusal = self._calls.refuse(error, " ".join(call.tenants), call.request_id)
+            if call.caller:
+                # Not of strangers, who could fill the trail.
+                self._say(replace(call, code=refusal.code))
+                self._thread.submit(self._note, replace(call, code=refusal.code))
+            return refusal
+        finally:
+            self._running -= 1
+        self._say(call)
+        if isinstance(_METHODS[name], _Change):
+            self._changed()
+        return response
+
+    def _let_in(self, identify: Identify) -> Caller:
+        """Return who calls. Raises: Draining, CapacityError, CallerError."""
+        if self._calls.draining:
+            raise Draining
+        if self._running > _MOST:
+            raise CapacityError(f"{_MOST} calls of {_SERVICE} are being answered; try again")
+        return identify()
+
+    async def _in_time(self, work: Callable[[], bytes], remaining_s: float | None) -> bytes:
+        """Do work of the store. A change whose caller has no more time may still be made. Raises: DeadlineExceeded."""
+        future = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        within_s = _LONGEST_S if remaining_s is None else min(remaining_s, _LONGEST_S)
+        done, _ = await asyncio.wait((future,), timeout=within_s)
+        if not done:
+            # One that has not begun never does.
+            future.cancel()
+            raise DeadlineExceeded
+        return future.result()
+
+    def _act(self, asked: _Asked) -> bytes:
+        method = _METHODS[asked.call.method]
+        if isinstance(method, _Read):
+            with self._database.reading() as connection:
+                response = method.act(connection, asked.request, asked.caller).SerializeToString()
+            self._note(asked.call)
+            return response
+        return self._change(method, asked)
+
+    def _change(self, method: _Change, asked: _Asked) -> bytes:
+        """Make a change once, however often it is sent."""
+        call, content = asked.call, _content(asked)
+        repeats = bool(call.request_id) and not getattr(asked.request, "validate_only", False)
+        change = method.prepare(asked.request, self._database, check.faults)
+        with self._database.writing() as connection:
+            known = audit.answered(connection, call.caller, call.request_id, content) if repeats else None
+            audit.record(connection, call)
+            if known is not None:
+                return known
+            response = change(connection, Author(call.caller, call.at_s, call.message)).SerializeToString()
+            if repeats:
+                audit.answer(connection, call, content, response)
+        return response
+
+    def _note(self, call: AuditedCall) -> None:
+        """Put a call that changed nothing into the trail. It is answered even if the store cannot be written."""
+        try:
+            with self._database.writing() as connection:
+                audit.record(connection, call)
+        except CatalogError as error:
+            self._log.warning("admin.call_not_kept", method=call.method, reason=clip(str(error)))
+
+    def _say(self, call: AuditedCall) -> None:
+        self._log.info(
+            "admin.called",
+            method=call.method,
+            caller=call.caller,
+            tenants=list(call.tenants[:20]),
+            request_id=call.request_id,
+            code=call.code,
+        )
+
+
+def _read(call: AuditedCall, data: bytes) -> tuple[AuditedCall, Any]:
+    """Read a request, and what the trail has of it. Raises: InvalidRequest."""
+    if len(data) > MAX_BYTES:
+        raise InvalidRequest("", f"has {len(data)} bytes; send at most {MAX_BYTES}, or fewer tenants at a time")
+    request: Any = messages.parsed(_METHODS[call.method].request, data)
+    request_id = messages.line(getattr(request, "request_id", ""), "request_id", messages.MAX_REQUEST_ID_CHARS)
+    message = messages.line(getattr(request, "message", ""), "message")
+    return replace(call, tenants=_tenants(request), request_id=request_id, message=message), request
+
+
+def _permit(call: AuditedCall, caller: Caller) -> None:
+    """Do nothing when a caller may make a call. Raises: ScopeMissing, TenantNotAllowed."""
+    for tenant in call.tenants or (caller.tenant,):
+        caller.require(tenant, *_METHODS[call.method].scopes)
+    if call.method == "ListAuditRecords" and not call.tenants and caller.tenant != EVERY_TENANT:
+        raise TenantNotAllowed(caller.tenant)
+
+
+def _tenants(request: Any) -> tuple[str, ...]:
+    """Return the tenants that a request is about; none for a list of all. Raises: InvalidRequest."""
+    if isinstance(request, pb.ApplyTenantsRequest):
+        return tuple(
+            messages.tenant_name(source.tenant_id, f"tenants[{at}].tenant_id")
+            for at, source in enumerate(request.tenants)
+        )
+    if isinstance(request, pb.ListTenantsRequest) or (
+        isinstance(request, pb.ListAuditRecordsRequest) and not request.tenant_id
+    ):
+        return ()
+    return (messages.tenant_name(request.tenant_id),)
+
+
+def _content(asked: _Asked) -> bytes:
+    """Return what tells a request from another. Values of secrets are left out: the hash stays in the store."""
+    bare = type(asked.request)()
+    bare.CopyFrom(asked.request)
+    for source in getattr(bare, "tenants", ()):
+        for secrets in (source.env_secrets, source.file_secrets):
+            for name in secrets:
+                secrets[name] = ""
+    text = bare.SerializeToString(deterministic=True)
+    return hashlib.sha256(f"{asked.call.method}\0".encode() + text).digest()
