@@ -23,14 +23,14 @@ from runtime.offline import version_check
 
 _T = TypeVar("_T")
 
-Step = Callable[[Connection, Author], Message]
+StoreChange = Callable[[Connection, Author], Message]
 """Changes the store in one transaction, and returns the response."""
 
 MAX_HOLD_S: Final = 30 * 86_400
 _REMEDY: Final = "read the newest version and take its change over, or send no expected_version to replace it"
 
 
-def apply(request: pb.ApplyTenantsRequest, database: Database, check: Check) -> Step:
+def apply(request: pb.ApplyTenantsRequest, database: Database, check: Check) -> StoreChange:
     """Create or replace tenants. Raises: InvalidRequest, TenantFaulty, Conflict, CatalogUnavailable."""
     database.prepare()
     found, read_at = sources.read(request.tenants, database, check)
@@ -73,7 +73,7 @@ def _applied(done: ApplyResult, now: Mapping[str, int], wanted: Mapping[str, Def
     ]
 
 
-def roll_back(request: pb.RollbackTenantRequest, database: Database, _check: Check) -> Step:
+def roll_back(request: pb.RollbackTenantRequest, database: Database, _check: Check) -> StoreChange:
     """Make an earlier version of a tenant its newest. Raises: UnknownVersion, VersionUnusable, CatalogUnavailable."""
     to = _version(request.to_version, "to_version")
     with database.reading() as connection:
@@ -93,7 +93,7 @@ def roll_back(request: pb.RollbackTenantRequest, database: Database, _check: Che
     return change
 
 
-def delete(request: pb.DeleteTenantRequest, _database: Database, _check: Check) -> Step:
+def delete(request: pb.DeleteTenantRequest, _database: Database, _check: Check) -> StoreChange:
     """Remove a tenant."""
 
     def change(connection: Connection, author: Author) -> Message:
@@ -104,7 +104,7 @@ def delete(request: pb.DeleteTenantRequest, _database: Database, _check: Check) 
     return change
 
 
-def hold(request: pb.HoldTenantRequest, database: Database, _check: Check) -> Step:
+def hold(request: pb.HoldTenantRequest, database: Database, _check: Check) -> StoreChange:
     """Serve a version, or the policy alone, for a while.
 
     Raises: InvalidRequest, UnknownVersion, VersionUnusable, CatalogUnavailable.
@@ -132,7 +132,7 @@ def hold(request: pb.HoldTenantRequest, database: Database, _check: Check) -> St
     return change
 
 
-def release(request: pb.ReleaseTenantRequest, _database: Database, _check: Check) -> Step:
+def release(request: pb.ReleaseTenantRequest, _database: Database, _check: Check) -> StoreChange:
     """End a hold."""
 
     def change(connection: Connection, author: Author) -> Message:

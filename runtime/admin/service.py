@@ -59,7 +59,7 @@ class _Change(NamedTuple):
     """A method that changes tenants."""
 
     request: type[Message]
-    prepare: Callable[..., changes.Step]
+    prepare: Callable[..., changes.StoreChange]
     scopes: tuple[Scope, ...] = (Scope.AUTHOR,)
 
 

@@ -18,11 +18,11 @@ class Scope(StrEnum):
     EXECUTE = "execute"
     """Decide and continue logins."""
     READ = "read"
-    """Read tenants' settings, and change nothing."""
+    """Read tenants' settings, versions and sources, and change nothing."""
     AUTHOR = "author"
-    """Change tenants' flows."""
+    """Read and change tenants' flows."""
     OPERATOR = "operator"
-    """Administer the deployment."""
+    """Administer the deployment: read, hold tenants, read the audit trail."""
 
 
 @dataclass(frozen=True, slots=True)
