@@ -153,7 +153,7 @@ class Daemon:
             self._calls = calls = Calls(logins, self._config, self._metrics, self._log)
             from runtime.admin.service import AdminService  # when a worker can already start
 
-            admin = AdminService(self._database, calls, self._log, self._catalog.poll_now)
+            admin = AdminService(self._stores.tenants, calls, self._log, self._catalog.poll_now)
             parts.callback(admin.close)
             server, own_port = await self._start_server(calls, admin)
             self._server, self._own_port = server, own_port

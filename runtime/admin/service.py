@@ -30,6 +30,7 @@ from runtime.errors import (
     DeadlineExceeded,
     Draining,
     InvalidRequest,
+    NotOffered,
     TenantNotAllowed,
 )
 from runtime.offline import check
@@ -92,13 +93,16 @@ class AdminService:
 
     def __init__(
         self,
-        database: Database,
+        database: Database | None,
         calls: Calls,
         log: Log,
         changed: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`calls` refuses as it does for logins; `changed` is called after a change, on the event loop."""
+        """`database` is None where a directory is served, which only its files change.
+
+        `calls` refuses as it does for logins; `changed` is called after a change, on the event loop.
+        """
         self._database, self._calls, self._log, self._changed, self._clock = database, calls, log, changed, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="admin")
         self._running = 0
@@ -115,10 +119,11 @@ class AdminService:
         try:
             caller = self._let_in(identify)
             call = replace(call, caller=caller.name)
+            database = self._administered()
             call, request = _read(call, data)
             _permit(call, caller)
             asked = _Asked(call, request, caller)
-            response = await self._in_time(partial(self._act, asked), remaining())
+            response = await self._in_time(partial(self._act, database, asked), remaining())
         except Exception as error:  # noqa: BLE001 - a process edge: whatever it is, the caller gets a status
             refusal = self._calls.refuse(error, " ".join(call.tenants), call.request_id)
             if call.caller:
@@ -132,6 +137,12 @@ class AdminService:
         if isinstance(_METHODS[name], _Change):
             self._changed()
         return response
+
+    def _administered(self) -> Database:
+        """Return the store. Raises: NotOffered."""
+        if self._database is None:
+            raise NotOffered("this daemon serves a directory: change its files, or administer another daemon")
+        return self._database
 
     def _let_in(self, identify: Identify) -> Caller:
         """Return who calls. Raises: Draining, CapacityError, CallerError."""
@@ -152,32 +163,19 @@ class AdminService:
             raise DeadlineExceeded
         return future.result()
 
-    def _act(self, asked: _Asked) -> bytes:
+    def _act(self, database: Database, asked: _Asked) -> bytes:
         method = _METHODS[asked.call.method]
         if isinstance(method, _Read):
-            with self._database.reading() as connection:
+            with database.reading() as connection:
                 response = method.act(connection, asked.request, asked.caller).SerializeToString()
             self._note(asked.call)
             return response
-        return self._change(method, asked)
-
-    def _change(self, method: _Change, asked: _Asked) -> bytes:
-        """Make a change once, however often it is sent."""
-        call, content = asked.call, _content(asked)
-        repeats = bool(call.request_id) and not getattr(asked.request, "validate_only", False)
-        change = method.prepare(asked.request, self._database, check.faults)
-        with self._database.writing() as connection:
-            known = audit.answered(connection, call.caller, call.request_id, content) if repeats else None
-            audit.record(connection, call)
-            if known is not None:
-                return known
-            response = change(connection, Author(call.caller, call.at_s, call.message)).SerializeToString()
-            if repeats:
-                audit.answer(connection, call, content, response)
-        return response
+        return _change(database, method, asked)
 
     def _note(self, call: AuditedCall) -> None:
         """Put a call that changed nothing into the trail. It is answered even if the store cannot be written."""
+        if self._database is None:
+            return
         try:
             with self._database.writing() as connection:
                 audit.record(connection, call)
@@ -193,6 +191,22 @@ class AdminService:
             request_id=call.request_id,
             code=call.code,
         )
+
+
+def _change(database: Database, method: _Change, asked: _Asked) -> bytes:
+    """Make a change once, however often it is sent."""
+    call, content = asked.call, _content(asked)
+    repeats = bool(call.request_id) and not getattr(asked.request, "validate_only", False)
+    change = method.prepare(asked.request, database, check.faults)
+    with database.writing() as connection:
+        known = audit.answered(connection, call.caller, call.request_id, content) if repeats else None
+        audit.record(connection, call)
+        if known is not None:
+            return known
+        response = change(connection, Author(call.caller, call.at_s, call.message)).SerializeToString()
+        if repeats:
+            audit.answer(connection, call, content, response)
+    return response
 
 
 def _read(call: AuditedCall, data: bytes) -> tuple[AuditedCall, Any]:

@@ -57,6 +57,11 @@ class DaemonStores:
     suspended: SuspendedFlows
     database: Database | None = None
 
+    @property
+    def tenants(self) -> Database | None:
+        """The store that tenants can be changed in; None for a directory, whose files are."""
+        return None if self.setting.startswith(DIRECTORY) else self.database
+
     def close(self) -> None:
         """Release the store, once nothing uses it any more."""
         if self.database is not None:

@@ -375,3 +375,20 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
             found = desk.call("GetTenantVersion", pb.GetTenantVersionRequest(tenant_id="acme"), desk.reader)
             assert found.version.number == 1
         assert desk.apply("acme", GATE + "# more\n").tenants[0].version == 2
+
+
+def test_a_directory_is_changed_by_its_files_alone(tmp_path: Path) -> None:
+    """UNIMPLEMENTED, with the remedy; the control is every other test here."""
+    folder = tmp_path / "tenants" / "acme"
+    (folder / "actions").mkdir(parents=True)
+    (folder / "tenant.yaml").write_text(YAML.format("acme"))
+    (folder / "actions" / "gate.py").write_text(GATE)
+    state = SqliteDatabase(tmp_path / "flows.db")
+    state.prepare()
+    flags = ("--store", f"directory:{folder.parent}", "--catalog-state-store", f"sqlite:{tmp_path / 'flows.db'}")
+    with served(tmp_path, *flags) as daemon:
+        desk = Desk(daemon)
+        with pytest.raises(Refused) as refused:
+            desk.call("ListTenants", pb.ListTenantsRequest(), desk.reader)
+        assert (refused.value.code, refused.value.reason) == ("UNIMPLEMENTED", "NOT_OFFERED")
+        assert "files" in refused.value.message
