@@ -1,7 +1,7 @@
 """Read a request into checked values, without turning the event into objects."""
 
+import os
 import re
-import uuid
 from typing import Final, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -70,7 +70,7 @@ def decode(
         raise InvalidRequest("tenant_id", _tenant_fault(tenant_id))
     named = bool(request_id)
     if not named:
-        request_id = uuid.uuid4().hex
+        request_id = os.urandom(16).hex()
     elif len(request_id) > _REQUEST_ID_CHARS or not request_id.isprintable():
         raise InvalidRequest(
             "request_id",

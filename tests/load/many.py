@@ -73,5 +73,6 @@ def many(bench: Bench) -> Iterator[Row]:
     )
     yield Row("many", "memory of the workers : ceiling", held[-1][0] / ceiling, "x")
     yield Row("many", "memory of the daemon", held[-1][1], "MiB")
-    note = f"after part {_PARTS} and after part {_PARTS - 1}"
+    new = sum(1 for at in firsts if at >= (_PARTS - 1) * each)
+    note = f"after part {_PARTS} and after part {_PARTS - 1}; {new:,} tenants more had come"
     yield Row("many", "memory of the daemon, end : before", held[-1][1] / held[-2][1], "x", note=note)
