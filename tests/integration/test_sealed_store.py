@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 import pytest
 
-from runtime.catalog import applies, data_keys, holds, images, rows, sealed_store, suspended, versions
-from runtime.catalog.base import Definition, Snapshot
+from runtime.catalog import applies, data_keys, holds, images, rows, sealed_store, suspended, trials, versions
+from runtime.catalog.base import Band, Definition, Snapshot
 from runtime.catalog.hook_door import HookDoor
 from runtime.catalog.keyed import KeyedDatabase
 from runtime.catalog.opening import open_database
@@ -279,3 +279,23 @@ def test_no_file_has_what_was_sealed(tmp_path: Path) -> None:
         assert first.encode() in bytes_of(path)
         sealed_store.reseal(sealed, sealed.keys, NOON)
         assert first.encode() not in bytes_of(path)
+
+
+def test_a_version_on_trial_is_sealed_kept_and_promoted(opened: Opened) -> None:
+    """A trial lasts through sealing and a purge, its secrets are nowhere in the rows, and it is promoted as it is."""
+    plain, sealed = opened(), opened(OLD)
+    apply(plain, tenant("acme"))
+    new = tenant("acme", "new-" + SECRET)
+    trials.begin(plain, [new], 10, Band(), AUTHOR, {})
+    assert "new-" + SECRET in all_text(plain), "the control: it is found where it is not sealed"
+    sealed_store.seal(sealed, sealed.keys, NOON)
+    sealed_store.purge(sealed)
+    assert SECRET not in all_text(sealed)
+    found = snapshot(sealed)
+    assert found.tenants["acme"].version == 1
+    assert found.trials["acme"].definition.flow.secrets == new.flow.secrets
+    version = trials.promote(sealed, "acme", AUTHOR)
+    assert (version.number, version.copy_of) == (3, 2)
+    assert secret_of(sealed, "acme") == "new-" + SECRET
+    assert SECRET not in all_text(sealed)
+    assert applies.apply(sealed, [new], author=AUTHOR).unchanged == ("acme",)
