@@ -285,7 +285,7 @@ class TestTrials:
         assert vestibule.ok("apply", tenants / "beta", "--gradual", 5).startswith("nothing is different")
 
     def test_an_exported_folder_is_its_trial_too(self, vestibule: Command, tenants: Path, tmp_path: Path) -> None:
-        """While it runs, when it was promoted and when it was abandoned, its editor goes on; another one may not."""
+        """While it runs, when promoted and when abandoned, its editor applies it again; another editor may not."""
         vestibule.ok("apply", tenants)
         vestibule.ok("export", tmp_path / "out")
         main_py = tmp_path / "out/acme/actions/main.py"
