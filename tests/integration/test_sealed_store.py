@@ -185,7 +185,7 @@ def test_a_key_is_rotated_while_others_read(opened: Opened) -> None:
         snapshot(sealed)
 
 
-def test_resealing_goes_on_after_a_crash(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resealing_is_taken_up_after_a_crash(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped half-way, the store has both data keys and every secret opens; once more, and the old one is gone."""
     sealed = opened(OLD)
     apply(opened(), *(tenant(f"t{at}", f"{SECRET} {at}") for at in range(5)))
