@@ -79,7 +79,7 @@ def compare(connection: Connection, wanted: Mapping[str, Definition], prune: boo
         revision,
         created=tuple(sorted(wanted.keys() - present.keys())),
         changed=changed,
-        unchanged=tuple([tenant for tenant in both if tenant not in set(changed)]),
+        unchanged=tuple(sorted(set(both).difference(changed))),
         pruned=tuple(sorted(present.keys() - wanted.keys())) if prune else (),
         changes={tenant: _changed(connection, wanted[tenant].flow) for tenant in changed},
     )
