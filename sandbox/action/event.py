@@ -308,18 +308,31 @@ def _instant(name: str, absent: str | None) -> Callable[[View], Any]:
     return make
 
 
-def _object(name: str, required: bool, child: type[View] | None) -> Callable[[View], Any]:
+def _object(name: str, child: type[View] | None) -> Callable[[View], Any]:
     """Read a message member: as a view, or as a dict when `child` is None because it is a Struct."""
 
     def make(view: View) -> Any:
         message = view._message
-        if not required and not message.HasField(name):
+        if not message.HasField(name):
             return None
-        # Reading an unset member answers an empty message and sets nothing.
         member = getattr(message, name)
         return plain_struct(member) if child is None else child(member)
 
     return make
+
+
+def _required_object(name: str, make: Callable[[Any], Any]) -> Callable[[View], Any]:
+    """As `_cached` of an `_object` that is never absent, in one call: actions read most of the event through these."""
+
+    def read(view: View) -> Any:
+        cache = view._cache
+        value = cache.get(name)
+        if value is None:
+            # Reading an unset member answers an empty message and sets nothing.
+            value = cache[name] = make(getattr(view._message, name))
+        return value
+
+    return read
 
 
 def _list(name: str, optional: bool, item: Callable[[Any], Any] | None) -> Callable[[View], Any]:
@@ -354,7 +367,9 @@ def _member(field: FieldDescriptor, path: str) -> tuple[Callable[[View], Any], t
         return _cached(name, _instant(name, "" if path in REQUIRED_INSTANTS else None)), False
     if field.message_type is not None:
         child = None if is_struct(field) else _view_class(field.message_type, path, False)
-        return _cached(name, _object(name, path in REQUIRED_OBJECTS, child)), child or True
+        if path in REQUIRED_OBJECTS:
+            return _required_object(name, child or plain_struct), child or True
+        return _cached(name, _object(name, child)), child or True
     if field.has_presence:
         return _optional_scalar(name), False
     return cast("Callable[[View], Any]", attrgetter(f"_message.{name}")), False
