@@ -40,7 +40,7 @@ class KeyFiles:
         self._changed: Callable[[], None] = _ignore
         self._continuation: Followed[Keyring] | None = None
         self._store: Followed[StoreKeys] | None = None
-        self._keyring = Keyring(made)
+        self._made: Keyring | None = None if config.continuation.keys_file else Keyring(made)
         if config.continuation.keys_file:
             self._continuation = self._followed(config.continuation.keys_file)
         if config.catalog.keys_file:
@@ -56,7 +56,10 @@ class KeyFiles:
     @property
     def keyring(self) -> Keyring:
         """The keys of continuations, as their file has them."""
-        return self._keyring if self._continuation is None else self._continuation.value
+        if self._continuation is not None:
+            return self._continuation.value
+        assert self._made is not None
+        return self._made
 
     def store_keys(self) -> StoreKeys:
         """Return the keys of the store that are in effect."""

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runtime.catalog import store_keys
+from runtime.catalog import replicas, store_keys
+from runtime.catalog.database import Database
+from runtime.catalog.replicas import KeysInUse, Replica
 from runtime.continuation import keys
 from tests.fixtures.commands import vestibule
 from tests.fixtures.daemons import Daemon, Serve
+from tests.fixtures.several import several
 from tests.fixtures.suspensions import AFTER, CHALLENGE, OTP, event, refusal
 from tests.fixtures.tenants import ALLOW, define
 from tests.fixtures.waiting import until
@@ -37,6 +41,29 @@ def status(daemon: Daemon, *flags: str) -> dict[str, Any]:
 def key(daemon: Daemon, name: bytes, *flags: str) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {each["id"]: each for each in status(daemon, *flags)["keys"]}
     return found.get(keys.key_id(name).hex(), {"seals_on": [], "opens_on": [], "removable": True})
+
+
+def test_each_kind_of_store_keeps_the_rows_of_daemons(empty_store: Database) -> None:
+    """One row a daemon, written again and again beside other writers, and read back as it was."""
+    empty_store.prepare()
+    row = Replica("a" * 16, "host", 7, "0.2", 1, 2, None, KeysInUse("aa", ("aa", "bb"), {"aa": 3}, ("cc",)))
+    replicas.note(empty_store, row)
+    ended = replace(row, seen_at=5, stopped_at=5)
+    replicas.note(empty_store, ended)
+    assert replicas.listed(empty_store) == [ended]
+
+
+@pytest.mark.long
+def test_several_processes_follow_the_file_each(tmp_path: Path) -> None:
+    """Behind one port: each process reads the new key by itself, and says so in the store."""
+    old, new = keys.generate(), keys.generate()
+    path = tmp_path / "continuation.keys"
+    write(path, old)
+    with several(tmp_path, "--continuation-keys-file", str(path)) as daemon:
+        until(lambda: len(key(daemon, old)["seals_on"]) == 2, "both processes seal with the old key")
+        write(path, new, old)
+        until(lambda: len(key(daemon, new)["seals_on"]) == 2, "both processes seal with the new key")
+        assert len(key(daemon, old)["opens_on"]) == 2
 
 
 @pytest.mark.long
