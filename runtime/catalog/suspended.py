@@ -27,10 +27,11 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What is done in the next transaction, and for which continuation."""
+    """What is done in one of the next transactions, and for which continuation; `first` before what is not."""
 
     name: bytes
     do: Callable[[Connection], Any]
+    first: bool = False
 
 
 # Of one tenant. After this many deployments in the lifetime of a suspended login, its user must begin again.
@@ -39,6 +40,10 @@ SUPERSEDED_MAX = 100
 _SLACK_S = 3600
 _FORGOTTEN_AT_ONCE = 10_000
 _OWED_MAX = 10_000
+# In one transaction: the rows of all of them are locked until it ends, and other replicas may wait for them.
+_AT_ONCE = 32
+# Of a claim whose row goes while it looks.
+_TRIES = 3
 # How often a transaction is tried that another replica's stands in the way of.
 _ATTEMPTS = 3
 # Of all answers together, as they lie in the store.
@@ -112,6 +117,8 @@ class StoredSuspendedFlows:
         self._clock = clock
         # What was used last by way of this object: a copy that was made before does not know it.
         self._used: tuple[Used, ...] = ()
+        # That of the store, as the transaction that runs has found it.
+        self._epoch = b""
         # Claims to be given back that could not be: name -> until when they last.
         self._owed: dict[bytes, int] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="suspended")
@@ -136,26 +143,30 @@ class StoredSuspendedFlows:
         """Claim a continuation of an epoch until an instant, for a request."""
 
         def work(connection: Connection) -> Claim:
-            if epoch != lineage.epoch(connection):
+            if epoch != self._epoch:
                 return Claim(outdated=True)
-            # A spent one has no instant, so no comparison with it is true.
-            done = connection.execute(
-                "INSERT INTO continuations (name, expires_at_ms, claimed_until_ms, request) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (name) DO UPDATE SET claimed_until_ms = excluded.claimed_until_ms, "
-                "request = excluded.request WHERE continuations.claimed_until_ms < ?",
-                (name, expires_at_ms, until_ms, request, now_ms),
-            )
-            if done.rowcount == 1:
-                # After the row was written: what a sweep beside us has committed by then is seen.
-                if expires_at_ms > lineage.forgotten_until_ms(connection):
-                    return Claim(granted=True)
-                connection.execute("DELETE FROM continuations WHERE name = ?", (name,))
-                return Claim(expired=True)
-            query = "SELECT claimed_until_ms, request, answer FROM continuations WHERE name = ?"
-            claimed_ms, same, answer = connection.execute(query, (name,)).fetchone()
-            if not request or request != same:
-                return Claim()
-            return Claim(running=claimed_ms is not None, answer=answer)
+            for _ in range(_TRIES):
+                # A row that is there is not locked by this: a thousand claims of it do not keep it from being spent.
+                done = connection.execute(
+                    "INSERT INTO continuations (name, expires_at_ms, claimed_until_ms, request) VALUES (?, ?, ?, ?) "
+                    "ON CONFLICT (name) DO NOTHING",
+                    (name, expires_at_ms, until_ms, request),
+                )
+                if done.rowcount == 1 or _takes_over(connection, name, until_ms, now_ms, request):
+                    # After the row was written: what a sweep beside us has committed by then is seen.
+                    if expires_at_ms > lineage.forgotten_until_ms(connection):
+                        return Claim(granted=True)
+                    connection.execute("DELETE FROM continuations WHERE name = ?", (name,))
+                    return Claim(expired=True)
+                query = "SELECT claimed_until_ms, request, answer FROM continuations WHERE name = ?"
+                found = connection.execute(query, (name,)).fetchone()
+                # None: it was given back in between.
+                if found is not None:
+                    claimed_ms, same, answer = found
+                    if not request or request != same:
+                        return Claim()
+                    return Claim(running=claimed_ms is not None, answer=answer)
+            return Claim(running=True)
 
         return await self._write(work, name)
 
@@ -171,16 +182,17 @@ class StoredSuspendedFlows:
                 return ()
             query = "SELECT expires_at_ms FROM continuations WHERE name = ?"
             (expires_at_ms,) = connection.execute(query, (name,)).fetchone()
-            return (Used(name, expires_at_ms, lineage.epoch(connection)),)
+            return (Used(name, expires_at_ms, self._epoch),)
 
-        used = await self._write(work, name)
+        # Before claims: a decision waits for it.
+        used = await self._write(work, name, first=True)
         self._used = used or self._used
         return bool(used)
 
     async def release(self, name: bytes, until_ms: int) -> None:
         """Give a claim back: nothing was decided. Where that fails, the next transaction does it."""
         try:
-            await self._write(_release(name, until_ms), name)
+            await self._write(_release(name, until_ms), name, first=True)
         except BaseException:
             # Its user need not wait until the claim lapses when the store is back.
             if len(self._owed) < _OWED_MAX:
@@ -217,11 +229,11 @@ class StoredSuspendedFlows:
         self._closed = True
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _write(self, work: Callable[[Connection], _T], name: bytes) -> asyncio.Future[_T]:
+    def _write(self, work: Callable[[Connection], _T], name: bytes, *, first: bool = False) -> asyncio.Future[_T]:
         if self._closed:
             raise CatalogError([_ENDED])
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
-        self._waiting.append((_Work(name, work), future))
+        self._waiting.append((_Work(name, work, first), future))
         if self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._drain(), name="suspended")
         return future
@@ -232,7 +244,8 @@ class StoredSuspendedFlows:
         batch: list[tuple[_Work, asyncio.Future[Any]]] = []
         try:
             while self._waiting and not self._closed:
-                batch, self._waiting = self._waiting, []
+                self._waiting.sort(key=lambda waiting: not waiting[0].first)
+                batch, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
                 works = [work for work, _ in batch]
                 try:
                     results = await loop.run_in_executor(self._thread, self._in_transaction, works)
@@ -249,7 +262,7 @@ class StoredSuspendedFlows:
             self._waiting = []
 
     def _in_transaction(self, works: Sequence[_Work]) -> list[Any]:
-        owed = dict(self._owed)
+        owed = dict(itertools.islice(list(self._owed.items()), _AT_ONCE))
         released = [_Work(name, _release(name, until_ms)) for name, until_ms in owed.items()]
         # Before a new claim of the same name.
         works = [*released, *works]
@@ -273,7 +286,9 @@ class StoredSuspendedFlows:
         """Do nothing with the store that is served, or a copy of it that was accepted. Raises: CatalogUnavailable."""
         mark = self._mark()
         mark = replace(mark, used=(*mark.used, *self._used))
-        lineage.holds(connection, self._database.name, mark, lineage.newest(connection), int(self._clock() * 1000))
+        found = lineage.newest(connection)
+        lineage.holds(connection, self._database.name, mark, found, int(self._clock() * 1000))
+        self._epoch = found.epoch
 
     def _find(self, tenant: str, digest: bytes) -> Definition | None:
         with self._database.reading() as connection:
@@ -291,6 +306,18 @@ class StoredSuspendedFlows:
                 kind, name = type(error).__name__, self._database.name
                 message = f"the store {name} holds a superseded flow that this version cannot read ({kind})"
                 raise CatalogError([message]) from error
+
+
+def _takes_over(connection: Connection, name: bytes, until_ms: int, now_ms: int, request: bytes) -> bool:
+    """Claim what a claim that has lapsed holds; False for any other. A spent one has no instant to compare with."""
+    lapsed = "SELECT 1 FROM continuations WHERE name = ? AND claimed_until_ms < ?"
+    if connection.execute(lapsed, (name, now_ms)).fetchone() is None:
+        return False
+    done = connection.execute(
+        "UPDATE continuations SET claimed_until_ms = ?, request = ? WHERE name = ? AND claimed_until_ms < ?",
+        (until_ms, request, name, now_ms),
+    )
+    return done.rowcount == 1
 
 
 def _release(name: bytes, until_ms: int) -> Callable[[Connection], bool]:

@@ -213,7 +213,9 @@ class Suspensions:
             if monotonic() > deadline:
                 raise DeadlineExceeded
             kept = answer.seal(self.keys, state.id, request, held.answer) if request and held.answer else None
-            if not await _within(STORE_S, self._store.spend(state.id, until_ms, kept)):
+            # The caller waits as long as it said; a busy store may take its time.
+            within_s = max(STORE_S, deadline - monotonic())
+            if not await _within(within_s, self._store.spend(state.id, until_ms, kept)):
                 raise ContinuationUsed
         except (ContinuationUsed, ContinuationRunning, ContinuationOutdated, ContinuationExpired):
             raise
