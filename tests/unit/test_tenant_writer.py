@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.catalog import directory, tenant_writer
@@ -76,7 +76,6 @@ def read_back(folder: Path) -> Definition:
     return found
 
 
-@settings(max_examples=80)
 @given(definition=definitions())
 def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, definition: Definition) -> None:
     folder = tmp_path_factory.mktemp("out") / "tenants"
