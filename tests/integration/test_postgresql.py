@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,10 +23,12 @@ from runtime.catalog.stored import StoredCatalog
 from runtime.catalog.suspended import StoredSuspendedFlows
 from runtime.cli import main
 from runtime.errors import CatalogError, CatalogUnavailable, NoStore, StoreUnreachable
-from tests.fixtures.postgresql import PASSWORD, Cluster
+from tests.fixtures.certificates import issue
+from tests.fixtures.postgresql import PASSWORD, Cluster, running
 from tests.fixtures.relay import Relay
 from tests.fixtures.stores import alter
 from tests.fixtures.tenants import GATE, define
+from tests.fixtures.waiting import until as wait_until
 
 NOW_MS = 1_800_000_000_000
 NAME = b"n" * 16
@@ -64,6 +68,18 @@ def refused(url: str, *, timeout_s: float = 1.0) -> CatalogUnavailable:
     return caught.value
 
 
+def failure(url: str) -> str:
+    """Return why a store cannot be asked; nothing when it can."""
+    told = ""
+    try:
+        with closing(open_database(url, timeout_s=1.0)) as store:
+            store.exists()
+    except CatalogUnavailable as error:
+        told = str(error)
+    assert PASSWORD not in told
+    return told
+
+
 @contextlib.contextmanager
 def swallowing(relay: Relay) -> Iterator[None]:
     relay.swallows = True
@@ -99,6 +115,36 @@ class TestBadInput:
     def test_tls_that_the_server_does_not_speak(self, url: str) -> None:
         """`sslmode=verify-full` is no wish."""
         assert "does not speak TLS" in str(refused(url + "?sslmode=verify-full"))
+
+    @pytest.mark.long
+    def test_certificates(self, tmp_path: Path) -> None:
+        """One that has expired, or of an authority that we do not know, is refused by name; a good one, the control,
+        is taken."""
+        authority, stranger = issue("authority", authority=True), issue("stranger", authority=True)
+        (tmp_path / "ca.pem").write_bytes(authority.pem)
+        past = timedelta(hours=-1)
+        with running(tls=issue("database", by=authority)) as cluster:
+            url = cluster.url(cluster.database(), query=f"?sslmode=verify-full&sslrootcert={tmp_path}/ca.pem")
+            with closing(open_database(url)) as store:
+                assert applies.apply(store, [define("acme", GATE)]).revision == 1
+            for wrong in (issue("database", by=authority, begins=2 * past, ends=past), issue("database", by=stranger)):
+                cluster.certify(wrong)
+                wait_until(lambda: "certificate" in failure(url), "the other certificate")
+                assert "that cannot be verified: it has expired, is not valid yet, or was not issued by" in failure(url)
+            assert "sslrootcert names no file" in failure(url.replace("ca.pem", "none.pem"))
+
+    def test_a_password_from_elsewhere(self, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """From the environment, or from a passfile; the control has none."""
+        bare = url.replace(f":{PASSWORD}@", "@")
+        assert "wants a password" in str(refused(bare))
+        passfile = tmp_path / "pass"
+        passfile.write_text(f"*:*:*:*:{PASSWORD}\n")
+        passfile.chmod(0o600)
+        with closing(open_database(f"{bare}?passfile={passfile}")) as store:
+            assert applies.apply(store, [define("acme", GATE)]).revision == 1
+        monkeypatch.setenv("PGPASSWORD", PASSWORD)
+        with closing(open_database(bare)) as store:
+            assert store.exists()
 
     def test_a_read_only_server(self, url: str, store: PostgresqlDatabase) -> None:
         """It is read, and the metric's source says that it cannot be written; the control can."""

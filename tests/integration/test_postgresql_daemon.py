@@ -33,6 +33,22 @@ def relay(postgresql: Cluster) -> Iterator[Relay]:
         yield relay
 
 
+def test_a_login_asks_the_database_nothing(serve: Serve, relay: Relay, url: str) -> None:
+    """What passes during five hundred logins is less than one query each would be, and is the daemon's own look at the
+    store. The control: a continuation, which is claimed there, is seen."""
+    far = url.replace(f":{url.rpartition(':')[2]}", f":{relay.port}/{url.rpartition('/')[2]}")
+    daemon = serve("--store", far)
+    assert daemon.call("acme").outcome == MFA
+    good = suspended(daemon, "bank")
+    before = relay.passed
+    for _ in range(500):
+        daemon.call("acme")
+    assert relay.passed - before < 500 * len("Q....SELECT 1")
+    before = relay.passed
+    daemon.resume("bank", event("otp"), good, [OTP])
+    assert relay.passed - before > 200
+
+
 def test_without_its_server_a_daemon_decides_as_before(serve: Serve, relay: Relay, url: str) -> None:
     """No login asks the store: cut off, each is decided, and what is suspended is not continued. Probe, log and metric
     say so, without the password; once the server is back, what was applied meanwhile is served, by the same process."""
