@@ -6,6 +6,7 @@ import asyncio
 import errno
 import mmap
 import os
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -72,6 +73,7 @@ class FakeSpawned:
         self.peer = Peer(ends)
         self.journal = mmap.mmap(-1, journal.size_for(64 * 1024))
         self.pid = 0
+        self.renewals: socket.socket | None = None
         self.closed = False
 
     def kill(self) -> None:
@@ -144,7 +146,7 @@ class FakeZygote:
         """Note the kill."""
         self.killed.append(worker.id)
 
-    async def place(self, worker_id: int, cpus: Sequence[int]) -> None:
+    async def place(self, worker_id: int, cpus: Sequence[int], child: int = 0) -> None:
         """Note where the worker, or the zygote, is to run."""
         self.placed[worker_id] = tuple(cpus)
 

@@ -21,6 +21,7 @@ from vestibule.worker.v1 import worker_pb2
 from sandbox.contract import frames
 from sandbox.process import worker
 from sandbox.process.channel import Channel
+from sandbox.process.children import Children
 from sandbox.process.syscalls import ANSWER_FD, QUESTION_FD
 
 _MARK = b"# reply: "
@@ -150,8 +151,9 @@ class FaultyChannel(Channel):
         _, found, rest = frame.partition(_MARK)
         if found:
             self._chosen = rest.partition(b"\n")[0]
-        # Code is asked for before the first login, whose reply it is about.
-        self._kind = b"" if worker_pb2.RunFlow.FromString(frame).return_code else self._chosen
+        # Code is asked for, and loaded by a template, before the first login, whose reply it is about.
+        question = worker_pb2.RunFlow.FromString(frame)
+        self._kind = b"" if question.return_code or question.template else self._chosen
         return frame
 
     def write(self, payload: bytes) -> None:
@@ -162,6 +164,6 @@ class FaultyChannel(Channel):
             super().write(payload)
 
 
-def serve(_channel: Channel, view: memoryview, ready: bytes) -> NoReturn:
+def serve(_channel: Channel, view: memoryview, ready: bytes, children: Children | None = None) -> NoReturn:
     """Serve as a worker does, with a way of sending that the tenant's source chooses."""
-    worker.serve(FaultyChannel(), view, ready)
+    worker.serve(FaultyChannel(), view, ready, children)

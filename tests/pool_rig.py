@@ -124,7 +124,7 @@ class Zygote:
     async def kill(self, worker: FakeSpawned) -> None:
         """No one is asked: the daemon may signal its workers."""
 
-    async def place(self, worker_id: int, cpus: Sequence[int]) -> None:
+    async def place(self, worker_id: int, cpus: Sequence[int], child: int = 0) -> None:
         """Workers are sockets, which run nowhere."""
 
     async def close(self) -> None:

@@ -178,12 +178,15 @@ class Engine:
     async def _compile(self, login: Login, worker: Worker) -> Asked | None:
         """Let a worker that has seen no event compile its flow, and keep the code for the workers that come after it.
 
+        One that may fork loads such code, where there is some, and is a template from then on.
+
         Returns: the question that the worker failed over; None when the login can be asked about.
         """
         plan = login.plan
-        if worker.plan is plan or worker.revisions or plan.compiled or login.before:
+        if worker.plan is plan or worker.revisions or login.before or (plan.compiled and not worker.forks):
             return None
-        asked = self.questions.ask_for_code(worker, plan, self._flow_timeout_us, login.deadline_ns)
+        ask = self.questions.ask_to_load if plan.compiled else self.questions.ask_for_code
+        asked = ask(worker, plan, self._flow_timeout_us, login.deadline_ns)
         said = await self._heard(asked)
         if isinstance(said, WorkerError):
             entry = said.entry if isinstance(said, WorkerKilled) else worker.last_entry
@@ -195,6 +198,10 @@ class Engine:
             return asked
         if answer.codes:
             plan.keep(answer.codes)
+        elif worker.is_template and answer.retire:
+            # It could not load the code: it is found dead, and the next worker compiles the flow.
+            worker.kill(KillReason.START)
+            plan.forget()
         return None
 
     async def _heard(self, asked: Asked) -> bytes | WorkerError:

@@ -172,7 +172,7 @@ class Failures:
         done = self._finished(entry, asked, plan)
         if _settled(entry, done, asked, plan):
             return Settled(WorkerEnd.RAN, done)
-        seen_ns = 0 if worker.meter is None else int(worker.meter.seen_s * 1e9)
+        seen_ns = 0 if worker.meter is None else int(worker.meter.answering_s * 1e9)
         cpu_us = min(max(0, seen_ns - entry.cpu_ns), seen_ns) // 1000
         failure = of_death(code, cpu_us) if code is not None and entry.phase != journal.Phase.IDLE else None
         if failure is None:

@@ -297,7 +297,7 @@ class Logins:
             raise
         if fresh and answer.codes:
             plan.keep(answer.codes)
-        elif fresh and answer.retire:
+        elif (fresh or worker.is_template) and answer.retire:
             # It gave up compiling, which the next worker need not.
             raise WorkerLost(f"worker {worker.id} could not load its flow")
 

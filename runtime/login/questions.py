@@ -70,7 +70,8 @@ class Questions:
             hard_ns = budget_us * 1000 + 2 * self._grace_ns
         else:
             steps, with_sources = plan.steps(start, worker.revisions)
-            worker.learns(plan.revisions[start:], plan if start == 0 else None)
+            if not worker.is_template:  # what its children compile goes with them
+                worker.learns(plan.revisions[start:], plan if start == 0 else None)
             hard_ns = budget_us * 1000 + 2 * self._grace_ns + (COMPILE_KILL_NS if with_sources else 0)
         budgets_ns = plan.budgets_ns[start:] if start else plan.budgets_ns
         first_look_ns = min(budgets_ns[0] + self._grace_ns, hard_ns, START_NS)
@@ -91,6 +92,15 @@ class Questions:
         hard_ns = budget_us * 1000 + 2 * self._grace_ns + COMPILE_KILL_NS
         return self._ask_to_compile(worker, steps, plan.budgets_ns, START_NS, hard_ns, deadline_ns, return_code=True)
 
+    def ask_to_load(self, worker: Worker, plan: Plan, budget_us: int, deadline_ns: int) -> Asked:
+        """Let a worker that may fork load the code of a flow, and be its template from then on."""
+        steps, _ = plan.steps(0, set())
+        worker.learns(plan.revisions, plan)
+        hard_ns = budget_us * 1000 + 2 * self._grace_ns + COMPILE_KILL_NS
+        return self._ask_to_compile(
+            worker, steps, plan.budgets_ns, START_NS, hard_ns, deadline_ns, template=plan.all_steps
+        )
+
     async def check(self, worker: Worker, steps: bytes, count: int, *, return_code: bool = False) -> reply.Reply:
         """Let a worker compile the steps of serialized FlowSteps and run none of them.
 
@@ -104,7 +114,13 @@ class Questions:
             self._watchdog.unwatch(worker)
 
     async def load(self, worker: Worker, plan: Plan, *, return_code: bool) -> reply.Reply:
-        """Let a worker compile a flow ahead of its first login. Raises: as `check`."""
+        """Let a worker compile a flow ahead of its first login, or be its template. Raises: as `check`."""
+        if worker.forks and plan.compiled:
+            asked = self.ask_to_load(worker, plan, 1, NEVER)
+            try:
+                return reply.parse(await asked.future, asked.nonce, len(plan.bindings))
+            finally:
+                self._watchdog.unwatch(worker)
         steps, _ = plan.steps(0, worker.revisions)
         worker.learns(plan.revisions)
         return await self.check(worker, steps, len(plan.bindings), return_code=return_code)
@@ -118,14 +134,18 @@ class Questions:
         hard_ns: int,
         deadline_ns: int,
         *,
-        return_code: bool,
+        return_code: bool = False,
+        template: bytes = b"",
     ) -> Asked:
         nonce = self._next_nonce()
         question = worker_pb2.RunFlow(
-            nonce=nonce, check_only=True, budget_us=1, flow=steps, return_code=return_code
+            nonce=nonce, check_only=True, budget_us=1, flow=steps, return_code=return_code, template=template
         ).SerializeToString()
         now_ns, give_up_ns = time.monotonic_ns(), deadline_ns - GIVE_UP_NS
-        future = worker.ask(question, nonce, budgets_ns, now_ns, first_look_ns, hard_ns, give_up_ns, compiles=True)
+        future = worker.ask(
+            question, nonce, budgets_ns, now_ns, first_look_ns, hard_ns, give_up_ns, compiles=True,
+            template=bool(template),
+        )  # fmt: skip
         self._watchdog.watch(worker)
         return Asked(worker, nonce, 0, len(budgets_ns), future, deadline_ns)
 

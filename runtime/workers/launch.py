@@ -58,6 +58,8 @@ class Hold:
     """Module that serves in a locked worker; tests put theirs here."""
     path: tuple[str, ...] = ()
     """Where to import `entry` from, before the daemon's own path."""
+    forks: bool = False
+    """A worker may become a template, which forks a child for each login: `isolation: login`."""
     omit: frozenset[str] = frozenset()
     """Layers to leave off, of the zygote and of each worker. Only tests do, to show that a probe is alive."""
 
@@ -65,7 +67,8 @@ class Hold:
     def of(cls, config: Config) -> Hold:
         """Take what the configuration says."""
         sandbox = config.sandbox
-        return cls(sandbox.memory_bytes, journal.size_for(sandbox.reply_bytes), sandbox.uid)
+        forks = sandbox.isolation == "login"
+        return cls(sandbox.memory_bytes, journal.size_for(sandbox.reply_bytes), sandbox.uid, forks=forks)
 
 
 class Launched:

@@ -53,7 +53,7 @@ class Pool:
         self._metrics = metrics
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._spawner = Spawner(config, make_zygote, metrics, log, self._on_dead, self._on_crash)
+        self._spawner = Spawner(config, make_zygote, metrics, log, self._on_dead, self._on_crash, self._on_renewed)
         self._patrol = Patrol(config, self._spawner, metrics, log)
         self._fairness = Fairness(pool.long_run_share, self._spawner, metrics, log, self._loop.time)
         self._pauses = Pauses(self._loop.time)
@@ -69,6 +69,8 @@ class Pool:
         self._idle: OrderedDict[Worker, float] = OrderedDict()
         self._deployed = Deployed(self._loop, self._idle)
         self._handover = Handover(self._spawner, self._spares, self._slots, self._idle, self._limits, self._succeed)
+        # Templates whose login is done, and whose next child is not there yet; with what the login took.
+        self._renewing: dict[Worker, int] = {}
         self._changed: dict[Slot, None] = {}
         self._turns: list[Slot] = []
         self._successors: dict[Slot, bytes] = {}
@@ -198,16 +200,19 @@ class Pool:
             retire: it is given no further login.
             cpu_us: processor time that the login took by the worker's word; negative when that is not known.
         """
+        worker.retiring = worker.retiring or retire
+        if worker.state is State.RENEWING and not worker.retiring:
+            self._renewing[worker] = cpu_us
+            return
         slot = self._leases.end(worker, cpu_us)
         if slot is None:
             return
-        worker.retiring = worker.retiring or retire
         if worker.leases:
             if slot.waiters:
                 self._fill(worker, slot)
         elif (
             worker.retiring
-            or self._one_login
+            or (self._one_login and not worker.is_template)
             or worker.executions >= self._max_executions
             or worker.state is not State.IDLE
         ):
@@ -264,7 +269,7 @@ class Pool:
     def _lease(self, worker: Worker, slot: Slot) -> Worker:
         self._leases.begin(worker, slot)
         self._fairness.leased(worker, slot.tenant)
-        if self._one_login:
+        if self._one_login and not worker.is_template:
             # Its successor is forked and loaded while this login runs.
             self._loop.call_soon(self._succeed, slot.tenant, worker.flow)
         return worker
@@ -362,7 +367,15 @@ class Pool:
 
     # -- what happens to workers -------------------------------------------------------------------------------------
 
+    def _on_renewed(self, worker: Worker) -> None:
+        self.watchdog.unwatch(worker)
+        cpu_us = self._renewing.pop(worker, None)
+        if cpu_us is not None:
+            self.release(worker, cpu_us=cpu_us)
+
     def _on_dead(self, worker: Worker) -> None:
+        self._renewing.pop(worker, None)
+        self.watchdog.unwatch(worker)
         self._fairness.forget(worker)
         self._patrol.forget(worker)
         if worker.tenant is None:

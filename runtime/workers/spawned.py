@@ -9,6 +9,7 @@ import contextlib
 import mmap
 import os
 import signal
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,8 @@ class SpawnedWorker:
     """-1 once closed."""
     pid: int
     """As the zygote sees it, which means nothing outside: for messages only."""
+    renewals: socket.socket | None = None
+    """Where the children of a worker that may fork say that they are there."""
 
     def undo(self) -> None:
         """Kill and close a worker that is not wanted; where it may not be signalled, its closed pipe ends it."""
@@ -51,6 +54,8 @@ class SpawnedWorker:
     def close(self) -> None:
         """Release our descriptors. The worker leaves once its pipe is closed, unless it hangs: kill it first."""
         self.pipes.close()
+        if self.renewals is not None:
+            self.renewals.close()
         if self.pidfd >= 0:
             os.close(self.pidfd)
             self.pidfd = -1

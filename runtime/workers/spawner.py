@@ -24,6 +24,7 @@ from runtime.workers.generation import Generation, MakeZygote
 from runtime.workers.renewal import Renewal
 from runtime.workers.spawned import CRASH_SIGNALS, SpawnedWorker
 from runtime.workers.worker import State, Worker
+from sandbox.contract import exit_codes
 from sandbox.contract.layers import Layer
 
 _START_BUDGET_S: Final = 5.0
@@ -42,6 +43,7 @@ class Spawner:
         log: Log,
         on_dead: Callable[[Worker], None],
         on_crash: Callable[[Worker], None] = lambda _: None,
+        on_renewed: Callable[[Worker], None] = lambda _: None,
     ) -> None:
         """Prepare.
 
@@ -52,7 +54,9 @@ class Spawner:
             log: for their ends.
             on_dead: called once for each worker that can serve no more.
             on_crash: called for each that crashed by itself, when its exit is known.
+            on_renewed: called each time a template can serve the next login.
         """
+        self._on_renewed = on_renewed
         self._reply_bytes = config.sandbox.reply_bytes
         self._required_layers = config.sandbox.required_layers
         self._make_zygote = make_zygote
@@ -156,7 +160,8 @@ class Spawner:
             spawned.undo()
             raise WorkerStartError("the zygote died as soon as it had forked")
         kill = partial(self._kill_by_zygote, generation)
-        worker = Worker(asyncio.get_running_loop(), spawned, self._reply_bytes, self._died, kill)
+        loop = asyncio.get_running_loop()
+        worker = Worker(loop, spawned, self._reply_bytes, self._died, kill, self._on_renewed)
         self._alive[worker] = generation
         ready = worker.ready()
         generation.add(worker)
@@ -187,7 +192,7 @@ class Spawner:
         """Keep a worker to some of the processors, from about now on."""
         generation = self._alive.get(worker)
         if generation is not None:
-            self._request(generation.zygote.place(worker.id, cpus))
+            self._request(generation.zygote.place(worker.id, cpus, worker.child_inside()))
 
     def fork_on(self, cpus: Sequence[int]) -> None:
         """Make workers on some of the processors; once made, they may run on all."""
@@ -253,6 +258,8 @@ class Spawner:
         self._on_dead(worker)
 
     def _on_exit(self, worker: Worker, code: int) -> None:
+        if worker.is_template and code > exit_codes.BY_SIGNAL:
+            code = exit_codes.BY_SIGNAL - code
         worker.exited(code)
         reason = _exit_reason(worker, code)
         self._metrics.worker_exited(reason.value)

@@ -13,6 +13,7 @@ import asyncio
 import time
 from typing import Final
 
+from runtime.ops.labels import KillReason
 from runtime.workers.fairness import Fairness
 from runtime.workers.worker import Worker
 from sandbox.contract.journal import Phase
@@ -73,7 +74,7 @@ class Watchdog:
 
     def unwatch(self, worker: Worker) -> None:
         """Stop watching if nothing is to come: the answer is here, and it was asked no more."""
-        if not worker.asked:
+        if not (worker.asked or worker.renewing):
             self.running.pop(worker, None)
 
     def close(self) -> None:
@@ -87,6 +88,9 @@ class Watchdog:
         next_ns = now_ns + _TICK_NS
         for worker, watch in list(self.running.items()):
             if not worker.asked:
+                if worker.renewing and now_ns - worker.sent_ns >= START_NS:
+                    # Its last child does not end, or the next one does not begin.
+                    worker.kill(KillReason.DEADLINE)
                 continue
             if watch is None or watch.sent_ns != worker.sent_ns:
                 watch = self.running[worker] = _Watch(worker)

@@ -15,6 +15,7 @@ from typing import Final
 
 from runtime.errors import ProtocolViolation, WorkerError, WorkerLost
 from runtime.ops.labels import KillReason
+from runtime.workers.children import TemplateChildren, pid_inside
 from runtime.workers.inflight import NEVER, NotBegun, Question, Unanswered, WorkerKilled
 from runtime.workers.meter import Meter, anonymous_bytes
 from runtime.workers.spawned import SpawnedWorker
@@ -35,7 +36,13 @@ class State(enum.StrEnum):
     IDLE = "idle"
     RUNNING = "running"
     COMPILING = "compiling"
+    RENEWING = "renewing"
+    """The child of a template has answered, and the next one is not there yet."""
     DEAD = "dead"
+
+
+def _no_news(_worker: Worker) -> None:
+    """Let a worker be renewed."""
 
 
 @dataclass(slots=True)
@@ -56,6 +63,7 @@ class Worker:
         reply_max: int,
         on_dead: Callable[[Worker], None],
         kill_otherwise: Callable[[SpawnedWorker], None],
+        on_renewed: Callable[[Worker], None] = _no_news,
     ) -> None:
         self._loop = loop
         self.spawned = spawned
@@ -65,6 +73,12 @@ class Worker:
         self.reply_max = reply_max
         self._on_dead = on_dead
         self._kill_otherwise = kill_otherwise
+        self._on_renewed = on_renewed
+        self._renewals = None if spawned.renewals is None else TemplateChildren(spawned.renewals, spawned.journal)
+        # The answer of a worker that became a template, until its first child is there.
+        self._loaded: tuple[asyncio.Future[bytes], bytes] | None = None
+        self.is_template = False
+        """Does a child of its own answer each question?"""
         self._frames = frames.Reader()
         self._unsent = b""
         self._asked_bytes = 0
@@ -96,6 +110,8 @@ class Worker:
         self.sent_ns = 0
         """When the time of the question that it runs began: when it was asked, or had answered the one before."""
         loop.add_reader(self._pipes.answer_fd, self._on_readable)
+        if self._renewals is not None:
+            loop.add_reader(self._renewals.fd, self._on_renewal)
 
     def ready(self) -> asyncio.Future[bytes]:
         """Return what will hold the ready frame, or WorkerLost or ProtocolViolation. To be called once, at first."""
@@ -116,9 +132,28 @@ class Worker:
         """Is there a question that it has not answered?"""
         return self.state is State.RUNNING or self.state is State.COMPILING
 
+    @property
+    def forks(self) -> bool:
+        """May it become a template, so long as it has been asked nothing else?"""
+        return self._renewals is not None
+
+    @property
+    def renewing(self) -> bool:
+        """Is it a template whose next child is not there yet?"""
+        return self.state is State.RENEWING
+
+    @property
+    def child_pid(self) -> int:
+        """Return the process id of the child that answers for a template; 0 where there is none."""
+        return self._renewals.pid if self._renewals is not None else 0
+
+    def child_inside(self) -> int:
+        """Return the same as the zygote sees it. It reads /proc."""
+        return pid_inside(self.child_pid) if self.child_pid else 0
+
     def asked_ns(self, now_ns: int) -> int:
         """Return for how long it had a question to answer in its life, until an instant of CLOCK_MONOTONIC."""
-        return self._asked_before_ns + (max(0, now_ns - self.sent_ns) if self.asked else 0)
+        return self._asked_before_ns + (max(0, now_ns - self.sent_ns) if self.asked or self.renewing else 0)
 
     def ask(
         self,
@@ -132,6 +167,7 @@ class Worker:
         *,
         compiles: bool = False,
         movable: bool = False,
+        template: bool = False,
     ) -> asyncio.Future[bytes]:
         """Send one question; the future holds the reply's bytes, or the reason why there is none.
 
@@ -145,6 +181,7 @@ class Worker:
             hard_ns: processor time that the whole question may take, whatever the worker says.
             compiles: no step is run, and the answer holds code at most.
             movable: it may be asked of another worker instead, should it have to wait here for long.
+            template: the worker becomes a template. The answer comes when the first child is there.
         """
         future: asyncio.Future[bytes] = self._loop.create_future()
         idle = self.state is State.IDLE
@@ -158,6 +195,7 @@ class Worker:
             Question(future, nonce, step_budgets_ns, first_look_ns, hard_ns, deadline_ns, self._asked_bytes, movable)
         )
         self.executions += not compiles
+        self.is_template = self.is_template or template
         if idle:
             self.state = State.COMPILING if compiles else State.RUNNING
             self.sent_ns = now_ns
@@ -232,15 +270,50 @@ class Worker:
         if self.questions:
             self.sent_ns = now_ns
             self.questions.turn(now_ns)
+        elif self.is_template:
+            loads = self.state is State.COMPILING
+            self.state, self.sent_ns = State.RENEWING, now_ns
+            if loads:
+                self._loaded = future, frame
+                return
         else:
             self.state = State.IDLE
         if not future.done():
             future.set_result(frame)
 
+    def _on_renewal(self) -> None:
+        """Take a template's next child; the one that answered is gone."""
+        assert self._renewals is not None
+        self._on_readable()
+        if self.state is State.DEAD:
+            return
+        try:
+            there = self._renewals.renew()
+        except ProtocolViolation as violation:
+            self._violated(str(violation))
+            return
+        if not there:
+            if there is False:
+                self._loop.remove_reader(self._renewals.fd)
+            return
+        if self.state is not State.RENEWING:
+            self._violated(f"began the next login while {self.state.value}")
+            return
+        self._asked_before_ns += time.monotonic_ns() - self.sent_ns
+        self.meter.follow(self._renewals.pid)
+        self.state = State.IDLE
+        loaded, self._loaded = self._loaded, None
+        if loaded is None:
+            self._on_renewed(self)
+        elif not loaded[0].done():
+            loaded[0].set_result(loaded[1])
+
     def _fail(self, error: WorkerError) -> None:
         """End the wait for the question that it runs with an error; those behind it have not begun."""
         if self.state is State.STARTING and not self._ready.done():
             self._ready.set_exception(error)
+        if self._loaded is not None and not self._loaded[0].done():
+            self._loaded[0].set_exception(error)
         self.questions.fail(error)
 
     def adopt(self, future: asyncio.Future[bytes]) -> asyncio.Future[bytes] | None:
@@ -259,7 +332,7 @@ class Worker:
 
     def cpu_ns(self) -> int | None:
         """Return where its processor clock stands by the kernel; None when that cannot be read."""
-        return int(self.meter.seen_s * 1e9) if self.meter.read() else None
+        return self.meter.answering_ns()
 
     def weigh(self) -> int:
         """Measure its private memory; return by how many bytes it differs from the last measurement."""
@@ -267,6 +340,9 @@ class Worker:
         if self.state is State.DEAD or (before and anonymous is None):
             return 0
         anonymous = anonymous or 0
+        if self._renewals is not None and self._renewals.pid:
+            # What it was forked with is not its own, and what it has on top is not the template's.
+            anonymous += max(0, (anonymous_bytes(self._renewals.pid) or 0) - anonymous)
         if not before:
             self._forked_bytes = anonymous
         self.memory_bytes = _SHARED_BROKEN_BYTES + max(0, anonymous - self._forked_bytes)
@@ -315,7 +391,7 @@ class Worker:
             return
         if self.kill_reason is None:
             self.kill_reason = reason
-        if self.questions:
+        if self.questions or self._loaded:
             self._fail(NotBegun(f"worker {self.id} was killed: {reason.value}"))
         self.meter.read()
         try:
@@ -349,6 +425,9 @@ class Worker:
         if self._unsent:
             self._loop.remove_writer(self._pipes.question_fd)
             self._unsent = b""
+        if self._renewals is not None:
+            self._loop.remove_reader(self._renewals.fd)
+            self._renewals.close()
         self._view.release()
         self.spawned.close()
         self._on_dead(self)

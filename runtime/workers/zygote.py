@@ -14,7 +14,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +22,7 @@ from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import zygote_pb2
 
 from runtime.errors import WorkerStartError
+from runtime.workers.children import make_renewals
 from runtime.workers.launch import Hold, Launched, describe_end, is_runnable, make_journal
 from runtime.workers.pipes import Pipes, make_pipes
 from runtime.workers.spawned import SpawnedWorker
@@ -51,9 +52,12 @@ class _Pending:
     future: asyncio.Future[SpawnedWorker]
     pipes: Pipes
     journal: mmap.mmap
+    renewals: socket.socket | None
 
     def fail(self, reason: str) -> None:
         self.pipes.close()
+        if self.renewals is not None:
+            self.renewals.close()
         self.journal.close()
         if not self.future.done():
             self.future.set_exception(WorkerStartError(reason))
@@ -90,7 +94,7 @@ class Zygote:
         self._on_exit = on_exit
         self._on_death = on_death
         self._profile = zygote_pb2.SpawnProfile(
-            memory_bytes=hold.memory_bytes, cpu_s=hold.cpu_s, omit=sorted(hold.omit)
+            memory_bytes=hold.memory_bytes, cpu_s=hold.cpu_s, omit=sorted(hold.omit), forks=hold.forks
         )
         self._pending: dict[int, _Pending] = {}
         self._last_id = 0
@@ -163,17 +167,25 @@ class Zygote:
                 pipes, theirs = make_pipes()
             except OSError as error:
                 raise WorkerStartError(f"no pipes for a worker: {error.strerror}") from error
-            with closing(theirs):
+            with closing(theirs), ExitStack() as sent:
+                renewals, fds = None, list(theirs.fds)
                 try:
+                    if self._hold.forks:
+                        renewals, of_children = make_renewals()
+                        sent.callback(of_children.close)
+                        fds.append(of_children.fileno())
                     journal, journal_fd = make_journal(self._hold.journal_bytes)
                 except OSError as error:
                     pipes.close()
+                    if renewals is not None:
+                        renewals.close()
                     raise WorkerStartError(f"no journal for a worker: {error.strerror}") from error
-                pending = _Pending(self._loop.create_future(), pipes, journal)
+                fds.insert(len(theirs.fds), journal_fd)
+                pending = _Pending(self._loop.create_future(), pipes, journal, renewals)
                 self._pending[spawn_id] = pending
                 spawn = zygote_pb2.Spawn(id=spawn_id, profile=self._profile, self_test=self_test)
                 try:
-                    await self._send(zygote_pb2.ZygoteRequest(spawn=spawn), (*theirs.fds, journal_fd))
+                    await self._send(zygote_pb2.ZygoteRequest(spawn=spawn), fds)
                 except BaseException:
                     # Nothing was sent, so no answer will take it out of the table.
                     if self._pending.pop(spawn_id, None) is not None:
@@ -211,10 +223,13 @@ class Zygote:
             with contextlib.suppress(WorkerStartError):
                 await self._send(zygote_pb2.ZygoteRequest(kill=zygote_pb2.Kill(id=worker.id)))
 
-    async def place(self, worker_id: int, cpus: Sequence[int]) -> None:
-        """Keep a worker to some of the processors; id 0 means the zygote, but none of the workers that it forks."""
+    async def place(self, worker_id: int, cpus: Sequence[int], child: int = 0) -> None:
+        """Keep a worker to some of the processors; id 0 means the zygote, but none of the workers that it forks.
+
+        `child` is the process id of a template's child, as the zygote sees it.
+        """
         with contextlib.suppress(WorkerStartError):
-            await self._send(zygote_pb2.ZygoteRequest(place=zygote_pb2.Place(id=worker_id, cpus=cpus)))
+            await self._send(zygote_pb2.ZygoteRequest(place=zygote_pb2.Place(id=worker_id, cpus=cpus, child=child)))
 
     async def close(self) -> None:
         """Stop it, and with it every worker; wait until it is gone. Twice is fine."""
@@ -318,7 +333,7 @@ class Zygote:
             # Our own descriptor limit cut it off. The pipes close with `fail`, so the worker leaves.
             pending.fail("no descriptor left for a worker's pidfd")
             return
-        worker = SpawnedWorker(spawned.id, pending.pipes, pending.journal, fds.pop(), spawned.pid)
+        worker = SpawnedWorker(spawned.id, pending.pipes, pending.journal, fds.pop(), spawned.pid, pending.renewals)
         if pending.future.done():
             worker.undo()
         else:

@@ -52,16 +52,21 @@ class Prepared:
 class Flows:
     """What a worker keeps of the flows of its tenant."""
 
-    __slots__ = ("_codes", "_view", "gave_up", "known")
+    __slots__ = ("_codes", "_compiles", "_view", "gave_up", "known")
 
     def __init__(self, view: memoryview) -> None:
         self._view = view
         self._codes: dict[bytes, Compiled] = {}
+        self._compiles = True
         self.known: dict[bytes, list[Prepared]] = {}
         """Steps by serialized FlowSteps, as every login but the first of a flow brings it: without sources."""
         self.gave_up = False
         """Compiling used up its time or memory here, perhaps because the machine was full for a moment: another process
         must decide about that source."""
+
+    def load_only(self) -> None:
+        """Compile nothing from now on: a source ends the process."""
+        self._compiles = False
 
     def prepare(self, flow: bytes, nonce: int, deadline_ns: int) -> list[Prepared]:
         """Return the steps of a serialized FlowSteps, compiled; none when the deadline passes meanwhile."""
@@ -103,6 +108,8 @@ class Flows:
                 alarm.start(COMPILE_BUDGET_NS, now_ns, cpu_ns, deadline_ns)
                 if step.HasField("code"):
                     code = _load(step.code)
+                elif not self._compiles:
+                    os._exit(exit_codes.PROTOCOL)
                 else:
                     code = compiler.compile_action(step.source, alarm.ACTION_FILENAME)
                 addresses.learn(code)

@@ -27,7 +27,15 @@ from sandbox.contract.layers import (
     Layer,
 )
 from sandbox.process import kernel, landlock, seccomp
-from sandbox.process.syscalls import ANSWER_FD, QUESTION_FD, WORKER_FDS
+from sandbox.process.children import Children
+from sandbox.process.syscalls import (
+    ANSWER_FD,
+    FORKING_SYSCALLS,
+    QUESTION_FD,
+    RENEWAL_FD,
+    SYSCALLS,
+    WORKER_FDS,
+)
 from sandbox.reach import stacks
 
 # What a child does first is no layer: what it can do without, and what it needs.
@@ -52,6 +60,9 @@ class Profile:
     """Processor time of its whole life."""
     omit: frozenset[str] = frozenset()
     """Layers to leave off. Tests do, to show that a probe is alive; the daemon never does."""
+    forks: bool = False
+    """It may become a template, and has for that a filter that is wider, one descriptor more and no limit of processes,
+    until it serves a login, compiles, or is a template's child."""
 
 
 # What RLIMIT_* does not depend on the profile, each with its reason; soft and hard limit alike.
@@ -59,7 +70,6 @@ _FIXED_LIMITS: Final = (
     (resource.RLIMIT_CORE, 0),  # memory of a tenant never reaches a disk
     (resource.RLIMIT_FSIZE, 0),  # no file grows
     (resource.RLIMIT_NOFILE, WORKER_FDS),  # the two pipes it has, and no other
-    (resource.RLIMIT_NPROC, 0),  # no process or thread; the kernel exempts uid 0
     (resource.RLIMIT_MSGQUEUE, 0),  # no message queue outlives it
     (resource.RLIMIT_MEMLOCK, 0),  # no page is kept from being swapped
     (resource.RLIMIT_RTPRIO, 0),  # no place before others
@@ -128,8 +138,8 @@ class Lockdown:
 
     __slots__ = (
         "_answer_fd", "_calls", "_data", "_kept", "_memory_bytes", "_parent_at", "_parent_pid", "_part_of",
-        "_question_fd", "_ruleset",
-        "_space", "_stack_bytes", "layers",
+        "_question_fd", "_renewal_fd", "_ruleset",
+        "_space", "_stack_bytes", "children", "layers",
     )  # fmt: skip
 
     def __init__(self, profile: Profile) -> None:
@@ -137,11 +147,12 @@ class Lockdown:
         self._memory_bytes = profile.memory_bytes
         self._stack_bytes = stacks.grow(stacks.deep_enough(profile.memory_bytes))
         self._parent_pid = os.getpid()
-        self._question_fd, self._answer_fd = ctypes.c_ulong(), ctypes.c_ulong()
+        self._question_fd, self._answer_fd, self._renewal_fd = ctypes.c_ulong(), ctypes.c_ulong(), ctypes.c_ulong()
         self._data = kernel.Rlimit()
         self._space = kernel.Rlimit()
+        table, fds = (FORKING_SYSCALLS, WORKER_FDS + 1) if profile.forks else (SYSCALLS, WORKER_FDS)
         self._ruleset, landlock_layer = _offered(LANDLOCK, landlock.Ruleset)
-        program, filter_layer = _offered(SECCOMP, lambda: seccomp.Filter(kernel.MACHINE))
+        program, filter_layer = _offered(SECCOMP, lambda: seccomp.Filter(kernel.MACHINE, table))
         self._kept: list[object] = [program]
         limits = f"{profile.memory_bytes // MIB} MiB of memory, {profile.cpu_s} s of processor time"
         parts: tuple[_Part, ...] = (
@@ -161,28 +172,34 @@ class Lockdown:
             (landlock_layer, [] if self._ruleset is None else [self._ruleset.enter]),
             (
                 Layer(DESCRIPTORS, True, "its two pipes and nothing else"),
-                [kernel.call("syscall", kernel.SYS_CLOSE_RANGE, WORKER_FDS, 0xFFFF_FFFF, 0)],
+                [kernel.call("syscall", kernel.SYS_CLOSE_RANGE, fds, 0xFFFF_FFFF, 0)],
             ),
-            (Layer(RLIMITS, True, limits), self._limits(profile.cpu_s, stacks.deep_enough(profile.memory_bytes))),
+            (Layer(RLIMITS, True, limits), self._limits(profile)),
             (filter_layer, [] if program is None else [program.install]),
         )
         held = [(layer, calls) for layer, calls in parts if layer.name not in profile.omit]
         self.layers: Sequence[Layer] = tuple(layer for layer, _ in held)
         """What `take_on` returns where the host refuses nothing."""
-        first = self._first()
+        first = self._first(profile.forks)
+        active = frozenset(layer.name for layer in self.layers if layer.active)
+        self.children = Children(active) if profile.forks else None
+        """How it forks, if it may."""
         # The call after the one that ties the child to its parent: a zygote that died before is found to be gone.
         self._parent_at = len(first) + 1 if PARENT_DEATH not in profile.omit else None
         self._calls = (*first, *(call for _, calls in held for call in calls))
-        self._part_of = (*_FIRST, *(layer.name for layer, calls in held for _ in calls))
+        needed = (_NEEDED,) * (len(first) - len(_FIRST))
+        self._part_of = (*_FIRST, *needed, *(layer.name for layer, calls in held for _ in calls))
 
-    def aim(self, question_fd: int, answer_fd: int, size: OwnSize) -> None:
+    def aim(self, question_fd: int, answer_fd: int, size: OwnSize, renewal_fd: int = 0) -> None:
         """Say, in the zygote, what the next child is given.
 
         Args:
             question_fd: the end of a pipe from which the worker reads.
             answer_fd: the end of another one to which it writes.
             size: of this process with its stack; limits come on top.
+            renewal_fd: of a worker that may fork, the socket for its children.
         """
+        self._renewal_fd.value = renewal_fd
         self._question_fd.value, self._answer_fd.value = question_fd, answer_fd
         # The kernel counts every private page as data but the stack's, which statm adds; the address space also counts
         # what is shared or only reserved.
@@ -208,6 +225,8 @@ class Lockdown:
         for _ in range(_REHEARSALS):
             self.take_on()
         self._calls, self._parent_pid = calls, parent_pid
+        if self.children is not None:
+            self.children.rehearse()
 
     def close(self) -> None:
         """Let go of what the kernel keeps for it."""
@@ -229,7 +248,7 @@ class Lockdown:
             for layer in self.layers
         ]
 
-    def _first(self) -> tuple[kernel.LibcCall, ...]:
+    def _first(self, forks: bool) -> tuple[kernel.LibcCall, ...]:
         """Return the calls that are no layer, as _FIRST has them."""
         name = ctypes.create_string_buffer(b"vst-worker")
         priority = kernel.SchedParam(0)
@@ -244,10 +263,15 @@ class Lockdown:
             # Both numbers are taken in the zygote, so that neither of the two is overwritten before it is copied.
             kernel.call("dup2", self._answer_fd, ANSWER_FD),
             kernel.call("dup2", self._question_fd, QUESTION_FD),
+            *([kernel.call("dup2", self._renewal_fd, RENEWAL_FD)] if forks else []),
         )
 
-    def _limits(self, cpu_s: int, stack_bytes: int) -> list[kernel.LibcCall]:
+    def _limits(self, profile: Profile) -> list[kernel.LibcCall]:
+        cpu_s, stack_bytes = profile.cpu_s, stacks.deep_enough(profile.memory_bytes)
         limits = [(which, kernel.Rlimit(*(_within_hard(which, value),) * 2)) for which, value in _FIXED_LIMITS]
+        if not profile.forks:  # one that does sets it later, see `children.py`
+            # No process or thread; the kernel exempts uid 0.
+            limits.append((resource.RLIMIT_NPROC, kernel.Rlimit(0, 0)))
         # SIGXCPU at the soft limit names the cause; SIGKILL at the hard one ends what would ignore it.
         # As deep as anything that fits into its memory can be nested, and an end; the zygote has grown it to that.
         limits.append((resource.RLIMIT_STACK, kernel.Rlimit(*(_within_hard(resource.RLIMIT_STACK, stack_bytes),) * 2)))

@@ -30,7 +30,9 @@ import time
 import traceback
 from typing import Any, NoReturn
 
+from sandbox.contract import exit_codes
 from sandbox.process.channel import Channel
+from sandbox.process.children import Children
 from sandbox.process.syscalls import ANSWER_FD, QUESTION_FD
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -52,25 +54,35 @@ def raw(number: int, *args: int) -> int:
     return result
 
 
-def serve(channel: Channel, view: memoryview, ready: bytes) -> NoReturn:
+def serve(channel: Channel, view: memoryview, ready: bytes, children: Children | None = None) -> NoReturn:
     """Report, then run what is sent; the value of `result` is the answer."""
     channel.write(ready)
+
+    def answer() -> NoReturn:
+        """Be a template's child: `children.serve(answer)`."""
+        _answer(channel, {"view": view})
+        os._exit(exit_codes.ANSWERED)
+
     while True:
-        source = channel.read().decode()
-        scope: dict[str, Any] = {
-            "contextlib": contextlib, "ctypes": ctypes, "errno": errno, "fcntl": fcntl, "gc": gc, "libc": LIBC,
-            "mmap": mmap, "os": os, "raw": raw, "resource": resource, "select": select, "signal": signal,
-            "socket": socket, "struct": struct, "sys": sys, "threading": threading, "time": time, "ring": RING,
-            "question_fd": QUESTION_FD, "answer_fd": ANSWER_FD, "view": view, "result": None,
-        }  # fmt: skip
-        try:
-            exec(source, scope)  # noqa: S102  the point of a probe
-            answer = {"value": scope["result"]}
-        except MemoryError:
-            answer = {"error": "MemoryError", "errno": None}
-        except OSError as error:
-            answer = {"error": "OSError", "errno": error.errno}
-        except Exception as error:  # noqa: BLE001  whatever it was, the test wants to know
-            answer = {"error": f"{type(error).__name__}: {error}", "errno": None}
-        scope.clear()
-        channel.write(json.dumps(answer).encode())
+        _answer(channel, {"view": view, "children": children, "answer": answer})
+
+
+def _answer(channel: Channel, given: dict[str, Any]) -> None:
+    source = channel.read().decode()
+    scope: dict[str, Any] = {
+        "contextlib": contextlib, "ctypes": ctypes, "errno": errno, "fcntl": fcntl, "gc": gc, "libc": LIBC,
+        "mmap": mmap, "os": os, "raw": raw, "resource": resource, "select": select, "signal": signal,
+        "socket": socket, "struct": struct, "sys": sys, "threading": threading, "time": time, "ring": RING,
+        "question_fd": QUESTION_FD, "answer_fd": ANSWER_FD, "result": None, **given,
+    }  # fmt: skip
+    try:
+        exec(source, scope)  # noqa: S102  the point of a probe
+        answer = {"value": scope["result"]}
+    except MemoryError:
+        answer = {"error": "MemoryError", "errno": None}
+    except OSError as error:
+        answer = {"error": "OSError", "errno": error.errno}
+    except Exception as error:  # noqa: BLE001  whatever it was, the test wants to know
+        answer = {"error": f"{type(error).__name__}: {error}", "errno": None}
+    scope.clear()
+    channel.write(json.dumps(answer).encode())

@@ -8,10 +8,11 @@ from __future__ import annotations
 import ctypes
 import errno
 import struct
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from sandbox.process import kernel
-from sandbox.process.syscalls import ALLOWED, AUDIT_ARCH, REFUSED, X32_BIT, Act, Arg, Compare, Syscall, numbered
+from sandbox.process.syscalls import AUDIT_ARCH, SYSCALLS, X32_BIT, Act, Arg, Compare, Syscall, numbered
 
 SECCOMP_SET_MODE_FILTER: Final = 1
 
@@ -89,12 +90,12 @@ def _search(rows: list[tuple[int, Syscall]]) -> list[Instruction]:
     return [Instruction(JMP_JGE_K, len(below), 0, rows[middle][0]), *below, *rest]
 
 
-def program(machine: str) -> list[Instruction]:
+def program(machine: str, table: Sequence[Syscall] = SYSCALLS) -> list[Instruction]:
     """Return the filter for `x86_64` or `aarch64`: the architecture first, then the table. Raises: KeyError."""
     code = [_load(_AT_ARCH), Instruction(JMP_JEQ_K, 1, 0, AUDIT_ARCH[machine]), _return(Act.KILL), _load(_AT_NUMBER)]
     if machine == "x86_64":
         code += [Instruction(JMP_JGE_K, 0, 1, X32_BIT), _return(Act.KILL)]
-    return code + _search(sorted(numbered(machine).items()))
+    return code + _search(sorted(numbered(machine, table).items()))
 
 
 def encode(code: list[Instruction]) -> bytes:
@@ -110,14 +111,16 @@ class Program(ctypes.Structure):
 class Filter:
     """A program ready to be installed: `install` puts a process under it for good; it needs no_new_privs or root."""
 
-    __slots__ = ("_bytes", "_program", "detail", "install")
+    __slots__ = ("_bytes", "_program", "detail", "install", "locked_install")
 
-    def __init__(self, machine: str) -> None:
-        """Build the program. Raises: OSError with ENOSYS on a machine the table has no numbers for."""
+    def __init__(self, machine: str, table: Sequence[Syscall] = SYSCALLS) -> None:
+        """Build the program of a table. Raises: OSError with ENOSYS on a machine the table has no numbers for."""
         if machine not in AUDIT_ARCH:
             raise OSError(errno.ENOSYS, f"no system call table for {machine}")
-        code = encode(program(machine))
+        code = encode(program(machine, table))
         self._bytes = ctypes.create_string_buffer(code, len(code))
         self._program = Program(len(code) // INSTRUCTION_BYTES, ctypes.addressof(self._bytes))
-        self.detail = f"{len(ALLOWED)} calls allowed, {len(REFUSED)} answered with EPERM, any other kills"
-        self.install = kernel.call("syscall", kernel.SYS_SECCOMP[machine], SECCOMP_SET_MODE_FILTER, 0, self._program)
+        allowed = sum(row.act is Act.ALLOW for row in table)
+        self.detail = f"{allowed} calls allowed, {len(table) - allowed} answered with EPERM, any other kills"
+        words = (kernel.SYS_SECCOMP[machine], SECCOMP_SET_MODE_FILTER, 0, self._program)
+        self.install, self.locked_install = kernel.call("syscall", *words), kernel.locked_call("syscall", *words)

@@ -6,6 +6,7 @@ A call that is not listed kills. `seccomp.py` makes the filter of it.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,9 @@ QUESTION_FD: Final = 1
 """The two descriptors of a worker, ends of pipes: it writes to the one and reads from the other. Standard input and
 output are the other way round: what a library prints or reads goes against the direction, and is refused."""
 WORKER_FDS: Final = 2
+RENEWAL_FD: Final = 2
+"""The one descriptor more of a worker that may fork: a socket on which each child says that it is there, and which it
+then closes."""
 
 
 class Act(enum.Enum):
@@ -188,6 +192,59 @@ REFUSED: Final = tuple(
 
 SYSCALLS: Final = ALLOWED + REFUSED
 
+_SIGCHLD: Final = 17
+_PR_SET_PDEATHSIG: Final = 1
+_SECCOMP_SET_MODE_FILTER: Final = 1
+_RLIMIT_NPROC: Final = 6
+# What a worker has on top that may become a template, until it, or its child, is about to see a login or a source.
+# Nothing here opens anything, and each row is narrower than the call.
+_FORKING: Final = (
+    Syscall(
+        "clone",
+        56,
+        220,
+        "a template forks the next child. No flag but the signal of its end: no thread, no shared memory, no namespace",
+        args=(Arg(0, Compare.ONE_OF, (_SIGCHLD,)),),
+    ),
+    Syscall("wait4", 61, 260, "a template waits for its child, and forks no other before that one is gone"),
+    Syscall("prctl", 157, 167, "a child dies with its template", args=(Arg(0, Compare.ONE_OF, (_PR_SET_PDEATHSIG,)),)),
+    Syscall("getppid", 110, 173, "a child finds that its template died before it was tied to it"),
+    Syscall(
+        "prlimit64",
+        302,
+        261,
+        "a child sets its own limit of processes, which it can lower only",
+        args=(Arg(0, Compare.ONE_OF, (0,)), Arg(1, Compare.ONE_OF, (_RLIMIT_NPROC,))),
+        otherwise=Act.ERRNO,
+    ),
+    Syscall(
+        "write",
+        1,
+        64,
+        "a child says that it has taken its place; a worker says that it is ready, or has loaded its code",
+        args=(Arg(0, Compare.ONE_OF, (ANSWER_FD, RENEWAL_FD)),),
+        otherwise=Act.ERRNO,
+    ),
+    Syscall(
+        "close",
+        3,
+        57,
+        "a child closes what it said that on",
+        args=(Arg(0, Compare.ONE_OF, (RENEWAL_FD,)),),
+        otherwise=Act.ERRNO,
+    ),
+    Syscall(
+        "seccomp",
+        317,
+        277,
+        "a child puts the filter of every worker on top of this one, for good",
+        args=(Arg(0, Compare.ONE_OF, (_SECCOMP_SET_MODE_FILTER,)), Arg(1, Compare.ONE_OF, (0,))),
+    ),
+)
+_NARROWER: Final = frozenset(row.name for row in _FORKING)
+FORKING_SYSCALLS: Final = tuple(row for row in SYSCALLS if row.name not in _NARROWER) + _FORKING
+"""The table of a worker that may fork."""
+
 # linux/audit.h: EM_X86_64 | __AUDIT_ARCH_64BIT | __AUDIT_ARCH_LE, EM_AARCH64 | the same
 AUDIT_ARCH: Final = {"x86_64": 0xC000_003E, "aarch64": 0xC000_00B7}
 BEYOND_FILTERS: Final = {"x86_64": {335: "uretprobe", 336: "uprobe"}, "aarch64": {}}
@@ -198,9 +255,9 @@ X32_BIT: Final = 0x4000_0000
 """x86_64 answers a second numbering, x32, under this bit; nothing of ours uses it, so it kills."""
 
 
-def numbered(machine: str) -> dict[int, Syscall]:
-    """Return the table by number for `x86_64` or `aarch64`. Raises: KeyError for another machine."""
+def numbered(machine: str, table: Sequence[Syscall] = SYSCALLS) -> dict[int, Syscall]:
+    """Return a table by number for `x86_64` or `aarch64`. Raises: KeyError for another machine."""
     if machine not in AUDIT_ARCH:
         raise KeyError(machine)
-    rows = ((row.x86_64 if machine == "x86_64" else row.aarch64, row) for row in SYSCALLS)
+    rows = ((row.x86_64 if machine == "x86_64" else row.aarch64, row) for row in table)
     return {number: row for number, row in rows if number is not None}

@@ -22,6 +22,7 @@ from sandbox.contract import exit_codes, frames, journal, surface, wire
 from sandbox.contract.report import Verdict
 from sandbox.process import compact, flows, rehearsal
 from sandbox.process.channel import Channel
+from sandbox.process.children import Children
 from sandbox.process.processor import ProcessorClock
 from sandbox.reach import environment
 from sandbox.reach.facades import addresses
@@ -72,28 +73,46 @@ def _rehearse(questions: Iterable[bytes]) -> None:
         os.close(end)
 
 
-def serve(channel: Channel, view: memoryview, ready: bytes) -> NoReturn:
+def serve(channel: Channel, view: memoryview, ready: bytes, children: Children | None = None) -> NoReturn:
     """Say what holds this process, then answer questions until there are no more.
 
     Args:
         channel: of this worker's two pipes, the only descriptors there are.
         view: the shared journal.
         ready: a Ready message, the report of the lock-down.
+        children: how it forks, if it may become a template.
     """
     channel.write(ready)
     runner = QuestionRunner(channel, view)
-    while True:
-        try:
+    try:
+        if children is not None:
+            _begin(channel, runner, children)
+        while True:
             runner.answer(channel.read())
-        except MemoryError:
-            # Not even a report could be built: the daemon reads the journal.
-            os._exit(exit_codes.MEMORY)
+    except MemoryError:
+        # Not even a report could be built: the daemon reads the journal.
+        os._exit(exit_codes.MEMORY)
+
+
+def _begin(channel: Channel, runner: QuestionRunner, children: Children) -> None:
+    """Answer the first question: as a template, which never returns, or as a worker that forks no more."""
+    question = channel.read()
+    try:
+        flow = worker_pb2.RunFlow.FromString(question).template
+    except DecodeError:
+        os._exit(exit_codes.PROTOCOL)
+    if not flow:
+        children.narrow()
+        runner.answer(question)
+        return
+    runner.load(question, flow)
+    children.serve(lambda: runner.answer(channel.read()))
 
 
 class QuestionRunner:
     """State that outlives a login: compiled flows, and nothing a tenant can reach."""
 
-    __slots__ = ("_channel", "_flows", "_logins", "_replace", "_reply_max", "_rss_base_kib", "_view")
+    __slots__ = ("_channel", "_flows", "_logins", "_once", "_replace", "_reply_max", "_rss_base_kib", "_view")
 
     def __init__(self, channel: Channel, view: memoryview) -> None:
         self._channel = channel
@@ -103,10 +122,26 @@ class QuestionRunner:
         # It compiled for other workers, which load the code and stay 0.45 MiB smaller (measured on CPython 3.11).
         self._replace = False
         self._logins = 0
+        # The process ends with its answer, so that nothing has to be tidied up for the next.
+        self._once = False
         self._rss_base_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         # The collector runs when a flow is torn down; only a huge execution needs it before. Never of itself over the
         # oldest: how often it would have to run for that counts on from login to login, and an action sees it run.
         gc.set_threshold(_GC_THRESHOLD, 10, _GC_NEVER)
+
+    def load(self, frame: bytes, flow: bytes) -> None:
+        """Load code that other workers compiled, for children that answer one question each, and say so.
+
+        Args:
+            frame: a question that runs nothing; its steps have code and no sources.
+            flow: serialized FlowSteps, as each login will bring them.
+        """
+        self._flows.load_only()
+        self.answer(frame)
+        self._flows.prepare(flow, 0, alarm.NEVER)
+        self._once = True
+        gc.collect()
+        gc.freeze()
 
     def answer(self, frame: bytes) -> None:
         """Run one flow and send its reply."""
@@ -183,6 +218,8 @@ class QuestionRunner:
             length = journal.append_report(view, length, fragment, nonce, began_ns + wall_ns, index, cpu_ns)
             walls_us.append(wall_us)
             cpus_us.append(cpu_us)
+            if self._once and index + 1 == len(steps):
+                break
             # The journal says TEARDOWN from here: what the action left behind dies inside a budget of its own.
             namespace.clear()
             if wall_ns > _LONG_NS or (wall_ns and gc.get_count()[1]):
@@ -194,6 +231,9 @@ class QuestionRunner:
             elif end is not execution.Ending.COMPLETED:
                 break
         # Cycles that executions left behind die here and not in the next login; all that is older is frozen.
+        if self._once:
+            self._channel.write(wire.flow_reply(nonce, walls_us, cpus_us, reports, retire))
+            os._exit(exit_codes.ANSWERED)
         gc.collect(1)
         alarm.stop()
         self._logins += 1

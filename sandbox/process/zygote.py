@@ -26,12 +26,14 @@ from sandbox.contract import exit_codes
 from sandbox.contract.layers import ENVIRONMENT, NOT_DUMPABLE, PID, ZYGOTE, Layer
 from sandbox.process import compact, kernel, namespaces, selftest
 from sandbox.process.channel import Channel
+from sandbox.process.children import Children
 from sandbox.process.lockdown import Lockdown, OwnSize, Profile
 from sandbox.process.syscalls import ANSWER_FD, QUESTION_FD
 from sandbox.reach import stacks
 
 REQUEST_BYTES_MAX: Final = 4096
 _FDS_PER_SPAWN: Final = 3
+_FDS_MAX: Final = _FDS_PER_SPAWN + 1
 _PROFILES_MAX: Final = 16
 
 
@@ -41,8 +43,8 @@ class WorkerModule(Protocol):
     def prepare(self) -> None:
         """Do once, before any fork, what a worker could not do after its lock-down."""
 
-    def serve(self, channel: Channel, view: memoryview, ready: bytes) -> NoReturn:
-        """Send the Ready message, and serve the channel; `view` is the journal."""
+    def serve(self, channel: Channel, view: memoryview, ready: bytes, children: Children | None = None) -> NoReturn:
+        """Send the Ready message, and serve the channel; `view` is the journal, `children` how it forks if it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ class _Zygote:
 
     def _answer(self) -> None:
         try:
-            data, fds, _flags, _address = socket.recv_fds(self._control, REQUEST_BYTES_MAX, _FDS_PER_SPAWN)
+            data, fds, _flags, _address = socket.recv_fds(self._control, REQUEST_BYTES_MAX, _FDS_MAX)
         except OSError:
             os._exit(0)
         if not data:
@@ -177,7 +179,7 @@ class _Zygote:
             elif request.HasField("kill"):
                 self._kill(request.kill.id)
             elif request.HasField("place"):
-                self._place(request.place.id, request.place.cpus)
+                self._place(request.place.id, request.place.cpus, request.place.child)
         except DecodeError:
             # The daemon is trusted: this is a difference of versions, and no worker can come of it.
             os._exit(exit_codes.FAILED)
@@ -187,14 +189,15 @@ class _Zygote:
 
     def _spawn(self, spawn: zygote_pb2.Spawn, fds: list[int]) -> None:
         try:
-            if len(fds) != _FDS_PER_SPAWN:
+            wanted = _FDS_MAX if spawn.profile.forks else _FDS_PER_SPAWN
+            if len(fds) != wanted:
                 # Our own descriptor limit cuts the list.
-                raise OSError(0, f"{len(fds)} descriptors came with the request, not {_FDS_PER_SPAWN}")
+                raise OSError(0, f"{len(fds)} descriptors came with the request, not {wanted}")
             lockdown, ready = self._lockdown(spawn.profile)
-            question_fd, answer_fd, journal_fd = fds
+            question_fd, answer_fd, journal_fd, *renewal_fd = fds
             journal = mmap.mmap(journal_fd, 0)
             # With the journal already in it: that is not the tenant's to pay for.
-            lockdown.aim(question_fd, answer_fd, OwnSize.parse(os.pread(self._statm_fd, 256, 0)))
+            lockdown.aim(question_fd, answer_fd, OwnSize.parse(os.pread(self._statm_fd, 256, 0)), *renewal_fd)
             pid = os.fork()
             if pid == 0:
                 self._become_worker(spawn.self_test, lockdown, ready, journal)
@@ -228,7 +231,7 @@ class _Zygote:
                 for lockdown, _ in self._lockdowns.values():
                     lockdown.close()
                 self._lockdowns.clear()
-            lockdown = Lockdown(Profile(profile.memory_bytes, profile.cpu_s, frozenset(profile.omit)))
+            lockdown = Lockdown(Profile(profile.memory_bytes, profile.cpu_s, frozenset(profile.omit), profile.forks))
             lockdown.rehearse()
             prepared = lockdown, _ready([*self._layers, *lockdown.layers])
             self._lockdowns[key] = prepared
@@ -244,12 +247,17 @@ class _Zygote:
             _journal = journal
             if self._placed:
                 os.sched_setaffinity(0, self._cpus)
+            children = lockdown.children
+            if children is not None:
+                children.begin(os.getpid())
             layers = lockdown.take_on()
             if self_test:
                 selftest.run(self_test)
             if layers is not lockdown.layers:
                 ready = _ready([*self._layers, *layers])
-            self._entry.serve(Channel(QUESTION_FD, ANSWER_FD), memoryview(journal), ready)
+                if children is not None:
+                    children = children.left_with(frozenset(layer.name for layer in layers if layer.active))
+            self._entry.serve(Channel(QUESTION_FD, ANSWER_FD), memoryview(journal), ready, children)
         except BaseException:  # noqa: BLE001  process edge: no traceback, no interpreter shutdown, no way back into the zygote's loop
             os._exit(exit_codes.FAILED)
 
@@ -263,7 +271,7 @@ class _Zygote:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    def _place(self, worker_id: int, cpus: Sequence[int]) -> None:
+    def _place(self, worker_id: int, cpus: Sequence[int], child: int) -> None:
         pid = self._pid_of(worker_id) if worker_id else 0
         if pid is None:
             return
@@ -272,9 +280,12 @@ class _Zygote:
             os.sched_setaffinity(pid, cpus)
             if pid == 0:
                 self._placed = set(cpus) != self._cpus
+            elif child > 0 and child not in self._ids:
+                os.sched_setaffinity(child, cpus)
 
     def _reap(self) -> None:
-        while self._ids:
+        # Of a template that ends before its child, the child is ours: the first process of a namespace gets orphans.
+        while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from functools import partial
 
 import grpc
 import pytest
@@ -11,7 +10,6 @@ from vestibule.v1 import decision_pb2, runtime_service_pb2
 from runtime.core.model import OnError
 from tests.calls import Refused, result, unary
 from tests.fixtures.daemons import Daemon, Serve, served
-from tests.fixtures.processes import Process
 from tests.fixtures.tenants import ADA, ALLOW, BOB, DENY, GATE, HOARD, LOOP, MFA, define
 from tests.fixtures.waiting import PATIENCE_S, until
 
@@ -152,34 +150,6 @@ def test_a_connection_that_breaks_loses_no_worker(daemon: Daemon) -> None:
     daemon.wait_in_flight(0)
     until(lambda: daemon.metric("vestibule_workers", state="busy") == 0, "the worker is free again")
     right(daemon)
-
-
-def others(daemon: Daemon, seen: frozenset[Process]) -> set[Process]:
-    """Return the workers that are none of these."""
-    return set(daemon.workers()) - seen
-
-
-def test_one_process_for_each_login(serve: Serve) -> None:
-    """isolation login: every login has a process that no other had, the next one's stands ready, and state is new."""
-    daemon = serve("--sandbox-isolation", "login", blank=2)
-    daemon.publish(define("acme", MARK))
-    seen: set[Process] = set()
-    for count in range(1, 7):
-        decision = daemon.call("acme")
-        assert decision.executions[0].output.startswith("1 "), "state of an earlier login"
-        assert daemon.metric("vestibule_worker_kills_total", reason="recycled") == count
-        until(lambda: daemon.metric("vestibule_workers", state="idle") == 1, "a successor stands ready")
-        # The successor may be the blank one of before; the one in its place is forked meanwhile.
-        seen |= until(partial(others, daemon, frozenset(seen)), "a new process")
-    assert len(seen) >= 8  # six used ones, a successor and a blank one at least
-    assert daemon.metric("vestibule_worker_exits_total", reason="died") == 0
-
-    control = serve()
-    control.publish(define("acme", MARK))
-    for _ in range(6):
-        control.call("acme")
-    # The one that compiled, after its first login.
-    assert control.metric("vestibule_worker_kills_total", reason="recycled") == 1
 
 
 def test_a_worker_is_replaced_after_its_executions(serve: Serve) -> None:

@@ -14,6 +14,7 @@ from vestibule.worker.v1 import worker_pb2
 from sandbox.contract import wire
 from sandbox.process import worker
 from sandbox.process.channel import Channel
+from sandbox.process.children import Children
 from sandbox.process.syscalls import ANSWER_FD, QUESTION_FD
 
 MARK: Final = "# lies: "
@@ -72,6 +73,6 @@ class LyingChannel(Channel):
         super().write(payload if lie is None else lie(self._nonce))
 
 
-def serve(_channel: Channel, view: memoryview, ready: bytes) -> NoReturn:
+def serve(_channel: Channel, view: memoryview, ready: bytes, children: Children | None = None) -> NoReturn:
     """Serve as a worker does, but for the bytes that it sends."""
-    worker.serve(LyingChannel(), view, ready)
+    worker.serve(LyingChannel(), view, ready, children)

@@ -408,7 +408,11 @@ async def test_a_new_zygote_makes_workers_where_the_one_before_did() -> None:
     """On the processors that new workers are kept to."""
     zygote = FakeZygote()
     logger = log.build(LogConfig(level="error"), io.StringIO())
-    spawner = Spawner(config(), zygote.make, Metrics(""), logger, lambda _worker: None)  # type: ignore[arg-type]  # no Config
+
+    def ignore(_worker: Worker) -> None:
+        pass
+
+    spawner = Spawner(config(), zygote.make, Metrics(""), logger, ignore, ignore)  # type: ignore[arg-type]  # no Config
     await spawner.spawn()
     spawner.fork_on((1,))
     await settle()

@@ -190,6 +190,7 @@ class Spawned:
     """A worker's end without a process."""
 
     id = 1
+    renewals = None
     journal = bytearray(4096)
 
     def __init__(self, pipes: Pipes) -> None:

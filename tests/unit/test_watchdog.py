@@ -42,7 +42,7 @@ class Running:
     """
 
     nonce = 7
-    shared = False
+    shared = renewing = False
     overtaken = 0
 
     def __init__(self, now_ns: int, phase: Phase = Phase.RUNNING, share: float | None = 1.0) -> None:

@@ -70,7 +70,7 @@ class StreamedAnswer(_message.Message):
     def __init__(self, id: _Optional[int] = ..., execute: _Optional[bytes] = ..., resume: _Optional[bytes] = ..., error: _Optional[bytes] = ...) -> None: ...
 
 class RunFlow(_message.Message):
-    __slots__ = ("nonce", "event", "flow", "now_ns", "seed", "budget_us", "check_only", "output_bytes", "earlier", "return_code", "cache", "deadline_ns")
+    __slots__ = ("nonce", "event", "flow", "now_ns", "seed", "budget_us", "check_only", "output_bytes", "earlier", "return_code", "cache", "deadline_ns", "template")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     FLOW_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +83,7 @@ class RunFlow(_message.Message):
     RETURN_CODE_FIELD_NUMBER: _ClassVar[int]
     CACHE_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_NS_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
     nonce: int
     event: bytes
     flow: bytes
@@ -95,7 +96,8 @@ class RunFlow(_message.Message):
     return_code: bool
     cache: _containers.RepeatedCompositeFieldContainer[CacheRecord]
     deadline_ns: int
-    def __init__(self, nonce: _Optional[int] = ..., event: _Optional[bytes] = ..., flow: _Optional[bytes] = ..., now_ns: _Optional[int] = ..., seed: _Optional[bytes] = ..., budget_us: _Optional[int] = ..., check_only: _Optional[bool] = ..., output_bytes: _Optional[int] = ..., earlier: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., return_code: _Optional[bool] = ..., cache: _Optional[_Iterable[_Union[CacheRecord, _Mapping]]] = ..., deadline_ns: _Optional[int] = ...) -> None: ...
+    template: bytes
+    def __init__(self, nonce: _Optional[int] = ..., event: _Optional[bytes] = ..., flow: _Optional[bytes] = ..., now_ns: _Optional[int] = ..., seed: _Optional[bytes] = ..., budget_us: _Optional[int] = ..., check_only: _Optional[bool] = ..., output_bytes: _Optional[int] = ..., earlier: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., return_code: _Optional[bool] = ..., cache: _Optional[_Iterable[_Union[CacheRecord, _Mapping]]] = ..., deadline_ns: _Optional[int] = ..., template: _Optional[bytes] = ...) -> None: ...
 
 class CacheRecord(_message.Message):
     __slots__ = ("key", "value", "expires_at_ms")

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from vestibule.worker.v1 import worker_pb2 as vestibule_dot_worker_dot_v1_dot_worker__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n vestibule/worker/v1/zygote.proto\x12\x13vestibule.worker.v1\x1a vestibule/worker/v1/worker.proto\"\x9f\x01\n\rZygoteRequest\x12+\n\x05spawn\x18\x01 \x01(\x0b\x32\x1a.vestibule.worker.v1.SpawnH\x00\x12)\n\x04kill\x18\x02 \x01(\x0b\x32\x19.vestibule.worker.v1.KillH\x00\x12+\n\x05place\x18\x03 \x01(\x0b\x32\x1a.vestibule.worker.v1.PlaceH\x00\x42\t\n\x07request\"Z\n\x05Spawn\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x32\n\x07profile\x18\x02 \x01(\x0b\x32!.vestibule.worker.v1.SpawnProfile\x12\x11\n\tself_test\x18\x03 \x01(\t\"A\n\x0cSpawnProfile\x12\x14\n\x0cmemory_bytes\x18\x01 \x01(\x04\x12\r\n\x05\x63pu_s\x18\x02 \x01(\r\x12\x0c\n\x04omit\x18\x03 \x03(\t\"\x12\n\x04Kill\x12\n\n\x02id\x18\x01 \x01(\x04\"!\n\x05Place\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0c\n\x04\x63pus\x18\x02 \x03(\r\"\x9d\x02\n\x0cZygoteReport\x12/\n\x07started\x18\x01 \x01(\x0b\x32\x1c.vestibule.worker.v1.StartedH\x00\x12\x38\n\x0cstart_failed\x18\x02 \x01(\x0b\x32 .vestibule.worker.v1.StartFailedH\x00\x12/\n\x07spawned\x18\x03 \x01(\x0b\x32\x1c.vestibule.worker.v1.SpawnedH\x00\x12\x38\n\x0cspawn_failed\x18\x04 \x01(\x0b\x32 .vestibule.worker.v1.SpawnFailedH\x00\x12-\n\x06\x65xited\x18\x05 \x01(\x0b\x32\x1b.vestibule.worker.v1.ExitedH\x00\x42\x08\n\x06report\"5\n\x07Started\x12*\n\x06layers\x18\x01 \x03(\x0b\x32\x1a.vestibule.worker.v1.Layer\"\x1d\n\x0bStartFailed\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\"\n\x07Spawned\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0b\n\x03pid\x18\x02 \x01(\x05\"8\n\x0bSpawnFailed\x12\n\n\x02id\x18\x01 \x01(\x04\x12\r\n\x05\x65rrno\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\'\n\x06\x45xited\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x11\n\texit_code\x18\x02 \x01(\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n vestibule/worker/v1/zygote.proto\x12\x13vestibule.worker.v1\x1a vestibule/worker/v1/worker.proto\"\x9f\x01\n\rZygoteRequest\x12+\n\x05spawn\x18\x01 \x01(\x0b\x32\x1a.vestibule.worker.v1.SpawnH\x00\x12)\n\x04kill\x18\x02 \x01(\x0b\x32\x19.vestibule.worker.v1.KillH\x00\x12+\n\x05place\x18\x03 \x01(\x0b\x32\x1a.vestibule.worker.v1.PlaceH\x00\x42\t\n\x07request\"Z\n\x05Spawn\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x32\n\x07profile\x18\x02 \x01(\x0b\x32!.vestibule.worker.v1.SpawnProfile\x12\x11\n\tself_test\x18\x03 \x01(\t\"P\n\x0cSpawnProfile\x12\x14\n\x0cmemory_bytes\x18\x01 \x01(\x04\x12\r\n\x05\x63pu_s\x18\x02 \x01(\r\x12\x0c\n\x04omit\x18\x03 \x03(\t\x12\r\n\x05\x66orks\x18\x04 \x01(\x08\"\x12\n\x04Kill\x12\n\n\x02id\x18\x01 \x01(\x04\"0\n\x05Place\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0c\n\x04\x63pus\x18\x02 \x03(\r\x12\r\n\x05\x63hild\x18\x03 \x01(\x05\"\x9d\x02\n\x0cZygoteReport\x12/\n\x07started\x18\x01 \x01(\x0b\x32\x1c.vestibule.worker.v1.StartedH\x00\x12\x38\n\x0cstart_failed\x18\x02 \x01(\x0b\x32 .vestibule.worker.v1.StartFailedH\x00\x12/\n\x07spawned\x18\x03 \x01(\x0b\x32\x1c.vestibule.worker.v1.SpawnedH\x00\x12\x38\n\x0cspawn_failed\x18\x04 \x01(\x0b\x32 .vestibule.worker.v1.SpawnFailedH\x00\x12-\n\x06\x65xited\x18\x05 \x01(\x0b\x32\x1b.vestibule.worker.v1.ExitedH\x00\x42\x08\n\x06report\"5\n\x07Started\x12*\n\x06layers\x18\x01 \x03(\x0b\x32\x1a.vestibule.worker.v1.Layer\"\x1d\n\x0bStartFailed\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\"\n\x07Spawned\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0b\n\x03pid\x18\x02 \x01(\x05\"8\n\x0bSpawnFailed\x12\n\n\x02id\x18\x01 \x01(\x04\x12\r\n\x05\x65rrno\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\'\n\x06\x45xited\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x11\n\texit_code\x18\x02 \x01(\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,21 +37,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SPAWN']._serialized_start=253
   _globals['_SPAWN']._serialized_end=343
   _globals['_SPAWNPROFILE']._serialized_start=345
-  _globals['_SPAWNPROFILE']._serialized_end=410
-  _globals['_KILL']._serialized_start=412
-  _globals['_KILL']._serialized_end=430
-  _globals['_PLACE']._serialized_start=432
-  _globals['_PLACE']._serialized_end=465
-  _globals['_ZYGOTEREPORT']._serialized_start=468
-  _globals['_ZYGOTEREPORT']._serialized_end=753
-  _globals['_STARTED']._serialized_start=755
-  _globals['_STARTED']._serialized_end=808
-  _globals['_STARTFAILED']._serialized_start=810
-  _globals['_STARTFAILED']._serialized_end=839
-  _globals['_SPAWNED']._serialized_start=841
-  _globals['_SPAWNED']._serialized_end=875
-  _globals['_SPAWNFAILED']._serialized_start=877
-  _globals['_SPAWNFAILED']._serialized_end=933
-  _globals['_EXITED']._serialized_start=935
-  _globals['_EXITED']._serialized_end=974
+  _globals['_SPAWNPROFILE']._serialized_end=425
+  _globals['_KILL']._serialized_start=427
+  _globals['_KILL']._serialized_end=445
+  _globals['_PLACE']._serialized_start=447
+  _globals['_PLACE']._serialized_end=495
+  _globals['_ZYGOTEREPORT']._serialized_start=498
+  _globals['_ZYGOTEREPORT']._serialized_end=783
+  _globals['_STARTED']._serialized_start=785
+  _globals['_STARTED']._serialized_end=838
+  _globals['_STARTFAILED']._serialized_start=840
+  _globals['_STARTFAILED']._serialized_end=869
+  _globals['_SPAWNED']._serialized_start=871
+  _globals['_SPAWNED']._serialized_end=905
+  _globals['_SPAWNFAILED']._serialized_start=907
+  _globals['_SPAWNFAILED']._serialized_end=963
+  _globals['_EXITED']._serialized_start=965
+  _globals['_EXITED']._serialized_end=1004
 # @@protoc_insertion_point(module_scope)

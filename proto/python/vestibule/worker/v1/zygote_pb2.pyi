@@ -28,14 +28,16 @@ class Spawn(_message.Message):
     def __init__(self, id: _Optional[int] = ..., profile: _Optional[_Union[SpawnProfile, _Mapping]] = ..., self_test: _Optional[str] = ...) -> None: ...
 
 class SpawnProfile(_message.Message):
-    __slots__ = ("memory_bytes", "cpu_s", "omit")
+    __slots__ = ("memory_bytes", "cpu_s", "omit", "forks")
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     CPU_S_FIELD_NUMBER: _ClassVar[int]
     OMIT_FIELD_NUMBER: _ClassVar[int]
+    FORKS_FIELD_NUMBER: _ClassVar[int]
     memory_bytes: int
     cpu_s: int
     omit: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, memory_bytes: _Optional[int] = ..., cpu_s: _Optional[int] = ..., omit: _Optional[_Iterable[str]] = ...) -> None: ...
+    forks: bool
+    def __init__(self, memory_bytes: _Optional[int] = ..., cpu_s: _Optional[int] = ..., omit: _Optional[_Iterable[str]] = ..., forks: _Optional[bool] = ...) -> None: ...
 
 class Kill(_message.Message):
     __slots__ = ("id",)
@@ -44,12 +46,14 @@ class Kill(_message.Message):
     def __init__(self, id: _Optional[int] = ...) -> None: ...
 
 class Place(_message.Message):
-    __slots__ = ("id", "cpus")
+    __slots__ = ("id", "cpus", "child")
     ID_FIELD_NUMBER: _ClassVar[int]
     CPUS_FIELD_NUMBER: _ClassVar[int]
+    CHILD_FIELD_NUMBER: _ClassVar[int]
     id: int
     cpus: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, id: _Optional[int] = ..., cpus: _Optional[_Iterable[int]] = ...) -> None: ...
+    child: int
+    def __init__(self, id: _Optional[int] = ..., cpus: _Optional[_Iterable[int]] = ..., child: _Optional[int] = ...) -> None: ...
 
 class ZygoteReport(_message.Message):
     __slots__ = ("started", "start_failed", "spawned", "spawn_failed", "exited")
