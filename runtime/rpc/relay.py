@@ -61,6 +61,8 @@ class _End(asyncio.Protocol):
         self.made = asyncio.Event()
         self._transport: asyncio.Transport | None = None
         self._other: asyncio.Transport | None = None
+        # gRPC writes first, before it has read anything; uvloop may deliver that although reading is paused.
+        self._early: list[bytes] = []
         self._gone = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -75,9 +77,13 @@ class _End(asyncio.Protocol):
             self.abort()
             peer.abort()
             return
-        self._other, peer._other = peer._transport, self._transport
-        self._transport.resume_reading()
-        peer._transport.resume_reading()
+        for one, other in ((self, peer), (peer, self)):
+            assert one._transport is not None
+            one._other = other._transport
+            for data in one._early:
+                one.data_received(data)
+            one._early.clear()
+            one._transport.resume_reading()
 
     def abort(self) -> None:
         """End it."""
@@ -88,6 +94,8 @@ class _End(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._other is not None:
             self._other.write(data)
+        else:
+            self._early.append(data)
 
     def eof_received(self) -> None:
         """Let the transport close: HTTP/2 has no use for half a connection."""
