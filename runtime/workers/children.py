@@ -59,9 +59,9 @@ class TemplateChildren:
         pid = next((_CREDENTIALS.unpack(sent)[0] for _, kind, sent in ancillary if kind == socket.SCM_CREDENTIALS), 0)
         if data != _NEWS or pid <= 0:
             raise ProtocolViolation("said what no child of a template says")
-        if not self._gone():
+        if not self.gone():
             raise ProtocolViolation("began with the next login before the process of the last one was gone")
-        self._clear()
+        self.clear()
         try:
             self._pidfd = os.pidfd_open(pid)
         except OSError as error:
@@ -69,7 +69,7 @@ class TemplateChildren:
         self.pid = pid
         return True
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
         """Give the journal's pages back, with whatever the last child wrote to any of them."""
         self._journal.madvise(mmap.MADV_REMOVE)
 
@@ -80,7 +80,7 @@ class TemplateChildren:
             os.close(self._pidfd)
             self._pidfd = -1
 
-    def _gone(self) -> bool:
+    def gone(self) -> bool:
         """Say whether the last child is dead and reaped."""
         if self._pidfd < 0:
             return True

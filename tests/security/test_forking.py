@@ -313,7 +313,7 @@ def test_nothing_in_the_journal_reaches_the_next_child(said: Said) -> None:
 
 def test_control_a_journal_that_is_not_cleared_keeps_it(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the clearing each byte is there for the next login."""
-    monkeypatch.setattr(TemplateChildren, "_clear", lambda _renewals: None)
+    monkeypatch.setattr(TemplateChildren, "clear", lambda _renewals: None)
     assert leaves(said) == b"\xca" * 8192
 
 

@@ -57,7 +57,7 @@ class Template:
 @pytest.fixture
 async def made(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Template]:
     """A template, ready to be asked; each child is gone when the next one speaks."""
-    monkeypatch.setattr(TemplateChildren, "_gone", lambda _renewals: True)
+    monkeypatch.setattr(TemplateChildren, "gone", lambda _renewals: True)
     made = Template()
     await made.loaded()
     yield made
