@@ -26,6 +26,9 @@ _LOOKS_COUNTED: Final = 10
 _SETTLED_S: Final = 30.0
 _AGAIN_S: Final = 0.5
 _AGAIN_MAX_S: Final = 30.0
+# How long a process that is replaced says NOT_SERVING before it takes no more: clients that watch health let go of
+# their connection, so that no call crosses its end. Others behind the port take them; more would let them wait.
+_NOTICE_S: Final = 0.3
 # Beyond what a process has to drain.
 _END_S: Final = 5.0
 
@@ -110,7 +113,7 @@ class Supervisor:
                 self._take(new)
                 self._settings[number] = each
             if old is not None:
-                await self._drain(old, 0.0)
+                await self._drain(old, _NOTICE_S)
         return True
 
     # -- one process -----------------------------------------------------------------------------------------------

@@ -190,7 +190,7 @@ def test_a_supervisor_that_is_killed_takes_its_processes_with_it(start: Start) -
 
 def test_a_drain_finishes_what_every_process_has(start: Start) -> None:
     """SIGTERM to all, as a service manager does: logins in flight in both are decided, and the exit code is 0."""
-    daemon = start()
+    daemon = start("--pool-queue-wait-ms", "60000")
     daemon.publish(define("acme", GATE), define("slow", SLOW, timeout_ms=60_000))
     with daemon.channels(8, NO_RETRIES) as channels:
         outcomes: list[int] = []
