@@ -113,11 +113,12 @@ async def test_pings_beyond_the_interval_are_not(front: Front) -> None:
 async def test_grpc_left_alone_permits_no_such_pings(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: without our options the very pings of the first test end the connection."""
     ours = server.options
-    monkeypatch.setattr(
-        server,
-        "options",
-        lambda config: [(name, value) for name, value in ours(config) if "ping" not in name and "permit" not in name],
-    )
+
+    def without(config: Config, *, shared: bool = False) -> list[tuple[str, int]]:
+        found = ours(config, shared=shared)
+        return [(name, value) for name, value in found if "ping" not in name and "permit" not in name]
+
+    monkeypatch.setattr(server, "options", without)
     async with serving(front) as port:
         assert await ping(port, 20 / FASTER) == b"too_many_pings"
 
