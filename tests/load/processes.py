@@ -138,7 +138,7 @@ class Daemon(Server):
         with self._log.open("w") as log:
             super().__init__(command, checkout, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
         try:
-            started = self._await_start()
+            started = self._await_start("supervisor.started" if "--processes" in flags else "daemon.started")
         except BaseException:
             self.stop()
             raise
@@ -146,13 +146,13 @@ class Daemon(Server):
         self.http: str = started.get("http_listen", "")
         self._metrics = f"http://{started['metrics_listen']}/metrics"
 
-    def _await_start(self) -> dict[str, Any]:
+    def _await_start(self, name: str) -> dict[str, Any]:
         latest_s = time.monotonic() + _START_S
         with self._log.open() as log:
             while time.monotonic() < latest_s:
                 ended = self.process.poll() is not None
                 for event in _events(log):
-                    if event.get("event") == "daemon.started":
+                    if event.get("event") == name:
                         return event
                 if ended:
                     break

@@ -1,4 +1,4 @@
-"""Several tenants at once beside one, and two daemons beside one; each tenant has a worker and actions of its own.
+"""Several tenants at once beside one, and two daemons or processes beside one; each tenant has actions of its own.
 
 Knows how to share logins out. Must not know how they are sent.
 """
@@ -32,18 +32,19 @@ def several(bench: Bench) -> Iterator[Row]:
     rates: dict[str, list[float]] = {}
     with ExitStack() as running:
         daemons = []
-        for side in ("one", "other"):
+        for side, more in (("one", ()), ("other", ()), ("two-processes", ("--processes", "2"))):
             folder = bench.folder / f"several-{side}"
             folder.mkdir()
             subjects.store(folder, definitions)
-            daemons.append(running.enter_context(Daemon(folder, *_FLAGS)))
-        one, both = daemons[:1], daemons
+            daemons.append(running.enter_context(Daemon(folder, *_FLAGS, *more)))
+        one, both, two = daemons[:1], daemons[:2], daemons[2:]
         # Clients are as many in each: they take processors as well.
         ways: dict[str, tuple[list[Daemon], Sequence[str], int]] = {
             "one tenant": (one, names[:1], _IN_FLIGHT),
             f"{_TENANTS} tenants at once, {_IN_FLIGHT} in flight in all": (one, names, _IN_FLIGHT),
             f"{_TENANTS} tenants at once, {_IN_FLIGHT} in flight each": (one, names, _TENANTS * _IN_FLIGHT),
             f"two daemons, {_IN_FLIGHT} in flight in all": (both, names[:1], _IN_FLIGHT),
+            f"two processes, {_IN_FLIGHT} in flight in all": (two, names[:1], _IN_FLIGHT),
         }
         count = bench.scaled(10_000, 800)
         for name, (some, tenants, in_flight) in ways.items():
