@@ -35,6 +35,7 @@ MEANING: Final = {
     "another user": "a daemon that runs as an ordinary user was not tried",
     "Go": "the client for Go was not tried",
     "PostgreSQL": "a fleet with one database was not tried; install PostgreSQL, or the development packages anew",
+    "ssh-keygen": "signatures of releases were not tried; install openssh-client",
     "systemd": "the unit of systemd was not tried; install systemd",
     "Java": "what Java reads of an answer was not tried",
     "root": "what only root can set up was not tried; run the tests as root for it",

@@ -19,9 +19,9 @@ SOURCES = ("pyproject.toml", "README.md", "LICENSE", "runtime", "sandbox", "prot
 pytestmark = pytest.mark.long
 
 
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Wheels built from a copy, so that nothing is left behind in the checkout."""
+@pytest.fixture(scope="module", params=["checkout", "sdist"])
+def wheels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Wheels built from a copy of the checkout, so that nothing is left behind there, or from source distributions."""
     copy = tmp_path_factory.mktemp("source")
     for name in SOURCES:
         if (ROOT / name).is_dir():
@@ -31,8 +31,19 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     built = tmp_path_factory.mktemp("built")
     # Offline: setuptools is the one that make setup has installed.
     build = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(built)]
-    subprocess.run([*build, str(copy), str(copy / "proto/python")], check=True, capture_output=True, timeout=300)
+    sources = [copy, copy / "proto/python"]
+    if request.param == "sdist":
+        sources = [source_distribution(folder, tmp_path_factory.mktemp("sdist")) for folder in sources]
+    subprocess.run([*build, *map(str, sources)], check=True, capture_output=True, timeout=300)
     return {path.name.partition("-")[0]: path for path in built.glob("*.whl")}
+
+
+def source_distribution(folder: Path, place: Path) -> Path:
+    """Build a project's source distribution as its back end does for `build` and for pip."""
+    make = f"from setuptools import build_meta; print(build_meta.build_sdist({str(place)!r}))"
+    command = [sys.executable, "-c", make]
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=300)
+    return place / done.stdout.splitlines()[-1]
 
 
 def test_the_wheel_holds_every_module_and_no_test(wheels: dict[str, Path]) -> None:
