@@ -5,6 +5,7 @@ Each has a first part, which reads and checks, and returns the second, which cha
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
@@ -12,11 +13,12 @@ from google.protobuf.message import Message
 from vestibule.v1 import admin_service_pb2 as pb
 
 from runtime.admin import messages, sources
-from runtime.catalog import applies, comparison, holds, rollback, versions
-from runtime.catalog.base import Definition
+from runtime.catalog import applies, comparison, holds, rollback, sealed_store, trials, versions
+from runtime.catalog.base import Band, Definition
 from runtime.catalog.comparison import ApplyResult
-from runtime.catalog.database import Connection, Database, Joined
+from runtime.catalog.database import Connection, Joined
 from runtime.catalog.directory import Check
+from runtime.catalog.keyed import KeyedDatabase
 from runtime.catalog.versions import Author
 from runtime.errors import CatalogError, CatalogUnavailable, Conflict, InvalidRequest, UnknownVersion, VersionUnusable
 from runtime.offline import version_check
@@ -27,12 +29,15 @@ StoreChange = Callable[[Connection, Author], Message]
 """Changes the store in one transaction, and returns the response."""
 
 MAX_HOLD_S: Final = 30 * 86_400
+_POINTS: Final = 5
 _REMEDY: Final = "read the newest version and take its change over, or send no expected_version to replace it"
 
 
-def apply(request: pb.ApplyTenantsRequest, database: Database, check: Check) -> StoreChange:
+def apply(request: pb.ApplyTenantsRequest, database: KeyedDatabase, check: Check) -> StoreChange:
     """Create or replace tenants. Raises: InvalidRequest, TenantFaulty, Conflict, CatalogUnavailable."""
+    sealed_store.accept_keys(database, int(time.time()))
     database.prepare()
+    band = _band(request)
     found, read_at = sources.read(request.tenants, database, check)
     wanted = comparison.by_tenant(found.definitions)
     expected = read_at | {
@@ -41,6 +46,8 @@ def apply(request: pb.ApplyTenantsRequest, database: Database, check: Check) -> 
     warnings = [str(warning) for warning in found.warnings]
 
     def change(connection: Connection, author: Author) -> Message:
+        if band is not None:
+            return _tried(connection, request.trial.percent, band, wanted, author, expected, warnings)
         planned = comparison.compare(connection, wanted, prune=False)
         try:
             if request.validate_only:
@@ -52,6 +59,68 @@ def apply(request: pb.ApplyTenantsRequest, database: Database, check: Check) -> 
         except Conflict as error:
             raise Conflict(error.found, _REMEDY) from None
         return pb.ApplyTenantsResponse(tenants=_applied(done, now, wanted), warnings=warnings)
+
+    return change
+
+
+def _band(request: pb.ApplyTenantsRequest) -> Band | None:
+    """Return the band of a trial; None when none is asked for. Raises: InvalidRequest."""
+    if not request.HasField("trial"):
+        return None
+    if request.validate_only:
+        raise InvalidRequest("validate_only", "does not go with trial; send one of them")
+    trial = request.trial
+    points = trial.denied_points or _POINTS, trial.degraded_points or _POINTS
+    for field, value in (("percent", trial.percent or 1), ("denied_points", points[0]), ("degraded_points", points[1])):
+        if not 0 < value < 100:
+            raise InvalidRequest(f"trial.{field}", "is no percentage; send 1 to 99, or 0")
+    return Band(*points)
+
+
+def _tried(
+    connection: Connection,
+    percent: int,
+    band: Band,
+    wanted: Mapping[str, Definition],
+    author: Author,
+    expected: Mapping[str, int],
+    warnings: list[str],
+) -> pb.ApplyTenantsResponse:
+    """Put what is different on trial. Raises: Conflict, VersionUnusable: a tenant is new, or tries another version."""
+    try:
+        begun = trials.begin(Joined(connection), wanted.values(), percent, band, author, expected)
+    except Conflict as error:
+        raise Conflict(error.found, _REMEDY) from None
+    except CatalogUnavailable:
+        raise
+    except CatalogError as error:
+        raise VersionUnusable(error.faults) from None
+    numbers, now = {trial.tenant: trial.number for trial in begun}, versions.numbers(connection)
+    found = [
+        pb.AppliedTenant(tenant_id=tenant, version=numbers[tenant], result=pb.AppliedTenant.RESULT_ON_TRIAL)
+        if tenant in numbers
+        else pb.AppliedTenant(tenant_id=tenant, version=now[tenant], result=pb.AppliedTenant.RESULT_UNCHANGED)
+        for tenant in sorted(wanted)
+    ]
+    return pb.ApplyTenantsResponse(tenants=found, warnings=warnings)
+
+
+def promote(request: pb.PromoteTenantRequest, _database: KeyedDatabase, _check: Check) -> StoreChange:
+    """Make what is on trial a tenant's newest version."""
+
+    def change(connection: Connection, author: Author) -> Message:
+        version = _usable(lambda: trials.promote(Joined(connection), request.tenant_id, author))
+        return pb.PromoteTenantResponse(version=messages.version_message(version))
+
+    return change
+
+
+def abandon(request: pb.AbandonTenantRequest, _database: KeyedDatabase, _check: Check) -> StoreChange:
+    """End a tenant's trial."""
+
+    def change(connection: Connection, author: Author) -> Message:
+        ended = trials.abandon(Joined(connection), request.tenant_id, author)
+        return pb.AbandonTenantResponse(trial=messages.trial_message(ended))
 
     return change
 
@@ -73,7 +142,7 @@ def _applied(done: ApplyResult, now: Mapping[str, int], wanted: Mapping[str, Def
     ]
 
 
-def roll_back(request: pb.RollbackTenantRequest, database: Database, _check: Check) -> StoreChange:
+def roll_back(request: pb.RollbackTenantRequest, database: KeyedDatabase, _check: Check) -> StoreChange:
     """Make an earlier version of a tenant its newest. Raises: UnknownVersion, VersionUnusable, CatalogUnavailable."""
     to = _version(request.to_version, "to_version")
     with database.reading() as connection:
@@ -93,7 +162,7 @@ def roll_back(request: pb.RollbackTenantRequest, database: Database, _check: Che
     return change
 
 
-def delete(request: pb.DeleteTenantRequest, _database: Database, _check: Check) -> StoreChange:
+def delete(request: pb.DeleteTenantRequest, _database: KeyedDatabase, _check: Check) -> StoreChange:
     """Remove a tenant."""
 
     def change(connection: Connection, author: Author) -> Message:
@@ -104,7 +173,7 @@ def delete(request: pb.DeleteTenantRequest, _database: Database, _check: Check) 
     return change
 
 
-def hold(request: pb.HoldTenantRequest, database: Database, _check: Check) -> StoreChange:
+def hold(request: pb.HoldTenantRequest, database: KeyedDatabase, _check: Check) -> StoreChange:
     """Serve a version, or the policy alone, for a while.
 
     Raises: InvalidRequest, UnknownVersion, VersionUnusable, CatalogUnavailable.
@@ -132,7 +201,7 @@ def hold(request: pb.HoldTenantRequest, database: Database, _check: Check) -> St
     return change
 
 
-def release(request: pb.ReleaseTenantRequest, _database: Database, _check: Check) -> StoreChange:
+def release(request: pb.ReleaseTenantRequest, _database: KeyedDatabase, _check: Check) -> StoreChange:
     """End a hold."""
 
     def change(connection: Connection, author: Author) -> Message:

@@ -16,6 +16,7 @@ from vestibule.v1 import admin_service_pb2 as pb
 from runtime.catalog.base import TENANT_NAME
 from runtime.catalog.comparison import Change
 from runtime.catalog.holds import TenantHold
+from runtime.catalog.trials import TrialRow
 from runtime.catalog.versions import MAX_TEXT_CHARS, Version
 from runtime.errors import InvalidRequest
 
@@ -30,6 +31,9 @@ _ORIGINS: Final = {
     "rollback": pb.TenantVersion.ORIGIN_ROLLBACK,
     "delete": pb.TenantVersion.ORIGIN_DELETE,
     "found": pb.TenantVersion.ORIGIN_FOUND,
+    "gradual": pb.TenantVersion.ORIGIN_GRADUAL,
+    "report_only": pb.TenantVersion.ORIGIN_REPORT_ONLY,
+    "promote": pb.TenantVersion.ORIGIN_PROMOTE,
 }
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}").fullmatch
 
@@ -83,6 +87,16 @@ def hold_message(hold: TenantHold) -> pb.Hold:
     found.expire_time.FromSeconds(hold.until)
     found.create_time.FromSeconds(hold.held_at)
     return found
+
+
+def trial_message(trial: TrialRow) -> pb.Trial:
+    """Write a trial."""
+    return pb.Trial(
+        version=trial.number,
+        percent=trial.percent,
+        denied_points=trial.band.denied_points,
+        degraded_points=trial.band.degraded_points,
+    )
 
 
 # -- lists -----------------------------------------------------------------------------------------------------------

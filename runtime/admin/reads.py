@@ -9,7 +9,7 @@ from vestibule.v1 import admin_service_pb2 as pb
 
 from runtime.admin import audit, messages
 from runtime.callers.caller import EVERY_TENANT, Caller
-from runtime.catalog import differences, holds, tenant_writer, versions
+from runtime.catalog import differences, holds, tenant_writer, trials, versions
 from runtime.catalog.database import Connection
 from runtime.errors import InvalidRequest
 
@@ -32,12 +32,14 @@ def list_tenants(connection: Connection, request: pb.ListTenantsRequest, caller:
         if version.tenant > after and caller.tenant in (EVERY_TENANT, version.tenant)
     ]
     found, more = messages.page(seen, size)
-    held = holds.active(connection, int(time.time()))
+    held, tried = holds.active(connection, int(time.time())), trials.listed(connection)
     response = pb.ListTenantsResponse(next_page_token=found[-1].tenant if more else "")
     for version in found:
         summary = pb.TenantSummary(version=messages.version_message(version))
         if version.tenant in held:
             summary.hold.CopyFrom(messages.hold_message(held[version.tenant]))
+        if version.tenant in tried:
+            summary.trial.CopyFrom(messages.trial_message(tried[version.tenant]))
         response.tenants.append(messages.masked(summary, request.read_mask))
     return response
 

@@ -22,7 +22,7 @@ from runtime.admin import audit, changes, messages, reads
 from runtime.admin.audit import AuditedCall
 from runtime.callers.caller import EVERY_TENANT, Caller, Scope
 from runtime.calls.calls import Calls, Identify, NoAnswer, Remaining
-from runtime.catalog.database import Database
+from runtime.catalog.keyed import KeyedDatabase
 from runtime.catalog.versions import Author
 from runtime.errors import (
     CapacityError,
@@ -72,6 +72,8 @@ _METHODS: Final[dict[str, _Read | _Change]] = {
     "ListAuditRecords": _Read(pb.ListAuditRecordsRequest, reads.list_audit, (Scope.OPERATOR,)),
     "ApplyTenants": _Change(pb.ApplyTenantsRequest, changes.apply),
     "RollbackTenant": _Change(pb.RollbackTenantRequest, changes.roll_back),
+    "PromoteTenant": _Change(pb.PromoteTenantRequest, changes.promote),
+    "AbandonTenant": _Change(pb.AbandonTenantRequest, changes.abandon),
     "DeleteTenant": _Change(pb.DeleteTenantRequest, changes.delete),
     "HoldTenant": _Change(pb.HoldTenantRequest, changes.hold, _HOLDERS),
     "ReleaseTenant": _Change(pb.ReleaseTenantRequest, changes.release, _HOLDERS),
@@ -93,7 +95,7 @@ class AdminService:
 
     def __init__(
         self,
-        database: Database | None,
+        database: KeyedDatabase | None,
         calls: Calls,
         log: Log,
         changed: Callable[[], None] = lambda: None,
@@ -138,7 +140,7 @@ class AdminService:
             self._changed()
         return response
 
-    def _administered(self) -> Database:
+    def _administered(self) -> KeyedDatabase:
         """Return the store. Raises: NotOffered."""
         if self._database is None:
             raise NotOffered("this daemon serves a directory: change its files, or administer another daemon")
@@ -163,7 +165,7 @@ class AdminService:
             raise DeadlineExceeded
         return future.result()
 
-    def _act(self, database: Database, asked: _Asked) -> bytes:
+    def _act(self, database: KeyedDatabase, asked: _Asked) -> bytes:
         method = _METHODS[asked.call.method]
         if isinstance(method, _Read):
             with database.reading() as connection:
@@ -193,7 +195,7 @@ class AdminService:
         )
 
 
-def _change(database: Database, method: _Change, asked: _Asked) -> bytes:
+def _change(database: KeyedDatabase, method: _Change, asked: _Asked) -> bytes:
     """Make a change once, however often it is sent."""
     call, content = asked.call, _content(asked)
     repeats = bool(call.request_id) and not getattr(asked.request, "validate_only", False)

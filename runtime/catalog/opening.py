@@ -55,10 +55,10 @@ class DaemonStores:
     setting: str
     catalog: StoredCatalog | DirectoryCatalog
     suspended: SuspendedFlows
-    database: Database | None = None
+    database: KeyedDatabase | None = None
 
     @property
-    def tenants(self) -> Database | None:
+    def tenants(self) -> KeyedDatabase | None:
         """The store that tenants can be changed in; None for a directory, whose files are."""
         return None if self.setting.startswith(DIRECTORY) else self.database
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from runtime.catalog import comparison, holds, lineage, rows, suspended, versions
 from runtime.catalog.base import GRADUAL, REPORT_ONLY, Band, Definition, Trial
-from runtime.catalog.database import Connection, Database
+from runtime.catalog.database import Connection, Database, Writing
 from runtime.catalog.tenant_rows import keep_sources, replace_tenant
 from runtime.catalog.versions import Author, Made, Version
 from runtime.errors import CatalogError, UnknownVersion
@@ -40,7 +40,7 @@ class TrialRow:
 
 
 def begin(
-    database: Database,
+    database: Writing,
     definitions: Iterable[Definition],
     percent: int,
     band: Band,
@@ -103,7 +103,7 @@ def _begin(
     return TrialRow(flow.tenant, number, percent, band)
 
 
-def promote(database: Database, tenant: str, author: Author) -> Version:
+def promote(database: Writing, tenant: str, author: Author) -> Version:
     """Make what is on trial the tenant's version. Raises: UnknownVersion, CatalogError."""
     with database.writing() as connection:
         begun, digest = _required(connection, tenant)
@@ -122,7 +122,7 @@ def promote(database: Database, tenant: str, author: Author) -> Version:
         return versions.version(connection, tenant)
 
 
-def abandon(database: Database, tenant: str, author: Author) -> TrialRow:
+def abandon(database: Writing, tenant: str, author: Author) -> TrialRow:
     """End a tenant's trial; every login is decided by its own version again. Raises: UnknownVersion, CatalogError."""
     with database.writing() as connection:
         begun, digest = _required(connection, tenant)

@@ -279,6 +279,8 @@ def test_a_key_of_a_tenant_reaches_no_other(desk: Desk) -> None:
         "CompareTenantVersions": pb.CompareTenantVersionsRequest(tenant_id="acme", base=1),
         "ApplyTenants": pb.ApplyTenantsRequest(tenants=[sent("mine"), sent("acme")]),
         "RollbackTenant": pb.RollbackTenantRequest(tenant_id="acme"),
+        "PromoteTenant": pb.PromoteTenantRequest(tenant_id="acme"),
+        "AbandonTenant": pb.AbandonTenantRequest(tenant_id="acme"),
         "DeleteTenant": pb.DeleteTenantRequest(tenant_id="acme"),
         "HoldTenant": pb.HoldTenantRequest(tenant_id="acme", policy_only=True),
         "ReleaseTenant": pb.ReleaseTenantRequest(tenant_id="acme"),
@@ -392,3 +394,32 @@ def test_a_directory_is_changed_by_its_files_alone(tmp_path: Path) -> None:
             desk.call("ListTenants", pb.ListTenantsRequest(), desk.reader)
         assert (refused.value.code, refused.value.reason) == ("UNIMPLEMENTED", "NOT_OFFERED")
         assert "files" in refused.value.message
+
+
+def test_a_trial_is_begun_promoted_and_abandoned(desk: Desk) -> None:
+    """It is a version beside the tenant's own, shown in the list; both of its ends; what is new cannot be tried."""
+    desk.put("tries", REFUSE.replace(SECRET, "another"))
+    report = pb.Trial(percent=0)
+    begun = desk.call("ApplyTenants", trial("tries", GATE, report), desk.author).tenants[0]
+    assert (begun.result, begun.version) == (pb.AppliedTenant.RESULT_ON_TRIAL, 2)
+    summaries = desk.call("ListTenants", pb.ListTenantsRequest(), desk.reader).tenants
+    (shown,) = [one for one in summaries if one.version.tenant_id == "tries"]
+    assert (shown.version.number, shown.trial.version, shown.trial.denied_points) == (1, 2, 5)
+    again = pb.Trial(percent=10, denied_points=2)
+    assert desk.call("ApplyTenants", trial("tries", GATE, again), desk.author).tenants[0].version == 2
+    promoted = desk.call("PromoteTenant", pb.PromoteTenantRequest(tenant_id="tries"), desk.author).version
+    assert (promoted.origin, promoted.copy_of) == (pb.TenantVersion.ORIGIN_PROMOTE, 2)
+    assert desk.reason("PromoteTenant", pb.PromoteTenantRequest(tenant_id="tries"), desk.author) == "UNKNOWN_VERSION"
+
+    desk.call("ApplyTenants", trial("tries", GATE + "# more\n", again), desk.author)
+    other = trial("tries", GATE + "# other\n", again)
+    assert desk.reason("ApplyTenants", other, desk.author) == "VERSION_UNUSABLE"
+    ended = desk.call("AbandonTenant", pb.AbandonTenantRequest(tenant_id="tries"), desk.author).trial
+    assert (ended.percent, ended.denied_points) == (10, 2)
+    assert desk.reason("ApplyTenants", trial("never-seen", GATE, again), desk.author) == "VERSION_UNUSABLE"
+    for wrong in (pb.Trial(percent=100), pb.Trial(percent=-1), pb.Trial(denied_points=100)):
+        assert desk.reason("ApplyTenants", trial("tries", GATE, wrong), desk.author) == "INVALID_REQUEST"
+
+
+def trial(tenant: str, source: str, wanted: pb.Trial) -> pb.ApplyTenantsRequest:
+    return pb.ApplyTenantsRequest(tenants=[sent(tenant, source)], trial=wanted)

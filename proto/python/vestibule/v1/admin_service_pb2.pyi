@@ -22,11 +22,17 @@ class TenantVersion(_message.Message):
         ORIGIN_ROLLBACK: _ClassVar[TenantVersion.Origin]
         ORIGIN_DELETE: _ClassVar[TenantVersion.Origin]
         ORIGIN_FOUND: _ClassVar[TenantVersion.Origin]
+        ORIGIN_GRADUAL: _ClassVar[TenantVersion.Origin]
+        ORIGIN_REPORT_ONLY: _ClassVar[TenantVersion.Origin]
+        ORIGIN_PROMOTE: _ClassVar[TenantVersion.Origin]
     ORIGIN_UNSPECIFIED: TenantVersion.Origin
     ORIGIN_APPLY: TenantVersion.Origin
     ORIGIN_ROLLBACK: TenantVersion.Origin
     ORIGIN_DELETE: TenantVersion.Origin
     ORIGIN_FOUND: TenantVersion.Origin
+    ORIGIN_GRADUAL: TenantVersion.Origin
+    ORIGIN_REPORT_ONLY: TenantVersion.Origin
+    ORIGIN_PROMOTE: TenantVersion.Origin
     class FilesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -80,13 +86,27 @@ class Hold(_message.Message):
     message: str
     def __init__(self, version: _Optional[int] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., author: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
+class Trial(_message.Message):
+    __slots__ = ("version", "percent", "denied_points", "degraded_points")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    DENIED_POINTS_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_POINTS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    percent: int
+    denied_points: int
+    degraded_points: int
+    def __init__(self, version: _Optional[int] = ..., percent: _Optional[int] = ..., denied_points: _Optional[int] = ..., degraded_points: _Optional[int] = ...) -> None: ...
+
 class TenantSummary(_message.Message):
-    __slots__ = ("version", "hold")
+    __slots__ = ("version", "hold", "trial")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     HOLD_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_FIELD_NUMBER: _ClassVar[int]
     version: TenantVersion
     hold: Hold
-    def __init__(self, version: _Optional[_Union[TenantVersion, _Mapping]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ...) -> None: ...
+    trial: Trial
+    def __init__(self, version: _Optional[_Union[TenantVersion, _Mapping]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., trial: _Optional[_Union[Trial, _Mapping]] = ...) -> None: ...
 
 class ListTenantsRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "read_mask")
@@ -169,16 +189,18 @@ class SourceDiff(_message.Message):
     def __init__(self, action: _Optional[str] = ..., diff: _Optional[str] = ...) -> None: ...
 
 class ApplyTenantsRequest(_message.Message):
-    __slots__ = ("request_id", "tenants", "message", "validate_only")
+    __slots__ = ("request_id", "tenants", "message", "validate_only", "trial")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TENANTS_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     tenants: _containers.RepeatedCompositeFieldContainer[TenantSource]
     message: str
     validate_only: bool
-    def __init__(self, request_id: _Optional[str] = ..., tenants: _Optional[_Iterable[_Union[TenantSource, _Mapping]]] = ..., message: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    trial: Trial
+    def __init__(self, request_id: _Optional[str] = ..., tenants: _Optional[_Iterable[_Union[TenantSource, _Mapping]]] = ..., message: _Optional[str] = ..., validate_only: _Optional[bool] = ..., trial: _Optional[_Union[Trial, _Mapping]] = ...) -> None: ...
 
 class TenantSource(_message.Message):
     __slots__ = ("tenant_id", "files", "env_secrets", "file_secrets", "expected_version")
@@ -231,10 +253,12 @@ class AppliedTenant(_message.Message):
         RESULT_CREATED: _ClassVar[AppliedTenant.Result]
         RESULT_CHANGED: _ClassVar[AppliedTenant.Result]
         RESULT_UNCHANGED: _ClassVar[AppliedTenant.Result]
+        RESULT_ON_TRIAL: _ClassVar[AppliedTenant.Result]
     RESULT_UNSPECIFIED: AppliedTenant.Result
     RESULT_CREATED: AppliedTenant.Result
     RESULT_CHANGED: AppliedTenant.Result
     RESULT_UNCHANGED: AppliedTenant.Result
+    RESULT_ON_TRIAL: AppliedTenant.Result
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
@@ -270,6 +294,36 @@ class RollbackTenantResponse(_message.Message):
     changed: bool
     missing_secrets: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, version: _Optional[_Union[TenantVersion, _Mapping]] = ..., changed: _Optional[bool] = ..., missing_secrets: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class PromoteTenantRequest(_message.Message):
+    __slots__ = ("request_id", "tenant_id", "message")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    tenant_id: str
+    message: str
+    def __init__(self, request_id: _Optional[str] = ..., tenant_id: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class PromoteTenantResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: TenantVersion
+    def __init__(self, version: _Optional[_Union[TenantVersion, _Mapping]] = ...) -> None: ...
+
+class AbandonTenantRequest(_message.Message):
+    __slots__ = ("request_id", "tenant_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    tenant_id: str
+    def __init__(self, request_id: _Optional[str] = ..., tenant_id: _Optional[str] = ...) -> None: ...
+
+class AbandonTenantResponse(_message.Message):
+    __slots__ = ("trial",)
+    TRIAL_FIELD_NUMBER: _ClassVar[int]
+    trial: Trial
+    def __init__(self, trial: _Optional[_Union[Trial, _Mapping]] = ...) -> None: ...
 
 class DeleteTenantRequest(_message.Message):
     __slots__ = ("request_id", "tenant_id", "expected_version", "message")
