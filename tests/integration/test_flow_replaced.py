@@ -96,8 +96,8 @@ def test_a_successor_of_an_old_flow_is_replaced(tmp_path: Path) -> None:
         daemon.publish(define("acme", KEY, secrets={"KEY": "first"}))
         for _ in range(3):
             assert daemon.call("acme", BOB).denial.description == "first"
-        until(lambda: daemon.metric("vestibule_workers", state="idle") == 1, "a successor is ready")
+        until(lambda: daemon.metric("vestibule_workers", state="idle") >= 1, "a successor is ready")
         daemon.publish(define("acme", KEY, secrets={"KEY": "rotated"}))
-        until(lambda: outdated(daemon) == 1, "it is killed")
+        until(lambda: outdated(daemon) >= 1, "it is killed")
         for _ in range(3):
             assert daemon.call("acme", BOB).denial.description == "rotated"

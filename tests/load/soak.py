@@ -39,6 +39,7 @@ WARM_UP: Final = 2_000
 _PER: Final = 10_000
 _GROWTH_MIB: Final = 0.25
 _FILES_PER_WORKER: Final = 4
+_FILES_PER_CHILD: Final = 2
 _STATES: Final = ("blank", "idle", "busy", "starting")
 _LONGEST_S: Final = 80.0
 _SETTLE_S: Final = 30.0
@@ -201,10 +202,12 @@ def settled(daemon: Daemon) -> Held:
         if time.monotonic() > latest_s:
             raise BenchError(f"after {_SETTLE_S:.0f} s the daemon had {known}, and {len(workers)} processes of workers")
         time.sleep(_POLL_S)
-    zygote = usage.parent(workers[0])
+    zygote, family = usage.parent(workers[0]), usage.family(daemon.pid)
+    # With a process for each login a worker has one ready for the next, which the daemon holds by a descriptor or two.
+    children = sum(usage.parent(pid) in workers for pid in family)
     return Held(
-        processes=len(usage.family(daemon.pid)) - count,
-        descriptors=usage.descriptors(daemon.pid) - _FILES_PER_WORKER * count,
+        processes=len(family) - count - children,
+        descriptors=usage.descriptors(daemon.pid) - _FILES_PER_WORKER * count - _FILES_PER_CHILD * children,
         zygote_descriptors=usage.descriptors(zygote),
         threads=usage.threads(daemon.pid),
         bytes=usage.resident_bytes(daemon.pid),
