@@ -144,7 +144,7 @@ def _applied(done: ApplyResult, now: Mapping[str, int], wanted: Mapping[str, Def
 
 def roll_back(request: pb.RollbackTenantRequest, database: KeyedDatabase, _check: Check) -> StoreChange:
     """Make an earlier version of a tenant its newest. Raises: UnknownVersion, VersionUnusable, CatalogUnavailable."""
-    to = _version(request.to_version, "to_version")
+    to = messages.version_number(request.to_version, "to_version")
     with database.reading() as connection:
         target = rollback.target(connection, request.tenant_id, to)
         if not request.force:
@@ -226,9 +226,3 @@ def _expect(connection: Connection, request: pb.RollbackTenantRequest | pb.Delet
         newest = versions.version(connection, request.tenant_id).number
         if newest != request.expected_version:
             raise Conflict({request.tenant_id: (request.expected_version, newest)}, _REMEDY)
-
-
-def _version(given: int, field: str) -> int | None:
-    if given < 0:
-        raise InvalidRequest(field, "is negative; send the number of a version, or 0")
-    return given or None

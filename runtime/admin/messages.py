@@ -60,6 +60,13 @@ def line(value: str, field: str, most: int = MAX_TEXT_CHARS) -> str:
     return value
 
 
+def version_number(given: int, field: str) -> int | None:
+    """Return the number of a version; None where the request leaves it out. Raises: InvalidRequest."""
+    if given < 0:
+        raise InvalidRequest(field, "is negative; send the number of a version, or 0")
+    return given or None
+
+
 def version_message(version: Version) -> pb.TenantVersion:
     """Write a version, without its files."""
     found = pb.TenantVersion(

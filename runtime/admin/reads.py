@@ -65,7 +65,7 @@ def get_version(
     connection: Connection, request: pb.GetTenantVersionRequest, _caller: Caller
 ) -> pb.GetTenantVersionResponse:
     """Return a version with its files. Raises: InvalidRequest, UnknownVersion."""
-    version = versions.version(connection, request.tenant_id, _number(request.number, "number"))
+    version = versions.version(connection, request.tenant_id, messages.version_number(request.number, "number"))
     message = messages.version_message(version)
     state = versions.content(connection, version)
     if state is not None:
@@ -82,7 +82,7 @@ def compare(
     if not request.base:
         raise InvalidRequest("base", "is missing; send the number of a version")
     sides = [
-        versions.version(connection, request.tenant_id, _number(number, field))
+        versions.version(connection, request.tenant_id, messages.version_number(number, field))
         for number, field in ((request.base, "base"), (request.other, "other"))
     ]
     before, after = ((str(side), versions.content(connection, side)) for side in sides)
@@ -111,10 +111,3 @@ def list_audit(
         )
         record.time.FromSeconds(call.at_s)
     return response
-
-
-def _number(given: int, field: str) -> int | None:
-    """Return the number of a version; None for the newest. Raises: InvalidRequest."""
-    if given < 0:
-        raise InvalidRequest(field, "is negative; send the number of a version, or 0 for the newest")
-    return given or None

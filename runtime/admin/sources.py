@@ -16,14 +16,13 @@ from vestibule.v1 import admin_service_pb2 as pb
 from runtime.admin.messages import tenant_name
 from runtime.catalog import directory
 from runtime.catalog.database import Database
-from runtime.catalog.secret_values import Secrets, Unresolved
+from runtime.catalog.secret_values import FILE_NAME, Secrets, Unresolved
 from runtime.catalog.stored_secrets import StoredSecrets
 from runtime.catalog.tenant_file import ACTION_NAME
 from runtime.errors import CatalogError, CatalogUnavailable, Fault, InvalidRequest, TenantFaulty
 
 MAX_TENANTS: Final = 1000
 _ACTION: Final = re.compile(rf"actions/{ACTION_NAME}\.py").fullmatch
-_SECRET: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}").fullmatch
 
 
 def read(
@@ -85,7 +84,7 @@ def _named(sources: Iterable[pb.TenantSource]) -> dict[str, pb.TenantSource]:
         if "tenant.yaml" not in source.files:
             raise InvalidRequest(f"{field}.files", "has no tenant.yaml; send it")
         for name in source.file_secrets:
-            if not _SECRET(name):
+            if not FILE_NAME.fullmatch(name):
                 raise InvalidRequest(f"{field}.file_secrets", f"has {name[:80]!r}, which is no name of a secret's file")
     if not found:
         raise InvalidRequest("tenants", "is empty; send one at least")

@@ -18,7 +18,7 @@ from runtime.errors import ConfigError, Fault
 
 MAX_VALUE_CHARS = 4096
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
-_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _ALLOWANCE = re.compile(rf"({TENANT_NAME}):({_VARIABLE.pattern})")
 # A character has at most four bytes; then a line's end.
 _MAX_FILE_BYTES = 4 * MAX_VALUE_CHARS + 2
@@ -79,7 +79,7 @@ class Secrets:
 
         Raises: Unresolved.
         """
-        if not _FILE.fullmatch(name):
+        if not FILE_NAME.fullmatch(name):
             raise Unresolved(
                 f"{_quoted(name)} is not the name of a secret's file; want 1 to 128 letters, digits, `_`, `-` and `.`, "
                 "and no `.` first"
