@@ -68,6 +68,11 @@ def _run(body: str, compiler: Callable[[str, str, str], Any], log: list[str]) ->
     return ended
 
 
+def _swallowed(body: str, log: list[Any]) -> bool:
+    """Whether plain Python swallows the interrupt; tried again, as one between two blocks is in neither."""
+    return "swallowed" in (_run(body, compile, log) for _ in range(20))
+
+
 def _policy(source: str, filename: str, _mode: str) -> Any:
     return language.compile_action(source, filename)
 
@@ -165,7 +170,7 @@ except Exception:
 @pytest.mark.parametrize("body", SWALLOWING.values(), ids=SWALLOWING.keys())
 def test_not_swallowed(body: str) -> None:
     """An interrupt gets through the action; the same action in plain Python continues as if nothing had happened."""
-    assert _run(body, compile, []) == "swallowed"
+    assert _swallowed(body, [])
     assert _run(body, _policy, []) == "interrupted at 7"
 
 
@@ -182,7 +187,7 @@ def test_not_swallowed(body: str) -> None:
 )
 def test_refused_at_check(clause: str) -> None:
     """What swallows in plain Python and cannot be rewritten is refused when the action is checked."""
-    assert _run(clause, compile, []) == "swallowed"
+    assert _swallowed(clause, [])
     with pytest.raises(language.Rejected):
         _run(clause, _policy, [])
 
@@ -198,8 +203,7 @@ def test_refused_at_check(clause: str) -> None:
 def test_nothing_runs_after_an_interrupt(body: str) -> None:
     """Once interrupted no statement of the action runs, not even in its `finally` blocks."""
     log: list[str] = []
-    _run(body, compile, log)
-    assert log
+    assert any(_run(body, compile, log) and log for _ in range(20))
     log.clear()
     assert _run(body, _policy, log) == "interrupted at 7"
     assert log == []
@@ -216,7 +220,7 @@ def test_swallowed_by_the_host() -> None:
 
     body = "event[0](spin)\ntry:\n    [][0]\nexcept IndexError:\n    pass"
     log: Any = [lossy]
-    assert _run(body, compile, log) == "swallowed"
+    assert _swallowed(body, log)
     assert _run(body, _policy, log) == "interrupted at 7"
 
 
@@ -277,6 +281,6 @@ def test_limit_cannot_be_caught() -> None:
 
     body = "try:\n    try:\n        event[0]()\n    finally:\n        1 / 0\nexcept Exception:\n    pass"
     log: Any = [write]
-    assert _run(body, compile, log) == "swallowed"
+    assert _swallowed(body, log)
     with pytest.raises(LimitExceeded):
         _run(body, _policy, log)
