@@ -128,7 +128,8 @@ class Execution:
     """One run, or non-run, of one binding's revision. `revision` is the SHA-256 of the source, hexadecimal.
 
     `continued`: the handler for users who come back from a redirect or a form. `earlier`: it ran before the last
-    suspension of the flow, and that answer reported its times and output.
+    suspension of the flow, and that answer reported its times and output. `covered` says what ran of it, where an
+    author's test asked for that: a serialized Covered of the worker's; hostile.
     """
 
     action: str
@@ -143,6 +144,7 @@ class Execution:
     output_truncated: bool = False
     continued: bool = False
     earlier: bool = False
+    covered: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -339,9 +339,9 @@ class Engine:
         """
         bindings, continuing = plan.bindings[asked.start :], plan.continuing - asked.start
         if size <= _LARGE_BYTES:
-            return reply.executions(answer, bindings, self._output_bytes, continuing)
+            return reply.executions(answer, bindings, self._output_bytes, continuing, measured=plan.measured)
         async with self._large:
-            reading = reply.in_parts(answer, bindings, self._output_bytes, continuing)
+            reading = reply.in_parts(answer, bindings, self._output_bytes, continuing, measured=plan.measured)
             while True:
                 try:
                     next(reading)

@@ -188,7 +188,8 @@ class Failures:
         try:
             bindings = plan.bindings[asked.start :]
             found = reply.parse(entry.reports, None, len(bindings))
-            return reply.executions(found, bindings, self._output_bytes, plan.continuing - asked.start)
+            continuing = plan.continuing - asked.start
+            return reply.executions(found, bindings, self._output_bytes, continuing, measured=plan.measured)
         except ProtocolViolation as violation:
             self._log.warning("worker.journal_unreadable", error=clip(str(violation)))
             return []

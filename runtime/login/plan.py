@@ -20,7 +20,7 @@ from sandbox.contract.surface import CONTINUE
 class Plan:
     """A flow ready to be sent, from any of its steps on; or the rest of one that was suspended, from `start` on.
 
-    `continuing` is how many of its first steps run CONTINUE.
+    `continuing` is how many of its first steps run CONTINUE. `measured`: its workers are asked which lines run.
     """
 
     def __init__(
@@ -32,8 +32,10 @@ class Plan:
         start: int = 0,
         continuing: int = 0,
         codes: dict[str, bytes] | None = None,
+        measured: bool = False,
     ) -> None:
         self.flow = flow
+        self.measured = measured
         self.start = start
         self.bindings = bindings = flow.bindings[start:]
         self.continuing = continuing
@@ -70,8 +72,9 @@ class Plan:
         plan = self._rests.get(key)
         if plan is None:
             plan = self._rests[key] = Plan(
-                self.flow, self.sources, self._action_timeout_us, start=start, continuing=key[1], codes=self._codes
-            )
+                self.flow, self.sources, self._action_timeout_us, start=start, continuing=key[1], codes=self._codes,
+                measured=self.measured,
+            )  # fmt: skip
         return plan
 
     def _tail(self, start: int) -> bytes:

@@ -31,21 +31,18 @@ class Line:
 
     __slots__ = ("completed", "event", "gateway", "handler", "message", "now_ns", "secrets", "seed")
 
-    def __init__(self, text: str, *, secrets_of: str | None, tenant: str | None = None) -> None:
+    def __init__(self, said: Any, *, secrets_of: str | None, tenant: str | None = None) -> None:
         """Parse a line.
 
         Args:
-            text: JSON: an event, or an object with `event` and perhaps `now`, `seed`, `secrets`, `handler`, `gateway`,
-                `completed`.
+            said: JSON text, or what it says: an event, or an object with `event` and perhaps `now`, `seed`, `secrets`,
+                `handler`, `gateway`, `completed`.
             secrets_of: the action that plain `secrets` belong to; None when they are given by action.
             tenant: whose flow is run; None for an action by itself.
 
         Raises: InvalidEvent, InvalidRequest.
         """
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise InvalidEvent(f"is not JSON: {error}") from None
+        data = _decoded(said) if isinstance(said, str) else said
         extra: dict[str, Any] = {}
         if isinstance(data, dict) and "event" in data:  # no event of Auth0's has such a member
             extra = data
@@ -68,6 +65,13 @@ class Line:
         self.secrets = _secrets(secrets, secrets_of)
         event_rules.hold(self.message, tenant)
         self.event = self.message.SerializeToString()
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidEvent(f"is not JSON: {error}") from None
 
 
 def _no_typo(extra: Mapping[str, Any]) -> None:

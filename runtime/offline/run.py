@@ -10,10 +10,12 @@ import io
 import json
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from google.protobuf import json_format
+from vestibule.v1 import decision_pb2 as pb
+from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.config.effective import Config
@@ -35,6 +37,7 @@ from sandbox.contract.surface import CONTINUE
 
 # A command has no caller with a deadline; the flow's own budgets hold.
 _PATIENCE_NS: Final = 300_000_000_000
+_MEASURE: Final = worker_pb2.RunFlow(measure=True).SerializeToString()
 
 
 @contextlib.asynccontextmanager
@@ -65,19 +68,38 @@ async def open_engine(
             await engine.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """A flow that waits for its user."""
+
+    plan: Plan
+    sealed: Sealed
+
+
 class Runner:
     """Runs one action, or one tenant's flow, on event after event."""
 
-    def __init__(self, engine: Engine, flow: Flow, sources: Mapping[str, str], action_timeout_ms: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        flow: Flow,
+        sources: Mapping[str, str],
+        action_timeout_ms: int,
+        *,
+        codes: dict[str, bytes] | None = None,
+        measured: bool = False,
+    ) -> None:
         self._engine = engine
         self._flow = flow
         self._sources = sources
         self._timeout_us = action_timeout_ms * 1000
+        self._codes = codes
+        self._measured = measured
         # Plans by secrets and handler: a thousand lines mostly share one.
         self._plans: dict[tuple[str, str], Plan] = {}
         # Of the flow that the last line suspended. Its cache stays with it; every other line begins with an empty one,
         # so that what a line leads to does not depend on those before it.
-        self._suspended: tuple[Plan, Sealed, Records] | None = None
+        self._suspended: tuple[Suspended, Records] | None = None
 
     @property
     def tenant(self) -> str:
@@ -90,9 +112,42 @@ class Runner:
         if plan is None:
             secrets = {**self._flow.secrets, **line.secrets}
             continuing = len(self._flow.bindings) if line.handler == CONTINUE else 0
-            plan = Plan(replace(self._flow, secrets=secrets), self._sources, self._timeout_us, continuing=continuing)
-            self._plans[key] = plan
+            plan = self._plans[key] = Plan(
+                replace(self._flow, secrets=secrets), self._sources, self._timeout_us, continuing=continuing,
+                codes=self._codes, measured=self._measured,
+            )  # fmt: skip
         return plan
+
+    async def begin(self, line: Line, records: Records) -> tuple[LoginOutcome, Suspended | None]:
+        """Run the flow up to its end or to where it is suspended, with the trigger's cache as it is.
+
+        Raises: WorkerError, CapacityError.
+        """
+        plan = self._plan(line)
+        sent = records.sent(line.now_ns // 1_000_000)
+        login = Login(plan, line.event, line.gateway, _deadline_ns(), line.now_ns, line.seed, self._rest(sent))
+        return await self._decided(login, plan, records)
+
+    async def resume(self, line: Line, suspended: Suspended, records: Records) -> tuple[LoginOutcome, Suspended | None]:
+        """Run what is left of a suspended flow. Raises: as `begin`; RequestError: not like this."""
+        plan, now_ms = suspended.plan, line.now_ns // 1_000_000
+        state, completed = self._engine.suspensions.open(
+            suspended.sealed.token, self.tenant, EventReader(line.event), line.completed or (), now_ms
+        )
+        rest, before = plan.rest(state.position, continuing=state.continuing), executions(state, plan.flow)
+        login = Login(
+            rest, line.event, line.gateway, _deadline_ns(), line.now_ns, line.seed, self._rest(records.sent(now_ms)),
+            before, completed,
+        )  # fmt: skip
+        return await self._decided(login, plan, records)
+
+    def _rest(self, sent: bytes) -> bytes:
+        return sent + _MEASURE if self._measured else sent
+
+    async def _decided(self, login: Login, plan: Plan, records: Records) -> tuple[LoginOutcome, Suspended | None]:
+        outcome = await self._engine.decide(login)
+        records.apply(outcome.answer.cache, login.clock_ns // 1_000_000)
+        return outcome, None if outcome.sealed is None else Suspended(plan, outcome.sealed)
 
     async def run(self, line: Line) -> LoginOutcome:
         """Run the flow up to its end or to where it is suspended.
@@ -102,38 +157,23 @@ class Runner:
         Raises: WorkerError, CapacityError; RequestError: there is nothing to resume, or not like this.
         """
         suspended, self._suspended = self._suspended, None
-        now_ms = line.now_ns // 1_000_000
-        deadline_ns = time.monotonic_ns() + _PATIENCE_NS
+        records = Records()
         if line.completed is None:
-            plan, records = self._plan(line), Records()
-            login = Login(plan, line.event, line.gateway, deadline_ns, line.now_ns, line.seed)
+            outcome, stopped = await self.begin(line, records)
         elif suspended is None:
             raise InvalidRequest("completed", "resumes a flow, and the line before this one suspended none")
         else:
-            plan, sealed, records = suspended
-            state, completed = self._engine.suspensions.open(
-                sealed.token, self.tenant, EventReader(line.event), line.completed, now_ms
-            )
-            rest, sent = plan.rest(state.position, continuing=state.continuing), records.sent(now_ms)
-            before = executions(state, plan.flow)
-            login = Login(rest, line.event, line.gateway, deadline_ns, line.now_ns, line.seed, sent, before, completed)
-        outcome = await self._engine.decide(login)
-        records.apply(outcome.answer.cache, now_ms)
-        if outcome.sealed is not None:
-            self._suspended = plan, outcome.sealed, records
+            records = suspended[1]
+            outcome, stopped = await self.resume(line, suspended[0], records)
+        if stopped is not None:
+            self._suspended = stopped, records
         return outcome
 
     async def decision(self, line: Line) -> dict[str, Any]:
         """Return what a flow decided on a line; ProtoJSON as a dictionary. Raises: as `run`."""
         started_ns = time.monotonic_ns()
         outcome = await self.run(line)
-        decision_id = hashlib.sha256(line.seed + line.event).hexdigest()[:32]
-        message = outcome.decision(decision_id, (time.monotonic_ns() - started_ns) // 1000)
-        # It is no bearer's: this command keeps it for the next line.
-        for name in ("continuation", "expires_at"):
-            if message.HasField("suspension"):
-                message.suspension.ClearField(name)
-        shown: dict[str, Any] = json_format.MessageToDict(message)
+        shown: dict[str, Any] = json_format.MessageToDict(decision_of(outcome, line, started_ns))
         return shown
 
     async def execution(self, line: Line) -> Execution:
@@ -172,6 +212,21 @@ async def open_tenants(
     timeout_ms = (config or Config()).sandbox.action_timeout_ms
     async with open_engine(config, ahead) as (engine, _):
         yield [Runner(engine, found.flow, found.sources, timeout_ms) for found in definitions]
+
+
+def decision_of(outcome: LoginOutcome, line: Line, started_ns: int) -> pb.Decision:
+    """Return what was decided on a line, as a gateway would read it."""
+    decision_id = hashlib.sha256(line.seed + line.event).hexdigest()[:32]
+    message = outcome.decision(decision_id, (time.monotonic_ns() - started_ns) // 1000)
+    if message.HasField("suspension"):
+        # It is no bearer's: this command keeps it for the next line.
+        for name in ("continuation", "expires_at"):
+            message.suspension.ClearField(name)
+    return message
+
+
+def _deadline_ns() -> int:
+    return time.monotonic_ns() + _PATIENCE_NS
 
 
 def report(execution: Execution) -> dict[str, Any]:

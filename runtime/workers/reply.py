@@ -43,8 +43,8 @@ _PACKED, _FIXED32 = 2, 5
 _FIELDS_MORE: Final = 4
 # StepReport:
 VERDICT, COMMANDS, ERROR_TYPE, ERROR_MESSAGE, ERROR_LINE = 0x08, 0x12, 0x1A, 0x22, 0x28
-OUTPUT, TRUNCATED, FAULTS = 0x32, 0x38, 0x42
-_REPORT_FIELDS: Final = 6
+OUTPUT, TRUNCATED, FAULTS, COVERED = 0x32, 0x38, 0x42, 0x4A
+_REPORT_FIELDS: Final = 7
 # Command and Fault:
 OP, ARGS = 0x0A, 0x12
 FAULT_LINE, FAULT_COLUMN, FAULT_MESSAGE = 0x08, 0x10, 0x1A
@@ -119,14 +119,16 @@ def _fields(data: bytes, most: int, what: str, at: int = 0, end: int | None = No
         raise ProtocolViolation(f"{what} cannot be parsed: {fault}") from None
 
 
-def executions(reply: Reply, bindings: Sequence[Binding], output_bytes: int, continuing: int = 0) -> list[Execution]:
+def executions(
+    reply: Reply, bindings: Sequence[Binding], output_bytes: int, continuing: int = 0, *, measured: bool = False
+) -> list[Execution]:
     """Turn the step reports of a reply into executions, one per report, in binding order.
 
-    The first `continuing` of them are of on_continue_post_login.
+    The first `continuing` of them are of on_continue_post_login. Only `measured` ones say what ran of them.
 
     Raises: ProtocolViolation: anything that our own worker code would not have said.
     """
-    reading = in_parts(reply, bindings, output_bytes, continuing)
+    reading = in_parts(reply, bindings, output_bytes, continuing, measured=measured)
     while True:
         try:
             next(reading)
@@ -136,7 +138,7 @@ def executions(reply: Reply, bindings: Sequence[Binding], output_bytes: int, con
 
 
 def in_parts(
-    reply: Reply, bindings: Sequence[Binding], output_bytes: int, continuing: int = 0
+    reply: Reply, bindings: Sequence[Binding], output_bytes: int, continuing: int = 0, *, measured: bool = False
 ) -> Generator[None, None, list[Execution]]:
     """Do what `executions` does in parts of less than a millisecond, between which the caller may do something else."""
     spending = Spending()
@@ -144,7 +146,10 @@ def in_parts(
     for at, (step, binding, wall_us, cpu_us) in enumerate(
         zip(reply.steps, bindings, reply.wall_us, reply.cpu_us, strict=False)
     ):
-        found.append((yield from _execution(step, binding, output_bytes, wall_us, cpu_us, at < continuing, spending)))
+        continued = at < continuing
+        found.append(
+            (yield from _execution(step, binding, output_bytes, wall_us, cpu_us, continued, spending, measured))
+        )
     return found
 
 
@@ -200,9 +205,11 @@ def _execution(
     cpu_us: int,
     continued: bool,
     spending: Spending,
+    measured: bool,
 ) -> Generator[None, None, Execution]:
     said = line = 0
     kind = message = output = ""
+    covered = b""
     truncated = False
     places: list[tuple[int, int]] = []
     for tag, start, end in _step_fields(data):
@@ -222,6 +229,8 @@ def _execution(
                 raise ProtocolViolation(f"a step reports more than {output_bytes} bytes of output")
         elif tag == TRUNCATED:
             truncated = data[start:end] == b"\x01"
+        elif tag == COVERED and measured:
+            covered = data[start:end]
         elif tag != FAULTS:
             raise ProtocolViolation("a step report has a field that no worker writes")
     verdict = _VERDICTS.get(said)
@@ -244,6 +253,7 @@ def _execution(
         output,
         truncated,
         continued,
+        covered=covered,
     )
 
 

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from vestibule.v1 import event_pb2
 from vestibule.worker.v1 import worker_pb2
 
-from sandbox.action import alarm, execution, live
+from sandbox.action import alarm, covered, execution, live
 from sandbox.contract import exit_codes, frames, journal, surface, wire
 from sandbox.contract.report import Verdict
 from sandbox.process import compact, flows, rehearsal
@@ -158,6 +158,7 @@ class QuestionRunner:
         view, reply_max = self._view, self._reply_max
         clock_ns, seed, output_bytes = request.now_ns, request.seed, request.output_bytes
         check_only = request.check_only
+        execute = covered.execute if request.measure else execution.execute
         processor = ProcessorClock()
         started_ns = began_ns = time.monotonic_ns()
         # As the daemon counts it: the budget less what the reports say, so that both find it used up at the same step,
@@ -189,7 +190,7 @@ class QuestionRunner:
                 if step.budget_ns < budget_ns:
                     budget_ns = step.budget_ns
                 journal.write_phase(view, nonce, began_ns, index, journal.Phase.RUNNING, length, cpu_from_ns, budget_ns)
-                report, end, namespace = execution.execute(
+                report, end, namespace = execute(
                     code, step.handler, message, step.secrets, clock_ns, seed + step.salt, began_ns,
                     budget_ns, output_bytes, flow, cpu_from_ns, deadline_ns,
                 )  # fmt: skip

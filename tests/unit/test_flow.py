@@ -261,12 +261,12 @@ async def test_large_replies_are_read_in_parts_one_after_the_other(make: Any, mo
     reading: list[int] = []
     in_parts = reply.in_parts
 
-    def watched(*args: Any) -> Any:
+    def watched(*args: Any, **named: Any) -> Any:
         number = len(between)
         between.append(0)
         reading.append(number)
         assert reading == [number], "another large reply is being read"
-        parts = in_parts(*args)
+        parts = in_parts(*args, **named)
         while True:
             try:
                 next(parts)

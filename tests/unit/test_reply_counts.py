@@ -175,7 +175,7 @@ def test_the_tags_are_those_of_the_messages() -> None:
     assert tags(worker_pb2.StepReport) == {
         "verdict": reply.VERDICT, "commands": reply.COMMANDS, "error_type": reply.ERROR_TYPE,
         "error_message": reply.ERROR_MESSAGE, "error_line": reply.ERROR_LINE, "output": reply.OUTPUT,
-        "output_truncated": reply.TRUNCATED, "faults": reply.FAULTS,
+        "output_truncated": reply.TRUNCATED, "faults": reply.FAULTS, "covered": reply.COVERED,
     }  # fmt: skip
     assert tags(worker_pb2.Command) == {"op": reply.OP, "args_json": reply.ARGS}
     assert tags(worker_pb2.Fault) == {

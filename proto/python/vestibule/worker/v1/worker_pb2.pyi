@@ -70,7 +70,7 @@ class StreamedAnswer(_message.Message):
     def __init__(self, id: _Optional[int] = ..., execute: _Optional[bytes] = ..., resume: _Optional[bytes] = ..., error: _Optional[bytes] = ...) -> None: ...
 
 class RunFlow(_message.Message):
-    __slots__ = ("nonce", "event", "flow", "now_ns", "seed", "budget_us", "check_only", "output_bytes", "earlier", "return_code", "cache", "deadline_ns", "template")
+    __slots__ = ("nonce", "event", "flow", "now_ns", "seed", "budget_us", "check_only", "output_bytes", "earlier", "return_code", "cache", "deadline_ns", "template", "measure")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
     FLOW_FIELD_NUMBER: _ClassVar[int]
@@ -84,6 +84,7 @@ class RunFlow(_message.Message):
     CACHE_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_NS_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
     nonce: int
     event: bytes
     flow: bytes
@@ -97,7 +98,8 @@ class RunFlow(_message.Message):
     cache: _containers.RepeatedCompositeFieldContainer[CacheRecord]
     deadline_ns: int
     template: bytes
-    def __init__(self, nonce: _Optional[int] = ..., event: _Optional[bytes] = ..., flow: _Optional[bytes] = ..., now_ns: _Optional[int] = ..., seed: _Optional[bytes] = ..., budget_us: _Optional[int] = ..., check_only: _Optional[bool] = ..., output_bytes: _Optional[int] = ..., earlier: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., return_code: _Optional[bool] = ..., cache: _Optional[_Iterable[_Union[CacheRecord, _Mapping]]] = ..., deadline_ns: _Optional[int] = ..., template: _Optional[bytes] = ...) -> None: ...
+    measure: bool
+    def __init__(self, nonce: _Optional[int] = ..., event: _Optional[bytes] = ..., flow: _Optional[bytes] = ..., now_ns: _Optional[int] = ..., seed: _Optional[bytes] = ..., budget_us: _Optional[int] = ..., check_only: _Optional[bool] = ..., output_bytes: _Optional[int] = ..., earlier: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., return_code: _Optional[bool] = ..., cache: _Optional[_Iterable[_Union[CacheRecord, _Mapping]]] = ..., deadline_ns: _Optional[int] = ..., template: _Optional[bytes] = ..., measure: _Optional[bool] = ...) -> None: ...
 
 class CacheRecord(_message.Message):
     __slots__ = ("key", "value", "expires_at_ms")
@@ -175,7 +177,7 @@ class FlowReplyEnvelope(_message.Message):
     def __init__(self, nonce: _Optional[int] = ..., steps: _Optional[_Iterable[bytes]] = ..., wall_us: _Optional[_Iterable[int]] = ..., cpu_us: _Optional[_Iterable[int]] = ..., retire: _Optional[bool] = ..., codes: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class StepReport(_message.Message):
-    __slots__ = ("verdict", "commands", "error_type", "error_message", "error_line", "output", "output_truncated", "faults")
+    __slots__ = ("verdict", "commands", "error_type", "error_message", "error_line", "output", "output_truncated", "faults", "covered")
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
     ERROR_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -184,6 +186,7 @@ class StepReport(_message.Message):
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     FAULTS_FIELD_NUMBER: _ClassVar[int]
+    COVERED_FIELD_NUMBER: _ClassVar[int]
     verdict: int
     commands: _containers.RepeatedCompositeFieldContainer[Command]
     error_type: str
@@ -192,7 +195,16 @@ class StepReport(_message.Message):
     output: str
     output_truncated: bool
     faults: _containers.RepeatedCompositeFieldContainer[Fault]
-    def __init__(self, verdict: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., error_type: _Optional[str] = ..., error_message: _Optional[str] = ..., error_line: _Optional[int] = ..., output: _Optional[str] = ..., output_truncated: _Optional[bool] = ..., faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ...) -> None: ...
+    covered: _containers.RepeatedCompositeFieldContainer[Covered]
+    def __init__(self, verdict: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., error_type: _Optional[str] = ..., error_message: _Optional[str] = ..., error_line: _Optional[int] = ..., output: _Optional[str] = ..., output_truncated: _Optional[bool] = ..., faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ..., covered: _Optional[_Iterable[_Union[Covered, _Mapping]]] = ...) -> None: ...
+
+class Covered(_message.Message):
+    __slots__ = ("file", "arcs")
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    ARCS_FIELD_NUMBER: _ClassVar[int]
+    file: str
+    arcs: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, file: _Optional[str] = ..., arcs: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Command(_message.Message):
     __slots__ = ("op", "args_json")
