@@ -13,10 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox.action.event import Event, View, plain_struct
+from sandbox.action.event import Event
+from sandbox.action.event_data import struct_data
+from sandbox.action.views import View
 from sandbox.contract.call import Call
 from sandbox.contract.calls.metadata import TRANSACTION_BYTES
 from sandbox.contract.calls.session import METADATA_ENTRIES
+from sandbox.contract.frozen import EventDict, frozen, frozen_dict
 from sandbox.contract.spending import Spending
 from sandbox.contract.values import json_bytes
 
@@ -26,6 +29,10 @@ Recorded = tuple[str, dict[str, Any]]
 _NO_RECORDS: Final[Mapping[str, tuple[str, int]]] = {}
 _NOTHING_SPENT: Final = Spending()
 _METADATA: Final = {"session": "session", "refresh_token": "refresh token"}
+
+
+def _path(owner: str) -> str:
+    return f"event.{owner}.metadata"
 
 
 class FlowState:
@@ -102,31 +109,34 @@ class Draft:
         stored = self._stored.get(owner)
         if stored is None:
             # Reading an unset member answers an empty message and sets nothing.
-            stored = self._stored[owner] = plain_struct(getattr(self._view._message, owner).metadata)
+            metadata = getattr(self._view._message, owner).metadata
+            stored = self._stored[owner] = dict(struct_data(_path(owner), metadata))
         return stored
 
     def _change(self, owner: str, name: str, args: dict[str, Any]) -> None:
-        stored, shown = self._of(owner), self._shown(owner)
-        for metadata in (stored, shown):
-            if name == "evict_metadata":
-                metadata.clear()
-            elif args.get("value") is None:
-                metadata.pop(args["key"], None)
-            else:
-                metadata[args["key"]] = args["value"]
+        stored = self._of(owner)
+        if name == "evict_metadata":
+            stored.clear()
+        elif args.get("value") is None:
+            stored.pop(args["key"], None)
+        else:
+            stored[args["key"]] = args["value"]
+        self._show(owner, stored)
 
-    def _shown(self, owner: str) -> dict[str, Any]:
-        """Return the dict that tenant code sees, which is made if need be; a spare one where it sees none."""
+    def _show(self, owner: str, stored: dict[str, Any]) -> None:
+        """Let tenant code see the metadata as it is now: also in the dict that it may have read before."""
         holder: View | None = getattr(self._view, owner)
         if holder is None:
             if owner != "transaction":
-                return {}
+                return
             # Source: post-login reference, 2.21: the transaction comes into being.
             holder = self._put(self._view, "transaction", self._view._message.transaction)
-        shown: dict[str, Any] | None = holder.metadata
+        shown: EventDict | None = holder.metadata
         if shown is None:
-            shown = holder._cache["metadata"] = {}
-        return shown
+            shown = holder._cache["metadata"] = frozen_dict({}, _path(owner))
+        # Its own methods refuse to change it.
+        dict.clear(shown)
+        dict.update(shown, {key: frozen(value, _path(owner)) for key, value in stored.items()})
 
     def _show_cookie(self, mode: str) -> None:
         session: View | None = self._view.session

@@ -11,10 +11,9 @@ from typing import Any, Final
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from vestibule.v1 import event_pb2
 
-from sandbox.action import event
 from sandbox.contract import factors, surface
 from sandbox.contract.call import REQUIRED, Budget, signature
-from sandbox.contract.event_fields import is_instant, is_struct, wrapped
+from sandbox.contract.event_fields import REQUIRED_INSTANTS, REQUIRED_OBJECTS, is_instant, is_struct, wrapped
 from sandbox.contract.spending import ITEMS_MAX, LOGIN_COMMANDS_MAX
 from sandbox.contract.vocabulary import FACTOR_TYPES, NOT_ENROLABLE
 
@@ -76,8 +75,8 @@ def _typed(field: FieldDescriptor, path: str) -> tuple[str, str]:
     else:
         wanted = below = f"Event{pascal(path)}{'Item' if listed.is_repeated else ''}"
     if listed.is_repeated:
-        wanted = f"tuple[{wanted}, ...]"
-    absent = field.has_presence and path not in event.REQUIRED_OBJECTS | event.REQUIRED_INSTANTS
+        wanted = f"list[{wanted}]"
+    absent = field.has_presence and path not in REQUIRED_OBJECTS | REQUIRED_INSTANTS
     return f"{wanted}{' | None' if absent else ''}", below
 
 
@@ -183,6 +182,13 @@ def generate() -> str:
         "## `event`",
         "",
         "Read-only. `None` means that the login has no such thing; `event.get('a.b.c', default)` goes down safely.",
+        "",
+        "A part of the event can be looked at as a dict of the members that are there: `in`, `len`, `for`, `keys()`,"
+        " `values()`, `items()`, `to_dict()`, `json.dumps(event.user)`, `print(event)`. Secrets are masked. `in` and"
+        " `get` raise for a name that the event cannot have, so that a typo does not read as absent.",
+        "",
+        "Lists and dicts of the event are lists and dicts that refuse to be changed. `dict(x)` and `list(x)` copy one,"
+        " `copy.deepcopy(x)` also what is in it; `api.user.set_app_metadata` and its like change what is stored.",
         "",
         "Instants are text in UTC, `2024-01-31T12:00:00.000Z`; `datetime.fromisoformat` reads them.",
         "",

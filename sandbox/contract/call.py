@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn, Protocol
 
 from sandbox.contract.did_you_mean import did_you_mean
+from sandbox.contract.frozen import DICTS
 from sandbox.contract.kinds import Kind
 from sandbox.contract.values import camel, shown
 
@@ -189,7 +190,7 @@ def bind(call: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str,
     positional = call.positional
     if len(args) > len(positional):
         # Auth0's shape: enable("any", {"allowRememberBrowser": True}).
-        if len(args) == len(positional) + 1 and len(positional) < len(call.params) and type(args[-1]) is dict:
+        if len(args) == len(positional) + 1 and len(positional) < len(call.params) and type(args[-1]) in DICTS:
             args, kwargs = args[:-1], _merge_options(call, args[-1], kwargs)
         else:
             _refuse_count(call, len(args))

@@ -1,15 +1,62 @@
-"""What a field of the event is beyond its descriptor: an object of free shape, an instant, a list that may be absent.
+"""What a field of the event is beyond its descriptor: what may be absent, what is open, what is ours and no field.
 
-Both sides read the event by it: the views of an action, and the reader of Auth0's JSON. Must not know any member.
+Both sides read the event by it: the views of an action, the reader of Auth0's JSON, what checks an action, and what
+writes its types and reference. Must not know how a member is read.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from google.protobuf.descriptor import FieldDescriptor
+
+from sandbox.contract.readonly import LOOKING
 
 _STRUCT = "google.protobuf.Struct"
 _TIMESTAMP = "google.protobuf.Timestamp"
 _WRAPPED = "values"
+
+# Source of the first three tables: the post-login reference, section 1. Paths are of snake_case names; a list's items
+# share the path of the list.
+
+REQUIRED_OBJECTS: Final = frozenset(
+    {
+        "agent.agent_metadata",
+        "authentication.risk_assessment.assessments",
+        "client",
+        "client.metadata",
+        "connection",
+        "custom_domain.domain_metadata",
+        "experiment.config",
+        "facts",
+        "organization.metadata",
+        "request",
+        "request.body",
+        "request.geoip",
+        "request.query",
+        "session_transfer_token.request",
+        "stats",
+        "tenant",
+        "transaction.attributes",
+        "transaction.metadata",
+        "user",
+        "user.app_metadata",
+        "user.attributes",
+        "user.user_metadata",
+    }
+)
+"""Objects that Auth0 always sends, and ours: absent on the wire, they read as empty. Any other reads as None."""
+
+REQUIRED_INSTANTS: Final = frozenset(
+    {"authentication.methods.timestamp", "refresh_token.created_at", "user.created_at", "user.updated_at"}
+)
+"""Instants that Auth0 always sends: absent on the wire, they read as empty text. Any other instant reads as None."""
+
+OPEN_OBJECTS: Final = frozenset({"transaction", "user"})
+"""Objects that Auth0 documents as open: what an upstream provider added is in their `attributes`."""
+
+METHODS: Final = ("get", *LOOKING)
+"""What every view can do, beside having members."""
 
 
 def is_struct(field: FieldDescriptor) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sandbox.contract.did_you_mean import did_you_mean
+from sandbox.contract.frozen import DICTS, LISTS
 from sandbox.contract.kinds import BOOL, Options, choice
 from sandbox.contract.values import fault, shown
 from sandbox.contract.vocabulary import FACTOR_TYPES, NOT_ENROLABLE
@@ -47,7 +48,7 @@ class Factor:
 
     def check(self, value: Any, where: str) -> dict[str, Any]:
         """See `Kind.check`."""
-        if type(value) is not dict:
+        if type(value) not in DICTS:
             hint = ""
             if type(value) is str:
                 hint = f"; write {{'type': {value!r}}}" if value in FACTOR_TYPES else ""
@@ -90,7 +91,7 @@ class Factor:
         known = FACTOR_OPTIONS.get(kind)
         if known is not None:
             return known.check(value, where)
-        if type(value) is not dict:
+        if type(value) not in DICTS:
             raise TypeError(f"{where} must be a dict; got {shown(value)}")
         if value:
             raise ValueError(f"{where} must be empty: {kind!r} has no options")
@@ -113,7 +114,7 @@ class Factors:
 
     def check(self, value: Any, where: str) -> list[dict[str, Any]]:
         """See `Kind.check`."""
-        if type(value) is not list and type(value) is not tuple:
+        if type(value) not in LISTS:
             raise TypeError(fault(where, self.wants, value))
         if not self.min_items <= len(value) <= self.MAX_ITEMS:
             raise ValueError(fault(where, self.wants, value))

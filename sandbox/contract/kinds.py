@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from sandbox.contract.did_you_mean import did_you_mean
+from sandbox.contract.frozen import DICTS, LISTS
 from sandbox.contract.values import MAX_INT, NAME_CHARS, camel, check_text, fault, shown, within
 
 _INFINITY: Final = float("inf")
@@ -235,7 +236,7 @@ class Many:
 
     def check(self, value: Any, where: str) -> list[Any]:
         """See `Kind.check`."""
-        if type(value) is not list and type(value) is not tuple:
+        if type(value) not in LISTS:
             raise TypeError(fault(where, self.wants, value))
         if not self.min_items <= len(value) <= self.max_items:
             raise ValueError(fault(where, self.wants, value))
@@ -257,7 +258,7 @@ class OneOrMany:
 
     def check(self, value: Any, where: str) -> Any:
         """See `Kind.check`."""
-        if type(value) is list or type(value) is tuple:
+        if type(value) in LISTS:
             return within(self._many.check(value, where), self.max_bytes, where)
         return self.item.check(value, where)
 
@@ -279,7 +280,7 @@ class Options:
 
     def check(self, value: Any, where: str) -> dict[str, Any]:
         """See `Kind.check`."""
-        if type(value) is not dict:
+        if type(value) not in DICTS:
             raise TypeError(fault(where, self.wants, value))
         if len(value) > len(self._names):
             raise ValueError(f"{where} must be {self.wants}; got {len(value)} members")
@@ -314,7 +315,7 @@ class Query:
 
     def check(self, value: Any, where: str) -> Any:
         """See `Kind.check`."""
-        if type(value) is not dict:
+        if type(value) not in DICTS:
             raise TypeError(fault(where, self.wants, value))
         if len(value) > self.MAX_ITEMS:
             raise ValueError(fault(where, self.wants, value))

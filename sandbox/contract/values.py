@@ -9,6 +9,8 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
+from sandbox.contract.frozen import DICTS, LISTS
+
 MAX_DEPTH: Final = 8
 MAX_ITEMS: Final = 1000
 MAX_INT: Final = 2**53
@@ -18,7 +20,7 @@ _SHOWN_CHARS: Final = 40
 NAME_CHARS: Final = 256
 _JSON: Final = "JSON data: str, int, float, bool, None, list, tuple or dict"
 _INFINITY: Final = float("inf")
-_CONTAINERS: Final = frozenset((dict, list))
+_CONTAINERS: Final = frozenset((*DICTS, *LISTS - {tuple}))
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -58,8 +60,8 @@ def shown(value: Any) -> str:
         return str(value) if -MAX_INT <= value <= MAX_INT else "an integer beyond 2**53"
     if kind is float:
         return repr(value)
-    if kind is list or kind is dict or kind is tuple:
-        return f"a {kind.__name__} of {len(value)}"
+    if kind in _CONTAINERS or kind is tuple:
+        return f"a {'tuple' if kind is tuple else 'dict' if kind in DICTS else 'list'} of {len(value)}"
     return f"an object of type {kind.__name__}"
 
 
@@ -97,7 +99,7 @@ def json_items(value: dict[str, Any]) -> int:
     while todo:
         value = todo.pop()
         total += len(value)
-        members = value.values() if type(value) is dict else value
+        members = value.values() if type(value) in DICTS else value
         todo += [member for member in members if type(member) in _CONTAINERS]
     return total
 
@@ -146,14 +148,14 @@ class Json:
             if not -_INFINITY < value < _INFINITY:
                 raise ValueError(f"{where} must hold finite numbers only; got {shown(value)}")
             return value
-        if kind is not dict and kind is not list and kind is not tuple:
+        if kind not in DICTS and kind not in LISTS:
             raise TypeError(fault(where, _JSON, value))
         if depth == 0:
             raise ValueError(f"{where} must be nested at most {MAX_DEPTH} deep")
         left[0] -= len(value)
         if left[0] < 0:
             raise ValueError(f"{where} must hold at most {MAX_ITEMS} items in all")
-        if kind is not dict:
+        if kind not in DICTS:
             return [self._copy(item, where, depth - 1, left) for item in value]
         copy: dict[str, Any] = {}
         for name, item in value.items():
@@ -183,6 +185,6 @@ class Object(Json):
 
     def check(self, value: Any, where: str) -> Any:
         """See `Kind.check`."""
-        if type(value) is not dict:
+        if type(value) not in DICTS:
             raise TypeError(fault(where, self.wants, value))
         return super().check(value, where)

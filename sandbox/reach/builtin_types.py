@@ -17,6 +17,7 @@ import unicodedata  # noqa: F401  the error handler `namereplace` imports it, wh
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from sandbox.contract.frozen import EventDict, EventList, EventSecrets
 from sandbox.reach import iterators, keys, reachable
 
 
@@ -62,8 +63,11 @@ INSTANCE_NAMES: dict[type, frozenset[str]] = {
     float: _NUMBER | {"hex"},
     complex: _names("conjugate imag real"),
     list: _LIST,
+    EventList: EventList._exposed_,
     tuple: _SEQUENCE,
     dict: _DICT,
+    EventDict: EventDict._exposed_,
+    EventSecrets: EventDict._exposed_,
     set: _SET,
     frozenset: _FROZENSET,
     range: _SEQUENCE | _names("start step stop"),
@@ -99,6 +103,7 @@ CLASS_NAMES: dict[type, frozenset[str]] = {
 SUBSCRIPTABLES: frozenset[type] = frozenset({
     str, bytes, list, tuple, dict, range,
     collections.OrderedDict, collections.defaultdict, collections.Counter, collections.deque,
+    EventDict, EventList, EventSecrets,
 })  # fmt: skip
 
 WRITABLES: frozenset[type] = frozenset({
@@ -124,7 +129,7 @@ def _iterator_types() -> set[type]:
     kinds |= {value for name, value in vars(itertools).items() if isinstance(value, type) and name[:1] != "_"}
     kinds |= {type(group) for group in (itertools.groupby([1]), next(itertools.groupby([1]))[1])}
     kinds.add(type(itertools.tee("")[0]))
-    return kinds | {collections.defaultdict, collections.Counter}
+    return kinds | {collections.defaultdict, collections.Counter, EventDict, EventList, EventSecrets}
 
 
 ITERABLES: frozenset[type] = frozenset(_iterator_types())

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Final
 
+from sandbox.contract.frozen import EventDict, EventList, EventSecrets
 from sandbox.reach import guards, held, iterators, keys, paced, reachable, registry, slices, stacks
 from sandbox.reach.attributes import guarded_getattr_builtin, guarded_hasattr_builtin
 from sandbox.reach.builtin_types import check_codec
@@ -171,7 +172,9 @@ def _build_classes() -> dict[type, type]:
     found = [*BUILTINS.values()]
     for name, facade in MODULES.items():
         found += [getattr(facade, member) for member in reachable.MODULES[name]]
-    return {**{value: value for value in found if isinstance(value, type)}, **STAND_INS}
+    known: dict[type, type] = {**{value: value for value in found if isinstance(value, type)}, **STAND_INS}
+    # To an author these are lists and dicts.
+    return {**known, EventList: list, **dict.fromkeys((EventDict, EventSecrets), known[dict])}
 
 
 BUILTINS: Final[dict[str, Any]] = _build_builtins()

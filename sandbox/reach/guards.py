@@ -21,6 +21,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from sandbox.contract.frozen import DICTS, EventList
 from sandbox.reach import held, iterators, keys
 from sandbox.reach.attributes import guarded_getattr
 from sandbox.reach.builtin_types import CHECKED_METHODS, CLASS_NAMES, WRITABLES
@@ -94,7 +95,7 @@ def guarded_write(value: Any) -> Any:
     kind = type(value)
     if kind in WRITABLE or getattr(kind, "_writable_", False) is True:
         return value
-    reason = getattr(kind, "_read_only_", None)
+    reason = getattr(value, "_read_only_", None) if hasattr(kind, "_read_only_") else None
     if type(reason) is str:
         raise TypeError(reason)
     raise TypeError(f"'{kind.__name__}' object cannot be changed: copy what you need into a dict or a list of your own")
@@ -125,7 +126,7 @@ def guarded_getslice(value: Any, key: slice) -> Any:
         raise TypeError(f"'{kind.__name__}' object cannot be sliced") from None
 
 
-_SLICED = frozenset({str, bytes, list, tuple, range})
+_SLICED = frozenset({str, bytes, list, tuple, range, EventList})
 
 
 def _no_slice(value: Any) -> Any:
@@ -153,24 +154,28 @@ _NO_ATTRIBUTES = WRITABLES - {types.SimpleNamespace}
 
 def guarded_kwargs(value: Any) -> dict[str, Any]:
     """Answer the dict after `**` in a call; its names are held to the rule for keyword names in source."""
-    if type(value) is not dict:
+    if type(value) not in DICTS:
         raise TypeError(f"argument after ** must be a dict, not {type(value).__name__}")
     for key in value:
         if type(key) is not str:
             raise TypeError("keywords must be strings")
         if key[:1] == "_":
             raise TypeError(f"keyword {key[:100]!r} begins with an underscore: such names are private")
-    return value
+    checked: dict[str, Any] = value
+    return checked
 
 
 def guarded_mapping(value: Any) -> Any:
     """Answer what `{**value}` may take its entries from."""
     if type(value) in _DICTS:
         return value
+    plain = getattr(type(value), "_plain_", None)
+    if plain is not None:
+        return plain(value)  # an object with members gives a dict of them
     raise TypeError(f"'{type(value).__name__}' object is not a dict")
 
 
-_DICTS = frozenset(kind for kind in WRITABLES if issubclass(kind, dict))
+_DICTS = DICTS | frozenset(kind for kind in WRITABLES if issubclass(kind, dict))
 
 
 _INPLACE: dict[str, Callable[[Any, Any], Any]] = {"%": guarded_mod, **keys.INPLACE}

@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
+from sandbox.contract.frozen import DICTS
 from sandbox.reach import paced
 from sandbox.reach.receivers import of_exactly
 
@@ -36,7 +37,7 @@ _NUMBERS: Final = frozenset({float, complex, decimal.Decimal})
 
 KEYS: Final[set[type]] = {*_BY_VALUE, *_NUMBERS, slice}  # of ints; a list takes it, a dict says no by itself
 _SETS: Final = frozenset({set, frozenset})
-_DICTS: Final = frozenset({dict, collections.OrderedDict, collections.defaultdict, collections.Counter})
+_DICTS: Final = frozenset({*DICTS, collections.OrderedDict, collections.defaultdict, collections.Counter})
 
 _Key = TypeVar("_Key")
 

@@ -1,7 +1,9 @@
 """The event views: what reads as what, what is private, what a typo does."""
 
 import gc
+import json
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,8 +11,11 @@ from google.protobuf.message import DecodeError
 from vestibule.v1 import event_pb2
 
 from runtime.login import event_json
-from sandbox.action.event import OPEN_OBJECTS, REQUIRED_INSTANTS, REQUIRED_OBJECTS, Event, View, parse
-from sandbox.contract.event_fields import is_instant, wrapped
+from sandbox.action.event import Event, parse
+from sandbox.action.views import View
+from sandbox.contract.event_fields import OPEN_OBJECTS, REQUIRED_INSTANTS, REQUIRED_OBJECTS, is_instant, wrapped
+from sandbox.contract.frozen import EventDict, EventList, EventSecrets
+from sandbox.reach import guards
 from sandbox.reach.attributes import guarded_getattr
 
 
@@ -103,24 +108,24 @@ def test_the_tables_name_members_that_exist() -> None:
     "path", [path for path, field in every_field() if wrapped(field) and path.startswith(("user.", "transaction."))]
 )
 def test_an_optional_list_tells_absent_from_empty(path: str) -> None:
-    """Absent is None, empty is (), full is a tuple."""
+    """Absent is None, empty is [], full is a list."""
     group, _, name = path.partition(".")
     absent = view({group: {"metadata": {}}})
     assert getattr(getattr(absent, group), name) is None
     empty = view({group: {name: []}})
-    assert getattr(getattr(empty, group), name) == ()
+    assert getattr(getattr(empty, group), name) == []
 
 
-def test_required_lists_are_empty_tuples() -> None:
+def test_required_lists_are_empty_lists() -> None:
     """A list that Auth0 always sends is never None."""
     event = view({"authentication": {}, "authorization": {}, "session_transfer_token": {}})
-    assert event.authentication.methods == ()
-    assert event.authorization.roles == ()
-    assert event.session_transfer_token.scope == ()
-    assert event.user.identities == ()
+    assert event.authentication.methods == []
+    assert event.authorization.roles == []
+    assert event.session_transfer_token.scope == []
+    assert event.user.identities == []
 
 
-def test_lists_are_tuples_of_plain_values_or_views() -> None:
+def test_lists_hold_plain_values_or_views() -> None:
     """No protobuf container is handed out."""
     event = view(
         {
@@ -129,11 +134,11 @@ def test_lists_are_tuples_of_plain_values_or_views() -> None:
             "transaction": {"requested_authorization_details": [{"type": "t", "n": 1}], "acr_values": ["x"]},
         }
     )
-    assert event.authorization.roles == ("a", "b")
+    assert event.authorization.roles == ["a", "b"]
     assert [method.name for method in event.authentication.methods] == ["pwd"]
     assert event.authentication.methods[0].type is None
-    assert event.transaction.requested_authorization_details == ({"type": "t", "n": 1},)
-    assert event.transaction.acr_values == ("x",)
+    assert event.transaction.requested_authorization_details == [{"type": "t", "n": 1}]
+    assert event.transaction.acr_values == ["x"]
 
 
 def test_no_protobuf_object_can_be_reached() -> None:
@@ -145,10 +150,10 @@ def test_no_protobuf_object_can_be_reached() -> None:
         thing = todo.pop()
         seen += 1
         if isinstance(thing, View):
-            todo.extend(getattr(thing, name) for name in type(thing)._exposed_ - {"get"})
-        elif type(thing) in (tuple, list):
+            todo.extend(getattr(thing, name) for name in type(thing)._below_)
+        elif type(thing) is EventList:
             todo.extend(thing)
-        elif type(thing) is dict:
+        elif type(thing) in (EventDict, EventSecrets):
             todo.extend(thing.values())
         else:
             assert type(thing) in (str, int, float, bool), thing
@@ -195,14 +200,14 @@ def test_struct_members_are_plain_data_with_sorted_keys() -> None:
 
 
 def test_what_an_execution_writes_into_a_dict_stays_its_own() -> None:
-    """Two executions of one flow share the message and no dict; within one execution it is always the same dict."""
+    """Two executions of one flow share the message and no dict, also where C code goes past the refusals of one."""
     message = parse(event_json.from_json({"user": {"user_metadata": {"a": [1]}}}).SerializeToString())
     secrets = {"KEY": "value"}
     first, second = Event(message, secrets), Event(message, secrets)
-    first.user.user_metadata["a"].append(2)
-    first.user.user_metadata["b"] = 1
-    first.secrets["KEY"] = "other"
-    first.configuration["x"] = 1
+    list.append(first.user.user_metadata["a"], 2)
+    dict.update(first.user.user_metadata, b=1)
+    dict.update(first.secrets, KEY="other")
+    dict.update(first.configuration, x=1)
     assert first.user.user_metadata == {"a": [1, 2], "b": 1}
     assert first.user.user_metadata is first.user.userMetadata
     assert first.secrets is first.secrets
@@ -315,8 +320,11 @@ def test_get_takes_text_of_bounded_length() -> None:
         (lambda e: e["get"], KeyError, "event has no attribute 'get'"),
         (lambda e: e["_message"], KeyError, "event has no attribute '_message'"),
         (lambda e: e[0], TypeError, "a member's name must be text"),
-        (lambda e: "user" in e, TypeError, "not a container"),
-        (lambda e: list(e), TypeError, "not iterable"),
+        (lambda e: "usr" in e, AttributeError, "did you mean 'user'?"),
+        (lambda e: "emial" in e.user, AttributeError, "did you mean 'email'?"),
+        (lambda e: "_message" in e.user, AttributeError, "event.user has no attribute '_message'"),
+        (lambda e: 5 in e.user, TypeError, "a member's name must be text"),
+        (lambda e: e["keys"], KeyError, "event has no attribute 'keys'"),
         (lambda e: hash(e.user), TypeError, "unhashable"),
     ],
 )
@@ -340,12 +348,76 @@ def test_the_event_is_read_only() -> None:
             target["user_id"] = "x"
 
 
-def test_repr_shows_neither_address_nor_content() -> None:
-    """A printed view says where it is in the event and nothing else."""
-    event = view({"user": {"user_id": "secret-id"}, "authentication": {"methods": [{"name": "pwd"}]}}, {"K": "v"})
-    assert repr(event) == "<event>"
-    assert repr(event.user) == "<event.user>"
-    assert repr(event.authentication.methods) == "(<event.authentication.methods[]>,)"
+def test_repr_shows_members_and_no_secret() -> None:
+    """A printed view says where it is in the event and which members are there."""
+    event = view({"user": {"user_id": "u", "app_metadata": {"n": 1}}, "organization": {"id": "o"}}, {"K": "hidden"})
+    assert repr(event.organization) == (
+        "<event.organization {'id': 'o', 'name': '', 'display_name': '', 'metadata': {}}>"
+    )
+    assert repr(event.user).startswith("<event.user {'user_id': 'u', 'app_metadata': {'n': 1}, ")
+    assert "'secrets': {'K': '***'}" in repr(event)
+    assert repr(event.secrets) == f"{event.secrets}" == "{'K': '***'}"
+    assert "hidden" not in repr(event) + str(event.to_dict()) + json.dumps(event.to_dict())
+    assert event.secrets["K"] == "hidden"
+
+
+def test_a_view_can_be_looked_at() -> None:
+    """Members that are there are listed once, in the event's order; an absent one reads as None and is not listed."""
+    event = view({"user": {"user_id": "u", "email": "a@b.c", "groups": ["x"]}, "session": {"id": "s"}})
+    user = event.user
+    assert list(user) == list(user.keys())
+    assert len(user) == len(list(user.items())) == len(user.values())
+    assert dict(user.items())["email"] == dict(user)["email"] == "a@b.c"
+    assert "nickname" not in list(user)
+    assert ("email" in user, "nickname" in user, "groups" in user, "department" in user) == (True, False, True, False)
+    assert ("appMetadata" in user, "app_metadata" in user, "organization" in event) == (True, True, False)
+    assert bool(event.session.device) is False
+    assert view({"transaction": {}}).transaction, "what is there is true, with members or without"
+    plain = user.to_dict()
+    assert plain["attributes"] == {"groups": ["x"]}
+    plain["attributes"]["groups"].append("y")
+    assert user.attributes == {"groups": ["x"]}
+    assert json.loads(json.dumps(event.to_dict()))["session"]["id"] == "s"
+
+
+def test_data_is_read_only_and_says_what_to_do() -> None:
+    """Each way to change a dict or a list of the event raises with its path and the remedy."""
+    event = view({"user": {"app_metadata": {"a": {"b": [1]}}, "groups": ["x"]}, "facts": {"n": 1}})
+    metadata = event.user.app_metadata
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: metadata.update(x=1),
+        lambda: metadata.__setitem__("x", 1),
+        lambda: metadata["a"].setdefault("x", 1),
+        lambda: metadata["a"]["b"].append(2),
+        lambda: guards.guarded_write(metadata["a"]["b"]),
+    )
+    for change in changes:
+        with pytest.raises(TypeError, match=r"app_metadata is read-only: call api\.user\.set_app_metadata"):
+            change()
+    with pytest.raises(AttributeError, match="app_metadata is read-only"):
+        guarded_getattr(metadata, "update")
+    with pytest.raises(TypeError, match=r"event\.facts is read-only: copy it with dict\(\.\.\.\)"):
+        guards.guarded_write(event.facts)
+    with pytest.raises(AttributeError, match=r"copy it with list\(\.\.\.\) or copy.deepcopy"):
+        guarded_getattr(event.user.attributes["groups"], "sort")
+    assert metadata == {"a": {"b": [1]}}
+
+
+def test_lists_are_lists() -> None:
+    """They equal lists, are instances of list, add up with lists, and `+=` leaves the event as it is."""
+    event = view({"transaction": {"acr_values": ["x"], "prompt": []}})
+    values: Any = event.transaction.acr_values
+    assert isinstance(values, list)
+    assert values == ["x"]
+    assert (values.__add__(["y"]), ["y"].__add__(values), values[:1]) == (["x", "y"], ["y", "x"], ["x"])
+    assert event.transaction.prompt == []
+    more = values
+    more += ["y"]
+    more.append("z")
+    assert (more, values) == (["x", "y", "z"], ["x"])
+    data: Any = event.transaction.metadata
+    data |= {"k": 1}
+    assert (data, event.transaction.metadata) == ({"k": 1}, {})
 
 
 def test_views_are_identical_within_an_execution() -> None:

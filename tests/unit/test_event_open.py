@@ -6,7 +6,8 @@ import pytest
 from vestibule.v1 import event_pb2
 
 from runtime.login import event_json
-from sandbox.action.event import Event, instant_text, parse
+from sandbox.action.event import Event, parse
+from sandbox.action.event_data import instant_text
 from sandbox.reach.attributes import guarded_getattr
 
 
@@ -108,9 +109,9 @@ def test_what_an_execution_writes_into_them_stays_its_own() -> None:
     message = event_json.from_json({"facts": {"a": [1]}, "user": {"groups": [1]}})
     first, second = Event(message, {}), Event(message, {})
     shown: Any = first
-    shown.facts["a"].append(2)
-    shown.user["groups"].append(2)
-    shown.user.attributes["more"] = 1
+    list.append(shown.facts["a"], 2)
+    list.append(shown.user["groups"], 2)
+    dict.update(shown.user.attributes, more=1)
     assert shown.facts is shown.facts
     assert (second.get("facts"), second.get("user.attributes")) == ({"a": [1]}, {"groups": [1]})
     assert Event(message, {}).get("user.groups") == [1]

@@ -71,7 +71,7 @@ def test_metadata_changes_at_once_and_for_later_actions(owner: str) -> None:
 def test_what_tenant_code_writes_into_the_dict_is_not_stored() -> None:
     """The dict is the action's own: what it writes there neither counts nor reaches a later action."""
     event, api, recorder = begin(STORED)
-    event.transaction.metadata["mine"] = "x" * 20_000
+    dict.update(event.transaction.metadata, mine="x" * 20_000)
     api.transaction.set_metadata("k", True)
     later, _, _ = begin(STORED, after(recorder))
     assert later.transaction.metadata == {"old": 1, "k": True}

@@ -10,8 +10,7 @@ from vestibule.v1 import decision_pb2, event_pb2
 
 from runtime.core import mfa, model
 from runtime.login import event_json
-from sandbox.action import event
-from sandbox.contract import surface
+from sandbox.contract import event_fields, surface
 from sandbox.contract.event_fields import is_instant, wrapped
 from sandbox.contract.kinds import BOOL
 from sandbox.contract.vocabulary import FACTOR_TYPES, PROVIDERS, SAML_MEMBERS
@@ -317,9 +316,9 @@ def test_every_row_of_the_reference_is_a_field(path: str, kind: str, presence: s
     if kind.startswith("[]"):
         assert (wrapped(field) is not None) == (presence == "O")
     elif is_instant(field):
-        assert (snake in event.REQUIRED_INSTANTS) == (presence == "R")
+        assert (snake in event_fields.REQUIRED_INSTANTS) == (presence == "R")
     elif kind in "do":
-        assert (snake in event.REQUIRED_OBJECTS) == (presence == "R")
+        assert (snake in event_fields.REQUIRED_OBJECTS) == (presence == "R")
     else:
         assert field.has_presence == (presence == "O")
 

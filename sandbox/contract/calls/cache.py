@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from sandbox.contract.call import Call, Param, option
 from sandbox.contract.kinds import MILLIS, Exact, utf8
-from sandbox.contract.readonly import Members
+from sandbox.contract.readonly import LOOKING, Members
 from sandbox.contract.values import MAX_INT, check_text
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class CacheRecord(Members):
     """What the cache holds under a key."""
 
     __slots__ = ("expires_at", "value")
-    _exposed_: ClassVar[frozenset[str]] = frozenset({"expires_at", "value"})
+    _listed_: ClassVar[tuple[str, ...]] = ("value", "expires_at")
+    _exposed_: ClassVar[frozenset[str]] = frozenset({*_listed_, *LOOKING})
     _path_ = "the cache record"
 
     value: str
@@ -71,7 +72,8 @@ class CacheResult(Members):
     """How a write ended: `type` is `success` or `error`. An error has a `code`, what was set has a `record`."""
 
     __slots__ = ("code", "record", "type")
-    _exposed_: ClassVar[frozenset[str]] = frozenset({"code", "record", "type"})
+    _listed_: ClassVar[tuple[str, ...]] = ("type", "code", "record")
+    _exposed_: ClassVar[frozenset[str]] = frozenset({*_listed_, *LOOKING})
     _path_ = "the cache's result"
 
     type: str

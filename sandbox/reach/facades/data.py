@@ -21,6 +21,7 @@ import types
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, NoReturn
 
+from sandbox.contract.frozen import DICTS, EventList
 from sandbox.reach import guards, held, iterators, keys, paced, reachable
 from sandbox.reach.attributes import guarded_getattr
 from sandbox.reach.facades.base import Module, exception, module, opened
@@ -97,7 +98,7 @@ def dumps(
             indent=indent,
             separators=separators,
             sort_keys=bool(sort_keys),
-            default=default,
+            default=_plain if default is None else _plain_or(default),
         )
     except RecursionError:
         raise ValueError("json.dumps(): nested too deeply") from None
@@ -110,11 +111,25 @@ def dumps(
     return text
 
 
+def _plain(value: Any) -> Any:
+    """Answer what is written in place of an object with members, such as a part of the event."""
+    hook = getattr(type(value), "_plain_", None)
+    if hook is None:
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    return hook(value)
+
+
+def _plain_or(default: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: _plain(value) if hasattr(type(value), "_plain_") else default(value)
+
+
 def copy(value: Any) -> Any:
     """Copy a container; anything else an action can hold cannot change, and is its own copy."""
     kind = type(value)
     if kind in (list, dict, set):
         return kind(value)
+    if kind in DICTS or kind is EventList:
+        return value.copy()  # a plain one
     if kind in (collections.OrderedDict, collections.defaultdict, collections.Counter, collections.deque):
         return value.copy()
     if kind is types.SimpleNamespace:
@@ -135,12 +150,12 @@ def _deepcopy(value: Any, done: dict[int, Any], depth: int) -> Any:
         return tuple([_deepcopy(item, done, depth + 1) for item in value])
     if id(value) in done:
         return done[id(value)]
-    if kind is list or kind is collections.deque:
-        made = done[id(value)] = [] if kind is list else collections.deque(maxlen=value.maxlen)
+    if kind is list or kind is EventList or kind is collections.deque:
+        made = done[id(value)] = [] if kind is not collections.deque else collections.deque(maxlen=value.maxlen)
         made.extend(_deepcopy(item, done, depth + 1) for item in value)
         return made
     if isinstance(value, dict):
-        copied: Any = value.copy() if kind is not dict else {}
+        copied: Any = value.copy() if kind not in DICTS else {}
         done[id(value)] = copied
         copied.clear()
         for key, item in value.items():

@@ -61,7 +61,7 @@ def _message(template: Any, args: tuple[Any, ...]) -> str:
     try:
         if _WIDE.search(text):
             raise ValueError("too wide")
-        values: Any = args[0] if len(args) == 1 and type(args[0]) is dict and args[0] else args
+        values: Any = args[0] if len(args) == 1 and isinstance(args[0], dict) and args[0] else args
         return str(guards.GUARDS["_mod_"](text, values))
     except (TypeError, ValueError, KeyError, OverflowError):
         # As in Python, a wrong log call is no reason to fail; unlike Python's, it is still readable.

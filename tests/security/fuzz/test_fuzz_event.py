@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from runtime.errors import InvalidEvent
 from runtime.login import event_json, event_rules
-from sandbox.action import event
+from sandbox.action import event, views
+from sandbox.contract.frozen import EventDict, EventList, EventSecrets
 from tests.effort import effort
 from tests.security.fuzz.damage import Edit, damaged, edits
 from tests.security.fuzz.findings import seeds
@@ -37,12 +38,12 @@ def seen(thing: Any, depth: int = 0) -> int:
     assert depth < DEPTH_MAX
     if type(thing) in PLAIN:
         return 1
-    if type(thing) in (list, tuple):
+    if type(thing) is EventList:
         return sum(seen(item, depth + 1) for item in thing)
-    if type(thing) is dict:
+    if type(thing) in (EventDict, EventSecrets):
         assert all(type(key) is str for key in thing)
         return sum(seen(item, depth + 1) for item in thing.values())
-    assert isinstance(thing, event.View), f"a {type(thing)} within an event"
+    assert isinstance(thing, views.View), f"a {type(thing)} within an event"
     names = [name for name in dir(type(thing)) if isinstance(getattr(type(thing), name), property)]
     assert repr(thing).isprintable()
     return sum(seen(getattr(thing, name), depth + 1) for name in names)
