@@ -55,6 +55,15 @@ class Group:
         """Move a process into it; what it forks is in it too."""
         (self.path / "cgroup.procs").write_text(str(pid))
 
+    @contextlib.contextmanager
+    def charged(self) -> Iterator[None]:
+        """Start processes in it, for memory is charged to the group that a process is in when it takes some."""
+        self.take(os.getpid())
+        try:
+            yield
+        finally:
+            (self._parent / "cgroup.procs").write_text(str(os.getpid()))
+
     def read(self, name: str) -> int:
         """Return a number of it."""
         return int((self.path / name).read_text())
@@ -144,16 +153,16 @@ def test_a_host_without_memory_left(tmp_path: Path) -> None:
     """The kernel takes the worker that eats, never daemon or zygote; its login ends in time, others are right."""
     flags = ("--pool-queue-wait-ms", str(QUEUE_WAIT_MS), "--sandbox-action-timeout-ms", "5000")
     group_of = ("memory", "memory.max", "memory.limit_in_bytes")
-    with grouped(*group_of) as group, served(tmp_path, *flags, blank=1) as daemon:
+    with grouped(*group_of) as group, contextlib.ExitStack() as running:
+        # As in a container: a limit that the daemon's own memory counts towards.
+        with group.charged():
+            daemon = running.enter_context(served(tmp_path, *flags, blank=1))
         daemon.publish(define("acme", GATE), define("eats", EATS, timeout_ms=5000), define("new", GATE))
         # The control: where there is memory, what it eats is within its own limit.
         assert answer(daemon, "eats") == "right"
         right(daemon)
         settled(daemon)
         usage = "memory.usage_in_bytes" if (group.path / "memory.usage_in_bytes").exists() else "memory.current"
-        zygote, workers = daemon.tree()
-        for pid in {daemon.process.pid, zygote.pid, zygote.parent, *(worker.pid for worker in workers)}:
-            group.take(pid)
         group.limit(group.read(usage) + 40 * MIB)
         answers = {answer(daemon, "eats") for _ in range(5)}
         right(daemon)
