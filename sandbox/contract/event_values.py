@@ -118,3 +118,15 @@ VOCABULARIES: Final[dict[str, tuple[str, ...]]] = {
     "transaction.response_mode": ("query", "fragment", "form_post", "web_message"),
     "user.enrolled_factors.type": ENROLLED_TYPES,
 }
+
+EXTENSIBLE: Final = frozenset(
+    {path for path in VOCABULARIES if path.endswith(".code")}
+    | {
+        "authentication.methods.name",
+        "authentication.methods.type",
+        "transaction.protocol",
+        "transaction.response_mode",
+        "user.enrolled_factors.type",
+    }
+)
+"""Members that identity providers have other words for: their type is any text. Source: the comments of event.proto."""

@@ -33,6 +33,16 @@ def test_every_distribution_has_the_same_version() -> None:
     version = PROJECT["project"]["version"]
     assert f"vestibule-proto=={version}" in PROJECT["project"]["dependencies"]
     assert tomllib.loads((ROOT / "proto/python/pyproject.toml").read_text())["project"]["version"] == version
+    assert tomllib.loads((ROOT / "sandbox/stubs/pyproject.toml").read_text())["project"]["version"] == version
+
+
+def test_the_types_of_actions_ship_theirs() -> None:
+    """vestibule-actions has the marker and the stub, and the daemon's wheel has the same files."""
+    actions = tomllib.loads((ROOT / "sandbox/stubs/pyproject.toml").read_text())["tool"]["setuptools"]
+    assert actions["packages"] == ["vestibule_actions"]
+    assert actions["package-data"]["vestibule_actions"] == ["py.typed", "*.pyi"]
+    assert (ROOT / "sandbox/stubs/vestibule_actions/py.typed").is_file()
+    assert "stubs/vestibule_actions/*" in SETUPTOOLS["package-data"]["sandbox"]
 
 
 @pytest.mark.parametrize("client", ["node", "go"])

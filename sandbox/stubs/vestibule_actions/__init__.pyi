@@ -20,1125 +20,1695 @@ class View:
     """A read-only part of the event: members are attributes and keys."""
 
     @overload
-    def get(self, path: str) -> Any: ...
+    def get(self, path: str) -> Any:
+        """Follow a dotted path, such as `transaction.metadata.plan`; None where something on the way is absent."""
     @overload
-    def get(self, path: str, default: _T) -> Any | _T: ...
-    def __getitem__(self, name: str) -> Any: ...
-    def __contains__(self, name: str) -> bool: ...
-    def __iter__(self) -> Iterator[str]: ...
-    def __len__(self) -> int: ...
-    def keys(self) -> KeysView[str]: ...
-    def values(self) -> ValuesView[Any]: ...
-    def items(self) -> ItemsView[str, Any]: ...
-    def to_dict(self) -> dict[str, Any]: ...
+    def get(self, path: str, default: _T) -> Any | _T:
+        """Follow a dotted path; `default` where something on the way is absent."""
+    def __getitem__(self, name: str) -> Any:
+        """Return a member by its name; raises KeyError for a name that the event does not have."""
+    def __contains__(self, name: str) -> bool:
+        """Is this a member that the login has?"""
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names of the members that the login has."""
+    def __len__(self) -> int:
+        """Count the members that the login has."""
+    def keys(self) -> KeysView[str]:
+        """Return the names of the members that the login has."""
+    def values(self) -> ValuesView[Any]:
+        """Return the members that the login has."""
+    def items(self) -> ItemsView[str, Any]:
+        """Return names and members that the login has."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return a copy as plain dicts and lists, for `json.dumps`."""
+
+class EventList(list[_T]):
+    """A list of the event: equal to any list of the same items, and read-only. `list(x)` or `sorted(x)` is a copy."""
+
+    append: None  # type: ignore[assignment]
+    clear: None  # type: ignore[assignment]
+    extend: None  # type: ignore[assignment]
+    insert: None  # type: ignore[assignment]
+    pop: None  # type: ignore[assignment]
+    remove: None  # type: ignore[assignment]
+    reverse: None  # type: ignore[assignment]
+    sort: None  # type: ignore[assignment]
+    __delitem__: None  # type: ignore[assignment]
+    __iadd__: None  # type: ignore[assignment]
+    __imul__: None  # type: ignore[assignment]
+    __setitem__: None  # type: ignore[assignment]
 
 class EventAgent(View):
-    """`event.agent`."""
+    """`event.agent`.
+
+    Present only for clients bound to an agent."""
 
     @property
-    def agent_id(self) -> str: ...
+    def agent_id(self) -> str:
+        """Stable id, prefix `agt_`."""
     @property
-    def agentId(self) -> str: ...
+    def agentId(self) -> str:
+        """Stable id, prefix `agt_`."""
     @property
-    def agent_metadata(self) -> dict[str, Any]: ...
+    def agent_metadata(self) -> Mapping[str, Any]:
+        """Free metadata, `{}` when none."""
     @property
-    def agentMetadata(self) -> dict[str, Any]: ...
+    def agentMetadata(self) -> Mapping[str, Any]:
+        """Free metadata, `{}` when none."""
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Display name."""
 
 class EventAnonymousSession(View):
-    """`event.anonymous_session`."""
+    """`event.anonymous_session`.
+
+    An anonymous session that preceded this login."""
 
     @property
-    def user_id(self) -> str | None: ...
+    def user_id(self) -> str | None:
+        """Anonymous user id. None: this login has none."""
     @property
-    def userId(self) -> str | None: ...
+    def userId(self) -> str | None:
+        """Anonymous user id. None: this login has none."""
     @property
-    def session_id(self) -> str | None: ...
+    def session_id(self) -> str | None:
+        """Session id. None: this login has none."""
     @property
-    def sessionId(self) -> str | None: ...
+    def sessionId(self) -> str | None:
+        """Session id. None: this login has none."""
     @property
-    def created_at(self) -> str | None: ...
+    def created_at(self) -> str | None:
+        """When it began. None: this login has none."""
     @property
-    def createdAt(self) -> str | None: ...
+    def createdAt(self) -> str | None:
+        """When it began. None: this login has none."""
     @property
-    def expires_at(self) -> str | None: ...
+    def expires_at(self) -> str | None:
+        """When it ends. None: this login has none."""
     @property
-    def expiresAt(self) -> str | None: ...
+    def expiresAt(self) -> str | None:
+        """When it ends. None: this login has none."""
     @property
-    def metadata(self) -> dict[str, Any] | None: ...
+    def metadata(self) -> Mapping[str, Any] | None:
+        """Free metadata. None: this login has none."""
 
 class EventAuthenticationMethodsItem(View):
-    """`event.authentication.methods`."""
+    """`event.authentication.methods`.
+
+    Completed methods of the session, in no promised order."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """federated, pwd, passkey, sms, email, phone_number, mock, mfa, or the URL of a recorded method."""
     @property
-    def timestamp(self) -> str: ...
+    def timestamp(self) -> str:
+        """When the method was completed."""
     @property
-    def type(self) -> str | None: ...
+    def type(self) -> str | None:
+        """Only when name is `mfa`: the factor, in the vocabulary of EnrolledFactor.type. None: this login has
+        none."""
 
 class EventAuthenticationRiskAssessmentAssessmentsNewDeviceDetails(View):
-    """`event.authentication.risk_assessment.assessments.new_device.details`."""
+    """`event.authentication.risk_assessment.assessments.new_device.details`.
+
+    Only for match, partial_match and no_match."""
 
     @property
-    def device(self) -> str | None: ...
+    def device(self) -> Literal["known", "unknown"] | None:
+        """known or unknown. None: this login has none."""
     @property
-    def useragent(self) -> str | None: ...
+    def useragent(self) -> Literal["known", "unknown"] | None:
+        """known or unknown. None: this login has none."""
 
 class EventAuthenticationRiskAssessmentAssessmentsNewDevice(View):
-    """`event.authentication.risk_assessment.assessments.new_device`."""
+    """`event.authentication.risk_assessment.assessments.new_device`.
+
+    Is the device known?"""
 
     @property
-    def confidence(self) -> str: ...
+    def confidence(self) -> Literal["low", "medium", "high", "neutral"]:
+        """low, medium, high or neutral."""
     @property
-    def code(self) -> str: ...
+    def code(self) -> str:
+        """match, partial_match, no_match, initial_login, unknown_device, no_device_history,
+        assessment_not_available."""
     @property
-    def details(self) -> EventAuthenticationRiskAssessmentAssessmentsNewDeviceDetails | None: ...
+    def details(self) -> EventAuthenticationRiskAssessmentAssessmentsNewDeviceDetails | None:
+        """Only for match, partial_match and no_match. None: this login has none."""
 
 class EventAuthenticationRiskAssessmentAssessmentsImpossibleTravel(View):
-    """`event.authentication.risk_assessment.assessments.impossible_travel`."""
+    """`event.authentication.risk_assessment.assessments.impossible_travel`.
+
+    Could the user have travelled here since the last login?"""
 
     @property
-    def confidence(self) -> str: ...
+    def confidence(self) -> Literal["low", "medium", "high", "neutral"]:
+        """low, medium, high or neutral."""
     @property
-    def code(self) -> str: ...
+    def code(self) -> str:
+        """minimal_travel_from_last_login, travel_from_last_login, substantial_travel_from_last_login,
+        impossible_travel_from_last_login, invalid_travel, missing_geoip, anonymous_proxy, unknown_location,
+        initial_login, location_history_not_found, assessment_not_available."""
 
 class EventAuthenticationRiskAssessmentAssessmentsUntrustedIpDetails(View):
-    """`event.authentication.risk_assessment.assessments.untrusted_ip.details`."""
+    """`event.authentication.risk_assessment.assessments.untrusted_ip.details`.
+
+    Only for found_on_deny_list."""
 
     @property
-    def ip(self) -> str | None: ...
+    def ip(self) -> str | None:
+        """The address. None: this login has none."""
     @property
-    def matches(self) -> str | None: ...
+    def matches(self) -> str | None:
+        """The matching subnet. None: this login has none."""
     @property
-    def source(self) -> str | None: ...
+    def source(self) -> str | None:
+        """The source of the threat intelligence. None: this login has none."""
     @property
-    def category(self) -> str | None: ...
+    def category(self) -> Literal["abuse", "anonymizer", "datacenter", "reputation", "unroutable"] | None:
+        """abuse, anonymizer, datacenter, reputation or unroutable. None: this login has none."""
 
 class EventAuthenticationRiskAssessmentAssessmentsUntrustedIp(View):
-    """`event.authentication.risk_assessment.assessments.untrusted_ip`."""
+    """`event.authentication.risk_assessment.assessments.untrusted_ip`.
+
+    Is the address on a deny list?"""
 
     @property
-    def confidence(self) -> str: ...
+    def confidence(self) -> Literal["low", "medium", "high", "neutral"]:
+        """low, medium, high or neutral."""
     @property
-    def code(self) -> str: ...
+    def code(self) -> str:
+        """not_found_on_deny_list, found_on_deny_list, invalid_ip_address, assessment_not_available."""
     @property
-    def details(self) -> EventAuthenticationRiskAssessmentAssessmentsUntrustedIpDetails | None: ...
+    def details(self) -> EventAuthenticationRiskAssessmentAssessmentsUntrustedIpDetails | None:
+        """Only for found_on_deny_list. None: this login has none."""
 
 class EventAuthenticationRiskAssessmentAssessmentsPhoneNumberDetails(View):
-    """`event.authentication.risk_assessment.assessments.phone_number.details`."""
+    """`event.authentication.risk_assessment.assessments.phone_number.details`.
+
+    What is known of the number."""
 
     @property
-    def line_type(self) -> str | None: ...
+    def line_type(self) -> Literal["FIXED_LINE", "MOBILE", "FIXED_LINE_OR_MOBILE", "TOLL_FREE", "PREMIUM_RATE", "SHARED_COST", "VOIP", "PERSONAL_NUMBER", "PAGER", "UAN", "UNKNOWN"] | None:
+        """FIXED_LINE, MOBILE, FIXED_LINE_OR_MOBILE, TOLL_FREE, PREMIUM_RATE, SHARED_COST, VOIP,
+        PERSONAL_NUMBER, PAGER, UAN, UNKNOWN. None: this login has none."""
     @property
-    def lineType(self) -> str | None: ...
+    def lineType(self) -> Literal["FIXED_LINE", "MOBILE", "FIXED_LINE_OR_MOBILE", "TOLL_FREE", "PREMIUM_RATE", "SHARED_COST", "VOIP", "PERSONAL_NUMBER", "PAGER", "UAN", "UNKNOWN"] | None:
+        """FIXED_LINE, MOBILE, FIXED_LINE_OR_MOBILE, TOLL_FREE, PREMIUM_RATE, SHARED_COST, VOIP,
+        PERSONAL_NUMBER, PAGER, UAN, UNKNOWN. None: this login has none."""
     @property
-    def is_valid(self) -> bool | None: ...
+    def is_valid(self) -> bool | None:
+        """Is it a valid number? None: this login has none."""
     @property
-    def isValid(self) -> bool | None: ...
+    def isValid(self) -> bool | None:
+        """Is it a valid number? None: this login has none."""
     @property
-    def country_code(self) -> int | None: ...
+    def country_code(self) -> int | None:
+        """0 to 999. None: this login has none."""
     @property
-    def countryCode(self) -> int | None: ...
+    def countryCode(self) -> int | None:
+        """0 to 999. None: this login has none."""
     @property
-    def number(self) -> str | None: ...
+    def number(self) -> str | None:
+        """With the country code. None: this login has none."""
 
 class EventAuthenticationRiskAssessmentAssessmentsPhoneNumber(View):
-    """`event.authentication.risk_assessment.assessments.phone_number`."""
+    """`event.authentication.risk_assessment.assessments.phone_number`.
+
+    Is the phone number sound?"""
 
     @property
-    def confidence(self) -> str: ...
+    def confidence(self) -> Literal["low", "medium", "high", "neutral"]:
+        """low, medium, high or neutral."""
     @property
-    def code(self) -> str: ...
+    def code(self) -> str:
+        """ok, requires_verification, phone_number_not_provided, assessment_not_available."""
     @property
-    def details(self) -> EventAuthenticationRiskAssessmentAssessmentsPhoneNumberDetails | None: ...
+    def details(self) -> EventAuthenticationRiskAssessmentAssessmentsPhoneNumberDetails | None:
+        """What is known of the number. None: this login has none."""
 
 class EventAuthenticationRiskAssessmentAssessmentsAgentDetectionDetails(View):
-    """`event.authentication.risk_assessment.assessments.agent_detection.details`."""
+    """`event.authentication.risk_assessment.assessments.agent_detection.details`.
+
+    Who verified it."""
 
     @property
-    def provider(self) -> str | None: ...
+    def provider(self) -> str | None:
+        """The agent's provider. None: this login has none."""
 
 class EventAuthenticationRiskAssessmentAssessmentsAgentDetection(View):
-    """`event.authentication.risk_assessment.assessments.agent_detection`."""
+    """`event.authentication.risk_assessment.assessments.agent_detection`.
+
+    Is the client an agent?"""
 
     @property
-    def confidence(self) -> str: ...
+    def confidence(self) -> Literal["low", "medium", "high", "neutral"]:
+        """low, medium, high or neutral."""
     @property
-    def code(self) -> str: ...
+    def code(self) -> str:
+        """unknown or verified_agent."""
     @property
-    def details(self) -> EventAuthenticationRiskAssessmentAssessmentsAgentDetectionDetails | None: ...
+    def details(self) -> EventAuthenticationRiskAssessmentAssessmentsAgentDetectionDetails | None:
+        """Who verified it. None: this login has none."""
 
 class EventAuthenticationRiskAssessmentAssessments(View):
-    """`event.authentication.risk_assessment.assessments`."""
+    """`event.authentication.risk_assessment.assessments`.
+
+    The individual assessors."""
 
     @property
-    def new_device(self) -> EventAuthenticationRiskAssessmentAssessmentsNewDevice | None: ...
+    def new_device(self) -> EventAuthenticationRiskAssessmentAssessmentsNewDevice | None:
+        """Is the device known? None: this login has none."""
     @property
-    def NewDevice(self) -> EventAuthenticationRiskAssessmentAssessmentsNewDevice | None: ...
+    def NewDevice(self) -> EventAuthenticationRiskAssessmentAssessmentsNewDevice | None:
+        """Is the device known? None: this login has none."""
     @property
-    def impossible_travel(self) -> EventAuthenticationRiskAssessmentAssessmentsImpossibleTravel | None: ...
+    def impossible_travel(self) -> EventAuthenticationRiskAssessmentAssessmentsImpossibleTravel | None:
+        """Could the user have travelled here since the last login? None: this login has none."""
     @property
-    def ImpossibleTravel(self) -> EventAuthenticationRiskAssessmentAssessmentsImpossibleTravel | None: ...
+    def ImpossibleTravel(self) -> EventAuthenticationRiskAssessmentAssessmentsImpossibleTravel | None:
+        """Could the user have travelled here since the last login? None: this login has none."""
     @property
-    def untrusted_ip(self) -> EventAuthenticationRiskAssessmentAssessmentsUntrustedIp | None: ...
+    def untrusted_ip(self) -> EventAuthenticationRiskAssessmentAssessmentsUntrustedIp | None:
+        """Is the address on a deny list? None: this login has none."""
     @property
-    def UntrustedIP(self) -> EventAuthenticationRiskAssessmentAssessmentsUntrustedIp | None: ...
+    def UntrustedIP(self) -> EventAuthenticationRiskAssessmentAssessmentsUntrustedIp | None:
+        """Is the address on a deny list? None: this login has none."""
     @property
-    def phone_number(self) -> EventAuthenticationRiskAssessmentAssessmentsPhoneNumber | None: ...
+    def phone_number(self) -> EventAuthenticationRiskAssessmentAssessmentsPhoneNumber | None:
+        """Is the phone number sound? None: this login has none."""
     @property
-    def PhoneNumber(self) -> EventAuthenticationRiskAssessmentAssessmentsPhoneNumber | None: ...
+    def PhoneNumber(self) -> EventAuthenticationRiskAssessmentAssessmentsPhoneNumber | None:
+        """Is the phone number sound? None: this login has none."""
     @property
-    def agent_detection(self) -> EventAuthenticationRiskAssessmentAssessmentsAgentDetection | None: ...
+    def agent_detection(self) -> EventAuthenticationRiskAssessmentAssessmentsAgentDetection | None:
+        """Is the client an agent? None: this login has none."""
     @property
-    def AgentDetection(self) -> EventAuthenticationRiskAssessmentAssessmentsAgentDetection | None: ...
+    def AgentDetection(self) -> EventAuthenticationRiskAssessmentAssessmentsAgentDetection | None:
+        """Is the client an agent? None: this login has none."""
 
 class EventAuthenticationRiskAssessmentSupplementalAkamaiAkamaiBot(View):
-    """`event.authentication.risk_assessment.supplemental.akamai.akamai_bot`."""
+    """`event.authentication.risk_assessment.supplemental.akamai.akamai_bot`.
+
+    Bot Manager."""
 
     @property
-    def type(self) -> str | None: ...
+    def type(self) -> str | None:
+        """Bot type. None: this login has none."""
     @property
-    def action(self) -> str | None: ...
+    def action(self) -> str | None:
+        """Action taken. None: this login has none."""
     @property
-    def bot_score_response_segment(self) -> str | None: ...
+    def bot_score_response_segment(self) -> str | None:
+        """Segment of the score. None: this login has none."""
     @property
-    def botScoreResponseSegment(self) -> str | None: ...
+    def botScoreResponseSegment(self) -> str | None:
+        """Segment of the score. None: this login has none."""
     @property
-    def botnet_id(self) -> str | None: ...
+    def botnet_id(self) -> str | None:
+        """Botnet id. None: this login has none."""
     @property
-    def botnetId(self) -> str | None: ...
+    def botnetId(self) -> str | None:
+        """Botnet id. None: this login has none."""
     @property
-    def bot_category(self) -> list[str] | None: ...
+    def bot_category(self) -> EventList[str] | None:
+        """Categories of the bot. None: this login has none."""
     @property
-    def botCategory(self) -> list[str] | None: ...
+    def botCategory(self) -> EventList[str] | None:
+        """Categories of the bot. None: this login has none."""
     @property
-    def bot_score(self) -> float | None: ...
+    def bot_score(self) -> float | None:
+        """Score. None: this login has none."""
     @property
-    def botScore(self) -> float | None: ...
+    def botScore(self) -> float | None:
+        """Score. None: this login has none."""
 
 class EventAuthenticationRiskAssessmentSupplementalAkamaiAkamaiUserRisk(View):
-    """`event.authentication.risk_assessment.supplemental.akamai.akamai_user_risk`."""
+    """`event.authentication.risk_assessment.supplemental.akamai.akamai_user_risk`.
+
+    Account Protector."""
 
     @property
-    def action(self) -> str | None: ...
+    def action(self) -> str | None:
+        """Action taken. None: this login has none."""
     @property
-    def email_domain(self) -> str | None: ...
+    def email_domain(self) -> str | None:
+        """Domain of the email address. None: this login has none."""
     @property
-    def emailDomain(self) -> str | None: ...
+    def emailDomain(self) -> str | None:
+        """Domain of the email address. None: this login has none."""
     @property
-    def ouid(self) -> str | None: ...
+    def ouid(self) -> str | None:
+        """Opaque user id. None: this login has none."""
     @property
-    def requestid(self) -> str | None: ...
+    def requestid(self) -> str | None:
+        """Request id. None: this login has none."""
     @property
-    def username(self) -> str | None: ...
+    def username(self) -> str | None:
+        """User name. None: this login has none."""
     @property
-    def uuid(self) -> str | None: ...
+    def uuid(self) -> str | None:
+        """User uuid. None: this login has none."""
     @property
-    def allow(self) -> float | None: ...
+    def allow(self) -> float | None:
+        """Was it allowed? None: this login has none."""
     @property
-    def score(self) -> float | None: ...
+    def score(self) -> float | None:
+        """0 to 100. None: this login has none."""
     @property
-    def status(self) -> float | None: ...
+    def status(self) -> float | None:
+        """Status code. None: this login has none."""
     @property
-    def general(self) -> dict[str, Any] | None: ...
+    def general(self) -> Mapping[str, Any] | None:
+        """General signals. None: this login has none."""
     @property
-    def risk(self) -> dict[str, Any] | None: ...
+    def risk(self) -> Mapping[str, Any] | None:
+        """Risk signals. None: this login has none."""
     @property
-    def trust(self) -> dict[str, Any] | None: ...
+    def trust(self) -> Mapping[str, Any] | None:
+        """Trust signals. None: this login has none."""
 
 class EventAuthenticationRiskAssessmentSupplementalAkamai(View):
-    """`event.authentication.risk_assessment.supplemental.akamai`."""
+    """`event.authentication.risk_assessment.supplemental.akamai`.
+
+    Akamai signals."""
 
     @property
-    def akamai_bot(self) -> EventAuthenticationRiskAssessmentSupplementalAkamaiAkamaiBot | None: ...
+    def akamai_bot(self) -> EventAuthenticationRiskAssessmentSupplementalAkamaiAkamaiBot | None:
+        """Bot Manager. None: this login has none."""
     @property
-    def akamaiBot(self) -> EventAuthenticationRiskAssessmentSupplementalAkamaiAkamaiBot | None: ...
+    def akamaiBot(self) -> EventAuthenticationRiskAssessmentSupplementalAkamaiAkamaiBot | None:
+        """Bot Manager. None: this login has none."""
     @property
-    def akamai_user_risk(self) -> EventAuthenticationRiskAssessmentSupplementalAkamaiAkamaiUserRisk | None: ...
+    def akamai_user_risk(self) -> EventAuthenticationRiskAssessmentSupplementalAkamaiAkamaiUserRisk | None:
+        """Account Protector. None: this login has none."""
     @property
-    def akamaiUserRisk(self) -> EventAuthenticationRiskAssessmentSupplementalAkamaiAkamaiUserRisk | None: ...
+    def akamaiUserRisk(self) -> EventAuthenticationRiskAssessmentSupplementalAkamaiAkamaiUserRisk | None:
+        """Account Protector. None: this login has none."""
 
 class EventAuthenticationRiskAssessmentSupplemental(View):
-    """`event.authentication.risk_assessment.supplemental`."""
+    """`event.authentication.risk_assessment.supplemental`.
+
+    Vendor signals."""
 
     @property
-    def akamai(self) -> EventAuthenticationRiskAssessmentSupplementalAkamai | None: ...
+    def akamai(self) -> EventAuthenticationRiskAssessmentSupplementalAkamai | None:
+        """Akamai signals. None: this login has none."""
 
 class EventAuthenticationRiskAssessment(View):
-    """`event.authentication.risk_assessment`."""
+    """`event.authentication.risk_assessment`.
+
+    Present when the tenant's risk assessment is on."""
 
     @property
-    def confidence(self) -> str: ...
+    def confidence(self) -> Literal["low", "medium", "high", "neutral"]:
+        """Overall score; low confidence means high risk. The policy `adaptive` takes an absent one, and any
+        text but medium, high and neutral, for low; an absent one of a refresh, a device code or a token
+        exchange for good."""
     @property
-    def version(self) -> str: ...
+    def version(self) -> str:
+        """Version of the assessment algorithm."""
     @property
-    def assessments(self) -> EventAuthenticationRiskAssessmentAssessments: ...
+    def assessments(self) -> EventAuthenticationRiskAssessmentAssessments:
+        """The individual assessors."""
     @property
-    def supplemental(self) -> EventAuthenticationRiskAssessmentSupplemental | None: ...
+    def supplemental(self) -> EventAuthenticationRiskAssessmentSupplemental | None:
+        """Vendor signals. None: this login has none."""
 
 class EventAuthentication(View):
-    """`event.authentication`."""
+    """`event.authentication`.
+
+    Authentication methods completed in the current session, and the risk assessment."""
 
     @property
-    def methods(self) -> list[EventAuthenticationMethodsItem]: ...
+    def methods(self) -> EventList[EventAuthenticationMethodsItem]:
+        """Completed methods of the session, in no promised order."""
     @property
-    def risk_assessment(self) -> EventAuthenticationRiskAssessment | None: ...
+    def risk_assessment(self) -> EventAuthenticationRiskAssessment | None:
+        """Present when the tenant's risk assessment is on. None: this login has none."""
     @property
-    def riskAssessment(self) -> EventAuthenticationRiskAssessment | None: ...
+    def riskAssessment(self) -> EventAuthenticationRiskAssessment | None:
+        """Present when the tenant's risk assessment is on. None: this login has none."""
 
 class EventAuthorization(View):
-    """`event.authorization`."""
+    """`event.authorization`.
+
+    Roles of the user. Absent: not known here, which is not the same as none."""
 
     @property
-    def roles(self) -> list[str]: ...
+    def roles(self) -> EventList[str]:
+        """Names, not ids, of the assigned roles."""
 
 class EventClientRefreshTokenPoliciesItem(View):
-    """`event.client.refresh_token.policies`."""
+    """`event.client.refresh_token.policies`.
+
+    Multi-resource policies."""
 
     @property
-    def audience(self) -> str | None: ...
+    def audience(self) -> str | None:
+        """The API. None: this login has none."""
     @property
-    def scope(self) -> list[str] | None: ...
+    def scope(self) -> EventList[str] | None:
+        """The scopes. None: this login has none."""
 
 class EventClientRefreshToken(View):
-    """`event.client.refresh_token`."""
+    """`event.client.refresh_token`.
+
+    Refresh token policies of the client."""
 
     @property
-    def policies(self) -> list[EventClientRefreshTokenPoliciesItem] | None: ...
+    def policies(self) -> EventList[EventClientRefreshTokenPoliciesItem] | None:
+        """Multi-resource policies. None: this login has none."""
 
 class EventClientAuthenticationCertificate(View):
-    """`event.client.authentication.certificate`."""
+    """`event.client.authentication.certificate`.
+
+    The client's certificate."""
 
     @property
-    def raw(self) -> str | None: ...
+    def raw(self) -> str | None:
+        """PEM text. None: this login has none."""
     @property
-    def subject(self) -> str | None: ...
+    def subject(self) -> str | None:
+        """Distinguished name. None: this login has none."""
     @property
-    def subject_alt_name(self) -> str | None: ...
+    def subject_alt_name(self) -> str | None:
+        """Alternative names. None: this login has none."""
     @property
-    def subjectAltName(self) -> str | None: ...
+    def subjectAltName(self) -> str | None:
+        """Alternative names. None: this login has none."""
     @property
-    def thumbprint256(self) -> str | None: ...
+    def thumbprint256(self) -> str | None:
+        """Thumbprint. None: this login has none."""
 
 class EventClientAuthentication(View):
-    """`event.client.authentication`."""
+    """`event.client.authentication`.
+
+    How the client authenticated itself."""
 
     @property
-    def type(self) -> str | None: ...
+    def type(self) -> str | None:
+        """Kind of authentication. None: this login has none."""
     @property
-    def certificate(self) -> EventClientAuthenticationCertificate | None: ...
+    def certificate(self) -> EventClientAuthenticationCertificate | None:
+        """The client's certificate. None: this login has none."""
 
 class EventClient(View):
-    """`event.client`."""
+    """`event.client`.
+
+    The application that is being logged in to."""
 
     @property
-    def client_id(self) -> str: ...
+    def client_id(self) -> str:
+        """Client id. Must be there."""
     @property
-    def clientId(self) -> str: ...
+    def clientId(self) -> str:
+        """Client id. Must be there."""
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name in the dashboard."""
     @property
-    def metadata(self) -> dict[str, Any]: ...
+    def metadata(self) -> Mapping[str, Any]:
+        """String map chosen by the tenant."""
     @property
-    def refresh_token(self) -> EventClientRefreshToken | None: ...
+    def refresh_token(self) -> EventClientRefreshToken | None:
+        """Refresh token policies of the client. None: this login has none."""
     @property
-    def refreshToken(self) -> EventClientRefreshToken | None: ...
+    def refreshToken(self) -> EventClientRefreshToken | None:
+        """Refresh token policies of the client. None: this login has none."""
     @property
-    def authentication(self) -> EventClientAuthentication | None: ...
+    def authentication(self) -> EventClientAuthentication | None:
+        """How the client authenticated itself. None: this login has none."""
     @property
-    def external_client_id(self) -> str | None: ...
+    def external_client_id(self) -> str | None:
+        """Id in an external directory. None: this login has none."""
     @property
-    def externalClientId(self) -> str | None: ...
+    def externalClientId(self) -> str | None:
+        """Id in an external directory. None: this login has none."""
     @property
-    def external_metadata_type(self) -> str | None: ...
+    def external_metadata_type(self) -> str | None:
+        """Kind of the external directory. None: this login has none."""
     @property
-    def externalMetadataType(self) -> str | None: ...
+    def externalMetadataType(self) -> str | None:
+        """Kind of the external directory. None: this login has none."""
 
 class EventConnection(View):
-    """`event.connection`."""
+    """`event.connection`.
+
+    The connection that verified the first factor."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Connection id."""
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Connection name."""
     @property
-    def strategy(self) -> str: ...
+    def strategy(self) -> str:
+        """Strategy: auth0 for a database; sms or email for passwordless; such as waad, ad, adfs, samlp, oidc
+        or okta for an enterprise; of a social connection the name of the provider, such as google-oauth2."""
     @property
-    def metadata(self) -> dict[str, Any] | None: ...
+    def metadata(self) -> Mapping[str, Any] | None:
+        """Connection metadata. None: this login has none."""
 
 class EventCustomDomain(View):
-    """`event.custom_domain`."""
+    """`event.custom_domain`.
+
+    The custom domain the login went through."""
 
     @property
-    def domain(self) -> str: ...
+    def domain(self) -> str:
+        """Domain name."""
     @property
-    def domain_metadata(self) -> dict[str, Any]: ...
+    def domain_metadata(self) -> Mapping[str, Any]:
+        """Its metadata."""
     @property
-    def domainMetadata(self) -> dict[str, Any]: ...
+    def domainMetadata(self) -> Mapping[str, Any]:
+        """Its metadata."""
 
 class EventExperiment(View):
-    """`event.experiment`."""
+    """`event.experiment`.
+
+    Experiment context; `config` is free."""
 
     @property
-    def experiment_id(self) -> str | None: ...
+    def experiment_id(self) -> str | None:
+        """Experiment id. None: this login has none."""
     @property
-    def experimentId(self) -> str | None: ...
+    def experimentId(self) -> str | None:
+        """Experiment id. None: this login has none."""
     @property
-    def variation_id(self) -> str | None: ...
+    def variation_id(self) -> str | None:
+        """Variation id. None: this login has none."""
     @property
-    def variationId(self) -> str | None: ...
+    def variationId(self) -> str | None:
+        """Variation id. None: this login has none."""
     @property
-    def variation_name(self) -> str | None: ...
+    def variation_name(self) -> str | None:
+        """Variation name. None: this login has none."""
     @property
-    def variationName(self) -> str | None: ...
+    def variationName(self) -> str | None:
+        """Variation name. None: this login has none."""
     @property
-    def variation_description(self) -> str | None: ...
+    def variation_description(self) -> str | None:
+        """Variation description. None: this login has none."""
     @property
-    def variationDescription(self) -> str | None: ...
+    def variationDescription(self) -> str | None:
+        """Variation description. None: this login has none."""
     @property
-    def config(self) -> dict[str, Any]: ...
+    def config(self) -> Mapping[str, Any]:
+        """Parameters, each an object with `value`."""
     @property
-    def is_control(self) -> bool | None: ...
+    def is_control(self) -> bool | None:
+        """Is this the control group? None: this login has none."""
     @property
-    def isControl(self) -> bool | None: ...
+    def isControl(self) -> bool | None:
+        """Is this the control group? None: this login has none."""
 
 class EventOrganization(View):
-    """`event.organization`."""
+    """`event.organization`.
+
+    The organisation of the transaction."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Organisation id."""
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name."""
     @property
-    def display_name(self) -> str: ...
+    def display_name(self) -> str:
+        """Display name."""
     @property
-    def displayName(self) -> str: ...
+    def displayName(self) -> str:
+        """Display name."""
     @property
-    def metadata(self) -> dict[str, Any]: ...
+    def metadata(self) -> Mapping[str, Any]:
+        """String map."""
 
 class EventPrompt(View):
-    """`event.prompt`."""
+    """`event.prompt`.
+
+    Data collected by a rendered prompt."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Prompt (form) id."""
     @property
-    def fields(self) -> dict[str, Any] | None: ...
+    def fields(self) -> Mapping[str, Any] | None:
+        """Field data. None: this login has none."""
     @property
-    def vars(self) -> dict[str, Any] | None: ...
+    def vars(self) -> Mapping[str, Any] | None:
+        """Shared variables. None: this login has none."""
 
 class EventRefreshTokenDevice(View):
-    """`event.refresh_token.device`."""
+    """`event.refresh_token.device`.
+
+    Device trail."""
 
     @property
-    def initial_asn(self) -> str | None: ...
+    def initial_asn(self) -> str | None:
+        """First autonomous system number. None: this login has none."""
     @property
-    def initialAsn(self) -> str | None: ...
+    def initialAsn(self) -> str | None:
+        """First autonomous system number. None: this login has none."""
     @property
-    def initial_ip(self) -> str | None: ...
+    def initial_ip(self) -> str | None:
+        """First address. None: this login has none."""
     @property
-    def initialIp(self) -> str | None: ...
+    def initialIp(self) -> str | None:
+        """First address. None: this login has none."""
     @property
-    def initial_user_agent(self) -> str | None: ...
+    def initial_user_agent(self) -> str | None:
+        """First user agent. None: this login has none."""
     @property
-    def initialUserAgent(self) -> str | None: ...
+    def initialUserAgent(self) -> str | None:
+        """First user agent. None: this login has none."""
     @property
-    def last_asn(self) -> str | None: ...
+    def last_asn(self) -> str | None:
+        """Last autonomous system number. None: this login has none."""
     @property
-    def lastAsn(self) -> str | None: ...
+    def lastAsn(self) -> str | None:
+        """Last autonomous system number. None: this login has none."""
     @property
-    def last_ip(self) -> str | None: ...
+    def last_ip(self) -> str | None:
+        """Last address. None: this login has none."""
     @property
-    def lastIp(self) -> str | None: ...
+    def lastIp(self) -> str | None:
+        """Last address. None: this login has none."""
     @property
-    def last_user_agent(self) -> str | None: ...
+    def last_user_agent(self) -> str | None:
+        """Last user agent. None: this login has none."""
     @property
-    def lastUserAgent(self) -> str | None: ...
+    def lastUserAgent(self) -> str | None:
+        """Last user agent. None: this login has none."""
 
 class EventRefreshTokenResourceServersItem(View):
-    """`event.refresh_token.resource_servers`."""
+    """`event.refresh_token.resource_servers`.
+
+    Granted audiences."""
 
     @property
-    def audience(self) -> str | None: ...
+    def audience(self) -> str | None:
+        """The API. None: this login has none."""
     @property
-    def scopes(self) -> str | None: ...
+    def scopes(self) -> str | None:
+        """Its scopes, space separated. None: this login has none."""
 
 class EventRefreshTokenSessionTransferParentRefreshToken(View):
-    """`event.refresh_token.session_transfer.parent_refresh_token`."""
+    """`event.refresh_token.session_transfer.parent_refresh_token`.
+
+    The parent refresh token."""
 
     @property
-    def id(self) -> str | None: ...
+    def id(self) -> str | None:
+        """Token id. None: this login has none."""
     @property
-    def metadata(self) -> dict[str, Any] | None: ...
+    def metadata(self) -> Mapping[str, Any] | None:
+        """Token metadata. None: this login has none."""
 
 class EventRefreshTokenSessionTransfer(View):
-    """`event.refresh_token.session_transfer`."""
+    """`event.refresh_token.session_transfer`.
+
+    Native to Web SSO parent."""
 
     @property
-    def parent_refresh_token(self) -> EventRefreshTokenSessionTransferParentRefreshToken | None: ...
+    def parent_refresh_token(self) -> EventRefreshTokenSessionTransferParentRefreshToken | None:
+        """The parent refresh token. None: this login has none."""
     @property
-    def parentRefreshToken(self) -> EventRefreshTokenSessionTransferParentRefreshToken | None: ...
+    def parentRefreshToken(self) -> EventRefreshTokenSessionTransferParentRefreshToken | None:
+        """The parent refresh token. None: this login has none."""
 
 class EventRefreshToken(View):
-    """`event.refresh_token`."""
+    """`event.refresh_token`.
+
+    The refresh token of the exchange."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Token id."""
     @property
-    def client_id(self) -> str | None: ...
+    def client_id(self) -> str | None:
+        """Owner client. None: this login has none."""
     @property
-    def clientId(self) -> str | None: ...
+    def clientId(self) -> str | None:
+        """Owner client. None: this login has none."""
     @property
-    def created_at(self) -> str: ...
+    def created_at(self) -> str:
+        """When it was issued."""
     @property
-    def createdAt(self) -> str: ...
+    def createdAt(self) -> str:
+        """When it was issued."""
     @property
-    def expires_at(self) -> str | None: ...
+    def expires_at(self) -> str | None:
+        """Absolute expiry. None: this login has none."""
     @property
-    def expiresAt(self) -> str | None: ...
+    def expiresAt(self) -> str | None:
+        """Absolute expiry. None: this login has none."""
     @property
-    def idle_expires_at(self) -> str | None: ...
+    def idle_expires_at(self) -> str | None:
+        """Idle expiry. None: this login has none."""
     @property
-    def idleExpiresAt(self) -> str | None: ...
+    def idleExpiresAt(self) -> str | None:
+        """Idle expiry. None: this login has none."""
     @property
-    def last_exchanged_at(self) -> str | None: ...
+    def last_exchanged_at(self) -> str | None:
+        """Last successful exchange. None: this login has none."""
     @property
-    def lastExchangedAt(self) -> str | None: ...
+    def lastExchangedAt(self) -> str | None:
+        """Last successful exchange. None: this login has none."""
     @property
-    def device(self) -> EventRefreshTokenDevice | None: ...
+    def device(self) -> EventRefreshTokenDevice | None:
+        """Device trail. None: this login has none."""
     @property
-    def metadata(self) -> dict[str, Any] | None: ...
+    def metadata(self) -> Mapping[str, Any] | None:
+        """Token metadata. None: this login has none."""
     @property
-    def resource_servers(self) -> list[EventRefreshTokenResourceServersItem] | None: ...
+    def resource_servers(self) -> EventList[EventRefreshTokenResourceServersItem] | None:
+        """Granted audiences. None: this login has none."""
     @property
-    def resourceServers(self) -> list[EventRefreshTokenResourceServersItem] | None: ...
+    def resourceServers(self) -> EventList[EventRefreshTokenResourceServersItem] | None:
+        """Granted audiences. None: this login has none."""
     @property
-    def rotating(self) -> bool | None: ...
+    def rotating(self) -> bool | None:
+        """Is it a rotating token? None: this login has none."""
     @property
-    def session_id(self) -> str | None: ...
+    def session_id(self) -> str | None:
+        """Bound session. None: this login has none."""
     @property
-    def sessionId(self) -> str | None: ...
+    def sessionId(self) -> str | None:
+        """Bound session. None: this login has none."""
     @property
-    def session_transfer(self) -> EventRefreshTokenSessionTransfer | None: ...
+    def session_transfer(self) -> EventRefreshTokenSessionTransfer | None:
+        """Native to Web SSO parent. None: this login has none."""
     @property
-    def sessionTransfer(self) -> EventRefreshTokenSessionTransfer | None: ...
+    def sessionTransfer(self) -> EventRefreshTokenSessionTransfer | None:
+        """Native to Web SSO parent. None: this login has none."""
     @property
-    def user_id(self) -> str | None: ...
+    def user_id(self) -> str | None:
+        """Bound user. None: this login has none."""
     @property
-    def userId(self) -> str | None: ...
+    def userId(self) -> str | None:
+        """Bound user. None: this login has none."""
     @property
-    def access(self) -> str | None: ...
+    def access(self) -> Literal["offline", "online"] | None:
+        """offline or online. None: this login has none."""
 
 class EventRequestGeoip(View):
-    """`event.request.geoip`."""
+    """`event.request.geoip`.
+
+    Location of the address."""
 
     @property
-    def city_name(self) -> str | None: ...
+    def city_name(self) -> str | None:
+        """City. None: this login has none."""
     @property
-    def cityName(self) -> str | None: ...
+    def cityName(self) -> str | None:
+        """City. None: this login has none."""
     @property
-    def continent_code(self) -> str | None: ...
+    def continent_code(self) -> str | None:
+        """Continent, two letters. None: this login has none."""
     @property
-    def continentCode(self) -> str | None: ...
+    def continentCode(self) -> str | None:
+        """Continent, two letters. None: this login has none."""
     @property
-    def country_code(self) -> str | None: ...
+    def country_code(self) -> str | None:
+        """Country, two letters. None: this login has none."""
     @property
-    def countryCode(self) -> str | None: ...
+    def countryCode(self) -> str | None:
+        """Country, two letters. None: this login has none."""
     @property
-    def country_code3(self) -> str | None: ...
+    def country_code3(self) -> str | None:
+        """Country, three letters. None: this login has none."""
     @property
-    def countryCode3(self) -> str | None: ...
+    def countryCode3(self) -> str | None:
+        """Country, three letters. None: this login has none."""
     @property
-    def country_name(self) -> str | None: ...
+    def country_name(self) -> str | None:
+        """Country name. None: this login has none."""
     @property
-    def countryName(self) -> str | None: ...
+    def countryName(self) -> str | None:
+        """Country name. None: this login has none."""
     @property
-    def latitude(self) -> float | None: ...
+    def latitude(self) -> float | None:
+        """Degrees north. None: this login has none."""
     @property
-    def longitude(self) -> float | None: ...
+    def longitude(self) -> float | None:
+        """Degrees east. None: this login has none."""
     @property
-    def subdivision_code(self) -> str | None: ...
+    def subdivision_code(self) -> str | None:
+        """Subdivision code. None: this login has none."""
     @property
-    def subdivisionCode(self) -> str | None: ...
+    def subdivisionCode(self) -> str | None:
+        """Subdivision code. None: this login has none."""
     @property
-    def subdivision_name(self) -> str | None: ...
+    def subdivision_name(self) -> str | None:
+        """Subdivision name. None: this login has none."""
     @property
-    def subdivisionName(self) -> str | None: ...
+    def subdivisionName(self) -> str | None:
+        """Subdivision name. None: this login has none."""
     @property
-    def time_zone(self) -> str | None: ...
+    def time_zone(self) -> str | None:
+        """IANA time zone. None: this login has none."""
     @property
-    def timeZone(self) -> str | None: ...
+    def timeZone(self) -> str | None:
+        """IANA time zone. None: this login has none."""
 
 class EventRequest(View):
-    """`event.request`."""
+    """`event.request`.
+
+    The HTTP request that started, or resumed, the transaction."""
 
     @property
-    def asn(self) -> str | None: ...
+    def asn(self) -> str | None:
+        """Autonomous system number. None: this login has none."""
     @property
-    def body(self) -> dict[str, Any]: ...
+    def body(self) -> Mapping[str, Any]:
+        """Body of the POST request."""
     @property
-    def geoip(self) -> EventRequestGeoip: ...
+    def geoip(self) -> EventRequestGeoip:
+        """Location of the address."""
     @property
-    def hostname(self) -> str | None: ...
+    def hostname(self) -> str | None:
+        """Host that was used. None: this login has none."""
     @property
-    def ip(self) -> str: ...
+    def ip(self) -> str:
+        """Originating address, IPv4 or IPv6: one address, without port. Actions see an IPv4-mapped one as
+        IPv4, here and in every other address of the event."""
     @property
-    def language(self) -> str | None: ...
+    def language(self) -> str | None:
+        """Browser language. None: this login has none."""
     @property
-    def method(self) -> str: ...
+    def method(self) -> str:
+        """HTTP method."""
     @property
-    def query(self) -> dict[str, Any]: ...
+    def query(self) -> Mapping[str, Any]:
+        """Query parameters of the authorization request."""
     @property
-    def user_agent(self) -> str | None: ...
+    def user_agent(self) -> str | None:
+        """User-Agent header. None: this login has none."""
     @property
-    def userAgent(self) -> str | None: ...
+    def userAgent(self) -> str | None:
+        """User-Agent header. None: this login has none."""
 
 class EventResourceServer(View):
-    """`event.resource_server`."""
+    """`event.resource_server`.
+
+    The API (audience) that was requested."""
 
     @property
-    def identifier(self) -> str: ...
+    def identifier(self) -> str:
+        """Audience."""
 
 class EventSecurityContext(View):
-    """`event.security_context`."""
+    """`event.security_context`.
+
+    TLS fingerprints of the client."""
 
     @property
-    def ja3(self) -> str | None: ...
+    def ja3(self) -> str | None:
+        """JA3 fingerprint. None: this login has none."""
     @property
-    def ja4(self) -> str | None: ...
+    def ja4(self) -> str | None:
+        """JA4 fingerprint. None: this login has none."""
 
 class EventSessionClientsItem(View):
-    """`event.session.clients`."""
+    """`event.session.clients`.
+
+    Clients of the session."""
 
     @property
-    def client_id(self) -> str: ...
+    def client_id(self) -> str:
+        """Client id."""
     @property
-    def clientId(self) -> str: ...
+    def clientId(self) -> str:
+        """Client id."""
 
 class EventSessionCookie(View):
-    """`event.session.cookie`."""
+    """`event.session.cookie`.
+
+    The session cookie."""
 
     @property
-    def mode(self) -> str | None: ...
+    def mode(self) -> Literal["persistent", "non-persistent"] | None:
+        """persistent or non-persistent. None: this login has none."""
 
 class EventSessionDevice(View):
-    """`event.session.device`."""
+    """`event.session.device`.
+
+    Device trail."""
 
     @property
-    def initial_asn(self) -> str | None: ...
+    def initial_asn(self) -> str | None:
+        """First autonomous system number. None: this login has none."""
     @property
-    def initialAsn(self) -> str | None: ...
+    def initialAsn(self) -> str | None:
+        """First autonomous system number. None: this login has none."""
     @property
-    def initial_ip(self) -> str | None: ...
+    def initial_ip(self) -> str | None:
+        """First address. None: this login has none."""
     @property
-    def initialIp(self) -> str | None: ...
+    def initialIp(self) -> str | None:
+        """First address. None: this login has none."""
     @property
-    def initial_user_agent(self) -> str | None: ...
+    def initial_user_agent(self) -> str | None:
+        """First user agent. None: this login has none."""
     @property
-    def initialUserAgent(self) -> str | None: ...
+    def initialUserAgent(self) -> str | None:
+        """First user agent. None: this login has none."""
     @property
-    def last_asn(self) -> str | None: ...
+    def last_asn(self) -> str | None:
+        """Last autonomous system number. None: this login has none."""
     @property
-    def lastAsn(self) -> str | None: ...
+    def lastAsn(self) -> str | None:
+        """Last autonomous system number. None: this login has none."""
     @property
-    def last_ip(self) -> str | None: ...
+    def last_ip(self) -> str | None:
+        """Last address. None: this login has none."""
     @property
-    def lastIp(self) -> str | None: ...
+    def lastIp(self) -> str | None:
+        """Last address. None: this login has none."""
     @property
-    def last_user_agent(self) -> str | None: ...
+    def last_user_agent(self) -> str | None:
+        """Last user agent. None: this login has none."""
     @property
-    def lastUserAgent(self) -> str | None: ...
+    def lastUserAgent(self) -> str | None:
+        """Last user agent. None: this login has none."""
 
 class EventSessionSessionTransferParentRefreshToken(View):
-    """`event.session.session_transfer.parent_refresh_token`."""
+    """`event.session.session_transfer.parent_refresh_token`.
+
+    The parent refresh token."""
 
     @property
-    def id(self) -> str | None: ...
+    def id(self) -> str | None:
+        """Token id. None: this login has none."""
     @property
-    def metadata(self) -> dict[str, Any] | None: ...
+    def metadata(self) -> Mapping[str, Any] | None:
+        """Token metadata. None: this login has none."""
 
 class EventSessionSessionTransfer(View):
-    """`event.session.session_transfer`."""
+    """`event.session.session_transfer`.
+
+    Native to Web SSO parent."""
 
     @property
-    def parent_refresh_token(self) -> EventSessionSessionTransferParentRefreshToken | None: ...
+    def parent_refresh_token(self) -> EventSessionSessionTransferParentRefreshToken | None:
+        """The parent refresh token. None: this login has none."""
     @property
-    def parentRefreshToken(self) -> EventSessionSessionTransferParentRefreshToken | None: ...
+    def parentRefreshToken(self) -> EventSessionSessionTransferParentRefreshToken | None:
+        """The parent refresh token. None: this login has none."""
 
 class EventSession(View):
-    """`event.session`."""
+    """`event.session`.
+
+    The browser session."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Session id."""
     @property
-    def actor(self) -> dict[str, Any] | None: ...
+    def actor(self) -> Mapping[str, Any] | None:
+        """Actor of a delegated session: `sub` and up to five more members. None: this login has none."""
     @property
-    def authenticated_at(self) -> str | None: ...
+    def authenticated_at(self) -> str | None:
+        """When the user authenticated. None: this login has none."""
     @property
-    def authenticatedAt(self) -> str | None: ...
+    def authenticatedAt(self) -> str | None:
+        """When the user authenticated. None: this login has none."""
     @property
-    def created_at(self) -> str | None: ...
+    def created_at(self) -> str | None:
+        """When it began. None: this login has none."""
     @property
-    def createdAt(self) -> str | None: ...
+    def createdAt(self) -> str | None:
+        """When it began. None: this login has none."""
     @property
-    def updated_at(self) -> str | None: ...
+    def updated_at(self) -> str | None:
+        """When it last changed. None: this login has none."""
     @property
-    def updatedAt(self) -> str | None: ...
+    def updatedAt(self) -> str | None:
+        """When it last changed. None: this login has none."""
     @property
-    def expires_at(self) -> str | None: ...
+    def expires_at(self) -> str | None:
+        """Absolute expiry. None: this login has none."""
     @property
-    def expiresAt(self) -> str | None: ...
+    def expiresAt(self) -> str | None:
+        """Absolute expiry. None: this login has none."""
     @property
-    def idle_expires_at(self) -> str | None: ...
+    def idle_expires_at(self) -> str | None:
+        """Idle expiry. None: this login has none."""
     @property
-    def idleExpiresAt(self) -> str | None: ...
+    def idleExpiresAt(self) -> str | None:
+        """Idle expiry. None: this login has none."""
     @property
-    def last_interacted_at(self) -> str | None: ...
+    def last_interacted_at(self) -> str | None:
+        """When the user was last seen. None: this login has none."""
     @property
-    def lastInteractedAt(self) -> str | None: ...
+    def lastInteractedAt(self) -> str | None:
+        """When the user was last seen. None: this login has none."""
     @property
-    def clients(self) -> list[EventSessionClientsItem] | None: ...
+    def clients(self) -> EventList[EventSessionClientsItem] | None:
+        """Clients of the session. None: this login has none."""
     @property
-    def cookie(self) -> EventSessionCookie | None: ...
+    def cookie(self) -> EventSessionCookie | None:
+        """The session cookie. None: this login has none."""
     @property
-    def device(self) -> EventSessionDevice | None: ...
+    def device(self) -> EventSessionDevice | None:
+        """Device trail. None: this login has none."""
     @property
-    def metadata(self) -> dict[str, Any] | None: ...
+    def metadata(self) -> Mapping[str, Any] | None:
+        """Session metadata. None: this login has none."""
     @property
-    def session_transfer(self) -> EventSessionSessionTransfer | None: ...
+    def session_transfer(self) -> EventSessionSessionTransfer | None:
+        """Native to Web SSO parent. None: this login has none."""
     @property
-    def sessionTransfer(self) -> EventSessionSessionTransfer | None: ...
+    def sessionTransfer(self) -> EventSessionSessionTransfer | None:
+        """Native to Web SSO parent. None: this login has none."""
     @property
-    def user_id(self) -> str | None: ...
+    def user_id(self) -> str | None:
+        """User of the session. None: this login has none."""
     @property
-    def userId(self) -> str | None: ...
+    def userId(self) -> str | None:
+        """User of the session. None: this login has none."""
 
 class EventSessionTransferTokenRequestGeoip(View):
-    """`event.session_transfer_token.request.geoip`."""
+    """`event.session_transfer_token.request.geoip`.
+
+    Location."""
 
     @property
-    def city_name(self) -> str | None: ...
+    def city_name(self) -> str | None:
+        """City. None: this login has none."""
     @property
-    def cityName(self) -> str | None: ...
+    def cityName(self) -> str | None:
+        """City. None: this login has none."""
     @property
-    def continent_code(self) -> str | None: ...
+    def continent_code(self) -> str | None:
+        """Continent, two letters. None: this login has none."""
     @property
-    def continentCode(self) -> str | None: ...
+    def continentCode(self) -> str | None:
+        """Continent, two letters. None: this login has none."""
     @property
-    def country_code(self) -> str | None: ...
+    def country_code(self) -> str | None:
+        """Country, two letters. None: this login has none."""
     @property
-    def countryCode(self) -> str | None: ...
+    def countryCode(self) -> str | None:
+        """Country, two letters. None: this login has none."""
     @property
-    def country_code3(self) -> str | None: ...
+    def country_code3(self) -> str | None:
+        """Country, three letters. None: this login has none."""
     @property
-    def countryCode3(self) -> str | None: ...
+    def countryCode3(self) -> str | None:
+        """Country, three letters. None: this login has none."""
     @property
-    def country_name(self) -> str | None: ...
+    def country_name(self) -> str | None:
+        """Country name. None: this login has none."""
     @property
-    def countryName(self) -> str | None: ...
+    def countryName(self) -> str | None:
+        """Country name. None: this login has none."""
     @property
-    def latitude(self) -> float | None: ...
+    def latitude(self) -> float | None:
+        """Degrees north. None: this login has none."""
     @property
-    def longitude(self) -> float | None: ...
+    def longitude(self) -> float | None:
+        """Degrees east. None: this login has none."""
     @property
-    def subdivision_code(self) -> str | None: ...
+    def subdivision_code(self) -> str | None:
+        """Subdivision code. None: this login has none."""
     @property
-    def subdivisionCode(self) -> str | None: ...
+    def subdivisionCode(self) -> str | None:
+        """Subdivision code. None: this login has none."""
     @property
-    def subdivision_name(self) -> str | None: ...
+    def subdivision_name(self) -> str | None:
+        """Subdivision name. None: this login has none."""
     @property
-    def subdivisionName(self) -> str | None: ...
+    def subdivisionName(self) -> str | None:
+        """Subdivision name. None: this login has none."""
     @property
-    def time_zone(self) -> str | None: ...
+    def time_zone(self) -> str | None:
+        """IANA time zone. None: this login has none."""
     @property
-    def timeZone(self) -> str | None: ...
+    def timeZone(self) -> str | None:
+        """IANA time zone. None: this login has none."""
 
 class EventSessionTransferTokenRequest(View):
-    """`event.session_transfer_token.request`."""
+    """`event.session_transfer_token.request`.
+
+    The request that issued it."""
 
     @property
-    def ip(self) -> str: ...
+    def ip(self) -> str:
+        """Address."""
     @property
-    def asn(self) -> str | None: ...
+    def asn(self) -> str | None:
+        """Autonomous system number. None: this login has none."""
     @property
-    def user_agent(self) -> str | None: ...
+    def user_agent(self) -> str | None:
+        """User agent. None: this login has none."""
     @property
-    def userAgent(self) -> str | None: ...
+    def userAgent(self) -> str | None:
+        """User agent. None: this login has none."""
     @property
-    def geoip(self) -> EventSessionTransferTokenRequestGeoip | None: ...
+    def geoip(self) -> EventSessionTransferTokenRequestGeoip | None:
+        """Location. None: this login has none."""
 
 class EventSessionTransferToken(View):
-    """`event.session_transfer_token`."""
+    """`event.session_transfer_token`.
+
+    Native to Web SSO token."""
 
     @property
-    def client_id(self) -> str: ...
+    def client_id(self) -> str:
+        """Issuing application."""
     @property
-    def clientId(self) -> str: ...
+    def clientId(self) -> str:
+        """Issuing application."""
     @property
-    def scope(self) -> list[str]: ...
+    def scope(self) -> EventList[str]:
+        """Scopes requested at issue."""
     @property
-    def request(self) -> EventSessionTransferTokenRequest: ...
+    def request(self) -> EventSessionTransferTokenRequest:
+        """The request that issued it."""
 
 class EventStats(View):
-    """`event.stats`."""
+    """`event.stats`.
+
+    Counters of the user."""
 
     @property
-    def logins_count(self) -> int: ...
+    def logins_count(self) -> int:
+        """Number of logins of this user."""
     @property
-    def loginsCount(self) -> int: ...
+    def loginsCount(self) -> int:
+        """Number of logins of this user."""
 
 class EventTenant(View):
-    """`event.tenant`."""
+    """`event.tenant`.
+
+    The tenant as the gateway names it; the authority is the request's `tenant_id`."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Tenant name: empty, or the request's tenant_id."""
 
 class EventTransaction(View):
-    """`event.transaction`."""
+    """`event.transaction`.
+
+    The authorization transaction."""
 
     @property
-    def id(self) -> str | None: ...
+    def id(self) -> str | None:
+        """Transaction id; set for browser flows. None: this login has none."""
     @property
-    def acr_values(self) -> list[str] | None: ...
+    def acr_values(self) -> EventList[str] | None:
+        """Requested authentication context classes. None: this login has none."""
     @property
-    def acrValues(self) -> list[str] | None: ...
+    def acrValues(self) -> EventList[str] | None:
+        """Requested authentication context classes. None: this login has none."""
     @property
-    def actor(self) -> dict[str, Any] | None: ...
+    def actor(self) -> Mapping[str, Any] | None:
+        """Actor of a token exchange: `sub`, and nested `act` up to five levels. None: this login has none."""
     @property
-    def actor_token_type(self) -> str | None: ...
+    def actor_token_type(self) -> str | None:
+        """Token exchange type of the actor token. None: this login has none."""
     @property
-    def actorTokenType(self) -> str | None: ...
+    def actorTokenType(self) -> str | None:
+        """Token exchange type of the actor token. None: this login has none."""
     @property
-    def subject_token_type(self) -> str | None: ...
+    def subject_token_type(self) -> str | None:
+        """Token exchange type of the subject token. None: this login has none."""
     @property
-    def subjectTokenType(self) -> str | None: ...
+    def subjectTokenType(self) -> str | None:
+        """Token exchange type of the subject token. None: this login has none."""
     @property
-    def correlation_id(self) -> str | None: ...
+    def correlation_id(self) -> str | None:
+        """Value chosen by the application. None: this login has none."""
     @property
-    def correlationId(self) -> str | None: ...
+    def correlationId(self) -> str | None:
+        """Value chosen by the application. None: this login has none."""
     @property
-    def linking_id(self) -> str | None: ...
+    def linking_id(self) -> str | None:
+        """Dynamic linking id. None: this login has none."""
     @property
-    def linkingId(self) -> str | None: ...
+    def linkingId(self) -> str | None:
+        """Dynamic linking id. None: this login has none."""
     @property
-    def locale(self) -> str | None: ...
+    def locale(self) -> str | None:
+        """Negotiated locale. None: this login has none."""
     @property
-    def login_hint(self) -> str | None: ...
+    def login_hint(self) -> str | None:
+        """Login hint. None: this login has none."""
     @property
-    def loginHint(self) -> str | None: ...
+    def loginHint(self) -> str | None:
+        """Login hint. None: this login has none."""
     @property
-    def metadata(self) -> dict[str, Any]: ...
+    def metadata(self) -> Mapping[str, Any]:
+        """Transaction metadata."""
     @property
-    def prompt(self) -> list[str] | None: ...
+    def prompt(self) -> EventList[str] | None:
+        """OIDC prompt instructions. None: this login has none."""
     @property
-    def protocol(self) -> str | None: ...
+    def protocol(self) -> str | None:
+        """Protocol: oidc-basic-profile, oidc-implicit-profile, oidc-hybrid-profile, oidc-ciba, oidc-ciba-web-
+        link, oauth2-device-code, oauth2-resource-owner, oauth2-resource-owner-jwt-bearer, oauth2-password,
+        oauth2-webauthn, oauth2-access-token, oauth2-refresh-token, oauth2-token-exchange, samlp, wsfed,
+        wstrust-usernamemixed. It says whether there are pages (proto/README.md lists where there are none);
+        absent or another text: there are. None: this login has none."""
     @property
-    def redirect_uri(self) -> str | None: ...
+    def redirect_uri(self) -> str | None:
+        """Final redirect. None: this login has none."""
     @property
-    def redirectUri(self) -> str | None: ...
+    def redirectUri(self) -> str | None:
+        """Final redirect. None: this login has none."""
     @property
-    def requested_authorization_details(self) -> list[dict[str, Any]] | None: ...
+    def requested_authorization_details(self) -> EventList[Mapping[str, Any]] | None:
+        """Rich authorization requests: `type` and free members. None: this login has none."""
     @property
-    def requestedAuthorizationDetails(self) -> list[dict[str, Any]] | None: ...
+    def requestedAuthorizationDetails(self) -> EventList[Mapping[str, Any]] | None:
+        """Rich authorization requests: `type` and free members. None: this login has none."""
     @property
-    def requested_scopes(self) -> list[str] | None: ...
+    def requested_scopes(self) -> EventList[str] | None:
+        """Requested scopes. None: this login has none."""
     @property
-    def requestedScopes(self) -> list[str] | None: ...
+    def requestedScopes(self) -> EventList[str] | None:
+        """Requested scopes. None: this login has none."""
     @property
-    def response_mode(self) -> str | None: ...
+    def response_mode(self) -> str | None:
+        """query, fragment, form_post or web_message. None: this login has none."""
     @property
-    def responseMode(self) -> str | None: ...
+    def responseMode(self) -> str | None:
+        """query, fragment, form_post or web_message. None: this login has none."""
     @property
-    def response_type(self) -> list[str] | None: ...
+    def response_type(self) -> EventList[str] | None:
+        """code, token, id_token. None: this login has none."""
     @property
-    def responseType(self) -> list[str] | None: ...
+    def responseType(self) -> EventList[str] | None:
+        """code, token, id_token. None: this login has none."""
     @property
-    def state(self) -> str | None: ...
+    def state(self) -> str | None:
+        """Application state. None: this login has none."""
     @property
-    def ui_locales(self) -> list[str] | None: ...
+    def ui_locales(self) -> EventList[str] | None:
+        """Requested UI locales. None: this login has none."""
     @property
-    def uiLocales(self) -> list[str] | None: ...
+    def uiLocales(self) -> EventList[str] | None:
+        """Requested UI locales. None: this login has none."""
     @property
-    def target_scopes(self) -> list[str] | None: ...
+    def target_scopes(self) -> EventList[str] | None:
+        """Scopes of the target of a token exchange. None: this login has none."""
     @property
-    def targetScopes(self) -> list[str] | None: ...
+    def targetScopes(self) -> EventList[str] | None:
+        """Scopes of the target of a token exchange. None: this login has none."""
     @property
-    def attributes(self) -> dict[str, Any]: ...
+    def attributes(self) -> Mapping[str, Any]:
+        """Members of the transaction that this contract does not name. Actions read them as
+        `event.transaction.attributes`. Absent reads as empty."""
 
 class EventUserEnrolledFactorsItem(View):
-    """`event.user.enrolled_factors`."""
+    """`event.user.enrolled_factors`.
+
+    Enrolled authentication factors."""
 
     @property
-    def type(self) -> str: ...
+    def type(self) -> str:
+        """otp, email, phone, push-notification, webauthn-roaming, webauthn-platform, recovery-code or duo."""
     @property
-    def options(self) -> dict[str, Any] | None: ...
+    def options(self) -> Mapping[str, Any] | None:
+        """Factor options, such as preferredMethod of phone. None: this login has none."""
 
 class EventUserIdentitiesItem(View):
-    """`event.user.identities`."""
+    """`event.user.identities`.
+
+    Linked identities."""
 
     @property
-    def connection(self) -> str | None: ...
+    def connection(self) -> str | None:
+        """Connection name. None: this login has none."""
     @property
-    def is_social(self) -> bool | None: ...
+    def is_social(self) -> bool | None:
+        """Is it a social connection? None: this login has none."""
     @property
-    def isSocial(self) -> bool | None: ...
+    def isSocial(self) -> bool | None:
+        """Is it a social connection? None: this login has none."""
     @property
-    def profile_data(self) -> dict[str, Any] | None: ...
+    def profile_data(self) -> Mapping[str, Any] | None:
+        """Profile of a secondary identity. None: this login has none."""
     @property
-    def profileData(self) -> dict[str, Any] | None: ...
+    def profileData(self) -> Mapping[str, Any] | None:
+        """Profile of a secondary identity. None: this login has none."""
     @property
-    def provider(self) -> str | None: ...
+    def provider(self) -> str | None:
+        """Provider name. None: this login has none."""
     @property
-    def user_id(self) -> str | None: ...
+    def user_id(self) -> str | None:
+        """User id at the provider. None: this login has none."""
     @property
-    def userId(self) -> str | None: ...
+    def userId(self) -> str | None:
+        """User id at the provider. None: this login has none."""
 
 class EventUser(View):
-    """`event.user`."""
+    """`event.user`.
+
+    The user who logs in."""
 
     @property
-    def user_id(self) -> str: ...
+    def user_id(self) -> str:
+        """Unique id, the only member every connection provides. Must be there."""
     @property
-    def userId(self) -> str: ...
+    def userId(self) -> str:
+        """Unique id, the only member every connection provides. Must be there."""
     @property
-    def app_metadata(self) -> dict[str, Any]: ...
+    def app_metadata(self) -> Mapping[str, Any]:
+        """Application metadata."""
     @property
-    def appMetadata(self) -> dict[str, Any]: ...
+    def appMetadata(self) -> Mapping[str, Any]:
+        """Application metadata."""
     @property
-    def created_at(self) -> str: ...
+    def created_at(self) -> str:
+        """When the user was created."""
     @property
-    def createdAt(self) -> str: ...
+    def createdAt(self) -> str:
+        """When the user was created."""
     @property
-    def email(self) -> str | None: ...
+    def email(self) -> str | None:
+        """Email address. None: this login has none."""
     @property
-    def email_verified(self) -> bool: ...
+    def email_verified(self) -> bool:
+        """Was the address verified?"""
     @property
-    def emailVerified(self) -> bool: ...
+    def emailVerified(self) -> bool:
+        """Was the address verified?"""
     @property
-    def enrolled_factors(self) -> list[EventUserEnrolledFactorsItem] | None: ...
+    def enrolled_factors(self) -> EventList[EventUserEnrolledFactorsItem] | None:
+        """Enrolled authentication factors. None: this login has none."""
     @property
-    def enrolledFactors(self) -> list[EventUserEnrolledFactorsItem] | None: ...
+    def enrolledFactors(self) -> EventList[EventUserEnrolledFactorsItem] | None:
+        """Enrolled authentication factors. None: this login has none."""
     @property
-    def family_name(self) -> str | None: ...
+    def family_name(self) -> str | None:
+        """Family name. None: this login has none."""
     @property
-    def familyName(self) -> str | None: ...
+    def familyName(self) -> str | None:
+        """Family name. None: this login has none."""
     @property
-    def given_name(self) -> str | None: ...
+    def given_name(self) -> str | None:
+        """Given name. None: this login has none."""
     @property
-    def givenName(self) -> str | None: ...
+    def givenName(self) -> str | None:
+        """Given name. None: this login has none."""
     @property
-    def identities(self) -> list[EventUserIdentitiesItem]: ...
+    def identities(self) -> EventList[EventUserIdentitiesItem]:
+        """Linked identities."""
     @property
-    def last_password_reset(self) -> str | None: ...
+    def last_password_reset(self) -> str | None:
+        """When the password was last reset; database connections only. None: this login has none."""
     @property
-    def lastPasswordReset(self) -> str | None: ...
+    def lastPasswordReset(self) -> str | None:
+        """When the password was last reset; database connections only. None: this login has none."""
     @property
-    def multifactor(self) -> list[str] | None: ...
+    def multifactor(self) -> EventList[str] | None:
+        """Providers the user is enrolled with: empty, or guardian. None: this login has none."""
     @property
-    def name(self) -> str | None: ...
+    def name(self) -> str | None:
+        """Full name. None: this login has none."""
     @property
-    def nickname(self) -> str | None: ...
+    def nickname(self) -> str | None:
+        """Nickname. None: this login has none."""
     @property
-    def phone_number(self) -> str | None: ...
+    def phone_number(self) -> str | None:
+        """Phone number. None: this login has none."""
     @property
-    def phoneNumber(self) -> str | None: ...
+    def phoneNumber(self) -> str | None:
+        """Phone number. None: this login has none."""
     @property
-    def phone_verified(self) -> bool | None: ...
+    def phone_verified(self) -> bool | None:
+        """Was the number verified? None: this login has none."""
     @property
-    def phoneVerified(self) -> bool | None: ...
+    def phoneVerified(self) -> bool | None:
+        """Was the number verified? None: this login has none."""
     @property
-    def picture(self) -> str | None: ...
+    def picture(self) -> str | None:
+        """Picture URL. None: this login has none."""
     @property
-    def updated_at(self) -> str: ...
+    def updated_at(self) -> str:
+        """When the user was last changed."""
     @property
-    def updatedAt(self) -> str: ...
+    def updatedAt(self) -> str:
+        """When the user was last changed."""
     @property
-    def user_metadata(self) -> dict[str, Any]: ...
+    def user_metadata(self) -> Mapping[str, Any]:
+        """User metadata."""
     @property
-    def userMetadata(self) -> dict[str, Any]: ...
+    def userMetadata(self) -> Mapping[str, Any]:
+        """User metadata."""
     @property
-    def username(self) -> str | None: ...
+    def username(self) -> str | None:
+        """User name. None: this login has none."""
     @property
-    def attributes(self) -> dict[str, Any]: ...
+    def attributes(self) -> Mapping[str, Any]:
+        """What the identity provider sent beyond the members above, such as `groups`. Any JSON object. Actions
+        read it as `event.user.attributes`. Absent reads as empty."""
 
 class Event(View):
-    """`event`."""
+    """`event`.
+
+    The login, read-only."""
 
     @property
-    def secrets(self) -> dict[str, str]: ...
+    def secrets(self) -> Mapping[str, str]:
+        """The action's secrets in `tenant.yaml`, by name."""
     @property
-    def configuration(self) -> dict[str, Any]: ...
+    def configuration(self) -> Mapping[str, Any]:
+        """Always empty: no action here is an installed integration."""
     @property
-    def agent(self) -> EventAgent | None: ...
+    def agent(self) -> EventAgent | None:
+        """Present only for clients bound to an agent. None: this login has none."""
     @property
-    def anonymous_session(self) -> EventAnonymousSession | None: ...
+    def anonymous_session(self) -> EventAnonymousSession | None:
+        """An anonymous session that preceded this login. None: this login has none."""
     @property
-    def anonymousSession(self) -> EventAnonymousSession | None: ...
+    def anonymousSession(self) -> EventAnonymousSession | None:
+        """An anonymous session that preceded this login. None: this login has none."""
     @property
-    def authentication(self) -> EventAuthentication | None: ...
+    def authentication(self) -> EventAuthentication | None:
+        """Authentication methods completed in the current session, and the risk assessment. None: this login
+        has none."""
     @property
-    def authorization(self) -> EventAuthorization | None: ...
+    def authorization(self) -> EventAuthorization | None:
+        """Roles of the user. Absent: not known here, which is not the same as none. None: this login has none."""
     @property
-    def client(self) -> EventClient: ...
+    def client(self) -> EventClient:
+        """The application that is being logged in to."""
     @property
-    def connection(self) -> EventConnection: ...
+    def connection(self) -> EventConnection:
+        """The connection that verified the first factor."""
     @property
-    def custom_domain(self) -> EventCustomDomain | None: ...
+    def custom_domain(self) -> EventCustomDomain | None:
+        """The custom domain the login went through. None: this login has none."""
     @property
-    def customDomain(self) -> EventCustomDomain | None: ...
+    def customDomain(self) -> EventCustomDomain | None:
+        """The custom domain the login went through. None: this login has none."""
     @property
-    def experiment(self) -> EventExperiment | None: ...
+    def experiment(self) -> EventExperiment | None:
+        """Experiment context; `config` is free. None: this login has none."""
     @property
-    def organization(self) -> EventOrganization | None: ...
+    def organization(self) -> EventOrganization | None:
+        """The organisation of the transaction. None: this login has none."""
     @property
-    def prompt(self) -> EventPrompt | None: ...
+    def prompt(self) -> EventPrompt | None:
+        """Data collected by a rendered prompt. None: this login has none."""
     @property
-    def refresh_token(self) -> EventRefreshToken | None: ...
+    def refresh_token(self) -> EventRefreshToken | None:
+        """The refresh token of the exchange. None: this login has none."""
     @property
-    def refreshToken(self) -> EventRefreshToken | None: ...
+    def refreshToken(self) -> EventRefreshToken | None:
+        """The refresh token of the exchange. None: this login has none."""
     @property
-    def request(self) -> EventRequest: ...
+    def request(self) -> EventRequest:
+        """The HTTP request that started, or resumed, the transaction."""
     @property
-    def resource_server(self) -> EventResourceServer | None: ...
+    def resource_server(self) -> EventResourceServer | None:
+        """The API (audience) that was requested. None: this login has none."""
     @property
-    def resourceServer(self) -> EventResourceServer | None: ...
+    def resourceServer(self) -> EventResourceServer | None:
+        """The API (audience) that was requested. None: this login has none."""
     @property
-    def security_context(self) -> EventSecurityContext | None: ...
+    def security_context(self) -> EventSecurityContext | None:
+        """TLS fingerprints of the client. None: this login has none."""
     @property
-    def securityContext(self) -> EventSecurityContext | None: ...
+    def securityContext(self) -> EventSecurityContext | None:
+        """TLS fingerprints of the client. None: this login has none."""
     @property
-    def session(self) -> EventSession | None: ...
+    def session(self) -> EventSession | None:
+        """The browser session. None: this login has none."""
     @property
-    def session_transfer_token(self) -> EventSessionTransferToken | None: ...
+    def session_transfer_token(self) -> EventSessionTransferToken | None:
+        """Native to Web SSO token. None: this login has none."""
     @property
-    def sessionTransferToken(self) -> EventSessionTransferToken | None: ...
+    def sessionTransferToken(self) -> EventSessionTransferToken | None:
+        """Native to Web SSO token. None: this login has none."""
     @property
-    def stats(self) -> EventStats: ...
+    def stats(self) -> EventStats:
+        """Counters of the user."""
     @property
-    def tenant(self) -> EventTenant: ...
+    def tenant(self) -> EventTenant:
+        """The tenant as the gateway names it; the authority is the request's `tenant_id`."""
     @property
-    def transaction(self) -> EventTransaction | None: ...
+    def transaction(self) -> EventTransaction | None:
+        """The authorization transaction. None: this login has none."""
     @property
-    def user(self) -> EventUser: ...
+    def user(self) -> EventUser:
+        """The user who logs in."""
     @property
-    def facts(self) -> dict[str, Any]: ...
+    def facts(self) -> Mapping[str, Any]:
+        """What the gateway looked up for the actions, such as group memberships or a device's state. Any JSON
+        object; at most `limits.facts_bytes` (64 KiB by default) serialized. Actions read it as
+        `event.facts`. Absent reads as empty."""
 
 class FactorOptions(TypedDict, total=False):
     """Options of a factor."""
 
-    preferred_method: Literal["sms", "voice", "both"] | None  # of phone
-    preferredMethod: Literal["sms", "voice", "both"] | None  # of phone
-    otp_fallback: bool | None  # of push-notification
-    otpFallback: bool | None  # of push-notification
+    preferred_method: Literal["sms", "voice", "both"] | None
+    """Of the factor `phone`: one of sms, voice, both."""
+    preferredMethod: Literal["sms", "voice", "both"] | None
+    """Of the factor `phone`: one of sms, voice, both."""
+    otp_fallback: bool | None
+    """Of the factor `push-notification`: True or False."""
+    otpFallback: bool | None
+    """Of the factor `push-notification`: True or False."""
 
 class Factor(TypedDict):
     """A factor to present or to enrol."""
 
     type: Literal["otp", "recovery-code", "email", "push-notification", "phone", "webauthn-roaming", "webauthn-platform", "push"] | str
+    """One of otp, recovery-code, email, push-notification, phone, webauthn-roaming, webauthn-platform."""
     options: NotRequired[FactorOptions | None]
+    """Options of that type of factor."""
 
 class CacheRecord:
     """What the cache holds under a key."""
 
     @property
-    def value(self) -> str: ...
+    def value(self) -> str:
+        """What was set."""
     @property
-    def expires_at(self) -> int: ...
-    def __getitem__(self, name: str) -> Any: ...
+    def expires_at(self) -> int:
+        """When it ends, in milliseconds since the epoch."""
+    def __getitem__(self, name: str) -> Any:
+        """Return a member by its name."""
 
 class CacheResult:
     """How a write ended: `type` is `success` or `error`. An error has a `code`, what was set has a `record`."""
 
     @property
-    def type(self) -> Literal["success", "error"]: ...
+    def type(self) -> Literal["success", "error"]:
+        """How the write ended."""
     @property
-    def code(self) -> Literal["MaxSideEffectsExceeded", "CacheKeySizeExceeded", "CacheValueSizeExceeded", "CacheSizeExceeded", "ItemAlreadyExpired", "InvalidExpiry", "FailedToSetCacheRecord", "FailedToDeleteCacheRecord", "CacheKeyDoesNotExist"] | None: ...
+    def code(self) -> Literal["MaxSideEffectsExceeded", "CacheKeySizeExceeded", "CacheValueSizeExceeded", "CacheSizeExceeded", "ItemAlreadyExpired", "InvalidExpiry", "FailedToSetCacheRecord", "FailedToDeleteCacheRecord", "CacheKeyDoesNotExist"] | None:
+        """Why it failed; None of a success."""
     @property
-    def record(self) -> CacheRecord | None: ...
-    def __getitem__(self, name: str) -> Any: ...
+    def record(self) -> CacheRecord | None:
+        """What was set; None of an error, and of a deletion."""
+    def __getitem__(self, name: str) -> Any:
+        """Return a member by its name."""
 
 class ProviderOptions(TypedDict, total=False):
     """A dict with members out of host, ikey, skey, username."""
 
     host: str
+    """Text of 1 to 255 characters."""
     ikey: str
+    """Text of 1 to 256 characters."""
     skey: str
+    """Text of 1 to 4096 characters."""
     username: str | None
+    """Text of 1 to 256 characters."""
 
 class ApiMultifactor:
-    """`api.multifactor`."""
+    """`api.multifactor`: enable."""
 
     def enable(self, provider: Literal["any", "guardian", "google-authenticator", "duo", "none"], *, allow_remember_browser: bool | None = None, provider_options: ProviderOptions | None = None) -> Api:
-        """Require a second factor before the login completes, after all actions have run; `none` asks for none. `guardian` and `google-authenticator` are there for ported actions: new ones say `any`.
+        """Require a second factor before the login completes, after all actions have run; `none` asks for
+        none. `guardian` and `google-authenticator` are there for ported actions: new ones say `any`.
 
         provider: Who verifies the factor; `none` asks for no challenge. New actions say `any` or `duo`.
+
         allow_remember_browser: May the browser be remembered, so that the next login needs no challenge?
-        provider_options: For `duo`: host, ikey, skey and username; what is left out comes from the tenant's settings.
+
+        provider_options: For `duo`: host, ikey, skey and username; what is left out comes from the tenant's
+        settings.
 
         Since 1.0."""
 
 class ApiAccess:
-    """`api.access`."""
+    """`api.access`: deny."""
 
     def deny(self, reason: str, detail: str | None = None) -> Api:
         """Refuse the login. The action runs to its end; later actions do not run.
 
         reason: Reaches the application, and may reach the user.
+
         detail: Accepted for ported actions; not passed on.
 
         Since 1.0."""
 
 class ApiValidation:
-    """`api.validation`."""
+    """`api.validation`: error."""
 
     def error(self, error_code: str, error_message: str) -> Api:
         """Refuse the login with a code and a message of your own.
 
         error_code: A code of your own.
+
         error_message: Reaches the application, and may reach the user.
 
         Since 1.0."""
 
 class ApiUser:
-    """`api.user`."""
+    """`api.user`: set_user_metadata, set_app_metadata."""
 
     def set_user_metadata(self, key: str, value: Any) -> Api:
-        """Set a member of the user's user_metadata when the flow ends, even when the login is refused; None deletes it.
+        """Set a member of the user's user_metadata when the flow ends, even when the login is refused; None
+        deletes it.
 
         key: Name of the member.
+
         value: Any JSON data; None deletes the member.
 
         Since 1.0."""
     setUserMetadata = set_user_metadata
     def set_app_metadata(self, key: str, value: Any) -> Api:
-        """Set a member of the user's app_metadata when the flow ends, even when the login is refused; None deletes it.
+        """Set a member of the user's app_metadata when the flow ends, even when the login is refused; None
+        deletes it.
 
         key: Name of the member.
+
         value: Any JSON data; None deletes the member.
 
         Since 1.0."""
     setAppMetadata = set_app_metadata
 
 class ApiIdToken:
-    """`api.id_token`."""
+    """`api.id_token`: set_custom_claim."""
 
     def set_custom_claim(self, name: str, value: Any) -> Api:
         """Set a claim of the ID token that the login issues. The last call for a name wins.
 
         name: Name of the claim, best as a URL of your own.
+
         value: Any JSON data.
 
         Since 1.0."""
     setCustomClaim = set_custom_claim
 
 class ApiAccessToken:
-    """`api.access_token`."""
+    """`api.access_token`: set_custom_claim, add_scope, remove_scope."""
 
     def set_custom_claim(self, name: str, value: Any) -> Api:
         """Set a claim of the access token that the login issues. The last call for a name wins.
 
         name: Name of the claim, best as a URL of your own.
+
         value: Any JSON data.
 
         Since 1.0."""
@@ -1159,40 +1729,48 @@ class ApiAccessToken:
     removeScope = remove_scope
 
 class ApiAuthentication:
-    """`api.authentication`."""
+    """`api.authentication`: challenge_with, challenge_with_any, enroll_with, enroll_with_any, record_method,
+    set_primary_user."""
 
     def challenge_with(self, factor: Factor, *, additional_factors: Sequence[Factor] | None = None) -> Api:
-        """Let the user present this factor, or one of the additional ones. The flow waits after this action and continues with the next one.
+        """Let the user present this factor, or one of the additional ones. The flow waits after this action
+        and continues with the next one.
 
         factor: The factor that is shown first: `{'type': 'otp'}`.
+
         additional_factors: Factors that do as well, behind a link to other methods.
 
         Since 1.0."""
     challengeWith = challenge_with
     def challenge_with_any(self, factors: Sequence[Factor]) -> Api:
-        """Let the user present one of these factors. The flow waits after this action and continues with the next one.
+        """Let the user present one of these factors. The flow waits after this action and continues with the
+        next one.
 
         factors: The user picks one, in this order; a list of one is shown at once.
 
         Since 1.0."""
     challengeWithAny = challenge_with_any
     def enroll_with(self, factor: Factor, *, additional_factors: Sequence[Factor] | None = None) -> Api:
-        """Let the user enrol this factor, or one of the additional ones. The flow waits after this action and continues with the next one.
+        """Let the user enrol this factor, or one of the additional ones. The flow waits after this action and
+        continues with the next one.
 
         factor: The factor that is shown first: `{'type': 'otp'}`.
+
         additional_factors: Factors that do as well, behind a link to other methods.
 
         Since 1.0."""
     enrollWith = enroll_with
     def enroll_with_any(self, factors: Sequence[Factor]) -> Api:
-        """Let the user enrol one of these factors. The flow waits after this action and continues with the next one.
+        """Let the user enrol one of these factors. The flow waits after this action and continues with the
+        next one.
 
         factors: The user picks one, in this order; a list of one is shown at once.
 
         Since 1.0."""
     enrollWithAny = enroll_with_any
     def record_method(self, provider_url: str) -> Api:
-        """Note that the user passed a method of your own: later logins of the session find it in `event.authentication.methods`.
+        """Note that the user passed a method of your own: later logins of the session find it in
+        `event.authentication.methods`.
 
         provider_url: URL that names the method.
 
@@ -1207,13 +1785,16 @@ class ApiAuthentication:
     setPrimaryUser = set_primary_user
 
 class ApiSession:
-    """`api.session`."""
+    """`api.session`: revoke, set_expires_at, set_idle_expires_at, set_metadata, delete_metadata,
+    evict_metadata, set_cookie_mode."""
 
     def revoke(self, reason: str, *, preserve_refresh_tokens: bool | None = None) -> Api:
         """End the session and refuse the login. The action runs to its end; later actions do not run.
 
         reason: Reaches the application, and may reach the user.
-        preserve_refresh_tokens: Do the refresh tokens of the session stay valid? They do not when nothing is said.
+
+        preserve_refresh_tokens: Do the refresh tokens of the session stay valid? They do not when nothing
+        is said.
 
         Since 1.0."""
     def set_expires_at(self, expires_at: float) -> Api:
@@ -1231,9 +1812,11 @@ class ApiSession:
         Since 1.0."""
     setIdleExpiresAt = set_idle_expires_at
     def set_metadata(self, key: str, value: str | None) -> Api:
-        """Set a member of the session's metadata, which `event.session.metadata` shows at once; None deletes it.
+        """Set a member of the session's metadata, which `event.session.metadata` shows at once; None deletes
+        it.
 
         key: Name of the member.
+
         value: Text; None deletes the member.
 
         Since 1.0."""
@@ -1251,7 +1834,8 @@ class ApiSession:
         Since 1.0."""
     evictMetadata = evict_metadata
     def set_cookie_mode(self, mode: Literal["persistent", "non-persistent"]) -> Api:
-        """Choose how long the session's cookie lives. The last call wins; `event.session.cookie` shows it at once.
+        """Choose how long the session's cookie lives. The last call wins; `event.session.cookie` shows it at
+        once.
 
         mode: Does the cookie outlive the browser's session?
 
@@ -1259,7 +1843,8 @@ class ApiSession:
     setCookieMode = set_cookie_mode
 
 class ApiRefreshToken:
-    """`api.refresh_token`."""
+    """`api.refresh_token`: revoke, set_expires_at, set_idle_expires_at, set_metadata, delete_metadata,
+    evict_metadata."""
 
     def revoke(self, reason: str) -> Api:
         """Revoke the refresh token of an exchange and refuse the login. Only in a refresh token exchange.
@@ -1282,9 +1867,11 @@ class ApiRefreshToken:
         Since 1.0."""
     setIdleExpiresAt = set_idle_expires_at
     def set_metadata(self, key: str, value: str | None) -> Api:
-        """Set a member of the refresh token's metadata, which `event.refresh_token.metadata` shows at once; None deletes it.
+        """Set a member of the refresh token's metadata, which `event.refresh_token.metadata` shows at once;
+        None deletes it.
 
         key: Name of the member.
+
         value: Text; None deletes the member.
 
         Since 1.0."""
@@ -1303,19 +1890,21 @@ class ApiRefreshToken:
     evictMetadata = evict_metadata
 
 class ApiTransaction:
-    """`api.transaction`."""
+    """`api.transaction`: set_metadata."""
 
     def set_metadata(self, key: str, value: str | float | bool | None) -> Api:
-        """Set a member of `event.transaction.metadata`, for this action at once and for later ones; None deletes it.
+        """Set a member of `event.transaction.metadata`, for this action at once and for later ones; None
+        deletes it.
 
         key: Name of the member.
+
         value: Text, a number or a truth value; None deletes it.
 
         Since 1.0."""
     setMetadata = set_metadata
 
 class ApiRedirect:
-    """`api.redirect`."""
+    """`api.redirect`: can_redirect, send_user_to, encode_token, validate_token."""
 
     def can_redirect(self) -> bool:
         """Can the user be sent elsewhere? Not in a silent login, nor where no browser takes part.
@@ -1323,45 +1912,55 @@ class ApiRedirect:
         Since 1.0."""
     canRedirect = can_redirect
     def send_user_to(self, url: str, *, query: Mapping[str, str | float | bool] | None = None) -> Api:
-        """Send the user to a page elsewhere. The flow waits after this action and continues in its on_continue_post_login.
+        """Send the user to a page elsewhere. The flow waits after this action and continues in its
+        on_continue_post_login.
 
         url: The page, which sends the user back to `/continue` with its `state`.
+
         query: Parameters for the URL; they replace those of the same name.
 
         Since 1.0."""
     sendUserTo = send_user_to
     def encode_token(self, *, secret: str, payload: dict[str, Any], expires_in_seconds: int | None = None) -> str:
-        """Sign a token for the page, a JWT by HS256: anybody can read it, only a holder of the secret can make it.
+        """Sign a token for the page, a JWT by HS256: anybody can read it, only a holder of the secret can make
+        it.
 
         secret: The key that both sides know, from `event.secrets`.
+
         payload: Claims of your own; those of the same name go before iat, iss, sub, exp and ip.
+
         expires_in_seconds: How long it is valid; 900 by default.
 
         Since 1.0."""
     encodeToken = encode_token
     def validate_token(self, *, secret: str, token_parameter_name: str | None = None) -> dict[str, Any]:
-        """Return the claims of the token that the page sent back, once signature, expiry, issuer, user and state are right; raises otherwise.
+        """Return the claims of the token that the page sent back, once signature, expiry, issuer, user and
+        state are right; raises otherwise.
 
         secret: The key that both sides know, from `event.secrets`.
+
         token_parameter_name: The parameter of the request that holds it; `session_token` by default.
 
         Since 1.0."""
     validateToken = validate_token
 
 class ApiPrompt:
-    """`api.prompt`."""
+    """`api.prompt`: render."""
 
     def render(self, prompt_id: str, *, fields: dict[str, Any] | None = None, vars: dict[str, Any] | None = None) -> Api:
-        """Show a form. The flow waits after this action and continues in its on_continue_post_login, which reads `event.prompt`.
+        """Show a form. The flow waits after this action and continues in its on_continue_post_login, which
+        reads `event.prompt`.
 
         prompt_id: Id of the form.
+
         fields: Data of its fields.
+
         vars: Variables that it shares.
 
         Since 1.0."""
 
 class ApiCache:
-    """`api.cache`."""
+    """`api.cache`: get, set, delete."""
 
     def get(self, key: str) -> CacheRecord | None:
         """Return the record of a key, or None. Any record may be gone before it expires.
@@ -1370,11 +1969,16 @@ class ApiCache:
 
         Since 1.0."""
     def set(self, key: str, value: str, *, ttl: float | None = None, expires_at: float | None = None) -> CacheResult:
-        """Keep a text for this trigger's later executions and logins, for 24 hours at most; of two expiries the earlier one holds. At most 20 records, and 8192 bytes of keys and values. What cannot be kept is said by the code of the result: nothing is raised.
+        """Keep a text for this trigger's later executions and logins, for 24 hours at most; of two expiries
+        the earlier one holds. At most 20 records, and 8192 bytes of keys and values. What cannot be kept is
+        said by the code of the result: nothing is raised.
 
         key: Name of the record.
+
         value: The text to keep.
+
         ttl: Milliseconds from now; 15 minutes by default.
+
         expires_at: Milliseconds since the epoch.
 
         Since 1.0."""
@@ -1386,12 +1990,18 @@ class ApiCache:
         Since 1.0."""
 
 class ApiSamlResponse:
-    """`api.saml_response`."""
+    """`api.saml_response`: set_attribute, set_audience, set_recipient, set_destination, set_create_upn_claim,
+    set_passthrough_claims_with_no_mapping, set_map_unknown_claims_as_is, set_map_identities,
+    set_signature_algorithm, set_digest_algorithm, set_encryption_algorithm, set_lifetime_in_seconds,
+    set_sign_response, set_name_identifier_format, set_name_identifier_probes, set_authn_context_class_ref,
+    set_signing_cert, set_include_attribute_name_format, set_typed_attributes, set_encryption_cert,
+    set_encryption_public_key, set_cert, set_key, set_relay_state, set_issuer."""
 
     def set_attribute(self, attribute: str, value: str | float | bool | list[Any] | tuple[str | float | bool, ...] | None) -> Api:
         """Set an attribute of the SAML assertion; None removes it.
 
         attribute: Name of the attribute.
+
         value: Text, a number, a truth value or a list of them; None removes the attribute.
 
         Since 1.0."""
@@ -1566,7 +2176,7 @@ class ApiSamlResponse:
     setIssuer = set_issuer
 
 class ApiRules:
-    """`api.rules`."""
+    """`api.rules`: was_executed."""
 
     def was_executed(self, rule_id: str) -> bool:
         """Did this Rule run? There are no Rules here: never.
@@ -1577,12 +2187,15 @@ class ApiRules:
     wasExecuted = was_executed
 
 class ApiRoles:
-    """`api.roles`."""
+    """`api.roles`: get_user_effective_roles, get_user_effective_roles_by_names,
+    get_user_effective_roles_by_ids."""
 
     def get_user_effective_roles(self, *, take: int | None = None, from_: str | None = None) -> dict[str, Any]:
-        """The roles of the user as `event.authorization.roles` names them: `{'roles': [{'name': ...}], 'next': ...}`.
+        """The roles of the user as `event.authorization.roles` names them: `{'roles': [{'name': ...}], 'next':
+        ...}`.
 
         take: How many at most; 50 by default.
+
         from_: The `next` of the answer before.
 
         Since 1.0."""
@@ -1603,12 +2216,13 @@ class ApiRoles:
     getUserEffectiveRolesByIds = get_user_effective_roles_by_ids
 
 class ApiGroups:
-    """`api.groups`."""
+    """`api.groups`: get_user_groups, has_group_membership."""
 
     def get_user_groups(self, *, take: int | None = None, from_: str | None = None) -> dict[str, Any]:
         """Always raises: the event carries no groups.
 
         take: How many at most; 50 by default.
+
         from_: The `next` of the answer before.
 
         Since 1.0."""
@@ -1625,44 +2239,82 @@ class Api:
     """What an action asks for. Nothing happens at the call: it is recorded."""
 
     @property
-    def multifactor(self) -> ApiMultifactor: ...
+    def multifactor(self) -> ApiMultifactor:
+        """`api.multifactor`: enable."""
     @property
-    def access(self) -> ApiAccess: ...
+    def access(self) -> ApiAccess:
+        """`api.access`: deny."""
     @property
-    def validation(self) -> ApiValidation: ...
+    def validation(self) -> ApiValidation:
+        """`api.validation`: error."""
     @property
-    def user(self) -> ApiUser: ...
+    def user(self) -> ApiUser:
+        """`api.user`: set_user_metadata, set_app_metadata."""
     @property
-    def id_token(self) -> ApiIdToken: ...
+    def id_token(self) -> ApiIdToken:
+        """`api.id_token`: set_custom_claim."""
     @property
-    def idToken(self) -> ApiIdToken: ...
+    def idToken(self) -> ApiIdToken:
+        """`api.id_token`: set_custom_claim."""
     @property
-    def access_token(self) -> ApiAccessToken: ...
+    def access_token(self) -> ApiAccessToken:
+        """`api.access_token`: set_custom_claim, add_scope, remove_scope."""
     @property
-    def accessToken(self) -> ApiAccessToken: ...
+    def accessToken(self) -> ApiAccessToken:
+        """`api.access_token`: set_custom_claim, add_scope, remove_scope."""
     @property
-    def authentication(self) -> ApiAuthentication: ...
+    def authentication(self) -> ApiAuthentication:
+        """`api.authentication`: challenge_with, challenge_with_any, enroll_with, enroll_with_any,
+        record_method, set_primary_user."""
     @property
-    def session(self) -> ApiSession: ...
+    def session(self) -> ApiSession:
+        """`api.session`: revoke, set_expires_at, set_idle_expires_at, set_metadata, delete_metadata,
+        evict_metadata, set_cookie_mode."""
     @property
-    def refresh_token(self) -> ApiRefreshToken: ...
+    def refresh_token(self) -> ApiRefreshToken:
+        """`api.refresh_token`: revoke, set_expires_at, set_idle_expires_at, set_metadata, delete_metadata,
+        evict_metadata."""
     @property
-    def refreshToken(self) -> ApiRefreshToken: ...
+    def refreshToken(self) -> ApiRefreshToken:
+        """`api.refresh_token`: revoke, set_expires_at, set_idle_expires_at, set_metadata, delete_metadata,
+        evict_metadata."""
     @property
-    def transaction(self) -> ApiTransaction: ...
+    def transaction(self) -> ApiTransaction:
+        """`api.transaction`: set_metadata."""
     @property
-    def redirect(self) -> ApiRedirect: ...
+    def redirect(self) -> ApiRedirect:
+        """`api.redirect`: can_redirect, send_user_to, encode_token, validate_token."""
     @property
-    def prompt(self) -> ApiPrompt: ...
+    def prompt(self) -> ApiPrompt:
+        """`api.prompt`: render."""
     @property
-    def cache(self) -> ApiCache: ...
+    def cache(self) -> ApiCache:
+        """`api.cache`: get, set, delete."""
     @property
-    def saml_response(self) -> ApiSamlResponse: ...
+    def saml_response(self) -> ApiSamlResponse:
+        """`api.saml_response`: set_attribute, set_audience, set_recipient, set_destination,
+        set_create_upn_claim, set_passthrough_claims_with_no_mapping, set_map_unknown_claims_as_is,
+        set_map_identities, set_signature_algorithm, set_digest_algorithm, set_encryption_algorithm,
+        set_lifetime_in_seconds, set_sign_response, set_name_identifier_format, set_name_identifier_probes,
+        set_authn_context_class_ref, set_signing_cert, set_include_attribute_name_format,
+        set_typed_attributes, set_encryption_cert, set_encryption_public_key, set_cert, set_key,
+        set_relay_state, set_issuer."""
     @property
-    def samlResponse(self) -> ApiSamlResponse: ...
+    def samlResponse(self) -> ApiSamlResponse:
+        """`api.saml_response`: set_attribute, set_audience, set_recipient, set_destination,
+        set_create_upn_claim, set_passthrough_claims_with_no_mapping, set_map_unknown_claims_as_is,
+        set_map_identities, set_signature_algorithm, set_digest_algorithm, set_encryption_algorithm,
+        set_lifetime_in_seconds, set_sign_response, set_name_identifier_format, set_name_identifier_probes,
+        set_authn_context_class_ref, set_signing_cert, set_include_attribute_name_format,
+        set_typed_attributes, set_encryption_cert, set_encryption_public_key, set_cert, set_key,
+        set_relay_state, set_issuer."""
     @property
-    def rules(self) -> ApiRules: ...
+    def rules(self) -> ApiRules:
+        """`api.rules`: was_executed."""
     @property
-    def roles(self) -> ApiRoles: ...
+    def roles(self) -> ApiRoles:
+        """`api.roles`: get_user_effective_roles, get_user_effective_roles_by_names,
+        get_user_effective_roles_by_ids."""
     @property
-    def groups(self) -> ApiGroups: ...
+    def groups(self) -> ApiGroups:
+        """`api.groups`: get_user_groups, has_group_membership."""
