@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from google.protobuf.message import Message
 from vestibule.v1 import admin_service_pb2 as pb
 
-from runtime.admin import messages, sources
-from runtime.catalog import applies, comparison, holds, rollback, sealed_store, trials, versions
+from runtime.admin import messages, reads, sources
+from runtime.catalog import applies, comparison, holds, lineage, rollback, sealed_store, trials, versions
 from runtime.catalog.base import Band, Definition
 from runtime.catalog.comparison import ApplyResult
 from runtime.catalog.database import Connection, Joined
@@ -40,6 +41,9 @@ def apply(request: pb.ApplyTenantsRequest, database: KeyedDatabase, check: Check
     band = _band(request)
     found, read_at = sources.read(request.tenants, database, check)
     wanted = comparison.by_tenant(found.definitions)
+    for at, tenant in enumerate(request.remove_tenant_ids):
+        if tenant in wanted:
+            raise InvalidRequest(f"remove_tenant_ids[{at}]", f"is {tenant}, which is sent to be applied too")
     expected = read_at | {
         source.tenant_id: source.expected_version for source in request.tenants if source.HasField("expected_version")
     }
@@ -48,17 +52,26 @@ def apply(request: pb.ApplyTenantsRequest, database: KeyedDatabase, check: Check
     def change(connection: Connection, author: Author) -> Message:
         if band is not None:
             return _tried(connection, request.trial.percent, band, wanted, author, expected, warnings)
-        planned = comparison.compare(connection, wanted, prune=False)
+        now = versions.numbers(connection)
+        planned = replace(
+            comparison.compare(connection, wanted, prune=False),
+            pruned=tuple(sorted(now.keys() & set(request.remove_tenant_ids))),
+        )
         try:
             if request.validate_only:
                 versions.refuse_conflicts(connection, expected, (*planned.created, *planned.changed, *planned.pruned))
-                done, now = planned, versions.numbers(connection)
+                done = planned
             else:
                 done = applies.write(connection, wanted, planned, author, expected)
                 now = dict(done.versions)
         except Conflict as error:
             raise Conflict(error.found, _REMEDY) from None
-        return pb.ApplyTenantsResponse(tenants=_applied(done, now, wanted), warnings=warnings)
+        return pb.ApplyTenantsResponse(
+            tenants=_applied(done, now, holds.active(connection, author.at_s)),
+            warnings=warnings,
+            store_id=lineage.store_id(connection),
+            store_revision=done.revision,
+        )
 
     return change
 
@@ -67,8 +80,9 @@ def _band(request: pb.ApplyTenantsRequest) -> Band | None:
     """Return the band of a trial; None when none is asked for. Raises: InvalidRequest."""
     if not request.HasField("trial"):
         return None
-    if request.validate_only:
-        raise InvalidRequest("validate_only", "does not go with trial; send one of them")
+    for field in ("validate_only", "remove_tenant_ids"):
+        if getattr(request, field):
+            raise InvalidRequest(field, "does not go with trial; send one of them")
     trial = request.trial
     points = trial.denied_points or _POINTS, trial.degraded_points or _POINTS
     for field, value in (("percent", trial.percent or 1), ("denied_points", points[0]), ("degraded_points", points[1])):
@@ -102,7 +116,7 @@ def _tried(
         else pb.AppliedTenant(tenant_id=tenant, version=now[tenant], result=pb.AppliedTenant.RESULT_UNCHANGED)
         for tenant in sorted(wanted)
     ]
-    return pb.ApplyTenantsResponse(tenants=found, warnings=warnings)
+    return pb.ApplyTenantsResponse(tenants=found, warnings=warnings, store_id=lineage.store_id(connection))
 
 
 def promote(request: pb.PromoteTenantRequest, _database: KeyedDatabase, _check: Check) -> StoreChange:
@@ -125,11 +139,12 @@ def abandon(request: pb.AbandonTenantRequest, _database: KeyedDatabase, _check: 
     return change
 
 
-def _applied(done: ApplyResult, now: Mapping[str, int], wanted: Mapping[str, Definition]) -> list[pb.AppliedTenant]:
+def _applied(done: ApplyResult, now: Mapping[str, int], held: Mapping[str, holds.TenantHold]) -> list[pb.AppliedTenant]:
     results = {
         **dict.fromkeys(done.created, pb.AppliedTenant.RESULT_CREATED),
         **dict.fromkeys(done.changed, pb.AppliedTenant.RESULT_CHANGED),
         **dict.fromkeys(done.unchanged, pb.AppliedTenant.RESULT_UNCHANGED),
+        **dict.fromkeys(done.pruned, pb.AppliedTenant.RESULT_REMOVED),
     }
     return [
         pb.AppliedTenant(
@@ -137,8 +152,9 @@ def _applied(done: ApplyResult, now: Mapping[str, int], wanted: Mapping[str, Def
             version=now.get(tenant, 0),
             result=results[tenant],
             changes=messages.change_messages(done.changes.get(tenant, ())),
+            hold=messages.hold_message(held[tenant]) if tenant in held else None,
         )
-        for tenant in sorted(wanted)
+        for tenant in sorted(results)
     ]
 
 
@@ -156,7 +172,11 @@ def roll_back(request: pb.RollbackTenantRequest, database: KeyedDatabase, _check
             lambda: rollback.rollback(Joined(connection), request.tenant_id, target.number, author, force=request.force)
         )
         return pb.RollbackTenantResponse(
-            version=messages.version_message(done.version), changed=done.changed, missing_secrets=done.missing
+            version=messages.version_message(done.version),
+            changed=done.changed,
+            missing_secrets=done.missing,
+            to_version=done.to,
+            hold=reads.held_message(connection, request.tenant_id),
         )
 
     return change

@@ -25,8 +25,10 @@ _T = TypeVar("_T")
 
 PAGE: Final = 100
 MAX_PAGE: Final = 1000
+MAX_BYTES: Final = 4 << 20
+"""Of a request. gRPC's own limit, and more than the sources of a hundred large tenants."""
 MAX_REQUEST_ID_CHARS: Final = 128
-_ORIGINS: Final = {
+ORIGINS: Final = {
     "apply": pb.TenantVersion.ORIGIN_APPLY,
     "rollback": pb.TenantVersion.ORIGIN_ROLLBACK,
     "delete": pb.TenantVersion.ORIGIN_DELETE,
@@ -35,6 +37,7 @@ _ORIGINS: Final = {
     "report_only": pb.TenantVersion.ORIGIN_REPORT_ONLY,
     "promote": pb.TenantVersion.ORIGIN_PROMOTE,
 }
+"""How a version came to be, as the store has it."""
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}").fullmatch
 
 
@@ -74,9 +77,10 @@ def version_message(version: Version) -> pb.TenantVersion:
         number=version.number,
         author=version.made_by,
         message=version.message,
-        origin=_ORIGINS.get(version.how, pb.TenantVersion.ORIGIN_UNSPECIFIED),
+        origin=ORIGINS.get(version.how, pb.TenantVersion.ORIGIN_UNSPECIFIED),
         copy_of=version.copy_of or 0,
         content_hash=version.content_hash,
+        store_revision=version.revision,
         changes=change_messages(version.changes),
     )
     found.create_time.FromSeconds(version.made_at)

@@ -9,7 +9,7 @@ from vestibule.v1 import admin_service_pb2 as pb
 
 from runtime.admin import audit, messages
 from runtime.callers.caller import EVERY_TENANT, Caller
-from runtime.catalog import differences, holds, tenant_writer, trials, versions
+from runtime.catalog import differences, holds, lineage, tenant_writer, trials, versions
 from runtime.catalog.database import Connection
 from runtime.errors import InvalidRequest
 
@@ -33,7 +33,9 @@ def list_tenants(connection: Connection, request: pb.ListTenantsRequest, caller:
     ]
     found, more = messages.page(seen, size)
     held, tried = holds.active(connection, int(time.time())), trials.listed(connection)
-    response = pb.ListTenantsResponse(next_page_token=found[-1].tenant if more else "")
+    response = pb.ListTenantsResponse(
+        next_page_token=found[-1].tenant if more else "", store_id=lineage.store_id(connection)
+    )
     for version in found:
         summary = pb.TenantSummary(version=messages.version_message(version))
         if version.tenant in held:
@@ -58,6 +60,8 @@ def list_versions(
     return pb.ListTenantVersionsResponse(
         versions=[messages.masked(messages.version_message(version), request.read_mask) for version in found],
         next_page_token=str(found[-1].number) if more else "",
+        hold=held_message(connection, request.tenant_id),
+        last_trial_end=trials.last_end(connection, request.tenant_id),
     )
 
 
@@ -72,7 +76,18 @@ def get_version(
         message.files["tenant.yaml"] = tenant_writer.tenant_yaml(state.flow)
         for binding in state.flow.bindings:
             message.files[f"actions/{binding.action}.py"] = state.sources[binding.revision]
-    return pb.GetTenantVersionResponse(version=messages.masked(message, request.read_mask))
+    return pb.GetTenantVersionResponse(
+        version=messages.masked(message, request.read_mask),
+        hold=held_message(connection, request.tenant_id),
+        newest_number=versions.version(connection, request.tenant_id).number,
+        store_id=lineage.store_id(connection),
+    )
+
+
+def held_message(connection: Connection, tenant: str) -> pb.Hold | None:
+    """Return what a tenant is held at; None when its newest version is served."""
+    held = holds.active(connection, int(time.time())).get(tenant)
+    return messages.hold_message(held) if held is not None else None
 
 
 def compare(

@@ -22,6 +22,7 @@ from runtime.admin import audit, changes, messages, reads
 from runtime.admin.audit import AuditedCall
 from runtime.callers.caller import EVERY_TENANT, Caller, Scope
 from runtime.calls.calls import Calls, Identify, NoAnswer, Remaining
+from runtime.catalog.database import Connection
 from runtime.catalog.keyed import KeyedDatabase
 from runtime.catalog.versions import Author
 from runtime.errors import (
@@ -37,8 +38,6 @@ from runtime.offline import check
 from runtime.ops.log import Log, clip
 
 _SERVICE: Final = pb.DESCRIPTOR.services_by_name["AdminService"].full_name
-MAX_BYTES: Final = 4 << 20
-"""Of a request. gRPC's own limit, and more than the sources of a hundred large tenants."""
 # Calls at a time, those that wait for the store included: each holds its request.
 _MOST: Final = 16
 # What a call may take whose caller has set no deadline.
@@ -199,12 +198,23 @@ def _change(database: KeyedDatabase, method: _Change, asked: _Asked) -> bytes:
     """Make a change once, however often it is sent."""
     call, content = asked.call, _content(asked)
     repeats = bool(call.request_id) and not getattr(asked.request, "validate_only", False)
-    change = method.prepare(asked.request, database, check.faults)
+
+    def answered(connection: Connection) -> bytes | None:
+        return audit.answered(connection, call.caller, call.request_id, content) if repeats else None
+
+    known, change = None, None
+    if database.exists():
+        with database.reading() as connection:
+            known = answered(connection)
+    if known is None:
+        # Of the store as it is now. After the change the same request would be prepared otherwise, or be refused.
+        change = method.prepare(asked.request, database, check.faults)
     with database.writing() as connection:
-        known = audit.answered(connection, call.caller, call.request_id, content) if repeats else None
+        if known is None:
+            known = answered(connection)
         audit.record(connection, call)
-        if known is not None:
-            return known
+        if known is not None or change is None:
+            return known or b""
         response = change(connection, Author(call.caller, call.at_s, call.message)).SerializeToString()
         if repeats:
             audit.answer(connection, call, content, response)
@@ -213,8 +223,9 @@ def _change(database: KeyedDatabase, method: _Change, asked: _Asked) -> bytes:
 
 def _read(call: AuditedCall, data: bytes) -> tuple[AuditedCall, Any]:
     """Read a request, and what the trail has of it. Raises: InvalidRequest."""
-    if len(data) > MAX_BYTES:
-        raise InvalidRequest("", f"has {len(data)} bytes; send at most {MAX_BYTES}, or fewer tenants at a time")
+    if len(data) > messages.MAX_BYTES:
+        message = f"has {len(data)} bytes; send at most {messages.MAX_BYTES}, or fewer tenants at a time"
+        raise InvalidRequest("", message)
     request: Any = messages.parsed(_METHODS[call.method].request, data)
     request_id = messages.line(getattr(request, "request_id", ""), "request_id", messages.MAX_REQUEST_ID_CHARS)
     message = messages.line(getattr(request, "message", ""), "message")
@@ -232,10 +243,9 @@ def _permit(call: AuditedCall, caller: Caller) -> None:
 def _tenants(request: Any) -> tuple[str, ...]:
     """Return the tenants that a request is about; none for a list of all. Raises: InvalidRequest."""
     if isinstance(request, pb.ApplyTenantsRequest):
-        return tuple(
-            messages.tenant_name(source.tenant_id, f"tenants[{at}].tenant_id")
-            for at, source in enumerate(request.tenants)
-        )
+        sent = [(f"tenants[{at}].tenant_id", source.tenant_id) for at, source in enumerate(request.tenants)]
+        removed = [(f"remove_tenant_ids[{at}]", tenant) for at, tenant in enumerate(request.remove_tenant_ids)]
+        return tuple(messages.tenant_name(tenant, field) for field, tenant in (*sent, *removed))
     if isinstance(request, pb.ListTenantsRequest) or (
         isinstance(request, pb.ListAuditRecordsRequest) and not request.tenant_id
     ):

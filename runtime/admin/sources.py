@@ -15,6 +15,7 @@ from vestibule.v1 import admin_service_pb2 as pb
 
 from runtime.admin.messages import tenant_name
 from runtime.catalog import directory
+from runtime.catalog.base import Definition
 from runtime.catalog.database import Database
 from runtime.catalog.secret_values import FILE_NAME, Secrets, Unresolved
 from runtime.catalog.stored_secrets import StoredSecrets
@@ -57,6 +58,21 @@ def read(
             raise TenantFaulty([_shown(fault, root) for fault in error.faults]) from None
     warnings = [_shown(warning, root) for warning in found.warnings]
     return directory.Tenants(found.definitions, warnings, single=False), dict(stored.read_at)
+
+
+def definition(tenant: str, files: Mapping[str, str]) -> Definition:
+    """Return what a tenant's files define, with names of secrets alone; no action is compiled.
+
+    Args:
+        files: as a version of an AdminService has them; hostile.
+
+    Raises: CatalogError.
+    """
+    with tempfile.TemporaryDirectory(prefix="vestibule-read-") as made:
+        folder = Path(made, "tenants", tenant_name(tenant))
+        _write(folder, {name: text for name, text in files.items() if name == "tenant.yaml" or _ACTION(name)})
+        (found,) = directory.load(folder.parent, None, Secrets(placeholders=True)).definitions
+        return found
 
 
 class _SentSecrets(Secrets):

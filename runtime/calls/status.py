@@ -128,6 +128,12 @@ def _metadata(error: Exception) -> dict[str, str]:
         return {"tenant_id": error.tenant_id}
     if isinstance(error, errors.ScopeMissing):
         return {"scope": error.needed}
+    if isinstance(error, errors.Conflict):
+        listed = sorted(error.found.items())[:_MOST_FAULTS]
+        expected = " ".join(f"{tenant}@{number}" for tenant, (number, _) in listed)
+        return {"expected": expected, "newest": " ".join(f"{tenant}@{number}" for tenant, (_, number) in listed)}
+    if isinstance(error, errors.TenantFaulty):
+        return {"faults": str(len(error.faults))}
     return {"mismatch": error.what} if isinstance(error, errors.ContinuationMismatch) else {}
 
 

@@ -59,6 +59,12 @@ def newest(connection: Connection) -> Mark:
     return Mark(last[0], last[1], first[1], epochs, _last_used(connection, epochs))
 
 
+def store_id(connection: Connection) -> str:
+    """Return what tells a store from others: its first apply, in hex; empty before that."""
+    row = connection.execute("SELECT id FROM applies ORDER BY revision LIMIT 1").fetchone()
+    return bytes(row[0]).hex() if row is not None else ""
+
+
 def advance(connection: Connection, now_s: int) -> int:
     """Begin a new revision of the store, which daemons follow, and return its number."""
     (last,) = connection.execute("SELECT coalesce(max(revision), 0) FROM applies").fetchone()

@@ -7,13 +7,11 @@ first. It never makes an apply possible that was not: without it nothing is expe
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from runtime.catalog import lineage
 from runtime.catalog.beneath import Folder, NotAFile, Outside
-from runtime.catalog.database import Database
 from runtime.catalog.tenant_writer import MARKER, replace_file
 from runtime.errors import ConfigError, Fault
 
@@ -41,21 +39,25 @@ def read(folder: Path) -> dict[str, int] | None:
     return found
 
 
-def expected(database: Database, folders: Mapping[str, Path]) -> dict[str, int]:
+StoreId = Callable[[], str]
+"""Returns what tells a store from others, which is its first apply; empty before that. Raises: CatalogError."""
+
+
+def expected(store_id: StoreId, folders: Mapping[str, Path]) -> dict[str, int]:
     """Return the versions of this store that folders of tenants were made from. Raises: ConfigError, CatalogError."""
     found = {tenant: known for tenant, folder in folders.items() if (known := read(folder)) is not None}
-    store = _id(database) if found else ""
+    store = store_id() if found else ""
     return {tenant: known[store] for tenant, known in found.items() if store in known}
 
 
-def applied(database: Database, folders: Mapping[str, Path], versions: Mapping[str, int]) -> list[Path]:
+def applied(store_id: StoreId, folders: Mapping[str, Path], versions: Mapping[str, int]) -> list[Path]:
     """Bring the files of folders up to date, where there are some. Return those that cannot be written."""
     failed = []
     for tenant, folder in folders.items():
         known = read(folder)
         if known is None or tenant not in versions:
             continue
-        store = _id(database)
+        store = store_id()
         if known.get(store) == versions[tenant]:
             continue
         try:
@@ -63,11 +65,3 @@ def applied(database: Database, folders: Mapping[str, Path], versions: Mapping[s
         except OSError:
             failed.append(folder / MARKER)
     return failed
-
-
-def _id(database: Database) -> str:
-    """Return what tells a store from others: its first apply."""
-    if not database.exists():
-        return ""
-    with database.reading() as connection:
-        return lineage.newest(connection).first_id.hex()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from runtime.cli.output import Exit, say, say_json
-from runtime.cli.store_flag import add_store, opened
+from runtime.cli.source_flags import add_source, opened
 from runtime.cli.version_flags import add_author_flags, author_of, tenant_name
 
 DESCRIPTION = """\
@@ -18,15 +18,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("tenant", type=tenant_name, metavar="TENANT", help="the tenant")
     add_author_flags(parser)
-    add_store(parser)
+    add_source(parser, changes=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """End the trial."""
-    from runtime.catalog import trials
-
-    with opened(args) as database:
-        begun = trials.abandon(database, args.tenant, author_of(args))
+    with opened(args) as source:
+        begun = source.abandon(args.tenant, author_of(args))
     if args.json:
         say_json({"ok": True, "tenant": args.tenant, "abandoned": begun.number})
     else:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.cli import conflict, trial_flags
-from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, agrees, at_terminal, complain, faults_json, plural, say, say_json, warn
-from runtime.cli.secret_flags import add_secret_flags, secrets_of
-from runtime.cli.store_flag import STORE_SETTINGS, store_of
+from runtime.cli.secret_flags import add_secret_flags
+from runtime.cli.source_flags import add_source, opened
 from runtime.cli.version_flags import add_author_flags, author_of, expectation
-from runtime.errors import CatalogError, CatalogUnavailable, ConfigError, Conflict, Fault
+from runtime.errors import CatalogError, CatalogUnavailable, ConfigError, Conflict, Fault, TenantFaulty
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from runtime.catalog.comparison import ApplyResult
-    from runtime.catalog.directory import Tenants
-    from runtime.catalog.keyed import KeyedDatabase
+    from runtime.cli.version_source import ReadTenants, VersionSource
 
 DESCRIPTION = """\
 Read every TENANT/tenant.yaml and TENANT/actions/NAME.py of a directory, or of one tenant's own directory, compile each
@@ -52,7 +47,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be added, changed and removed, and write nothing"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
         "--expect",
         type=expectation,
@@ -65,56 +59,46 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     trial_flags.add_trial_flags(parser)
     add_author_flags(parser)
     add_secret_flags(parser)
-    add_settings(parser, only=STORE_SETTINGS)
+    add_source(parser, changes=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """Load, check and apply."""
-    config = loaded(args).config
-    from runtime.catalog import directory
-    from runtime.catalog.stored_secrets import StoredSecrets
-    from runtime.offline import check
-
-    with contextlib.closing(store_of(config)) as database:
-        stored = StoredSecrets(database)
+    with opened(args) as source:
         try:
-            found = directory.load(args.directory, check.faults, secrets_of(args, stored=stored))
+            tenants = source.read(args)
         except CatalogError as error:
             if not args.json or isinstance(error, CatalogUnavailable):
                 raise
             return _refused(args, error.faults, Exit.CHECK_FAILED)
         if args.prune and trial_flags.wanted(args):
             raise ConfigError([Fault("--prune", "removes tenants, and a trial changes none; leave one of them out")])
-        if args.prune and found.single:
+        if args.prune and tenants.single:
             message = (
                 f"{args.directory} is one tenant's own directory, so every other tenant of the store would be removed; "
                 "apply the directory that holds all of them, or leave --prune out"
             )
             return _refused(args, [Fault("--prune", message)], Exit.USAGE)
         try:
-            return _apply(args, found, database, stored.read_at)
+            return _apply(args, tenants, source)
         except Conflict as error:
-            return conflict.show(database, error, as_json=args.json)
+            return conflict.show(source, error, as_json=args.json)
+        except TenantFaulty as error:
+            # A daemon checks what it is sent.
+            if not args.json:
+                raise
+            return _refused(args, error.faults, Exit.CHECK_FAILED)
 
 
-def _apply(args: argparse.Namespace, found: Tenants, database: KeyedDatabase, read_at: Mapping[str, int]) -> int:
-    from runtime.catalog import applies, comparison, markers, sealed_store, versions
+def _apply(args: argparse.Namespace, tenants: ReadTenants, source: VersionSource) -> int:
+    from runtime.catalog import markers
 
-    folders = {
-        definition.flow.tenant: Path(args.directory, *(() if found.single else (definition.flow.tenant,)))
-        for definition in found.definitions
-    }
-    made_from = {} if args.force else markers.expected(database, folders) | dict(args.expect)
-    expected = {**read_at, **made_from}
+    expected = {} if args.force else markers.expected(source.store_id, tenants.folders) | dict(args.expect)
     agreed = None
     if args.dry_run or (args.prune and not args.yes):
-        planned = comparison.plan(database, found.definitions, prune=args.prune)
-        if args.dry_run and database.exists():
-            with database.reading() as connection:
-                changing = (*planned.created, *planned.changed, *planned.pruned)
-                versions.refuse_conflicts(connection, expected, changing)
+        planned = source.plan(tenants, prune=args.prune, expected=expected)
         if args.dry_run:
-            _report(args, database.setting, planned, found.warnings)
+            _report(args, source.name, planned, tenants.warnings)
             return Exit.OK
         if planned.pruned and not _agreed(args, planned.pruned):
             names = ", ".join(planned.pruned)
@@ -122,41 +106,17 @@ def _apply(args: argparse.Namespace, found: Tenants, database: KeyedDatabase, re
             return _refused(args, [Fault("--prune", message)], Exit.USAGE)
         agreed = planned.pruned
     if trial_flags.wanted(args):
-        return trial_flags.begin(args, database, found.definitions, expected, folders)
-    new = not database.exists()
-    sealed_store.accept_keys(database, int(time.time()))
-    result = applies.apply(
-        database, found.definitions, prune=args.prune, agreed=agreed, author=author_of(args), expected=expected
-    )
-    trial_flags.mark(database, folders, result.versions)
-    if new and not args.json:
-        say(f"made the store {database.name}; a daemon that serves another one will not follow it")
-    _report(args, database.setting, result, [*found.warnings, *_plain(database)])
+        return trial_flags.begin(args, source, tenants, expected)
+    done = source.apply(tenants, prune=args.prune, agreed=agreed, author=author_of(args), expected=expected)
+    trial_flags.mark(source, tenants.folders, done.result.versions)
+    if done.made and not args.json:
+        say(f"made the store {done.made}; a daemon that serves another one will not follow it")
+    _report(args, source.name, done.result, done.warnings)
     if not args.json:
-        _say_held(database, result.changed)
+        for tenant in done.result.changed:
+            if tenant in done.held:
+                say(f"{tenant} is held at {done.held[tenant]}: what was applied takes effect then")
     return Exit.OK
-
-
-def _say_held(database: KeyedDatabase, changed: Sequence[str]) -> None:
-    """Say which tenants daemons serve something else of for now."""
-    from runtime.catalog import holds
-
-    with database.reading() as connection:
-        held = holds.active(connection, int(time.time()))
-    for tenant in changed:
-        if tenant in held:
-            say(f"{tenant} is held at {held[tenant]}: what was applied takes effect then")
-
-
-def _plain(database: KeyedDatabase) -> list[Fault]:
-    """Say so where others could read its secrets."""
-    from runtime.catalog import sealed_store
-
-    with database.reading() as connection:
-        if database.keys or not sealed_store.any_plain_secret(connection):
-            return []
-    message = "its secrets lie there as plain text; make a key, set catalog.keys_file and run `vestibule store seal`"
-    return [Fault(f"store {database.setting}", message)]
 
 
 def _agreed(args: argparse.Namespace, names: Sequence[str]) -> bool:

@@ -10,14 +10,13 @@ from runtime.cli.output import Exit, complain, instant, say_json
 from runtime.errors import Conflict, UnknownVersion
 
 if TYPE_CHECKING:
-    from runtime.catalog.database import Connection, Database
     from runtime.catalog.differences import Difference
+    from runtime.cli.version_source import VersionSource
 
 
-def show(database: Database, error: Conflict, *, as_json: bool) -> int:
+def show(source: VersionSource, error: Conflict, *, as_json: bool) -> int:
     """Say that nothing was done and what changed since, and return the exit code. Raises: CatalogError."""
-    with database.reading() as connection:
-        found = {tenant: _changed(connection, tenant, *numbers) for tenant, numbers in sorted(error.found.items())}
+    found = {tenant: _changed(source, tenant, *numbers) for tenant, numbers in sorted(error.found.items())}
     if as_json:
         conflicts: list[dict[str, Any]] = [
             {"tenant": tenant, "expected": expected, "found": newest, "diff": diff.as_json(found[tenant][0])}
@@ -33,19 +32,18 @@ def show(database: Database, error: Conflict, *, as_json: bool) -> int:
     return Exit.CONFLICT
 
 
-def _changed(connection: Connection, tenant: str, expected: int, newest: int) -> tuple[Difference, str]:
-    from runtime.catalog import versions
+def _changed(source: VersionSource, tenant: str, expected: int, newest: int) -> tuple[Difference, str]:
     from runtime.catalog.differences import differences
 
     sides: list[Any] = []
     made = ""
     for number in (expected, newest):
         try:
-            version = versions.version(connection, tenant, number)
+            version, state, *_ = source.shown(tenant, number)
         except UnknownVersion:
             sides += [f"{tenant}@{number}", None]
             continue
         why = f": {version.message}" if version.message else ""
         made = f"{version} was made {instant(version.made_at)} by {version.made_by or 'unknown'}{why}"
-        sides += [str(version), versions.content(connection, version)]
+        sides += [str(version), state]
     return differences(*sides), made

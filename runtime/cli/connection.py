@@ -22,16 +22,21 @@ if TYPE_CHECKING:
 
 DEFAULT_TARGET: Final = "127.0.0.1:50051"
 _HOST_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}").fullmatch
+_URL: Final = re.compile(
+    r"https?://((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?)(?:/[A-Za-z0-9._~/-]*)?"
+).fullmatch
 _MOST_BYTES: Final = 1 << 20
 
 
-def add_connection(parser: argparse.ArgumentParser) -> None:
-    """Add the flags."""
-    group = parser.add_argument_group("connection")
+def add_connection(parser: argparse.ArgumentParser, *, instead_of_store: bool = False) -> None:
+    """Add the flags. A command that has a store goes to a daemon for --target alone, never for a variable."""
+    group = parser.add_argument_group("daemon, instead of a store" if instead_of_store else "connection")
     group.add_argument(
         "--target",
         metavar="ADDRESS",
-        help=f"the daemon, host:port or unix:PATH (environment: VESTIBULE_TARGET; {DEFAULT_TARGET})",
+        help="ask a daemon's AdminService: host:port, unix:PATH or http(s)://host:port"
+        if instead_of_store
+        else f"the daemon, host:port or unix:PATH (environment: VESTIBULE_TARGET; {DEFAULT_TARGET})",
     )
     group.add_argument("--tls", action="store_true", help="use TLS, with the authorities that gRPC brings")
     group.add_argument("--tls-ca", metavar="FILE", help="use TLS, with the authorities of this PEM file alone")
@@ -49,12 +54,15 @@ def asked_for(args: argparse.Namespace) -> bool:
     return any(getattr(args, name) for name in names)
 
 
-def target_of(args: argparse.Namespace) -> str:
-    """Return the daemon's address. Raises: ConfigError."""
+def target_of(args: argparse.Namespace, *, urls: bool = False) -> str:
+    """Return the daemon's address, or with `urls` also that of its HTTP port. Raises: ConfigError."""
     target: str = args.target or os.environ.get("VESTIBULE_TARGET") or DEFAULT_TARGET
+    if urls and _URL(target):
+        return target
     if not (_HOST_PORT(target) or (unix_path(target) or "").startswith("/")):
         where = "--target" if args.target else "environment VESTIBULE_TARGET"
-        message = f"{target!r} is not an address; write host:port, such as {DEFAULT_TARGET}, or unix:/PATH"
+        http = ", or http://host:port" if urls else ""
+        message = f"{target!r} is not an address; write host:port, such as {DEFAULT_TARGET}, or unix:/PATH{http}"
         raise ConfigError([Fault(where, message)])
     return target
 
@@ -63,7 +71,8 @@ def credentials_of(args: argparse.Namespace, target: str) -> Credentials:
     """Return what a call needs besides an address. Raises: ConfigError."""
     from runtime.rpc.client import Credentials
 
-    tls = bool(args.tls or args.tls_ca)
+    url = _URL(target)
+    tls = bool(args.tls or args.tls_ca or target.startswith("https://"))
     key = _api_key(args)
     faults = []
     if tls and unix_path(target) is not None:
@@ -72,7 +81,9 @@ def credentials_of(args: argparse.Namespace, target: str) -> Credentials:
         faults.append(Fault("--tls-cert", "and --tls-key belong together; give both"))
     if args.tls_cert and not tls:
         faults.append(Fault("--tls-cert", "needs TLS; give --tls-ca, or --tls"))
-    if key and not tls and not args.insecure and not is_local(target):
+    if tls and target.startswith("http://"):
+        faults.append(Fault("--tls", f"does not go with {target}; write https://"))
+    if key and not tls and not args.insecure and not is_local(_with_port(url[1]) if url else target):
         message = f"would go to {target} without TLS, where others could read it; give --tls-ca, or say --insecure"
         faults.append(Fault("the API key", message))
     if faults:
@@ -84,6 +95,10 @@ def credentials_of(args: argparse.Namespace, target: str) -> Credentials:
         private_key=_private(args.tls_key, "--tls-key") if args.tls_key else None,
         api_key=key,
     )
+
+
+def _with_port(authority: str) -> str:
+    return authority if _HOST_PORT(authority) else f"{authority}:80"
 
 
 def _api_key(args: argparse.Namespace) -> str:

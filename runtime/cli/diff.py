@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.cli.output import Colour, Exit, say, say_json
-from runtime.cli.store_flag import add_store, opened
+from runtime.cli.source_flags import add_source, opened
 from runtime.cli.version_flags import reference
 from runtime.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from runtime.catalog.base import Definition
-    from runtime.catalog.database import Connection
     from runtime.catalog.differences import Difference
+    from runtime.cli.version_source import VersionSource
 
 DESCRIPTION = """\
 Show what is different between A and B: settings, actions, names of secrets, doors, and sources as a unified diff. Each
@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     for name in ("a", "b"):
         parser.add_argument(name, metavar=name.upper(), help="TENANT, TENANT@N, or a directory with a slash")
-    add_store(parser)
+    add_source(parser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,10 @@ class _Side:
 def run(args: argparse.Namespace) -> int:
     """Read both sides and print what is different."""
     with contextlib.ExitStack() as parts:
-        connection: Connection | None = None
+        source: VersionSource | None = None
         if not all(_is_directory(given) for given in (args.a, args.b)):
-            connection = parts.enter_context(parts.enter_context(opened(args)).reading())
-        one, other = (_side(given, f"argument {name}", connection) for name, given in (("A", args.a), ("B", args.b)))
+            source = parts.enter_context(opened(args))
+        one, other = (_side(given, f"argument {name}", source) for name, given in (("A", args.a), ("B", args.b)))
     found = _compared(one, other)
     if args.json:
         say_json([as_json(difference) for difference in found], indent=2)
@@ -68,18 +68,16 @@ def _is_directory(given: str) -> bool:
     return os.sep in given or given in (".", "..")
 
 
-def _side(given: str, where: str, connection: Connection | None) -> _Side:
-    if connection is None or _is_directory(given):
+def _side(given: str, where: str, source: VersionSource | None) -> _Side:
+    if source is None or _is_directory(given):
         return _directory(given)
-    from runtime.catalog import versions
-
     try:
         tenant, number = reference(given)
     except argparse.ArgumentTypeError as error:
         hint = f"; for the directory write ./{given}" if os.path.isdir(given) else ""
         raise ConfigError([Fault(where, f"{error}{hint}")]) from None
-    version = versions.version(connection, tenant, number)
-    return _Side({tenant: (str(version), versions.content(connection, version))}, tenant)
+    found = source.shown(tenant, number)
+    return _Side({tenant: (str(found.version), found.state)}, tenant)
 
 
 def _directory(given: str) -> _Side:

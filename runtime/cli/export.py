@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from runtime.cli.output import Exit, instant, plural, say, say_json
-from runtime.cli.store_flag import add_store, opened
+from runtime.cli.source_flags import add_source, opened
 from runtime.cli.version_flags import reference
 from runtime.errors import CatalogError
 
@@ -31,25 +31,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="this tenant, now or at a version; may be given many times [every tenant]",
     )
     parser.add_argument("--force", action="store_true", help="replace tenants in a directory that holds something")
-    add_store(parser)
+    add_source(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read the tenants and write them."""
-    from runtime.catalog import lineage, markers, tenant_writer, versions
+    from runtime.catalog import markers, tenant_writer
 
     written = {}
     tenants = []
-    with opened(args) as database, database.reading() as connection:
-        store_id = lineage.newest(connection).first_id.hex()
-        wanted = args.tenant or [(version.tenant, None) for version in versions.newest(connection)]
+    with opened(args) as source:
+        wanted = args.tenant or [(listed.version.tenant, None) for listed in source.listed()]
         for tenant, number in dict(wanted).items():
-            version = versions.version(connection, tenant, number)
-            state = versions.content(connection, version)
+            version, state, _, newest, store_id = source.shown(tenant, number)
             if state is None:
                 raise CatalogError([f"{version}: the tenant was removed; name a version before, {tenant}@N"])
             made = f"{version}, made {instant(version.made_at)} by {version.made_by or 'unknown'}"
-            newest = versions.version(connection, tenant).number
             head = f"Exported by vestibule: {made}.\n{{stored: NAME}} is the secret that the store has."
             tenants.append(tenant_writer.Exported(state, head, markers.text({store_id: newest})))
             written[tenant] = version.number

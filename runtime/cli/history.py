@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import asdict
 
 from runtime.cli.output import Exit, instant, say, say_json, say_table
-from runtime.cli.store_flag import add_store, opened
+from runtime.cli.source_flags import add_source, opened
 from runtime.cli.version_flags import tenant_name
 
 DESCRIPTION = """\
@@ -19,17 +18,13 @@ back to one."""
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("tenant", type=tenant_name, metavar="TENANT", help="the tenant")
-    add_store(parser)
+    add_source(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read the store and print a line for each version."""
-    from runtime.catalog import holds, trials, versions
-
-    with opened(args) as database, database.reading() as connection:
-        listed = versions.history(connection, args.tenant)
-        ended = trials.last_end(connection, args.tenant)
-        held = holds.active(connection, int(time.time())).get(args.tenant)
+    with opened(args) as source:
+        listed, held, ended = source.history(args.tenant)
     if args.json:
         say_json([asdict(version) for version in listed], indent=2)
         return Exit.OK

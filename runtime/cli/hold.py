@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 
 from runtime.cli.output import Exit, complain, say, say_json
-from runtime.cli.store_flag import add_store, opened
+from runtime.cli.source_flags import add_source, opened
 from runtime.cli.version_flags import add_author_flags, author_of, span, tenant_name
 from runtime.errors import ConfigError, Fault
 
@@ -30,17 +30,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--for", dest="span", type=span, metavar="TIME", help="for how long: 30m, 2h, 1d; at most 30d")
     parser.add_argument("--force", action="store_true", help="also at a version whose secrets or actions are at fault")
     add_author_flags(parser)
-    add_store(parser)
+    add_source(parser, changes=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """Hold or release, and say what is served now."""
-    from runtime.catalog import holds, versions
-    from runtime.offline.version_check import refuse_faulty
-
     if args.release:
-        with opened(args) as database:
-            was = holds.release(database, args.tenant, author_of(args))
+        with opened(args) as source:
+            was = source.release(args.tenant, author_of(args))
         if args.json:
             say_json({"ok": True, "tenant": args.tenant, "released": was})
         else:
@@ -49,11 +46,8 @@ def run(args: argparse.Namespace) -> int:
     if args.span is None:
         raise ConfigError([Fault("--for", "is missing; write for how long, such as --for 2h")])
     number = None if args.to == "policy" else int(args.to)
-    with opened(args) as database:
-        if number is not None and not args.force:
-            with database.reading() as connection:
-                refuse_faulty(connection, versions.version(connection, args.tenant, number))
-        held, missing = holds.hold(database, args.tenant, number, args.span, author_of(args), force=args.force)
+    with opened(args) as source:
+        held, missing = source.hold(args.tenant, number, args.span, author_of(args), force=args.force)
     if args.json:
         say_json({"ok": True, "missing_secrets": missing} | asdict(held))
         return Exit.OK

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 from runtime.cli.output import Exit, instant, say, say_json, say_table
-from runtime.cli.store_flag import add_store, opened
+from runtime.cli.source_flags import add_source, opened
 
 DESCRIPTION = """\
 List the tenants of the store: the version that each is at, when and by whom it was made, what it is held at, and what
@@ -18,21 +15,17 @@ it has on trial. While a tenant is held, daemons serve that instead of its newes
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    add_store(parser)
+    add_source(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read the store and print a line for each tenant."""
-    from runtime.catalog import holds, trials, versions
-
-    with opened(args) as database, database.reading() as connection:
-        listed = versions.newest(connection)
-        held = holds.active(connection, int(time.time()))
-        tried = trials.listed(connection)
+    with opened(args) as source:
+        listed = source.listed()
     if args.json:
         shown = [
-            asdict(version) | {"hold": _plain(held, version.tenant), "trial": _plain(tried, version.tenant)}
-            for version in listed
+            asdict(version) | {"hold": hold and asdict(hold), "trial": trial and asdict(trial)}
+            for version, hold, trial in listed
         ]
         say_json(shown, indent=2)
         return Exit.OK
@@ -45,15 +38,11 @@ def run(args: argparse.Namespace) -> int:
             str(version.number),
             instant(version.made_at),
             version.made_by or "unknown",
-            str(held.get(version.tenant, "")),
-            str(tried.get(version.tenant, "")),
+            str(hold or ""),
+            str(trial or ""),
             version.message,
         )
-        for version in listed
+        for version, hold, trial in listed
     ]
     say_table(rows, ("TENANT", "VERSION", "WHEN", "BY", "HELD AT", "ON TRIAL", "MESSAGE"))
     return Exit.OK
-
-
-def _plain(found: Mapping[str, Any], tenant: str) -> dict[str, Any] | None:
-    return asdict(found[tenant]) if tenant in found else None

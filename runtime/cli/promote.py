@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 
 from runtime.cli.output import Exit, say, say_json
-from runtime.cli.store_flag import add_store, opened
+from runtime.cli.source_flags import add_source, opened
 from runtime.cli.version_flags import add_author_flags, author_of, tenant_name
 
 DESCRIPTION = """\
@@ -19,15 +19,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("tenant", type=tenant_name, metavar="TENANT", help="the tenant")
     add_author_flags(parser)
-    add_store(parser)
+    add_source(parser, changes=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """Promote it, and say what changed."""
-    from runtime.catalog import trials
-
-    with opened(args) as database:
-        version = trials.promote(database, args.tenant, author_of(args))
+    with opened(args) as source:
+        version = source.promote(args.tenant, author_of(args))
     if args.json:
         say_json({"ok": True} | asdict(version))
         return Exit.OK

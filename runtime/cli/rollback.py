@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import asdict
 
 from runtime.cli.output import Exit, complain, say, say_json
-from runtime.cli.store_flag import add_store, opened
+from runtime.cli.source_flags import add_source, opened
 from runtime.cli.version_flags import add_author_flags, author_of, tenant_name
 
 DESCRIPTION = """\
@@ -23,22 +22,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", type=int, metavar="N", help="the version whose content it gets [the one before]")
     parser.add_argument("--force", action="store_true", help="also to a version whose secrets or actions are at fault")
     add_author_flags(parser)
-    add_store(parser)
+    add_source(parser, changes=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """Go back, and say to what."""
-    from runtime.catalog import holds, rollback
-    from runtime.offline.version_check import refuse_faulty
-
-    with opened(args) as database:
-        with database.reading() as connection:
-            target = rollback.target(connection, args.tenant, args.to)
-            if not args.force:
-                refuse_faulty(connection, target)
-        done = rollback.rollback(database, args.tenant, target.number, author_of(args), force=args.force)
-        with database.reading() as connection:
-            held = holds.active(connection, int(time.time())).get(args.tenant)
+    with opened(args) as source:
+        done, held = source.roll_back(args.tenant, args.to, author_of(args), force=args.force)
     if args.json:
         say_json({"ok": True, "changed": done.changed, "missing_secrets": list(done.missing)} | asdict(done.version))
         return Exit.OK

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from runtime.cli.output import Colour, Exit, instant, say, say_json
-from runtime.cli.store_flag import add_store, opened
+from runtime.cli.source_flags import add_source, opened
 from runtime.cli.version_flags import reference
 
 if TYPE_CHECKING:
@@ -23,18 +22,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("tenant", type=reference, metavar="TENANT[@N]", help="the tenant, and the version if not now's")
     parser.add_argument("--sources", action="store_true", help="print the sources of the actions too")
-    add_store(parser)
+    add_source(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read the store and print the version."""
-    from runtime.catalog import holds, tenant_writer, versions
+    from runtime.catalog import tenant_writer
 
-    tenant, number = args.tenant
-    with opened(args) as database, database.reading() as connection:
-        version = versions.version(connection, tenant, number)
-        state = versions.content(connection, version)
-        held = holds.active(connection, int(time.time())).get(tenant)
+    with opened(args) as source:
+        version, state, held, *_ = source.shown(*args.tenant)
     if args.json:
         found = asdict(version) | {"hold": asdict(held) if held is not None else None}
         say_json(found | {"removed": state is None} | (_content(state) if state is not None else {}), indent=2)
@@ -53,9 +49,9 @@ def run(args: argparse.Namespace) -> int:
         say(line)
     for binding in state.flow.bindings:
         say()
-        source = state.sources[binding.revision]
-        say(f"actions/{binding.action}.py  {binding.revision}  {len(source.encode())} bytes", Colour.CYAN)
-        for line in source.removesuffix("\n").split("\n") if args.sources else ():
+        text = state.sources[binding.revision]
+        say(f"actions/{binding.action}.py  {binding.revision}  {len(text.encode())} bytes", Colour.CYAN)
+        for line in text.removesuffix("\n").split("\n") if args.sources else ():
             say(line)
     return Exit.OK
 

@@ -10,11 +10,10 @@ from runtime.cli.output import Exit, complain, say, say_json
 from runtime.cli.version_flags import author_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from runtime.catalog.base import Definition
-    from runtime.catalog.database import Database
+    from runtime.cli.version_source import ReadTenants, VersionSource
 
 
 def add_trial_flags(parser: argparse.ArgumentParser) -> None:
@@ -40,20 +39,13 @@ def wanted(args: argparse.Namespace) -> bool:
     return bool(args.gradual or args.report_only)
 
 
-def begin(
-    args: argparse.Namespace,
-    database: Database,
-    definitions: Sequence[Definition],
-    expected: Mapping[str, int],
-    folders: Mapping[str, Path],
-) -> int:
+def begin(args: argparse.Namespace, source: VersionSource, tenants: ReadTenants, expected: Mapping[str, int]) -> int:
     """Begin the trials, and say which. Raises: Conflict, CatalogError."""
-    from runtime.catalog import trials
     from runtime.catalog.base import Band
 
     band = Band(args.denied_points, args.degraded_points)
-    begun = trials.begin(database, definitions, args.gradual, band, author_of(args), expected)
-    mark(database, folders, {trial.tenant: trial.number for trial in begun})
+    begun = source.begin_trial(tenants, args.gradual, band, author_of(args), expected)
+    mark(source, tenants.folders, {trial.tenant: trial.number for trial in begun})
     if args.json:
         say_json({"ok": True, "trials": [asdict(trial) for trial in begun]})
         return Exit.OK
@@ -65,11 +57,11 @@ def begin(
     return Exit.OK
 
 
-def mark(database: Database, folders: Mapping[str, Path], versions: Mapping[str, int]) -> None:
+def mark(source: VersionSource, folders: Mapping[str, Path], versions: Mapping[str, int]) -> None:
     """Note in exported folders which version they are now; warn of those that cannot be written."""
     from runtime.catalog import markers
 
-    for file in markers.applied(database, folders, versions):
+    for file in markers.applied(source.store_id, folders, versions):
         complain(f"vestibule: warning: {file}: cannot be written, so the next apply of it expects an older version")
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from vestibule.v1 import admin_service_pb2, runtime_service_pb2
 
-from runtime.admin import service
+from runtime.admin.messages import MAX_BYTES
 from runtime.admin.service import AdminService
 from runtime.callers.callers import Callers
 from runtime.calls.calls import Answered, Calls, Identify, NoAnswer, Remaining, longest_login_s
@@ -67,7 +67,7 @@ def services(calls: Calls, callers: Callers, most_bytes: int, admin: AdminServic
     if admin is not None:
         methods = {name: partial(_administered, answer) for name, answer in admin.methods.items()}
         described = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"]
-        yield Service(described, methods, callers.demanding(), service.MAX_BYTES)
+        yield Service(described, methods, callers.demanding(), MAX_BYTES)
 
 
 async def _administered(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 import grpc
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
 from vestibule.v1.decision_pb2 import Factor
@@ -24,6 +24,9 @@ from runtime.errors import CannotReach, NoDecision
 from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD, GRPC_SERVICE, GRPC_TENANT
 from runtime.ops.printable import printable
 
+MOST_ANSWER_BYTES: Final = 64 << 20
+"""Of an answer: all sources of a large tenant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -37,7 +40,7 @@ class Credentials:
 
     def channel(self, target: str) -> grpc.Channel:
         """Open a channel."""
-        options = [("grpc.enable_retries", 0)]
+        options = [("grpc.enable_retries", 0), ("grpc.max_receive_message_length", MOST_ANSWER_BYTES)]
         if not self.tls:
             return grpc.insecure_channel(target, options)
         made = grpc.ssl_channel_credentials(self.authorities, self.private_key, self.certificate)
@@ -139,10 +142,14 @@ def _call(
 
 def explain(error: grpc.Call) -> str:
     """Say in lines for a person what a failed call's status and details say."""
-    code = error.code()
-    lines = [f"{code.name}: {error.details() or 'no further information'}"]
     status = rpc_status.from_call(error)
-    for detail in status.details if status is not None else ():
+    return explain_status(error.code().name, status or status_pb2.Status(message=error.details() or ""))
+
+
+def explain_status(code: str, status: status_pb2.Status) -> str:
+    """Do the same with a status that came in another way."""
+    lines = [f"{code}: {status.message or 'no further information'}"]
+    for detail in status.details:
         info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
         if detail.Unpack(info):
             facts = "".join(f", {key}={value}" for key, value in sorted(info.metadata.items()))

@@ -17,11 +17,12 @@ from runtime.callers import key_text
 from runtime.catalog import api_keys, applies
 from runtime.catalog.api_keys import ApiKey
 from runtime.catalog.sqlite import SqliteDatabase
+from runtime.cli import main
 from tests.calls import Refused
 from tests.fixtures.daemons import Daemon, served
 from tests.fixtures.http_client import ask
 from tests.fixtures.states import right
-from tests.fixtures.tenants import ADA, DENY, GATE, MFA, define
+from tests.fixtures.tenants import ADA, DENY, GATE, MFA, define, write_directory
 from tests.fixtures.waiting import PATIENCE_S, until
 
 SERVICE = pb.DESCRIPTOR.services_by_name["AdminService"]
@@ -423,3 +424,39 @@ def test_a_trial_is_begun_promoted_and_abandoned(desk: Desk) -> None:
 
 def trial(tenant: str, source: str, wanted: pb.Trial) -> pb.ApplyTenantsRequest:
     return pb.ApplyTenantsRequest(tenants=[sent(tenant, source)], trial=wanted)
+
+
+def test_commands_work_on_a_daemon(desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By gRPC and by HTTP: apply, read, hold, go back, two editors and remove; the daemon compiles what it is sent."""
+    key = tmp_path / "author.key"
+    key.touch(0o600)
+    key.write_text(f"{desk.key_of_all}\n")
+    http = f"http://{desk.daemon.wait_for('daemon.started')['http_listen']}"
+
+    def run(target: str, *words: object, code: int = 0) -> str:
+        found = main.main([*map(str, words), "--target", target, "--api-key-file", str(key)])
+        said = "".join(capsys.readouterr())
+        assert found == code, said
+        return said
+
+    folder = write_directory(tmp_path / "mine", "desk", GATE) / "desk"
+    assert "added desk: version 1" in run(http, "apply", folder, "--message", "by HTTP")
+    until(lambda: outcome(desk, "desk") == MFA, "what a command applied is served")
+    write_directory(tmp_path / "mine", "desk", GATE.replace("api.", "api.access.deny('no')  # ", 1))
+    run(desk.daemon.target, "export", tmp_path / "out", "--tenant", "desk")
+    assert "changed desk: version 2" in run(desk.daemon.target, "apply", folder)
+    assert "api.access.deny" in run(http, "diff", "desk@1", "desk")
+    (tmp_path / "out/desk/actions/a0.py").write_text("import os\n" + GATE)
+    refused = run(http, "apply", tmp_path / "out", code=3)
+    assert f"{tmp_path}/out/desk/actions/a0.py:1:1" in refused
+    (tmp_path / "out/desk/actions/a0.py").write_text(GATE + "# mine\n")
+    assert "was changed meanwhile" in run(http, "apply", tmp_path / "out", code=6)
+    assert "is held at version 1" in run(http, "hold", "desk", "--to", 1, "--for", "1h")
+    assert "released desk" in run(desk.daemon.target, "hold", "desk", "--release")
+    assert "desk@3 has the content of version 1" in run(http, "rollback", "desk")
+    assert "removed desk: version 4" in run(desk.daemon.target, "delete", "desk", "--yes")
+    assert "desk" not in run(http, "list")
+    run("127.0.0.1:1", "list", code=5)
+    run("http://127.0.0.1:1", "list", code=5)
+    nothing = f"http://{desk.daemon.wait_for('daemon.started')['metrics_listen']}"
+    assert "none of a Vestibule daemon's" in run(nothing, "list", code=1)

@@ -31,6 +31,7 @@ from runtime.callers import key_text
 from runtime.catalog import api_keys
 from runtime.catalog.api_keys import ApiKey
 from runtime.catalog.sqlite import SqliteDatabase
+from runtime.cli import main
 from runtime.errors import StartError
 from runtime.ops.listening import check_free
 from runtime.rpc.health import Health
@@ -262,6 +263,23 @@ def test_a_certificate_does_what_its_rule_allows(desk: Desk) -> None:
             desk.login(tenant, certificate=certificate)
         assert refused.value.reason == reason
     assert desk.http_reason(None, "umbrella") == (403, "TENANT_NOT_ALLOWED")
+
+
+def test_a_command_has_the_same_credentials(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """By gRPC and by HTTP, a command shows a certificate and a key; without either it learns nothing."""
+    desk.gateway.write(desk.root, "gateway")
+    key_file = desk.root / "reader.key"
+    key_file.touch(0o600)
+    key_file.write_text(desk.key("read"))
+    known = "--tls-ca", str(desk.root / "authority.pem"), "--api-key-file", str(key_file)
+    certificate = "--tls-cert", str(desk.root / "gateway.pem"), "--tls-key", str(desk.root / "gateway.key")
+    for target in (desk.daemon.target, desk.http):
+        assert main.main(["list", "--target", target, *known, *certificate]) == 0
+        assert "umbrella" in capsys.readouterr().out
+        assert main.main(["delete", "acme", "--yes", "--target", target, *known, *certificate]) == 1
+        assert "SCOPE_MISSING" in capsys.readouterr().err
+        assert main.main(["list", "--target", target, *known]) == 5
+        assert "--tls-cert and --tls-key" in capsys.readouterr().err
 
 
 def test_a_tenant_is_shown_to_its_own_callers_alone(desk: Desk) -> None:

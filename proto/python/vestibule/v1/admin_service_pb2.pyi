@@ -14,7 +14,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TenantVersion(_message.Message):
-    __slots__ = ("tenant_id", "number", "create_time", "author", "message", "origin", "copy_of", "content_hash", "changes", "files")
+    __slots__ = ("tenant_id", "number", "create_time", "author", "message", "origin", "copy_of", "content_hash", "changes", "files", "store_revision")
     class Origin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         ORIGIN_UNSPECIFIED: _ClassVar[TenantVersion.Origin]
@@ -50,6 +50,7 @@ class TenantVersion(_message.Message):
     CONTENT_HASH_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
+    STORE_REVISION_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     number: int
     create_time: _timestamp_pb2.Timestamp
@@ -60,7 +61,8 @@ class TenantVersion(_message.Message):
     content_hash: str
     changes: _containers.RepeatedCompositeFieldContainer[Change]
     files: _containers.ScalarMap[str, str]
-    def __init__(self, tenant_id: _Optional[str] = ..., number: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., author: _Optional[str] = ..., message: _Optional[str] = ..., origin: _Optional[_Union[TenantVersion.Origin, str]] = ..., copy_of: _Optional[int] = ..., content_hash: _Optional[str] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., files: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    store_revision: int
+    def __init__(self, tenant_id: _Optional[str] = ..., number: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., author: _Optional[str] = ..., message: _Optional[str] = ..., origin: _Optional[_Union[TenantVersion.Origin, str]] = ..., copy_of: _Optional[int] = ..., content_hash: _Optional[str] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., files: _Optional[_Mapping[str, str]] = ..., store_revision: _Optional[int] = ...) -> None: ...
 
 class Change(_message.Message):
     __slots__ = ("what", "name", "how")
@@ -119,12 +121,14 @@ class ListTenantsRequest(_message.Message):
     def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., read_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ...) -> None: ...
 
 class ListTenantsResponse(_message.Message):
-    __slots__ = ("tenants", "next_page_token")
+    __slots__ = ("tenants", "next_page_token", "store_id")
     TENANTS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    STORE_ID_FIELD_NUMBER: _ClassVar[int]
     tenants: _containers.RepeatedCompositeFieldContainer[TenantSummary]
     next_page_token: str
-    def __init__(self, tenants: _Optional[_Iterable[_Union[TenantSummary, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    store_id: str
+    def __init__(self, tenants: _Optional[_Iterable[_Union[TenantSummary, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., store_id: _Optional[str] = ...) -> None: ...
 
 class ListTenantVersionsRequest(_message.Message):
     __slots__ = ("tenant_id", "page_size", "page_token", "read_mask")
@@ -139,12 +143,16 @@ class ListTenantVersionsRequest(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., read_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ...) -> None: ...
 
 class ListTenantVersionsResponse(_message.Message):
-    __slots__ = ("versions", "next_page_token")
+    __slots__ = ("versions", "next_page_token", "hold", "last_trial_end")
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    LAST_TRIAL_END_FIELD_NUMBER: _ClassVar[int]
     versions: _containers.RepeatedCompositeFieldContainer[TenantVersion]
     next_page_token: str
-    def __init__(self, versions: _Optional[_Iterable[_Union[TenantVersion, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    hold: Hold
+    last_trial_end: str
+    def __init__(self, versions: _Optional[_Iterable[_Union[TenantVersion, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., last_trial_end: _Optional[str] = ...) -> None: ...
 
 class GetTenantVersionRequest(_message.Message):
     __slots__ = ("tenant_id", "number", "read_mask")
@@ -157,10 +165,16 @@ class GetTenantVersionRequest(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., number: _Optional[int] = ..., read_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ...) -> None: ...
 
 class GetTenantVersionResponse(_message.Message):
-    __slots__ = ("version",)
+    __slots__ = ("version", "hold", "newest_number", "store_id")
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    NEWEST_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    STORE_ID_FIELD_NUMBER: _ClassVar[int]
     version: TenantVersion
-    def __init__(self, version: _Optional[_Union[TenantVersion, _Mapping]] = ...) -> None: ...
+    hold: Hold
+    newest_number: int
+    store_id: str
+    def __init__(self, version: _Optional[_Union[TenantVersion, _Mapping]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., newest_number: _Optional[int] = ..., store_id: _Optional[str] = ...) -> None: ...
 
 class CompareTenantVersionsRequest(_message.Message):
     __slots__ = ("tenant_id", "base", "other")
@@ -189,18 +203,20 @@ class SourceDiff(_message.Message):
     def __init__(self, action: _Optional[str] = ..., diff: _Optional[str] = ...) -> None: ...
 
 class ApplyTenantsRequest(_message.Message):
-    __slots__ = ("request_id", "tenants", "message", "validate_only", "trial")
+    __slots__ = ("request_id", "tenants", "message", "validate_only", "trial", "remove_tenant_ids")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TENANTS_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     TRIAL_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_TENANT_IDS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     tenants: _containers.RepeatedCompositeFieldContainer[TenantSource]
     message: str
     validate_only: bool
     trial: Trial
-    def __init__(self, request_id: _Optional[str] = ..., tenants: _Optional[_Iterable[_Union[TenantSource, _Mapping]]] = ..., message: _Optional[str] = ..., validate_only: _Optional[bool] = ..., trial: _Optional[_Union[Trial, _Mapping]] = ...) -> None: ...
+    remove_tenant_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request_id: _Optional[str] = ..., tenants: _Optional[_Iterable[_Union[TenantSource, _Mapping]]] = ..., message: _Optional[str] = ..., validate_only: _Optional[bool] = ..., trial: _Optional[_Union[Trial, _Mapping]] = ..., remove_tenant_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TenantSource(_message.Message):
     __slots__ = ("tenant_id", "files", "env_secrets", "file_secrets", "expected_version")
@@ -238,15 +254,19 @@ class TenantSource(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., files: _Optional[_Mapping[str, str]] = ..., env_secrets: _Optional[_Mapping[str, str]] = ..., file_secrets: _Optional[_Mapping[str, str]] = ..., expected_version: _Optional[int] = ...) -> None: ...
 
 class ApplyTenantsResponse(_message.Message):
-    __slots__ = ("tenants", "warnings")
+    __slots__ = ("tenants", "warnings", "store_id", "store_revision")
     TENANTS_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    STORE_ID_FIELD_NUMBER: _ClassVar[int]
+    STORE_REVISION_FIELD_NUMBER: _ClassVar[int]
     tenants: _containers.RepeatedCompositeFieldContainer[AppliedTenant]
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, tenants: _Optional[_Iterable[_Union[AppliedTenant, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    store_id: str
+    store_revision: int
+    def __init__(self, tenants: _Optional[_Iterable[_Union[AppliedTenant, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ..., store_id: _Optional[str] = ..., store_revision: _Optional[int] = ...) -> None: ...
 
 class AppliedTenant(_message.Message):
-    __slots__ = ("tenant_id", "version", "result", "changes")
+    __slots__ = ("tenant_id", "version", "result", "changes", "hold")
     class Result(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         RESULT_UNSPECIFIED: _ClassVar[AppliedTenant.Result]
@@ -254,20 +274,24 @@ class AppliedTenant(_message.Message):
         RESULT_CHANGED: _ClassVar[AppliedTenant.Result]
         RESULT_UNCHANGED: _ClassVar[AppliedTenant.Result]
         RESULT_ON_TRIAL: _ClassVar[AppliedTenant.Result]
+        RESULT_REMOVED: _ClassVar[AppliedTenant.Result]
     RESULT_UNSPECIFIED: AppliedTenant.Result
     RESULT_CREATED: AppliedTenant.Result
     RESULT_CHANGED: AppliedTenant.Result
     RESULT_UNCHANGED: AppliedTenant.Result
     RESULT_ON_TRIAL: AppliedTenant.Result
+    RESULT_REMOVED: AppliedTenant.Result
     TENANT_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
     tenant_id: str
     version: int
     result: AppliedTenant.Result
     changes: _containers.RepeatedCompositeFieldContainer[Change]
-    def __init__(self, tenant_id: _Optional[str] = ..., version: _Optional[int] = ..., result: _Optional[_Union[AppliedTenant.Result, str]] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ...) -> None: ...
+    hold: Hold
+    def __init__(self, tenant_id: _Optional[str] = ..., version: _Optional[int] = ..., result: _Optional[_Union[AppliedTenant.Result, str]] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ...) -> None: ...
 
 class RollbackTenantRequest(_message.Message):
     __slots__ = ("request_id", "tenant_id", "to_version", "expected_version", "message", "force")
@@ -286,14 +310,18 @@ class RollbackTenantRequest(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., tenant_id: _Optional[str] = ..., to_version: _Optional[int] = ..., expected_version: _Optional[int] = ..., message: _Optional[str] = ..., force: _Optional[bool] = ...) -> None: ...
 
 class RollbackTenantResponse(_message.Message):
-    __slots__ = ("version", "changed", "missing_secrets")
+    __slots__ = ("version", "changed", "missing_secrets", "to_version", "hold")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     MISSING_SECRETS_FIELD_NUMBER: _ClassVar[int]
+    TO_VERSION_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
     version: TenantVersion
     changed: bool
     missing_secrets: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, version: _Optional[_Union[TenantVersion, _Mapping]] = ..., changed: _Optional[bool] = ..., missing_secrets: _Optional[_Iterable[str]] = ...) -> None: ...
+    to_version: int
+    hold: Hold
+    def __init__(self, version: _Optional[_Union[TenantVersion, _Mapping]] = ..., changed: _Optional[bool] = ..., missing_secrets: _Optional[_Iterable[str]] = ..., to_version: _Optional[int] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ...) -> None: ...
 
 class PromoteTenantRequest(_message.Message):
     __slots__ = ("request_id", "tenant_id", "message")
