@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from runtime.catalog.hook_door import HookDoor
 from runtime.core.model import FACTOR_NAMES
@@ -29,8 +29,19 @@ MOST: Final = {"max_age_s": 30 * 86_400, "cache_s": 60}
 MULTI_FACTOR: Final = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
 
 
+_PROVIDER_TEXT: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+# It stands in a quoted part of a header.
+_WORD_TEXT: Final = r"[!#-\[\]-~]{1,200}"
+# Near enough for an editor; `_url` looks closer.
+_URL_TEXT: Final = r"(https://|http://(localhost|127\.0\.0\.1|\[::1\]))[!-~]{1,1990}"
+
+
+def _matching(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
 def _provider(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", value):
+    if not re.fullmatch(_PROVIDER_TEXT, value):
         raise ValueError("want the id of a CAS provider: 1 to 64 letters, digits, '_', '-' and '.'")
     return value
 
@@ -49,8 +60,7 @@ def _claim(value: str) -> str:
 
 
 def _word(value: str) -> str:
-    # It stands in a quoted part of a header.
-    if not re.fullmatch(r"[!#-\[\]-~]{1,200}", value):
+    if not re.fullmatch(_WORD_TEXT, value):
         raise ValueError("want 1 to 200 printable ASCII characters without blanks, quotes and backslashes")
     return value
 
@@ -67,6 +77,27 @@ def _url(value: str) -> str:
 _TAKEN: Final = ("iss", "sub", "aud", "exp", "iat", "nbf", "jti", "acr", "amr", "aal", "role", "session_id")
 
 
+_Provider = Annotated[str, AfterValidator(_provider), _matching(_PROVIDER_TEXT)]
+_Providers = Annotated[
+    dict[str, str],
+    AfterValidator(_providers),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"enum": list(FACTOR_NAMES)},
+            "additionalProperties": {"type": "string", "pattern": f"^{_PROVIDER_TEXT}$"},
+        }
+    ),
+]
+_Claim = Annotated[
+    str,
+    AfterValidator(_claim),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 128, "not": {"enum": list(_TAKEN)}}),
+]
+_Word = Annotated[str, AfterValidator(_word), _matching(_WORD_TEXT)]
+_Url = Annotated[str, AfterValidator(_url), _matching(_URL_TEXT)]
+
+
 class _DoorSection(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -80,8 +111,8 @@ class CasTriggerSection(_Secured):
     """Apereo CAS, REST trigger of multifactor authentication. It cannot refuse a login."""
 
     mfa_required_as: Literal["native"]
-    providers: Annotated[dict[str, str], AfterValidator(_providers)] = Field(default_factory=dict)
-    fallback_provider: Annotated[str, AfterValidator(_provider)]
+    providers: _Providers = Field(default_factory=dict)
+    fallback_provider: _Provider
 
 
 class CasPolicySection(_Secured):
@@ -100,31 +131,31 @@ class HydraSection(_Secured):
     """Ory Hydra, token hook."""
 
     mfa_required_as: Literal["deny", "claim"]
-    claim: Annotated[str, AfterValidator(_claim)] = "mfa_required"
-    acr: Annotated[str, AfterValidator(_word)] = MULTI_FACTOR
+    claim: _Claim = "mfa_required"
+    acr: _Word = MULTI_FACTOR
 
 
 class ZitadelSection(_Secured):
     """ZITADEL Actions v2, a target of a function."""
 
     mfa_required_as: Literal["deny", "claim"]
-    claim: Annotated[str, AfterValidator(_claim)] = "mfa_required"
+    claim: _Claim = "mfa_required"
 
 
 class SupabaseSection(_Secured):
     """Supabase Auth, custom access token hook."""
 
     mfa_required_as: Literal["deny", "claim"]
-    claim: Annotated[str, AfterValidator(_claim)] = "mfa_required"
+    claim: _Claim = "mfa_required"
 
 
 class EnvoySection(_DoorSection):
     """Envoy, external authorization over gRPC. Its caller is known by the daemon's own keys or certificates."""
 
     mfa_required_as: Literal["deny", "native"]
-    acr: Annotated[str, AfterValidator(_word)] = MULTI_FACTOR
+    acr: _Word = MULTI_FACTOR
     max_age_s: Annotated[int, Field(ge=1, le=MOST["max_age_s"])] | None = None
-    login_url: Annotated[str, AfterValidator(_url)] | None = None
+    login_url: _Url | None = None
     cache_s: Annotated[int, Field(ge=1, le=MOST["cache_s"])] = 5
 
 
@@ -132,7 +163,7 @@ class AuthZenSection(_DoorSection):
     """AuthZEN, which is open for every tenant: its answers have an obligation for a second factor."""
 
     mfa_required_as: Literal["native"] = "native"
-    acr: Annotated[str, AfterValidator(_word)] = MULTI_FACTOR
+    acr: _Word = MULTI_FACTOR
 
 
 SECTIONS: Final[Mapping[str, type[_DoorSection]]] = {

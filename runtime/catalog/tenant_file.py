@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, create_model
 
 from runtime.catalog import door_sections, yaml_file
 from runtime.catalog.base import TENANT_NAME
@@ -53,7 +53,10 @@ def _factor(name: str) -> str:
 
 
 _ActionName = Annotated[str, Field(pattern=f"^{ACTION_NAME}$")]
-_Factors = list[Annotated[str, AfterValidator(_factor)]] | None
+_Factors = (
+    list[Annotated[str, AfterValidator(_factor), WithJsonSchema({"type": "string", "enum": list(_FACTOR_WORDS)})]]
+    | None
+)
 
 
 class _Section(BaseModel):

@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "healthcheck": "ask a running daemon whether it takes logins",
     "check": "check actions, or whole tenants, without a daemon",
     "run": "run an action or a tenant's flow on events, without a daemon",
+    "schema": "print the JSON Schema of tenant.yaml, for an editor",
     "doctor": "show which sandbox layers are active on this host",
     "check_config": "check the configuration and print what is in effect",
     "demo": "decide the demo's sample logins, then keep serving",

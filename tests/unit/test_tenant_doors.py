@@ -74,58 +74,58 @@ def test_every_dialect_has_a_member() -> None:
     assert members == set(SECTIONS)
 
 
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("kratoss: {}", "doors.kratoss: unknown key; known here are cas-trigger, cas-policy, kratos, hydra, zitadel"),
-        ("kratoss: {}", "did you mean 'kratos'?"),
-        ("kratos: {mfa_required_as: deny}", "doors.kratos.secrets: is missing; add it"),
-        ("kratos: {mfa_required_as: deny, secrets: []}", "doors.kratos.secrets: has no entry; want 1 to 2"),
-        (
-            f"kratos: {{mfa_required_as: deny, secrets: [{KEY}, {KEY}, {KEY}]}}",
-            "doors.kratos.secrets: has 3 entries; at most 2 are allowed",
-        ),
-        (f"kratos: {{secrets: [{KEY}]}}", "doors.kratos.mfa_required_as: is missing; add it"),
-        (
-            f"supabase: {{secrets: ['{WEBHOOK}'], mfa_required_as: native}}",
-            "want one of deny, claim; the product cannot ask for a factor at this point",
-        ),
-        (
-            f"kratos: {{secrets: [{KEY}], mfa_required_as: claim}}",
-            "got text 'claim'; want one of deny, native; an answer of this dialect has no claims",
-        ),
-        (
-            f"cas-trigger: {{secrets: [{KEY}], mfa_required_as: deny, fallback_provider: mfa-duo}}",
-            "want one of native; an answer of this dialect cannot refuse a login",
-        ),
-        (
-            f"cas-trigger: {{secrets: [{KEY}], mfa_required_as: native, fallback_provider: mfa-duo}}",
-            "doors.cas-trigger: cannot refuse a login, and CAS takes an error of it for no second factor; add cas-",
-        ),
-        (
-            f"cas-policy: {{secrets: [{KEY}], mfa_required_as: native}}",
-            "doors.cas-policy.mfa_required_as: 'native' leaves the second factor to cas-trigger",
-        ),
-        (
-            f"cas-trigger: {{secrets: [{KEY}], mfa_required_as: native, fallback_provider: 'a b'}}",
-            "doors.cas-trigger.fallback_provider: got text 'a b'; want the id of a CAS provider",
-        ),
-        (
-            f"cas-trigger: {{secrets: [{KEY}], mfa_required_as: native, fallback_provider: a, providers: {{topt: b}}}}",
-            "doors.cas-trigger.providers: got a mapping; 'topt' is not a factor; known are webauthn-roaming",
-        ),
-        (f"hydra: {{secrets: [{KEY}], mfa_required_as: claim, claim: sub}}", "doors.hydra.claim: got text 'sub'; want"),
-        (f"hydra: {{secrets: [{KEY}], mfa_required_as: deny, acr: 'a\"b'}}", "doors.hydra.acr: got text"),
-        ("envoy: {mfa_required_as: native, cache_s: 600}", "doors.envoy.cache_s: got 600; want a whole number from 1"),
-        ("envoy: {mfa_required_as: native, login_url: 'http://a.example/x'}", "want an absolute https URL"),
-        ("envoy: {mfa_required_as: native, secrets: [x]}", "doors.envoy.secrets: unknown key; known here are mfa_req"),
-        ("kratos: yes", "doors.kratos: got text 'yes'; want a mapping"),
-        ("kratos: {secrets: [short], mfa_required_as: deny}", "doors.kratos.secrets[0]: want 16 or more printable"),
-        (f"supabase: {{secrets: [{KEY}], mfa_required_as: deny}}", "want a secret as Supabase has it: v1,whsec_, then"),
-        ("supabase: {secrets: ['v1,whsec_c2g='], mfa_required_as: deny}", "base64 of 16 bytes or more"),
-        ("kratos: {secrets: [{env: NOPE}], mfa_required_as: deny}", "tenant 'acme' may not read the environment"),
-    ],
-)
+FAULTS = [
+    ("kratoss: {}", "doors.kratoss: unknown key; known here are cas-trigger, cas-policy, kratos, hydra, zitadel"),
+    ("kratoss: {}", "did you mean 'kratos'?"),
+    ("kratos: {mfa_required_as: deny}", "doors.kratos.secrets: is missing; add it"),
+    ("kratos: {mfa_required_as: deny, secrets: []}", "doors.kratos.secrets: has no entry; want 1 to 2"),
+    (
+        f"kratos: {{mfa_required_as: deny, secrets: [{KEY}, {KEY}, {KEY}]}}",
+        "doors.kratos.secrets: has 3 entries; at most 2 are allowed",
+    ),
+    (f"kratos: {{secrets: [{KEY}]}}", "doors.kratos.mfa_required_as: is missing; add it"),
+    (
+        f"supabase: {{secrets: ['{WEBHOOK}'], mfa_required_as: native}}",
+        "want one of deny, claim; the product cannot ask for a factor at this point",
+    ),
+    (
+        f"kratos: {{secrets: [{KEY}], mfa_required_as: claim}}",
+        "got text 'claim'; want one of deny, native; an answer of this dialect has no claims",
+    ),
+    (
+        f"cas-trigger: {{secrets: [{KEY}], mfa_required_as: deny, fallback_provider: mfa-duo}}",
+        "want one of native; an answer of this dialect cannot refuse a login",
+    ),
+    (
+        f"cas-trigger: {{secrets: [{KEY}], mfa_required_as: native, fallback_provider: mfa-duo}}",
+        "doors.cas-trigger: cannot refuse a login, and CAS takes an error of it for no second factor; add cas-",
+    ),
+    (
+        f"cas-policy: {{secrets: [{KEY}], mfa_required_as: native}}",
+        "doors.cas-policy.mfa_required_as: 'native' leaves the second factor to cas-trigger",
+    ),
+    (
+        f"cas-trigger: {{secrets: [{KEY}], mfa_required_as: native, fallback_provider: 'a b'}}",
+        "doors.cas-trigger.fallback_provider: got text 'a b'; want the id of a CAS provider",
+    ),
+    (
+        f"cas-trigger: {{secrets: [{KEY}], mfa_required_as: native, fallback_provider: a, providers: {{topt: b}}}}",
+        "doors.cas-trigger.providers: got a mapping; 'topt' is not a factor; known are webauthn-roaming",
+    ),
+    (f"hydra: {{secrets: [{KEY}], mfa_required_as: claim, claim: sub}}", "doors.hydra.claim: got text 'sub'; want"),
+    (f"hydra: {{secrets: [{KEY}], mfa_required_as: deny, acr: 'a\"b'}}", "doors.hydra.acr: got text"),
+    ("envoy: {mfa_required_as: native, cache_s: 600}", "doors.envoy.cache_s: got 600; want a whole number from 1"),
+    ("envoy: {mfa_required_as: native, login_url: 'http://a.example/x'}", "want an absolute https URL"),
+    ("envoy: {mfa_required_as: native, secrets: [x]}", "doors.envoy.secrets: unknown key; known here are mfa_req"),
+    ("kratos: yes", "doors.kratos: got text 'yes'; want a mapping"),
+    ("kratos: {secrets: [short], mfa_required_as: deny}", "doors.kratos.secrets[0]: want 16 or more printable"),
+    (f"supabase: {{secrets: [{KEY}], mfa_required_as: deny}}", "want a secret as Supabase has it: v1,whsec_, then"),
+    ("supabase: {secrets: ['v1,whsec_c2g='], mfa_required_as: deny}", "base64 of 16 bytes or more"),
+    ("kratos: {secrets: [{env: NOPE}], mfa_required_as: deny}", "tenant 'acme' may not read the environment"),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), FAULTS)
 def test_what_is_refused(tmp_path: Path, text: str, wanted: str) -> None:
     """Each fault names the member, what is wrong and what is wanted."""
     listed = refused(tmp_path, f"doors:\n  {text}\n")
