@@ -1,6 +1,5 @@
 """SIGSEGV and SIGSTOP of a worker, the zygote and the daemon itself: the answer, its bound, and the next login."""
 
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from runtime.core.model import OnError
 from tests.calls import Refused, result
 from tests.faulty_daemon import launcher
 from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.processes import Process
 from tests.fixtures.states import beyond_workers, right, right_when_cold, settled
 from tests.fixtures.tenants import BOB, DENY, GATE, LOOP, MFA, SLOW, define
 from tests.fixtures.waiting import PATIENCE_S, until
@@ -101,7 +101,9 @@ def test_the_outer_process_of_a_zygote_that_dies(daemon: Daemon, number: signal.
     daemon.running_worker()
     zygote, workers = daemon.tree()
     require(zygote.parent != daemon.process.pid, "namespaces.pid: the zygote has none of its own here")
-    os.kill(zygote.parent, number)
+    outer = Process.read(zygote.parent)
+    assert outer is not None
+    assert outer.kill(number)
     decision = result(login)
     assert (decision.outcome, decision.degraded) == (MFA, False)
     right(daemon)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
@@ -20,6 +19,7 @@ import pytest
 import yaml
 
 from tests.fixtures.commands import TIED, clean_environment
+from tests.fixtures.processes import Process
 from tests.fixtures.waiting import PATIENCE_S, until
 from tests.host import require
 from tests.load.usage import family
@@ -143,14 +143,14 @@ def test_control_a_demo_that_is_not_tied(tmp_path: Path, small: Path) -> None:
     with started(*make_run(), *PORTS, f"ARGS=--from {small}", "TIED=", cwd=tmp_path) as make:
         read_to(make, "execute --tenant acme")
         processes = set(family(make.pid)) - {make.pid}
+        seen = [process for process in map(Process.read, processes) if process is not None]
         make.kill()
         make.wait()
         try:
             assert not gone(processes)
         finally:
-            for pid in processes:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            for process in seen:
+                process.kill()
         until(lambda: gone(processes), "their end")
 
 

@@ -22,6 +22,7 @@ from runtime.workers import sharing
 from runtime.workers.pool import Pool
 from runtime.workers.worker import Worker
 from sandbox.contract import journal
+from tests.fixtures.processes import Process
 from tests.fixtures.tenants import define
 from tests.fixtures.waiting import PATIENCE_S
 
@@ -122,7 +123,9 @@ async def crash_before(worker: Worker, behind: int) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not begun():
             await asyncio.sleep(0.001)
-    os.kill(worker.meter.pid, signal.SIGSEGV)
+    process = Process.read(worker.meter.pid)
+    assert process is not None
+    assert process.kill(signal.SIGSEGV)
 
 
 async def one_of_them(pipe: Shared, what: str, at: int, count: int) -> None:

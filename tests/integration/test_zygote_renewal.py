@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -74,7 +74,7 @@ def test_crashes_renew_the_zygote(serve: Serve) -> None:
 
     def crash_one() -> bool:
         for worker in daemon.workers():
-            os.kill(worker.pid, 11)
+            worker.kill(signal.SIGSEGV)
         time.sleep(0.05)
         return renewals(daemon, "crashes") >= 1
 

@@ -60,6 +60,8 @@ async def next_child(cell: Cell) -> int:
     data, ancillary, _, _ = renewals.recvmsg(16, socket.CMSG_SPACE(12))
     assert data == b"\1"
     pid: int = struct.unpack("3i", ancillary[0][2])[0]
+    # 0 is a process that cannot be seen from here, and to a signal our own group.
+    assert pid > 1
     return pid
 
 
