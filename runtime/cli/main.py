@@ -12,7 +12,9 @@ from collections.abc import Collection, Sequence
 from typing import Final, NoReturn
 
 from runtime import errors
+from runtime.cli import completion
 from runtime.cli.output import Exit, Unwritable, complain, flush, plural, say
+from runtime.cli.parser import Parser
 
 COMMANDS: Final = {
     "serve": "run the daemon",
@@ -40,6 +42,7 @@ COMMANDS: Final = {
     "schema": "print the JSON Schema of tenant.yaml, for an editor",
     "doctor": "show which sandbox layers are active on this host",
     "check_config": "check the configuration and print what is in effect",
+    "completion": "print the script that makes a shell complete commands",
     "demo": "decide the demo's sample logins, then keep serving",
 }
 """What each command is for, by its module. Here, so that a command is imported when it is wanted."""
@@ -61,33 +64,19 @@ class _Version(argparse.Action):
         raise SystemExit(0)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line, and where help is."""
-        complain(f"{self.prog}: {message}")
-        complain(f"try `{self.prog} --help`")
-        raise SystemExit(int(Exit.USAGE))
-
-
-class _Help(argparse.RawDescriptionHelpFormatter):
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=32)
-
-
 def build_parser(loaded: Collection[str] = tuple(COMMANDS)) -> argparse.ArgumentParser:
     """Return a parser that knows every command by name, and the arguments of some: all take half a second."""
-    parser = _Parser(
+    parser = Parser(
         prog="vestibule",
-        formatter_class=_Help,
         description="A sandboxed action-runtime daemon: tenants' own post-login actions, one decision for each login.",
         epilog="exit codes: 0 ok, 1 unexpected, 2 usage or configuration, 3 check failed, 4 test failed, "
         "5 cannot reach the daemon, 6 changed meanwhile",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an unexpected error")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, purpose in COMMANDS.items():
-        sub = commands.add_parser(name.replace("_", "-"), help=purpose, formatter_class=_Help, allow_abbrev=False)
+        sub = commands.add_parser(name.replace("_", "-"), help=purpose, allow_abbrev=False)
         if name not in loaded:
             continue
         module = importlib.import_module(f"runtime.cli.{name}")
@@ -102,6 +91,8 @@ def build_parser(loaded: Collection[str] = tuple(COMMANDS)) -> argparse.Argument
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     _open_missing_streams()
+    if (asked := completion.asked()) is not None:
+        completion.answer(build_parser((asked.replace("-", "_"),)))
     arguments = sys.argv[1:] if argv is None else argv
     command = next((word for word in arguments if not word.startswith("-")), "")
     if command == "serve":
@@ -140,7 +131,9 @@ def _run(command: str, arguments: Sequence[str]) -> int:
     debug = False
     try:
         parser = build_parser((command.replace("-", "_"),))
-        args = parser.parse_args(arguments)
+        args, unknown = parser.parse_known_args(arguments)
+        if unknown:
+            args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         debug = args.debug
         if args.command is None:
             parser.print_help(sys.stderr)

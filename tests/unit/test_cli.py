@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -229,3 +230,44 @@ def test_tables_align(capsys: pytest.CaptureFixture[str]) -> None:
     """Columns align, the last one is not padded."""
     output.say_table([("seccomp", "active", "x"), ("a", "-", "")], ("LAYER", "STATE", "DETAIL"))
     assert capsys.readouterr().out.splitlines() == ["LAYER    STATE   DETAIL", "seccomp  active  x", "a        -"]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+@pytest.mark.parametrize("command", [[], *[[name.replace("_", "-")] for name in main.COMMANDS]])
+def test_help_fits_the_terminal(
+    command: list[str], columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No line of it is longer than the terminal is wide; a description stays readable on a wide one."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main.main([*command, "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    # A flag with the form of its value cannot be broken.
+    unbroken = re.compile(r" *(\[--[^\[\]]*\]|\S+)")
+    assert [line for line in lines if len(line) > columns and not unbroken.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["aply", "x"], "there is no command 'aply'; did you mean 'apply'?"),
+        (["api_keys"], "there is no command 'api_keys'; did you mean 'api-keys'?"),
+        (["xyzzy"], "there is no command 'xyzzy'\n"),
+        (["store", "stats"], "there is no action 'stats'; did you mean 'status'?"),
+        (["check-config", "--log-levl", "info"], "there is no flag --log-levl; did you mean --log-level?"),
+        (["check-config", "--log_level=info"], "there is no flag --log_level; did you mean --log-level?"),
+        (["run", "x", "--evnet", "y"], "there is no flag --evnet; did you mean --event?"),
+        (["completion", "fsh"], "argument SHELL: got 'fsh'; want one of bash, zsh, fish; did you mean 'fish'?"),
+    ],
+)
+def test_what_was_meant(arguments: list[str], wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelt command, action, flag or value is answered with what it is most like."""
+    assert main.main(arguments) == 2
+    captured = capsys.readouterr()
+    assert wanted in captured.err
+    assert captured.out == ""
+
+
+def test_a_word_behind_two_dashes_is_no_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is suggested for what is not a flag, nor for a flag that is like none."""
+    main.main(["check-config", "--qqqq", "--", "--log-levl"])
+    assert "did you mean" not in capsys.readouterr().err
