@@ -74,8 +74,8 @@ def get_version(
     state = versions.content(connection, version)
     if state is not None:
         message.files["tenant.yaml"] = tenant_writer.tenant_yaml(state.flow)
-        for binding in state.flow.bindings:
-            message.files[f"actions/{binding.action}.py"] = state.sources[binding.revision]
+        for name, source in state.files.items():
+            message.files[name] = source
     return pb.GetTenantVersionResponse(
         version=messages.masked(message, request.read_mask),
         hold=held_message(connection, request.tenant_id),

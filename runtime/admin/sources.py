@@ -21,9 +21,11 @@ from runtime.catalog.secret_values import FILE_NAME, Secrets, Unresolved
 from runtime.catalog.stored_secrets import StoredSecrets
 from runtime.catalog.tenant_file import ACTION_NAME
 from runtime.errors import CatalogError, CatalogUnavailable, Fault, InvalidRequest, TenantFaulty
+from sandbox.contract import bundle
 
 MAX_TENANTS: Final = 1000
 _ACTION: Final = re.compile(rf"actions/{ACTION_NAME}\.py").fullmatch
+_FILES: Final = "tenant.yaml, actions/NAME.py and lib/NAME.py"
 
 
 def read(
@@ -95,8 +97,8 @@ def _named(sources: Iterable[pb.TenantSource]) -> dict[str, pb.TenantSource]:
         if found.setdefault(tenant, source) is not source:
             raise InvalidRequest(f"{field}.tenant_id", f"is {tenant}, which comes twice; send each tenant once")
         for name in source.files:
-            if name != "tenant.yaml" and not _ACTION(name):
-                raise InvalidRequest(f"{field}.files", f"has {name[:80]!r}; want tenant.yaml and actions/NAME.py")
+            if name != "tenant.yaml" and not _ACTION(name) and not bundle.is_file(name):
+                raise InvalidRequest(f"{field}.files", f"has {name[:80]!r}; want {_FILES}")
         if "tenant.yaml" not in source.files:
             raise InvalidRequest(f"{field}.files", "has no tenant.yaml; send it")
         for name in source.file_secrets:

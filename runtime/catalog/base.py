@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from runtime.catalog.hook_door import NO_DOORS, HookDoor
 from runtime.core.model import OnError, Settings
 from runtime.errors import NoStore, UnknownTenant, VestibuleError
+from sandbox.contract import bundle
 
 TENANT_NAME = r"[a-z0-9][a-z0-9-]{0,63}"
 
@@ -59,6 +60,17 @@ class Definition:
 
     flow: Flow
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The sources as their author has them, by name: each bound action, then the files that actions share."""
+        actions: dict[str, str] = {}
+        shared: dict[str, str] = {}
+        for binding in self.flow.bindings:
+            action, files = bundle.unpack(self.sources[binding.revision])
+            actions[f"actions/{binding.action}.py"] = action or ""
+            shared |= {bundle.file_of(name): source for name, source in files.items()}
+        return actions | dict(sorted(shared.items()))
 
 
 @dataclass(frozen=True, slots=True)

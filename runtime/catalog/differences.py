@@ -6,7 +6,7 @@ Pure. It compares no values of secrets, and knows no terminal: text of sources i
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +21,7 @@ _MOST_PAIRS: Final = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class SourceDifference:
-    """One action whose source differs, as the lines of a unified diff without line feeds."""
+    """One action, or shared file by its name, whose source differs: the lines of a unified diff without line feeds."""
 
     action: str
     lines: tuple[str, ...]
@@ -66,20 +66,13 @@ def without_values(flow: Flow) -> Flow:
 
 
 def _sources(before: str, old: Definition | None, after: str, new: Definition | None) -> Iterator[SourceDifference]:
-    was, is_ = _by_action(old), _by_action(new)
-    for action in sorted(was.keys() | is_.keys()):
-        if was.get(action) != is_.get(action):
-            names = [
-                f"{label}/actions/{action}.py" if action in sources else "/dev/null"
-                for label, sources in ((before, was), (after, is_))
-            ]
-            yield SourceDifference(action, tuple(unified(was.get(action, ""), is_.get(action, ""), *names)))
-
-
-def _by_action(state: Definition | None) -> Mapping[str, str]:
-    if state is None:
-        return {}
-    return {binding.action: state.sources[binding.revision] for binding in state.flow.bindings}
+    was, is_ = (state.files if state is not None else {} for state in (old, new))
+    for name in sorted(was.keys() | is_.keys()):
+        if was.get(name) != is_.get(name):
+            sides = (before, was), (after, is_)
+            names = [f"{label}/{name}" if name in sources else "/dev/null" for label, sources in sides]
+            action = name.removeprefix("actions/").removesuffix(".py") if name.startswith("actions/") else name
+            yield SourceDifference(action, tuple(unified(was.get(name, ""), is_.get(name, ""), *names)))
 
 
 def unified(old: str, new: str, before: str, after: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Read a directory of tenants: `TENANT/tenant.yaml` beside `TENANT/actions/NAME.py`.
+"""Read a directory of tenants: `TENANT/tenant.yaml` beside `TENANT/actions/NAME.py`, and perhaps `TENANT/lib/NAME.py`.
 
 An action's source is not run or parsed here: a sandboxed worker does that, through the `check` that load() is given.
 The daemon never reads a directory.
@@ -18,8 +18,9 @@ from runtime.catalog import tenant_file, yaml_file
 from runtime.catalog.base import TENANT_NAME, Binding, Definition, Flow
 from runtime.catalog.beneath import Folder, Outside
 from runtime.catalog.secret_values import Secrets
-from runtime.catalog.tenant_texts import leaves, text_of, why
+from runtime.catalog.tenant_texts import leaves, shared_sources, text_of, why
 from runtime.errors import CatalogError, Fault
+from sandbox.contract import bundle
 from sandbox.contract.wire import MAX_SOURCE_BYTES
 
 # Source: post-login reference, section 4.
@@ -105,11 +106,15 @@ class _Tenant:
 
 def _tenant(folder: Folder, name: str, label: Path, secrets: Secrets) -> _Tenant:
     actions, faults = _actions(folder, label)
+    shared, wrong = shared_sources(folder, label)
+    faults += wrong
     if not re.fullmatch(TENANT_NAME, name):
         want = "want 1 to 64 lower-case letters, digits and hyphens, a letter or digit first"
         faults = [Fault(str(label), f"not a tenant's name; {want}"), *faults]
-    read = {action: source for action, source in actions.items() if source is not None}
+    read = {action: bundle.pack(source, shared) for action, source in actions.items() if source is not None}
     sources = [(str(label / "actions" / f"{action}.py"), source) for action, source in read.items()]
+    # By themselves too: a shared file that no action imports is checked like an action that no flow binds.
+    sources += [(str(label / bundle.PACKAGE / "*.py"), bundle.pack(None, shared))] if shared else []
     tenant = None
     try:
         document = yaml_file.parse(

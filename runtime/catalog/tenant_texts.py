@@ -1,4 +1,4 @@
-"""The texts of one tenant's folder: its tenant.yaml and its actions' sources, and why one of them cannot be read.
+"""The texts of one tenant's folder: tenant.yaml, the sources of actions and shared files, and why one cannot be read.
 
 Must not know what a tenant.yaml says, nor import what reads it: `vestibule run` of an action has no time for that.
 """
@@ -6,28 +6,74 @@ Must not know what a tenant.yaml says, nor import what reads it: `vestibule run`
 from __future__ import annotations
 
 import errno
+import keyword
 import os
 from pathlib import Path
 
 from runtime.catalog.beneath import Folder, NotAFile, Outside
 from runtime.errors import CatalogError, Fault
+from sandbox.contract import bundle
 from sandbox.contract.wire import MAX_SOURCE_BYTES
 
 
 def action_source(path: str | os.PathLike[str]) -> str | None:
-    """Return the source of one action of a tenant's folder, by the same rules; None for a file that lies in none.
+    """Return the text of one action of a tenant's folder, by the same rules; None for a file that lies in none.
 
-    Raises: CatalogError.
+    For a shared file it is that of all of them. Raises: CatalogError.
     """
     shown = Path(path)
-    label = shown.parent.parent
-    if shown.parent.name != "actions" or not os.path.lexists(label / "tenant.yaml"):
+    label, place = shown.parent.parent, shown.parent.name
+    if place not in ("actions", bundle.PACKAGE) or not os.path.lexists(label / "tenant.yaml"):
         return None
     try:
         with Folder(label) as folder:
-            return text_of(folder, label, f"actions/{shown.name}", MAX_SOURCE_BYTES)
+            shared, faults = shared_sources(folder, label)
+            if faults:
+                raise CatalogError(faults)
+            action = text_of(folder, label, f"{place}/{shown.name}", MAX_SOURCE_BYTES)
+            return bundle.pack(None if place == bundle.PACKAGE else action, shared)
     except OSError as error:
         raise CatalogError([Fault(str(shown), f"cannot be read: {why(error)}")]) from error
+
+
+def shared_sources(folder: Folder, label: Path) -> tuple[dict[str, str], list[Fault]]:
+    """Read the files that the actions of a tenant share, by name, and say what is wrong with the others."""
+    try:
+        files = [name for name in folder.names(bundle.PACKAGE) if name.endswith(".py")]
+    except FileNotFoundError:
+        return {}, []
+    except Outside as error:
+        return {}, [Fault(str(label / bundle.PACKAGE), leaves(bundle.PACKAGE, error))]
+    except OSError as error:
+        return {}, [Fault(str(label / bundle.PACKAGE), f"cannot be read: {why(error)}")]
+    faults: list[Fault] = []
+    sources: dict[str, str] = {}
+    if len(files) > bundle.MAX_FILES:
+        faults.append(
+            Fault(str(label / bundle.PACKAGE), f"holds {len(files)} files; a tenant may have {bundle.MAX_FILES}")
+        )
+    for file in files[: bundle.MAX_FILES]:
+        problem = _shared_name(file[:-3])
+        if problem:
+            faults.append(Fault(str(label / bundle.PACKAGE / file), problem))
+            continue
+        try:
+            sources[file[:-3]] = text_of(folder, label, f"{bundle.PACKAGE}/{file}", MAX_SOURCE_BYTES)
+        except CatalogError as error:
+            faults += error.faults
+    size = sum(len(source.encode()) for source in sources.values())
+    if size > bundle.MAX_BYTES:
+        problem = f"holds {size} bytes; the shared files of a tenant may have {bundle.MAX_BYTES} together"
+        faults.append(Fault(str(label / bundle.PACKAGE), problem))
+    return sources, faults
+
+
+def _shared_name(name: str) -> str:
+    if name == "__init__":
+        return "is not needed to import its neighbours; remove it"
+    if not bundle.FILE_NAME.fullmatch(name):
+        return "cannot be imported; want 1 to 64 lower-case letters, digits and underscores, a letter first"
+    return f"cannot be imported, because {name!r} is a word of Python's; rename it" if keyword.iskeyword(name) else ""
 
 
 def text_of(folder: Folder, label: Path, name: str, limit: int) -> str:
@@ -57,6 +103,8 @@ def text_of(folder: Folder, label: Path, name: str, limit: int) -> str:
         raise refused(f"byte {error.start} is not UTF-8; save the file as UTF-8", line) from None
     if "\0" in text:
         raise refused("holds a NUL character; remove it", text[: text.index("\0")].count("\n") + 1)
+    if text[:1] == bundle.MARK:
+        raise refused("begins with a control character; remove it", 1)
     return text
 
 

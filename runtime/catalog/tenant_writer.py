@@ -24,6 +24,7 @@ from runtime.catalog.tenant_file import ACTION_NAME
 from runtime.core.model import OnError, Settings
 from runtime.errors import CatalogError, ConfigError, Fault
 from runtime.ops.printable import printable
+from sandbox.contract import bundle
 
 # Words that every reader of YAML takes for text. All else is quoted: readers differ in what they take for a number.
 _PLAIN: Final = re.compile(r"(?!(?:true|false|null|yes|no|on|off|y|n)\Z)[a-z][a-z0-9_-]*\Z")
@@ -131,6 +132,9 @@ def _check(definition: Definition) -> None:
     for name, pattern in names:
         if not re.fullmatch(pattern, name):
             raise CatalogError([f"the store holds {name[:60]!r}, which is no name of a tenant or action"])
+    for name in definition.files.keys() - {f"actions/{binding.action}.py" for binding in flow.bindings}:
+        if not bundle.is_file(name):
+            raise CatalogError([f"the store holds {name[:60]!r}, which is no name of a shared file"])
 
 
 def _whole(directory: Path, tenants: list[Exported]) -> None:
@@ -147,19 +151,21 @@ def _whole(directory: Path, tenants: list[Exported]) -> None:
 
 
 def _over(folder: Path, tenant: Exported) -> None:
-    """Write one tenant's folder. Action files that it does not have are removed."""
-    flow, sources = tenant.definition.flow, tenant.definition.sources
-    actions = folder / "actions"
-    for place in (folder, actions):
+    """Write one tenant's folder. Files of actions, and shared ones, that it does not have are removed."""
+    flow, files = tenant.definition.flow, tenant.definition.files
+    places = [folder, folder / "actions"]
+    shared = folder / bundle.PACKAGE
+    places += [shared] if os.path.lexists(shared) or any(map(bundle.is_file, files)) else []
+    for place in places:
         place.mkdir(exist_ok=True, parents=False)
         if stat.S_ISLNK(os.lstat(place).st_mode):
             raise ConfigError([Fault(str(place), "is a symbolic link; remove it, or export into a new directory")])
-    for binding in flow.bindings:
-        replace_file(actions / f"{binding.action}.py", sources[binding.revision].encode())
-    kept = {f"{binding.action}.py" for binding in flow.bindings}
-    for other in actions.iterdir():
-        if other.name.endswith(".py") and other.name not in kept:
-            other.unlink()
+    for name, source in files.items():
+        replace_file(folder / name, source.encode())
+    for place in places[1:]:
+        for other in place.iterdir():
+            if other.name.endswith(".py") and f"{place.name}/{other.name}" not in files:
+                other.unlink()
     replace_file(folder / "tenant.yaml", tenant_yaml(flow, tenant.head).encode())
     replace_file(folder / MARKER, tenant.marker.encode())
 

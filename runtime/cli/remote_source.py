@@ -29,6 +29,7 @@ from runtime.cli.store_source import folders
 from runtime.cli.version_source import Applied, ListedTenant, ReadTenants, ShownVersion, TenantHistory
 from runtime.errors import ConfigError, Fault, TenantFaulty
 from runtime.rpc.admin_client import AdminClient
+from sandbox.contract import bundle
 from sandbox.contract.wire import MAX_SOURCE_BYTES
 
 _HOW: Final = {origin: how for how, origin in ORIGINS.items()}
@@ -229,10 +230,10 @@ def _texts(folder: Path) -> dict[str, str]:
     try:
         with Folder(folder) as opened:
             files = {"tenant.yaml": text_of(opened, folder, "tenant.yaml", directory.MAX_TENANT_FILE_BYTES)}
-            actions = opened.names("actions") if (folder / "actions").is_dir() else []
-            for file in actions:
-                if file.endswith(".py"):
-                    files[f"actions/{file}"] = text_of(opened, folder, f"actions/{file}", MAX_SOURCE_BYTES)
+            for place in ("actions", bundle.PACKAGE):
+                for file in opened.names(place) if (folder / place).is_dir() else []:
+                    if file.endswith(".py"):
+                        files[f"{place}/{file}"] = text_of(opened, folder, f"{place}/{file}", MAX_SOURCE_BYTES)
     except OSError:
         raise ConfigError([Fault(str(folder), "has changed while it was read; apply again")]) from None
     return files

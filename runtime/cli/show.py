@@ -47,10 +47,10 @@ def run(args: argparse.Namespace) -> int:
     say()
     for line in tenant_writer.tenant_yaml(state.flow).rstrip("\n").split("\n"):
         say(line)
-    for binding in state.flow.bindings:
+    revisions = {f"actions/{binding.action}.py": f"  {binding.revision}" for binding in state.flow.bindings}
+    for name, text in state.files.items():
         say()
-        text = state.sources[binding.revision]
-        say(f"actions/{binding.action}.py  {binding.revision}  {len(text.encode())} bytes", Colour.CYAN)
+        say(f"{name}{revisions.get(name, '')}  {len(text.encode())} bytes", Colour.CYAN)
         for line in text.removesuffix("\n").split("\n") if args.sources else ():
             say(line)
     return Exit.OK
@@ -59,8 +59,9 @@ def run(args: argparse.Namespace) -> int:
 def _content(state: Definition) -> dict[str, Any]:
     from runtime.catalog import tenant_writer
 
+    files = state.files
     actions = [
-        {"action": binding.action, "revision": binding.revision, "source": state.sources[binding.revision]}
+        {"action": binding.action, "revision": binding.revision, "source": files.pop(f"actions/{binding.action}.py")}
         for binding in state.flow.bindings
     ]
-    return {"tenant_yaml": tenant_writer.document(state.flow), "actions": actions}
+    return {"tenant_yaml": tenant_writer.document(state.flow), "actions": actions, "files": files}

@@ -6,6 +6,7 @@ Knows how faults are placed. Must not know flows, argparse or terminals.
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Final
 
 from vestibule.worker.v1 import worker_pb2
@@ -53,8 +54,14 @@ async def check_sources(sources: Sequence[tuple[str, str]], config: Config | Non
                 continue
             pool.release(worker, retire=answer.retire)
             found += [
-                Fault(f"{label}:{fault.line}:{fault.column}", fault.message)
+                Fault(f"{_file(label, fault.file)}:{fault.line}:{fault.column}", fault.message)
                 for report in answer.steps
                 for fault in reply.faults(report)
             ]
-    return found
+    # What is wrong with a shared file is found with each action that needs it.
+    return list(dict.fromkeys(found))
+
+
+def _file(label: str, shared: str) -> str:
+    """Return the file of a fault: the one that was checked, or one in the folder beside its own."""
+    return str(PurePath(label).parent.parent / shared) if shared else label

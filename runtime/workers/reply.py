@@ -14,7 +14,7 @@ from vestibule.worker.v1 import worker_pb2
 
 from runtime.core.model import Execution, ExecutionError
 from runtime.errors import ProtocolViolation
-from sandbox.contract import surface, wire
+from sandbox.contract import bundle, surface, wire
 from sandbox.contract.report import Command, Verdict
 from sandbox.contract.spending import Spending
 
@@ -47,8 +47,8 @@ OUTPUT, TRUNCATED, FAULTS, COVERED = 0x32, 0x38, 0x42, 0x4A
 _REPORT_FIELDS: Final = 7
 # Command and Fault:
 OP, ARGS = 0x0A, 0x12
-FAULT_LINE, FAULT_COLUMN, FAULT_MESSAGE = 0x08, 0x10, 0x1A
-_FAULT_FIELDS: Final = 3
+FAULT_LINE, FAULT_COLUMN, FAULT_MESSAGE, FAULT_FILE = 0x08, 0x10, 0x1A, 0x22
+_FAULT_FIELDS: Final = 4
 
 _NONCE_VALUE: Final = struct.Struct("<Q")
 _TIME: Final = struct.Struct("<I")
@@ -167,6 +167,10 @@ def _fault(step: bytes, start: int, end: int) -> worker_pb2.Fault:
             fault.column = _line(step, at, stop)
         elif tag == FAULT_MESSAGE:
             fault.message = _text(decoded(step, at, stop), _ERROR_CHARS)
+        elif tag == FAULT_FILE:
+            fault.file = decoded(step, at, stop)
+            if not bundle.is_file(fault.file):
+                raise ProtocolViolation("a fault is in a file that no revision has")
         else:
             raise ProtocolViolation("a fault has a field that no worker writes")
     return fault

@@ -16,7 +16,7 @@ from vestibule.worker.v1 import worker_pb2
 from sandbox.action import alarm, api, event, live
 from sandbox.contract import surface, wire
 from sandbox.contract.report import Verdict
-from sandbox.reach import environment, interrupts, text
+from sandbox.reach import environment, interrupts, shared_files, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,6 +124,7 @@ def execute(
     flow: live.FlowState,
     cpu_ns: int | None = None,
     deadline_ns: int = alarm.NEVER,
+    files: shared_files.Files = (),
 ) -> tuple[bytes, Ending, dict[str, Any]]:
     """Run one compiled action.
 
@@ -140,6 +141,7 @@ def execute(
         flow: what earlier executions left to this one; of an execution that completes, its own part is added.
         cpu_ns: the thread's processor clock now; read here when it is not given.
         deadline_ns: CLOCK_MONOTONIC instant at which the execution is given up.
+        files: shared files that it may import; each import of one runs it in this execution.
 
     Returns:
         The serialized StepReport, how it ended, and the namespace, which the caller tears down inside its own budget.
@@ -149,6 +151,8 @@ def execute(
         cpu_ns = time.thread_time_ns()
     output = environment.ActionOutput(output_bytes)
     namespace = environment.begin(clock_ns, seed, output)
+    if files:
+        namespace = shared_files.Importer(files, namespace).namespace()
     view = event.Event(message, secrets)
     recorder = api.CommandRecorder(view, flow, clock_ns, handler, code.co_names)
     handle = api.make_api(recorder)

@@ -18,6 +18,7 @@ from sandbox.contract.wire import MAX_SOURCE_BYTES
 from sandbox.language import refusals
 from sandbox.language.nodes import MAX_HINTS
 from sandbox.language.rewrite import Statements
+from sandbox.language.shared import NO_FILES, SharedSources, is_shared
 from sandbox.reach import hints, stacks
 from sandbox.reach.registry import check_import
 
@@ -74,7 +75,23 @@ def compile_action(source: str, filename: str = "<action>") -> CodeType:
     return code
 
 
-def _compile(source: str, filename: str) -> tuple[CodeType | None, list[SourceFault]]:
+def compile_part(
+    source: str, filename: str, shared: SharedSources, *, entry: bool
+) -> tuple[CodeType | None, list[SourceFault]]:
+    """Compile one file of a revision; return its code, or None and every fault.
+
+    Args:
+        source: tenant's text; hostile.
+        filename: what tracebacks and faults call it.
+        shared: the tenant's shared files, this one included if it is one.
+        entry: is it an action? A shared file has no entry point.
+    """
+    return _compile(source, filename, shared, entry=entry)
+
+
+def _compile(
+    source: str, filename: str, shared: SharedSources = NO_FILES, *, entry: bool = True
+) -> tuple[CodeType | None, list[SourceFault]]:
     fault = _unreadable(source, filename)
     if fault is not None:
         return None, [fault]
@@ -87,12 +104,12 @@ def _compile(source: str, filename: str) -> tuple[CodeType | None, list[SourceFa
             tree: Any = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
         except _PARSER_ERRORS as error:
             return None, [_parser_fault(error, filename)]
-        policy = Statements()
+        policy = Statements(shared, entry=entry)
         try:
             rewritten = policy.run(tree)
         except (MemoryError, RecursionError) as error:
             return None, [_parser_fault(error, filename)]
-        faults = policy.faults + _unknown_imports(policy)
+        faults = policy.faults + _unknown_imports(policy, shared)
         if faults:
             return None, _in_order(source, faults, filename)
         try:
@@ -173,12 +190,16 @@ def _in_order(source: str, found: list[tuple[Any, str]], filename: str) -> list[
     return faults
 
 
-def _unknown_imports(policy: Statements) -> list[tuple[Any, str]]:
+def _unknown_imports(policy: Statements, shared: SharedSources) -> list[tuple[Any, str]]:
     """Answer imports that cannot succeed, but those inside a `try`, where an author asks just that."""
     faults: list[tuple[Any, str]] = []
     for node, module, member in policy.imports:
         if len(faults) >= MAX_HINTS:
             break
+        if is_shared(module):
+            if fault := shared.fault(module, member):
+                faults.append((node, fault))
+            continue
         try:
             check_import(module, member)
         except ImportError as error:

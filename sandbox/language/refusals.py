@@ -137,7 +137,16 @@ STARRED_TARGET = (
 )
 
 STAR_IMPORT = "`import *` is not available, because the names it binds cannot be checked: import the names you use"
-RELATIVE_IMPORT = "relative imports are not available, because an action is a single module: import by full name"
+RELATIVE_IMPORT = (
+    "relative imports are not available, because an action is a single module: import by full name, a shared file by "
+    "`from lib import NAME`"
+)
+NO_SHARED = "there is no file {file}: put what actions share into the folder `lib` of the tenant, beside `actions`"
+NO_SHARED_FILE = "there is no file {file}"
+NO_SHARED_NAME = "{file} has no {name!r}"
+PACKAGE_ALONE = "`import lib` gives nothing, because each shared file is imported by name: write `from lib import NAME`"
+IMPORTS_ITSELF = "{file} imports itself: remove the import, its own names are there without it"
+IMPORTS_IN_A_CIRCLE = "shared files import each other in a circle, {way}: move what both need into a file of its own"
 FUTURE_IMPORT = (
     "{name!r} is not available, because `annotations` is all that an action can need of `__future__`: leave it out"
 )

@@ -26,7 +26,6 @@ from sandbox.language.nodes import (
     unreviewed,
 )
 from sandbox.language.refusals import ENTRIES
-from sandbox.reach import reachable
 
 Visitor = Callable[[Any, Any], Any]
 
@@ -283,7 +282,7 @@ class Statements(Expressions):
                 continue
             self._check_import(alias, node.module, alias.name)
             inner = f"{node.module}.{alias.name}"
-            self._bind(alias, alias.asname or alias.name, inner if inner in reachable.MODULES else None)
+            self._bind(alias, alias.asname or alias.name, inner if inner in self.importable else None)
             args: list[Any] = [constant(node.module, node), constant(alias.name, node)]
             statements.append(self._binding(alias.asname or alias.name, guard_call("_import_from_", args, node), node))
         return statements

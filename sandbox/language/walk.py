@@ -30,6 +30,7 @@ from sandbox.language.nodes import (
     constant,
 )
 from sandbox.language.refusals import ENTRIES
+from sandbox.language.shared import NO_FILES, SharedSources, is_shared
 from sandbox.reach import reachable
 from sandbox.reach.hints import define
 
@@ -45,8 +46,12 @@ class Walk(RestrictingNodeTransformer):
     visitors: ClassVar[dict[type, Callable[[Any, Any], Any]]] = {}
     """Exact node type -> visitor; what is not in here is refused."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: SharedSources = NO_FILES, *, entry: bool = True) -> None:
+        """Begin a walk; `entry` says whether an entry point is wanted, which a shared file has none of."""
         super().__init__()
+        self._entry_wanted = entry
+        self.importable = reachable.MODULES | shared.modules if shared.files else reachable.MODULES
+        self._shared = shared
         self.faults: list[tuple[Any, str]] = []
         self.imports: list[tuple[Any, str, str | None]] = []
         """Imports outside of any `try`: node, module, member."""
@@ -87,7 +92,7 @@ class Walk(RestrictingNodeTransformer):
         for at, name, message in self._writes:
             if name not in self._stored:
                 self.error(at, message.format(name=name))
-        if not self._full and ENTRY not in self._entries:
+        if self._entry_wanted and not self._full and ENTRY not in self._entries:
             self.error(START, refusals.ENTRY_MISSING)
         return tree
 
@@ -104,9 +109,7 @@ class Walk(RestrictingNodeTransformer):
                 self.error(node, refusals.NAME.format(name=name, why=why))
                 continue
             if name not in hints:
-                hints[name] = (
-                    define(name, known, reachable.MODULES) if len(hints) < MAX_HINTS else "define or import it"
-                )
+                hints[name] = define(name, known, self.importable) if len(hints) < MAX_HINTS else "define or import it"
             self.error(node, refusals.UNDEFINED.format(name=name[:100], instead=hints[name]))
 
     def _check_members(self) -> None:
@@ -114,13 +117,14 @@ class Walk(RestrictingNodeTransformer):
         hints = 0
         for node, (name, *path) in self._members:
             module = self._modules.get(name)
-            while module in reachable.MODULES and path:
+            while module in self.importable and path:
                 member = path.pop(0)
                 inner = f"{module}.{member}"
-                if inner not in reachable.MODULES and member not in reachable.MODULES[module]:
+                if inner not in self.importable and member not in self.importable[module]:
                     if not path and hints < MAX_HINTS:  # of `re.x.y` only `re.x` is at fault
                         hints += 1
-                        self.error(node, reachable.explain_member(module, member))
+                        explain = self._shared.fault if is_shared(module) else reachable.explain_member
+                        self.error(node, explain(module, member))
                     break
                 module = inner
 

@@ -18,6 +18,7 @@ from sandbox.contract import exit_codes, journal, wire
 from sandbox.contract.report import Verdict
 from sandbox.contract.surface import ENTRY
 from sandbox.language import compiler
+from sandbox.language.program import RevisionCode, compile_program
 from sandbox.reach import interrupts
 from sandbox.reach.facades import addresses
 
@@ -28,21 +29,22 @@ BUDGET_US_MAX: Final = 1 << 50
 _FLOWS_MAX: Final = 16
 _FAULTS_MAX: Final = 100
 
-Compiled = CodeType | bytes
+Compiled = RevisionCode | bytes
 """The code of a revision, or the serialized StepReport that says why it has none."""
 
 
 class Prepared:
     """One step of a flow, read once for all of its logins."""
 
-    __slots__ = ("budget_ns", "code", "handler", "salt", "secrets", "stop_on_failure")
+    __slots__ = ("budget_ns", "code", "files", "handler", "salt", "secrets", "stop_on_failure")
 
     def __init__(self, step: worker_pb2.Step, code: Compiled) -> None:
         self.handler = step.handler or ENTRY
-        if isinstance(code, CodeType) and self.handler not in code.co_names:
+        if isinstance(code, RevisionCode) and self.handler not in code.code.co_names:
             # The daemon asks an action to continue that cannot: a revision with the function would be another one.
             code = _rejected(f"the action does not define {self.handler}")
-        self.code = code
+        self.code: CodeType | bytes = code if isinstance(code, bytes) else code.code
+        self.files = () if isinstance(code, bytes) else code.files
         self.secrets = dict(step.secrets)
         self.budget_ns = max(0, min(step.budget_us, BUDGET_US_MAX)) * 1000
         self.salt = step.action.encode()
@@ -111,8 +113,9 @@ class Flows:
                 elif not self._compiles:
                     os._exit(exit_codes.PROTOCOL)
                 else:
-                    code = compiler.compile_action(step.source, alarm.ACTION_FILENAME)
-                addresses.learn(code)
+                    code = compile_program(step.source, alarm.ACTION_FILENAME)
+                for part in (code.code, *(found for _, found in code.files)):
+                    addresses.learn(part)
             finally:
                 alarm.stop()
         except compiler.Rejected as rejected:
@@ -140,34 +143,39 @@ class Flows:
 
 def marshalled(steps: Sequence[Prepared], room: int) -> list[bytes]:
     """Return the code of every step, or nothing when one has none or together they are longer than `room`."""
-    codes = [marshal.dumps(step.code) for step in steps if isinstance(step.code, CodeType)]
+    codes = [marshal.dumps((step.code, step.files)) for step in steps if isinstance(step.code, CodeType)]
     return codes if len(codes) == len(steps) and sum(map(len, codes)) + 8 * len(codes) <= room else []
 
 
-def _load(data: bytes) -> CodeType:
+def _load(data: bytes) -> RevisionCode:
     """Read code that another worker of this tenant compiled. It is as hostile as this tenant, and reaches as far."""
     try:
-        code = marshal.loads(data)
+        code, files = marshal.loads(data)
+        named = dict(files)
     except (EOFError, ValueError, TypeError):
         os._exit(exit_codes.PROTOCOL)
-    if not isinstance(code, CodeType):
+    if not all(isinstance(part, CodeType) for part in (code, *named.values())):
         os._exit(exit_codes.PROTOCOL)
-    return code
+    return RevisionCode(code, tuple(named.items()))
 
 
 def _rejected(message: str) -> bytes:
-    return _report((compiler.SourceFault(1, 1, message),))
+    return _report((compiler.SourceFault(1, 1, message, alarm.ACTION_FILENAME),))
 
 
 def _report(faults: Sequence[compiler.SourceFault]) -> bytes:
+    shared = faults[0].filename != alarm.ACTION_FILENAME
+    where = f"{faults[0].filename}:{faults[0].line}: " if shared else ""
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     report = worker_pb2.StepReport(
         verdict=Verdict.REJECTED,
         error_type="Rejected",
-        error_message=execution.clean(faults[0].message + more),
-        error_line=faults[0].line,
+        error_message=execution.clean(f"{where}{faults[0].message}{more}"),
+        error_line=0 if where else faults[0].line,
     )
     for fault in faults[:_FAULTS_MAX]:
-        report.faults.add(line=fault.line, column=fault.column, message=execution.clean(fault.message))
+        file = "" if fault.filename == alarm.ACTION_FILENAME else fault.filename
+        message = execution.clean(fault.message)
+        report.faults.add(line=fault.line, column=fault.column, message=message, file=file)
     data: bytes = report.SerializeToString()
     return data

@@ -61,7 +61,7 @@ def questions(rounds: int = _ROUNDS) -> Iterator[bytes]:
     """Yield serialized RunFlow messages, to be answered by one worker in this order."""
     event = _event().SerializeToString()
     sources = [{"source": source} for source in ACTIONS]
-    codes = [{"code": marshal.dumps(compiler.compile_action(source, ACTION_FILENAME))} for source in ACTIONS]
+    codes = [{"code": marshal.dumps((compiler.compile_action(source, ACTION_FILENAME), ()))} for source in ACTIONS]
     for number in range(rounds):
         revision, again = divmod(number, _COMPILE_EVERY)
         yield worker_pb2.RunFlow(

@@ -13,6 +13,7 @@ from sandbox.reach.builtin_types import CHECKED_METHODS, INSTANCE_NAMES
 from sandbox.reach.hints import suggest
 from sandbox.reach.receivers import of_exactly
 from sandbox.reach.registry import ATTRS, CLASS_ATTRS, NOTHING, learn
+from sandbox.reach.shared_file import SharedFile
 from sandbox.reach.text import scrub
 
 _OMITTED: Any = object()
@@ -46,6 +47,8 @@ def _getattr_slowly(value: Any, name: str) -> Any:
         if name in fields:
             return fields[name]
         raise AttributeError(f"the SimpleNamespace has no attribute {suggest(name, fields)}")
+    if kind is SharedFile and name[:1] != "_":
+        return value._read_(name)
     hook = getattr(kind, "_absent_", None)
     if hook is not None and name[:1] != "_":
         hook(value, name)  # raises with a better message than ours; an answer, if it had one, is not the author's

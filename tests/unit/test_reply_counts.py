@@ -180,6 +180,7 @@ def test_the_tags_are_those_of_the_messages() -> None:
     assert tags(worker_pb2.Command) == {"op": reply.OP, "args_json": reply.ARGS}
     assert tags(worker_pb2.Fault) == {
         "line": reply.FAULT_LINE, "column": reply.FAULT_COLUMN, "message": reply.FAULT_MESSAGE,
+            "file": reply.FAULT_FILE,
     }  # fmt: skip
 
 

@@ -215,14 +215,16 @@ class Command(_message.Message):
     def __init__(self, op: _Optional[str] = ..., args_json: _Optional[str] = ...) -> None: ...
 
 class Fault(_message.Message):
-    __slots__ = ("line", "column", "message")
+    __slots__ = ("line", "column", "message", "file")
     LINE_FIELD_NUMBER: _ClassVar[int]
     COLUMN_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
     line: int
     column: int
     message: str
-    def __init__(self, line: _Optional[int] = ..., column: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+    file: str
+    def __init__(self, line: _Optional[int] = ..., column: _Optional[int] = ..., message: _Optional[str] = ..., file: _Optional[str] = ...) -> None: ...
 
 class Ready(_message.Message):
     __slots__ = ("layers",)
