@@ -12,7 +12,7 @@ from vestibule.v1.event_pb2 import PostLoginEvent
 
 from runtime.catalog.base import Catalog, Flow, Snapshot, unknown
 from runtime.config.effective import Config
-from runtime.core.model import Decision
+from runtime.core.model import Decision, Execution, Verdict
 from runtime.errors import FlowGone, WorkerError, WorkerLost
 from runtime.login import identity, tenant_info
 from runtime.login import suspensions as resuming
@@ -302,6 +302,19 @@ class Logins:
             raise WorkerLost(f"worker {worker.id} could not load its flow")
 
 
+_NO_FAILURE: Final = (Verdict.COMPLETED, Verdict.SKIPPED)
+
+
+def failed(execution: Execution) -> dict[str, Any]:
+    """Return what the line says of a failed execution: its place in the source, and no text that code composed."""
+    error = execution.error
+    return {
+        "revision": execution.revision[:12],
+        **({"error": clip(error.type, 64)} if error is not None else {}),
+        **({"line": error.line} if error is not None and error.line else {}),
+    }
+
+
 def explained(outcome: LoginOutcome) -> dict[str, Any]:
     """Return what the `login.decided` line says of a decision: all that explains it, and nothing of the event."""
     decision: Decision = outcome.answer.decision
@@ -318,6 +331,7 @@ def explained(outcome: LoginOutcome) -> dict[str, Any]:
             {"action": e.action, "verdict": e.verdict.name.lower(), "wall_us": wall_us, "cpu_us": cpu_us}
             | ({"continued": True} if e.continued else {})
             | ({"earlier": True} if e.earlier else {})
+            | (failed(e) if e.verdict not in _NO_FAILURE else {})
             for e, wall_us, cpu_us in zip(decision.executions, outcome.wall_us, outcome.cpu_us, strict=True)
         ],
         "contributions": [

@@ -1,5 +1,6 @@
 """One line a login: `login.decided`, as often as is asked for, and always for a login that went wrong."""
 
+import hashlib
 import subprocess
 
 import pytest
@@ -28,6 +29,10 @@ def test_each_login_has_one_line(serve: Serve) -> None:
     assert [line["outcome"] for line in lines] == ["mfa_required", "allow", "mfa_required", "allow", "mfa_required"]
     assert [line["level"] for line in lines] == ["info"] * 4 + ["warning"]
     assert [[ran["verdict"] for ran in line["executions"]] for line in lines] == [["completed"]] * 4 + [["raised"]]
+    (ran,) = lines[-1]["executions"]
+    revision = hashlib.sha256(RAISES.encode()).hexdigest()
+    assert (ran["error"], ran["line"], ran["revision"]) == ("ZeroDivisionError", 2, revision[:12])
+    assert not any("error" in ran or "revision" in ran for line in lines[:-1] for ran in line["executions"])
 
 
 def test_a_sample_leaves_out_what_is_ordinary(serve: Serve) -> None:

@@ -242,7 +242,7 @@ def test_help_fits_the_terminal(
     assert main.main([*command, "--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
     # A flag with the form of its value cannot be broken.
-    unbroken = re.compile(r" *(\[--[^\[\]]*\]|\S+)")
+    unbroken = re.compile(r" *(\[-.*\]|\(-.*\)|\S+)")
     assert [line for line in lines if len(line) > columns and not unbroken.fullmatch(line)] == []
 
 
