@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -61,6 +62,8 @@ class _Field(NamedTuple):
     packed: bool
     present: bool
     """Is its default something else than its absence?"""
+    keyed: bool
+    """Is it a map: an object of JSON, and a list of keys with values on the wire?"""
     group: str
     """Of the members of one group, one may be given: the field's name, or that of its oneof."""
 
@@ -110,6 +113,8 @@ def _written(field: _Field, item: Any) -> tuple[bytes, ...]:
     if not field.repeated:
         data = field.write(item)
         return () if not field.present and not data.strip(b"\0") else (field.tag, data)
+    if field.keyed:
+        item = _entries(item)
     if type(item) is not list:
         raise _Wrong("is not a list; send one, of one value too")
     written: list[bytes] = []
@@ -123,6 +128,14 @@ def _written(field: _Field, item: Any) -> tuple[bytes, ...]:
     if field.packed:
         return (field.tag, _with_length(b"".join(written))) if written else ()
     return tuple(part for data in written for part in (field.tag, data))
+
+
+def _entries(item: Any) -> list[dict[str, Any]]:
+    if type(item) is not dict:
+        raise _Wrong("is not an object; send one, of names and values")
+    if None in item.values():
+        raise _Wrong("has a value that is null; leave it out")
+    return [{"key": key, "value": value} for key, value in item.items()]
 
 
 def _fields(kind: Descriptor) -> dict[str, _Field]:
@@ -139,6 +152,7 @@ def _fields(kind: Descriptor) -> dict[str, _Field]:
             field.is_repeated,
             packed,
             field.has_presence,
+            field.message_type is not None and field.message_type.GetOptions().map_entry,
             oneof.name if oneof is not None else field.name,
         )
         found[field.name] = found[field.json_name] = made
@@ -168,6 +182,7 @@ def _message(kind: Descriptor) -> Write:
         "google.protobuf.Struct": _struct,
         "google.protobuf.Timestamp": _instant,
         "google.protobuf.Duration": _duration,
+        "google.protobuf.FieldMask": _mask,
     }
     name = kind.full_name
     if name in known:
@@ -264,7 +279,11 @@ def _duration(value: Any) -> bytes:
     return _of_text(Duration(), value, "is not a duration; send seconds such as 1.5s")
 
 
-def _of_text(message: Timestamp | Duration, value: Any, wrong: str) -> bytes:
+def _mask(value: Any) -> bytes:
+    return _of_text(FieldMask(), value, "is no mask; send names of fields with commas, such as version.tenantId")
+
+
+def _of_text(message: Timestamp | Duration | FieldMask, value: Any, wrong: str) -> bytes:
     try:
         message.FromJsonString(value)
     except (ValueError, TypeError, AttributeError, OverflowError):

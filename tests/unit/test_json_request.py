@@ -12,13 +12,22 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from hypothesis import given
 from hypothesis import strategies as st
+from vestibule.v1 import admin_service_pb2, runtime_service_pb2
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginRequest, ExecutePostLoginRequest
 
 from runtime.doors import bodies
 from runtime.doors.json_request import serialized
 from runtime.errors import InvalidRequest
 
-KINDS: tuple[type[Message], ...] = (ExecutePostLoginRequest, ContinuePostLoginRequest)
+LOGINS: tuple[type[Message], ...] = (ExecutePostLoginRequest, ContinuePostLoginRequest)
+KINDS = tuple(
+    GetMessageClass(method.input_type)
+    for file in (admin_service_pb2, runtime_service_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+    if not method.client_streaming
+)
+"""Every message that a caller sends by HTTP."""
 texts = st.text(st.characters(codec="utf-8"), max_size=5)
 data = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False, allow_infinity=False) | texts,
@@ -46,8 +55,13 @@ def of_kind(name: str) -> st.SearchStrategy[Message]:
         return st.dictionaries(texts, data, max_size=3).map(lambda members: json_format.ParseDict(members, kind()))
     if name in ("google.protobuf.Timestamp", "google.protobuf.Duration"):
         return st.builds(kind, seconds=st.integers(0, 2_000_000_000), nanos=st.integers(0, 999_999_999))
+    if name == "google.protobuf.FieldMask":
+        return st.builds(kind, paths=st.lists(st.sampled_from(("version.tenant_id", "hold")), unique=True))
     fields: dict[str, st.SearchStrategy[Any]] = {}
     for field in described.fields:
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            fields[field.name] = st.dictionaries(texts, texts, max_size=2)
+            continue
         if field.message_type is not None:
             values: st.SearchStrategy[Any] = of_kind(field.message_type.full_name)
         elif field.enum_type is not None:
@@ -67,7 +81,7 @@ def test_what_the_library_writes_is_read(message: Message, own_names: bool) -> N
     assert kind.FromString(serialized(bodies.as_json(text.encode()), kind)) == message
 
 
-@given(st.dictionaries(texts, data, max_size=3), st.sampled_from(KINDS))
+@given(st.dictionaries(texts, data, max_size=3), st.sampled_from(LOGINS))
 def test_unknown_members_are_ignored(members: dict[str, Any], kind: type[Message]) -> None:
     """A member that the API does not have changes nothing, wherever it stands."""
     unknown = {f"x-{name}": value for name, value in members.items()}
@@ -117,6 +131,24 @@ def test_what_is_wrong_is_named(value: Any, field: str, says: str) -> None:
     assert refused.value.field == field
     assert says in refused.value.description
     assert "; " in refused.value.description
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "says"),
+    [
+        ({"tenants": [{"files": []}]}, "tenants[0].files", "not an object"),
+        ({"tenants": [{"files": {"a": 5}}]}, "tenants[0].files[0].value", "not text"),
+        ({"tenants": [{"envSecrets": {"a": None}}]}, "tenants[0].env_secrets", "null"),
+        ({"readMask": {"paths": []}}, "read_mask", "no mask"),
+        ({"readMask": "version.tenant_id"}, "read_mask", "no mask"),
+    ],
+)
+def test_what_is_wrong_in_an_administrators_call_is_named(value: Any, field: str, says: str) -> None:
+    """Maps and masks too."""
+    kind = admin_service_pb2.ApplyTenantsRequest if "tenants" in value else admin_service_pb2.ListTenantsRequest
+    with pytest.raises(InvalidRequest, match=says) as refused:
+        serialized(value, kind)
+    assert refused.value.field == field
 
 
 def test_control_the_library_takes_several_of_them() -> None:
