@@ -1,7 +1,9 @@
-"""The commands and examples of the pages, run as their readers would, while the demo serves."""
+"""The commands and examples of the pages, run as their readers would, while the demo serves.
+
+The operator's page has a test of its own.
+"""
 
 import contextlib
-import os
 import re
 import signal
 import subprocess
@@ -14,11 +16,10 @@ import pytest
 
 from tests import node_package
 from tests.deploy_scripts import pages
-from tests.fixtures.commands import TIED, clean_environment
+from tests.fixtures.commands import TIED
+from tests.fixtures.terminal import ROOT, Terminal, environment, furnished
 
-ROOT = Path(__file__).resolve().parents[2]
-LINKED = ("deploy", "proto", "sandbox", "tests")
-NOT_RUN = re.compile(r"^(make|pip) |vestibule serve|vestibule store accept|^python -m pip|^git ", re.MULTILINE)
+NOT_RUN = re.compile(r"^(make|pip) |vestibule serve|^python -m pip|^git ", re.MULTILINE)
 """Blocks that install, never end, or are tried by a test of their own."""
 
 
@@ -27,44 +28,24 @@ TYPED = ("127.0.0.1:50051", "127.0.0.1:50052", "127.0.0.1:9464")
 
 
 @dataclass(frozen=True)
-class Reader:
+class Reader(Terminal):
     """A terminal in a folder of the reader's, while the demo serves."""
 
-    folder: Path
-    demo_output: str
-    grpc: str
-    http: str
-    metrics: str
-
-    def run(self, command: list[str], text: str = "") -> subprocess.CompletedProcess[str]:
-        for typed, ours in zip(TYPED, (self.grpc, self.http, self.metrics), strict=True):
-            text = text.replace(typed, ours)
-        return subprocess.run(
-            [*TIED, *command],
-            cwd=self.folder, input=text, env=environment() | {"VESTIBULE_TARGET": self.grpc},
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-
-
-def environment() -> dict[str, str]:
-    return clean_environment() | {
-        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "proto/python", ROOT / "deploy/clients/python")))
-    }
+    demo_output: str = ""
 
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    folder = tmp_path_factory.mktemp("reader")
-    for name in LINKED:
-        (folder / name).symlink_to(ROOT / name)
-    tools = folder / ".venv" / "bin"
-    tools.mkdir(parents=True)
-    for name, words in (("python", ""), ("vestibule", "-m runtime.cli")):
-        (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
-        (tools / name).chmod(0o755)
-    ports = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+    with furnished(tmp_path_factory.mktemp("reader")) as folder, serving(folder) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Reader]:
+    """Serve the demo for a block."""
+    own = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
     demo = subprocess.Popen(
-        [*TIED, sys.executable, "-m", "runtime.cli", "demo", *ports],
+        [*TIED, sys.executable, "-m", "runtime.cli", "demo", *own],
         cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert demo.stdout is not None
@@ -75,7 +56,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
             if found := re.match(
                 r"still serving: gRPC on (\S+), HTTP on http://(\S+), metrics on http://(\S+)/metrics", line
             ):
-                yield Reader(folder, output, found[1], found[2], found[3])
+                ports = dict(zip(TYPED, found.groups(), strict=True))
+                yield Reader(folder, ports, {"VESTIBULE_TARGET": found[1]}, output)
                 break
         else:
             pytest.fail(f"the demo does not serve: {output[-2000:]}")
@@ -94,7 +76,6 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         "proto/README.md",
         "proto/doors/HTTP.md",
         "sandbox/docs/README.md",
-        "deploy/README.md",
         "deploy/templates/README.md",
     ],
 )
@@ -104,8 +85,7 @@ def test_every_command_does_what_its_page_says(reader: Reader, page: str) -> Non
     for block in pages.blocks((ROOT / page).read_text(), ""):
         if NOT_RUN.search(block) or not re.search(r"^(\.venv|curl|cp|mkdir|head) ?", block, re.MULTILINE):
             continue
-        done = reader.run(["sh", "-eu"], block)
-        assert done.returncode == 0, block + done.stdout + done.stderr
+        reader.block(block)
         ran += 1
     assert ran >= 1
 
