@@ -248,6 +248,7 @@ class Daemon:
         # What is here now stays: the collector need not look at it again for every login.
         gc.collect()
         gc.freeze()
+        gc.enable()
         # Or a scrape before the next beat would say that the catalog is not healthy.
         self._see_catalog()
         self._not_ready = ()

@@ -1,6 +1,7 @@
 """`vestibule serve`: run the daemon."""
 
 import argparse
+import gc
 import json
 import signal
 import sys
@@ -67,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _serve(found: Loaded, ahead: Launched, again: Callable[[], Loaded], member: "Member | None" = None) -> None:
+    # Until the daemon has started: almost all that it makes before that stays.
+    gc.disable()
     from runtime import daemon
     from runtime.cli.main import version
 
