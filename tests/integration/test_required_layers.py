@@ -77,7 +77,7 @@ def test_a_default_layer_that_is_missing_is_named(place: Path, refused: str, who
     assert layers[layer]["remedy"]
 
 
-@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize("who", [pytest.param("as started", marks=pytest.mark.long), "ordinary user"])
 def test_a_hard_limit_below_what_a_worker_is_given_is_reported(place: Path, who: str) -> None:
     """A daemon started with less processor time than its workers get says that it is the limits of its starter."""
     ports = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")

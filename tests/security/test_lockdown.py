@@ -318,6 +318,7 @@ async def test_memory(get: Get) -> None:
         assert (await cell.run("result = 1")).value == 1
 
 
+@pytest.mark.long  # three seconds of a processor, which test_process_goals.py takes too for the same goal
 async def test_processor_time() -> None:
     """A worker that uses up its processor time is ended by the kernel, even when no process watches it."""
     source = "end = time.process_time() + 1.6\nwhile time.process_time() < end: pass"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from runtime.config.effective import Config
 from runtime.doctor import assault, corpus
 
@@ -11,9 +13,10 @@ DEEP = "own_deep_"
 """Freeing what is nested so deep takes about an action's budget; which of them time out depends on the machine."""
 
 
-async def test_no_attack_shows_in_any_login() -> None:
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
+async def test_no_attack_shows_in_any_login(every: int) -> None:
     """No mark gets into a decision; what failed asks for a second factor; a neighbour is decided rightly after each."""
-    attacks = corpus.load(corpus.OWN)
+    attacks = corpus.load(corpus.OWN)[::every]
     found = await assault.attack(Config(), attacks, lambda _text: None)
     assert found.escapes == []
     assert found.ended.keys() == {attack.id for attack in attacks}
