@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,7 @@ MOST: dict[str, Any] = LEAST | {
     "imagePullSecrets": [{"name": "registry"}],
     "tls": {"secretName": "tls", "clientCaKey": "ca.crt"},
     "continuationKeys": {"secretName": "keys"},
+    "storeKeys": {"secretName": "store-keys", "key": "open"},
     "http": {"enabled": True},
     "config": {
         "drain_s": 20.5,
@@ -150,6 +152,15 @@ class TestTheChart:
         done = subprocess.run([str(helm), "lint", str(CHART), *sets], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
 
+    def test_the_pages_command_renders(self, helm: Path) -> None:
+        """The `helm install` of the operator's page, as `helm template`, which needs no cluster."""
+        page = (ROOT / "deploy" / "README.md").read_text()
+        (block,) = [each for each in pages.blocks(page, "") if each.startswith("helm install")]
+        command = [str(helm), "template", "--kube-version", "1.31.0", *shlex.split(block.replace("\\\n", " "))[2:]]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "registry.example.com/vestibule" in done.stdout
+
     @pytest.mark.parametrize("values", [LEAST, MOST, MESH], ids=["least", "most", "mesh"])
     def test_everything_fits_the_schemas_of_kubernetes(
         self, helm: Path, tmp_path: Path, values: dict[str, Any]
@@ -190,8 +201,13 @@ class TestTheChart:
         assert pod["terminationGracePeriodSeconds"] > config.drain_s + config.drain.delay_s
         (container,) = pod["containers"]
         mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
-        for path in (config.tls.cert_file, config.continuation.keys_file):
+        for path in (config.tls.cert_file, config.continuation.keys_file, config.catalog.keys_file):
             assert not path or str(Path(path).parent) in mounted
+        if "storeKeys" in values:
+            assert config.catalog.keys_file == "/run/vestibule/store-keys/open"
+            (job,) = one(found, "Job")["spec"]["template"]["spec"]["containers"]
+            assert {"name": "VESTIBULE_CATALOG_KEYS_FILE", "value": config.catalog.keys_file} in job["env"]
+            assert "/run/vestibule/store-keys" in {mount["mountPath"] for mount in job["volumeMounts"]}
         schemes = {container[f"{name}Probe"]["httpGet"]["scheme"] for name in ("startup", "readiness", "liveness")}
         assert schemes == {"HTTPS" if config.tls.metrics else "HTTP"}
 

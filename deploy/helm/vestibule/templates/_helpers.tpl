@@ -35,6 +35,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if .Values.continuationKeys.secretName }}
 {{- $_ := set $made "continuation" (dict "keys_file" (printf "/run/vestibule/keys/%s" .Values.continuationKeys.key)) }}
 {{- end }}
+{{- if .Values.storeKeys.secretName }}
+{{- $_ := set $made "catalog" (dict "keys_file" (include "vestibule.storeKeysFile" .)) }}
+{{- end }}
 {{- $all := mergeOverwrite (deepCopy .Values.config) $made }}
 {{- /* As JSON: TOML reads it alike, and a whole number stays one, which toToml would write as 5.0. */}}
 {{- range $key, $value := $all }}
@@ -51,6 +54,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{- define "vestibule.storeKeysFile" -}}
+/run/vestibule/store-keys/{{ .Values.storeKeys.key }}
 {{- end }}
 
 {{- define "vestibule.probeScheme" -}}
@@ -116,6 +123,7 @@ capabilities:
   mountPath: /run/vestibule/keys
   readOnly: true
 {{- end }}
+{{- include "vestibule.storeKeysMount" . }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
@@ -145,7 +153,26 @@ capabilities:
     secretName: {{ .Values.continuationKeys.secretName }}
     defaultMode: 0440
 {{- end }}
+{{- include "vestibule.storeKeysVolume" . }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Of pods that open the store: each begins with a line's end, or is nothing. */}}
+{{- define "vestibule.storeKeysMount" -}}
+{{- if .Values.storeKeys.secretName }}
+- name: store-keys
+  mountPath: /run/vestibule/store-keys
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "vestibule.storeKeysVolume" -}}
+{{- if .Values.storeKeys.secretName }}
+- name: store-keys
+  secret:
+    secretName: {{ .Values.storeKeys.secretName }}
+    defaultMode: 0440
 {{- end }}
 {{- end }}
