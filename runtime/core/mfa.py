@@ -60,6 +60,11 @@ def offer(provider: str, settings: Settings, facts: Facts) -> tuple[str, ...]:
     return row
 
 
+def policy_offer(settings: Settings) -> tuple[str, ...]:
+    """List the factors that the tenant's policy offers to a user whose address is verified, safest first."""
+    return tuple([name for name in _OFFERED["any", settings.experience] if name in settings.factors])
+
+
 def resolve(winner: policy.EnableCall | None, failed: bool, settings: Settings, facts: Facts) -> Multifactor | None:
     """Apply the order of precedence: an action's requirement, a failed action, a lifting, the tenant's policy.
 

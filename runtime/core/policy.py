@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from runtime.core.model import Facts, Merge, Policy, Settings
-from runtime.core.remembered import asks_for_factor
+from runtime.core.model import Merge, Settings
+from sandbox.contract.policy_rule import UNASSESSED_PROTOCOLS as UNASSESSED_PROTOCOLS  # the rule, under one roof
+from sandbox.contract.policy_rule import demands as demands
+from sandbox.contract.policy_rule import low_confidence as low_confidence
+from sandbox.contract.policy_rule import required as required
 
 
 @dataclass(slots=True)
@@ -26,9 +28,6 @@ class EnableCall:
 # Narrower is stricter: `any` leaves every enabled factor to the user, `google-authenticator` (in classic) leaves one,
 # `duo` leaves one that is verified elsewhere. A total order keeps `strictest` independent of the order of the actions.
 _STRICTNESS = {"none": 0, "any": 1, "guardian": 2, "google-authenticator": 3, "duo": 4}
-
-# Adaptive MFA does not assess these (sections 4 and 6 of the MFA semantics), so a missing assessment says nothing.
-UNASSESSED_PROTOCOLS = frozenset({"oauth2-refresh-token", "oauth2-device-code", "oauth2-token-exchange"})
 
 
 def merge(requests: Sequence[EnableCall], rule: Merge) -> EnableCall:
@@ -59,38 +58,3 @@ def lifts(winner: EnableCall | None, settings: Settings) -> bool:
     Under `strictest` nothing cancels a requirement, and the policy's is one.
     """
     return winner is not None and winner.provider == "none" and settings.merge is not Merge.STRICTEST
-
-
-def low_confidence(facts: Facts) -> bool:
-    """Tell whether the adaptive policy asks for a factor.
-
-    Only `medium`, `high` and `neutral` are good enough. A missing assessment counts as low, as a failing assessor does
-    in the reference, except where adaptive MFA does not apply at all.
-    """
-    if facts.risk_confidence is None:
-        return facts.protocol not in UNASSESSED_PROTOCOLS
-    return facts.risk_confidence not in ("medium", "high", "neutral")
-
-
-def demands(settings: Settings, lifted: bool, facts: Facts) -> bool:
-    """Tell whether the adaptive policy demands a factor of its own, whatever actions require. `lifted`: see `lifts`."""
-    if settings.policy is not Policy.ADAPTIVE or (lifted and settings.none_lifts_adaptive) or _exempt(settings, facts):
-        return False
-    return low_confidence(facts)
-
-
-def required(settings: Settings, lifted: bool, facts: Facts) -> Literal["always", "adaptive", "step_up"] | None:
-    """Say what of the settings requires a factor when no action does. `lifted`: see `lifts`."""
-    if settings.policy is Policy.NEVER and not settings.step_up:
-        return None
-    if demands(settings, lifted, facts):
-        return "adaptive"
-    if lifted or _exempt(settings, facts):
-        return None
-    if settings.policy is Policy.ALWAYS:
-        return "always"
-    return "step_up" if settings.step_up and asks_for_factor(facts) else None
-
-
-def _exempt(settings: Settings, facts: Facts) -> bool:
-    return settings.exempt_refresh and facts.protocol == "oauth2-refresh-token"

@@ -11,14 +11,13 @@ from enum import StrEnum
 from typing import Final
 
 from runtime.core.model import Facts, Multifactor, RememberMode, Settings
+from sandbox.contract.policy_rule import PAPE_MULTI_FACTOR as PAPE_MULTI_FACTOR
+from sandbox.contract.policy_rule import asks_for_factor as asks_for_factor
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 # Two machines' clocks differ by seconds; an instant later than that was not written by an honest gateway.
 SKEW_MS: Final = 300_000
-
-# The application asks for a factor that is really presented. It overrides a remembered browser and triggers nothing.
-PAPE_MULTI_FACTOR: Final = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
 
 # These remember without asking the user.
 _AUTOMATIC: Final = frozenset({"google-authenticator", "duo"})
@@ -59,11 +58,6 @@ class RememberedBrowser:
         """Return when the memory ends if it is renewed now and never again."""
         latest_ms = self.issued_at_ms + settings.remember_lifetime_h * HOUR_MS
         return min(latest_ms, now_ms + settings.remember_idle_h * HOUR_MS)
-
-
-def asks_for_factor(facts: Facts) -> bool:
-    """Tell whether the application asks for a factor; a gateway may hand its classes on in one text, as they came."""
-    return any(PAPE_MULTI_FACTOR in value.split() for value in facts.acr_values)
 
 
 def allowed(multifactor: Multifactor, duo_remembers_when_unset: bool) -> bool:

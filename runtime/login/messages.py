@@ -22,7 +22,7 @@ from runtime.core.model import (
     StepKind,
 )
 from runtime.login import structs
-from sandbox.contract import vocabulary
+from sandbox.contract import event_facts, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,51 +65,12 @@ _SAML_WORDS: Final = {
 }
 
 
-def _protocol(event: event_pb2.PostLoginEvent) -> str | None:
-    transaction = event.transaction
-    return transaction.protocol if transaction.HasField("protocol") else None
-
-
-def _prompt(event: event_pb2.PostLoginEvent) -> tuple[str, ...]:
-    """Return the transaction's instructions and the request's own, since actions may ask for either."""
-    instructions, query = event.transaction.prompt.values, event.request.query.fields
-    # A look-up of what is not there would add it.
-    if "prompt" in query:
-        return tuple([word for text in (*instructions, query["prompt"].string_value) for word in text.split()])
-    return tuple([word for text in instructions for word in text.split()]) if instructions else ()
-
-
-def _acr_values(event: event_pb2.PostLoginEvent) -> tuple[str, ...]:
-    """Return the transaction's classes and the request's own, each class once for itself."""
-    texts = list(event.transaction.acr_values.values)
-    query = event.request.query.fields
-    if "acr_values" in query:
-        value = query["acr_values"]
-        # A parameter that was sent twice may come as a list.
-        texts += [item.string_value for item in value.list_value.values] or [value.string_value]
-    return tuple([word for text in texts for word in text.split()])
-
-
-def _risk_confidence(event: event_pb2.PostLoginEvent) -> str | None:
-    return event.authentication.risk_assessment.confidence or None
-
-
-def _enrolled(event: event_pb2.PostLoginEvent) -> tuple[str, ...] | None:
-    if not event.user.HasField("enrolled_factors"):
-        return None
-    return tuple([factor.type for factor in event.user.enrolled_factors.values])
-
-
-def _email_verified(event: event_pb2.PostLoginEvent) -> bool:
-    return event.user.email_verified
-
-
 class _Fact(Generic[T]):
     """A member of `Facts`, read from the event each time; the reader notes that it was read."""
 
     def __init__(self, of: Callable[[event_pb2.PostLoginEvent], T]) -> None:
         self.of = of
-        self._name = of.__name__.removeprefix("_")
+        self._name = of.__name__
 
     def __get__(self, reader: EventReader, owner: type[EventReader] | None = None) -> T:
         reader.read.add(self._name)
@@ -136,12 +97,12 @@ class EventReader:
             self._message = event_pb2.PostLoginEvent.FromString(self._event)
         return self._message
 
-    protocol = _Fact(_protocol)
-    prompt = _Fact(_prompt)
-    acr_values = _Fact(_acr_values)
-    risk_confidence = _Fact(_risk_confidence)
-    enrolled = _Fact(_enrolled)
-    email_verified = _Fact(_email_verified)
+    protocol = _Fact(event_facts.protocol)
+    prompt = _Fact(event_facts.prompt)
+    acr_values = _Fact(event_facts.acr_values)
+    risk_confidence = _Fact(event_facts.risk_confidence)
+    enrolled = _Fact(event_facts.enrolled)
+    email_verified = _Fact(event_facts.email_verified)
 
 
 def facts(names: Iterable[str]) -> tuple[Fact, ...]:

@@ -10,6 +10,7 @@ from vestibule.v1.event_pb2 import PostLoginEvent
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Flow
+from runtime.core.mfa import policy_offer
 from runtime.core.model import Execution, OnError
 from runtime.login.answers import Answers
 from runtime.login.completed_factors import NONE_COMPLETED, Completed
@@ -60,6 +61,13 @@ class Plan:
             )
             for at, (binding, budget_us) in enumerate(zip(bindings, budgets_us, strict=True))
         ]
+        settings = flow.settings
+        self._policy = worker_pb2.PolicySettings(
+            policy=settings.policy.value,
+            step_up=settings.step_up,
+            exempt_refresh=settings.exempt_refresh,
+            factors=policy_offer(settings),
+        )
         self._tails: dict[int, bytes] = {}
         self.all_steps = self._tail(0)
 
@@ -80,7 +88,8 @@ class Plan:
     def _tail(self, start: int) -> bytes:
         tail = self._tails.get(start)
         if tail is None:
-            tail = self._tails[start] = worker_pb2.FlowSteps(steps=self._steps[start:]).SerializeToString()
+            steps = worker_pb2.FlowSteps(steps=self._steps[start:], policy=self._policy)
+            tail = self._tails[start] = steps.SerializeToString()
         return tail
 
     def steps(self, start: int, known: set[str]) -> tuple[bytes, bool]:
@@ -91,7 +100,7 @@ class Plan:
         """
         if known.issuperset(self.revisions[start:]):
             return self._tail(start), False
-        flow = worker_pb2.FlowSteps(steps=self._steps[start:])
+        flow = worker_pb2.FlowSteps(steps=self._steps[start:], policy=self._policy)
         for step, revision in zip(flow.steps, self.revisions[start:], strict=True):
             if revision not in known:
                 code = self._codes.get(revision)

@@ -16,10 +16,12 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from vestibule.v1 import event_pb2
 
 from sandbox.action.event_data import instant_text, struct_data
+from sandbox.action.policy import MessageFacts, PolicyView, judged
 from sandbox.action.views import ABSENT, ITEM, ROOT, View, set_cache, set_message
 from sandbox.contract.event_fields import (
     METHODS,
     OPEN_OBJECTS,
+    OWN_MEMBERS,
     REQUIRED_INSTANTS,
     REQUIRED_OBJECTS,
     is_instant,
@@ -27,6 +29,7 @@ from sandbox.contract.event_fields import (
     wrapped,
 )
 from sandbox.contract.frozen import EventDict, EventList, EventSecrets, frozen_dict
+from sandbox.contract.policy_rule import Chosen, purpose
 
 
 def parse(data: bytes) -> event_pb2.PostLoginEvent:
@@ -41,19 +44,23 @@ def parse(data: bytes) -> event_pb2.PostLoginEvent:
 class Event(View):
     """`event`: the root view. Members of the message are added below, from its descriptor."""
 
-    __slots__ = ("_secrets",)
+    __slots__ = ("_policy", "_secrets")
     _path_ = ROOT
 
-    def __init__(self, message: event_pb2.PostLoginEvent, secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self, message: event_pb2.PostLoginEvent, secrets: Mapping[str, str], policy: Chosen | None = None
+    ) -> None:
         """Make the view for one execution.
 
         Args:
             message: shared by the executions of a flow, and never written to.
             secrets: of this action's revision; copied when read.
+            policy: the tenant's; none stands for one that asks for nothing.
         """
         set_message(self, message)
         set_cache(self, {})
         _set_secrets(self, secrets)
+        _set_policy(self, policy)
 
     @property
     def secrets(self) -> EventSecrets:
@@ -72,8 +79,22 @@ class Event(View):
             value = self._cache["configuration"] = frozen_dict({}, f"{ROOT}.configuration")
         return value
 
+    @property
+    def policy(self) -> PolicyView:
+        """What the tenant's policy alone would decide. Computed when it is read."""
+        value: PolicyView | None = self._cache.get("policy")
+        if value is None:
+            value = self._cache["policy"] = PolicyView(judged(self._message, self._policy))
+        return value
+
+    @property
+    def purpose(self) -> str:
+        """Why the flow runs."""
+        return purpose(MessageFacts(self._message))
+
 
 _set_secrets = cast("Any", Event.__dict__["_secrets"]).__set__
+_set_policy = cast("Any", Event.__dict__["_policy"]).__set__
 
 
 # --- Getters. Each is the `fget` of a property, so it costs one call; those of plain scalars are C functions. ---
@@ -205,6 +226,6 @@ def _add_members(view: type[View], message: Descriptor, path: str) -> None:
 
 
 _add_members(Event, cast("Descriptor", event_pb2.PostLoginEvent.DESCRIPTOR), "")
-Event._below_ |= {"secrets": True, "configuration": True}
-Event._listed_ += ("secrets", "configuration")
-Event._exposed_ |= {"secrets", "configuration"}
+Event._below_ |= {"secrets": True, "configuration": True, "policy": PolicyView, "purpose": False}
+Event._listed_ += tuple(OWN_MEMBERS)
+Event._exposed_ |= frozenset(OWN_MEMBERS)

@@ -21,6 +21,8 @@ from sandbox.reach import environment, interrupts, shared_files, text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sandbox.contract.policy_rule import Chosen
+
 DONE: Final[bytes] = worker_pb2.StepReport(verdict=Verdict.COMPLETED).SerializeToString()
 """The report of an action that returned and asked for nothing."""
 _DENYING: Final = frozenset(call.op for call in surface.SURFACE if call.ends == "deny")
@@ -125,6 +127,7 @@ def execute(
     cpu_ns: int | None = None,
     deadline_ns: int = alarm.NEVER,
     files: shared_files.Files = (),
+    policy: Chosen | None = None,
 ) -> tuple[bytes, Ending, dict[str, Any]]:
     """Run one compiled action.
 
@@ -142,6 +145,7 @@ def execute(
         cpu_ns: the thread's processor clock now; read here when it is not given.
         deadline_ns: CLOCK_MONOTONIC instant at which the execution is given up.
         files: shared files that it may import; each import of one runs it in this execution.
+        policy: the tenant's, for an action that looks at what it decides by itself.
 
     Returns:
         The serialized StepReport, how it ended, and the namespace, which the caller tears down inside its own budget.
@@ -153,7 +157,7 @@ def execute(
     namespace = environment.begin(clock_ns, seed, output)
     if files:
         namespace = shared_files.Importer(files, namespace).namespace()
-    view = event.Event(message, secrets)
+    view = event.Event(message, secrets, policy)
     recorder = api.CommandRecorder(view, flow, clock_ns, handler, code.co_names)
     handle = api.make_api(recorder)
     failure: Failed | None = None

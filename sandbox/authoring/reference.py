@@ -13,9 +13,26 @@ from vestibule.v1 import event_pb2
 
 from sandbox.contract import factors, surface
 from sandbox.contract.call import REQUIRED, Budget, signature
-from sandbox.contract.event_fields import REQUIRED_INSTANTS, REQUIRED_OBJECTS, is_instant, is_struct, wrapped
+from sandbox.contract.event_fields import (
+    OWN_MEMBERS,
+    POLICY_MEMBERS,
+    REQUIRED_INSTANTS,
+    REQUIRED_OBJECTS,
+    is_instant,
+    is_struct,
+    wrapped,
+)
 from sandbox.contract.spending import ITEMS_MAX, LOGIN_COMMANDS_MAX
 from sandbox.contract.vocabulary import FACTOR_TYPES, NOT_ENROLABLE
+
+OWN_TYPES: Final = {
+    "secrets": "dict[str, str]",
+    "configuration": "dict[str, Any]",
+    "policy": "object",
+    "purpose": "str",
+}
+POLICY_TYPES: Final = {"outcome": "str", "reason": "str | None", "factors": "list[str]"}
+"""Types of members that are no fields."""
 
 _ENDS: Final = {"deny": "Ends the flow.", "suspend": "Suspends the flow."}
 
@@ -198,10 +215,16 @@ def generate() -> str:
         " a member of `attributes` too. They are what the gateway and the identity provider said: test the type of what"
         " you read.",
         "",
+        "`event.policy` says what the tenant's policy would decide if no action asked for anything; the daemon"
+        " decides by the same rule. An action that only raises the bar asks for more where it says `allow`.",
+        "",
+        *[f"- `event.policy.{name}`: {doc}" for name, doc in POLICY_MEMBERS.items()],
+        f"- `event.purpose`: {OWN_MEMBERS['purpose']}",
+        "",
         _line("member", "type"),
         _line("---", "---"),
-        _line("`event.secrets`", "`dict[str, str]`"),
-        _line("`event.configuration`", "`dict[str, Any]`"),
+        *[_line(f"`event.{name}`", f"`{OWN_TYPES[name]}`") for name in OWN_MEMBERS],
+        *[_line(f"`event.policy.{name}`", f"`{POLICY_TYPES[name]}`") for name in POLICY_MEMBERS],
         *_event_reference(root, ""),
     ]
     return (

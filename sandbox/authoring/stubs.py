@@ -18,11 +18,12 @@ from vestibule.v1 import event_pb2
 
 from sandbox.authoring import reference
 from sandbox.authoring.comments import comment
-from sandbox.authoring.reference import below_of, members, pascal
+from sandbox.authoring.reference import OWN_TYPES, POLICY_TYPES, below_of, members, pascal
 from sandbox.contract import factors, kinds, surface
 from sandbox.contract.call import REQUIRED, Call
 from sandbox.contract.calls import cache
-from sandbox.contract.event_values import EXTENSIBLE, VOCABULARIES
+from sandbox.contract.event_fields import OWN_MEMBERS, POLICY_MEMBERS
+from sandbox.contract.event_values import EXTENSIBLE, OWN_VOCABULARIES, VOCABULARIES
 from sandbox.contract.values import camel
 from sandbox.contract.vocabulary import FACTOR_TYPES
 from sandbox.reach import reachable
@@ -246,14 +247,24 @@ def _read_only(path: str, wanted: str) -> str:
     return wanted.replace("dict[str, Any]", "Mapping[str, Any]")
 
 
+def _own(path: str, wanted: str) -> str:
+    """Type a member that is no field."""
+    if path in OWN_VOCABULARIES:
+        return wanted.replace("str", words(OWN_VOCABULARIES[path]))
+    return _read_only(path, wanted).replace("dict[", "Mapping[").replace("object", "EventPolicy")
+
+
 def generate() -> str:
     """Return the text of the stub."""
-    extra = [
-        *_property("secrets", "Mapping[str, str]", "The action's secrets in `tenant.yaml`, by name."),
-        *_property("configuration", "Mapping[str, Any]", "Always empty: no action here is an installed integration."),
+    extra = [line for name, doc in OWN_MEMBERS.items() for line in _property(name, _own(name, OWN_TYPES[name]), doc)]
+    policy = ["", "class EventPolicy(View):", f'    """{OWN_MEMBERS["policy"]}"""', ""]
+    policy += [
+        line
+        for name, doc in POLICY_MEMBERS.items()
+        for line in _property(name, _own(f"policy.{name}", POLICY_TYPES[name]), doc)
     ]
     root: Any = event_pb2.PostLoginEvent.DESCRIPTOR
-    lines = [*_views("Event", root, "", "The login, read-only.", extra), *_api()]
+    lines = [*policy, *_views("Event", root, "", "The login, read-only.", extra), *_api()]
     return _HEAD + _VIEW + _LIST + "\n".join(lines) + "\n"
 
 

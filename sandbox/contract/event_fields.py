@@ -55,6 +55,21 @@ REQUIRED_INSTANTS: Final = frozenset(
 OPEN_OBJECTS: Final = frozenset({"transaction", "user"})
 """Objects that Auth0 documents as open: what an upstream provider added is in their `attributes`."""
 
+OWN_MEMBERS: Final = {
+    "secrets": "The action's secrets in `tenant.yaml`, by name.",
+    "configuration": "Always empty: no action here is an installed integration.",
+    "policy": "What the tenant's policy would decide if no action asked for anything.",
+    "purpose": "Why the flow runs: `refresh`, a refresh token is exchanged; `step_up`, the application asks for a"
+    " factor by the PAPE class in `acr_values`; `login`, any other.",
+}
+"""Members of the event that are no fields of its message, and what they say."""
+POLICY_MEMBERS: Final = {
+    "outcome": "`mfa_required` or `allow`. A browser that remembers the user may satisfy what is required.",
+    "reason": "The rule that requires a factor: `always`, `adaptive` at low confidence, `step_up`; None without one.",
+    "factors": "The factors that the user would be offered, safest first; empty if none is required.",
+}
+"""Members of `event.policy`."""
+
 METHODS: Final = ("get", *LOOKING)
 """What every view can do, beside having members."""
 

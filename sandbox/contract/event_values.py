@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from sandbox.contract.calls.session import COOKIE_MODES
+from sandbox.contract.policy_rule import PURPOSES, REASONS
 from sandbox.contract.vocabulary import FACTOR_TYPES
 
 CONFIDENCES: Final = ("low", "medium", "high", "neutral")
@@ -130,3 +131,10 @@ EXTENSIBLE: Final = frozenset(
     }
 )
 """Members that identity providers have other words for: their type is any text. Source: the comments of event.proto."""
+
+OWN_VOCABULARIES: Final[dict[str, tuple[str, ...]]] = {
+    "policy.outcome": ("allow", "mfa_required"),
+    "policy.reason": REASONS,
+    "purpose": PURPOSES,
+}
+"""Those of members that are no fields of the event's message."""

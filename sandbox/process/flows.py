@@ -15,6 +15,7 @@ from vestibule.worker.v1 import worker_pb2
 
 from sandbox.action import alarm, execution
 from sandbox.contract import exit_codes, journal, wire
+from sandbox.contract.policy_rule import Chosen
 from sandbox.contract.report import Verdict
 from sandbox.contract.surface import ENTRY
 from sandbox.language import compiler
@@ -36,9 +37,10 @@ Compiled = RevisionCode | bytes
 class Prepared:
     """One step of a flow, read once for all of its logins."""
 
-    __slots__ = ("budget_ns", "code", "files", "handler", "salt", "secrets", "stop_on_failure")
+    __slots__ = ("budget_ns", "code", "files", "handler", "policy", "salt", "secrets", "stop_on_failure")
 
-    def __init__(self, step: worker_pb2.Step, code: Compiled) -> None:
+    def __init__(self, step: worker_pb2.Step, code: Compiled, policy: Chosen) -> None:
+        self.policy = policy
         self.handler = step.handler or ENTRY
         if isinstance(code, RevisionCode) and self.handler not in code.code.co_names:
             # The daemon asks an action to continue that cannot: a revision with the function would be another one.
@@ -73,9 +75,10 @@ class Flows:
     def prepare(self, flow: bytes, nonce: int, deadline_ns: int) -> list[Prepared]:
         """Return the steps of a serialized FlowSteps, compiled; none when the deadline passes meanwhile."""
         try:
-            steps = worker_pb2.FlowSteps.FromString(flow).steps
+            read = worker_pb2.FlowSteps.FromString(flow)
         except DecodeError:
             os._exit(exit_codes.PROTOCOL)
+        steps, policy = read.steps, chosen_policy(read.policy)
         if len(steps) > wire.STEPS_MAX:
             os._exit(exit_codes.PROTOCOL)
         # Before anything is compiled, which a deadline may end: what cannot be run whole is not begun.
@@ -92,7 +95,7 @@ class Flows:
                 code = self._compile(step, index, nonce, deadline_ns)
                 if code is None:
                     return []
-            prepared.append(Prepared(step, code))
+            prepared.append(Prepared(step, code, policy))
         if len(self.known) >= _FLOWS_MAX:
             self.known.clear()
         if not any(step.HasField("source") or step.HasField("code") for step in steps):
@@ -139,6 +142,11 @@ class Flows:
         gc.collect()
         gc.freeze()
         return code
+
+
+def chosen_policy(said: worker_pb2.PolicySettings) -> Chosen:
+    """Return a tenant's policy as the steps of a flow say it."""
+    return Chosen(said.policy or "never", said.step_up, said.exempt_refresh, factors=tuple(said.factors))
 
 
 def marshalled(steps: Sequence[Prepared], room: int) -> list[bytes]:

@@ -192,7 +192,7 @@ class QuestionRunner:
                 journal.write_phase(view, nonce, began_ns, index, journal.Phase.RUNNING, length, cpu_from_ns, budget_ns)
                 report, end, namespace = execute(
                     code, step.handler, message, step.secrets, clock_ns, seed + step.salt, began_ns,
-                    budget_ns, output_bytes, flow, cpu_from_ns, deadline_ns, step.files,
+                    budget_ns, output_bytes, flow, cpu_from_ns, deadline_ns, step.files, step.policy,
                 )  # fmt: skip
                 if end is execution.Ending.LATE:
                     namespace.clear()

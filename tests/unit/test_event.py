@@ -150,7 +150,7 @@ def test_no_protobuf_object_can_be_reached() -> None:
         thing = todo.pop()
         seen += 1
         if isinstance(thing, View):
-            todo.extend(getattr(thing, name) for name in type(thing)._below_)
+            todo.extend(getattr(thing, name) for name in type(thing)._below_ if name != "reason")
         elif type(thing) is EventList:
             todo.extend(thing)
         elif type(thing) in (EventDict, EventSecrets):

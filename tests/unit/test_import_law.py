@@ -36,7 +36,7 @@ CORE_STDLIB = {
     "urllib.parse",
 }
 # And words and values that the contract has in common with it; these modules import no more than the core may.
-CORE_CONTRACT = ("sandbox.contract.report", "sandbox.contract.vocabulary")
+CORE_CONTRACT = ("sandbox.contract.policy_rule", "sandbox.contract.report", "sandbox.contract.vocabulary")
 CORE_OWN = ("runtime.core", *CORE_CONTRACT)
 GRPC = ("grpc", "grpc_health", "grpc_reflection", "grpc_status", "google.rpc")
 HTTP = ("starlette", "uvicorn", "h11", "anyio")

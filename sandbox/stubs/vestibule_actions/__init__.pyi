@@ -58,6 +58,20 @@ class EventList(list[_T]):
     __imul__: None  # type: ignore[assignment]
     __setitem__: None  # type: ignore[assignment]
 
+class EventPolicy(View):
+    """What the tenant's policy would decide if no action asked for anything."""
+
+    @property
+    def outcome(self) -> Literal["allow", "mfa_required"]:
+        """`mfa_required` or `allow`. A browser that remembers the user may satisfy what is required."""
+    @property
+    def reason(self) -> Literal["always", "adaptive", "step_up"] | None:
+        """The rule that requires a factor: `always`, `adaptive` at low confidence, `step_up`; None without
+        one."""
+    @property
+    def factors(self) -> EventList[str]:
+        """The factors that the user would be offered, safest first; empty if none is required."""
+
 class EventAgent(View):
     """`event.agent`.
 
@@ -1480,6 +1494,13 @@ class Event(View):
     @property
     def configuration(self) -> Mapping[str, Any]:
         """Always empty: no action here is an installed integration."""
+    @property
+    def policy(self) -> EventPolicy:
+        """What the tenant's policy would decide if no action asked for anything."""
+    @property
+    def purpose(self) -> Literal["login", "refresh", "step_up"]:
+        """Why the flow runs: `refresh`, a refresh token is exchanged; `step_up`, the application asks for a
+        factor by the PAPE class in `acr_values`; `login`, any other."""
     @property
     def agent(self) -> EventAgent | None:
         """Present only for clients bound to an agent. None: this login has none."""

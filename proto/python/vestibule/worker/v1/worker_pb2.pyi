@@ -112,10 +112,24 @@ class CacheRecord(_message.Message):
     def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ..., expires_at_ms: _Optional[int] = ...) -> None: ...
 
 class FlowSteps(_message.Message):
-    __slots__ = ("steps",)
+    __slots__ = ("steps", "policy")
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
     steps: _containers.RepeatedCompositeFieldContainer[Step]
-    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ...) -> None: ...
+    policy: PolicySettings
+    def __init__(self, steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., policy: _Optional[_Union[PolicySettings, _Mapping]] = ...) -> None: ...
+
+class PolicySettings(_message.Message):
+    __slots__ = ("policy", "step_up", "exempt_refresh", "factors")
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    STEP_UP_FIELD_NUMBER: _ClassVar[int]
+    EXEMPT_REFRESH_FIELD_NUMBER: _ClassVar[int]
+    FACTORS_FIELD_NUMBER: _ClassVar[int]
+    policy: str
+    step_up: bool
+    exempt_refresh: bool
+    factors: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, policy: _Optional[str] = ..., step_up: _Optional[bool] = ..., exempt_refresh: _Optional[bool] = ..., factors: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ("action", "revision", "source", "budget_us", "secrets", "stop_on_failure", "handler", "code")
