@@ -79,10 +79,15 @@ class Rig:
     """The daemon's logins over scripted workers."""
 
     def __init__(
-        self, on_error: OnError = OnError.REQUIRE_MFA, isolation: Any = "tenant", sample: float = 0.0, **pool: Any
+        self,
+        on_error: OnError = OnError.REQUIRE_MFA,
+        isolation: Any = "tenant",
+        sample: float = 0.0,
+        timeouts_ms: tuple[int, int] = (60, 200),
+        **pool: Any,
     ) -> None:
         config = Config()
-        limits: Any = {"action_timeout_ms": 60, "flow_timeout_ms": 200, "kill_grace_ms": 10}
+        limits: Any = {"action_timeout_ms": timeouts_ms[0], "flow_timeout_ms": timeouts_ms[1], "kill_grace_ms": 10}
         config = replace(
             config,
             sandbox=replace(config.sandbox, isolation=isolation, **limits),
