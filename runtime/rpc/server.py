@@ -43,6 +43,8 @@ _RECEIVE_BYTES: Final = 128 << 20
 _RECEIVE_OF_STRANGERS_BYTES: Final = 4 << 20
 # Health watches and reflection are streams too.
 _STREAMS_MIN: Final = 64
+# Longer than any caller waits: a call leaves the core by our answer, or because its caller gave up.
+_UNREQUESTED_S: Final = 3600
 # gRPC closes the connections of clients that ping more often. Clients of Go and C ping every ten seconds at most.
 PING_INTERVAL_MS: Final = 5_000
 # What gRPC takes for no limit.
@@ -207,6 +209,15 @@ def concurrent_streams(limit: int) -> list[tuple[str, int]]:
     return [("grpc.max_concurrent_streams", limit), ("grpc.http2.max_deallocating_streams", limit)]
 
 
+def unrequested(seconds: int) -> tuple[str, int]:
+    """Return the option that says how long a call may wait in gRPC's core until our loop takes it in.
+
+    After that the core drops the call, and its caller gets CANCELLED with no reason and no time to try again. The
+    core's own 30 s are not enough where a burst meets a machine that others keep busy.
+    """
+    return ("grpc.server_max_unrequested_time_in_server", seconds)
+
+
 def grace_s(config: Config) -> float:
     """Return how long streams of a connection that has reached its age are kept: no login is cut off for that."""
     return max(config.grpc.max_connection_age_grace_s, longest_login_s(config) + 1)
@@ -230,6 +241,7 @@ def options(config: Config, *, shared: bool = False) -> list[tuple[str, int]]:
         # A call that is not whole yet takes 16 KiB and more, and a connection may hold any number of them. Above our
         # own limit as well, so that a caller gets our refusal and does not wait in its client's queue.
         *concurrent_streams(2 * max(config.limits.max_in_flight, _STREAMS_MIN)),
+        unrequested(_UNREQUESTED_S),
         # A gateway keeps its connection for days: find out when it is gone, and let it find out about us, by pings with
         # a call or without. Left alone gRPC permits one in five minutes, and closes connections that ping more often.
         ("grpc.keepalive_time_ms", 60_000),

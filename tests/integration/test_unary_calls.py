@@ -10,9 +10,10 @@ from typing import Any
 import grpc
 import pytest
 
+from runtime.config.effective import Config
 from runtime.rpc.fast_front import FastFront, Handler
 from runtime.rpc.listener import GrpcListener
-from runtime.rpc.server import concurrent_streams
+from runtime.rpc.server import concurrent_streams, options, unrequested
 from runtime.rpc.stock_front import StockFront
 from tests.calls import unary
 
@@ -211,6 +212,32 @@ async def test_a_caller_that_keeps_to_the_limit_is_never_refused(room: bool) -> 
         assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
         await it.settle()
         assert not it.failed
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"), [("fast", True), ("fast", False), pytest.param("stock", True, marks=pytest.mark.long)]
+)
+async def test_calls_that_wait_for_the_loop_are_all_answered(kind: str, kept: bool) -> None:
+    """However long the loop did not turn. Control: with an option of a second the core drops calls, for no reason."""
+
+    async def handler(request: bytes, _context: Any) -> bytes:
+        if request == b"first":
+            time.sleep(2.2)
+        return request
+
+    def wave(port: int) -> list[grpc.StatusCode]:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            method = unary(channel, PATH)
+            calls = [method.future(b"first"), *(method.future(b"next") for _ in range(50))]
+            return [call.code() for call in calls]
+
+    (ours,) = [option for option in options(Config()) if option[0] == unrequested(1)[0]]
+    async with rig(handler, kind, [ours if kept else unrequested(1)]) as it:
+        codes = await asyncio.to_thread(wave, it.port)
+        assert set(codes) == {grpc.StatusCode.OK} | (set() if kept else {grpc.StatusCode.CANCELLED})
+        await it.settle()
+        assert not it.failed
+    assert ours[1] > 600
 
 
 @FRONTS
