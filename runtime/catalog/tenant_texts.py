@@ -5,15 +5,19 @@ Must not know what a tenant.yaml says, nor import what reads it: `vestibule run`
 
 from __future__ import annotations
 
+import codecs
 import errno
 import keyword
 import os
 from pathlib import Path
+from typing import Final
 
 from runtime.catalog.beneath import Folder, NotAFile, Outside
 from runtime.errors import CatalogError, Fault
 from sandbox.contract import bundle
 from sandbox.contract.wire import MAX_SOURCE_BYTES
+
+_LF: Final = b"\n"
 
 
 def action_source(path: str | os.PathLike[str]) -> str | None:
@@ -76,11 +80,12 @@ def _shared_name(name: str) -> str:
     return f"cannot be imported, because {name!r} is a word of Python's; rename it" if keyword.iskeyword(name) else ""
 
 
-def text_of(folder: Folder, label: Path, name: str, limit: int) -> str:
-    """Read a file as UTF-8 text without NUL. Raises: CatalogError."""
+def text_of(folder: Folder, label: Path, name: str, limit: int, what: str = "file") -> str:
+    """Read a file as UTF-8 text without NUL; `what` it is, for the remedy. Raises: CatalogError."""
 
-    def refused(problem: str, line: int = 0) -> CatalogError:
-        return CatalogError([Fault(str(label / name) + (f":{line}" if line else ""), problem)])
+    def refused(problem: str, before: bytes | None = None) -> CatalogError:
+        place = "" if before is None else f":{before.count(10) + 1}:{len(before.rpartition(_LF)[2].decode()) + 1}"
+        return CatalogError([Fault(str(label / name) + place, problem)])
 
     try:
         data, _ = folder.read(name, limit)
@@ -95,16 +100,18 @@ def text_of(folder: Folder, label: Path, name: str, limit: int) -> str:
     except OSError as error:
         raise refused(f"cannot be read: {why(error)}") from None
     if len(data) > limit:
-        raise refused(f"is larger than {limit} bytes, the limit")
+        more = "; split it into several" if what == "suite" else ""
+        raise refused(f"is larger than {limit} bytes, the limit{more}")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise refused("is UTF-16; save the file as UTF-8", b"")
     try:
-        text = data.decode()
+        text = data.decode("utf-8-sig" if what == "suite" else "utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise refused(f"byte {error.start} is not UTF-8; save the file as UTF-8", line) from None
+        raise refused(f"byte {error.start} is not UTF-8; save the file as UTF-8", data[: error.start]) from None
     if "\0" in text:
-        raise refused("holds a NUL character; remove it", text[: text.index("\0")].count("\n") + 1)
+        raise refused("holds a NUL character; remove it", data[: data.index(b"\0")])
     if text[:1] == bundle.MARK:
-        raise refused("begins with a control character; remove it", 1)
+        raise refused("begins with a control character; remove it", b"")
     return text
 
 

@@ -21,6 +21,8 @@ Path = tuple[str | int, ...]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # A definition nests five levels deep; the limit is there for hostile nesting.
 _MAX_DEPTH: Final = 16
+# With aliases a small file can stand for a large value.
+_MAX_VALUES: Final = 200_000
 _INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]{1,3})?")
 _WORDS: Final[dict[str, Any]] = {"true": True, "false": False, "null": None, "~": None, "": None}
@@ -78,16 +80,17 @@ def dotted(path: Path) -> str:
     return text
 
 
-def parse(file: str, text: str) -> Document:
+def parse(file: str, text: str, *, aliases: bool = False) -> Document:
     """Read a document. Never raises for what the file holds: faults are in the result.
 
-    Plain scalars follow YAML 1.2: only `true` and `false` are booleans, so `no` is text and `12:30` is too. Tags,
-    anchors and aliases are refused: a tag asks for a constructor, aliases can blow a small file up.
+    Plain scalars follow YAML 1.2: only `true` and `false` are booleans, so `no` is text and `12:30` is too. Tags are
+    refused, because a tag asks for a constructor, and so are anchors and aliases, unless `aliases` allows them: they
+    can blow a small file up. Where they are allowed, the values of the whole document are counted.
     """
     reader = _Reader(file)
     value = None
     try:
-        composer = _Composer(text)
+        composer = _Composer(text, aliases=aliases)
         if not composer.check_node():
             raise _Unreadable(problem="is empty")
         root: Any = composer.get_node()
@@ -97,14 +100,25 @@ def parse(file: str, text: str) -> Document:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "malformed"
-        prefix = "" if isinstance(error, _Unreadable) else "not valid YAML: "
-        reader.refuse((), mark, prefix + problem)
+        tabs = _tabs(text)
+        if mark is not None and mark.line + 1 in tabs:
+            reader.broken.add(())
+            reader.faults += [Fault(f"{file}:{line}:1", "YAML is not indented by tabs; write spaces") for line in tabs]
+        else:
+            prefix = "" if isinstance(error, _Unreadable) else "not valid YAML: "
+            reader.refuse((), mark, prefix + problem)
     except UnicodeEncodeError as error:
         # The C parser wants UTF-8, and half a surrogate pair has none.
         line = text.count("\n", 0, error.start) + 1
         reader.faults.append(Fault(f"{file}:{line}", "not valid YAML: half of a surrogate pair is not text"))
         reader.broken.add(())
     return Document(file, value, reader.places, reader.faults, reader.broken)
+
+
+def _tabs(text: str) -> list[int]:
+    """Return the first hundred lines that begin with a tab, perhaps behind spaces."""
+    lines = [at for at, line in enumerate(text.split("\n"), 1) if line.lstrip(" ").startswith("\t") and line.strip()]
+    return lines[:100]
 
 
 class _Unreadable(yaml.MarkedYAMLError):
@@ -114,12 +128,13 @@ class _Unreadable(yaml.MarkedYAMLError):
 class _Composer(yaml.composer.Composer, _LOADER):  # type: ignore[misc]  # a parser in C where there is one
     """PyYAML's composer on its parser, bounded in depth: what nests without end takes the parser quadratic time.
 
-    `refused` says what is wrong with the form of a node. An alias is a node of its own, so that no value is shared.
+    `refused` says what is wrong with the form of a node. An alias that is refused is a node of its own.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, aliases: bool) -> None:
         _LOADER.__init__(self, text)
         yaml.composer.Composer.__init__(self)
+        self._aliases = aliases
         self.refused: dict[yaml.Node, str] = {}
         self._depth = 0
 
@@ -127,6 +142,8 @@ class _Composer(yaml.composer.Composer, _LOADER):  # type: ignore[misc]  # a par
         event = self.peek_event()
         mark: Any = event.start_mark
         if isinstance(event, yaml.AliasEvent):
+            if self._aliases:
+                return super().compose_node(parent, index)
             self.get_event()
             alias = yaml.ScalarNode("", "", mark)
             self.refused[alias] = "aliases (`*name`) are not accepted; write the value out"
@@ -136,9 +153,10 @@ class _Composer(yaml.composer.Composer, _LOADER):  # type: ignore[misc]  # a par
         problem = None
         if event.tag is not None:
             problem = f"YAML tags are not accepted (here {event.tag[:60]!r}); write the plain value"
-        elif event.anchor is not None:
+        elif event.anchor is not None and not self._aliases:
             problem = "anchors (`&name`) are not accepted; write the value where it is used"
-        event.anchor = None
+        if not self._aliases:
+            event.anchor = None
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
@@ -158,6 +176,8 @@ class _Reader:
 
     def value(self, path: Path, node: Any, mark: Any, refused: Mapping[yaml.Node, str]) -> Any:
         """Return the value of a node; None when its form is refused. `mark` is where it begins."""
+        if len(path) > _MAX_DEPTH + 1 or len(self.places) > _MAX_VALUES:
+            raise _Unreadable(problem="aliases make it too deep or too large; write the values out", problem_mark=mark)
         self.places[path] = (mark.line + 1, mark.column + 1)
         if problem := refused.get(node):
             return self.refuse(path, node.start_mark, problem)

@@ -21,6 +21,7 @@ from vestibule.v1 import decision_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse, ExecutePostLoginResponse
 
 from runtime.catalog.base import Definition
+from runtime.cli.decision_text import details, headline, outcome_word, word
 from runtime.cli.output import flush, read_text, say, say_table
 from runtime.errors import ConfigError, Fault, NoDecision
 from runtime.login import event_json
@@ -145,9 +146,9 @@ class DemoWalk:
         began_s = time.perf_counter()
         decision = self._answer(ask)
         took_ms = (time.perf_counter() - began_s) * 1000
-        self._rows.append((number, login.tenant, _headline(decision), f"{took_ms:.1f} ms", title))
-        say(f"    {login.tenant:<16} {_headline(decision):<58} {took_ms:7.1f} ms")
-        for line in _details(decision):
+        self._rows.append((number, login.tenant, headline(decision), f"{took_ms:.1f} ms", title))
+        say(f"    {login.tenant:<16} {headline(decision):<58} {took_ms:7.1f} ms")
+        for line in details(decision):
             say(f"      {line}")
         return decision
 
@@ -166,11 +167,11 @@ class DemoWalk:
 def _as_expected(decision: pb.Decision, outcome: str, see: str, verdicts: Mapping[str, str]) -> bool:
     """Print what to see in a decision, or what is wrong with it."""
     failed = {
-        report.action: _name(pb.Verdict, report.verdict, "VERDICT_")
+        report.action: word(pb.Verdict, report.verdict, "VERDICT_")
         for report in decision.executions
         if report.verdict not in (pb.VERDICT_COMPLETED, pb.VERDICT_SKIPPED)
     }
-    right = _outcome(decision) == outcome
+    right = outcome_word(decision) == outcome
     say(f"    {see.strip()}" if right else f"{_WRONG} expected {outcome}")
     if failed != verdicts:
         expected = ", ".join(f"{action} {verdict}" for action, verdict in verdicts.items())
@@ -211,66 +212,3 @@ def _page(page: Mapping[str, Any], url: str, secrets: Mapping[str, str]) -> dict
     now_s = int(time.time())
     claims = {"iss": asked["iss"], "sub": asked["sub"], "iat": now_s, "exp": now_s + 60, "state": _STATE}
     return {"session_token": tokens.sign(claims | dict(page["says"]), secret)}
-
-
-def _name(enum: Any, value: int, prefix: str) -> str:
-    name: str = enum.Name(value)
-    return name.removeprefix(prefix).lower()
-
-
-def _outcome(decision: pb.Decision) -> str:
-    return _name(pb.Outcome, decision.outcome, "OUTCOME_")
-
-
-def _headline(decision: pb.Decision) -> str:
-    words = [_outcome(decision).upper().replace("_", " ")]
-    factor = decision.multifactor
-    if factor.provider not in (pb.PROVIDER_UNSPECIFIED, pb.PROVIDER_NONE):
-        words.append(_name(pb.Provider, factor.provider, "PROVIDER_").replace("_", "-"))
-        words.append("by " + _name(pb.Multifactor.Origin, factor.origin, "ORIGIN_"))
-    if decision.HasField("suspension"):
-        words.append(_waits_for(decision.suspension))
-    if decision.HasField("denial"):
-        words.append(f'"{decision.denial.description}"')
-    if decision.degraded:
-        words.append("(degraded)")
-    return " ".join(words)
-
-
-def _waits_for(suspension: pb.Suspension) -> str:
-    step = suspension.WhichOneof("step")
-    if step == "redirect":
-        return "redirect to " + suspension.redirect.url.partition("?")[0]
-    if step == "prompt":
-        return f"form {suspension.prompt.id}"
-    screens = [
-        " or ".join([_name(pb.Factor, f.factor, "FACTOR_").replace("_", "-") for f in screen.factors])
-        for screen in suspension.mfa.steps
-    ]
-    return ", then ".join(screens)
-
-
-def _details(decision: pb.Decision) -> list[str]:
-    lines = []
-    factor = decision.multifactor
-    shown = [(verb, names) for verb, names in (("present", factor.challenge), ("enrol", factor.enroll)) if names]
-    for verb, numbers in shown:
-        names = [_name(pb.Factor, number, "FACTOR_").replace("_", "-") for number in numbers]
-        remembers = factor.remember not in (pb.Multifactor.REMEMBER_MODE_UNSPECIFIED, pb.Multifactor.REMEMBER_MODE_NONE)
-        lines.append(f"{verb} {' or '.join(names)}; {'may remember' if remembers else 'never remembers'} the browser")
-    for contribution in decision.contributions:
-        won = "won" if contribution.won else "   "
-        lines.append(f"{won} {contribution.action or contribution.operation}: {contribution.summary}")
-    for report in decision.executions:
-        if report.earlier:
-            lines.append(f"    {report.action}: ran before the login waited")
-        elif report.verdict == pb.VERDICT_SKIPPED:
-            lines.append(f"    {report.action}: skipped")
-        elif report.verdict != pb.VERDICT_COMPLETED:
-            ended = _name(pb.Verdict, report.verdict, "VERDICT_").upper()
-            where = f" at line {report.error.line}" if report.error.line else ""
-            lines.append(
-                f"    {report.action}: {ended} after {report.wall_time.ToMicroseconds() / 1000:.1f} ms{where}: "
-                f"{report.error.type}: {report.error.message}"
-            )
-    return lines

@@ -129,7 +129,7 @@ class Execution:
 
     `continued`: the handler for users who come back from a redirect or a form. `earlier`: it ran before the last
     suspension of the flow, and that answer reported its times and output. `covered` says what ran of it, where an
-    author's test asked for that: a serialized Covered of the worker's; hostile.
+    author's test asked for that: serialized Covered messages of its worker; hostile.
     """
 
     action: str

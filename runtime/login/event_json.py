@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final, NamedTuple, NoReturn, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -20,6 +21,7 @@ from vestibule.v1.event_pb2 import PostLoginEvent
 
 from runtime.errors import InvalidEvent
 from runtime.login.event_rules import FIRST_S, LAST_S
+from sandbox.contract.did_you_mean import nearest
 from sandbox.contract.event_fields import is_instant, is_struct, wrapped
 
 # JSON of an event that fits the daemon's 1 MiB is at most a few times larger, by escapes.
@@ -75,6 +77,52 @@ def from_json(value: Any) -> PostLoginEvent:
         raise InvalidEvent(f"expected an object, got {_kind(value)}")
     _message(event, value, "", 1)
     return event
+
+
+Spelled = tuple[str | int, ...]
+_OF_ACTIONS: Final = frozenset({"secrets", "configuration"})
+"""Members of the event that actions see and no gateway sends."""
+
+
+def misspelt(value: Any, *, strict: bool = False) -> list[tuple[Spelled, str]]:
+    """Name the members of an event, as a person wrote it, that are none, by their path and in the order of the event.
+
+    A gateway may send what a later version of Auth0 has, so only what is like a known member is a fault; with `strict`
+    everything is that the event does not name.
+    """
+    found: list[tuple[Spelled, str]] = []
+    _look_through(value, cast("Descriptor", PostLoginEvent.DESCRIPTOR), (), _OF_ACTIONS, strict, found)
+    return found
+
+
+@cache
+def _spellings(message: Descriptor) -> dict[str, FieldDescriptor]:
+    return {field.json_name: field for field in message.fields} | {field.name: field for field in message.fields}
+
+
+def _look_through(
+    value: Any, message: Descriptor, path: Spelled, more: frozenset[str], strict: bool, found: list[tuple[Spelled, str]]
+) -> None:
+    members = _spellings(message)
+    is_open = _OTHERS in members
+    for name, said in value.items() if isinstance(value, dict) else ():
+        field = members.get(name)
+        if field is None and name not in more:
+            alike = [known for known in (*members, *more) if not is_open or abs(len(known) - len(name)) < 3]
+            near = nearest(name, alike)
+            if near or (strict and not is_open):
+                owner = ".".join(["event", *[part for part in path if isinstance(part, str)]])
+                known = ", ".join(sorted(message.fields_by_name))
+                hint = f"; did you mean {near}?" if near else f"; known there are {known}"
+                own = f" What a provider added goes into {owner}.{_OTHERS}" if is_open else ""
+                found.append(((*path, name), f"{owner} has no member {name[:60]!r}{hint}{own}"))
+        elif field is not None:
+            listed = wrapped(field) or field
+            if listed.message_type is None or is_struct(listed) or is_instant(listed):
+                continue
+            for at, item in enumerate(said if isinstance(said, list) else [said]):
+                here = (*path, name, at) if isinstance(said, list) else (*path, name)
+                _look_through(item, listed.message_type, here, frozenset(), strict, found)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

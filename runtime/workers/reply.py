@@ -45,6 +45,7 @@ _FIELDS_MORE: Final = 4
 VERDICT, COMMANDS, ERROR_TYPE, ERROR_MESSAGE, ERROR_LINE = 0x08, 0x12, 0x1A, 0x22, 0x28
 OUTPUT, TRUNCATED, FAULTS, COVERED = 0x32, 0x38, 0x42, 0x4A
 _REPORT_FIELDS: Final = 7
+_MANY: Final = frozenset({COMMANDS, FAULTS, COVERED})
 # Command and Fault:
 OP, ARGS = 0x0A, 0x12
 FAULT_LINE, FAULT_COLUMN, FAULT_MESSAGE, FAULT_FILE = 0x08, 0x10, 0x1A, 0x22
@@ -177,11 +178,11 @@ def _fault(step: bytes, start: int, end: int) -> worker_pb2.Fault:
 
 
 def _step_fields(data: bytes) -> list[tuple[int, int, int]]:
-    """List the fields of a step report, counted before any of them is decoded; each but two kinds stands once."""
+    """List the fields of a step report, counted before any of them is decoded; each but three kinds stands once."""
     found = _fields(data, surface.MAX_COMMANDS + _FAULTS_MAX + _REPORT_FIELDS, "a step report")
     last = 0
     for tag, _, _ in found:
-        if tag < last or (tag == last and tag not in (COMMANDS, FAULTS)):
+        if tag < last or (tag == last and tag not in _MANY):
             raise ProtocolViolation("a step report has a field twice, or out of order")
         last = tag
     return found
@@ -234,7 +235,7 @@ def _execution(
         elif tag == TRUNCATED:
             truncated = data[start:end] == b"\x01"
         elif tag == COVERED and measured:
-            covered = data[start:end]
+            covered += wire.step(data[start:end])
         elif tag != FAULTS:
             raise ProtocolViolation("a step report has a field that no worker writes")
     verdict = _VERDICTS.get(said)

@@ -15,9 +15,10 @@ from typing import Any, Final
 from vestibule.worker.v1 import worker_pb2
 
 from sandbox.action import alarm, execution
+from sandbox.contract import bundle
 
 _ARCS_MAX: Final = 10_000
-"""Of one execution: more lines than this than any action has."""
+"""Of one file in one execution: more lines than this than any action has."""
 _RESUME: Final = dis.opmap["RESUME"]
 
 Local = Callable[[FrameType, str, Any], Any]
@@ -27,14 +28,16 @@ class Tracer:
     """What ran so far: pairs of lines, as `coverage` has them."""
 
     def __init__(self) -> None:
-        self._arcs: set[tuple[int, int]] = set()
+        self._by_file: dict[str, set[tuple[int, int]]] = {}
 
     def trace(self, frame: FrameType, _event: str, _arg: Any) -> Local | None:
-        """Follow a frame that is entered, or a generator that is resumed, if it is the action's own."""
+        """Follow a frame that is entered, or a generator that is resumed, if it is the author's."""
         code = frame.f_code
-        if code.co_filename != alarm.ACTION_FILENAME or len(self._arcs) > _ARCS_MAX:
+        if code.co_filename != alarm.ACTION_FILENAME and not bundle.is_file(code.co_filename):
             return None
-        arcs, entry = self._arcs, -code.co_firstlineno
+        arcs, entry = self._by_file.setdefault(code.co_filename, set()), -code.co_firstlineno
+        if len(arcs) > _ARCS_MAX:
+            return None
         # The instruction says whether a function begins here.
         last = frame.f_lineno if code.co_code[frame.f_lasti + 1] & 3 else entry
 
@@ -51,8 +54,12 @@ class Tracer:
 
     def report(self) -> bytes:
         """Return the part of a StepReport that says what ran."""
-        flat = [line for arc in sorted(self._arcs) for line in arc]
-        return worker_pb2.StepReport(covered=[worker_pb2.Covered(arcs=flat)]).SerializeToString() if flat else b""
+        report = worker_pb2.StepReport()
+        for name, arcs in sorted(self._by_file.items()):
+            file = "" if name == alarm.ACTION_FILENAME else name
+            report.covered.add(file=file, arcs=[line for arc in sorted(arcs) for line in arc])
+        data: bytes = report.SerializeToString()
+        return data
 
 
 def _leaves(frame: FrameType) -> bool:

@@ -1,15 +1,13 @@
 """Runs every case: those of `cases/core` through the fold, the others through the sandbox and through daemons.
 
-A case that begins with an event runs in the way of `vestibule run` and over gRPC, and all must lead to the decision
-that it wants. README.md beside this file says how a case is written.
+A case that begins with an event is of a suite: it runs as `vestibule test` runs it and over gRPC, and all must lead to
+the decision that it wants. README.md beside this file says how a case is written.
 """
 
 import asyncio
 import contextlib
 import dataclasses
-import json
-import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,18 +26,23 @@ from runtime.core.outcome import resolved
 from runtime.core.resolution import Gateway
 from runtime.login import event_json, messages
 from runtime.offline import run as offline
-from runtime.offline.event_line import Line
 from runtime.rpc import client
+from runtime.suites import decisions, values
+from runtime.suites.reading import Case
+from runtime.suites.running import CaseResult, CaseRunner, event_of, missed
+from runtime.suites.tenants import settings_of
 from sandbox.contract import surface
 from tests import strict_reader
-from tests.conformance import case_files, decisions
+from tests.conformance import case_files
 from tests.event_facts import EventFacts
 from tests.fixtures.daemons import Daemon, served
 from tests.fixtures.suspensions import keys_file
 from tests.fixtures.waiting import PATIENCE_S
 
-TENANTS = case_files.Tenants()
-LOGINS = case_files.logins(TENANTS)
+LOGINS = case_files.logins()
+# Those of the templates run by the command itself: test_templates.py.
+FLOWS = [case for case in LOGINS if "/flows/" in case.suite]
+TENANTS = {case.tenant.flow.tenant: case.tenant for case in LOGINS}
 CORE = case_files.core()
 # No case is about time unless it says so: one that is sets its binding's `timeout_ms`.
 PATIENCE_MS = int(PATIENCE_S * 1000)
@@ -47,7 +50,7 @@ PATIENCE_MS = int(PATIENCE_S * 1000)
 
 def hold(decision: pb.Decision, wanted: dict[str, Any]) -> None:
     """Hold a decision to what a case wants of it."""
-    found = list(decisions.differences(decisions.view(decision), wanted))
+    found = [message for _, message in decisions.differences(decisions.view(decision), wanted, exact=True)]
     assert not found, "\n".join(found)
 
 
@@ -90,55 +93,35 @@ def test_fold(case: dict[str, Any]) -> None:
         key: tuple(value) if isinstance(value, list) else value for key, value in case.get("facts", {}).items()
     }
     settings = dataclasses.replace(Settings(), factors=("otp", "push-notification"))
-    settings = case_files.settings_of(case.get("settings", {}), settings)
+    settings = settings_of(case.get("settings", {}), settings)
     executions = run([execution_of(entry) for entry in case["executions"]])
     decision = aggregate(executions, settings, EventFacts(**facts))
-    hold(messages.encode(resolved(decision, settings, EventFacts(**facts), GATEWAY), "", 0, 0), case["decision"])
+    hold(messages.encode(resolved(decision, settings, EventFacts(**facts), GATEWAY), "", 0, 0), case["expect"])
 
 
 # -- the sandbox -------------------------------------------------------------------------------------------------------
 
 
-async def run_all() -> dict[str, list[pb.Decision]]:
-    """Run every case, each tenant with a worker of its own, and return the decision of each leg by the case's id."""
-    answers = {}
-    tenants = list(TENANTS.by_content.values())
-    config = Config()
-    patient = dataclasses.replace(config.sandbox, action_timeout_ms=PATIENCE_MS, flow_timeout_ms=PATIENCE_MS)
-    async with offline.open_tenants(tenants, dataclasses.replace(config, sandbox=patient)) as opened:
-        runners = {tenant.flow.tenant: runner for tenant, runner in zip(tenants, opened, strict=True)}
-        for case in LOGINS:
-            answers[case.id] = [decision async for decision in legs(case, runners[case.tenant.flow.tenant])]
-    return answers
-
-
-async def legs(case: case_files.Case, runner: offline.Runner) -> AsyncIterator[pb.Decision]:
-    """Run a case up to its first leg that does not suspend."""
-    now = datetime.fromisoformat(case.now or case_files.NOW)
-    for number, leg in enumerate(case.legs):
-        said: dict[str, Any] = {"event": case_files.rendered(leg.event, now), "now": now.isoformat(), "seed": 1}
-        if leg.gateway is not None:
-            said["gateway"] = case_files.gateway(leg.gateway, now)
-        if number > 0:
-            said["completed"] = leg.completed
-        answer = await runner.decision(Line(json.dumps(said), secrets_of=None))
-        yield (decision := json_format.ParseDict(answer, pb.Decision()))
-        if not decision.HasField("suspension"):
-            return
+async def run_all() -> dict[str, CaseResult]:
+    """Run the flows' cases as `vestibule test` does, each tenant with a worker of its own, and return results by id."""
+    sandbox = dataclasses.replace(Config().sandbox, action_timeout_ms=PATIENCE_MS, flow_timeout_ms=PATIENCE_MS)
+    async with offline.open_engine(dataclasses.replace(Config(), sandbox=sandbox)) as (engine, _):
+        runner = CaseRunner(engine, PATIENCE_MS)
+        return {case_files.id_of(result.case): result async for result in runner.all(FLOWS)}
 
 
 @pytest.fixture(scope="module")
-def sandboxed() -> dict[str, list[pb.Decision]]:
+def sandboxed() -> dict[str, CaseResult]:
     """The sandbox's decisions of every case."""
     return asyncio.run(run_all())
 
 
-@pytest.mark.parametrize("case", LOGINS, ids=lambda case: case.id)
-def test_sandbox(case: case_files.Case, sandboxed: dict[str, list[pb.Decision]]) -> None:
+@pytest.mark.parametrize("case", FLOWS, ids=case_files.id_of)
+def test_sandbox(case: Case, sandboxed: dict[str, CaseResult]) -> None:
     """The flow, run as its author runs it, decides what the case wants."""
-    for decision, leg in zip(sandboxed[case.id], case.legs, strict=False):
-        hold(decision, leg.decision)
-    assert len(sandboxed[case.id]) == len(case.legs)
+    result = sandboxed[case_files.id_of(case)]
+    assert not result.misses, "\n".join(map(str, result.misses))
+    assert len(result.decisions) == len(case.legs)
 
 
 # -- the service -------------------------------------------------------------------------------------------------------
@@ -167,7 +150,7 @@ def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Daemon]]
     root = tmp_path_factory.mktemp("service")
     flags = [*keys_file(root), "--pool-queue-wait-ms", str(PATIENCE_MS)]
     flags += ["--sandbox-action-timeout-ms", str(PATIENCE_MS), "--sandbox-flow-timeout-ms", str(PATIENCE_MS)]
-    applies.apply(SqliteDatabase(root / "flows.db"), TENANTS.by_content.values())
+    applies.apply(SqliteDatabase(root / "flows.db"), TENANTS.values())
     with contextlib.ExitStack() as daemons:
         yield [daemons.enter_context(served(root, *flags, "--sandbox-isolation", kind)) for kind in ISOLATIONS]
 
@@ -176,57 +159,26 @@ def replicas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Daemon]]
 SERVED = [case for case in LOGINS if case.now is None]
 
 
-@pytest.mark.parametrize("case", SERVED, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", SERVED, ids=case_files.id_of)
 @pytest.mark.parametrize("first", range(len(ISOLATIONS)), ids=ISOLATIONS)
-def test_service(case: case_files.Case, first: int, replicas: list[Daemon]) -> None:
+def test_service(case: Case, first: int, replicas: list[Daemon]) -> None:
     """The flow, asked over gRPC and continued by the other replica whenever it is suspended, decides what is wanted."""
     tenant = case.tenant.flow.tenant
-    suspended = pb.Suspension()
+    before: pb.Decision | None = None
     for number, leg in enumerate(case.legs):
         target = replicas[(first + number) % len(replicas)].target
         now = datetime.now(UTC)
-        event = event_json.from_json(case_files.rendered(leg.event, now))
+        event = event_json.from_json(event_of(case, leg, before, now))
         gateway = None
         if leg.gateway is not None:
-            gateway = json_format.ParseDict(case_files.gateway(leg.gateway, now), GatewayContext())
-        if number == 0:
+            gateway = json_format.ParseDict(values.gateway(leg.gateway, now), GatewayContext())
+        if before is None:
             decision = client.execute(target, tenant, event, gateway=gateway, timeout_s=PATIENCE_S).decision
         else:
             completed = [messages.FACTOR_TYPES[name] for name in leg.completed]
             decision = client.resume(
-                target, tenant, event, suspended.continuation, completed, gateway=gateway, timeout_s=PATIENCE_S
+                target, tenant, event, before.suspension.continuation, completed, gateway=gateway, timeout_s=PATIENCE_S
             ).decision
-        hold(decision, leg.decision)
-        suspended = decision.suspension
-
-
-# -- the files ---------------------------------------------------------------------------------------------------------
-
-
-def test_every_template_has_cases() -> None:
-    """Each is decided on several events, and not always in the same way."""
-    for name in case_files.templates():
-        ends = [json.dumps(case.legs[0].decision, sort_keys=True) for case in LOGINS if case.id.startswith(f"{name}: ")]
-        assert len(ends) >= 3, name
-        assert len(set(ends)) >= 2, name
-
-
-def test_every_documented_example_has_cases() -> None:
-    """The files of `cases/templates` begin with the rows of the reference's table, 1 to 45, that they are of."""
-    heads = [file.read_text().split(" of the post-login examples")[0] for file in case_files.of("templates")]
-    assert all(re.fullmatch(r"# Rows? [0-9]+( and [0-9]+)?", head) for head in heads), heads
-    assert {int(row) for head in heads for row in re.findall("[0-9]+", head)} == set(range(1, 46))
-
-
-def test_every_call_of_the_api_has_a_case() -> None:
-    """A call that is added to the surface table comes with a login in which an action makes it."""
-    made = "".join(source for case in LOGINS for source in case.tenant.sources.values())
-    missing = [call.op for call in surface.SURFACE if f"{call.group}.{call.name}(" not in made]
-    assert missing == []
-
-
-def test_there_are_cases() -> None:
-    """The runner found its files: an empty folder cannot pass for a green one."""
-    assert len(CORE) >= 40
-    assert len(LOGINS) > 100
-    assert len({case.id for case in LOGINS}) == len(LOGINS)
+        found = missed(case, leg, decisions.view(decision))
+        assert not found, "\n".join(map(str, found))
+        before = decision

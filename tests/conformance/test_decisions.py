@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from vestibule.v1 import decision_pb2 as pb
 
-from tests.conformance.decisions import differences, view
+from runtime.suites.decisions import differences, view
 
 DECISION = pb.Decision(
     outcome=pb.OUTCOME_SUSPEND,
@@ -39,7 +39,7 @@ WANTED: dict[str, Any] = {
 
 
 def found(wanted: dict[str, Any]) -> list[str]:
-    return list(differences(view(DECISION), wanted))
+    return [message for _, message in differences(view(DECISION), wanted, exact=True)]
 
 
 def test_what_is_wanted_is_found() -> None:

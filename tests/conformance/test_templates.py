@@ -1,6 +1,6 @@
 """The template gallery: actions that an author can copy as they are.
 
-What they decide is in `cases/templates`; here is what all of them have in common.
+What they decide is in the suite of each; here is what all of them have in common.
 """
 
 import ast
@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 from runtime.catalog import directory
+from runtime.cli import main
 from runtime.offline import check
 from runtime.offline import run as offline
 from runtime.offline.event_line import Line
+from runtime.suites import values
 from sandbox.authoring import stubs
 from tests.conformance import case_files
 
@@ -54,7 +56,7 @@ def events() -> dict[str, dict[str, Any]]:
 
     None lacks the ids of the user and the client: no action sees such an event.
     """
-    whole = case_files.rendered(case_files.base("browser"), datetime.fromisoformat(case_files.NOW))
+    whole = values.rendered(values.base("browser"), datetime.fromisoformat(values.NOW))
     ids = {"user": {"user_id": whole["user"]["user_id"]}, "client": {"client_id": whole["client"]["client_id"]}}
     found: dict[str, dict[str, Any]] = {"nothing": whole, "everything": ids}
     for name, value in whole.items():
@@ -84,10 +86,20 @@ async def test_no_template_fails_for_want_of_a_member() -> None:
                 read = name in text or re.sub("([A-Z])", r"_\1", name).lower() in text
                 if not read and name not in ("nothing", "everything"):
                     continue
-                line = Line(json.dumps({"event": event, "now": case_files.NOW, "seed": 1}), secrets_of=None)
+                line = Line(json.dumps({"event": event, "now": values.NOW, "seed": 1}), secrets_of=None)
                 if (await runner.decision(line)).get("degraded"):
                     failed.add((template.flow.tenant, lack))
     assert failed == SIGNED
+
+
+def test_every_template_is_tested_by_its_own_suite(capsys: pytest.CaptureFixture[str]) -> None:
+    """`vestibule test` of the gallery: each has cases, all pass, and every line and branch of an action runs."""
+    code = main.main(["test", str(GALLERY), "-o", "json", "--threshold", "100"])
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    failed = [case for case in found["cases"] if not case["ok"]]
+    assert (code, failed, found["coverage"]["percent"]) == (0, [], 100), printed.err
+    assert {Path(case["suite"]).parents[1].name for case in found["cases"]} == set(case_files.templates())
 
 
 async def test_the_logins_beside_a_template_go_through_it() -> None:

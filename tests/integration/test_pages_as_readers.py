@@ -76,6 +76,7 @@ def serving(folder: Path) -> Iterator[Reader]:
         "proto/README.md",
         "proto/doors/HTTP.md",
         "sandbox/docs/README.md",
+        "sandbox/docs/TESTING.md",
         "deploy/templates/README.md",
     ],
 )

@@ -281,7 +281,7 @@ class TestRefused:
         tenant(tmp_path, "other", "a: !x 1\n")
         (tmp_path / "empty").mkdir()
         assert [fault.split(": ")[0] for fault in faults(tmp_path)] == [
-            "acme/actions/bad.py:1",
+            "acme/actions/bad.py:1:2",
             "acme/tenant.yaml:2:7",
             "acme/tenant.yaml:3:23",
             "acme/tenant.yaml:4:17",
@@ -314,8 +314,8 @@ class TestRefused:
         ("data", "wanted"),
         [
             (b"#" * 100_001, "acme/actions/geo.py: is larger than 100000 bytes, the limit"),
-            (b"x\ny\0", "acme/actions/geo.py:2: holds a NUL character; remove it"),
-            (b"x\ny\xff", "acme/actions/geo.py:2: byte 3 is not UTF-8; save the file as UTF-8"),
+            (b"x\ny\0", "acme/actions/geo.py:2:2: holds a NUL character; remove it"),
+            (b"x\ny\xff", "acme/actions/geo.py:2:2: byte 3 is not UTF-8; save the file as UTF-8"),
         ],
     )
     def test_bytes_that_are_no_source(self, tmp_path: Path, data: bytes, wanted: str) -> None:

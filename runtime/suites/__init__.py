@@ -1,0 +1,1 @@
+"""Suites of tests beside a tenant: read, run, compared."""
