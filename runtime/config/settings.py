@@ -75,8 +75,12 @@ class Setting:
         return "--" + self.key.replace(".", "-").replace("_", "-")
 
     def text(self, value: Any) -> str:
-        """Write a value the way it is read."""
+        """Write a value the way it is read, to be shown: without a password."""
         return wording_of(self.field).text(value)
+
+    def whole(self, value: Any) -> str:
+        """Write a value the way it is read, with its password: for a process of ours alone."""
+        return str(value) if wording_of(self.field).hidden else self.text(value)
 
 
 def _declared(model: type[BaseModel], prefix: str = "") -> Iterator[Setting]:

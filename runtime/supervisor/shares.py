@@ -73,6 +73,6 @@ def texts(config: Config, processes: int) -> list[dict[str, str]]:
     A process of the next version has its own defaults. Raises: ConfigError, as `shares`.
     """
     return [
-        {s.key: s.text(value) for s in SETTINGS if (value := attrgetter(s.key)(share)) != s.default}
+        {s.key: s.whole(value) for s in SETTINGS if (value := attrgetter(s.key)(share)) != s.default}
         for share in shares(config, processes)
     ]

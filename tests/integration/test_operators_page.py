@@ -75,15 +75,18 @@ class Operator:
                 [*TIED, sys.executable, "-m", "runtime.cli", "serve", *own],
                 cwd=self.folder, env=environment() | QUIET_PORTS, stderr=log,
             )  # fmt: skip
-        started = until(self._started, "the daemon serves")
+        if "--processes" in flags:
+            until(lambda: self._line("supervisor.started"), "all processes serve")
+        started = until(lambda: self._line("daemon.started"), "the daemon serves")
         names = ("listen", "http_listen", "metrics_listen")
         self._ports = {typed: started[name] for typed, name in zip(TYPED, names, strict=True) if started.get(name)}
 
-    def _started(self) -> dict[str, Any] | None:
+    def _line(self, event: str) -> dict[str, Any] | None:
+        """Return the first line of an event, in the log of a daemon that runs."""
         assert self._serving is not None
         assert self._serving.poll() is None, (self.folder / "daemon.log").read_text()
         lines = [json.loads(line) for line in (self.folder / "daemon.log").read_text().splitlines() if line[-1:] == "}"]
-        return next((line for line in lines if line["event"] in ("daemon.started", "supervisor.started")), None)
+        return next((line for line in lines if line["event"] == event), None)
 
     def metric(self, name: str) -> str:
         """Return the value of a metric of the daemon."""

@@ -33,6 +33,16 @@ def test_limits_are_for_all_together(processes: int) -> None:
     assert {one.limits.event_bytes for one in each} == {config.limits.event_bytes}
 
 
+def test_a_process_gets_the_password_of_its_store() -> None:
+    """What is shown of a store has none; what a process is given leads there."""
+    url = "postgresql://vestibule:of-the-store@db.example/vestibule"
+    config = load(env={"VESTIBULE_STORE": url}).config
+    assert {text["store"] for text in shares.texts(config, 2)} == {url}
+    assert load(env={"VESTIBULE_STORE": shares.texts(config, 2)[0]["store"]}).config.store == config.store
+    (shown,) = [setting.text(url) for setting in SETTINGS if setting.key == "store"]
+    assert "of-the-store" not in shown
+
+
 def test_a_share_that_is_too_small_is_refused() -> None:
     """A process whose workers have less memory than one action may take does not start; the remedy is named."""
     config = replace(Config(), pool=replace(Config().pool, memory_bytes=256 << 20))
