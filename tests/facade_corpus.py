@@ -29,7 +29,14 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
         ("binascii.b2a_base64(b'a'), binascii.a2b_base64(b'YQ=='), binascii.crc32(b'a')", (b"YQ==\n", b"a", 3904355907)),
         ("issubclass(binascii.Error, ValueError)", True),
     ],
+    "bisect": [
+        ("bisect.bisect([1, 2, 2, 3], 2), bisect.bisect_left([1, 2, 2, 3], 2), bisect.bisect_right([1, 2, 2], 2, 0, 2)", (3, 1, 2)),
+        ("bisect.bisect_left([3, 2, 1], -2, key=lambda x: -x)", 1),
+        ("x = [1, 3]\nbisect.insort(x, 2)\nbisect.insort_left(x, 0)\nbisect.insort_right(x, 2, key=lambda n: n)\nreturn x", [0, 1, 2, 2, 3]),
+    ],
     "calendar": [
+        ("calendar.day_name[0], calendar.day_abbr[6], calendar.month_name[2], calendar.month_abbr[12], calendar.leapdays(2000, 2024)",
+         ("Monday", "Sun", "February", "Dec", 6)),
         ("calendar.isleap(2024), calendar.monthrange(2024, 2), calendar.weekday(2024, 2, 29)", (True, (3, 29), 3)),
         ("import time\nreturn calendar.timegm(time.gmtime(5))", 5),
     ],
@@ -50,10 +57,19 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
          " isinstance('', a.Sequence), isinstance(set(), a.Set), isinstance([], a.Sized)",
          (True, True, True, True, False, True, False, True, True, True, True, True, True)),
     ],
+    "contextlib": [
+        ("with contextlib.suppress(KeyError, ValueError):\n    {}['a']\nreturn 'here'", "here"),
+        ("with contextlib.nullcontext([1]) as x, contextlib.suppress():\n    x.append(2)\nreturn x", [1, 2]),
+    ],
     "copy": [
         ("a = [[1]]\nb = copy.copy(a)\nc = copy.deepcopy(a)\na[0].append(2)\nreturn b, c", ([[1, 2]], [[1]])),
         ("a = {'x': ({'y': 1},)}\na['self'] = a\nb = copy.deepcopy(a)\nreturn b['self'] is b, b['x'] == a['x'], b is a",
          (True, True, False)),
+    ],
+    "dataclasses": [
+        ("@dataclasses.dataclass\nclass R:\n    a: int\n    b: list = dataclasses.field(default_factory=list)\nr = R(1)\nr.b.append(2)\n"
+         "return repr(r), r == R(1, [2]), dataclasses.asdict(r), dataclasses.astuple(r), dataclasses.replace(r, a=3).a",
+         ("R(a=1, b=[2])", True, {"a": 1, "b": [2]}, (1, [2]), 3)),
     ],
     "datetime": [
         ("str(datetime.datetime.now())", "2023-11-14 22:13:20.123456"),
@@ -98,8 +114,34 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
         ("try:\n    decimal.Decimal('x')\nexcept decimal.InvalidOperation:\n    return 'invalid'", "invalid"),
         ("issubclass(decimal.InvalidOperation, decimal.DecimalException)", True),
         ("decimal.Decimal('1.5').as_tuple().digits", (1, 5)),
+        ("with decimal.localcontext() as c:\n    c.prec = 3\n    x = str(decimal.Decimal(1) / 3)\n"
+         "return x, decimal.getcontext().prec, decimal.getcontext().rounding", ("0.333", 28, "ROUND_HALF_EVEN")),
+    ],
+    "email": [("import email.utils\nreturn email.utils.parseaddr('a@b.c')", ("", "a@b.c"))],
+    "email.utils": [
+        ("import email.utils as u\nreturn u.parseaddr('Ada <ada@example.com>'), u.formataddr(('Ada', 'ada@example.com')),"
+         " u.getaddresses(['a@b.c, D <d@e.f>'])",
+         (("Ada", "ada@example.com"), "Ada <ada@example.com>", [("", "a@b.c"), ("D", "d@e.f")])),
+        ("import email.utils as u, datetime\nwhen = u.parsedate_to_datetime('Tue, 24 Nov 2026 08:00:00 +0100')\n"
+         "return when.isoformat(), type(when) is datetime.datetime, u.format_datetime(when)",
+         ("2026-11-24T08:00:00+01:00", True, "Tue, 24 Nov 2026 08:00:00 +0100")),
+    ],
+    "enum": [
+        ("E = enum.Enum('E', 'LOW HIGH')\nreturn [m.name for m in E], E(2).name, E['LOW'].value, repr(E.LOW), str(E.HIGH), E.LOW in E, len(E)",
+         (["LOW", "HIGH"], "HIGH", 1, "<E.LOW: 1>", "E.HIGH", True, 2)),
+        ("@enum.unique\nclass N(enum.IntEnum):\n    A = enum.auto()\n    B = enum.auto()\nreturn N.B + 1, N.A < N.B, sorted([N.B, N.A])[0] is N.A",
+         (3, True, True)),
+        ("S = enum.StrEnum('S', ['UP', 'DOWN'])\nreturn S.UP == 'up', f'{S.DOWN}', {S.UP: 1}['up'], S('up').upper()", (True, "down", 1, "UP")),
+    ],
+    "fnmatch": [
+        ("fnmatch.fnmatch('a.example.com', '*.example.com'), fnmatch.fnmatchcase('A', 'a'), fnmatch.filter(['a1', 'b2', 'a'], 'a?')",
+         (True, False, ["a1"])),
     ],
     "functools": [
+        ("@functools.lru_cache(maxsize=None)\ndef fib(n):\n    return n if n < 2 else fib(n - 1) + fib(n - 2)\n"
+         "@functools.cache\ndef one(a, *, b=1):\n    return [a]\nreturn fib(50), one(1) is one(1), fib.__name__", (12586269025, True, "fib")),
+        ("def log(f):\n    @functools.wraps(f)\n    def call(*a):\n        return f(*a)\n    return call\n"
+         "@log\ndef add(a):\n    'adds'\n    return a + 1\nreturn add(1), add.__name__, add.__doc__", (2, "add", "adds")),
         ("functools.reduce(lambda a, b: a + b, [1, 2, 3])", 6),
         ("functools.partial(int, base=2)('11')", 3),
         ("sorted([1, 3, 2], key=functools.cmp_to_key(lambda a, b: b - a))", [3, 2, 1]),
@@ -116,6 +158,11 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
         ("h = hashlib.md5(usedforsecurity=False)\nh.update(b'a')\nreturn h.copy().hexdigest(), h.name, h.block_size",
          ("0cc175b9c0f1b6a831c399e269772661", "md5", 64)),
         ("hashlib.pbkdf2_hmac('sha256', b'p', b's', 2, 4).hex()", "1998f3d3"),
+    ],
+    "heapq": [
+        ("h = [3, 1, 2]\nheapq.heapify(h)\nheapq.heappush(h, 0)\n"
+         "return [heapq.heappop(h) for _ in range(2)], heapq.heapreplace(h, 9), heapq.heappushpop(h, 1), sorted(h)", ([0, 1], 2, 1, [3, 9])),
+        ("heapq.nlargest(2, [1, 3, 2]), heapq.nsmallest(1, 'bca', key=ord), list(heapq.merge([1, 4], [2, 3]))", ([3, 2], ["a"], [1, 2, 3, 4])),
     ],
     "hmac": [
         ("import hashlib\nreturn hmac.new(b'k', b'm', hashlib.sha256).hexdigest() == hmac.digest(b'k', b'm', 'sha256').hex()",
@@ -192,6 +239,14 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
          (True, False, True, True, 1.0, -1.0, True, 12)),
     ],
     "operator": [
+        ("operator.add(1, 2), operator.sub(3, 1), operator.mul(2, 3), operator.truediv(3, 2), operator.floordiv(3, 2), operator.mod(7, 4),"
+         " operator.pow(2, 5), operator.neg(1), operator.pos(1), operator.abs(-1), operator.inv(0), operator.invert(0), operator.index(4)",
+         (3, 2, 6, 1.5, 1, 3, 32, -1, 1, 1, -1, -1, 4)),
+        ("operator.lshift(1, 3), operator.rshift(8, 3), operator.xor(1, 3), operator.is_(None, None), operator.is_not(1, None),"
+         " operator.concat([1], [2]), operator.countOf([1, 1, 2], 1), operator.indexOf([1, 2], 2)", (8, 1, 2, True, True, [1, 2], 2, 1)),
+        ("x = [1, 2, 3]\noperator.setitem(x, 0, 9)\noperator.delitem(x, slice(1, 2))\n"
+         "return x, operator.getitem(x, 0), operator.getitem(x, slice(0, 1)), operator.methodcaller('split', ',')('a,b')",
+         ([9, 3], 9, [9], ["a", "b"])),
         ("operator.itemgetter(1)('ab'), operator.itemgetter(0, 1)('ab'), operator.attrgetter('real')(3)", ("b", ("a", "b"), 3)),
         ("operator.attrgetter('real', 'imag')(3)", (3, 0)),
         ("operator.and_(6, 3), operator.or_(6, 3), operator.not_(0), operator.truth(1), operator.contains([1], 1)",
@@ -205,6 +260,7 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
          " 1 <= random.uniform(1, 2) <= 2, 0 <= random.getrandbits(8) < 256, len(random.randbytes(4)) == 4,"
          " 0 <= random.betavariate(1, 1) <= 1, 0 <= random.triangular() <= 1, random.gauss(0, 1) < 9])", True),
         ("x = [1, 2, 3]\nrandom.shuffle(x)\nreturn sorted(x)", [1, 2, 3]),
+        ("random.seed(3)\nreturn round(random.random(), 6)", 0.237965),
     ],
     "re": [
         ("m = re.search(r'(?P<user>[\\w.]+)@(\\w+)', 'mail josé.x@exämple now', re.I)\n"
@@ -245,6 +301,10 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
          " + string.printable[0]", "abABZ01F7! 0"),
         ("string.capwords('a b')", "A B"),
     ],
+    "textwrap": [
+        ("textwrap.dedent('  a\\n  b'), textwrap.indent('a', '> '), textwrap.fill('a b', 1), textwrap.wrap('a b', 1), textwrap.shorten('a b c', 5)",
+         ("a\nb", "> a", "a\nb", ["a", "b"], "a b c")),
+    ],
     "time": [
         ("time.time(), time.time_ns(), time.monotonic() == time.perf_counter() == time.process_time() == time.time()",
          (1700000000.1234567, 1700000000123456789, True)),
@@ -254,10 +314,17 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
         ("time.strftime('%Y-%m-%d %H:%M:%S %Z'), time.strftime('%j', time.gmtime(0))", ("2023-11-14 22:13:20 UTC", "001")),
         ("time.strptime('30 Nov 2000', '%d %b %Y').tm_yday, isinstance(time.gmtime(), time.struct_time)", (335, True)),
     ],
+    "traceback": [
+        ("try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    traceback.print_exc()\n"
+         "    return traceback.format_exc() == ''.join(traceback.format_exception(error)), traceback.format_exception_only(error)",
+         (True, ["ZeroDivisionError: division by zero\n"])),
+    ],
     "types": [
         ("x = types.SimpleNamespace(a=1)\nx.b = 2\nreturn x.a + x.b, isinstance(None, types.NoneType)", (3, True)),
     ],
     "typing": [("from typing import Any, Optional\nT = Optional[dict[str, Any]] | None\nreturn repr(T)", "typing.Optional"),
+               ("class R(typing.NamedTuple):\n    a: int\n    b: str = 'x'\nclass D(typing.TypedDict, total=False):\n    a: int\n"
+                "return R(1), R(1)._asdict(), R._make([1, 2])._replace(a=3), D(a=1)", ((1, "x"), {"a": 1, "b": "x"}, (3, 2), {"a": 1})),
                ("typing.cast(int, 'a'), typing.TYPE_CHECKING, typing.NewType('X', int)(3)", ("a", False, 3))],
     "unicodedata": [
         ("unicodedata.normalize('NFC', 'e\\u0301'), unicodedata.category('a'), unicodedata.name('a'),"
@@ -289,6 +356,13 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
          ("12345678123456781234567812345678", True, 16, "urn:uuid:12345678-1234-5678-1234-567812345678", 6, True)),
         ("len({uuid.NAMESPACE_OID, uuid.NAMESPACE_X500, uuid.RESERVED_FUTURE, uuid.RESERVED_MICROSOFT, uuid.RESERVED_NCS})", 5),
     ],
+    "zoneinfo": [
+        ("import datetime\nz = zoneinfo.ZoneInfo('Europe/Oslo')\n"
+         "return [str(datetime.datetime(2026, m, 1, 12, tzinfo=z).utcoffset()) for m in (1, 7)], repr(z), z.key, z is zoneinfo.ZoneInfo('Europe/Oslo')",
+         (["1:00:00", "2:00:00"], "zoneinfo.ZoneInfo(key='Europe/Oslo')", "Europe/Oslo", True)),
+        ("try:\n    zoneinfo.ZoneInfo('Europe/Olso')\nexcept zoneinfo.ZoneInfoNotFoundError as error:\n    return str(error), 'UTC' in zoneinfo.available_timezones()",
+         ("'No time zone found with key Europe/Olso'", True)),
+    ],
     "vestibule_actions": [
         ("from vestibule_actions import Api, Event\nreturn repr(Api), repr(Event)", ("Api", "Event")),
         ("from vestibule_actions import Factor, FactorOptions\nfactors: list[Factor] = []\nreturn repr(Factor), repr(FactorOptions), factors", ("Factor", "FactorOptions", [])),
@@ -302,7 +376,9 @@ def bodies() -> list[tuple[str, str, object]]:
     """Return module, body of an action, and what it returns."""
     listed = []
     for module, lines in CORPUS.items():
-        load = "" if module in ("__future__", "urllib.parse", "collections.abc") else f"import {module}\n"
+        load = (
+            "" if module in ("__future__", "urllib.parse", "collections.abc", "email.utils") else f"import {module}\n"
+        )
         for line, wanted in lines:
             listed.append((module, load + (line if "return" in line else f"return {line}"), wanted))
     return listed

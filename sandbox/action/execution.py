@@ -16,7 +16,7 @@ from vestibule.worker.v1 import worker_pb2
 from sandbox.action import alarm, api, event, live
 from sandbox.contract import surface, wire
 from sandbox.contract.report import Verdict
-from sandbox.reach import environment, interrupts, shared_files, text
+from sandbox.reach import environment, interrupts, shared_files, text, tracebacks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,9 +90,13 @@ class Failed(NamedTuple):
 _OUT_OF_MEMORY: Final = Failed(Verdict.EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit", 0)
 
 
-def _raised(error: BaseException) -> Failed:
+def _raised(error: BaseException, output: environment.ActionOutput) -> Failed:
+    """Describe an error; the way to it is printed where the line alone does not show it."""
     line = last_line(error.__traceback__)
-    return Failed(Verdict.RAISED, clean(type(error).__name__), clean(text.safe_str(error)), line)
+    if tracebacks.frames(error.__traceback__)[1] > 1:
+        output.write(tracebacks.written(error, output.secrets.values()))
+    message = "; ".join([text.safe_str(error), *tracebacks.notes_of(error)])
+    return Failed(Verdict.RAISED, clean(type(error).__name__), clean(message), line)
 
 
 def _limited(error: interrupts.LimitExceeded, line: int) -> Failed:
@@ -100,7 +104,12 @@ def _limited(error: interrupts.LimitExceeded, line: int) -> Failed:
 
 
 def _run(
-    code: CodeType, handler: str, namespace: dict[str, Any], view: event.Event, recorder_api: api.Api
+    code: CodeType,
+    handler: str,
+    namespace: dict[str, Any],
+    view: event.Event,
+    recorder_api: api.Api,
+    output: environment.ActionOutput,
 ) -> Failed | None:
     """Run the action inside the armed budget; describing its exception is part of the budget too."""
     try:
@@ -109,7 +118,7 @@ def _run(
     except MemoryError as error:
         return _OUT_OF_MEMORY._replace(line=_let_go(error))
     except Exception as error:  # noqa: BLE001 - whatever tenant code raises is a verdict
-        return _raised(error)
+        return _raised(error, output)
     return None
 
 
@@ -153,7 +162,7 @@ def execute(
     """
     if cpu_ns is None:
         cpu_ns = time.thread_time_ns()
-    output = environment.ActionOutput(output_bytes)
+    output = environment.ActionOutput(output_bytes, secrets)
     namespace = environment.begin(clock_ns, seed, output)
     if files:
         namespace = shared_files.Importer(files, namespace).namespace()
@@ -166,7 +175,7 @@ def execute(
     try:
         try:
             alarm.start(budget_ns, started_ns, cpu_ns, deadline_ns)
-            failure = _run(code, handler, namespace, view, handle)
+            failure = _run(code, handler, namespace, view, handle, output)
         finally:
             alarm.stop()
     except interrupts.LimitExceeded as error:
@@ -177,7 +186,7 @@ def execute(
         # Not even the exception could be described.
         failure = _OUT_OF_MEMORY
     except BaseException as error:  # noqa: BLE001 - SystemExit and its like are verdicts as well
-        failure = _raised(error)
+        failure = _raised(error, output)
 
     interrupted = state.interrupted
     if interrupted is not None and (failure is None or failure.verdict is Verdict.RAISED):

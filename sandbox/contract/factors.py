@@ -37,10 +37,13 @@ _MEANT: Final = {
 
 
 class Factor:
-    """One factor: `{"type": ..., "options": ...}`. Aliases of a type become the type; empty options are left out."""
+    """One factor: `{"type": ..., "options": ...}`, or its type as a text.
+
+    Aliases of a type become the type; empty options are left out.
+    """
 
     __slots__ = ("types", "wants")
-    annotation: Final = "Factor"
+    annotation: Final = "Factor | str"
 
     def __init__(self, *, enrol: bool = False) -> None:
         self.types = tuple(name for name in FACTOR_TYPES if not (enrol and name in NOT_ENROLABLE))
@@ -48,11 +51,11 @@ class Factor:
 
     def check(self, value: Any, where: str) -> dict[str, Any]:
         """See `Kind.check`."""
+        if type(value) is str:
+            return {"type": self._type(value, where)}
         if type(value) not in DICTS:
             hint = ""
-            if type(value) is str:
-                hint = f"; write {{'type': {value!r}}}" if value in FACTOR_TYPES else ""
-            elif type(value).__name__ == "EnrolledFactor":
+            if type(value).__name__ == "EnrolledFactor":
                 hint = "; write {'type': factor.type} for a factor of event.user.enrolled_factors"
             raise TypeError(f"{where} must be a dict such as {{'type': 'otp'}}; got {shown(value)}{hint}")
         wanted: Any = None
@@ -102,7 +105,7 @@ class Factors:
     """A list or a tuple of factors. A type that comes again is left out: a user may have enrolled two phones."""
 
     __slots__ = ("item", "min_items", "wants")
-    annotation: Final = "Sequence[Factor]"
+    annotation: Final = "Sequence[Factor | str]"
 
     # What a user has enrolled is passed on as it is, each key and phone of it.
     MAX_ITEMS: Final = 50

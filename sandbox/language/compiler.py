@@ -113,6 +113,9 @@ def _compile(
         if faults:
             return None, _in_order(source, faults, filename)
         try:
+            if policy.matches:
+                # What only the compiler finds in patterns: it sees none in what was made of them.
+                compile(source, filename, "exec", dont_inherit=True)
             # optimize=0: with `python -O` an author's asserts would be gone, and with them what they protect.
             code = compile(rewritten, filename, "exec", dont_inherit=True, optimize=0)
         except _PARSER_ERRORS as error:

@@ -23,6 +23,7 @@ from sandbox.language.nodes import (
     unpack_spec,
 )
 from sandbox.language.walk import Walk
+from sandbox.reach.open_names import OPEN
 
 _CONVERSIONS = {ord("s"): "_str_", ord("r"): "_repr_", ord("a"): "_ascii_"}
 
@@ -135,6 +136,8 @@ class Expressions(Walk):
     def visit_Attribute(self, node: ast.Attribute) -> Any:
         """Turn reads into `_getattr_(x, 'name')` and writes into `_write_(x).name = ...`."""
         name = node.attr
+        if name in OPEN and type(node.ctx) is ast.Load:
+            return self._open_attribute(node)
         if name[:1] == "_":
             instead = refusals.INSTEAD_OF_ATTRIBUTE.get(name)
             if instead is not None:
@@ -155,6 +158,13 @@ class Expressions(Walk):
             self.error(node, refusals.DELETE_ATTRIBUTE)
         node.value = guard_call("_write_attribute_", [node.value, constant(name, node)], node.value)
         return node
+
+    def _open_attribute(self, node: ast.Attribute) -> Any:
+        """Read one of the few names with an underscore that an object shows; `x.__class__.__name__` at once."""
+        of = node.value
+        if node.attr == "__name__" and type(of) is ast.Attribute and of.attr == "__class__":
+            return guard_call("_class_name_", [self.visit(of.value)], node)
+        return guard_call("_getattr_", [self.visit(of), constant(node.attr, node)], node)
 
     def _note_member(self, node: ast.Attribute) -> None:
         path = [node.attr]
@@ -214,6 +224,20 @@ class Expressions(Walk):
     def visit_Lambda(self, node: ast.Lambda) -> Any:
         """Allow it; a `finally` block around it does not reach inside."""
         outer, self._final_loops = self._final_loops, None
+        no_yield, self._no_yield = self._no_yield, refusals.YIELD_LAMBDA
         self.node_contents_visit(node)
-        self._final_loops = outer
+        self._final_loops, self._no_yield = outer, no_yield
+        return node
+
+    def visit_Yield(self, node: ast.Yield) -> Any:
+        """Allow it where nothing of the action runs when the generator is given up."""
+        if self._no_yield:
+            self.error(node, refusals.YIELD.format(why=self._no_yield))
+        return self.node_contents_visit(node)
+
+    def visit_YieldFrom(self, node: ast.YieldFrom) -> Any:
+        """Allow it likewise, and guard what is walked."""
+        if self._no_yield:
+            self.error(node, refusals.YIELD.format(why=self._no_yield))
+        node.value = guard_call("_getiter_", [self.visit(node.value)], node.value)
         return node

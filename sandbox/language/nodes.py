@@ -17,6 +17,9 @@ MAX_HINTS = 20
 MODULE_NAME = "action"
 """What `__name__` is in an action."""
 
+OPEN_NAMES = frozenset({"__all__", "__author__", "__copyright__", "__license__", "__version__"})
+"""Names with two underscores that say something about a module to its readers, and nothing to Python."""
+
 LOAD = ast.Load()
 STORE = ast.Store()
 
@@ -38,16 +41,24 @@ ALLOWED = (
     ast.Call, ast.keyword, ast.Starred, ast.Attribute, ast.Subscript, ast.Slice,
     ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
     ast.comprehension, ast.JoinedStr, ast.FormattedValue,
+    ast.Yield, ast.YieldFrom, ast.ClassDef, ast.With, ast.Match,
+)  # fmt: skip
+
+# Parts of a `with` or a `match` that are let through by the visitors of these statements alone.
+PARTS = (
+    ast.withitem, ast.match_case, ast.MatchValue, ast.MatchSingleton, ast.MatchSequence, ast.MatchMapping,
+    ast.MatchStar, ast.MatchAs, ast.MatchOr,
 )  # fmt: skip
 
 # What the visitors have been written for. No visitor looks into a field that a newer Python adds.
 FIELDS = frozenset({
-    "annotation", "arg", "args", "attr", "body", "cause", "comparators", "conversion", "ctx", "decorator_list",
-    "defaults", "elt", "elts", "exc", "finalbody", "format_spec", "func", "generators", "handlers", "id", "ifs",
-    "is_async", "iter", "key", "keys", "keywords", "kind", "kw_defaults", "kwarg", "kwonlyargs", "left", "level",
-    "lower", "module", "msg", "name", "names", "op", "operand", "ops", "orelse", "posonlyargs", "returns", "right",
-    "simple", "slice", "step", "target", "targets", "test", "type", "type_comment", "type_ignores", "type_params",
-    "upper", "value", "values", "vararg",
+    "annotation", "arg", "args", "attr", "bases", "body", "cases", "cause", "comparators", "context_expr", "conversion",
+    "ctx", "decorator_list", "defaults", "elt", "elts", "exc", "finalbody", "format_spec", "func", "generators",
+    "guard", "handlers", "id", "ifs", "is_async", "items", "iter", "key", "keys", "keywords", "kind", "kw_defaults",
+    "kwarg", "kwonlyargs", "left", "level", "lower", "module", "msg", "name", "names", "op", "operand", "ops",
+    "optional_vars", "orelse", "pattern", "patterns", "posonlyargs", "rest", "returns", "right", "simple", "slice",
+    "step", "subject", "target", "targets", "test", "type", "type_comment", "type_ignores", "type_params", "upper",
+    "value", "values", "vararg",
 })  # fmt: skip
 
 # Operators by which a view of a dict makes a set, each with its guard; and those of a guarded augmented assignment.
@@ -55,7 +66,7 @@ SET_OPERATORS = {ast.BitOr: "_or_", ast.BitAnd: "_and_", ast.BitXor: "_xor_", as
 INPLACE = {ast.BitOr: "|", ast.BitAnd: "&", ast.BitXor: "^", ast.Sub: "-", ast.Mod: "%"}
 
 # Refused, and yet looked into, so that all faults of an action are reported at once.
-LOOKED_INTO = frozenset({"With", "AsyncWith", "AsyncFor", "AsyncFunctionDef", "TryStar", "Await", "Yield", "YieldFrom"})
+LOOKED_INTO = frozenset({"AsyncWith", "AsyncFor", "AsyncFunctionDef", "TryStar", "Await"})
 
 Spec = tuple[int, bool, tuple[tuple[int, Any], ...]]
 

@@ -14,15 +14,10 @@ ENTRIES = frozenset({ENTRY, CONTINUE})
 JAVASCRIPT_ENTRIES = {"onExecutePostLogin": ENTRY, "onContinuePostLogin": CONTINUE}
 
 _ASYNC = "an action runs from start to end without waiting"
-_CLASS = (
-    "`class` is not available, because a type's methods run inside the runtime's own code: use a dict, a function, "
-    "collections.namedtuple or types.SimpleNamespace instead"
+_CLASS_PATTERN = (
+    "a class pattern is not available, because it reads attributes without a guard: write `case x if isinstance(x, "
+    "str)`, or if/elif"
 )
-_GENERATOR = (
-    "`yield` is not available, because a function that stops half-way could continue after its login: build a list and "
-    "return it, or use a generator expression"
-)
-_MATCH = "`match` is not available, because its patterns read attributes without a guard: use if/elif instead"
 
 # AST class name -> message. A node type that is neither here nor allowed (a newer Python's) gets UNKNOWN_NODE.
 NODES = {
@@ -30,16 +25,12 @@ NODES = {
     "AsyncFor": f"`async for` is not available, because {_ASYNC}: write a plain `for`",
     "AsyncWith": f"`async with` is not available, because {_ASYNC}: call what you need directly",
     "Await": f"`await` is not available, because {_ASYNC}: call the function without it",
-    "ClassDef": _CLASS,
     "Interpolation": "t-strings are not available, because a template keeps hold of its values: use an f-string",
     "MatMult": "the operator `@` is not available, because no type of an action has it: write the sum of products",
-    "Match": _MATCH,
+    "MatchClass": _CLASS_PATTERN,
     "TemplateStr": "t-strings are not available, because a template keeps hold of its values: use an f-string",
     "TryStar": "`except*` is not available, because exception groups hand out hidden exceptions: use `except`",
     "TypeAlias": "`type X = ...` is not available, because types are not evaluated: assign `X = ...` or leave it out",
-    "With": "`with` is not available, because nothing an action can reach has to be closed: call it without `with`",
-    "Yield": _GENERATOR,
-    "YieldFrom": _GENERATOR,
 }
 
 UNKNOWN_NODE = "`{name}` syntax is not available, because it has not been reviewed: write it with older Python syntax"
@@ -48,14 +39,14 @@ _DYNAMIC = "an action's code is checked before it runs: write the code itself"
 _INTROSPECTION = "the inside of the runtime is closed: keep what you need in variables or a dict"
 _NO_IO = "an action has no files, terminal or network: use event, event.secrets and api"
 _ADDRESS = "it tells memory addresses: compare with `is` or `==`, or use hashlib for a digest"
-_CLASSES_ONLY = "an action has no classes: use plain functions"
+_CLASSES_ONLY = "an action has no classes with methods: use plain functions"
 _UNCATCHABLE = "it would catch the interrupt that ends an action which takes too long: use Exception"
 _NOT_RAISED = "it would end the process and not the action: raise ValueError or RuntimeError, or call api.access.deny"
 
 # Builtin names that never exist in an action, unless it defines them itself.
 NAMES = {
     **dict.fromkeys(("eval", "exec", "compile"), _DYNAMIC),
-    **dict.fromkeys(("globals", "locals", "vars", "dir", "help", "breakpoint", "memoryview"), _INTROSPECTION),
+    **dict.fromkeys(("globals", "locals", "dir", "help", "breakpoint", "memoryview"), _INTROSPECTION),
     **dict.fromkeys(("open", "input"), _NO_IO),
     **dict.fromkeys(("id", "hash"), _ADDRESS),
     **dict.fromkeys(("super", "classmethod", "staticmethod", "property"), _CLASSES_ONLY),
@@ -66,10 +57,8 @@ NAMES = {
     "StopAsyncIteration": f"{_ASYNC}: use StopIteration",
     "aiter": f"{_ASYNC}: use iter",
     "anext": f"{_ASYNC}: use next",
-    "object": "an action has no classes: use a constant text as a marker",
     "delattr": "objects keep their shape: set the attribute to None, or use a dict",
     "bytearray": "bytes that change are not needed: use bytes, or a list of ints and bytes(list)",
-    "complex": "complex numbers are not needed: use two floats",
     "NotImplemented": "it belongs to the methods of classes: raise NotImplementedError",
     "SyntaxError": "it belongs to the parser: raise ValueError",
 }
@@ -96,27 +85,22 @@ KNOWN_ATTRIBUTE = (
 INSTEAD_OF_ATTRIBUTE = {
     "__class__": "use type(x) or isinstance(x, ...)",
     "__dict__": "keep the values in a dict",
-    "__doc__": "use a constant for the text",
     "__len__": "use len(x)",
-    "__name__": "use repr(x), or a constant",
     "__repr__": "use repr(x)",
     "__str__": "use str(x)",
-    "__traceback__": "str(x) says what happened; the line is in the report of the execution",
-    "_asdict": "write the dict out, {'field': x.field, ...}",
-    "_replace": "make a new tuple from the fields",
-    "_fields": "name the fields yourself",
+    "__traceback__": "str(x) says what happened, traceback.format_exc() where",
 }
 INSPECT = "the attribute {name!r} is not available, because it leads into the interpreter: keep data in variables"
 KEYWORD = "the keyword {name!r} is not available, because names that begin with an underscore are private: rename it"
 
-DECORATOR = "decorators are not available, because they replace the function that was checked: call it in the body"
+DECORATOR = (
+    "`{name}` cannot have a decorator, because it must stay the function that was checked: decorate a helper, and call "
+    "that"
+)
 TYPE_PARAMETERS = "type parameters are not available, because types are not evaluated: leave the brackets out"
 ASYNC_COMPREHENSION = f"`async for` is not available, because {_ASYNC}: write a plain `for`"
 
-BARE_EXCEPT = (
-    "a bare `except:` is not available, because it would catch the interrupt that ends an action which takes too long: "
-    "write `except Exception:`"
-)
+BARE_EXCEPT = "a bare `except:` must be the last one, because it catches what the others are for: move it to the end"
 EXCEPT_TYPE = (
     "after `except` only names are available, because code there would run while the action is being interrupted: "
     "name the exception class, or a tuple of names"
@@ -135,6 +119,37 @@ STARRED_TARGET = (
     "a starred target with targets inside is not available, because it would be unpacked without a guard: star a plain "
     "name and unpack it afterwards"
 )
+
+YIELD_OUTSIDE = "outside of a function, because there is nothing to give a value to: move it into a helper"
+YIELD_LAMBDA = "in a lambda, because nothing shows that it is a generator: write a `def`"
+YIELD_ENTRY = (
+    "in `{name}`, because that would make a generator of it, whose body never runs: yield in a helper and walk it here"
+)
+YIELD_FINALLY = (
+    "inside of a `try` that has a `finally`, because that would run when the generator is given up, perhaps after the "
+    "login: put the `try` around the loop that walks it"
+)
+YIELD_WITH = (
+    "inside of a `with`, because that would end when the generator is given up, perhaps after the login: put the "
+    "`with` around the loop that walks it"
+)
+YIELD = "`yield` is not available {why}"
+
+CLASS_NAMES = (
+    "of classes an action can have exceptions, Enum, NamedTuple, TypedDict and dataclasses: for anything else use a "
+    "dict, functions or types.SimpleNamespace"
+)
+CLASS_BASE = (
+    "a class of this kind is not available, because a type's methods run inside the runtime's own code; " + CLASS_NAMES
+)
+CLASS_MEMBER = (
+    "this is not available in a class, because a type's methods run inside the runtime's own code: have only fields "
+    "and constants there, and write functions outside; " + CLASS_NAMES
+)
+WITH_TARGET = (
+    "after `as` only a name is available, because it would be unpacked without a guard: unpack it in the block"
+)
+PATTERN_NAME = "the name {name!r} is bound twice in one pattern, so that one value would be lost: rename one"
 
 STAR_IMPORT = "`import *` is not available, because the names it binds cannot be checked: import the names you use"
 RELATIVE_IMPORT = (

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.language import refusals
-from sandbox.language.expressions import Expressions
+from sandbox.language.declarations import Declarations
 from sandbox.language.nodes import (
     ALLOWED,
     INPLACE,
@@ -30,8 +30,8 @@ from sandbox.language.refusals import ENTRIES
 Visitor = Callable[[Any, Any], Any]
 
 
-class Statements(Expressions):
-    """Rules for statements; with the rules of `Expressions`, the language of actions."""
+class Statements(Declarations):
+    """Rules for statements; with the rules of `Declarations`, the language of actions."""
 
     # Assignments
 
@@ -62,11 +62,6 @@ class Statements(Expressions):
                 value = guard_call("_unpack_sequence_", [value, constant(spec, node)], node)
             statements.append(ast.copy_location(ast.Assign(targets=[target], value=value), node))
         return statements
-
-    def gen_tmp_name(self) -> str:
-        """Answer a name no author can write."""
-        self._tmp_idx += 1
-        return f"_{self._tmp_idx}_"
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
         """Drop the annotation without evaluating it."""
@@ -160,6 +155,12 @@ class Statements(Expressions):
 
     def visit_Try(self, node: ast.Try) -> Any:
         """Let an interrupt through every handler and every `finally` block."""
+        no_yield = self._no_yield
+        if node.finalbody:
+            self._no_yield = no_yield or refusals.YIELD_FINALLY
+        for handler in node.handlers[:-1]:
+            if handler.type is None:
+                self.error(handler, refusals.BARE_EXCEPT)
         self._tries += 1
         node.body = self._visit_all(node.body)
         self._tries -= 1
@@ -170,12 +171,27 @@ class Statements(Expressions):
             outer, self._final_loops = self._final_loops, 0
             node.finalbody = [caught_statement(first), *self._visit_all(node.finalbody)]
             self._final_loops = outer
+        self._no_yield = no_yield
+        return node
+
+    def visit_With(self, node: ast.With) -> Any:
+        """Allow it with what the environment made for it: nothing of the action runs as the block is left."""
+        for item in node.items:
+            item.context_expr = guard_call("_with_", [self.visit(item.context_expr)], item.context_expr)
+            if item.optional_vars is not None:
+                if type(item.optional_vars) is not ast.Name:
+                    self.error(item.optional_vars, refusals.WITH_TARGET)
+                item.optional_vars = self.visit(item.optional_vars)
+        node.type_comment = None
+        no_yield, self._no_yield = self._no_yield, self._no_yield or refusals.YIELD_WITH
+        node.body = self._visit_all(node.body)
+        self._no_yield = no_yield
         return node
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> Any:
         """Guard the type, and raise an interrupt again before anything else."""
         if node.type is None:
-            self.error(node, refusals.BARE_EXCEPT)
+            node.type = guard_call("_any_exception_", [], node)
         else:
             members = node.type.elts if type(node.type) is ast.Tuple else [node.type]
             for member in members:
@@ -204,17 +220,18 @@ class Statements(Expressions):
     # Functions
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
-        """Allow plain functions; annotations are dropped."""
+        """Allow plain functions and decorators of helpers; annotations are dropped."""
+        node.decorator_list = self._visit_all(node.decorator_list)
         if node.name in ENTRIES:
             self._check_entry(node)
+            for decorator in node.decorator_list:
+                self.error(decorator, refusals.DECORATOR.format(name=node.name))
         else:
             self._bind(node, node.name)
             python = refusals.JAVASCRIPT_ENTRIES.get(node.name)
             if python is not None and node in self._top:
                 self.error(node, refusals.ENTRY_JAVASCRIPT.format(name=node.name, python=python))
                 self._entries.setdefault(python, node)  # not reported as missing on top of it
-        for decorator in node.decorator_list:
-            self.error(decorator, refusals.DECORATOR.format(name=node.name))
         for parameter in getattr(node, "type_params", ()):
             self.error(parameter, refusals.TYPE_PARAMETERS)
         self.visit_arguments(node.args)
@@ -222,11 +239,13 @@ class Statements(Expressions):
         node.type_comment = None
         outer, self._final_loops = self._final_loops, None
         tries, self._tries = self._tries, 0
+        no_yield, self._no_yield = self._no_yield, ""
         parameters = self._parameters
         if node.name in ENTRIES:
             self._parameters = [argument.arg for argument in node.args.posonlyargs + node.args.args]
+            self._no_yield = refusals.YIELD_ENTRY.format(name=node.name)
         node.body = self._visit_all(node.body)
-        self._final_loops, self._tries, self._parameters = outer, tries, parameters
+        self._final_loops, self._tries, self._parameters, self._no_yield = outer, tries, parameters, no_yield
         return node
 
     def visit_arg(self, node: ast.arg) -> Any:
@@ -293,11 +312,6 @@ class Statements(Expressions):
             self.error(node, refusals.PRIVATE_IMPORT.format(name=private[0]))
         elif not self._tries:
             self.imports.append((node, module, member))
-
-    @staticmethod
-    def _binding(name: str, value: ast.expr, at: Any) -> ast.stmt:
-        target = ast.copy_location(ast.Name(id=name, ctx=STORE), at)
-        return ast.copy_location(ast.Assign(targets=[target], value=value), at)
 
 
 def refuse_fields(visitor: Visitor, fields: tuple[str, ...]) -> Visitor:

@@ -131,6 +131,10 @@ def _bound(tree: ast.Module) -> frozenset[str]:
             names.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
+        elif isinstance(node, ast.MatchAs | ast.MatchStar) and node.name is not None:
+            names.add(node.name)
+        elif isinstance(node, ast.MatchMapping) and node.rest is not None:
+            names.add(node.rest)
         if not isinstance(node, ast.Lambda):
             todo += ast.iter_child_nodes(node)
     return frozenset(name for name in names if name[:1] != "_")

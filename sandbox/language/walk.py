@@ -25,7 +25,9 @@ from sandbox.language.nodes import (
     MAX_HINTS,
     MAX_NODES,
     MODULE_NAME,
+    OPEN_NAMES,
     START,
+    STORE,
     bound_names,
     constant,
 )
@@ -37,7 +39,7 @@ from sandbox.reach.hints import define
 
 def _is_reserved(name: str) -> bool:
     """Tell whether a name is Python's (`__x`, `__x__`) or a guard's or a temporary's (`_x_`)."""
-    return name[:1] == "_" and (name[:2] == "__" or name[-1:] == "_") and name != "_"
+    return name[:1] == "_" and (name[:2] == "__" or name[-1:] == "_") and name != "_" and name not in OPEN_NAMES
 
 
 class Walk(RestrictingNodeTransformer):
@@ -76,6 +78,10 @@ class Walk(RestrictingNodeTransformer):
         self._tries = 0
         # Loops open inside the innermost `finally` block of this function; None outside of any.
         self._final_loops: int | None = None
+        # What a `yield` here would be inside of; empty where it may stand.
+        self._no_yield = refusals.YIELD_OUTSIDE
+        self.matches = False
+        """Is there a `match`, of which Python's compiler sees only what was made of it?"""
         self._full = False
 
     def run(self, tree: ast.Module) -> ast.Module:
@@ -127,6 +133,16 @@ class Walk(RestrictingNodeTransformer):
                         self.error(node, explain(module, member))
                     break
                 module = inner
+
+    def gen_tmp_name(self) -> str:
+        """Answer a name no author can write."""
+        self._tmp_idx += 1
+        return f"_{self._tmp_idx}_"
+
+    @staticmethod
+    def _binding(name: str, value: ast.expr, at: Any) -> ast.stmt:
+        target = ast.copy_location(ast.Name(id=name, ctx=STORE), at)
+        return ast.copy_location(ast.Assign(targets=[target], value=value), at)
 
     def error(self, node: Any, info: str) -> None:
         """Note a fault at a node."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import resource
+import sys
 import time
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn
@@ -46,9 +47,15 @@ _REPLY_TOO_LONG: Final[bytes] = worker_pb2.StepReport(
 ).SerializeToString()
 
 
+def _drop(_unraisable: sys.UnraisableHookArgs, /) -> None:
+    """Say nothing of an exception that nothing can catch."""
+
+
 def prepare() -> None:
     """Do, once and before any fork, what a worker could not do after its lock-down."""
     environment.preload()
+    # What a finaliser loses is no text for a process that has nowhere to write it.
+    sys.unraisablehook = _drop
     alarm.install()
     # Twice, for what runs first also imports.
     _rehearse(rehearsal.questions(1))

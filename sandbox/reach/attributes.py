@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox.reach.builtin_types import CHECKED_METHODS, INSTANCE_NAMES
 from sandbox.reach.hints import suggest
+from sandbox.reach.open_names import OPEN, open_name
 from sandbox.reach.receivers import of_exactly
 from sandbox.reach.registry import ATTRS, CLASS_ATTRS, NOTHING, learn
 from sandbox.reach.shared_file import SharedFile
@@ -32,6 +33,8 @@ def _getattr_slowly(value: Any, name: str) -> Any:
     checked = CHECKED_METHODS.get(kind)
     if checked is not None and name in checked:
         return partial(checked[name], value)
+    if name[:1] == "_" and name in OPEN:
+        return open_name(value, name)
     if issubclass(kind, type):
         return _getattr_of_class(value, name)
     if name == "args" and issubclass(kind, Exception):
@@ -61,6 +64,8 @@ def _getattr_of_class(cls: type, name: str) -> Any:
     if checked is not None and name in checked:
         return checked[name]
     own = CLASS_ATTRS.get(cls, NOTHING)
+    if cls not in CLASS_ATTRS and getattr(cls, "_ephemeral_", False):
+        own = getattr(cls, "_class_exposed_", NOTHING)  # of an action's own making: an Enum shows its members
     if name in own:
         return getattr(cls, name)
     names = own | ATTRS.get(cls, NOTHING) if cls in INSTANCE_NAMES else own

@@ -139,8 +139,8 @@ EXCEPTIONS: dict[str, type[Exception]] = {name: getattr(builtins, name) for name
 GeneratorExit and KeyboardInterrupt mean something to the interpreter."""
 
 for _error in EXCEPTIONS.values():
-    # `args` alone: `obj` of an AttributeError or `exc.value` hand out objects the author never had.
-    INSTANCE_NAMES[_error] = frozenset({"args"})
+    # `args` and notes alone: `obj` of an AttributeError or `exc.value` hand out objects the author never had.
+    INSTANCE_NAMES[_error] = frozenset({"add_note", "args"})
     CLASS_NAMES[_error] = frozenset()
 
 _CODEC_NAMES = (

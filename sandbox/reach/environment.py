@@ -12,13 +12,32 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from typing import Any, Final
+from types import FunctionType, SimpleNamespace
+from typing import Any, ClassVar, Final
 
 from sandbox.contract.frozen import EventDict, EventList, EventSecrets
 from sandbox.reach import guards, held, iterators, keys, paced, reachable, registry, slices, stacks
 from sandbox.reach.attributes import guarded_getattr_builtin, guarded_hasattr_builtin
 from sandbox.reach.builtin_types import check_codec
-from sandbox.reach.facades import addresses, crypto, data, logs, numbers, pattern_syntax, patterns, text, times
+from sandbox.reach.facades import (
+    addresses,
+    callables,
+    crypto,
+    data,
+    declared,
+    enums,
+    logs,
+    mail,
+    managers,
+    numbers,
+    ordering,
+    pattern_syntax,
+    patterns,
+    records,
+    text,
+    times,
+    zones,
+)
 from sandbox.reach.facades.base import Module
 from sandbox.reach.facades.context import CURRENT, ActionOutput
 from sandbox.reach.registry import expose_module
@@ -72,6 +91,27 @@ _RANGE: Final = stand_in(range, paced.make_range, paced.LongRange)
 _DICT: Final = stand_in(dict, keys.make_dict, fromkeys=keys.FROMKEYS[dict])
 
 
+class Marker:
+    """What `object()` makes: nothing but itself."""
+
+    __slots__ = ()
+    _exposed_: ClassVar[frozenset[str]] = frozenset()
+
+    def __repr__(self) -> str:
+        return "<object object>"
+
+
+Marker.__name__ = Marker.__qualname__ = "object"
+_OBJECT: Final = stand_in(object, Marker, Marker)
+
+
+def _vars(value: Any, /) -> dict[str, Any]:
+    """Be `vars` of a SimpleNamespace; the attributes of anything else are not the action's."""
+    if type(value) is not SimpleNamespace:
+        raise TypeError(f"vars() takes a types.SimpleNamespace, not {type(value).__name__}")
+    return vars(value)
+
+
 def _iter(value: Any, *sentinel: Any) -> Iterator[Any]:
     return (
         iterators.until(value, *sentinel)
@@ -93,10 +133,10 @@ def _type(value: Any, *more: Any) -> Any:
         return known
     if getattr(kind, "_ephemeral_", False):
         return kind  # a namedtuple of the action's own
-    return MARKS.setdefault(kind, data.Hint(f"<class '{kind.__name__}'>"))
+    return MARKS.setdefault(kind, data.ClassMark(kind.__name__))
 
 
-MARKS: Final[dict[type, data.Hint]] = {}
+MARKS: Final[dict[type, data.ClassMark]] = {}
 """Per class that is not handed out; these are classes of ours and Python's, so there is an end to them."""
 
 
@@ -114,7 +154,7 @@ def _import(name: str, *rest: object) -> None:
 # leaves out) go past the iteration guard: it only refuses types whose items an action cannot use, and nothing within
 # reach yields, when walked, an object that is not within reach. `tests/security/test_reach.py` walks it all.
 _PLAIN: Final = (
-    "abs all any bin bool callable chr divmod float hex int isinstance issubclass len list max min next oct ord"
+    "abs all any bin bool callable chr complex divmod float hex int isinstance issubclass len list max min next oct ord"
     " reversed sorted tuple"
 )
 
@@ -129,6 +169,7 @@ _OWN: Final[dict[str, Any]] = {
     "getattr": guarded_getattr_builtin,  # the same attributes as `x.name` shows
     "hasattr": guarded_hasattr_builtin,
     "iter": _iter,
+    "object": _OBJECT,
     "pow": numbers.power,  # capped: the plain one can compute for minutes
     "print": logs.show,  # into the execution's output
     "range": _RANGE,  # a long one can be interrupted
@@ -139,14 +180,24 @@ _OWN: Final[dict[str, Any]] = {
     "str": _STR,
     "sum": paced.total,
     "type": _type,
+    "vars": _vars,
     "UnicodeDecodeError": _DECODE_ERROR,
     "UnicodeEncodeError": _ENCODE_ERROR,
 }
 
 
+_SOURCES: Final = (
+    *(data, numbers, text, addresses, times, crypto, patterns, logs),
+    *(callables, enums, mail, managers, ordering, records, zones),
+)
+
+
 def _build_builtins() -> dict[str, Any]:
     built = {name: getattr(builtins, name) for name in (*_PLAIN.split(), *reachable.EXCEPTIONS)}
     built.update(_OWN)
+    for name, value in _OWN.items():
+        if isinstance(value, FunctionType):
+            value.__name__ = value.__qualname__ = name  # what `f.__name__` and errors say
     if built.keys() != reachable.BUILTINS:
         raise RuntimeError(
             f"builtins differ from sandbox.reach.reachable by {sorted(built.keys() ^ reachable.BUILTINS)}"
@@ -156,7 +207,7 @@ def _build_builtins() -> dict[str, Any]:
 
 def _build_modules() -> dict[str, Module]:
     built: dict[str, Module] = {}
-    for source in (data, numbers, text, addresses, times, crypto, patterns, logs):
+    for source in _SOURCES:
         built.update(source.modules())
     if built.keys() != reachable.MODULES.keys():
         raise RuntimeError(
@@ -184,7 +235,12 @@ MODULES: Final[dict[str, Module]] = _build_modules()
 
 _CLASSES: Final = _build_classes()
 
-NAMESPACE: Final[dict[str, Any]] = {"__builtins__": BUILTINS, "__name__": "action", **guards.GUARDS}
+NAMESPACE: Final[dict[str, Any]] = {
+    "__builtins__": BUILTINS,
+    "__name__": "action",
+    **guards.GUARDS,
+    "_class_": declared.declare_class,
+}
 
 
 STACK: Final[list[int]] = []
@@ -230,6 +286,7 @@ def preload() -> None:
     time.tzset()
     for name in _LAZY:
         importlib.import_module(name)
+    zones.load()
     begin(0, b"preload", ActionOutput(0))
     try:
         _warm()
@@ -255,4 +312,7 @@ def _warm() -> None:
     MODULES["statistics"].stdev([1, 2, 4])
     MODULES["decimal"].Decimal("1.5").sqrt()
     logs.info("%s", "warm")
+    zones.zone("Europe/Oslo").utcoffset(stamp)
+    MODULES["email.utils"].parseaddr("Ada <ada@example.com>")
+    MODULES["textwrap"].fill("warm up")
     reachable.explain_module("warm")

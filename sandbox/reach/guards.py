@@ -11,7 +11,10 @@ For the neighbours:
   code never uses `__import__`: the interpreter's own `from m import x` falls back on `sys.modules` if a facade lacks x;
 - a class whose instances may be written to (`x.a = 1`, `x[k] = v`) has `_writable_ = True` or is registered with
   `expose(..., writable=True)`; for any other the text of `_read_only_`, if it has one, says why not;
-- a class made anew in each execution sets `_ephemeral_ = True`, so that no registry keeps it alive.
+- a class made anew in each execution sets `_ephemeral_ = True`, so that no registry keeps it alive; what its class
+  object shows is in `_class_exposed_`;
+- a class whose instances may stand after `with` sets `_manager_ = True`: its `__exit__` runs nothing of the action, and
+  lets an interrupt through.
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ from sandbox.reach import held, iterators, keys
 from sandbox.reach.attributes import guarded_getattr
 from sandbox.reach.builtin_types import CHECKED_METHODS, CLASS_NAMES, WRITABLES
 from sandbox.reach.interrupts import caught
+from sandbox.reach.matching import guarded_match
+from sandbox.reach.open_names import class_name
 from sandbox.reach.paced import LongRange
 from sandbox.reach.registry import CAUGHT, ITERABLE, MODULES, SUBSCRIPTABLE, WRITABLE, find_module
 from sandbox.reach.slices import ListWriter, make_slice
@@ -38,6 +43,8 @@ def guarded_getitem(value: Any, key: Any) -> Any:
     if kind in SUBSCRIPTABLE:
         return value[keys.key(key)] if kind is collections.defaultdict else value[key]  # which may make an entry
     if issubclass(kind, type):
+        if hasattr(kind, "_exposed_") and hasattr(kind, "__getitem__"):
+            return value[key]  # a member of an Enum
         # `Names = dict[str, list[int]]`: the type is erased, as annotations are.
         if getattr(value, "_real_", value) in CLASS_NAMES:
             return value
@@ -199,6 +206,22 @@ def guarded_exception_type(kind: Any) -> Any:
     return tuple([CAUGHT.get(member, member) for member in kind]) if type(kind) is tuple else CAUGHT.get(kind, kind)
 
 
+def any_exception() -> type[Exception]:
+    """Answer what a bare `except:` catches: nothing that ends a run."""
+    caught()
+    return Exception
+
+
+def guarded_with(manager: Any) -> Any:
+    """Answer what stands after `with` if leaving its block runs nothing of the action."""
+    if getattr(type(manager), "_manager_", False) is True:
+        return manager
+    raise TypeError(
+        f"{type(manager).__name__!r} object cannot stand after `with`: contextlib.suppress, contextlib.nullcontext and"
+        " decimal.localcontext can"
+    )
+
+
 def guarded_raise(error: Any) -> Any:
     """Answer what stands after `raise` or `from` if it is an Exception or a class of such."""
     if isinstance(error, type) and issubclass(error, Exception):
@@ -272,6 +295,10 @@ GUARDS: dict[str, Callable[..., Any]] = {
     "_ascii_": safe_ascii,
     "_format_": safe_format,
     "_caught_": caught,
+    "_any_exception_": any_exception,
+    "_with_": guarded_with,
+    "_match_": guarded_match,
+    "_class_name_": class_name,
     "_exception_type_": guarded_exception_type,
     "_raise_": guarded_raise,
     "_cause_": guarded_cause,

@@ -101,6 +101,8 @@ def _look_into(value: Any, plain: set[type], depth: int) -> None:
         # A signalling NaN cannot even be compared.
         if value.is_nan() if isinstance(value, decimal.Decimal) else value != value:
             raise TypeError("a NaN has no place in a set: it equals nothing, itself included; leave it out")
+    elif getattr(kind, "_by_value_", False) is True:
+        return  # a member of an Enum
     elif kind.__hash__ is None:
         raise TypeError(f"unhashable type: '{kind.__name__}'")
     else:

@@ -25,13 +25,15 @@ EXCEPTIONS: Final = _names(
 """Not BaseException and its children (they end a worker); not SyntaxError (a traceback printer opens its file)."""
 
 BUILTINS: Final = EXCEPTIONS | _names(
-    "abs all any ascii bin bool bytes callable chr dict divmod enumerate filter float format frozenset getattr hasattr"
-    " hex int isinstance issubclass iter len list map max min next oct ord pow print range repr reversed round set"
-    " setattr slice sorted str sum tuple type zip"
+    "abs all any ascii bin bool bytes callable chr complex dict divmod enumerate filter float format frozenset getattr"
+    " hasattr hex int isinstance issubclass iter len list map max min next object oct ord pow print range repr reversed"
+    " round set setattr slice sorted str sum tuple type vars zip"
 )
 
 _NO_CODE: Final = "an action cannot make code from text; use a dict of functions or json.loads() for data"
-_NO_CLASSES: Final = "actions have no class definitions; use functions, dicts or types.SimpleNamespace"
+_NO_CLASSES: Final = (
+    "a class of an action has fields and no methods: use dataclasses, enum, typing.NamedTuple or typing.TypedDict"
+)
 
 _ABC: Final = _names(
     "Callable Collection Container Hashable Iterable Iterator Mapping MutableMapping MutableSequence MutableSet"
@@ -45,20 +47,28 @@ MODULES: Final[dict[str, frozenset[str]]] = {
         " b85decode b85encode standard_b64decode standard_b64encode urlsafe_b64decode urlsafe_b64encode"
     ),
     "binascii": _names("Error a2b_base64 a2b_hex b2a_base64 b2a_hex crc32 hexlify unhexlify"),
-    "calendar": _names("isleap monthrange timegm weekday"),
+    "bisect": _names("bisect bisect_left bisect_right insort insort_left insort_right"),
+    "calendar": _names("day_abbr day_name isleap leapdays month_abbr month_name monthrange timegm weekday"),
     "collections": _names("Counter OrderedDict abc defaultdict deque namedtuple"),
     "collections.abc": _ABC,
+    "contextlib": _names("nullcontext suppress"),
     "copy": _names("copy deepcopy"),
+    "dataclasses": _names("asdict astuple dataclass field replace"),
     "datetime": _names("MAXYEAR MINYEAR UTC date datetime time timedelta timezone tzinfo"),
     "decimal": _names(
         "Decimal DecimalException DivisionByZero InvalidOperation ROUND_05UP ROUND_CEILING ROUND_DOWN ROUND_FLOOR"
-        " ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_HALF_UP ROUND_UP"
+        " ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_HALF_UP ROUND_UP getcontext localcontext"
     ),
-    "functools": _names("cmp_to_key partial reduce"),
+    "email": _names("utils"),
+    "email.utils": _names("format_datetime formataddr getaddresses parseaddr parsedate_to_datetime"),
+    "enum": _names("Enum IntEnum StrEnum auto unique"),
+    "fnmatch": _names("filter fnmatch fnmatchcase"),
+    "functools": _names("cache cmp_to_key lru_cache partial reduce wraps"),
     "hashlib": _names(
         "algorithms_available algorithms_guaranteed blake2b blake2s md5 new pbkdf2_hmac sha1 sha224 sha256 sha384"
         " sha3_224 sha3_256 sha3_384 sha3_512 sha512"
     ),
+    "heapq": _names("heapify heappop heappush heappushpop heapreplace merge nlargest nsmallest"),
     "hmac": _names("compare_digest digest new"),
     "html": _names("escape unescape"),
     "ipaddress": _names(
@@ -80,9 +90,13 @@ MODULES: Final[dict[str, frozenset[str]]] = {
         " lgamma log log10 log1p log2 modf nan nextafter perm pi pow prod radians remainder sin sinh sqrt tan tanh tau"
         " trunc ulp"
     ),
-    "operator": _names("and_ attrgetter contains eq ge gt itemgetter le lt ne not_ or_ truth"),
+    "operator": _names(
+        "abs add and_ attrgetter concat contains countOf delitem eq floordiv ge getitem gt index indexOf inv invert is_"
+        " is_not itemgetter le lshift lt methodcaller mod mul ne neg not_ or_ pos pow rshift setitem sub truediv truth"
+        " xor"
+    ),
     "random": _names(
-        "betavariate choice choices gauss getrandbits randbytes randint random randrange sample shuffle triangular"
+        "betavariate choice choices gauss getrandbits randbytes randint random randrange sample seed shuffle triangular"
         " uniform"
     ),
     "re": _names(
@@ -98,16 +112,18 @@ MODULES: Final[dict[str, frozenset[str]]] = {
         "ascii_letters ascii_lowercase ascii_uppercase capwords digits hexdigits octdigits printable punctuation"
         " whitespace"
     ),
+    "textwrap": _names("dedent fill indent shorten wrap"),
     "time": _names(
         "gmtime localtime mktime monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns"
         " strftime strptime struct_time time time_ns timezone tzname"
     ),
+    "traceback": _names("format_exc format_exception format_exception_only print_exc"),
     "types": _names("NoneType SimpleNamespace"),
     "typing": _ABC
     | _names(
         "AbstractSet Annotated Any AnyStr ClassVar Counter DefaultDict Deque Dict Final FrozenSet Generator Hashable"
-        " List Literal LiteralString Never NewType NoReturn Optional OrderedDict ParamSpec Pattern Match Self Text"
-        " Tuple Type TypeAlias TypeVar Union TYPE_CHECKING cast"
+        " List Literal LiteralString NamedTuple Never NewType NoReturn Optional OrderedDict ParamSpec Pattern Match"
+        " Self Text Tuple Type TypeAlias TypeVar TypedDict Union TYPE_CHECKING cast"
     ),
     "unicodedata": _names(
         "bidirectional category combining east_asian_width is_normalized lookup name normalize numeric"
@@ -121,6 +137,7 @@ MODULES: Final[dict[str, frozenset[str]]] = {
         "NAMESPACE_DNS NAMESPACE_OID NAMESPACE_URL NAMESPACE_X500 RESERVED_FUTURE RESERVED_MICROSOFT RESERVED_NCS"
         " RFC_4122 UUID uuid1 uuid3 uuid4 uuid5"
     ),
+    "zoneinfo": _names("ZoneInfo ZoneInfoNotFoundError available_timezones"),
     "vestibule_actions": _names("Api CacheRecord CacheResult Event Factor FactorOptions ProviderOptions"),
 }
 """Every module an action may import, with every name in it. Submodules are listed under their dotted name."""
@@ -146,19 +163,14 @@ REFUSED_MODULES: Final[dict[str, str]] = {
     ),
     **dict.fromkeys(_names("io pathlib tempfile glob fileinput sqlite3 csv zipfile tarfile"), _NO_FILES),
     **dict.fromkeys(_names("asyncio threading multiprocessing concurrent queue sched _thread"), _NO_THREADS),
-    **dict.fromkeys(
-        _names("inspect gc ast dis traceback importlib builtins types.FrameType weakref codecs"), _NO_INSIDE
-    ),
+    **dict.fromkeys(_names("inspect gc ast dis importlib builtins types.FrameType weakref codecs"), _NO_INSIDE),
     "pickle": "pickle runs code while it loads; use json",
     "marshal": "use json",
     "shelve": "nothing is kept between two logins; use api.user.set_app_metadata",
-    "enum": _NO_CLASSES,
-    "dataclasses": _NO_CLASSES,
     "abc": _NO_CLASSES,
     "pydantic": _NO_CLASSES,
     "attr": _NO_CLASSES,
-    "zoneinfo": "there is no time zone database in the sandbox; use datetime.timezone(timedelta(hours=...)) or UTC",
-    "pytz": "there is no time zone database in the sandbox; use datetime.timezone(timedelta(hours=...)) or UTC",
+    "pytz": "use zoneinfo.ZoneInfo",
     "dateutil": "use datetime.datetime.fromisoformat(), which accepts a trailing Z",
     "regex": "use re: the same calls, on a linear-time engine",
     "re2": "use re: it is RE2 already",
@@ -169,8 +181,6 @@ REFUSED_MODULES: Final[dict[str, str]] = {
     "numpy": "use math and statistics",
     "pandas": "use plain lists and dicts",
     "fractions": "use decimal or ints",
-    "contextlib": "use try and finally",
-    "textwrap": "use str methods and slices",
     "zlib": "compression is not available to actions",
     "gzip": "compression is not available to actions",
     "warnings": "use print() or logging.warning()",
@@ -188,7 +198,6 @@ REFUSED_MEMBERS: Final[dict[str, str]] = {
     "hashlib.file_digest": _NO_FILES,
     "hashlib.shake_128": "use hashlib.sha3_256",
     "hashlib.shake_256": "use hashlib.sha3_256",
-    "random.seed": "the seed is the execution's own, so that a decision can be run again",
     "random.Random": "use the functions of random; they are seeded for this execution",
     "random.SystemRandom": "use secrets",
     "secrets.SystemRandom": "use the functions of secrets",
@@ -197,19 +206,11 @@ REFUSED_MEMBERS: Final[dict[str, str]] = {
     "collections.UserList": "use list",
     "collections.UserString": "use str",
     "collections.ChainMap": "merge dicts with {**defaults, **overrides}",
-    "typing.NamedTuple": _NO_CLASSES,
-    "typing.TypedDict": "annotate with dict[str, Any]",
     "typing.Protocol": _NO_CLASSES,
     "typing.get_type_hints": "annotations are not evaluated",
-    "functools.wraps": "actions have no decorators",
-    "functools.lru_cache": "nothing is kept between two logins; keep a dict in the function",
-    "functools.cache": "nothing is kept between two logins; keep a dict in the function",
     "string.Template": "use an f-string",
     "string.Formatter": "use an f-string",
-    "decimal.getcontext": "use Decimal.quantize() and the rounding argument",
-    "decimal.setcontext": "use Decimal.quantize() and the rounding argument",
-    "decimal.localcontext": "use Decimal.quantize() and the rounding argument",
-    "operator.methodcaller": "use a lambda",
+    "decimal.setcontext": "use decimal.localcontext()",
     "re.template": "use re.compile",
     "re.purge": "nothing is kept between two executions",
     "itertools.tee": "make a list and walk it twice",
@@ -217,6 +218,15 @@ REFUSED_MEMBERS: Final[dict[str, str]] = {
     "logging.Handler": "logging goes to the execution's output",
     "logging.StreamHandler": "logging goes to the execution's output",
     "logging.FileHandler": _NO_FILES + "; logging goes to the execution's output",
+    "contextlib.contextmanager": "leaving its block would run the action's code: use try and finally",
+    "contextlib.closing": "nothing an action can reach has to be closed",
+    "contextlib.ExitStack": "nothing an action can reach has to be closed",
+    "enum.Flag": "use sets of constants",
+    "enum.IntFlag": "use ints and their operators",
+    "fnmatch.translate": "its patterns are for an engine that actions do not have: use fnmatch.fnmatch()",
+    "functools.singledispatch": "use a dict of functions by type",
+    "functools.cached_property": _NO_CLASSES,
+    "functools.total_ordering": _NO_CLASSES,
     "types.FunctionType": _NO_CODE,
     "types.CodeType": _NO_CODE,
 }

@@ -31,6 +31,8 @@ CAUGHT: dict[type, type[Exception]] = {}
 LEARN_MAX = 1000
 
 NOTHING: frozenset[str] = frozenset()
+ERROR_NAMES: frozenset[str] = frozenset({"add_note", "args"})
+"""What every exception shows. A note is a text, and is gone with the exception."""
 
 
 def expose(
@@ -80,7 +82,7 @@ def learn(kind: type) -> frozenset[str]:
         if len(ATTRS) < LEARN_MAX and not getattr(kind, "_ephemeral_", False):
             expose(kind, exposed)
         return exposed
-    return frozenset({"args"}) if issubclass(kind, Exception) else NOTHING
+    return ERROR_NAMES if issubclass(kind, Exception) else NOTHING
 
 
 def find_module(name: str) -> Any:

@@ -111,6 +111,46 @@ def on_execute_post_login(event, api):
     def use_for(source):
         for item in source:
             act(item)
+    def use_match(subject):
+        match subject:
+            case [first, second, *rest]:
+                act(first)
+                return rest
+            case {1: [a] | a, **rest}:
+                act(a)
+                return rest
+            case 99 | None | 'a':
+                return 1
+            case x if act(x):
+                return x
+    def use_class(function):
+        class Own(ValueError):
+            pass
+        class Row(typing.NamedTuple):
+            a: int
+            b: int = function(1)
+        try:
+            raise Own(Row(function))
+        except Own as error:
+            return error.args
+    def use_record(function):
+        @dataclasses.dataclass
+        class Record:
+            a: int
+            b: list = dataclasses.field(default_factory=function)
+        one = Record(1)
+        one.a = Record(2)
+        return one == Record(Record(2)), [one] == [Record(one)], dataclasses.asdict(one)
+    def use_yield(source):
+        for item in source:
+            try:
+                got = yield item
+                act(got)
+            except ValueError:
+                yield source
+    def use_yield_from(source):
+        yield from use_yield(source)
+        yield from source
     def use_try(function):
         try:
             try:

@@ -82,8 +82,8 @@ def find(name: str) -> Row | None:
 
 _plain(
     "takes numbers, texts or any object, and calls nothing of the action",
-    "abs ascii bin bool callable chr divmod float format getattr hasattr hex int isinstance issubclass len oct ord pow"
-    " print range repr round setattr slice type str",
+    "abs ascii bin bool callable chr complex divmod float format getattr hasattr hex int isinstance issubclass len"
+    " object oct ord pow print range repr round setattr slice type vars str",
 )
 _plain(
     "an exception keeps its arguments; a chain of causes is freed by going down the C stack, which is deep enough",
@@ -303,7 +303,11 @@ _holds(
     json.dumps: json.dumps([{x}, {{'a': {x}}}], default={f}) | json.dumps({l}, default={f})
     """,
 )
-_plain("makes plain data of a text", "json.loads json.JSONDecodeError")
+_holds(
+    "the scanner is of this call alone, and holds its text and what it has read so far",
+    "json.loads: json.loads('[1.5, {{\"a\": [2.5]}}]', parse_float={f}) | json.loads('[1, 2]', parse_int={f})",
+)
+_plain("tells what is wrong with a text", "json.JSONDecodeError")
 _holds(
     "the caller holds both sides",
     """
@@ -318,7 +322,64 @@ _holds(
     operator.attrgetter: operator.attrgetter('append')({l})
     """,
 )
-_plain("sees two operands, none of which calls", "operator.and_ operator.or_ operator.not_ operator.truth")
+_plain(
+    "sees two operands, none of which calls",
+    "abs add and_ concat floordiv index inv invert is_ is_not lshift mod mul neg not_ or_ pos pow rshift sub truediv"
+    " truth xor",
+    "operator.",
+)
+_holds(
+    "written in Python, by the guards of the language",
+    """
+    operator.countOf: operator.countOf({i}, {k})
+    operator.indexOf: operator.indexOf({i}, {k})
+    operator.getitem: operator.getitem({d}, 99) | operator.getitem({l}, slice(0, 3))
+    operator.setitem: operator.setitem({l}, slice(None, None, 2), {i}) | operator.setitem({l}, 1, {x})
+    operator.delitem: operator.delitem({l}, slice(None, None, 2))
+    operator.methodcaller: operator.methodcaller('extend', {i})({l}) | operator.methodcaller('sort', key={f})({l})
+    functools.wraps: functools.wraps({f})({f})
+    functools.cache: functools.cache({f})(1)
+    functools.lru_cache: functools.lru_cache({f})(1) | functools.lru_cache(maxsize=1)({f})(2)
+    bisect.bisect: bisect.bisect({l}, {k}, key={f})
+    bisect.bisect_left: bisect.bisect_left({l}, {k}, key={f}) | bisect.bisect_left({q}, {k})
+    bisect.bisect_right: bisect.bisect_right({l}, {k}, key={f})
+    bisect.insort: bisect.insort({l}, {k}, key={f})
+    bisect.insort_left: bisect.insort_left({l}, {k}, key={f})
+    bisect.insort_right: bisect.insort_right({l}, {k}, key={f})
+    heapq.heapify: heapq.heapify({l})
+    heapq.heappop: heapq.heappop({l})
+    heapq.heappush: heapq.heappush({l}, {k})
+    heapq.heappushpop: heapq.heappushpop({l}, {k})
+    heapq.heapreplace: heapq.heapreplace({l}, {k})
+    heapq.merge: list(heapq.merge({i}, {i}, key={f})) | heapq.merge({i}, {i})
+    heapq.nlargest: heapq.nlargest(2, {i}, key={f})
+    heapq.nsmallest: heapq.nsmallest(2, {i}, key={f})
+    fnmatch.filter: fnmatch.filter({i}, '*')
+    email.utils.getaddresses: email.utils.getaddresses({i})
+    textwrap.indent: textwrap.indent('a', 'b', {f})
+    dataclasses.field: use_record({f})
+    dataclasses.dataclass: use_record({f})
+    enum.Enum: enum.Enum('E', [('A', {k}), ('B', {k})])({k})
+    enum.IntEnum: enum.IntEnum('E', zip({i}, {i}))
+    enum.StrEnum: enum.StrEnum('E', {i})
+    """,
+)
+_plain("makes or copies an object of the action's own", "dataclasses.asdict dataclasses.astuple dataclasses.replace")
+_plain("a mark, or looks at names", "enum.auto enum.unique")
+_plain("runs nothing of the action as a block is left", "contextlib.nullcontext contextlib.suppress")
+_plain("reads or sets two numbers of this thread", "decimal.getcontext decimal.localcontext")
+_plain(
+    "texts in, texts out",
+    "email.utils email.utils.format_datetime email.utils.formataddr email.utils.parseaddr fnmatch.fnmatch"
+    " email.utils.parsedate_to_datetime fnmatch.fnmatchcase textwrap.dedent textwrap.fill textwrap.shorten"
+    " textwrap.wrap traceback.format_exc traceback.format_exception traceback.format_exception_only"
+    " traceback.print_exc",
+)
+_plain(
+    "finds a time zone in a table, and computes with numbers",
+    "zoneinfo.ZoneInfo zoneinfo.ZoneInfoNotFoundError zoneinfo.available_timezones zoneinfo.ZoneInfo.dst"
+    " zoneinfo.ZoneInfo.fromutc zoneinfo.ZoneInfo.key zoneinfo.ZoneInfo.tzname zoneinfo.ZoneInfo.utcoffset",
+)
 _plain("keeps values by name; compared like the dicts they are", "types.SimpleNamespace types.NoneType")
 _holds(
     "holds its iterator",
@@ -370,7 +431,7 @@ _plain(
 )
 _plain(
     "numbers, texts and bytes; what is given besides is refused",
-    "isleap monthrange timegm weekday",
+    "day_abbr day_name isleap leapdays month_abbr month_name monthrange timegm weekday",
     "calendar.",
 )
 _plain(
@@ -427,7 +488,7 @@ _plain(
 )
 _plain(
     "numbers, texts and bytes; what is given besides is refused",
-    "betavariate gauss getrandbits randbytes randint random randrange triangular uniform",
+    "betavariate gauss getrandbits randbytes randint random randrange seed triangular uniform",
     "random.",
 )
 _plain(
@@ -462,8 +523,9 @@ _plain(
     "for annotations alone",
     "AbstractSet Annotated Any AnyStr Callable ClassVar Collection Container Counter DefaultDict Deque Dict Final"
     " FrozenSet Generator Hashable Iterable Iterator List Literal LiteralString Mapping Match MutableMapping"
-    " MutableSequence MutableSet Never NewType NoReturn Optional OrderedDict ParamSpec Pattern Self Sequence Set Sized"
-    " TYPE_CHECKING Text Tuple Type TypeAlias TypeVar Union cast",
+    " MutableSequence MutableSet NamedTuple Never NewType NoReturn Optional OrderedDict ParamSpec Pattern Self"
+    " Sequence Set Sized"
+    " TYPE_CHECKING Text Tuple Type TypeAlias TypeVar TypedDict Union cast",
     "typing.",
 )
 _plain(
@@ -675,7 +737,8 @@ _plain(
     " odict_items odict_iterator odict_keys odict_values range range_iterator reversed set set_iterator slice"
     " statistics.StatisticsError str str_ascii_iterator str_iterator time.struct_time traceback tuple tuple_iterator"
     " types.SimpleNamespace urllib.parse.DefragResult urllib.parse.DefragResultBytes urllib.parse.ParseResult"
-    " urllib.parse.ParseResultBytes urllib.parse.SplitResult urllib.parse.SplitResultBytes uuid.UUID zip",
+    " urllib.parse.ParseResultBytes urllib.parse.SplitResult urllib.parse.SplitResultBytes uuid.UUID zip"
+    " zoneinfo.ZoneInfo zoneinfo._common.ZoneInfoNotFoundError",
     "type:",
 )
 _holds(
@@ -683,13 +746,23 @@ _holds(
     "type:generator: (({f})(item) for item in {i})",
 )
 _plain("a class of ours: written in Python, or of plain values", "type:sandbox.* sandbox.*")
+_ERRORS: Final = (
+    "ArithmeticError AssertionError AttributeError ConnectionError EOFError Exception FloatingPointError ImportError"
+    " IndexError KeyError LookupError MemoryError ModuleNotFoundError NameError NotImplementedError OSError"
+    " OverflowError PermissionError RecursionError RuntimeError StopIteration TimeoutError TypeError UnboundLocalError"
+    " UnicodeDecodeError UnicodeEncodeError UnicodeError ValueError ZeroDivisionError binascii.Error"
+    " decimal.DecimalException decimal.DivisionByZero decimal.InvalidOperation decimal.Overflow"
+    " ipaddress.AddressValueError ipaddress.NetmaskValueError json.decoder.JSONDecodeError statistics.StatisticsError"
+    " zoneinfo._common.ZoneInfoNotFoundError"
+)
+_plain("keeps a text with the exception", " ".join(f"{name}.add_note" for name in _ERRORS.split()))
 
 # Statements and expressions
 _plain(
     "moves references between places that hold them",
     "AnnAssign Assert Attribute BoolOp Break Constant Continue Dict Expr FormattedValue FunctionDef Global If IfExp"
     " Import ImportFrom JoinedStr Lambda List Module Name NamedExpr Nonlocal Pass Return Set Slice Tuple UnaryOp While"
-    " arg arguments keyword",
+    " With arg arguments keyword",
     "statement:",
 )
 _holds(
@@ -709,6 +782,10 @@ _holds(
     statement:Try: use_try({f})
     statement:ExceptHandler: use_try({f})
     statement:Raise: use_try({f})
+    statement:Match: use_match({x}) | use_match({l}) | use_match({d})
+    statement:ClassDef: use_class({f})
+    statement:Yield: use_yield({i}) | list(use_yield({i})) | next(use_yield({i}))
+    statement:YieldFrom: use_yield_from({i}) | list(use_yield_from({i})) | dict(zip(use_yield_from({i}), {i}))
     """,
 )
 _held(

@@ -93,7 +93,6 @@ TELLING = frozenset(
         "mro",
         "obj",
         "with_traceback",
-        "add_note",
         "sys",
         "os",
         "builtins",
@@ -218,6 +217,7 @@ def roots() -> dict[str, Any]:
     samples = """
         import base64, collections, datetime, decimal, functools, hashlib, hmac, ipaddress, itertools, json, logging
         import operator, random, re, statistics, string, time, types, typing, unicodedata, urllib.parse, uuid
+        import contextlib, dataclasses, email.utils, enum, heapq, textwrap, traceback, zoneinfo
         P = collections.namedtuple("P", "x y")
         errors = []
         def fail(f, *args):
@@ -230,6 +230,38 @@ def roots() -> dict[str, Any]:
                      (statistics.mean, []), (b"\\xff".decode,), ("\\ud800".encode,), (getattr, 1, "x"), (dict, 1),
                      (uuid.UUID, "x"), (urllib.parse.urlsplit, "http://["), (datetime.datetime, 0, 0, 0), (len, 1), (next, iter([]))]:
             fail(*case)
+        class Own(Exception):
+            "said"
+        class Level(enum.Enum):
+            LOW = 1
+        class Row(typing.NamedTuple):
+            a: int = 1
+        class Shape(typing.TypedDict):
+            a: int
+        @dataclasses.dataclass
+        class Record:
+            a: int = 1
+            b: list = dataclasses.field(default_factory=list)
+        def walk():
+            got = yield 1
+            yield from [got]
+        @functools.lru_cache
+        def remembered(a):
+            return a
+        try:
+            raise Own("x") from ValueError("why")
+        except Own as error:
+            error.add_note("so")
+            own = error
+        more = [
+            Own, own, own.__cause__, walk, walk(), remembered, Level, Level.LOW, enum.IntEnum("N", "A B").A,
+            enum.StrEnum("S", "A B").A, Row, Row(), Row()._asdict(), Row()._replace, Row._make, Shape, Shape(a=1), Record, Record(),
+            dataclasses.field(), contextlib.suppress(KeyError), contextlib.nullcontext([1]), decimal.getcontext(),
+            decimal.localcontext(), zoneinfo.ZoneInfo("Europe/Oslo"), datetime.datetime.now(zoneinfo.ZoneInfo("Asia/Tokyo")),
+            email.utils.parsedate_to_datetime("Tue, 24 Nov 2026 08:00:00 +0100"), operator.methodcaller("upper"),
+            heapq.merge([1], [2]), object(), object, complex(1, 2), vars(types.SimpleNamespace(a=1)), walk.__name__, walk.__doc__,
+            type(print), type(own), traceback.format_exception(own), enum.auto(), functools.wraps(walk),
+        ]
         return [
             datetime.datetime.now(datetime.UTC), datetime.date.today(), datetime.time(1), datetime.timedelta(1),
             datetime.timezone(datetime.timedelta(hours=1)), datetime.date.today().isocalendar(), time.gmtime(),
@@ -244,7 +276,7 @@ def roots() -> dict[str, Any]:
             functools.partial(print, 1), functools.cmp_to_key(max), functools.cmp_to_key(max)(1), operator.itemgetter(1),
             operator.attrgetter("a"), itertools.count(), itertools.groupby("aab"), itertools.chain([1]), iter([]),
             iter(print, 1), map(str, [1]), filter(None, [1]), zip([1]), enumerate([1]), reversed([1]), {}.items(), {}.keys(),
-            range(3), slice(1), logging.getLogger("x"), typing.Any, typing.TypeVar("T"), type(print), lambda: 0, fail, print,
+            *more, range(3), slice(1), logging.getLogger("x"), typing.Any, typing.TypeVar("T"), type(print), lambda: 0, fail, print,
             errors, re.finditer("a", "aa"), datetime.tzinfo(), type(1), type("a"), type(None), {1}, frozenset([1]), b"a", 1.5, True,
         ]
     """
@@ -374,7 +406,59 @@ ESCAPES = [
     "import hashlib\nreturn getattr(hashlib.sha256, '__closure__')",
     "import hashlib\nreturn getattr(hashlib, '__get_builtin_constructor')",
     "import ipaddress\nreturn getattr(ipaddress.ip_network('1.1.1.0/30').hosts(), 'gi_frame')",
-    "import urllib.parse\nreturn getattr(urllib.parse.urlsplit('a'), '_replace')",
+    "import urllib.parse\nreturn getattr(urllib.parse.urlsplit('a'), '_hostinfo')",
+    "import urllib.parse\nreturn getattr(urllib.parse.SplitResult, '_field_defaults')",
+    "import collections\nreturn getattr(collections.namedtuple('P', 'x'), '__new__')",
+    "import enum\nE = enum.Enum('E', 'A')\nreturn getattr(E, '_members_')",
+    "import enum\nE = enum.Enum('E', 'A')\nreturn getattr(E.A, '_value')",
+    "import enum\nreturn enum.Enum('E', {'__init__': 1})",
+    "import enum\nreturn enum.Enum('E', {'mro': 1})._class_exposed_",
+    "import enum\nE = enum.IntEnum('E', 'A')\nreturn getattr(E.A, '__class__')",
+    "import dataclasses\n@dataclasses.dataclass\nclass R:\n    a: int = 1\nreturn getattr(R(), '_fields_')",
+    "import dataclasses\n@dataclasses.dataclass\nclass R:\n    a: int = 1\nr = R()\nsetattr(r, '__class__', int)\nreturn r",
+    "import dataclasses\n@dataclasses.dataclass\nclass R:\n    a: int = 1\nr = R()\nr.__init__ = print\nreturn r",
+    "class E(Exception):\n    pass\nreturn getattr(E, '__mro__')",
+    "class E(Exception):\n    pass\nreturn getattr(E('x'), '__traceback__')",
+    "class E(Exception):\n    pass\nreturn getattr(E, '__init_subclass__')",
+    "import dataclasses\n@dataclasses.dataclass\nclass R:\n    a: int = 1\nclass S(R):\n    pass\nreturn S",
+    "import enum\nclass E(enum.Enum('E', 'A')):\n    pass\nreturn E",
+    "class E(type):\n    pass\nreturn E",
+    "class E(type(1)):\n    pass\nreturn E",
+    "class E(UnicodeDecodeError):\n    pass\nreturn E",
+    "def f():\n    yield 1\nreturn getattr(f(), 'gi_frame')",
+    "def f():\n    yield 1\nreturn getattr(f(), 'throw')",
+    "import operator\nreturn operator.methodcaller('__subclasses__')(int)",
+    "import operator\nreturn operator.methodcaller('__getattribute__', '__class__')(1)",
+    "import operator\nreturn operator.getitem(globals, 1)",
+    "import operator\nreturn operator.setitem('a', 0, 'b')",
+    "import operator\nreturn getattr(operator, 'call')",
+    "import functools\nreturn functools.wraps(print)(print).__wrapped__",
+    "import functools\n@functools.lru_cache\ndef f():\n    pass\nreturn getattr(f, '__wrapped__')",
+    "import functools\n@functools.cache\ndef f():\n    pass\nreturn getattr(f, 'cache_parameters')",
+    "import contextlib\nreturn getattr(contextlib.suppress(), '__exit__')",
+    "import contextlib\ncontextlib.suppress(BaseException)",
+    "with open('/etc/passwd') as f:\n    return f",
+    "with (x for x in [1]) as f:\n    return f",
+    "import decimal\nreturn getattr(decimal.getcontext(), 'traps')",
+    "import decimal\ndecimal.getcontext().Emax = 10 ** 9\nreturn decimal",
+    "import decimal\ndecimal.getcontext().prec = 10 ** 9\nreturn decimal",
+    "import zoneinfo\nreturn zoneinfo.ZoneInfo('/etc/passwd')",
+    "import zoneinfo\nreturn zoneinfo.ZoneInfo('../../../etc/localtime')",
+    "import zoneinfo\nreturn getattr(zoneinfo.ZoneInfo, 'from_file')",
+    "import zoneinfo\nreturn getattr(zoneinfo, 'TZPATH')",
+    "import traceback\nreturn getattr(traceback, 'walk_stack')",
+    "import traceback\nreturn getattr(traceback, 'extract_stack')",
+    "import email.utils\nreturn getattr(email.utils, 'make_msgid')",
+    "import email.utils\nreturn getattr(email, 'charset')",
+    "match print:\n    case {'__globals__': g}:\n        return g\nraise ValueError",
+    "import types\nreturn vars(types)",
+    "return vars(str)",
+    "return vars()",
+    "return object().__class__",
+    "return object.__subclasses__()",
+    "return getattr(object, '__subclasses__')",
+    "return object.__new__(int)",
+    "return getattr(type(object()), '__init__')",
     "import urllib.parse\nreturn getattr(urllib.parse.urlsplit, 'cache_info')",
     "import urllib.parse\nreturn getattr(urllib, 'request')",
     "import collections.abc\nreturn getattr(collections.abc.Mapping, 'register')(dict)",

@@ -38,7 +38,7 @@ def test_exceptions_agree_with_the_guards() -> None:
     assert builtin_types.EXCEPTIONS.keys() == reachable.EXCEPTIONS
 
 
-@pytest.mark.parametrize("name", ["eval", "open", "object", "classmethod", "id", "bytearray", "Warning"])
+@pytest.mark.parametrize("name", ["eval", "open", "classmethod", "id", "bytearray", "Warning"])
 def test_missing_builtin_is_explained(name: str) -> None:
     """A builtin that is missing is refused at check time, by name, with a reason."""
     faults = compiler.check(f"{ENTRY}    return {name}\n")
@@ -166,7 +166,7 @@ def test_nothing_survives_an_execution() -> None:
 def test_print_is_captured() -> None:
     """print goes to the output with sep and end as in Python, without addresses; another file is refused."""
     assert run("print(1, 'a', None, sep='-', end='!')\nprint()\nprint([print, lambda: 0])")[1] == (
-        "1-a-None!\n[<function show>, <function on_execute_post_login.<locals>.<lambda>>]\n"
+        "1-a-None!\n[<function print>, <function on_execute_post_login.<locals>.<lambda>>]\n"
     )
     with pytest.raises(TypeError, match="output only"):
         run("print('x', file=1)")

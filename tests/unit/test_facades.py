@@ -116,14 +116,21 @@ def test_logging_lines() -> None:
         log.critical("shown")
         logging.log(35, "between")
     """)[1]
+    way = [
+        "Traceback (most recent call last):",
+        '  File "<action>", line 10, in on_execute_post_login',
+        "ZeroDivisionError: division by zero",
+    ]
     assert printed.splitlines() == [
         "INFO a has 3",
         "WARNING %d 'three'",
         "ERROR 1",
         "DEBUG %999999d 1",
         "INFO None",
-        "ERROR failed for a: ZeroDivisionError: division by zero",
-        "INFO known: ZeroDivisionError: division by zero",
+        "ERROR failed for a",
+        *way,
+        "INFO known",
+        *way,
         "CRITICAL shown",
         "Level 35 between",
     ]

@@ -139,7 +139,7 @@ def test_flags_agree_with_python(flags: int) -> None:
         (r"a++", "possessive"),
         (r"a{1001}", "at most 1000"),
         (r"((a{100}){100}){100}", "at most 1000"),
-        (r"(?x) a", "inline flags"),
+        (r"a(?x: b)", "inline flags"),
         (r"(?U)a", "unknown extension"),
         (r"\Qa\E", r"bad escape \\Q"),
         (r"\Ca", r"bad escape \\C"),

@@ -78,6 +78,54 @@ def _policy(source: str, filename: str, _mode: str) -> Any:
 
 
 SWALLOWING = {
+    "bare except": """
+try:
+    spin()
+except:
+    pass
+""",
+    "bare except in a generator": """
+def walk():
+    for _ in range(3):
+        try:
+            spin()
+            yield 1
+        except:
+            yield 2
+for _ in walk():
+    pass
+""",
+    "a generator that yields in its handler": """
+def walk():
+    try:
+        spin()
+    except:
+        yield 1
+    yield 2
+list(walk())
+""",
+    "a generator that is given up by a handler": """
+def walk():
+    while True:
+        try:
+            yield 1
+            spin()
+        except:
+            pass
+n = 0
+for _ in walk():
+    n += 1
+    if n > 4:
+        break
+""",
+    "a case that is tried": """
+try:
+    match 1:
+        case x if [spin() for _ in (1,)]:
+            pass
+except:
+    pass
+""",
     "finally raises": """
 try:
     try:
@@ -177,7 +225,6 @@ def test_not_swallowed(body: str) -> None:
 @pytest.mark.parametrize(
     "clause",
     [
-        "try:\n    spin()\nexcept:\n    pass",
         "try:\n    spin()\nexcept BaseException:\n    pass",
         "try:\n    spin()\nexcept (ValueError, BaseException):\n    pass",
         "for _ in range(2):\n    try:\n        spin()\n    finally:\n        continue",

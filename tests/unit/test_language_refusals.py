@@ -16,19 +16,38 @@ ENTRY = "def on_execute_post_login(event, api):\n    pass\n"
 
 # Module source -> (line, column, words of the message). `ENTRY` is put in front.
 STATEMENTS = {
-    "class": ("class A:\n    x = 1", 3, 1, ["`class`", "namedtuple"]),
-    "yield": ("def f():\n    yield 1", 4, 5, ["`yield`", "generator expression"]),
-    "yield from": ("def f():\n    yield from []", 4, 5, ["`yield`", "list"]),
+    "class": ("class A:\n    x = 1", 3, 1, ["a class of this kind", "because", "SimpleNamespace"]),
+    "class with two bases": ("class A(ValueError, KeyError):\n    pass", 3, 1, ["a class of this kind"]),
+    "class with a metaclass": ("class A(ValueError, metaclass=type):\n    pass", 3, 21, ["a class of this kind"]),
+    "class with a starred base": ("class A(*[ValueError]):\n    pass", 3, 1, ["a class of this kind"]),
+    "class with starred options": ("class A(ValueError, **{}):\n    pass", 3, 21, ["a class of this kind"]),
+    "method": ("class A(ValueError):\n    def f(self):\n        pass", 4, 5, ["in a class", "methods"]),
+    "call in a class": ("class A(ValueError):\n    print(1)", 4, 5, ["in a class"]),
+    "private field": ("class A(ValueError):\n    _x = 1", 4, 5, ["in a class"]),
+    "dunder field": ("class A(ValueError):\n    __slots__ = ()", 4, 5, ["'__slots__'"]),
+    "guard as class": ("class _getattr_(ValueError):\n    pass", 3, 1, ["'_getattr_'"]),
+    "yield in try with finally": ("def f():\n    try:\n        yield 1\n    finally:\n        pass", 5, 9, ["`yield`", "`finally`", "given up"]),
+    "yield in a handler of it": ("def f():\n    try:\n        pass\n    except ValueError:\n        yield 1\n    finally:\n        pass", 7, 9, ["`yield`"]),
+    "yield in finally": ("def f():\n    try:\n        pass\n    finally:\n        yield from []", 7, 9, ["`yield`"]),
+    "yield in with": ("import contextlib\ndef f():\n    with contextlib.nullcontext():\n        yield", 6, 9, ["`yield`", "`with`"]),
+    "yield at the top": ("yield 1", 3, 1, ["`yield`", "function"]),
     "yield in lambda": ("f = lambda: (yield)", 3, 14, ["`yield`"]),
     "async def": ("async def f():\n    pass", 3, 1, ["`async def`", "plain `def`"]),
     "await": ("async def f():\n    await x", 4, 5, ["`await`"]),
     "async for": ("async def f():\n    async for x in y:\n        pass", 4, 5, ["`async for`"]),
     "async with": ("async def f():\n    async with y:\n        pass", 4, 5, ["`async with`"]),
     "async comprehension": ("async def f():\n    return [x async for x in y]", 4, 25, ["`async for`"]),
-    "with": ("with x:\n    pass", 3, 1, ["`with`", "call it without"]),
-    "match": ("match 1:\n    case _:\n        pass", 3, 1, ["`match`", "if/elif"]),
+    "with a pattern": ("x = 1\nwith x as (a, b):\n    pass", 4, 11, ["after `as`", "a name"]),
+    "with an item": ("x = {}\nwith x as x[0]:\n    pass", 4, 11, ["after `as`"]),
+    "class pattern": ("match 1:\n    case int():\n        pass", 4, 10, ["class pattern", "isinstance"]),
+    "class pattern inside": ("match 1:\n    case [int(x), *_]:\n        pass", 4, 11, ["class pattern"]),
+    "guard as capture": ("match 1:\n    case _getattr_:\n        pass", 4, 10, ["'_getattr_'"]),
+    "guard as rest": ("match 1:\n    case {**_getattr_}:\n        pass", 4, 10, ["'_getattr_'"]),
+    "guard as star": ("match 1:\n    case [*_getattr_]:\n        pass", 4, 11, ["'_getattr_'"]),
+    "private value": ("x = 1\nmatch 1:\n    case x._y:\n        pass", 5, 10, ["'_y'"]),
+    "a name twice in a pattern": ("match 1:\n    case [a, a]:\n        pass", 4, 14, ["'a'", "twice"]),
     "except star": ("try:\n    pass\nexcept* ValueError:\n    pass", 3, 1, ["`except*`", "use `except`"]),
-    "bare except": ("try:\n    pass\nexcept:\n    pass", 5, 1, ["`except:`", "except Exception"]),
+    "bare except that is not the last": ("try:\n    pass\nexcept:\n    pass\nexcept ValueError:\n    pass", 5, 1, ["`except:`", "the last one"]),
     "base exception": ("try:\n    pass\nexcept BaseException:\n    pass", 5, 8, ["'BaseException'", "use Exception"]),
     "base exception in tuple": ("try:\n    pass\nexcept (ValueError, BaseException):\n    pass", 5, 21, ["'BaseException'"]),
     "system exit": ("raise SystemExit", 3, 7, ["'SystemExit'", "api.access.deny"]),
@@ -42,7 +61,8 @@ STATEMENTS = {
         "while 1:\n    try:\n        pass\n    finally:\n        for x in y:\n            pass\n        else:\n            break",
         10, 13, ["`break`"],
     ),
-    "decorator": ("@print\ndef f():\n    pass", 3, 2, ["decorators", "call it"]),
+    "decorator of another module": ("@os.path.join\ndef f():\n    pass", 3, 2, ["'os'"]),
+    "private decorator": ("x = 1\n@x._y\ndef f():\n    pass", 4, 2, ["'_y'"]),
     "star import": ("from json import *", 3, 1, ["`import *`", "names you use"]),
     "relative import": ("from . import x", 3, 1, ["relative", "full name"]),
     "relative import of a module": ("from .x import y", 3, 1, ["relative"]),
@@ -78,7 +98,8 @@ STATEMENTS = {
     "private attribute assigned": ("x = 1\nx._y = 1", 4, 1, ["'_y'"]),
     "private attribute in f-string": ("f'{event.__class__}'", 3, 4, ["'__class__'"]),
     "private attribute in format spec": ("f'{1:{x.__class__}}'", 3, 7, ["'__class__'"]),
-    "namedtuple method": ("x = 1\nx._asdict()", 4, 1, ["'_asdict'", "dict"]),
+    "namedtuple method bound": ("x = 1\nx._asdict = 1", 4, 1, ["'_asdict'"]),
+    "name of a function bound": ("def f():\n    pass\nf.__name__ = 'g'", 5, 1, ["'__name__'"]),
     "frame attribute": ("x = 1\nx.gi_frame", 4, 1, ["'gi_frame'", "interpreter"]),
     "private keyword": ("dict(_x=1)", 3, 6, ["keyword", "'_x'"]),
     "attribute deleted": ("x = 1\ndel x.y", 4, 5, ["`del`", "None"]),
@@ -132,8 +153,9 @@ ENTRIES = {
     "star": ("def on_execute_post_login(event, api, *x):\n    pass", ["exactly two"]),
     "double star": ("def on_execute_post_login(event, api, **x):\n    pass", ["exactly two"]),
     "keyword-only": ("def on_execute_post_login(event, api, *, x=1):\n    pass", ["exactly two"]),
-    "generator": ("def on_execute_post_login(event, api):\n    yield", ["`yield`"]),
-    "decorated": ("@f\ndef on_execute_post_login(event, api):\n    pass", ["decorators"]),
+    "generator": ("def on_execute_post_login(event, api):\n    yield", ["`yield`", "never runs"]),
+    "generator by a part": ("def on_execute_post_login(event, api):\n    x = [1, (yield from [])]", ["`yield`", "never runs"]),
+    "decorated": ("@f\ndef on_execute_post_login(event, api):\n    pass", ["decorator", "decorate a helper"]),
     "conditional": ("if 1:\n    def on_execute_post_login(event, api):\n        pass", ["top level"]),
     "in a try": ("try:\n    def on_execute_post_login(event, api):\n        pass\nfinally:\n    pass", ["top level"]),
     "in a function": ("def f():\n    def on_execute_post_login(event, api):\n        pass", ["top level"]),
@@ -149,7 +171,7 @@ ENTRIES = {
     "imported from": (ENTRY + "from json import on_execute_post_login", ["bound again"]),
     "exception name": (ENTRY + "try:\n    pass\nexcept ValueError as on_execute_post_login:\n    pass", ["bound again"]),
     "global": (ENTRY + "def f():\n    global on_execute_post_login", ["bound again"]),
-    "class": ("class on_execute_post_login:\n    pass", ["`class`"]),
+    "class": ("class on_execute_post_login(ValueError):\n    pass", ["bound again"]),
     "lambda": ("on_execute_post_login = lambda event, api: None", ["bound again"]),
     "continue: parameters": (ENTRY + "def on_continue_post_login(event):\n    pass", ["on_continue_post_login(event, api)"]),
     "event attribute": (ENTRY[:-9] + "    event.user.email = 'x'", ["`event`", "read-only", "api.user"]),
@@ -191,9 +213,9 @@ def test_entry_accepted(source: str) -> None:
 
 def test_all_faults_at_once() -> None:
     """Every fault is listed, once, in the order of the source."""
-    source = "y = 1\nimport _x\nclass A: pass\nwith y:\n    eval('1')\n    ''.__class__\ndef f():\n    yield\n"
+    source = "y = 1\nimport _x\nclass A: pass\nwith y:\n    eval('1')\n    ''.__class__\nasync def f():\n    await y\n"
     faults = compiler.check(source)
-    assert [(fault.line, fault.column) for fault in faults] == [(1, 1), (2, 1), (3, 1), (4, 1), (5, 5), (6, 5), (8, 5)]
+    assert [(fault.line, fault.column) for fault in faults] == [(1, 1), (2, 1), (3, 1), (5, 5), (6, 5), (7, 1), (8, 5)]
     assert len(set(faults)) == len(faults)
 
 

@@ -63,6 +63,10 @@ def begin(*, continues: bool = True, continuing: bool = False) -> tuple[Any, Com
         (lambda a: a.enrollWith({"type": "otp", "options": None}), "enroll_with", {"factor": OTP}),
         (lambda a: a.enroll_with_any((OTP, {"type": "phone", "options": {"preferred_method": None}})),
          "enroll_with_any", {"factors": [OTP, {"type": "phone"}]}),
+        (lambda a: a.challenge_with("push", additional_factors=["otp", SMS]), "challenge_with",
+         {"factor": {"type": "push-notification"}, "additional_factors": [OTP, SMS]}),
+        (lambda a: a.challenge_with_any(("otp", "otp")), "challenge_with_any", {"factors": [OTP]}),
+        (lambda a: a.enroll_with("otp"), "enroll_with", {"factor": OTP}),
         *(
             (lambda a, name=name: a.challenge_with({"type": name}), "challenge_with", {"factor": {"type": name}})
             for name in FACTOR_TYPES
@@ -81,7 +85,10 @@ def test_factors_are_recorded_in_one_form(call: Any, op: str, args: dict[str, An
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda a: a.challenge_with("otp"), "factor must be a dict such as {'type': 'otp'}; got 'otp'; write {'type'"),
+        (lambda a: a.challenge_with("opt"), "factor must be one of otp, recovery-code, email"),
+        (lambda a: a.challenge_with("sms"), "write {'type': 'phone', 'options': {'preferred_method': 'sms'}}"),
+        (lambda a: a.enroll_with("email"), "there is no enrolment of it"),
+        (lambda a: a.challenge_with(5), "factor must be a dict such as {'type': 'otp'}; got 5"),
         (lambda a: a.challenge_with({}), "factor['type'] must be one of otp, recovery-code, email"),
         (lambda a: a.challenge_with({"type": "otpp"}), "got 'otpp'; did you mean 'otp'?"),
         (lambda a: a.challenge_with({"type": "webauthn_roaming"}), "did you mean 'webauthn-roaming'?"),
@@ -164,7 +171,7 @@ def test_what_is_no_url_is_no_method(url: str) -> None:
     ("op", "args"),
     [
         ("authentication.challenge_with", {"factor": {"type": "sms"}}),
-        ("authentication.challenge_with", {"factor": "otp"}),
+        ("authentication.challenge_with", {"factor": "opt"}),
         ("authentication.challenge_with", {"factor": {"type": "otp", "options": {"preferred_method": "sms"}}}),
         ("authentication.challenge_with", {"factor": OTP, "additionalFactors": [OTP]}),
         ("authentication.challenge_with", {"factor": OTP, "additional_factors": None}),

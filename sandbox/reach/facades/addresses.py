@@ -92,7 +92,8 @@ def ip_network(address: Any, strict: bool = True) -> Any:
     except ValueError as error:
         if not str(error).endswith(_HOST_BITS):
             raise
-        raise ValueError(f"{error}: with strict=False it is the network that the address is in") from None
+        error.add_note("with strict=False it is the network that the address is in")
+        raise
     finally:
         _forget_masks()
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from sandbox.reach import reachable
-from sandbox.reach.registry import expose, expose_class
+from sandbox.reach.registry import ERROR_NAMES, expose, expose_class
 
 
 def names(text: str) -> frozenset[str]:
@@ -43,6 +43,9 @@ class Module:
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(self._read_only_)
 
+    def _named_(self) -> str:
+        return self._module_
+
     def __repr__(self) -> str:
         return f"<module '{self._module_}'>"
 
@@ -74,7 +77,7 @@ def named(name: str, members: Mapping[str, Any]) -> Module:
 
 def exception(cls: type[BaseException], names: str = "") -> None:
     """Open an exception class of a library: its arguments, and what else is named."""
-    expose(cls, frozenset(["args", *names.split()]))
+    expose(cls, ERROR_NAMES | frozenset(names.split()))
 
 
 def opened(cls: type, names: str, class_names: str = "", *, iterable: bool = False, items: bool = False) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sandbox.reach.interrupts import LimitExceeded
@@ -20,12 +20,22 @@ OUTPUT_ATTEMPTED_MAX: Final = 1 << 20
 """An action that prints more than this is in a loop; it is stopped, so that it says so instead of timing out."""
 
 
+_NO_SECRETS: Final[Mapping[str, str]] = {}
+
+
 class ActionOutput:
     """Collects what an action prints, up to a number of bytes."""
 
-    __slots__ = ("_attempted", "_parts", "_room", "truncated")
+    __slots__ = ("_attempted", "_parts", "_room", "secrets", "truncated")
 
-    def __init__(self, kept_bytes: int = OUTPUT_KEPT_BYTES) -> None:
+    def __init__(self, kept_bytes: int = OUTPUT_KEPT_BYTES, secrets: Mapping[str, str] = _NO_SECRETS) -> None:
+        """Begin with nothing.
+
+        Args:
+            kept_bytes: what is kept; the rest is counted.
+            secrets: of the execution; their values are masked in what the runtime itself writes.
+        """
+        self.secrets = secrets
         self._parts: list[bytes] = []
         self._room = kept_bytes
         self._attempted = 0

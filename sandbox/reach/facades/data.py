@@ -1,4 +1,4 @@
-"""`json`, `copy`, `collections`, `itertools`, `functools`, `operator`, `types` and `typing`.
+"""`json`, `copy`, `collections`, `itertools`, `types` and `typing`.
 
 Knows plain data. Knows nothing of events or api. The types of Python's own containers and iterators are opened by
 `sandbox.reach.guards`.
@@ -12,19 +12,16 @@ from __future__ import annotations
 
 import collections
 import collections.abc
-import functools
 import itertools
 import json
-import keyword
-import operator
 import types
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, NoReturn
 
 from sandbox.contract.frozen import DICTS, EventList
-from sandbox.reach import guards, held, iterators, keys, paced, reachable
-from sandbox.reach.attributes import guarded_getattr
-from sandbox.reach.facades.base import Module, exception, module, opened
+from sandbox.reach import iterators, keys, paced, reachable
+from sandbox.reach.facades import declared, records
+from sandbox.reach.facades.base import Module, exception, module
 from sandbox.reach.registry import expose_class
 from sandbox.reach.stand_in import stand_in
 
@@ -37,8 +34,13 @@ JSON_DEPTH: Final = 100
 _COPY_DEPTH: Final = 100
 
 
-def loads(text: str | bytes) -> Any:
-    """Read JSON. No hooks: what comes back is plain data."""
+def loads(
+    text: str | bytes,
+    *,
+    parse_float: Callable[[str], Any] | None = None,
+    parse_int: Callable[[str], Any] | None = None,
+) -> Any:
+    """Read JSON. The hooks make numbers of their texts; those that make objects are left out: what comes is plain."""
     if type(text) is bytes:
         text = text.decode("utf-8")
     if type(text) is not str:
@@ -46,7 +48,7 @@ def loads(text: str | bytes) -> Any:
     if len(text) > JSON_CHARS:
         raise ValueError(f"json.loads(): more than {JSON_CHARS >> 20} MiB")
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_float=parse_float, parse_int=parse_int)
     except RecursionError:
         raise ValueError(f"json.loads(): nested deeper than {JSON_DEPTH}") from None
     if text.count("[") + text.count("{") > JSON_DEPTH:
@@ -104,7 +106,7 @@ def dumps(
         raise ValueError("json.dumps(): nested too deeply") from None
     except TypeError as error:
         if "is not JSON serializable" in str(error):
-            raise TypeError(f"json.dumps(): {error}; make it a dict, a list or a str first") from None
+            error.add_note("make it a dict, a list or a str first")
         raise
     if len(text) > JSON_CHARS:
         raise ValueError(f"json.dumps(): more than {JSON_CHARS >> 20} MiB")
@@ -134,7 +136,7 @@ def copy(value: Any) -> Any:
         return value.copy()
     if kind is types.SimpleNamespace:
         return types.SimpleNamespace(**vars(value))
-    return value
+    return records.like(value, lambda item: item) if isinstance(value, records.Record) else value
 
 
 def deepcopy(value: Any) -> Any:
@@ -166,72 +168,9 @@ def _deepcopy(value: Any, done: dict[int, Any], depth: int) -> Any:
         for key, item in vars(value).items():
             setattr(space, key, _deepcopy(item, done, depth + 1))
         return space
+    if isinstance(value, records.Record):
+        return records.like(value, lambda item: _deepcopy(item, done, depth + 1))
     return copy(value)
-
-
-def itemgetter(item: Any, *items: Any) -> Callable[[Any], Any]:
-    """Make a function that reads an item; through the guard, as `x[item]` in an action is."""
-    if not items:
-        return lambda value: guards.guarded_getitem(value, item)
-    return lambda value: tuple([guards.guarded_getitem(value, one) for one in (item, *items)])
-
-
-def attrgetter(attr: Any, *attrs: Any) -> Callable[[Any], Any]:
-    """Make a function that reads an attribute, dots allowed; through the guard, as `x.attr` in an action is."""
-    for one in (attr, *attrs):
-        if type(one) is not str:
-            raise TypeError("attribute name must be a string")
-    if not attrs:
-        return lambda value: _read_path(value, attr)
-    return lambda value: tuple([_read_path(value, one) for one in (attr, *attrs)])
-
-
-def _read_path(value: Any, path: str) -> Any:
-    for name in path.split("."):
-        value = guarded_getattr(value, name)
-    return value
-
-
-def namedtuple(
-    typename: Any, field_names: Any, *, rename: Any = False, defaults: Any = None, module: Any = None
-) -> type:
-    """Make a tuple with names; without the text that Python's own makes a function from."""
-    fields = field_names.replace(",", " ").split() if type(field_names) is str else list(field_names)
-    if type(typename) is not str or any(type(field) is not str for field in fields) or rename or len(fields) > 200:
-        raise TypeError("collections.namedtuple() takes a name and up to 200 field names, all texts, and defaults")
-    for field in (typename, *fields):
-        if not field.isidentifier() or keyword.iskeyword(field) or field.startswith("_"):
-            raise ValueError(f"collections.namedtuple(): {field[:40]!a} is not a public name")
-    if len(set(fields)) != len(fields):
-        raise ValueError("collections.namedtuple(): a field name is given twice")
-    given = tuple(defaults) if defaults is not None else ()
-    if len(given) > len(fields):
-        raise TypeError("collections.namedtuple(): more defaults than fields")
-    preset = dict(zip(fields[len(fields) - len(given) :], given, strict=True))
-    body: dict[str, Any] = {
-        "__slots__": (),
-        "__new__": lambda cls, *args, **options: tuple.__new__(cls, _bound(typename, fields, preset, args, options)),
-        "__repr__": lambda self: _shown(typename, fields, self),
-        "_exposed_": frozenset(["count", "index", *fields]),
-        "_ephemeral_": True,
-    }
-    body.update((field, property(operator.itemgetter(place))) for place, field in enumerate(fields))
-    return type(typename, (tuple,), body)
-
-
-def _bound(
-    typename: str, fields: list[str], preset: dict[str, Any], args: tuple[Any, ...], options: dict[str, Any]
-) -> list[Any]:
-    values = {**preset, **dict(zip(fields, args))}  # noqa: B905 - counted next
-    wrong = [name for name in options if name not in fields or fields.index(name) < len(args)]
-    values.update(options)
-    if len(args) > len(fields) or wrong or len(values) != len(fields):
-        raise TypeError(f"{typename}() takes {', '.join(fields)}")
-    return [values[field] for field in fields]
-
-
-def _shown(typename: str, fields: list[str], values: tuple[Any, ...]) -> str:
-    return f"{typename}({', '.join(f'{name}={value!r}' for name, value in zip(fields, values, strict=True))})"
 
 
 class Hint:
@@ -260,6 +199,18 @@ class Hint:
         return self._name
 
 
+class ClassMark(Hint):
+    """What `type(x)` answers for a class that is not handed out."""
+
+    __slots__ = ()
+
+    def _named_(self) -> str:
+        return self._name
+
+    def __repr__(self) -> str:
+        return f"<class '{self._name}'>"
+
+
 def cast(typ: object, value: Any) -> Any:
     """Return the value; the type is for readers."""
     return value
@@ -281,7 +232,9 @@ _TYPING: Final[dict[str, Any]] = {
     "NewType": new_type,
     "TypeVar": type_var,
     "ParamSpec": type_var,
+    "NamedTuple": declared.NAMED_TUPLE,
     "Text": Hint("typing.Text"),
+    "TypedDict": declared.TYPED_DICT,
 }
 
 
@@ -312,7 +265,6 @@ def modules() -> dict[str, Module]:
     """Build the facades of this file and open what their values show."""
     exception(json.JSONDecodeError, "msg doc pos lineno colno")
     expose_class(iterators.ITERTOOLS["chain"], frozenset({"from_iterable"}))
-    opened(functools.partial, "")
     abc = module("collections.abc", {name: _abstract(name) for name in reachable.MODULES["collections.abc"]})
     containers = {
         "Counter": stand_in(collections.Counter, keys.make_counter),
@@ -321,9 +273,8 @@ def modules() -> dict[str, Module]:
         ),
         "abc": abc,
         "defaultdict": stand_in(collections.defaultdict, keys.make_default),
-        "namedtuple": namedtuple,
+        "namedtuple": declared.namedtuple,
     }
-    checked = {"and_": keys.intersection, "or_": keys.union, "attrgetter": attrgetter, "itemgetter": itemgetter}
     return {
         "__future__": module("__future__", {"annotations": True}),
         "json": module("json", {"dumps": dumps, "loads": loads}, json),
@@ -331,8 +282,6 @@ def modules() -> dict[str, Module]:
         "collections": module("collections", containers, collections),
         "collections.abc": abc,
         "itertools": module("itertools", {**iterators.ITERTOOLS, **paced.ITERTOOLS}, itertools),
-        "functools": module("functools", {"cmp_to_key": held.cmp_to_key}, functools),
-        "operator": module("operator", checked, operator),
         "types": module("types", {"NoneType": type(None), "SimpleNamespace": types.SimpleNamespace}),
         "typing": module("typing", {n: _TYPING.get(n, Hint(f"typing.{n}")) for n in reachable.MODULES["typing"]}),
         # The types of an action's arguments, for editors and checkers: see sandbox.authoring.stubs.

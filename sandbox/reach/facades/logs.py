@@ -1,4 +1,4 @@
-"""`logging` and `print`: what an action says goes to the execution's output.
+"""`logging`, `traceback` and `print`: what an action says goes to the execution's output.
 
 Knows the output of the running execution. Knows no handler, file or stream.
 """
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from sandbox.reach import guards
+from sandbox.reach import guards, tracebacks
 from sandbox.reach.facades.base import Module, module, names
 from sandbox.reach.facades.context import CURRENT
 from sandbox.reach.text import safe_repr, safe_str
@@ -75,10 +75,12 @@ def _emit(level: int, template: Any, args: tuple[Any, ...], options: dict[str, A
     if level < CURRENT.log_level:
         return
     line = f"{_LEVEL_NAMES.get(level, f'Level {level}')} {_message(template, args)}"
-    handled = sys.exc_info()[1] if options.get("exc_info") else None
+    shown = options.get("exc_info")
+    handled = shown if isinstance(shown, Exception) else sys.exception() if shown else None
+    output = CURRENT.output
+    output.write(line + "\n")
     if handled is not None:
-        line = f"{line}: {type(handled).__name__}: {safe_str(handled)}"
-    CURRENT.output.write(line + "\n")
+        output.write(tracebacks.written(handled, output.secrets.values()))
 
 
 def _at(name: str, level: int, **always: Any) -> Callable[..., None]:
@@ -165,11 +167,42 @@ def get_logger(name: Any = None) -> Logger:
     return Logger(name if type(name) is str and name else "root")
 
 
+def format_exc(limit: Any = None, chain: Any = True) -> str:
+    """Return the error that is being handled, with the way to it."""
+    handled = sys.exception()
+    return "NoneType: None\n" if handled is None else tracebacks.written(handled, CURRENT.output.secrets.values())
+
+
+def print_exc(limit: Any = None, file: None = None, chain: Any = True) -> None:
+    """Print the error that is being handled, with the way to it."""
+    show(format_exc(), end="", file=file)
+
+
+def format_exception(exc: Any, /) -> list[str]:
+    """Return an error with the way to it."""
+    return tracebacks.written(_error(exc), CURRENT.output.secrets.values()).splitlines(keepends=True)
+
+
+def format_exception_only(exc: Any, /) -> list[str]:
+    """Return the name of an error and its message."""
+    return [tracebacks.last_lines(_error(exc), CURRENT.output.secrets.values()) + "\n"]
+
+
+def _error(value: Any) -> Exception:
+    if not isinstance(value, Exception):
+        raise TypeError(f"an exception is needed, not {type(value).__name__}")
+    return value
+
+
 def modules() -> dict[str, Module]:
-    """Build the facade of this file."""
+    """Build the facades of this file."""
+    ways = (format_exc, format_exception, format_exception_only, print_exc)
     members: dict[str, Any] = {
         **_LEVELS, "basicConfig": basic_config, "critical": critical, "debug": debug, "error": error,
         "exception": exception, "fatal": critical, "getLevelName": level_name, "getLogger": get_logger, "info": info,
         "log": log, "warn": warning, "warning": warning,
     }  # fmt: skip
-    return {"logging": module("logging", members)}
+    return {
+        "logging": module("logging", members),
+        "traceback": module("traceback", {function.__name__: function for function in ways}),
+    }

@@ -10,11 +10,12 @@ import decimal
 import math
 import statistics
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from sandbox.reach import reachable
 from sandbox.reach.facades.base import Module, exception, module, opened
-from sandbox.reach.facades.context import CURRENT
+from sandbox.reach.facades.context import CURRENT, derive
+from sandbox.reach.facades.managers import Manager
 from sandbox.reach.stand_in import stand_in
 
 INT_BITS: Final = 33_220
@@ -130,11 +131,109 @@ def shuffle(x: Any) -> None:
     CURRENT.random.shuffle(x)
 
 
+_SEEDS: Final = (int, float, str, bytes, type(None))
+
+
+def seed(a: Any = None) -> None:
+    """Begin the execution's ordinary randomness anew; without a value, as it began."""
+    if type(a) not in _SEEDS:
+        raise TypeError("The only supported seed types are: None, int, float, str, bytes, and bytearray.")
+    if a is None:
+        CURRENT.random.seed(derive(CURRENT.seed, b"random"))
+    else:
+        CURRENT.random.seed(a)
+
+
 def getrandbits(k: Any) -> int:
     """Return an int of k random bits."""
     if isinstance(k, int) and k > INT_BITS:
         raise _too_large("random.getrandbits()")
     return CURRENT.random.getrandbits(k)
+
+
+PRECISION_MAX: Final = 100
+"""Digits of a result of `/`, `sqrt`, `ln` and their like: what takes long beyond."""
+_ROUNDINGS: Final = frozenset(name for name in reachable.MODULES["decimal"] if name.startswith("ROUND_"))
+_DIGITS_USUAL: Final = 28
+
+
+class Arithmetic:
+    """The precision and the rounding of the running execution, as `decimal.getcontext()` answers them."""
+
+    __slots__ = ()
+    _exposed_: ClassVar[frozenset[str]] = frozenset({"prec", "rounding"})
+    _writable_: ClassVar[bool] = True
+
+    @property
+    def prec(self) -> int:
+        """Digits of a result."""
+        return decimal.getcontext().prec
+
+    @prec.setter
+    def prec(self, digits: Any) -> None:
+        _set_context(digits, None)
+
+    @property
+    def rounding(self) -> str:
+        """One of the names that begin with ROUND_."""
+        return decimal.getcontext().rounding
+
+    @rounding.setter
+    def rounding(self, name: Any) -> None:
+        _set_context(None, name)
+
+    def __repr__(self) -> str:
+        return f"Context(prec={self.prec}, rounding={self.rounding})"
+
+
+def _set_context(digits: Any, rounding: Any) -> None:
+    if digits is not None and not (type(digits) is int and 1 <= digits <= PRECISION_MAX):
+        raise ValueError(f"decimal: prec is a number from 1 to {PRECISION_MAX}")
+    if rounding is not None and not (type(rounding) is str and rounding in _ROUNDINGS):
+        raise TypeError("valid values for rounding are: " + ", ".join(sorted(_ROUNDINGS)))
+    if _usual_context not in CURRENT.at_end:
+        CURRENT.at_end.append(_usual_context)
+    context = decimal.getcontext()
+    if digits is not None:
+        context.prec = digits
+    if rounding is not None:
+        context.rounding = rounding
+
+
+def _usual_context() -> None:
+    context = decimal.getcontext()
+    context.prec, context.rounding = _DIGITS_USUAL, decimal.ROUND_HALF_EVEN
+    context.clear_flags()
+
+
+class LocalContext(Manager):
+    """`decimal.localcontext`: the precision and the rounding of one block."""
+
+    __slots__ = ("_before", "_wanted")
+
+    def __init__(self, ctx: Any = None, *, prec: Any = None, rounding: Any = None) -> None:
+        if ctx is not None and type(ctx) is not Arithmetic:
+            raise TypeError("optional argument must be a context")
+        self._wanted = (prec, rounding)
+        self._before: tuple[int, str] = (_DIGITS_USUAL, decimal.ROUND_HALF_EVEN)
+
+    def __enter__(self) -> Arithmetic:
+        context = decimal.getcontext()
+        self._before = context.prec, context.rounding
+        _set_context(*self._wanted)
+        return _CONTEXT
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        context = decimal.getcontext()
+        context.prec, context.rounding = self._before
+
+
+_CONTEXT: Final = Arithmetic()
+
+
+def getcontext() -> Arithmetic:
+    """Return the precision and the rounding of the running execution."""
+    return _CONTEXT
 
 
 _DECIMAL: Final = (
@@ -156,10 +255,13 @@ def modules() -> dict[str, Module]:
         exception(error)
     exception(statistics.StatisticsError)
     capped = {"comb": comb, "factorial": factorial, "lcm": lcm, "perm": perm, "prod": product, "pow": math.pow}
+    contexts = {
+        "Decimal": stand_in(decimal.Decimal, make_decimal), "getcontext": getcontext, "localcontext": LocalContext,
+    }  # fmt: skip
     drawn = {name: _drawn(name) for name in reachable.MODULES["random"]}
     return {
         "math": module("math", capped, math),
         "statistics": module("statistics", {}, statistics),
-        "decimal": module("decimal", {"Decimal": stand_in(decimal.Decimal, make_decimal)}, decimal),
-        "random": module("random", {**drawn, "shuffle": shuffle, "getrandbits": getrandbits}),
+        "decimal": module("decimal", contexts, decimal),
+        "random": module("random", {**drawn, "seed": seed, "shuffle": shuffle, "getrandbits": getrandbits}),
     }

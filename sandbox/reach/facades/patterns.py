@@ -238,11 +238,21 @@ def compile(pattern: Any, flags: int = 0) -> Pattern:
     return cast("Pattern", known)
 
 
+_LETTERS: Final = {"a": A, "i": I, "m": M, "s": S, "u": U, "x": X}
+_LEADING: Final = real.compile(r"\(\?([aimsux]+)\)")
+
+
 def _compile(pattern: str | bytes, flags: int) -> Pattern:
     if len(pattern) > _PATTERN_CHARS:
         raise PatternError(f"the pattern has more than {_PATTERN_CHARS} characters")
     binary = isinstance(pattern, bytes)
     text = pattern.decode("latin-1") if isinstance(pattern, bytes) else pattern
+    leading = _LEADING.match(text)
+    if leading is not None:
+        # What stands for the whole pattern is a flag like any other; RE2 has no (?x) and no (?a).
+        for letter in leading[1]:
+            flags |= _LETTERS[letter]
+        text = text[leading.end() :]
     translated = Translator(text, flags, binary=binary).run()
     if flags & M:
         translated = "(?m)" + translated
@@ -259,9 +269,10 @@ def _compile(pattern: str | bytes, flags: int) -> Pattern:
     made.pattern = pattern
     made.flags = flags if binary or flags & A else flags | U
     made.groups = engine.groups
-    made.groupindex = {
-        name.decode("utf-8") if isinstance(name, bytes) else name: index for name, index in engine.groupindex.items()
-    }
+    named = [
+        (index, name.decode("utf-8") if isinstance(name, bytes) else name) for name, index in engine.groupindex.items()
+    ]
+    made.groupindex = {name: index for index, name in sorted(named)}  # in the order of the pattern
     return made
 
 

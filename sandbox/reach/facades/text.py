@@ -1,4 +1,4 @@
-"""`string`, `html`, `unicodedata`, `base64`, `binascii` and `urllib.parse`: text and its encodings.
+"""`string`, `textwrap`, `html`, `unicodedata`, `base64`, `binascii` and `urllib.parse`: text and its encodings.
 
 Knows encodings of text. Touches no file and no network: nothing here resolves or fetches.
 """
@@ -9,6 +9,7 @@ import base64
 import binascii
 import html
 import string
+import textwrap
 import unicodedata
 from collections.abc import Callable
 from typing import Any, Final
@@ -119,6 +120,24 @@ def _only_text(value: Any) -> str:
     return value
 
 
+_WRAPPED_MAX: Final = 1 << 13
+"""Characters: the library takes a text to words by an expression that goes back."""
+_INDENTED_MAX: Final = 1 << 16
+
+
+def _laying_out(name: str, most: int) -> Callable[..., Any]:
+    """Make the function of `textwrap` that takes texts of at most so many characters."""
+    function = getattr(textwrap, name)
+
+    def call(text: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(_only_text(text)) > most:
+            raise ValueError(f"textwrap.{name}(): more than {most} characters")
+        return function(text, *args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
 _URL: Final = "count fragment geturl hostname index netloc password path port query scheme username"
 
 
@@ -134,7 +153,10 @@ def modules() -> dict[str, Module]:
     splitting = {name: _splitting(getattr(parse, name)) for name in ("urldefrag", "urljoin", "urlparse", "urlsplit")}
     coding = {name: _coding(getattr(parse, name), place) for name, place in _CODING.items()}
     urls = module("urllib.parse", {**splitting, **coding, "urlencode": urlencode}, parse)
+    laid_out = {name: _laying_out(name, _WRAPPED_MAX) for name in ("fill", "shorten", "wrap")}
+    laid_out |= {name: _laying_out(name, _INDENTED_MAX) for name in ("dedent", "indent")}
     return {
+        "textwrap": module("textwrap", laid_out),
         "string": module("string", {}, string),
         "html": module("html", {"escape": escape, "unescape": unescape}),
         "unicodedata": module("unicodedata", {"normalize": normalize, "is_normalized": is_normalized}, unicodedata),

@@ -234,7 +234,9 @@ def modules() -> dict[str, Module]:
     clocks_ns = dict.fromkeys(("monotonic_ns", "perf_counter_ns", "process_time_ns", "time_ns"), time_ns)
     zone = {"localtime": gmtime, "gmtime": gmtime, "mktime": mktime, "timezone": 0, "tzname": ("UTC", "UTC")}
     written = {"strftime": strftime, "strptime": strptime}
-    days = {"monthrange": monthrange, "timegm": lambda fields: int(mktime(fields)), "weekday": weekday}
+    # Tuples, in English: what the library has writes by the host's locale.
+    names = {name: tuple(getattr(calendar, name)) for name in ("day_abbr", "day_name", "month_abbr", "month_name")}
+    days = {**names, "monthrange": monthrange, "timegm": lambda fields: int(mktime(fields)), "weekday": weekday}
     return {
         "datetime": module("datetime", {"date": Date, "datetime": Datetime, "time": Time}, real),
         "time": module("time", {**clocks, **clocks_ns, **zone, **written}, real_time),

@@ -1753,7 +1753,7 @@ class ApiAuthentication:
     """`api.authentication`: challenge_with, challenge_with_any, enroll_with, enroll_with_any, record_method,
     set_primary_user."""
 
-    def challenge_with(self, factor: Factor, *, additional_factors: Sequence[Factor] | None = None) -> Api:
+    def challenge_with(self, factor: Factor | str, *, additional_factors: Sequence[Factor | str] | None = None) -> Api:
         """Let the user present this factor, or one of the additional ones. The flow waits after this action
         and continues with the next one.
 
@@ -1763,7 +1763,7 @@ class ApiAuthentication:
 
         Since 1.0."""
     challengeWith = challenge_with
-    def challenge_with_any(self, factors: Sequence[Factor]) -> Api:
+    def challenge_with_any(self, factors: Sequence[Factor | str]) -> Api:
         """Let the user present one of these factors. The flow waits after this action and continues with the
         next one.
 
@@ -1771,7 +1771,7 @@ class ApiAuthentication:
 
         Since 1.0."""
     challengeWithAny = challenge_with_any
-    def enroll_with(self, factor: Factor, *, additional_factors: Sequence[Factor] | None = None) -> Api:
+    def enroll_with(self, factor: Factor | str, *, additional_factors: Sequence[Factor | str] | None = None) -> Api:
         """Let the user enrol this factor, or one of the additional ones. The flow waits after this action and
         continues with the next one.
 
@@ -1781,7 +1781,7 @@ class ApiAuthentication:
 
         Since 1.0."""
     enrollWith = enroll_with
-    def enroll_with_any(self, factors: Sequence[Factor]) -> Api:
+    def enroll_with_any(self, factors: Sequence[Factor | str]) -> Api:
         """Let the user enrol one of these factors. The flow waits after this action and continues with the
         next one.
 
