@@ -24,6 +24,7 @@ from runtime.callers.callers import Callers
 from runtime.calls.calls import Calls
 from runtime.catalog.opening import open_stores
 from runtime.catalog.replicas import KeysInUse
+from runtime.catalog.trial_counts import SharedTrials
 from runtime.config.addresses import bound
 from runtime.config.effective import Config
 from runtime.config.listeners import credentials_required
@@ -147,7 +148,7 @@ class Daemon:
                 self._log,
                 sampled,
                 self._suspensions,
-                self._catalog.end_trial,
+                self._shared_trials(parts),
             )
             parts.push_async_callback(logins.close)
             self._calls = calls = Calls(logins, self._config, self._metrics, self._log)
@@ -179,6 +180,14 @@ class Daemon:
                 watching.cancel()
                 await self._drain(server, doors)
         self._log.info("daemon.stopped")
+
+    def _shared_trials(self, parts: AsyncExitStack) -> SharedTrials | None:
+        """Return what daemons share about trials; None for a directory, which has no trials."""
+        if self._stores.tenants is None:
+            return None
+        found = SharedTrials(self._stores.tenants, self._catalog.poll_now, time.time)
+        parts.callback(found.close)
+        return found
 
     def _operators(self) -> Operators:
         """Return who answers for metrics and probes: the operators' port, or the supervisor's, which asks this."""

@@ -192,6 +192,16 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX admin_requests_by_age ON admin_requests (made_at)",
         ),
     ),
+    Migration(
+        "0.2",
+        (
+            # What each daemon has counted of a running trial: logins on trial, and those of the tenant's own version.
+            "CREATE TABLE trial_counts (tenant TEXT NOT NULL, number INTEGER NOT NULL, replica TEXT NOT NULL, "
+            "trial_count INTEGER NOT NULL, trial_denied INTEGER NOT NULL, trial_degraded INTEGER NOT NULL, "
+            "own_count INTEGER NOT NULL, own_denied INTEGER NOT NULL, own_degraded INTEGER NOT NULL, "
+            "PRIMARY KEY (tenant, number, replica)) WITHOUT ROWID",
+        ),
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -144,9 +144,6 @@ class DirectoryCatalog:
         kept = [f"not in the state store yet: {self._not_recorded}"] if self._not_recorded else []
         return [*self._freshness.notes(), *state, *kept]
 
-    async def end_trial(self, tenant: str, number: int, reason: str) -> None:
-        """Do nothing: a directory has no trials."""
-
     # -- life ----------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from runtime.catalog import api_keys, images, trials
+from runtime.catalog import api_keys, images
 from runtime.catalog.base import OnChange, Snapshot
 from runtime.catalog.database import Database
 from runtime.catalog.freshness import Freshness
@@ -126,15 +126,6 @@ class StoredCatalog:
     def poll_now(self) -> None:
         """Look at the store at once."""
         self._woken.set()
-
-    async def end_trial(self, tenant: str, number: int, reason: str) -> None:
-        """End the trial of a tenant's version for every daemon. Raises: CatalogError."""
-
-        def work() -> None:
-            trials.give_up(self._database, tenant, number, reason, int(self._clock()))
-
-        await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        self.poll_now()
 
     async def close(self) -> None:
         """Stop following; waits for a read in progress, but not for a disk that hangs."""

@@ -92,6 +92,8 @@ def _begin(
         suspended.keep_flow(connection, flow, _FAR_S)
         made = Made(flow, GRADUAL if percent else REPORT_ONLY, changes=tuple(changes))
         number = versions.record(connection, {flow.tenant: made}, revision, author)[flow.tenant]
+        # A daemon may have told of the trial before while it was ending.
+        connection.execute("DELETE FROM trial_counts WHERE tenant = ?", (flow.tenant,))
     values = (flow.tenant, number, percent, band.denied_points, band.degraded_points, flow.digest, revision, "")
     connection.execute(
         f"INSERT INTO trials ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant) DO UPDATE SET "
@@ -140,6 +142,12 @@ def give_up(database: Database, tenant: str, number: int, reason: str, now_s: in
         revision = lineage.advance(connection, now_s)
         _end(connection, tenant, running[1], revision, now_s, reason)
         return True
+
+
+def runs(connection: Connection, tenant: str, number: int) -> bool:
+    """Tell whether a version of a tenant is on trial."""
+    running = _running(connection, tenant)
+    return running is not None and running[0].number == number
 
 
 def overtake(connection: Connection, tenants: Iterable[str], revision: int, now_s: int) -> None:
@@ -203,3 +211,4 @@ def _end(connection: Connection, tenant: str, digest: bytes, revision: int, now_
     connection.execute(query, (revision, why, tenant))
     query = "UPDATE superseded SET replaced_at = ? WHERE tenant = ? AND digest = ?"
     connection.execute(query, (now_s, tenant, digest))
+    connection.execute("DELETE FROM trial_counts WHERE tenant = ?", (tenant,))

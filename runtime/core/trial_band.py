@@ -9,8 +9,7 @@ from typing import Final
 # other must not end by chance.
 _SURE: Final = 4.0
 _SURE_OF_USUAL: Final = 2.0
-# Fewer others do not say what is usual: then more logins on trial are waited for. Every daemon of a fleet counts alone,
-# so that each may harm as many.
+# Fewer others do not say what is usual: then more logins on trial are waited for.
 _KNOWN: Final = 10
 _FEW: Final = 4
 _MANY: Final = 40

@@ -24,7 +24,7 @@ from runtime.login.plan import Login, Plan
 from runtime.login.request import Request as Request  # what `decide` takes
 from runtime.login.running import Running
 from runtime.login.suspensions import SPEND_S, Suspensions
-from runtime.login.trials import GiveUp, Trials
+from runtime.login.trials import FleetTrials, Trials
 from runtime.ops.log import Log, LoginLog, clip
 from runtime.ops.metrics import Metrics
 from runtime.workers.pool import Pool
@@ -46,7 +46,7 @@ class Logins:
         log: Log,
         login_log: LoginLog,
         suspensions: Suspensions | None = None,
-        give_up: GiveUp | None = None,
+        fleet: FleetTrials | None = None,
     ) -> None:
         self._catalog = catalog
         self._metrics = metrics
@@ -54,7 +54,7 @@ class Logins:
         self._login_log = login_log
         self._action_timeout_us = config.sandbox.action_timeout_ms * 1000
         self.engine = Engine(pool, metrics, config, log, suspensions)
-        self._trials = Trials(self.engine, metrics, log, self._action_timeout_us, give_up)
+        self._trials = Trials(self.engine, metrics, log, self._action_timeout_us, fleet)
         self._suspensions = self.engine.suspensions
         self._running: Running[LoginEnd] = Running()
         self._cache = TriggerCache()

@@ -1,6 +1,6 @@
 """Versions on trial: which logins they decide, what both sides led to, and when a trial is over.
 
-Knows trials, plans and decisions. Must not know the store: what ends a trial for all daemons is given.
+Knows trials, plans and decisions. Must not know the store: what the daemons of a fleet share about trials is given.
 """
 
 from __future__ import annotations
@@ -8,23 +8,32 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol
 
 from runtime.catalog.base import Snapshot, Trial
-from runtime.core.trial_band import leaves_band
+from runtime.core.trial_tally import Counts, Tally
 from runtime.errors import CatalogError, VestibuleError
 from runtime.login.plan import Login, Plan
 
 if TYPE_CHECKING:
+    from runtime.catalog.trial_counts import Told
     from runtime.core.model import Decision
     from runtime.login.engine import Engine
     from runtime.ops.log import Log
     from runtime.ops.metrics import Metrics
 
-GiveUp = Callable[[str, int, str], Awaitable[None]]
-"""Ends the trial of a tenant's version in the store, for this reason, so that every daemon follows."""
+
+class FleetTrials(Protocol):
+    """What the daemons of a fleet share about trials. Each method raises CatalogError when it cannot be done now."""
+
+    async def tell(self, tenant: str, number: int, counts: Counts) -> Told:
+        """Tell what this daemon has counted of the trial of a version, and return what the others have."""
+
+    async def end(self, tenant: str, number: int, reason: str) -> None:
+        """End the trial of a version for every daemon."""
+
 
 _REPORT_S: Final = 5.0
 """How long a login that is only reported on may take."""
@@ -34,33 +43,21 @@ _AFTER_S: Final = 0.005
 _AGAIN_S: Final = 1.0
 
 
-@dataclass(slots=True)
-class _Side:
-    count: int = 0
-    denied: int = 0
-    degraded: int = 0
-
-
-@dataclass(slots=True)
-class _Tried:
-    """What a trial led to in this daemon."""
-
-    number: int
-    own: _Side = field(default_factory=_Side)
-    on_trial: _Side = field(default_factory=_Side)
-    over: bool = False
-
-
 class Trials:
-    """The trials of one daemon. By its own counts each daemon ends a trial for itself at once, and then for all."""
+    """The trials of one daemon. It judges by its own counts and by what it has heard, and no login waits for either.
+
+    It tells the others what it has counted beside the logins, and ends a trial for itself at once, then for all.
+    """
 
     def __init__(
-        self, engine: Engine, metrics: Metrics, log: Log, action_timeout_us: int, give_up: GiveUp | None
+        self, engine: Engine, metrics: Metrics, log: Log, action_timeout_us: int, fleet: FleetTrials | None = None
     ) -> None:
+        """Prepare; without a fleet the daemon judges alone."""
         self._engine, self._metrics, self._log = engine, metrics, log
         self._action_timeout_us = action_timeout_us
-        self._give_up = give_up
-        self._tried: dict[str, _Tried] = {}
+        self._fleet = fleet
+        self._tried: dict[str, Tally] = {}
+        self._telling: set[str] = set()
         self._plans: dict[str, Plan] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._reports = 0
@@ -99,50 +96,76 @@ class Trials:
             return
         tried = self._of(trial)
         on_trial = login.plan.flow.digest == trial.definition.flow.digest
-        side = tried.on_trial if on_trial else tried.own
         denied = decision.outcome == "deny"
-        side.count += 1
-        side.denied += denied
-        side.degraded += decision.degraded
+        tried.count(on_trial=on_trial, denied=denied, degraded=decision.degraded)
         result = "degraded" if decision.degraded else "denied" if denied else "other"
         self._metrics.gradual("trial" if on_trial else "own", result)
         if on_trial and not tried.over:
             self._judge(trial, tried)
+            self._tell_soon(trial, tried)
 
-    def _of(self, trial: Trial) -> _Tried:
+    def _of(self, trial: Trial) -> Tally:
         flow = trial.definition.flow
         tried = self._tried.get(flow.tenant)
         if tried is None or tried.number != flow.version:
-            tried = self._tried[flow.tenant] = _Tried(flow.version)
+            tried = self._tried[flow.tenant] = Tally(flow.version)
         return tried
 
-    def _judge(self, trial: Trial, tried: _Tried) -> None:
-        own, on_trial, band = tried.own, tried.on_trial, trial.band
-        for what, points in (("denied", band.denied_points), ("degraded", band.degraded_points)):
-            bad, usual = getattr(on_trial, what), getattr(own, what)
-            if leaves_band(bad, on_trial.count, usual, own.count, points):
-                reason = f"{bad} of {on_trial.count} logins on trial were {what}, {usual} of {own.count} others"
-                self._end(trial, tried, reason)
-                return
-
-    def _end(self, trial: Trial, tried: _Tried, reason: str) -> None:
-        """Decide by the tenant's own version from now on, whatever the store does."""
+    def _judge(self, trial: Trial, tried: Tally) -> None:
+        """Decide by the tenant's own version from now on where the band is left, whatever the store does."""
+        reason = tried.leaves(trial.band.denied_points, trial.band.degraded_points)
+        if not reason:
+            return
         tried.over = True
         flow = trial.definition.flow
         self._metrics.gradual_returned()
         self._log.warning("gradual.returned", tenant=flow.tenant, version=flow.version, reason=reason)
-        if self._give_up is not None:
-            self._start(self._end_for_all(self._give_up, tried, flow.tenant, reason))
+        if self._fleet is not None:
+            self._start(self._end_for_all(self._fleet, tried, flow.tenant, reason))
 
-    async def _end_for_all(self, give_up: GiveUp, tried: _Tried, tenant: str, reason: str) -> None:
+    async def _end_for_all(self, fleet: FleetTrials, tried: Tally, tenant: str, reason: str) -> None:
         while self._tried.get(tenant) is tried:
             try:
-                await give_up(tenant, tried.number, reason)
+                await fleet.end(tenant, tried.number, reason)
             except CatalogError:
                 # The catalog says what is wrong with the store; this daemon is back already.
                 await asyncio.sleep(_AGAIN_S)
             else:
                 return
+
+    def _tell_soon(self, trial: Trial, tried: Tally) -> None:
+        tenant = trial.definition.flow.tenant
+        if self._fleet is not None and not tried.over and tenant not in self._telling:
+            self._telling.add(tenant)
+            self._start(self._tell(self._fleet, trial, tried))
+
+    async def _tell(self, fleet: FleetTrials, trial: Trial, tried: Tally) -> None:
+        """Tell the others as long as there is something new, and judge by what they have counted."""
+        tenant = trial.definition.flow.tenant
+        try:
+            while self._tried.get(tenant) is tried:
+                wait_s = tried.wait_s(time.monotonic())
+                if wait_s is None:
+                    return
+                if wait_s:
+                    await asyncio.sleep(wait_s)
+                counts = tried.here
+                tried.told(counts, time.monotonic())
+                try:
+                    told = await fleet.tell(tenant, tried.number, counts)
+                except CatalogError:
+                    # Judged alone meanwhile.
+                    await asyncio.sleep(_AGAIN_S)
+                    continue
+                if not told.running:
+                    # Another daemon has ended it; the catalog says so soon.
+                    tried.over = True
+                    return
+                tried.others = told.others
+                if not tried.over:
+                    self._judge(trial, tried)
+        finally:
+            self._telling.discard(tenant)
 
     # -- report only -------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,10 @@ from runtime.catalog import applies, holds, rollback, trials, versions
 from runtime.catalog.base import GRADUAL, REPORT_ONLY, Band, Definition
 from runtime.catalog.database import Database
 from runtime.catalog.sqlite import SqliteDatabase
+from runtime.catalog.trial_counts import Told, tell
 from runtime.catalog.trials import TrialRow
 from runtime.core.model import Policy
+from runtime.core.trial_tally import Counts, Side
 from runtime.errors import CatalogError, Conflict, UnknownVersion
 from runtime.login.trials import share_of
 from tests.fixtures.tenants import define
@@ -149,3 +151,29 @@ def test_a_user_stays_on_one_side_and_the_sides_have_their_shares() -> None:
     others = [share_of("acme", 8, user) for user in users]
     both = sum(one < 10 and other < 10 for one, other in zip(shares, others, strict=True))
     assert 20 < both < 90
+
+
+class TestCounts:
+    """What daemons tell each other of a running trial."""
+
+    def test_each_hears_the_others(self, database: Database) -> None:
+        number = begin(database, NEW)[0].number
+        first, second = Counts(Side(3, 2, 1), Side(30, 1, 0)), Counts(Side(5, 0, 0), Side(50, 0, 2))
+        assert tell(database, "acme", number, "a", first) == Told(Counts(), running=True)
+        assert tell(database, "acme", number, "b", second) == Told(first, running=True)
+        # The whole row again, so that what was told twice is not counted twice.
+        assert tell(database, "acme", number, "a", first) == Told(second, running=True)
+        assert tell(database, "acme", number, "c", Counts()) == Told(first + second, running=True)
+
+    def test_what_has_ended_is_said_and_forgotten(self, database: Database) -> None:
+        number = begin(database, NEW)[0].number
+        tell(database, "acme", number, "a", Counts(Side(9, 9)))
+        assert trials.give_up(database, "acme", number, "bad", NOON + 9)
+        assert tell(database, "acme", number, "b", Counts(Side(1))) == Told(Counts(), running=False)
+        with database.reading() as connection:
+            assert connection.execute("SELECT count(*) FROM trial_counts").fetchone() == (0,)
+        again = begin(database, NEW)[0].number
+        assert again != number
+        assert tell(database, "acme", number, "a", Counts(Side(9, 9))).running is False
+        assert tell(database, "acme", again, "b", Counts(Side(1))) == Told(Counts(), running=True)
+        assert tell(database, "other", 1, "b", Counts(Side(1))).running is False
