@@ -21,7 +21,7 @@ PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope
 # may mean something else by that name.
 given = $(if $(filter command,$(origin $1)),$2 '$($1)')
 
-.PHONY: help setup run test test-long test-debian matrix coverage bench bench-release pages proto proto-baseline lint checks fuzz lock audit sbom clean
+.PHONY: help setup run test test-long test-debian matrix coverage bench bench-release pages proto proto-baseline scale lint checks fuzz lock audit sbom clean
 
 help:
 	@echo "make run          set up, decide sample logins with the demo tenants, keep serving; passes on LISTEN=HOST:PORT,"
@@ -39,6 +39,8 @@ help:
 	@echo "make bench-release"
 	@echo "                  the measures of tests/load/thresholds.toml beside Cerbos and workerd; fails where one misses 95 %"
 	@echo "                  of a threshold; writes build/bench/index.html with pictures of latency over time"
+	@echo "make scale        what 50,000 logins a second take: measures costs here, simulates a fleet, writes deploy/scale.md;"
+	@echo "                  5 minutes at most; fails where the model is wrong about this machine"
 	@echo "make pages        write the generated sections of README.md and deploy/README.md"
 	@echo "make proto        regenerate proto/python and the OpenAPI document"
 	@echo "make proto-baseline"
@@ -98,6 +100,9 @@ bench: setup
 # What a release must reach: the thresholds, and the page with pictures. Peers come by npm; one that does not is not compared.
 bench-release: setup
 	@PYTHONPATH=. exec $(TIED) $(BIN)/python -P -m tests.load --check --html build/bench $(ARGS)
+
+scale: setup
+	@PYTHONPATH=. exec $(TIED) $(BIN)/python -P -m tests.load.scale $(ARGS)
 
 FUZZ_FACTOR ?= 100
 

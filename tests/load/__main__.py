@@ -38,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="NAME",
         help="one measure; repeat for several: throughput, latency, cold, spawn, memory, timeouts, "
-        "overshoot, fairness, replies, isolation, marginal, http, peers, tenants, open, many, soak, against",
+        "overshoot, fairness, replies, isolation, marginal, http, peers, tenants, open, many, scale, soak, against",
     )
     parser.add_argument(
         "--timeouts", action="store_true", help="the measures of time-outs: how late after its budget each answer is"

@@ -180,6 +180,11 @@ class Call:
             self._child.stop()
             raise
 
+    @property
+    def pid(self) -> int:
+        """Return the process that sends."""
+        return self._child.pid
+
     def report(self) -> Answers:
         """Wait for its end. Raises: BenchError."""
         with self._child as child:

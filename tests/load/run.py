@@ -35,6 +35,7 @@ from tests.load.bench import Bench
 from tests.load.loads import generator
 from tests.load.picture import Series
 from tests.load.report import Refusal, Row
+from tests.load.scale import checked
 
 MEASURES: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "throughput": rates.throughput,
@@ -53,10 +54,11 @@ MEASURES: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
     "tenants": several.several,
     "open": open_loop.open_loop,
     "many": many.many,
+    "scale": checked.scale,
     "soak": soak.soak,
     "against": comparison.against,
 }
-ASKED_FOR: Final = frozenset({"soak", "against"})
+ASKED_FOR: Final = frozenset({"scale", "soak", "against"})
 """Measures that take so long, or need so much, that they are made only when they are named."""
 
 
@@ -74,7 +76,7 @@ def run(names: Sequence[str], *, own_client: bool, cpus: int, progress: Callable
     """Run measures. Leaves no process and no file. `wanted` are members of Bench."""
     rows: list[Row] = []
     refusals: list[Refusal] = []
-    with _fewer_cpus(cpus), _terminable(), tempfile.TemporaryDirectory(prefix="vestibule-bench-") as name:
+    with fewer_cpus(cpus), terminable(), tempfile.TemporaryDirectory(prefix="vestibule-bench-") as name:
         folder = Path(name)
         load = generator(folder, own=own_client)
         found = machine.describe(load.name)
@@ -88,7 +90,7 @@ def run(names: Sequence[str], *, own_client: bool, cpus: int, progress: Callable
 
 
 @contextlib.contextmanager
-def _fewer_cpus(count: int) -> Iterator[None]:
+def fewer_cpus(count: int) -> Iterator[None]:
     """Keep us and every child on a few processors, so that machines can be compared; 0 leaves all of them."""
     allowed = os.sched_getaffinity(0)
     if count:
@@ -100,7 +102,7 @@ def _fewer_cpus(count: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """Turn SIGTERM into an exception, so that our children end with us."""
 
     def leave(number: int, _frame: object) -> NoReturn:

@@ -23,6 +23,7 @@ class Stat:
     parent: int
     cpu_s: float
     """Its own time, and that of its children that were reaped."""
+    own_s: float = 0.0
 
 
 def parse_stat(line: str) -> Stat:
@@ -30,8 +31,8 @@ def parse_stat(line: str) -> Stat:
     pid, _, rest = line.partition(" (")
     fields = rest.rpartition(")")[2].split()
     # Fields 14 to 17 of proc(5); `fields` begins with the third.
-    ticks = sum(int(field) for field in fields[11:15])
-    return Stat(int(pid), int(fields[1]), ticks / _TICKS_PER_S)
+    ticks = [int(field) for field in fields[11:15]]
+    return Stat(int(pid), int(fields[1]), sum(ticks) / _TICKS_PER_S, sum(ticks[:2]) / _TICKS_PER_S)
 
 
 def parse_private_bytes(rollup: str) -> int:
@@ -70,6 +71,13 @@ def family(root: int) -> dict[int, Stat]:
 def cpu_s(root: int) -> float:
     """Return the processor time that a process and its descendants have used, in seconds; a tick is 10 ms."""
     return sum(stat.cpu_s for stat in family(root).values())
+
+
+def all_s() -> float:
+    """Return the processor time of everything on this machine so far, in seconds."""
+    times = [int(field) for field in (_PROC / "stat").read_text().split("\n", 1)[0].split()[1:]]
+    # Idle and waiting for disks are the fourth and the fifth; time of guests is in that of users already.
+    return (sum(times[:3]) + sum(times[5:8])) / _TICKS_PER_S
 
 
 def forked(root: int) -> list[int]:
