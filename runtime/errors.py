@@ -380,6 +380,12 @@ class StoreUnreachable(CatalogUnavailable):
     """The server of the store does not answer, or cannot serve now; it may come back by itself."""
 
 
+class StoreUnwritable(CatalogUnavailable):
+    """The store is read-only, or its disk is full. It may still be read, so that logins are decided as before."""
+
+    public = "the store cannot be written, because it is read-only or full; nothing was changed"
+
+
 class StoreBusy(CatalogUnavailable):
     """Another transaction was in the way, and nothing was changed: the same work may be done again at once."""
 

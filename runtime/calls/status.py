@@ -70,6 +70,7 @@ TABLE: Final[dict[type[errors.VestibuleError], tuple[str, str]]] = {
     errors.VersionUnusable: ("FAILED_PRECONDITION", "VERSION_UNUSABLE"),
     errors.RequestIdUsed: ("ALREADY_EXISTS", "REQUEST_ID_USED"),
     errors.StoreUnreachable: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
+    errors.StoreUnwritable: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
     errors.StoreBusy: ("UNAVAILABLE", "CATALOG_UNAVAILABLE"),
     errors.WorkerError: ("UNAVAILABLE", "WORKER_UNAVAILABLE"),
     errors.WorkerStartError: ("UNAVAILABLE", "WORKER_UNAVAILABLE"),
@@ -105,6 +106,8 @@ def to_status(error: Exception) -> tuple[str, str, status_pb2.Status]:
     message = _PRIVATE.get(code, str(error))
     if isinstance(error, errors.Draining | errors.ContinuationRunning):
         message = str(error)
+    if isinstance(error, errors.StoreUnwritable):
+        message = error.public
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=_metadata(error))]
     if isinstance(error, errors.InvalidRequest):
         details.append(_bad_request([(error.field, error.description)]))

@@ -6,7 +6,7 @@ from typing import Final
 
 import psycopg
 
-from runtime.errors import CatalogUnavailable, StoreBusy, StoreUnreachable
+from runtime.errors import CatalogUnavailable, StoreBusy, StoreUnreachable, StoreUnwritable
 
 _BUSY: Final = "is locked by another process; try again when it is done"
 _FULL: Final = "cannot be written: its disk is full; nothing was changed"
@@ -26,6 +26,7 @@ _BY_STATE: Final = {
     "40001": _BUSY,
     "40P01": _BUSY,
 }
+_UNWRITABLE: Final = frozenset({"25006", "53100"})
 # The server is there, and cannot serve now: it starts, stops, or has no connection left.
 _AWAY: Final = {
     "53300": "has no connection left; raise max_connections of the server, or stop what holds them",
@@ -74,6 +75,8 @@ def explained(error: psycopg.Error, name: str) -> CatalogUnavailable:
     quoted = f" ({state or 'PostgreSQL'}: {_clipped(text)})" if text else ""
     if state in ("40001", "40P01"):
         return StoreBusy([f"the store {name} {_BUSY}{quoted}"])
+    if state in _UNWRITABLE:
+        return StoreUnwritable([f"the store {name} {_BY_STATE[state]}{quoted}"])
     if state in _BY_STATE:
         return CatalogUnavailable([f"the store {name} {_BY_STATE[state]}{quoted}"])
     if state in _AWAY:

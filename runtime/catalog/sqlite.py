@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from runtime.catalog import schema
 from runtime.catalog.database import Connection
-from runtime.errors import CatalogUnavailable, NoStore
+from runtime.errors import CatalogUnavailable, NoStore, StoreUnwritable
 
 # "VEST": says that the file is ours, so that another program's database is never migrated.
 APPLICATION_ID = 0x56455354
@@ -30,6 +30,7 @@ _NO_LOG_FILE = frozenset({sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHM
 _GONE = "the store {} {}; put it back, or apply anew and restart the daemons that served it"
 # What a transaction of a few pages takes, with its log.
 ROOM_BYTES = 32768
+_UNWRITABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
 
 
 def explain(error: sqlite3.Error, path: Path) -> str:
@@ -59,7 +60,9 @@ def errors_of(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise CatalogUnavailable([explain(error, path)]) from error
+        code = getattr(error, "sqlite_errorcode", None) or 0
+        kind = StoreUnwritable if code & 0xFF in _UNWRITABLE else CatalogUnavailable
+        raise kind([explain(error, path)]) from error
     except OSError as error:
         why = os.strerror(error.errno or 0).lower()
         raise CatalogUnavailable(

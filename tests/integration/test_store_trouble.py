@@ -145,11 +145,16 @@ def test_a_daemon_starts_on_a_full_disk(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_a_read_only_disk(serve: Serve, tmp_path: Path) -> None:
-    """A store on a read-only disk is served; an apply there changes nothing and says why; the metric says so too."""
+    """A store on a read-only disk is served; each change changes nothing and says why; the metric says so too."""
     place = tmp_path / "place"
     place.mkdir()
     store = place / "flows.db"
+    applies.apply(SqliteDatabase(store), [define("acme", NEW)])
     applies.apply(SqliteDatabase(store), [define("acme", OLD)])
+    key = tmp_path / "key"
+    made = vestibule("api-keys", "create", "--scope", "author", "--tenant", "*", "--expires", "1d", "--out", str(key),
+                     "--store", f"sqlite:{store}")  # fmt: skip
+    assert made.returncode == 0, made.stderr
     directory = write_directory(tmp_path, "acme", NEW)
     with read_only(place):
         daemon = serve(store=store)
@@ -158,6 +163,14 @@ def test_a_read_only_disk(serve: Serve, tmp_path: Path) -> None:
         assert failed.returncode == 1
         assert "read-only" in failed.stderr
         assert failed.stderr.count("\n") == 1
+        sources = ("--store", f"sqlite:{store}"), ("--target", daemon.target, "--api-key-file", str(key))
+        for change in (("rollback", "acme"), ("hold", "acme", "--to", "policy", "--for", "1h")):
+            for source in sources:
+                failed = vestibule(*change, *source)
+                assert (failed.returncode, failed.stderr.count("\n")) == (1, 1), failed.stderr
+                assert "cannot be written" in failed.stderr
+                assert "read-only" in failed.stderr
+        assert vestibule("history", "acme", *sources[1]).returncode == 0
         assert says(daemon) == "old"
         assert daemon.metric("vestibule_catalog_writable") == 0
     until(lambda: daemon.metric("vestibule_catalog_writable") == 1, "the control: it can be written again")

@@ -5,7 +5,7 @@ import pytest
 from psycopg import errors
 
 from runtime.catalog.postgresql_errors import explained
-from runtime.errors import CatalogUnavailable, StoreBusy, StoreUnreachable
+from runtime.errors import CatalogUnavailable, StoreBusy, StoreUnreachable, StoreUnwritable
 
 NAME = "postgresql://u@h/d"
 
@@ -13,8 +13,8 @@ NAME = "postgresql://u@h/d"
 @pytest.mark.parametrize(
     ("error", "kind", "wanted"),
     [
-        (errors.DiskFull("x"), CatalogUnavailable, "its disk is full; nothing was changed"),
-        (errors.ReadOnlySqlTransaction("x"), CatalogUnavailable, "name the primary, or add target_session_attrs"),
+        (errors.DiskFull("x"), StoreUnwritable, "its disk is full; nothing was changed"),
+        (errors.ReadOnlySqlTransaction("x"), StoreUnwritable, "name the primary, or add target_session_attrs"),
         (errors.InsufficientPrivilege("x"), CatalogUnavailable, "may not be used by this user"),
         (errors.LockNotAvailable("x"), CatalogUnavailable, "is locked by another process"),
         (errors.QueryCanceled("x"), CatalogUnavailable, "did not answer in time"),
