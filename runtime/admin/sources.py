@@ -34,7 +34,7 @@ def read(
     """Return what the sources define, and the versions that secrets of the store were read at.
 
     Args:
-        sources: hostile.
+        sources: hostile, but for the tenants' names, which were checked when it was asked whether the caller may.
         database: what `{stored: NAME}` refers to.
         check: compiles actions in sandboxed workers.
 
@@ -89,11 +89,11 @@ class _SentSecrets(Secrets):
 
 
 def _named(sources: Iterable[pb.TenantSource]) -> dict[str, pb.TenantSource]:
-    """Return sources by tenant, with the names of their files checked. Raises: InvalidRequest."""
+    """Return sources by tenant, once each, with the names of their files checked. Raises: InvalidRequest."""
     found: dict[str, pb.TenantSource] = {}
     for at, source in enumerate(sources):
         field = f"tenants[{at}]"
-        tenant = tenant_name(source.tenant_id, f"{field}.tenant_id")
+        tenant = source.tenant_id
         if found.setdefault(tenant, source) is not source:
             raise InvalidRequest(f"{field}.tenant_id", f"is {tenant}, which comes twice; send each tenant once")
         for name in source.files:
