@@ -21,19 +21,12 @@ from vestibule.v1 import admin_service_pb2 as pb
 from runtime.admin import audit, changes, messages, reads
 from runtime.admin.audit import AuditedCall
 from runtime.callers.caller import EVERY_TENANT, Caller, Scope
+from runtime.callers.errors import TenantNotAllowed
 from runtime.calls.calls import Calls, Identify, NoAnswer, Remaining
 from runtime.catalog.database import Connection
 from runtime.catalog.keyed import KeyedDatabase
 from runtime.catalog.versions import Author
-from runtime.errors import (
-    CapacityError,
-    CatalogError,
-    DeadlineExceeded,
-    Draining,
-    InvalidRequest,
-    NotOffered,
-    TenantNotAllowed,
-)
+from runtime.errors import CapacityError, CatalogError, DeadlineExceeded, Draining, InvalidRequest, NotOffered
 from runtime.offline import check
 from runtime.ops.log import Log, clip
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from runtime.errors import ScopeMissing, TenantNotAllowed
+from runtime.callers.errors import ScopeMissing, TenantNotAllowed
 
 EVERY_TENANT: Final = "*"
 

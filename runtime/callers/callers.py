@@ -12,8 +12,7 @@ from collections.abc import Callable
 from runtime.callers import key_text
 from runtime.callers.caller import ANYONE, Caller, Scope
 from runtime.callers.certificates import Rules, caller_of
-from runtime.catalog.api_keys import NO_KEYS, ApiKeys
-from runtime.errors import (
+from runtime.callers.errors import (
     CertificateExpired,
     CertificateUnknown,
     CredentialsMalformed,
@@ -22,6 +21,7 @@ from runtime.errors import (
     KeyUnknown,
     NoCredentials,
 )
+from runtime.catalog.api_keys import NO_KEYS, ApiKeys
 
 # Keys and certificates that are remembered with what they give, until keys or rules change. A certificate is parsed
 # once, for a parse takes longer than the rest of a call.

@@ -12,13 +12,13 @@ from typing import Final, NamedTuple, Protocol
 from google.rpc import status_pb2
 
 from runtime.callers.caller import ANYONE, Caller, Scope
+from runtime.callers.errors import CallerError
 from runtime.calls import status
 from runtime.calls.admission import Places
 from runtime.calls.codec import decode, decode_continuation, decode_tenant
 from runtime.calls.refusals import Refusals
 from runtime.config.effective import Config
 from runtime.errors import (
-    CallerError,
     ContinuationError,
     ContinuationRunning,
     DeadlineExceeded,

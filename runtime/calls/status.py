@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from runtime import errors
+from runtime.callers import errors as caller_errors
 
 DOMAIN: Final = "vestibule"
 
@@ -36,18 +37,18 @@ TABLE: Final[dict[type[errors.VestibuleError], tuple[str, str]]] = {
     errors.ContinuationOutdated: ("FAILED_PRECONDITION", "CONTINUATION_OUTDATED"),
     errors.ContinuationRunning: ("UNAVAILABLE", "CONTINUATION_RUNNING"),
     errors.FlowGone: ("FAILED_PRECONDITION", "FLOW_GONE"),
-    errors.CallerError: ("UNAUTHENTICATED", "UNAUTHENTICATED"),
-    errors.NoCredentials: ("UNAUTHENTICATED", "NO_CREDENTIALS"),
-    errors.CredentialsMalformed: ("UNAUTHENTICATED", "CREDENTIALS_MALFORMED"),
-    errors.KeyUnknown: ("UNAUTHENTICATED", "KEY_UNKNOWN"),
-    errors.KeyExpired: ("UNAUTHENTICATED", "KEY_EXPIRED"),
-    errors.KeyRevoked: ("UNAUTHENTICATED", "KEY_REVOKED"),
-    errors.CertificateUnknown: ("UNAUTHENTICATED", "CERTIFICATE_UNKNOWN"),
-    errors.CertificateExpired: ("UNAUTHENTICATED", "CERTIFICATE_EXPIRED"),
-    errors.ScopeMissing: ("PERMISSION_DENIED", "SCOPE_MISSING"),
-    errors.TenantNotAllowed: ("PERMISSION_DENIED", "TENANT_NOT_ALLOWED"),
-    errors.HookNotAuthentic: ("UNAUTHENTICATED", "HOOK_NOT_AUTHENTIC"),
-    errors.TenantHasNoDoor: ("UNAUTHENTICATED", "NO_DOOR"),
+    caller_errors.CallerError: ("UNAUTHENTICATED", "UNAUTHENTICATED"),
+    caller_errors.NoCredentials: ("UNAUTHENTICATED", "NO_CREDENTIALS"),
+    caller_errors.CredentialsMalformed: ("UNAUTHENTICATED", "CREDENTIALS_MALFORMED"),
+    caller_errors.KeyUnknown: ("UNAUTHENTICATED", "KEY_UNKNOWN"),
+    caller_errors.KeyExpired: ("UNAUTHENTICATED", "KEY_EXPIRED"),
+    caller_errors.KeyRevoked: ("UNAUTHENTICATED", "KEY_REVOKED"),
+    caller_errors.CertificateUnknown: ("UNAUTHENTICATED", "CERTIFICATE_UNKNOWN"),
+    caller_errors.CertificateExpired: ("UNAUTHENTICATED", "CERTIFICATE_EXPIRED"),
+    caller_errors.ScopeMissing: ("PERMISSION_DENIED", "SCOPE_MISSING"),
+    caller_errors.TenantNotAllowed: ("PERMISSION_DENIED", "TENANT_NOT_ALLOWED"),
+    caller_errors.HookNotAuthentic: ("UNAUTHENTICATED", "HOOK_NOT_AUTHENTIC"),
+    caller_errors.TenantHasNoDoor: ("UNAUTHENTICATED", "NO_DOOR"),
     errors.DeadlineExceeded: ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"),
     errors.DuplicateId: ("INVALID_ARGUMENT", "DUPLICATE_ID"),
     errors.LoginCancelled: ("CANCELLED", "CANCELLED"),
@@ -129,7 +130,7 @@ def _bad_request(violations: list[tuple[str, str]]) -> error_details_pb2.BadRequ
 def _metadata(error: Exception) -> dict[str, str]:
     if isinstance(error, errors.UnknownTenant | errors.FlowGone):
         return {"tenant_id": error.tenant_id}
-    if isinstance(error, errors.ScopeMissing):
+    if isinstance(error, caller_errors.ScopeMissing):
         return {"scope": error.needed}
     if isinstance(error, errors.Conflict):
         listed = sorted(error.found.items())[:_MOST_FAULTS]

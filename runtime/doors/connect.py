@@ -19,11 +19,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runtime.callers.callers import Callers
+from runtime.callers.errors import CallerError
 from runtime.calls import metadata
 from runtime.calls.calls import Answered, Calls, Identify, NoAnswer, Remaining
 from runtime.doors import bodies, protojson
 from runtime.doors.door import DoorRoutes, identify
-from runtime.errors import CallerError, InvalidRequest, NotOffered, RequestTooSlow
+from runtime.errors import InvalidRequest, NotOffered, RequestTooSlow
 
 HTTP_STATUS: Final = {
     "CANCELLED": 499,

@@ -15,8 +15,8 @@ from vestibule.v1.runtime_service_pb2 import (
 
 from runtime.callers.caller import ANYONE, Caller
 from runtime.callers.callers import Callers
+from runtime.callers.errors import CredentialsMalformed
 from runtime.calls.calls import Answered, Calls, NoAnswer
-from runtime.errors import CredentialsMalformed
 from runtime.ops.labels import GRPC_CONTINUE, GRPC_METHOD
 
 

@@ -8,7 +8,7 @@ import grpc
 
 from runtime.callers.caller import Caller
 from runtime.callers.callers import Callers
-from runtime.errors import CredentialsMalformed
+from runtime.callers.errors import CredentialsMalformed
 
 _AUTHORIZATION: Final = "authorization"
 # gRPC's core names the certificate that it verified so.

@@ -13,13 +13,14 @@ from grpc_status import rpc_status
 from vestibule.v1 import admin_service_pb2, runtime_service_pb2
 
 from runtime.callers.callers import Callers
+from runtime.callers.errors import CallerError
 from runtime.calls.calls import Calls, longest_login_s
 from runtime.calls.codec import ENVELOPE_BYTES
 from runtime.calls.streams import Streams
 from runtime.config.addresses import unix_path
 from runtime.config.effective import Config
 from runtime.config.listeners import credentials_required
-from runtime.errors import CallerError, Draining
+from runtime.errors import Draining
 from runtime.ops import unix_socket
 from runtime.ops.labels import GRPC_SERVICE, GRPC_STREAM
 from runtime.ops.listening import check_free, refusal

@@ -15,9 +15,9 @@ from grpc_status import rpc_status
 
 from runtime.callers.caller import Scope
 from runtime.callers.callers import Callers
+from runtime.callers.errors import CallerError
 from runtime.calls import metadata
 from runtime.calls.calls import Calls, Identify, Method, NoAnswer, Remaining, anyone
-from runtime.errors import CallerError
 from runtime.rpc.credentials import caller_of
 from runtime.rpc.own_call import OWN_CALL
 

@@ -8,6 +8,7 @@ import pytest
 
 from runtime import errors
 from runtime.callers import certificates, key_text
+from runtime.callers import errors as caller_errors
 from runtime.callers.caller import ANYONE, Caller, Scope
 from runtime.callers.callers import Callers
 from runtime.catalog.api_keys import ApiKey, ApiKeys
@@ -37,7 +38,7 @@ class Desk:
 
     def refusal(self, authorization: str | None = None, certificate: bytes | None = None) -> str:
         """Return the reason for which credentials are refused."""
-        with pytest.raises(errors.CallerError) as refused:
+        with pytest.raises(caller_errors.CallerError) as refused:
             self.callers.identify(authorization, certificate)
         return refused.value.reason
 
@@ -89,10 +90,10 @@ def test_a_wrong_secret_says_no_more_than_a_wrong_id(desk: Desk) -> None:
     other = str(key_text.generate())
     texts = set()
     for sent in (alive, dead, late):
-        with pytest.raises(errors.KeyUnknown) as wrong:
+        with pytest.raises(caller_errors.KeyUnknown) as wrong:
             desk.callers.identify(sent[: -len("_") - 52] + other[-53:])
         texts.add(str(wrong.value))
-    with pytest.raises(errors.KeyUnknown) as unknown:
+    with pytest.raises(caller_errors.KeyUnknown) as unknown:
         desk.callers.identify(f"Bearer {other}")
     assert texts == {str(unknown.value)}
 
@@ -124,7 +125,7 @@ def test_a_scope_includes_no_other() -> None:
         assert [other for other in Scope if caller.may("acme", other)] == [scope]
         assert caller.may("acme", *Scope)
         for other in set(Scope) - {scope}:
-            with pytest.raises(errors.ScopeMissing, match=other):
+            with pytest.raises(caller_errors.ScopeMissing, match=other):
                 caller.require("acme", other)
         caller.require("acme", scope)
 
@@ -133,12 +134,12 @@ def test_a_tenants_caller_sees_no_other_tenant() -> None:
     """The refusal names the caller's own tenant and not the other one, which may exist or not."""
     caller = Caller("x", frozenset(Scope), "acme")
     caller.require("acme", Scope.EXECUTE)
-    with pytest.raises(errors.TenantNotAllowed) as refused:
+    with pytest.raises(caller_errors.TenantNotAllowed) as refused:
         caller.require("umbrella", Scope.EXECUTE)
     assert "acme" in str(refused.value)
     assert "umbrella" not in str(refused.value)
     assert not caller.may("umbrella", Scope.EXECUTE)
-    with pytest.raises(errors.TenantNotAllowed):
+    with pytest.raises(caller_errors.TenantNotAllowed):
         caller.require("*", Scope.EXECUTE)
 
 
@@ -224,5 +225,8 @@ def test_every_fault_of_a_rules_file_is_listed() -> None:
 
 def test_each_refusal_is_a_label() -> None:
     """The metric has a series for each reason."""
-    kinds: list[type[errors.CallerError]] = [errors.CallerError, *errors.CallerError.__subclasses__()]
+    kinds: list[type[caller_errors.CallerError]] = [
+        caller_errors.CallerError,
+        *caller_errors.CallerError.__subclasses__(),
+    ]
     assert sorted([kind.reason for kind in kinds]) == sorted(REFUSED_CALLERS)

@@ -10,7 +10,7 @@ from google.rpc import status_pb2
 from vestibule.envoy.v1 import external_auth_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import ExecutePostLoginRequest, ExecutePostLoginResponse
 
-from runtime import errors
+from runtime.callers import errors as caller_errors
 from runtime.callers.caller import ANYONE, Caller, Scope
 from runtime.calls import status
 from runtime.calls.calls import Calls, NoAnswer
@@ -103,7 +103,7 @@ async def test_without_credentials_nothing_is_read() -> None:
     rig = Rig()
 
     def identify() -> Caller:
-        raise errors.NoCredentials
+        raise caller_errors.NoCredentials
 
     for data in (check().SerializeToString(), b"\xff"):
         answer = await rig.checks.check(data, lambda: None, identify)

@@ -22,12 +22,13 @@ from vestibule.v1.runtime_service_pb2 import (
 )
 
 from runtime.callers.caller import ANYONE, Caller, Scope
+from runtime.callers.errors import KeyRevoked
 from runtime.calls import stream_codec
 from runtime.calls.calls import Calls, Identify, anyone
 from runtime.calls.streams import LoginStream, Streams
 from runtime.config.effective import Config
 from runtime.config.sections import LimitsConfig
-from runtime.errors import Draining, InvalidRequest, KeyRevoked, StreamEnded, TooManyStreams, UnknownTenant
+from runtime.errors import Draining, InvalidRequest, StreamEnded, TooManyStreams, UnknownTenant
 from runtime.login.ending import Decided
 from runtime.login.request import Request
 from runtime.ops.log import build

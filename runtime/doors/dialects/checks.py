@@ -16,6 +16,7 @@ from vestibule.envoy.v1 import external_auth_pb2 as pb
 from vestibule.v1.runtime_service_pb2 import VIEW_BASIC, ExecutePostLoginRequest, ExecutePostLoginResponse
 
 from runtime.callers.caller import Caller, Scope
+from runtime.callers.errors import TenantHasNoDoor
 from runtime.calls import metadata
 from runtime.calls.calls import Calls, Identify, NoAnswer, Remaining
 from runtime.catalog.base import Snapshot
@@ -24,7 +25,7 @@ from runtime.doors.dialects import envoy
 from runtime.doors.dialects.base import AskedLogin, Trouble, event_of
 from runtime.doors.dialects.repeats import Kept, Repeats
 from runtime.doors.dialects.ruling import rule
-from runtime.errors import InvalidRequest, TenantHasNoDoor
+from runtime.errors import InvalidRequest
 from runtime.login import event_json
 from runtime.ops.labels import GRPC_METHOD
 from runtime.ops.metrics import Metrics

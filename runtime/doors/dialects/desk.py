@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from vestibule.v1.runtime_service_pb2 import VIEW_BASIC, ExecutePostLoginRequest
 
 from runtime.callers.caller import Caller, Scope
+from runtime.callers.errors import HookNotAuthentic, TenantHasNoDoor
 from runtime.calls import metadata
 from runtime.calls.calls import NoAnswer
 from runtime.calls.codec import AUTH0_VALUES
@@ -24,7 +25,7 @@ from runtime.doors.dialects.base import AskedLogin, Dialect, HookCall, HookReply
 from runtime.doors.dialects.repeats import Kept, Repeats
 from runtime.doors.dialects.ruling import rule
 from runtime.doors.door import LoginDesk
-from runtime.errors import HookNotAuthentic, InvalidRequest, TenantHasNoDoor
+from runtime.errors import InvalidRequest
 from runtime.login import event_json
 from runtime.ops.metrics import Metrics
 
