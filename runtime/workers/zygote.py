@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import mmap
 import os
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
 from vestibule.worker.v1 import zygote_pb2
 
 from runtime.errors import WorkerStartError
-from runtime.workers.children import make_renewals
-from runtime.workers.launch import Hold, Launched, describe_end, is_runnable, make_journal
-from runtime.workers.pipes import Pipes, make_pipes
+from runtime.workers.launch import Hold, Launched, describe_end, is_runnable
+from runtime.workers.pending import Pending, prepared
 from runtime.workers.spawned import SpawnedWorker
 from sandbox.contract.layers import Layer
 
@@ -45,22 +41,6 @@ ZYGOTE_ANSWER_S: Final = 5.0
 _ANSWER_WAITS: Final = 2
 ANSWER_WAITS_MAX: Final = 12
 _LINGER_S: Final = 0.2  # for a zygote that closed its socket to leave by itself, and so to say how
-
-
-@dataclass(slots=True, eq=False)
-class _Pending:
-    future: asyncio.Future[SpawnedWorker]
-    pipes: Pipes
-    journal: mmap.mmap
-    renewals: socket.socket | None
-
-    def fail(self, reason: str) -> None:
-        self.pipes.close()
-        if self.renewals is not None:
-            self.renewals.close()
-        self.journal.close()
-        if not self.future.done():
-            self.future.set_exception(WorkerStartError(reason))
 
 
 class Zygote:
@@ -96,7 +76,7 @@ class Zygote:
         self._profile = zygote_pb2.SpawnProfile(
             memory_bytes=hold.memory_bytes, cpu_s=hold.cpu_s, omit=sorted(hold.omit), forks=hold.forks
         )
-        self._pending: dict[int, _Pending] = {}
+        self._pending: dict[int, Pending] = {}
         self._last_id = 0
         self._slots = asyncio.Semaphore(_SPAWNS_IN_FLIGHT)
         self._send_lock = asyncio.Lock()
@@ -163,25 +143,7 @@ class Zygote:
             self._require_alive()
             self._last_id += 1
             spawn_id = self._last_id
-            try:
-                pipes, theirs = make_pipes()
-            except OSError as error:
-                raise WorkerStartError(f"no pipes for a worker: {error.strerror}") from error
-            with closing(theirs), ExitStack() as sent:
-                renewals, fds = None, list(theirs.fds)
-                try:
-                    if self._hold.forks:
-                        renewals, of_children = make_renewals()
-                        sent.callback(of_children.close)
-                        fds.append(of_children.fileno())
-                    journal, journal_fd = make_journal(self._hold.journal_bytes)
-                except OSError as error:
-                    pipes.close()
-                    if renewals is not None:
-                        renewals.close()
-                    raise WorkerStartError(f"no journal for a worker: {error.strerror}") from error
-                fds.insert(len(theirs.fds), journal_fd)
-                pending = _Pending(self._loop.create_future(), pipes, journal, renewals)
+            with prepared(self._hold, self._loop.create_future()) as (pending, fds):
                 self._pending[spawn_id] = pending
                 spawn = zygote_pb2.Spawn(id=spawn_id, profile=self._profile, self_test=self_test)
                 try:
@@ -192,8 +154,6 @@ class Zygote:
                         pending.future.cancel()
                         pending.fail("")
                     raise
-                finally:
-                    os.close(journal_fd)
             return await self._answer(pending.future)
 
     async def _answer(self, future: asyncio.Future[SpawnedWorker]) -> SpawnedWorker:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.workers import zygote
+from runtime.workers import pending
 from runtime.workers.pipes import Pipes, WorkerEnds
 from tests.security.cells import cells
 
@@ -72,5 +72,5 @@ async def test_a_question_wakes_its_worker_once() -> None:
 
 async def test_at_one_socket_it_would_be_woken_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: at a socket for both directions the same worker is woken by its own answer being read."""
-    monkeypatch.setattr(zygote, "make_pipes", _one_socket)
+    monkeypatch.setattr(pending, "make_pipes", _one_socket)
     assert await _waits_per_question() > _PER_QUESTION_MAX
