@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.protobuf import json_format
 from vestibule.v1 import decision_pb2 as pb
 
 
@@ -71,3 +72,22 @@ def details(decision: pb.Decision) -> list[str]:
                 f"{report.error.type}: {report.error.message}"
             )
     return lines
+
+
+def answer(said: dict[str, Any]) -> list[str]:
+    """Return a line of `vestibule run`: the result of one action, or the decision of a flow."""
+    if "verdict" not in said:
+        decision = json_format.ParseDict(said, pb.Decision())
+        printed = [line for report in decision.executions for line in report.output.splitlines()]
+        return [
+            headline(decision),
+            *[f"  {line}" for line in details(decision)],
+            *[f"  printed: {line}" for line in printed],
+        ]
+    error = said["error"]
+    where = f" at line {error['line']}" if error and error["line"] else ""
+    lines = [said["verdict"].upper() + (f"{where}: {error['type']}: {error['message']}" if error else "")]
+    for command in said["commands"]:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in command["args"].items())
+        lines.append(f"  api.{command['op']}({arguments})")
+    return lines + [f"  printed: {line}" for line in said["output"].splitlines()]

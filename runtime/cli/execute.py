@@ -16,6 +16,7 @@ from runtime.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
     from vestibule.v1.decision_pb2 import Factor
+    from vestibule.v1.event_pb2 import PostLoginEvent
     from vestibule.v1.runtime_service_pb2 import ContinuePostLoginResponse, ExecutePostLoginResponse, GatewayContext
 
 DESCRIPTION = """\
@@ -50,13 +51,12 @@ def run(args: argparse.Namespace) -> int:
     """Send the event and print the decision."""
     from google.protobuf import json_format
 
-    from runtime.login import event_json
     from runtime.rpc import client
 
     target = target_of(args)
     if args.completed and not args.continuation:
         raise ConfigError([Fault("--completed", "is for a suspended login; name it by --continuation")])
-    event = event_json.loads(read_input(args.event))
+    event = _event(read_input(args.event))
     options: dict[str, Any] = {
         "gateway": _gateway(args.gateway) if args.gateway else None,
         "request_id": args.request_id,
@@ -71,6 +71,15 @@ def run(args: argparse.Namespace) -> int:
         response = client.execute(target, args.tenant, event, **options)
     say_json(json_format.MessageToDict(response.decision), indent=None if args.json else 2)
     return Exit.OK
+
+
+def _event(text: bytes) -> PostLoginEvent:
+    """Read an event as a person wrote it. Raises: InvalidEvent, naming every member that is misspelt."""
+    from runtime.login import event_json
+
+    data = event_json.decode(text)
+    event_json.refuse_misspelt(data)
+    return event_json.from_json(data)
 
 
 def _gateway(name: str) -> GatewayContext:

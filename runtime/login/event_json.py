@@ -95,6 +95,14 @@ def misspelt(value: Any, *, strict: bool = False) -> list[tuple[Spelled, str]]:
     return found
 
 
+def refuse_misspelt(value: Any) -> None:
+    """Refuse an event with members that were meant to be others. Raises: InvalidEvent, with all of them."""
+    found = misspelt(value)
+    if found:
+        (field, said), *more = [(".".join(("event", *map(str, path))), message) for path, message in found]
+        raise InvalidEvent("; ".join([said, *[f"{other} {message}" for other, message in more]]), field)
+
+
 @cache
 def _spellings(message: Descriptor) -> dict[str, FieldDescriptor]:
     return {field.json_name: field for field in message.fields} | {field.name: field for field in message.fields}
@@ -115,7 +123,7 @@ def _look_through(
                 known = ", ".join(sorted(message.fields_by_name))
                 hint = f"; did you mean {near}?" if near else f"; known there are {known}"
                 own = f" What a provider added goes into {owner}.{_OTHERS}" if is_open else ""
-                found.append(((*path, name), f"{owner} has no member {name[:60]!r}{hint}{own}"))
+                found.append(((*path, name), f"is no member of {owner}{hint}{own}"))
         elif field is not None:
             listed = wrapped(field) or field
             if listed.message_type is None or is_struct(listed) or is_instant(listed):

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from google.protobuf import json_format
@@ -31,14 +32,22 @@ class Line:
 
     __slots__ = ("completed", "event", "gateway", "handler", "message", "now_ns", "secrets", "seed")
 
-    def __init__(self, said: Any, *, secrets_of: str | None, tenant: str | None = None) -> None:
+    def __init__(
+        self,
+        said: Any,
+        *,
+        secrets_of: str | None,
+        tenant: str | None = None,
+        defaults: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         """Parse a line.
 
         Args:
-            said: JSON text, or what it says: an event, or an object with `event` and perhaps `now`, `seed`, `secrets`,
-                `handler`, `gateway`, `completed`.
+            said: JSON text as a person wrote it, or what it says: an event, or an object with `event` and perhaps
+                `now`, `seed`, `secrets`, `handler`, `gateway`, `completed`.
             secrets_of: the action that plain `secrets` belong to; None when they are given by action.
             tenant: whose flow is run; None for an action by itself.
+            defaults: `now`, `seed` and `secrets` of a line that does not say them; of secrets, name by name.
 
         Raises: InvalidEvent, InvalidRequest.
         """
@@ -48,9 +57,11 @@ class Line:
             extra = data
             data = data["event"]
             _no_typo(extra)
+        if isinstance(said, str):
+            event_json.refuse_misspelt(data)
         self.message = event_json.from_json(data)
-        self.now_ns = _now(extra.get("now"))
-        self.seed = _seed(extra.get("seed"))
+        self.now_ns = _now(extra.get("now", defaults.get("now")))
+        self.seed = _seed(extra.get("seed", defaults.get("seed")))
         handler = extra.get("handler", HANDLERS[0])
         if handler not in HANDLERS:
             raise InvalidRequest("handler", f"must be one of {', '.join(HANDLERS)}; got {handler!r}")
@@ -62,7 +73,9 @@ class Line:
         secrets = extra.get("secrets")
         if secrets is None and secrets_of is not None and isinstance(data, dict):
             secrets = data.get("secrets")
-        self.secrets = _secrets(secrets, secrets_of)
+        self.secrets = _secrets(defaults.get("secrets"), secrets_of)
+        for name, values in _secrets(secrets, secrets_of).items():
+            self.secrets[name] = self.secrets.get(name, {}) | values
         event_rules.hold(self.message, tenant)
         self.event = self.message.SerializeToString()
 

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from google.protobuf import json_format
@@ -247,7 +248,7 @@ def invalid(error: RequestError) -> dict[str, Any]:
 
 
 async def run_lines(
-    runner: Runner, lines: Iterable[str], *, action: str | None
+    runner: Runner, lines: Iterable[str], *, action: str | None, defaults: Mapping[str, Any] = MappingProxyType({})
 ) -> AsyncIterator[tuple[dict[str, Any], bool]]:
     """Run line after line.
 
@@ -255,6 +256,7 @@ async def run_lines(
         runner: from `open_action` or `open_tenants`.
         lines: JSON texts; blank ones are passed over.
         action: name of the single action; None for a tenant's flow, whose lines answer with the decision.
+        defaults: of every line, as `Line` has them.
 
     Yields: the answer, and whether it is free of failures.
     """
@@ -262,7 +264,8 @@ async def run_lines(
         if not text.strip():
             continue
         try:
-            line = Line(text, secrets_of=action, tenant=runner.tenant if action is None else None)
+            tenant = runner.tenant if action is None else None
+            line = Line(text, secrets_of=action, tenant=tenant, defaults=defaults)
             if action is None:
                 answer = await runner.decision(line)
                 fine = not answer.get("degraded", False)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from runtime.cli import main
 from tests.fixtures.commands import vestibule
 
 if TYPE_CHECKING:
@@ -267,3 +269,39 @@ def test_check_survives_sources_that_are_attacks(tmp_path: Path) -> None:
     for name in sources:
         assert f"{name}:" in run.stdout + run.stderr
     assert "Traceback" not in run.stdout + run.stderr
+
+
+def test_run_says_whether_it_was_expected(action: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Exit code 4 for another verdict, 2 for a word that is none; clock, seed and secrets come by flags."""
+    event, secrets = tmp_path / "event.json", tmp_path / "secrets.yaml"
+    event.write_text(json.dumps(EVENT))
+    secrets.write_text("CODE: closed\n")
+    flags = ["run", action, "--event", str(event), "--now", "2026-01-31T12:00:00Z", "--seed", "7"]
+    assert main.main([*flags, "--expect", "completed"]) == 0
+    assert main.main([*flags, "--expect", "raised", "--secrets", str(secrets)]) == 4
+    first, second = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert first["output"] == second["output"]
+    assert first["output"].startswith("now 2026-01-31T12:00:00+00:00 ")
+    assert second["commands"] == [{"op": "access.deny", "args": {"reason": "closed"}}]
+    assert main.main([*flags, "--expect", "complete"]) == 2
+    assert "did you mean 'completed'?" in capsys.readouterr().err
+    secrets.write_text("CODE: a\nCODE: b\n")
+    assert main.main([*flags, "--secrets", str(secrets)]) == 2
+    assert "the key is given twice" in capsys.readouterr().err
+
+
+def test_run_speaks_to_a_person_at_a_terminal(
+    action: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In words there, in the way of the demo; JSON where --json asks for it."""
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps(EVENT | {"user": {"user_id": "u", "user_metadata": {"use_mfa": True}}}))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main.main(["run", action, "--event", str(event), "--seed", "7", "--now", "2026-01-31T12:00:00Z"]) == 0
+    verdict, command, printed = capsys.readouterr().out.splitlines()
+    assert (verdict, command) == (
+        "COMPLETED", "  api.multifactor.enable(provider='any', allow_remember_browser=False)",
+    )  # fmt: skip
+    assert printed.startswith("  printed: now 2026-01-31T12:00:00+00:00 ")
+    assert main.main(["run", action, "--event", str(event), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "completed"

@@ -271,3 +271,11 @@ def test_a_word_behind_two_dashes_is_no_flag(capsys: pytest.CaptureFixture[str])
     """Nothing is suggested for what is not a flag, nor for a flag that is like none."""
     main.main(["check-config", "--qqqq", "--", "--log-levl"])
     assert "did you mean" not in capsys.readouterr().err
+
+
+def test_an_event_with_a_misspelt_member_is_never_sent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`execute` says which was meant, before it looks for a daemon."""
+    event = tmp_path / "event.json"
+    event.write_text('{"user": {"user_id": "u", "emial": "x"}, "client": {"client_id": "c"}}')
+    assert main.main(["execute", "--tenant", "acme", "--event", str(event)]) == 2
+    assert "event.user.emial: is no member of event.user; did you mean email?" in capsys.readouterr().err

@@ -97,3 +97,25 @@ def test_completed_factors_have_the_names_of_challenges() -> None:
             line({"event": EVENT, "completed": wrong}, None)
     with pytest.raises(InvalidRequest, match=r"^completed: .*handler on_continue_post_login"):
         line({"event": EVENT, "completed": []})
+
+
+def test_a_misspelt_member_of_the_event_is_refused() -> None:
+    """All of them at once; what is like nothing is a later version's, and what a provider added is the user's own."""
+    event = EVENT | {"user": {"user_id": "u", "emial": "x", "shoe_size": 44}, "stat": {}, "novelty": 1}
+    with pytest.raises(InvalidRequest) as refused:
+        line(event)
+    assert str(refused.value) == (
+        "event.user.emial: is no member of event.user; did you mean email? What a provider added goes into "
+        "event.user.attributes; event.stat is no member of event; did you mean stats?"
+    )
+    own = EVENT | {"user": {"user_id": "u", "attributes": {"emial": 1}}}
+    assert line(own).message.user.attributes["emial"] == 1
+
+
+def test_a_line_takes_what_it_does_not_say_from_the_command() -> None:
+    """Clock and seed as they are, secrets name by name."""
+    defaults = {"now": "2026-01-31T12:00:00Z", "seed": 7, "secrets": {"KEY": "k", "OTHER": "o"}}
+    said = Line(json.dumps({"event": EVENT, "secrets": {"KEY": "own"}}), secrets_of="gate", defaults=defaults)
+    assert said.secrets == {"gate": {"KEY": "own", "OTHER": "o"}}
+    assert (said.now_ns, said.seed) == (1_769_860_800 * 10**9, line({"event": EVENT, "seed": 7}).seed)
+    assert Line(json.dumps({"event": EVENT, "now": 5}), secrets_of="gate", defaults=defaults).now_ns == 5 * 10**9

@@ -175,8 +175,8 @@ cases:
   - {name: three, extends: four, event: {authentication: {method: []}}}
   - {name: four, extends: three, event: {user: {email: 7}}}
 """) == [
-        "tests/a.yaml:2:27: users.ada.emial: event.user has no member 'emial'; did you mean email? What a provider "
-        "added goes into event.user.attributes",
+        "tests/a.yaml:2:27: users.ada.emial: is no member of event.user; did you mean email? What a provider added "
+        "goes into event.user.attributes",
         "tests/a.yaml:2:59: users.b.extends: a -> b -> a is a circle; remove one `extends`",
         "tests/a.yaml:4:17: cases[0].user: there is no 'bob'; known here are ada, a, b",
         "tests/a.yaml:5:6: cases[1].name: 'one' is the name of the case on line 4 too",
@@ -184,7 +184,7 @@ cases:
         "tests/a.yaml:5:32: cases[1].flow: there is no action 'gat' in the tenant's flow; did you mean 'gate'?",
         "tests/a.yaml:6:5: cases[2]: expects nothing; add `expect`, for example `expect: {outcome: allow}`",
         "tests/a.yaml:6:34: cases[2].event.user.email: expected a string, got a number",
-        "tests/a.yaml:6:59: cases[2].event.authentication.method: event.authentication has no member 'method'; "
+        "tests/a.yaml:6:59: cases[2].event.authentication.method: is no member of event.authentication; "
         "did you mean methods?",
         "tests/a.yaml:7:5: cases[3]: expects nothing; add `expect`, for example `expect: {outcome: allow}`",
         "tests/a.yaml:7:18: cases[3].extends: three -> four -> three is a circle; remove one `extends`",
