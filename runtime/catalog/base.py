@@ -22,12 +22,16 @@ NO_SECRETS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """An action's place and settings in a flow. `timeout_us` is None when the daemon's default applies."""
+    """An action's place and settings in a flow. `timeout_us` is None when the daemon's default applies.
+
+    `uses` are the groups of `api` that the action may call, sorted; None: all of them.
+    """
 
     action: str
     revision: str
     on_error: OnError = OnError.REQUIRE_MFA
     timeout_us: int | None = None
+    uses: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Definition:
         actions: dict[str, str] = {}
         shared: dict[str, str] = {}
         for binding in self.flow.bindings:
-            action, files = bundle.unpack(self.sources[binding.revision])
+            action, files, _ = bundle.unpack(self.sources[binding.revision])
             actions[f"actions/{binding.action}.py"] = action or ""
             shared |= {bundle.file_of(name): source for name, source in files.items()}
         return actions | dict(sorted(shared.items()))

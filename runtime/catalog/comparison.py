@@ -127,6 +127,8 @@ def _actions(old: tuple[Binding, ...], new: tuple[Binding, ...]) -> Iterable[Cha
             yield Change("action", name, f"on_error {_text(was.on_error)} -> {_text(is_.on_error)}")
         if was.timeout_us != is_.timeout_us:
             yield Change("action", name, f"timeout_ms {_milliseconds(was)} -> {_milliseconds(is_)}")
+        if was.uses != is_.uses:
+            yield Change("action", name, f"uses {_uses(was)} -> {_uses(is_)}")
     kept = [[name for name in one if name in other] for one, other in ((before, after), (after, before))]
     if kept[0] != kept[1]:
         yield Change("order", "flows.post_login", ", ".join(after))
@@ -160,6 +162,10 @@ def _doors(old: Mapping[str, HookDoor], new: Mapping[str, HookDoor]) -> Iterable
 
 def _milliseconds(binding: Binding) -> str:
     return "the default" if binding.timeout_us is None else f"{binding.timeout_us // 1000}"
+
+
+def _uses(binding: Binding) -> str:
+    return "everything" if binding.uses is None else _text(binding.uses)
 
 
 def _text(value: Any) -> str:

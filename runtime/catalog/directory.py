@@ -125,6 +125,9 @@ def _tenant(folder: Folder, name: str, label: Path, secrets: Secrets) -> _Tenant
     else:
         tenant, found = tenant_file.read(document, name, frozenset(actions), secrets)
         faults += found
+    if tenant is not None:
+        used = {str(label / "actions" / f"{section.action}.py"): section.uses for section in tenant.bindings}
+        sources = [(name, bundle.to_check(text, used.get(name))) for name, text in sources]
     if tenant is None or faults:
         return _Tenant(None, sources, (), faults)
     warnings = [
@@ -181,7 +184,8 @@ def _defined(tenant: tenant_file.Tenant, sources: Mapping[str, str]) -> Definiti
         revision = hashlib.sha256(source.encode()).hexdigest()
         bound[revision] = source
         timeout_us = None if section.timeout_ms is None else section.timeout_ms * 1000
-        bindings.append(Binding(section.action, revision, section.on_error, timeout_us))
+        uses = None if section.uses is None else tuple(sorted(set(section.uses)))
+        bindings.append(Binding(section.action, revision, section.on_error, timeout_us, uses))
     names = {binding.action for binding in bindings}
     secrets = {action: dict(named) for action, named in tenant.secrets.items() if action in names and named}
     return Definition(Flow(tenant.name, tenant.settings, tuple(bindings), secrets, doors=tenant.doors), bound)

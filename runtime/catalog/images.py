@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from runtime.catalog.database import Connection
 from runtime.catalog.holds import HeldFlow
 from runtime.catalog.keyed import vault_of
 from runtime.catalog.lineage import NO_MARK, Mark
-from runtime.core.model import OnError, Settings
+from runtime.core.model import Settings
 from runtime.errors import CatalogUnavailable
 
 
@@ -120,9 +121,11 @@ def _update(connection: Connection, image: Image | None, mark: Mark) -> Image:
     affected = "tenant IN (SELECT tenant FROM tenants WHERE changed_in > ?)"
 
     bindings: dict[str, list[Binding]] = {}
-    query = f"SELECT tenant, action, sha256, on_error, timeout_us FROM bindings WHERE {affected} ORDER BY 1, position"
-    for tenant, action, sha256, on_error, timeout_us in connection.execute(query, (since,)):
-        bindings.setdefault(tenant, []).append(Binding(action, sha256, OnError(on_error), timeout_us))
+    columns = "tenant, sha256, action, on_error, timeout_us, uses"
+    query = f"SELECT {columns} FROM bindings WHERE {affected} ORDER BY 1, position"
+    for tenant, sha256, action, on_error, timeout_us, groups in connection.execute(query, (since,)):
+        named = None if groups is None else json.loads(groups)
+        bindings.setdefault(tenant, []).append(rows.binding_of(action, sha256, on_error, timeout_us, named))
         uses[sha256] = uses.get(sha256, 0) + 1
     vault = vault_of(connection)
     secrets: dict[str, dict[str, dict[str, str]]] = {}

@@ -51,13 +51,31 @@ def doors_of(text: str | None) -> Mapping[str, HookDoor]:
     return NO_DOORS if text is None else door_sections.of_row(json.loads(text))
 
 
+def binding_row(binding: Binding) -> list[Any]:
+    """Write a binding; what it uses only where it says so, so that older fingerprints stay."""
+    row = [binding.action, binding.revision, binding.on_error.value, binding.timeout_us]
+    return row if binding.uses is None else [*row, list(binding.uses)]
+
+
+def binding_of(
+    action: str, sha256: str, on_error: str, timeout_us: int | None, uses: Sequence[str] | None = None
+) -> Binding:
+    """Read a binding. Raises: UNREADABLE."""
+    return Binding(action, sha256, OnError(on_error), timeout_us, None if uses is None else tuple(uses))
+
+
+def uses_text(binding: Binding) -> str | None:
+    """Write what a binding uses; None for everything."""
+    return None if binding.uses is None else json.dumps(binding.uses)
+
+
 def digest(flow: Flow, vault: Vault = PLAIN) -> bytes:
     """Fingerprint everything that an apply writes for a tenant, to tell a change from a repetition.
 
     In a sealed store it is its vault's, so that no secret can be guessed by it.
     """
     secrets = {action: dict(sorted(named.items())) for action, named in sorted(flow.secrets.items())}
-    bindings = [(b.action, b.revision, b.on_error.value, b.timeout_us) for b in flow.bindings]
+    bindings = [binding_row(binding) for binding in flow.bindings]
     parts: list[Any] = [settings_text(flow.settings), bindings, secrets]
     # Only where there are some, so that older fingerprints stay.
     parts += [doors_text(flow)] if flow.doors else []
@@ -80,8 +98,11 @@ def deployed(connection: Connection, tenant: str) -> tuple[bytes | None, str]:
     """Read a tenant's flow as it is now: its fingerprint, and the text that `superseded` holds of one."""
     query = "SELECT settings, digest, doors FROM tenants WHERE tenant = ?"
     settings, digest, opened = connection.execute(query, (tenant,)).fetchone() or (None, None, None)
-    query = "SELECT action, sha256, on_error, timeout_us FROM bindings WHERE tenant = ? ORDER BY position"
-    bindings = connection.execute(query, (tenant,)).fetchall()
+    query = "SELECT action, sha256, on_error, timeout_us, uses FROM bindings WHERE tenant = ? ORDER BY position"
+    bindings = [
+        [*row, *([] if uses is None else [json.loads(uses)])]
+        for *row, uses in connection.execute(query, (tenant,)).fetchall()
+    ]
     bound = {binding[0] for binding in bindings}
     secrets = {action: named for action, named in secrets_of(connection, tenant).items() if action in bound}
     opened = None if opened is None else vault_of(connection).open(places.doors(tenant), opened)
@@ -105,7 +126,7 @@ def secrets_of(connection: Connection, tenant: str) -> dict[str, dict[str, str]]
 
 def text_of(flow: Flow) -> str:
     """Write a flow as `superseded` holds one."""
-    bindings = [(b.action, b.revision, b.on_error.value, b.timeout_us) for b in flow.bindings]
+    bindings = [binding_row(binding) for binding in flow.bindings]
     secrets = {action: dict(named) for action, named in flow.secrets.items()}
     return _text(settings_text(flow.settings), bindings, secrets, doors_text(flow))
 
@@ -117,7 +138,7 @@ def _text(settings: str | None, bindings: Sequence[Any], secrets: Mapping[str, A
 def definition_of(connection: Connection, tenant: str, digest: bytes, text: str) -> Definition:
     """Return a flow from that text, with its sources. Raises: UNREADABLE."""
     row: dict[str, Any] = json.loads(text)
-    bindings = tuple([Binding(action, sha, OnError(on_error), us) for action, sha, on_error, us in row["bindings"]])
+    bindings = tuple([binding_of(*members) for members in row["bindings"]])
     opened = doors_of(row.get("doors"))  # absent in what an earlier version kept
     flow = Flow(tenant, settings_of(row["settings"]), bindings, frozen(row["secrets"]), digest, opened)
     return Definition(flow, sources_of(connection, bindings))

@@ -202,6 +202,13 @@ MIGRATIONS: tuple[Migration, ...] = (
             "PRIMARY KEY (tenant, number, replica)) WITHOUT ROWID",
         ),
     ),
+    Migration(
+        "0.2",
+        (
+            # JSON of the groups of `api` that the action may call; NULL for all.
+            "ALTER TABLE bindings ADD COLUMN uses TEXT",
+        ),
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

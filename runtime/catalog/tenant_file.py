@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, create_model
 
@@ -23,6 +23,7 @@ from runtime.core.mfa import FACTORS
 from runtime.core.model import FACTOR_NAMES, Experience, OnError, Policy, Settings
 from runtime.errors import Fault
 from sandbox.contract.did_you_mean import did_you_mean
+from sandbox.contract.surface import GROUPS
 
 ACTION_NAME: Final = r"[a-z0-9][a-z0-9_-]{0,63}"
 
@@ -59,6 +60,10 @@ _Factors = (
 )
 
 
+# Not written out here, because the table of calls has them.
+_Group: Any = Literal[GROUPS]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -88,6 +93,7 @@ class BindingSection(_Section):
     action: _ActionName
     on_error: Annotated[OnError, Field(strict=False)] = OnError.REQUIRE_MFA
     timeout_ms: Annotated[int, Field(ge=1, le=_MOST["timeout_ms"])] | None = None
+    uses: list[_Group] | None = None
 
 
 class FlowsSection(_Section):

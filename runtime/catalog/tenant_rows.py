@@ -34,9 +34,18 @@ def replace_tenant(
     )
     keep_sources(connection, definition)
     connection.executemany(
-        "INSERT INTO bindings (tenant, position, action, sha256, on_error, timeout_us) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO bindings (tenant, position, action, sha256, on_error, timeout_us, uses) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (flow.tenant, at, binding.action, binding.revision, binding.on_error.value, binding.timeout_us)
+            (
+                flow.tenant,
+                at,
+                binding.action,
+                binding.revision,
+                binding.on_error.value,
+                binding.timeout_us,
+                rows.uses_text(binding),
+            )
             for at, binding in enumerate(flow.bindings)
         ],
     )

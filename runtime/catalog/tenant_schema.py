@@ -34,6 +34,7 @@ DOCS: Final[Mapping[str, str]] = {
     "flows.post_login.action": "The name of a file actions/NAME.py.",
     "flows.post_login.on_error": "What a failed execution counts as: require_mfa, deny or continue.",
     "flows.post_login.timeout_ms": "How much processor time an execution may take, in milliseconds.",
+    "flows.post_login.uses": "The groups of api that the action may call, such as multifactor; by default all.",
     "secrets": "By action, the secrets that it reads as event.secrets.NAME; at most 30 each.",
     "doors": "Hooks of other products that may ask for this tenant's logins.",
     "unused": "Actions that no flow binds on purpose.",

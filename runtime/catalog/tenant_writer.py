@@ -62,6 +62,7 @@ def document(flow: Flow) -> dict[str, Any]:
         {"action": binding.action}
         | ({} if binding.on_error is OnError.REQUIRE_MFA else {"on_error": binding.on_error.value})
         | ({} if binding.timeout_us is None else {"timeout_ms": binding.timeout_us // 1000})
+        | ({} if binding.uses is None else {"uses": list(binding.uses)})
         for binding in flow.bindings
     ]
     secrets = {

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from runtime.catalog import door_sections, rows
-from runtime.catalog.base import GRADUAL, REPORT_ONLY, Binding, Definition, Flow
+from runtime.catalog.base import GRADUAL, REPORT_ONLY, Definition, Flow
 from runtime.catalog.comparison import Change
 from runtime.catalog.database import Connection
 from runtime.catalog.differences import without_values
-from runtime.core.model import OnError, Settings
+from runtime.core.model import Settings
 from runtime.errors import CatalogError, CatalogUnavailable, Conflict, UnknownVersion
 
 MAX_TEXT_CHARS: Final = 500
@@ -87,7 +87,7 @@ def content_text(flow: Flow) -> str:
     }
     content = {
         "settings": json.loads(rows.settings_text(bare.settings)),
-        "bindings": [[b.action, b.revision, b.on_error.value, b.timeout_us] for b in bare.bindings],
+        "bindings": [rows.binding_row(binding) for binding in bare.bindings],
         "secrets": {action: list(named) for action, named in bare.secrets.items()},
         "doors": doors,
     }
@@ -102,7 +102,7 @@ def content_hash(text: str) -> str:
 def _definition(connection: Connection, tenant: str, text: str) -> Definition:
     """Read what a version holds; its secrets have names alone. Raises: UNREADABLE."""
     row: dict[str, Any] = json.loads(text)
-    bindings = tuple([Binding(action, sha, OnError(on_error), us) for action, sha, on_error, us in row["bindings"]])
+    bindings = tuple([rows.binding_of(*members) for members in row["bindings"]])
     secrets = {action: dict.fromkeys(names, "") for action, names in row["secrets"].items()}
     doors = {name: door | {"secrets": [""] * door["secrets"]} for name, door in row["doors"].items()}
     settings = rows.settings_of(json.dumps(row["settings"]))

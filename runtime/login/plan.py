@@ -58,6 +58,8 @@ class Plan:
                 secrets=flow.secrets.get(binding.action),
                 stop_on_failure=binding.on_error is OnError.DENY,
                 handler=CONTINUE if at < continuing else "",
+                uses=binding.uses,
+                limited=binding.uses is not None,
             )
             for at, (binding, budget_us) in enumerate(zip(bindings, budgets_us, strict=True))
         ]

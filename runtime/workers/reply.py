@@ -251,7 +251,7 @@ def _execution(
         binding.revision,
         binding.on_error,
         verdict,
-        (yield from _commands(data, places, continued, spending)) if places else (),
+        (yield from _commands(data, places, binding, continued, spending)) if places else (),
         wall_us,
         cpu_us,
         None if completed else ExecutionError(kind, message, line),
@@ -263,7 +263,7 @@ def _execution(
 
 
 def _commands(
-    data: bytes, places: Sequence[tuple[int, int]], continued: bool, spending: Spending
+    data: bytes, places: Sequence[tuple[int, int]], binding: Binding, continued: bool, spending: Spending
 ) -> Generator[None, None, tuple[Command, ...]]:
     """Check the commands of a step against the table, some at a time."""
     ops: list[str] = []
@@ -271,6 +271,9 @@ def _commands(
     items, part = spending.items, 0
     try:
         for args in surface.parse_each(_texts(data, places, ops), continued, spending):
+            if binding.uses is not None and surface.not_used(ops[-1], binding.uses):
+                # Its worker refuses the call, so that no code of an action could have recorded it.
+                raise ProtocolViolation(f"a step reports {ops[-1]}, which its binding does not use")
             commands.append(Command(ops[-1], args))
             part += _COMMAND_COST + spending.items - items
             items = spending.items

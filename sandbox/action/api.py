@@ -18,7 +18,7 @@ from sandbox.contract.values import camel
 from sandbox.reach.interrupts import LimitExceeded
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Collection, Container, Mapping
 
     from vestibule.v1.event_pb2 import PostLoginEvent
 
@@ -38,6 +38,7 @@ class CommandRecorder:
         "_leaving",
         "_open",
         "_spending",
+        "_uses",
         "_view",
         "clock_ns",
         "commands",
@@ -50,6 +51,7 @@ class CommandRecorder:
         clock_ns: int = 0,
         handler: str = "",
         defined: Container[str] = (),
+        uses: Collection[str] | None = None,
     ) -> None:
         """Begin a record.
 
@@ -59,6 +61,7 @@ class CommandRecorder:
             clock_ns: the execution's clock, nanoseconds since the epoch.
             handler: the function that runs.
             defined: names that the action defines, with others that do not matter here.
+            uses: groups of calls that the action's binding lets it make; None: all. The daemon holds it to them too.
         """
         if flow is None:
             flow = FlowState()
@@ -67,6 +70,7 @@ class CommandRecorder:
         self.clock_ns = clock_ns
         self._handler = handler
         self._defined = defined
+        self._uses = uses
         self._draft: Draft | None = Draft(view, flow) if flow.live else None
         self.commands: list[Recorded] = []
         self._spending: Spending | None = None
@@ -84,9 +88,12 @@ class CommandRecorder:
 
         Raises:
             TypeError, ValueError: as `bind`, or a budget of the execution is spent.
+            PermissionError: the action's binding does not let it make this call.
             LimitExceeded: the execution has made too many calls; its author's code cannot catch this.
             RuntimeError: the execution is over.
         """
+        if self._uses is not None and (fault := surface.not_used(call.op, self._uses)):
+            raise PermissionError(f"api.{call.op}: {fault}")
         bound = bind(call, args, kwargs)
         if not self._open:
             raise RuntimeError(f"api.{call.op}: the action has ended")
@@ -121,7 +128,10 @@ class CommandRecorder:
 
         Raises:
             TypeError, ValueError: as `bind`, or it cannot be answered here.
+            PermissionError: as `record`.
         """
+        if self._uses is not None and (fault := surface.not_used(call.op, self._uses)):
+            raise PermissionError(f"api.{call.op}: {fault}")
         bound = bind(call, args, kwargs)
         if call.continue_only and self._handler != surface.CONTINUE:
             raise ValueError(f"api.{call.op}: {_NOT_CONTINUING}")

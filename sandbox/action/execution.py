@@ -137,6 +137,7 @@ def execute(
     deadline_ns: int = alarm.NEVER,
     files: shared_files.Files = (),
     policy: Chosen | None = None,
+    uses: frozenset[str] | None = None,
 ) -> tuple[bytes, Ending, dict[str, Any]]:
     """Run one compiled action.
 
@@ -155,6 +156,7 @@ def execute(
         deadline_ns: CLOCK_MONOTONIC instant at which the execution is given up.
         files: shared files that it may import; each import of one runs it in this execution.
         policy: the tenant's, for an action that looks at what it decides by itself.
+        uses: groups of `api` that it may call; None: all.
 
     Returns:
         The serialized StepReport, how it ended, and the namespace, which the caller tears down inside its own budget.
@@ -167,7 +169,7 @@ def execute(
     if files:
         namespace = shared_files.Importer(files, namespace).namespace()
     view = event.Event(message, secrets, policy)
-    recorder = api.CommandRecorder(view, flow, clock_ns, handler, code.co_names)
+    recorder = api.CommandRecorder(view, flow, clock_ns, handler, code.co_names, uses)
     handle = api.make_api(recorder)
     failure: Failed | None = None
     state = interrupts.STATE

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 PACKAGE: Final = "lib"
@@ -23,10 +23,14 @@ _NAMED: Final = re.compile(rf"\b{PACKAGE}\b")
 
 
 class Bundle(NamedTuple):
-    """An action's source, and the shared files by name. Without an action, the files alone are to be checked."""
+    """An action's source, and the shared files by name. Without an action, the files alone are to be checked.
+
+    `uses` are the groups of `api` that the action is checked for; a revision says nothing about that.
+    """
 
     action: str | None
     files: Mapping[str, str]
+    uses: Sequence[str] | None = None
 
 
 def file_of(name: str) -> str:
@@ -49,9 +53,16 @@ def pack(action: str | None, files: Mapping[str, str]) -> str:
     return MARK + json.dumps([action, dict(sorted(files.items()))], ensure_ascii=False, separators=(",", ":"))
 
 
+def to_check(text: str, uses: Sequence[str] | None) -> str:
+    """Return a revision's text with the groups of `api` that one binding of it lets it call."""
+    if uses is None:
+        return text
+    action, files, _ = unpack(text)
+    return MARK + json.dumps([action, files, list(uses)], ensure_ascii=False, separators=(",", ":"))
+
+
 def unpack(text: str) -> Bundle:
     """Return the parts of a text. Raises: ValueError: it begins as one of ours and is none."""
     if text[:1] != MARK:
         return Bundle(text, {})
-    action, files = json.loads(text[1:])
-    return Bundle(action, files)
+    return Bundle(*json.loads(text[1:]))

@@ -7,7 +7,7 @@ Must not know how commands are carried or folded. A call is added as an entry of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 from sandbox.contract.call import Call
@@ -55,6 +55,19 @@ SURFACE: Final[tuple[Call, ...]] = (
     *SAML_CALLS,
     *QUERY_CALLS,
 )
+
+GROUPS: Final[tuple[str, ...]] = tuple(dict.fromkeys(call.group for call in SURFACE))
+"""What stands behind `api.`, and in the `uses` of a binding."""
+
+
+def not_used(op: str, uses: Collection[str] | None) -> str:
+    """Say that a binding does not let its action make a call; nothing if it does. None lets it make every call."""
+    group = op.partition(".")[0]
+    if uses is None or group in uses:
+        return ""
+    listed = ", ".join(sorted(uses)) or "nothing"
+    return f"the action's binding uses {listed}: add {group} to its `uses` in tenant.yaml, or leave the call out"
+
 
 CALLS: Final[dict[str, Call]] = {call.op: call for call in SURFACE}
 _REPORTED: Final[dict[str, Call]] = {call.op: call.recorded for call in SURFACE if call.recorded is not None}

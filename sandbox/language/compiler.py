@@ -10,6 +10,7 @@ import ast
 import re
 import sys
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
@@ -19,6 +20,7 @@ from sandbox.language import refusals
 from sandbox.language.nodes import MAX_HINTS
 from sandbox.language.rewrite import Statements
 from sandbox.language.shared import NO_FILES, SharedSources, is_shared
+from sandbox.language.uses import unused_calls
 from sandbox.reach import hints, stacks
 from sandbox.reach.registry import check_import
 
@@ -76,7 +78,7 @@ def compile_action(source: str, filename: str = "<action>") -> CodeType:
 
 
 def compile_part(
-    source: str, filename: str, shared: SharedSources, *, entry: bool
+    source: str, filename: str, shared: SharedSources, *, entry: bool, uses: Collection[str] | None = None
 ) -> tuple[CodeType | None, list[SourceFault]]:
     """Compile one file of a revision; return its code, or None and every fault.
 
@@ -85,12 +87,18 @@ def compile_part(
         filename: what tracebacks and faults call it.
         shared: the tenant's shared files, this one included if it is one.
         entry: is it an action? A shared file has no entry point.
+        uses: groups of `api` that the action's binding lets it call; None: all.
     """
-    return _compile(source, filename, shared, entry=entry)
+    return _compile(source, filename, shared, entry=entry, uses=uses)
 
 
 def _compile(
-    source: str, filename: str, shared: SharedSources = NO_FILES, *, entry: bool = True
+    source: str,
+    filename: str,
+    shared: SharedSources = NO_FILES,
+    *,
+    entry: bool = True,
+    uses: Collection[str] | None = None,
 ) -> tuple[CodeType | None, list[SourceFault]]:
     fault = _unreadable(source, filename)
     if fault is not None:
@@ -104,12 +112,13 @@ def _compile(
             tree: Any = compile(source, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
         except _PARSER_ERRORS as error:
             return None, [_parser_fault(error, filename)]
+        unused = unused_calls(tree, uses)  # before what it looks for is rewritten
         policy = Statements(shared, entry=entry)
         try:
             rewritten = policy.run(tree)
         except (MemoryError, RecursionError) as error:
             return None, [_parser_fault(error, filename)]
-        faults = policy.faults + _unknown_imports(policy, shared)
+        faults = policy.faults + unused + _unknown_imports(policy, shared)
         if faults:
             return None, _in_order(source, faults, filename)
         try:

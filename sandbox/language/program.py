@@ -35,13 +35,15 @@ def compile_program(text: str, filename: str) -> RevisionCode:
     Raises: Rejected: with every fault; those of a shared file have its name.
     """
     try:
-        action, files = bundle.unpack(text)
+        action, files, uses = bundle.unpack(text)
     except ValueError:
         raise compiler.Rejected([compiler.SourceFault(1, 1, _UNREADABLE, filename)]) from None
-    if action is not None and not files:
+    if action is not None and not files and uses is None:
         return RevisionCode(compiler.compile_action(action, filename))
     shared = SharedSources(files) if files else NO_FILES
-    code, faults = (None, []) if action is None else compiler.compile_part(action, filename, shared, entry=True)
+    code, faults = (
+        (None, []) if action is None else compiler.compile_part(action, filename, shared, entry=True, uses=uses)
+    )
     needed = sorted(files) if action is None else shared.needed(action)
     compiled = []
     for name in needed:

@@ -37,10 +37,11 @@ Compiled = RevisionCode | bytes
 class Prepared:
     """One step of a flow, read once for all of its logins."""
 
-    __slots__ = ("budget_ns", "code", "files", "handler", "policy", "salt", "secrets", "stop_on_failure")
+    __slots__ = ("budget_ns", "code", "files", "handler", "policy", "salt", "secrets", "stop_on_failure", "uses")
 
     def __init__(self, step: worker_pb2.Step, code: Compiled, policy: Chosen) -> None:
         self.policy = policy
+        self.uses = frozenset(step.uses) if step.limited else None
         self.handler = step.handler or ENTRY
         if isinstance(code, RevisionCode) and self.handler not in code.code.co_names:
             # The daemon asks an action to continue that cannot: a revision with the function would be another one.

@@ -200,6 +200,7 @@ class QuestionRunner:
                 report, end, namespace = execute(
                     code, step.handler, message, step.secrets, clock_ns, seed + step.salt, began_ns,
                     budget_ns, output_bytes, flow, cpu_from_ns, deadline_ns, step.files, step.policy,
+                    step.uses,
                 )  # fmt: skip
                 if end is execution.Ending.LATE:
                     namespace.clear()

@@ -67,9 +67,9 @@ def test_a_text_has_the_files_that_it_may_import() -> None:
     """An action that does not spell the package has a text of its own, which no shared file changes."""
     alone = action("pass", "import json")
     assert bundle.pack(alone, FILES) == alone
-    assert bundle.unpack(alone) == (alone, {})
+    assert bundle.unpack(alone) == bundle.Bundle(alone, {})
     packed = bundle.pack(action("pass"), FILES)
-    assert bundle.unpack(packed) == (action("pass"), FILES)
+    assert bundle.unpack(packed) == bundle.Bundle(action("pass"), FILES)
     assert packed == bundle.pack(action("pass"), dict(reversed(FILES.items())))
     assert packed != bundle.pack(action("pass"), FILES | {"words": "LOUD = 'y'\n"})
 

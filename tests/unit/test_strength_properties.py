@@ -29,6 +29,7 @@ from runtime.core.model import (
 )
 from runtime.core.remembered import DAY_MS, RememberedBrowser
 from runtime.core.resolution import Gateway
+from sandbox.contract import policy_rule
 from tests import strength
 from tests.effort import effort
 from tests.event_facts import EventFacts
@@ -293,7 +294,7 @@ MUTANTS: list[Any] = [
     pytest.param(weaker, changed(resolution, "alone", never_shut), id="a provider opens what the policy keeps shut"),
     pytest.param(
         weaker,
-        changed(policy, "demands", lambda found, _, lifted, __: found and not lifted),
+        changed(policy_rule, "demands", lambda found, _, lifted, __: found and not lifted),
         id="none lifts adaptive although the tenant says no",
     ),
     pytest.param(weakened_by_failure, changed(mfa, "resolve", replaces), id="a failure replaces a requirement"),

@@ -132,7 +132,7 @@ class PolicySettings(_message.Message):
     def __init__(self, policy: _Optional[str] = ..., step_up: _Optional[bool] = ..., exempt_refresh: _Optional[bool] = ..., factors: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Step(_message.Message):
-    __slots__ = ("action", "revision", "source", "budget_us", "secrets", "stop_on_failure", "handler", "code")
+    __slots__ = ("action", "revision", "source", "budget_us", "secrets", "stop_on_failure", "handler", "code", "uses", "limited")
     class SecretsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -148,6 +148,8 @@ class Step(_message.Message):
     STOP_ON_FAILURE_FIELD_NUMBER: _ClassVar[int]
     HANDLER_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
+    USES_FIELD_NUMBER: _ClassVar[int]
+    LIMITED_FIELD_NUMBER: _ClassVar[int]
     action: str
     revision: bytes
     source: str
@@ -156,7 +158,9 @@ class Step(_message.Message):
     stop_on_failure: bool
     handler: str
     code: bytes
-    def __init__(self, action: _Optional[str] = ..., revision: _Optional[bytes] = ..., source: _Optional[str] = ..., budget_us: _Optional[int] = ..., secrets: _Optional[_Mapping[str, str]] = ..., stop_on_failure: _Optional[bool] = ..., handler: _Optional[str] = ..., code: _Optional[bytes] = ...) -> None: ...
+    uses: _containers.RepeatedScalarFieldContainer[str]
+    limited: bool
+    def __init__(self, action: _Optional[str] = ..., revision: _Optional[bytes] = ..., source: _Optional[str] = ..., budget_us: _Optional[int] = ..., secrets: _Optional[_Mapping[str, str]] = ..., stop_on_failure: _Optional[bool] = ..., handler: _Optional[str] = ..., code: _Optional[bytes] = ..., uses: _Optional[_Iterable[str]] = ..., limited: _Optional[bool] = ...) -> None: ...
 
 class FlowReply(_message.Message):
     __slots__ = ("nonce", "steps", "wall_us", "cpu_us", "retire", "codes")
