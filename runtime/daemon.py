@@ -14,9 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TextIO
-
-import uvloop
+from typing import TYPE_CHECKING, Any, Final
 
 from runtime.callers import own_certificate
 from runtime.callers.caller_files import CallerFiles
@@ -34,13 +32,14 @@ from runtime.key_files import KeyFiles
 from runtime.login.logins import Logins
 from runtime.login.suspensions import Suspensions
 from runtime.ops import file_limit
-from runtime.ops.http import OperatorsPort, Probed
-from runtime.ops.log import LoginLog, ProcessLog, build, clip, forward_libraries, task_failed
+from runtime.ops.http import OperatorsPort
+from runtime.ops.log import LoginLog, ProcessLog, task_failed
 from runtime.ops.log_writer import LogWriter
 from runtime.ops.metrics import Metrics
 from runtime.ops.own_port import OwnPort
 from runtime.ops.shared import Operators, Shared
 from runtime.presence import Presence
+from runtime.probes import Probes
 from runtime.reload import Read, Reload
 from runtime.workers.launch import Launched
 from runtime.workers.pool import Pool
@@ -52,8 +51,6 @@ if TYPE_CHECKING:  # it imports grpc, which must not be loaded before the zygote
     from runtime.rpc.server import Server
 
 _BEAT_S: Final = 0.5
-# A loop that does not turn for this long decides nothing: the probe says so and the operator's platform restarts us.
-_STUCK_S: Final = 10.0
 # What the log may take of an exit that must not wait.
 _LAST_LINES_S: Final = 0.2
 
@@ -86,8 +83,6 @@ class Daemon:
         self._delay_s = 0.0
         self._stop = asyncio.Event()
         self._signals = 0
-        self._beat_s = time.monotonic()
-        self._not_ready: tuple[str, ...] = ("starting",)
         self._metrics = Metrics(version)
         self._metrics.watch_log(lambda: out.lost)
         made = shared.keys if shared is not None else [keys.generate()]
@@ -95,6 +90,7 @@ class Daemon:
         self._stores = open_stores(config, self._check_sources, self._catalog_changed, self._key_files.store_keys)
         self._catalog = self._stores.catalog
         self._pool = Pool(config, zygotes(config, ahead), self._metrics, log)
+        self._probes = Probes(self._catalog, self._pool, allow_empty=config.catalog.allow_empty)
         self._caller_files = CallerFiles(config, log, self._metrics)
         self._callers = Callers(
             credentials_required(config), lambda: self._catalog.api_keys, self._caller_files.rules_now
@@ -104,7 +100,6 @@ class Daemon:
         self._calls: Calls | None = None
         self._server: Server | None = None
         self._http: HttpPort | None = None
-        self._own_port: OwnPort | None = None
         self._on_started = on_started
 
     async def run(self) -> None:
@@ -157,7 +152,8 @@ class Daemon:
             admin = AdminService(self._stores.tenants, calls, self._log, self._catalog.poll_now)
             parts.callback(admin.close)
             server, own_port = await self._start_server(calls, admin)
-            self._server, self._own_port = server, own_port
+            self._server = server
+            self._probes.serving(server, own_port)
             self._http = doors = await self._start_http(calls, admin)
             watching = asyncio.create_task(own_port.watch(), name="own port")
             parts.callback(watching.cancel)
@@ -197,8 +193,8 @@ class Daemon:
             self._caller_files.metrics_context(),
         )
         if self._shared is not None:
-            return self._shared.operators(registry, live=self._live, ready=self._ready)
-        return OperatorsPort(address, registry, self._log, live=self._live, ready=self._ready, tls=tls)
+            return self._shared.operators(registry, live=self._probes.live, ready=self._probes.ready)
+        return OperatorsPort(address, registry, self._log, live=self._probes.live, ready=self._probes.ready, tls=tls)
 
     async def _start_server(self, calls: Calls, admin: "AdminService") -> "tuple[Server, OwnPort]":
         """Serve gRPC, and call it once. Raises: StartError."""
@@ -221,7 +217,7 @@ class Daemon:
             calls, self._config, self._metrics, self._log,
             callers=self._callers, tls=tls, others=others, guarded={admin.name: admin.methods}, shared=self._shared,
         )  # fmt: skip
-        server.able(not self._undecidable())
+        server.able(not self._probes.undecidable())
         await server.start()
         own_port = OwnPort(server.call_ourselves, self._log)
         await own_port.check()
@@ -260,7 +256,7 @@ class Daemon:
         gc.enable()
         # Or a scrape before the next beat would say that the catalog is not healthy.
         self._see_catalog()
-        self._not_ready = ()
+        self._probes.started()
         snapshot = self._catalog.snapshot()
         if not self._catalog.sealed and any(flow.has_secrets for flow in snapshot.tenants.values()):
             remedy = "make a key, set catalog.keys_file and run `vestibule store seal`"
@@ -326,17 +322,10 @@ class Daemon:
         self._presence.ask()
 
     def _keys_in_use(self) -> KeysInUse:
-        ring = self._suspensions.keys
-        return KeysInUse(
-            ring.sealing_id.hex(),
-            tuple(name.hex() for name in ring.ids),
-            dict(self._suspensions.last_expiry_ms),
-            self._key_files.store_keys().ids,
-            own=self._key_files.own,
-        )
+        return self._key_files.in_use(self._suspensions.keys, self._suspensions.last_expiry_ms)
 
     async def _drain(self, server: "Server", http: "HttpPort | None") -> None:
-        self._not_ready = ("draining",)
+        self._probes.draining()
         server.announce_end()
         if self._delay_s:
             # A caller that learns of endpoints by health or readiness still sends logins here until it has heard.
@@ -372,7 +361,7 @@ class Daemon:
     async def _beat(self) -> None:
         """Show that the loop turns, and do what is done about twice a second."""
         while True:
-            self._beat_s = time.monotonic()
+            self._probes.beat()
             if self._shared is not None:
                 self._shared.beat()
             self._see_catalog()
@@ -394,27 +383,7 @@ class Daemon:
         )
         self._metrics.store_sealed(catalog.sealed)
         if self._server is not None:
-            self._server.able(not self._undecidable())
-
-    def _undecidable(self) -> list[str]:
-        """Say why no login can be decided; nothing when some can."""
-        return self._catalog.unready(self._config.catalog.allow_empty)
-
-    def _live(self) -> list[str]:
-        silent_s = time.monotonic() - self._beat_s
-        if silent_s > _STUCK_S:
-            return [f"the event loop has not turned for {silent_s:.0f} s"]
-        if self._server is not None and not self._not_ready and not self._server.running:
-            return ["the gRPC server has stopped by itself"]
-        return []
-
-    def _ready(self) -> Probed:
-        if self._not_ready:
-            return Probed([*self._not_ready, *self._live()])
-        zygote = "" if self._pool.zygote_alive else "the zygote is not running: no worker can be started"
-        port = self._own_port.reason if self._own_port is not None else ""
-        reasons = [reason for reason in (zygote, port) if reason] + self._undecidable() + self._live()
-        return Probed(reasons, self._catalog.notes())
+            self._server.able(not self._probes.undecidable())
 
     async def _check_sources(self, sources: Sequence[tuple[str, str]]) -> Sequence[Fault]:
         from runtime.offline.check import check_sources  # of a directory alone
@@ -428,42 +397,3 @@ class Daemon:
         snapshot = self._catalog.snapshot()
         beside = {tenant: trial.definition.flow.digest for tenant, trial in snapshot.trials.items()}
         self._pool.flows_changed(snapshot.tenants, beside)
-
-
-def serve(
-    config: Config,
-    version: str,
-    *,
-    stream: TextIO | None = None,
-    on_started: OnStarted | None = None,
-    ignored: Sequence[Fault] = (),
-    read_again: Read | None = None,
-    ahead: Launched | None = None,
-    shared: Shared | None = None,
-    turn: int | None = None,
-) -> None:
-    """Run a daemon until a signal stops it. `stream` takes the log, standard error otherwise.
-
-    `ignored` is what the configuration has beside its settings; it is logged. SIGHUP calls `read_again` for what can
-    be reloaded; without it SIGHUP is left alone. `ahead` is a zygote that was started before all else was imported.
-    `shared` is what it has in common with other processes of a supervisor, and `turn` the lock of their log.
-    """
-    out = LogWriter.to(stream if stream is not None else sys.stderr, turn)
-    log = build(config.log, out)
-    if shared is not None:
-        log = log.bind(process=shared.number)
-    for fault in ignored:
-        log.warning("config.ignored", where=clip(fault.where), problem=clip(fault.message))
-    undo = forward_libraries(log)
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(config, version, log, out, on_started, read_again, ahead, shared))
-    finally:
-        undo()
-        log.report_suppressed(everything=True)
-        out.close()
-
-
-async def _run(*parts: Any) -> None:
-    # Inside the loop, as its constructor wants.
-    await Daemon(*parts).run()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from runtime.catalog import store_keys
+from runtime.catalog.replicas import KeysInUse
 from runtime.catalog.store_keys import StoreKeys
 from runtime.config.settings import Config
 from runtime.continuation import keys
@@ -64,6 +65,11 @@ class KeyFiles:
     def store_keys(self) -> StoreKeys:
         """Return the keys of the store that are in effect."""
         return self._given if self._store is None else self._store.value
+
+    def in_use(self, ring: Keyring, last_expiry_ms: Mapping[str, int]) -> KeysInUse:
+        """Return the row of a daemon that seals with a ring, and the last expiry of what each of its keys sealed."""
+        ids = tuple(name.hex() for name in ring.ids)
+        return KeysInUse(ring.sealing_id.hex(), ids, dict(last_expiry_ms), self.store_keys().ids, own=self.own)
 
     def start(self, changed: Callable[[], None]) -> None:
         """Begin to follow; `changed` is called from another thread when keys were read anew."""

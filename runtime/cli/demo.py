@@ -125,7 +125,7 @@ def _keys() -> Path:
 
 def _serve(config: Config, logins: Sequence[SampleLogin], walk: Callable[[str], DemoWalk], *, once: bool) -> bool:
     """Serve, and walk through the logins meanwhile; True when each is decided as expected."""
-    from runtime import daemon
+    from runtime import process
     from runtime.cli.main import version
 
     right = True
@@ -152,7 +152,7 @@ def _serve(config: Config, logins: Sequence[SampleLogin], walk: Callable[[str], 
         return True
 
     with open(_RUN_DIR / "demo.log", "a", encoding="utf-8") as log_file:
-        daemon.serve(config, version(), stream=log_file, on_started=started)
+        process.serve(config, version(), stream=log_file, on_started=started)
     return right
 
 

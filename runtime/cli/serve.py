@@ -70,11 +70,11 @@ def run(args: argparse.Namespace) -> int:
 def _serve(found: Loaded, ahead: Launched, again: Callable[[], Loaded], member: "Member | None" = None) -> None:
     # Until the daemon has started: almost all that it makes before that stays.
     gc.disable()
-    from runtime import daemon
+    from runtime import process
     from runtime.cli.main import version
 
     try:
-        daemon.serve(
+        process.serve(
             found.config, version(), ignored=found.ignored, read_again=again, ahead=ahead, shared=member,
             on_started=member.serving if member is not None else None, turn=member.turn if member is not None else None,
         )  # fmt: skip
