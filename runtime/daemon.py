@@ -36,6 +36,7 @@ from runtime.ops.http import OperatorsPort
 from runtime.ops.log import LoginLog, ProcessLog, task_failed
 from runtime.ops.log_writer import LogWriter
 from runtime.ops.metrics import Metrics
+from runtime.ops.orphans import Orphans
 from runtime.ops.own_port import OwnPort
 from runtime.ops.shared import Operators, Shared
 from runtime.presence import Presence
@@ -97,6 +98,7 @@ class Daemon:
         )
         self._suspensions = Suspensions(self._key_files.keyring, config.continuation.lifetime_s, self._stores.suspended)
         self._presence = Presence(self._stores.database, version, self._keys_in_use)
+        self._orphans = Orphans()
         self._calls: Calls | None = None
         self._server: Server | None = None
         self._http: HttpPort | None = None
@@ -373,6 +375,7 @@ class Daemon:
                 self._metrics.http_connections(self._http.connections)
             self._log.report_suppressed()
             self._out.report_lost(self._log)
+            self._orphans.look()
             await asyncio.sleep(_BEAT_S)
 
     def _see_catalog(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from runtime.ops.log import Log
+from runtime.ops.orphans import Orphans
 from runtime.supervisor.overview import Overview
 from runtime.supervisor.process import Given, Process
 
@@ -202,9 +203,11 @@ class Supervisor:
     async def _watch(self) -> None:
         """Look at every process now and then: does its loop turn, and what has it counted?"""
         looks = 0
+        orphans = Orphans()
         while True:
             await asyncio.sleep(_LOOK_S)
             looks += 1
+            orphans.look()
             serving = [process for process in self.processes() if process.serving.is_set() and not process.draining]
             for process in serving:
                 if process.looks_silent() >= _LOOKS_HUNG:
