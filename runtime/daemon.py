@@ -29,6 +29,7 @@ from runtime.config.listeners import credentials_required
 from runtime.continuation import keys
 from runtime.errors import Fault
 from runtime.key_files import KeyFiles
+from runtime.login.execution_log import ExecutionLog
 from runtime.login.logins import Logins
 from runtime.login.suspensions import Suspensions
 from runtime.ops import file_limit
@@ -97,6 +98,7 @@ class Daemon:
             credentials_required(config), lambda: self._catalog.api_keys, self._caller_files.rules_now
         )
         self._suspensions = Suspensions(self._key_files.keyring, config.continuation.lifetime_s, self._stores.suspended)
+        self._execution_log = ExecutionLog(config.log, self._stores.tenants, log)
         self._presence = Presence(self._stores.database, version, self._keys_in_use)
         self._orphans = Orphans()
         self._calls: Calls | None = None
@@ -136,6 +138,9 @@ class Daemon:
             parts.push_async_callback(self._presence.close)
             noting = asyncio.create_task(self._presence.run(), name="presence")
             parts.callback(noting.cancel)
+            parts.push_async_callback(self._execution_log.close)
+            keeping = asyncio.create_task(self._execution_log.run(), name="executions")
+            parts.callback(keeping.cancel)
             sampled = LoginLog(self._log, self._config.log.sample)
             logins = Logins(
                 self._catalog,
@@ -146,6 +151,7 @@ class Daemon:
                 sampled,
                 self._suspensions,
                 self._shared_trials(parts),
+                self._execution_log if self._execution_log.on else None,
             )
             parts.push_async_callback(logins.close)
             self._calls = calls = Calls(logins, self._config, self._metrics, self._log)
@@ -217,7 +223,8 @@ class Daemon:
         others = {SERVICE: {METHOD: checks.check}}
         server = Server(
             calls, self._config, self._metrics, self._log,
-            callers=self._callers, tls=tls, others=others, guarded={admin.name: admin.methods}, shared=self._shared,
+            callers=self._callers, tls=tls, others=others, guarded={admin.name: admin.methods},
+            guarded_streams={admin.name: admin.streams}, shared=self._shared,
         )  # fmt: skip
         server.able(not self._probes.undecidable())
         await server.start()

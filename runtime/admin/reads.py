@@ -9,7 +9,7 @@ from vestibule.v1 import admin_service_pb2 as pb
 
 from runtime.admin import audit, messages
 from runtime.callers.caller import EVERY_TENANT, Caller
-from runtime.catalog import differences, holds, lineage, tenant_writer, trials, versions
+from runtime.catalog import differences, executions, holds, lineage, tenant_writer, trials, versions
 from runtime.catalog.database import Connection
 from runtime.errors import InvalidRequest
 
@@ -126,3 +126,39 @@ def list_audit(
         )
         record.time.FromSeconds(call.at_s)
     return response
+
+
+def list_executions(
+    connection: Connection, request: pb.ListExecutionsRequest, _caller: Caller
+) -> pb.ListExecutionsResponse:
+    """List the executions of a tenant. Raises: InvalidRequest, UnknownVersion: there was never such a tenant."""
+    size, before = messages.page_size(request.page_size), messages.numbered(request.page_token)
+    versions.version(connection, request.tenant_id)
+    rows = executions.newest(connection, request.tenant_id, before, size + 1, failed=request.failed_only)
+    found, more = messages.page(rows, size)
+    return pb.ListExecutionsResponse(
+        executions=[pb.KeptExecution.FromString(body) for _, body in found],
+        next_page_token=str(found[-1][0]) if more else "",
+    )
+
+
+def last_executions(
+    connection: Connection, request: pb.FollowExecutionsRequest, after: int | None
+) -> tuple[pb.FollowExecutionsResponse, int]:
+    """Return the executions after a number, or the last ones without, and the number to continue with.
+
+    Raises: InvalidRequest, UnknownVersion.
+    """
+    tenant, failed = request.tenant_id, request.failed_only
+    if after is None:
+        if not 0 <= request.last <= messages.MAX_PAGE:
+            raise InvalidRequest("last", f"want 0 to {messages.MAX_PAGE}")
+        versions.version(connection, tenant)
+        # One at least: what is new comes after it.
+        found = executions.newest(connection, tenant, None, max(request.last, 1), failed=failed)[::-1]
+        number = found[-1][0] if found else 0
+        found = found if request.last else []
+    else:
+        found = executions.after(connection, tenant, after, messages.PAGE, failed=failed)
+        number = found[-1][0] if found else after
+    return pb.FollowExecutionsResponse(executions=[pb.KeptExecution.FromString(body) for _, body in found]), number

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
 from vestibule.v1 import admin_service_pb2 as pb
@@ -36,6 +36,14 @@ _MOST: Final = 16
 # What a call may take whose caller has set no deadline.
 _LONGEST_S: Final = 60.0
 
+_FOLLOW: Final = "FollowExecutions"
+# Callers that follow executions at a time, of this process.
+_FOLLOWERS: Final = 8
+# How often the store is asked for what is new.
+_LOOK_S: Final = 1.0
+
+_T = TypeVar("_T")
+
 _READERS: Final = (Scope.READ, Scope.AUTHOR, Scope.OPERATOR)
 _HOLDERS: Final = (Scope.AUTHOR, Scope.OPERATOR)
 
@@ -44,7 +52,7 @@ class _Read(NamedTuple):
     """A method that changes nothing."""
 
     request: type[Message]
-    act: Callable[..., Message]
+    act: Callable[..., Any]
     scopes: tuple[Scope, ...] = _READERS
 
 
@@ -62,6 +70,8 @@ _METHODS: Final[dict[str, _Read | _Change]] = {
     "GetTenantVersion": _Read(pb.GetTenantVersionRequest, reads.get_version),
     "CompareTenantVersions": _Read(pb.CompareTenantVersionsRequest, reads.compare),
     "ListAuditRecords": _Read(pb.ListAuditRecordsRequest, reads.list_audit, (Scope.OPERATOR,)),
+    "ListExecutions": _Read(pb.ListExecutionsRequest, reads.list_executions),
+    "FollowExecutions": _Read(pb.FollowExecutionsRequest, reads.last_executions),
     "ApplyTenants": _Change(pb.ApplyTenantsRequest, changes.apply),
     "RollbackTenant": _Change(pb.RollbackTenantRequest, changes.roll_back),
     "PromoteTenant": _Change(pb.PromoteTenantRequest, changes.promote),
@@ -100,8 +110,11 @@ class AdminService:
         self._database, self._calls, self._log, self._changed, self._clock = database, calls, log, changed, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="admin")
         self._running = 0
-        self.methods = {name: partial(self._answer, name) for name in _METHODS}
+        self.methods = {name: partial(self._answer, name) for name in _METHODS if name != _FOLLOW}
         """By name: each takes a serialized request, the caller's time, and who calls."""
+        self._followers = 0
+        self.streams = {_FOLLOW: self._follow}
+        """The same of methods that answer again and again."""
 
     def close(self) -> None:
         """Take no more work to the store; what runs there ends by itself."""
@@ -132,6 +145,52 @@ class AdminService:
             self._changed()
         return response
 
+    async def _follow(
+        self, data: bytes, remaining: Remaining, identify: Identify
+    ) -> AsyncGenerator[bytes | NoAnswer, None]:
+        """Send executions as they are kept, until the caller or the daemon ends; a refusal is the last thing sent."""
+        call, begun = AuditedCall(int(self._clock()), "", _FOLLOW), False
+        self._followers += 1
+        try:
+            caller = self._let_in(identify)
+            if self._followers > _FOLLOWERS:
+                raise CapacityError(f"{_FOLLOWERS} callers follow executions already; try again, or ask another daemon")
+            call = replace(call, caller=caller.name)
+            database = self._administered()
+            call, request = _read(call, data)
+            _permit(call, caller)
+            async for response in self._kept(database, request, remaining):
+                yield response
+                if not begun:
+                    begun = True
+                    self._begun(call)
+                if self._calls.draining:
+                    raise Draining
+                # A key that was revoked meanwhile sees no more.
+                identify().require(request.tenant_id, *_READERS)
+        except Exception as error:  # noqa: BLE001 - a process edge: whatever it is, the caller gets a status
+            refusal = self._calls.refuse(error, " ".join(call.tenants), call.request_id)
+            if call.caller and not begun:
+                self._begun(replace(call, code=refusal.code))
+            yield refusal
+        finally:
+            self._followers -= 1
+
+    async def _kept(
+        self, database: KeyedDatabase, request: pb.FollowExecutionsRequest, remaining: Remaining
+    ) -> AsyncIterator[bytes]:
+        """Look for what is new for ever; at first and each second there is a message, with nothing new an empty one."""
+        number: int | None = None
+        while True:
+            response, number = await self._in_time(partial(_after, database, request, number), remaining())
+            yield response.SerializeToString()
+            if len(response.executions) < messages.PAGE:
+                await asyncio.sleep(_LOOK_S)
+
+    def _begun(self, call: AuditedCall) -> None:
+        self._say(call)
+        self._thread.submit(self._note, call)
+
     def _administered(self) -> KeyedDatabase:
         """Return the store. Raises: NotOffered."""
         if self._database is None:
@@ -146,7 +205,7 @@ class AdminService:
             raise CapacityError(f"{_MOST} calls of {_SERVICE} are being answered; try again")
         return identify()
 
-    async def _in_time(self, work: Callable[[], bytes], remaining_s: float | None) -> bytes:
+    async def _in_time(self, work: Callable[[], _T], remaining_s: float | None) -> _T:
         """Do work of the store. A change whose caller has no more time may still be made. Raises: DeadlineExceeded."""
         future = asyncio.get_running_loop().run_in_executor(self._thread, work)
         within_s = _LONGEST_S if remaining_s is None else min(remaining_s, _LONGEST_S)
@@ -161,7 +220,7 @@ class AdminService:
         method = _METHODS[asked.call.method]
         if isinstance(method, _Read):
             with database.reading() as connection:
-                response = method.act(connection, asked.request, asked.caller).SerializeToString()
+                response: bytes = method.act(connection, asked.request, asked.caller).SerializeToString()
             self._note(asked.call)
             return response
         return _change(database, method, asked)
@@ -185,6 +244,13 @@ class AdminService:
             request_id=call.request_id,
             code=call.code,
         )
+
+
+def _after(
+    database: KeyedDatabase, request: pb.FollowExecutionsRequest, number: int | None
+) -> tuple[pb.FollowExecutionsResponse, int]:
+    with database.reading() as connection:
+        return reads.last_executions(connection, request, number)
 
 
 def _change(database: KeyedDatabase, method: _Change, asked: _Asked) -> bytes:

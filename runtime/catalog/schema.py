@@ -209,6 +209,17 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE bindings ADD COLUMN uses TEXT",
         ),
     ),
+    Migration(
+        "0.2",
+        (
+            # What actions of chosen tenants did in logins, the newest with the highest number; `body` is a serialized
+            # KeptExecution, without secrets. `at_ms` is an instant in milliseconds.
+            "CREATE TABLE executions (number INTEGER PRIMARY KEY, tenant TEXT NOT NULL, at_ms INTEGER NOT NULL, "
+            "failed INTEGER NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL)",
+            "CREATE INDEX executions_by_tenant ON executions (tenant, number)",
+            "CREATE INDEX executions_by_age ON executions (at_ms)",
+        ),
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "show": "show what a tenant is, or was at a version",
     "diff": "show what tells two versions or directories apart",
     "history": "list the versions of a tenant",
+    "logs": "show what a tenant's actions did in logins, and printed",
     "rollback": "make an earlier version of a tenant its newest",
     "promote": "make the version that a tenant has on trial its own",
     "abandon": "end the trial of a tenant's version",

@@ -5,7 +5,8 @@ returns. The daemon compiles the actions; this host reads files and those secret
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from runtime.catalog.secret_values import Secrets
 from runtime.catalog.tenant_texts import text_of
 from runtime.catalog.trials import TrialRow
 from runtime.catalog.versions import Author, Version
+from runtime.cli import kept_executions
 from runtime.cli.secret_flags import secrets_of
 from runtime.cli.store_source import folders
 from runtime.cli.version_source import Applied, ListedTenant, ReadTenants, ShownVersion, TenantHistory
@@ -199,6 +201,11 @@ class RemoteSource:
         request.ttl.FromSeconds(span_s)
         answer = self._client.call("HoldTenant", request, pb.HoldTenantResponse)
         return _tenant_hold(tenant, answer.hold), list(answer.missing_secrets)
+
+    def executions(self, tenant: str, last: int, *, failed: bool, follow: bool) -> Iterator[pb.KeptExecution]:
+        """See VersionSource."""
+        request = pb.FollowExecutionsRequest(tenant_id=tenant, last=last, failed_only=failed)
+        return kept_executions.of_daemon(self._client, request, follow=follow, sleep=time.sleep)
 
     def release(self, tenant: str, author: Author) -> bool:
         """See VersionSource."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from vestibule.v1 import admin_service_pb2 as pb
 
 from runtime.catalog import applies, comparison, directory, holds, lineage, rollback, sealed_store, trials, versions
 from runtime.catalog.base import Band
@@ -17,6 +19,7 @@ from runtime.catalog.rollback import RolledBack
 from runtime.catalog.stored_secrets import StoredSecrets
 from runtime.catalog.trials import TrialRow
 from runtime.catalog.versions import Author, Version
+from runtime.cli import kept_executions
 from runtime.cli.secret_flags import secrets_of
 from runtime.cli.version_source import Applied, ListedTenant, ReadTenants, ShownVersion, TenantHistory
 from runtime.errors import Fault
@@ -156,6 +159,11 @@ class StoreSource:
     def release(self, tenant: str, author: Author) -> bool:
         """See VersionSource."""
         return holds.release(self._database, tenant, author)
+
+    def executions(self, tenant: str, last: int, *, failed: bool, follow: bool) -> Iterator[pb.KeptExecution]:
+        """See VersionSource."""
+        request = pb.FollowExecutionsRequest(tenant_id=tenant, last=last, failed_only=failed)
+        return kept_executions.of_store(self._database, request, follow=follow, sleep=time.sleep)
 
 
 def folders(given: str, found: directory.Tenants) -> dict[str, Path]:

@@ -4,7 +4,7 @@ its output and its errors are the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from vestibule.v1.admin_service_pb2 import TenantSource
+    from vestibule.v1.admin_service_pb2 import KeptExecution, TenantSource
 
     from runtime.catalog.base import Band, Definition
     from runtime.catalog.comparison import ApplyResult
@@ -135,3 +135,6 @@ class VersionSource(Protocol):
 
     def release(self, tenant: str, author: Author) -> bool:
         """End a hold; False when there is none."""
+
+    def executions(self, tenant: str, last: int, *, failed: bool, follow: bool) -> Iterator[KeptExecution]:
+        """Go through the last executions, the oldest first; with `follow` also what is kept from then on, for ever."""

@@ -276,6 +276,19 @@ OptionalName = Annotated[
 OptionalPath = Annotated[_Text, Wording("path, or empty for none", "is not a path", "the path of a file, or nothing")]
 
 
+def _tenant(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}|\*", name):
+        raise ValueError
+    return name
+
+
+Names = Annotated[
+    tuple[Annotated[str, AfterValidator(_tenant)], ...],
+    BeforeValidator(_list),
+    Wording("list of tenants, or *", "is not a list", "names of tenants with commas between them, or *", ",".join),
+]
+
+
 def _layer(name: str) -> str:
     if name not in LAYERS:
         raise ValueError

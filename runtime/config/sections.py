@@ -14,6 +14,7 @@ from sandbox.contract.layers import WORKER_UID
 if TYPE_CHECKING:
     from runtime.config.kinds import (
         LayerNames,
+        Names,
         Number,
         OneOf,
         OptionalName,
@@ -232,3 +233,10 @@ class LogConfig:
     sample: Number = bounded(
         1.0, 0, 1, "Share of login.decided lines that is written; degraded logins are always written."
     )
+    executions: Names = declared(
+        (),
+        "Tenants whose actions' messages and output are written to login.decided, and kept in the store for "
+        "`vestibule logs`; * for all. Their secrets are masked, what they print of users is not.",
+    )
+    executions_s: Number = bounded(86_400.0, 60, 2_592_000, "How long an execution is kept.")
+    executions_bytes: Size = bounded(4 << 20, 1 << 16, 1 << 30, "How much is kept of a tenant; its oldest go first.")

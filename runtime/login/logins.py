@@ -6,6 +6,8 @@ Knows catalog, plans, metrics and what the log says of a decision. Must not know
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import repeat
 from typing import Any, Final
 
 from vestibule.v1.event_pb2 import PostLoginEvent
@@ -19,6 +21,7 @@ from runtime.login import suspensions as resuming
 from runtime.login.api_cache import TriggerCache
 from runtime.login.ending import Decided, LoginEnd
 from runtime.login.engine import Engine, LoginOutcome
+from runtime.login.execution_log import ExecutionLog
 from runtime.login.messages import EventReader
 from runtime.login.plan import Login, Plan
 from runtime.login.request import Request as Request  # what `decide` takes
@@ -47,11 +50,13 @@ class Logins:
         login_log: LoginLog,
         suspensions: Suspensions | None = None,
         fleet: FleetTrials | None = None,
+        execution_log: ExecutionLog | None = None,
     ) -> None:
         self._catalog = catalog
         self._metrics = metrics
         self._log = log
         self._login_log = login_log
+        self._execution_log = execution_log
         self._action_timeout_us = config.sandbox.action_timeout_ms * 1000
         self.engine = Engine(pool, metrics, config, log, suspensions)
         self._trials = Trials(self.engine, metrics, log, self._action_timeout_us, fleet)
@@ -205,7 +210,10 @@ class Logins:
         if outcome.answer.cache:
             self._cache.apply(request.tenant, outcome.answer.cache, now_ms)
         self._count(outcome, earlier, ending.wall_us)
-        decision = outcome.answer.decision
+        decision, texts = outcome.answer.decision, None
+        if self._execution_log is not None and self._execution_log.keeps(request.tenant):
+            texts = self._execution_log.texts(flow, outcome)
+            self._execution_log.keep(flow, outcome, request.request_id, ending.decision_id, earlier, now_ms)
         if self._login_log.wants(decision.degraded):
             self._login_log.write(
                 degraded=decision.degraded,
@@ -217,7 +225,7 @@ class Logins:
                 catalog_revision=ending.catalog_revision,
                 **({"version": flow.version} if flow.version else {}),
                 **({"served": flow.served} if flow.served else {}),
-                **explained(outcome),
+                **explained(outcome, texts),
                 wall_ms=round(ending.wall_us / 1000, 3),
             )
 
@@ -302,6 +310,7 @@ class Logins:
             raise WorkerLost(f"worker {worker.id} could not load its flow")
 
 
+_NOTHING_SAID: Final[dict[str, Any]] = {}
 _NO_FAILURE: Final = (Verdict.COMPLETED, Verdict.SKIPPED)
 
 
@@ -315,8 +324,11 @@ def failed(execution: Execution) -> dict[str, Any]:
     }
 
 
-def explained(outcome: LoginOutcome) -> dict[str, Any]:
-    """Return what the `login.decided` line says of a decision: all that explains it, and nothing of the event."""
+def explained(outcome: LoginOutcome, texts: Sequence[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Return what the `login.decided` line says of a decision: all that explains it, and nothing of the event.
+
+    `texts` are what is said beside each execution of a tenant whose messages and output are logged.
+    """
     decision: Decision = outcome.answer.decision
     factor, denial, suspension = decision.multifactor, decision.denial, decision.suspension
     return {
@@ -332,7 +344,10 @@ def explained(outcome: LoginOutcome) -> dict[str, Any]:
             | ({"continued": True} if e.continued else {})
             | ({"earlier": True} if e.earlier else {})
             | (failed(e) if e.verdict not in _NO_FAILURE else {})
-            for e, wall_us, cpu_us in zip(decision.executions, outcome.wall_us, outcome.cpu_us, strict=True)
+            | said
+            for e, wall_us, cpu_us, said in zip(
+                decision.executions, outcome.wall_us, outcome.cpu_us, texts or repeat(_NOTHING_SAID), strict=False
+            )
         ],
         "contributions": [
             f"{c.action or c.op}: {c.summary}{' (won)' if c.won else ''}" for c in decision.contributions

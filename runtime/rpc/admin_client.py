@@ -62,11 +62,37 @@ class Transport(Protocol):
         """Raises: CannotReach, CallRefused."""
 
 
+Stream = Callable[[str, bytes], Iterator[bytes]]
+"""Brings a request to a method that answers again and again. Raises, as it goes: CannotReach, CallRefused."""
+
+
 class AdminClient:
     """Calls one daemon's AdminService."""
 
-    def __init__(self, target: str, send: Transport, sleep: Callable[[float], None] = time.sleep) -> None:
-        self.target, self._send, self._sleep = target, send, sleep
+    def __init__(
+        self,
+        target: str,
+        send: Transport,
+        sleep: Callable[[float], None] = time.sleep,
+        stream: Stream | None = None,
+    ) -> None:
+        self.target, self._send, self._sleep, self._stream = target, send, sleep, stream
+
+    @property
+    def streams(self) -> bool:
+        """Can `answers` be used? HTTP has no streams."""
+        return self._stream is not None
+
+    def answers(self, method: str, request: Message, answer: type[_M]) -> Iterator[_M]:
+        """Return the answers of a stream as they come. Raises, as it goes: what `call` raises."""
+        assert self._stream is not None
+        try:
+            for data in self._stream(method, request.SerializeToString()):
+                yield answer.FromString(data)
+        except CallRefused as refused:
+            if refused.code in _AGAIN:
+                raise CannotReach(explain_status(refused.code, refused.status)) from None
+            raise _error(refused.code, refused.status) from None
 
     def call(self, method: str, request: Message, answer: type[_M]) -> _M:
         """Return the answer. A change has a request id, so that sending it twice makes it once.
@@ -97,7 +123,8 @@ def connected(target: str, credentials: Credentials) -> Iterator[AdminClient]:
         yield AdminClient(target, _Http(target, credentials))
         return
     with credentials.channel(target) as channel:
-        yield AdminClient(target, _Grpc(target, channel, credentials))
+        grpc_ = _Grpc(target, channel, credentials)
+        yield AdminClient(target, grpc_, stream=grpc_.stream)
 
 
 class _Grpc:
@@ -109,11 +136,24 @@ class _Grpc:
         try:
             return call(data, timeout=_LONGEST_S, metadata=self._credentials.metadata())
         except grpc.RpcError as error:
-            failed = cast(grpc.Call, error)
-            status = rpc_status.from_call(failed)
-            if status is None and failed.code() is grpc.StatusCode.UNAVAILABLE:
-                raise _unreached(self._target, self._credentials) from None
-            raise CallRefused(failed.code().name, status or status_pb2.Status(message=failed.details() or "")) from None
+            raise self._failed(cast(grpc.Call, error)) from None
+
+    def stream(self, method: str, data: bytes) -> Iterator[bytes]:
+        """See Stream."""
+        call: grpc.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(f"/{_SERVICE}/{method}")
+        answers = call(data, metadata=self._credentials.metadata())
+        try:
+            yield from answers
+        except grpc.RpcError as error:
+            raise self._failed(cast(grpc.Call, error)) from None
+        finally:
+            answers.cancel()
+
+    def _failed(self, call: grpc.Call) -> CallRefused | CannotReach:
+        status = rpc_status.from_call(call)
+        if status is None and call.code() is grpc.StatusCode.UNAVAILABLE:
+            return _unreached(self._target, self._credentials)
+        return CallRefused(call.code().name, status or status_pb2.Status(message=call.details() or ""))
 
 
 class _Http:

@@ -33,7 +33,7 @@ from runtime.rpc.health import Health
 from runtime.rpc.listener import HANDSHAKE_MS, GrpcListener, Tls
 from runtime.rpc.own_call import call_back
 from runtime.rpc.relay import Relay
-from runtime.rpc.services import ActionRuntime, UnaryMethod, handler
+from runtime.rpc.services import ActionRuntime, StreamMethod, UnaryMethod, handler, stream_handler
 from runtime.rpc.streaming import PostLoginStreams
 
 _REFLECTION_V1: Final = "grpc.reflection.v1.ServerReflection"
@@ -53,6 +53,7 @@ _NEVER_MS: Final = (1 << 31) - 1
 
 
 NO_METHODS: Final[Mapping[str, Mapping[str, UnaryMethod]]] = MappingProxyType({})
+NO_STREAMS: Final[Mapping[str, Mapping[str, StreamMethod]]] = MappingProxyType({})
 
 
 class Server:
@@ -69,11 +70,13 @@ class Server:
         tls: Tls | None = None,
         others: Mapping[str, Mapping[str, UnaryMethod]] = NO_METHODS,
         guarded: Mapping[str, Mapping[str, UnaryMethod]] = NO_METHODS,
+        guarded_streams: Mapping[str, Mapping[str, StreamMethod]] = NO_STREAMS,
         shared: Shared | None = None,
     ) -> None:
         """Take calls of `callers`; without them everyone may call. A unix socket has no TLS.
 
-        `others` are methods of other services, by service and name; `guarded` are those that always need credentials.
+        `others` are methods of other services, by service and name; `guarded` are those that always need credentials,
+        `guarded_streams` those of them that answer again and again.
         `shared` is what several processes have in common.
         """
         self._config = config
@@ -88,6 +91,9 @@ class Server:
             for services, known in ((others, self._callers), (guarded, self._callers.demanding()))
             for service, named in services.items()
         }
+        for service, streams in guarded_streams.items():
+            known = self._callers.demanding()
+            self._others[service] |= {name: stream_handler(answer, known) for name, answer in streams.items()}
         self._health = Health(calls.serves, self._runtime.permit)
         path = unix_path(config.listen)
         own = shared.own_address if shared is not None else ""

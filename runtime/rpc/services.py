@@ -3,9 +3,10 @@
 Requests and answers pass as bytes: gRPC is given no serializer, so the event is never turned into Python objects.
 """
 
+import contextlib
 import random
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
@@ -32,6 +33,10 @@ UnaryMethod = Callable[[bytes, Remaining, Identify], Awaitable[bytes | NoAnswer]
 """Answers a serialized request with a serialized response, or says why there is none."""
 
 
+StreamMethod = Callable[[bytes, Remaining, Identify], AsyncGenerator[bytes | NoAnswer, None]]
+"""Answers a serialized request with serialized responses; why there are no more comes last."""
+
+
 def handler(answer: UnaryMethod, callers: Callers) -> "grpc.RpcMethodHandler[bytes, bytes]":
     """Return the handler of a method that is not of ActionRuntimeService. It has no serializers either."""
 
@@ -43,6 +48,21 @@ def handler(answer: UnaryMethod, callers: Callers) -> "grpc.RpcMethodHandler[byt
         return found
 
     return grpc.unary_unary_rpc_method_handler(handle)
+
+
+def stream_handler(answer: StreamMethod, callers: Callers) -> "grpc.RpcMethodHandler[bytes, bytes]":
+    """Return the handler of such a method that answers again and again."""
+
+    async def handle(data: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> None:
+        identify: Identify = partial(caller_of, context, callers) if callers.required else anyone
+        async with contextlib.aclosing(answer(data, context.time_remaining, identify)) as answers:
+            async for found in answers:
+                if not isinstance(found, bytes):
+                    await context.abort_with_status(rpc_status.to_status(found.status))
+                    return
+                await context.write(found)
+
+    return grpc.unary_stream_rpc_method_handler(handle)
 
 
 class ActionRuntime:

@@ -286,6 +286,8 @@ def test_a_key_of_a_tenant_reaches_no_other(desk: Desk) -> None:
         "HoldTenant": pb.HoldTenantRequest(tenant_id="acme", policy_only=True),
         "ReleaseTenant": pb.ReleaseTenantRequest(tenant_id="acme"),
         "ListAuditRecords": pb.ListAuditRecordsRequest(),
+        "ListExecutions": pb.ListExecutionsRequest(tenant_id="acme"),
+        "FollowExecutions": pb.FollowExecutionsRequest(tenant_id="acme"),
     }
     assert {method: desk.reason(method, request, key) for method, request in others.items()} == dict.fromkeys(
         others, "TENANT_NOT_ALLOWED"

@@ -446,3 +446,75 @@ class AuditRecord(_message.Message):
     code: str
     message: str
     def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., caller: _Optional[str] = ..., method: _Optional[str] = ..., tenant_ids: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class KeptExecution(_message.Message):
+    __slots__ = ("time", "action", "revision", "verdict", "error_type", "error_message", "line", "output", "output_truncated", "wall_us", "cpu_us", "continued", "request_id", "decision_id", "outcome", "tenant_version")
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_TYPE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    WALL_US_FIELD_NUMBER: _ClassVar[int]
+    CPU_US_FIELD_NUMBER: _ClassVar[int]
+    CONTINUED_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    DECISION_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    TENANT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    time: _timestamp_pb2.Timestamp
+    action: str
+    revision: str
+    verdict: str
+    error_type: str
+    error_message: str
+    line: int
+    output: str
+    output_truncated: bool
+    wall_us: int
+    cpu_us: int
+    continued: bool
+    request_id: str
+    decision_id: str
+    outcome: str
+    tenant_version: int
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., action: _Optional[str] = ..., revision: _Optional[str] = ..., verdict: _Optional[str] = ..., error_type: _Optional[str] = ..., error_message: _Optional[str] = ..., line: _Optional[int] = ..., output: _Optional[str] = ..., output_truncated: _Optional[bool] = ..., wall_us: _Optional[int] = ..., cpu_us: _Optional[int] = ..., continued: _Optional[bool] = ..., request_id: _Optional[str] = ..., decision_id: _Optional[str] = ..., outcome: _Optional[str] = ..., tenant_version: _Optional[int] = ...) -> None: ...
+
+class ListExecutionsRequest(_message.Message):
+    __slots__ = ("tenant_id", "page_size", "page_token", "failed_only")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    FAILED_ONLY_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    page_size: int
+    page_token: str
+    failed_only: bool
+    def __init__(self, tenant_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., failed_only: _Optional[bool] = ...) -> None: ...
+
+class ListExecutionsResponse(_message.Message):
+    __slots__ = ("executions", "next_page_token")
+    EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    executions: _containers.RepeatedCompositeFieldContainer[KeptExecution]
+    next_page_token: str
+    def __init__(self, executions: _Optional[_Iterable[_Union[KeptExecution, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class FollowExecutionsRequest(_message.Message):
+    __slots__ = ("tenant_id", "last", "failed_only")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    FAILED_ONLY_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: str
+    last: int
+    failed_only: bool
+    def __init__(self, tenant_id: _Optional[str] = ..., last: _Optional[int] = ..., failed_only: _Optional[bool] = ...) -> None: ...
+
+class FollowExecutionsResponse(_message.Message):
+    __slots__ = ("executions",)
+    EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
+    executions: _containers.RepeatedCompositeFieldContainer[KeptExecution]
+    def __init__(self, executions: _Optional[_Iterable[_Union[KeptExecution, _Mapping]]] = ...) -> None: ...
