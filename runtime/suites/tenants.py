@@ -78,6 +78,8 @@ class CaseTenants:
             changed["on_error"] = OnError(given["on_error"])
         if given.get("timeout_ms"):
             changed["timeout_us"] = given["timeout_ms"] * 1000
+        if given.get("uses") is not None:
+            changed["uses"] = tuple(sorted(set(given["uses"])))
         return replace(binding, **changed)
 
     def _add(self, own: Definition, flow: Flow, sources: dict[str, str]) -> Definition:

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ import pytest
 
 from runtime import errors
 from runtime.cli import check_config, main, output
+from runtime.cli import test as suite_command
 from runtime.config.settings import SETTINGS
 from runtime.continuation import keys
 
@@ -279,3 +281,34 @@ def test_an_event_with_a_misspelt_member_is_never_sent(tmp_path: Path, capsys: p
     event.write_text('{"user": {"user_id": "u", "emial": "x"}, "client": {"client_id": "c"}}')
     assert main.main(["execute", "--tenant", "acme", "--event", str(event)]) == 2
     assert "event.user.emial: is no member of event.user; did you mean email?" in capsys.readouterr().err
+
+
+def test_watching_runs_again_when_a_file_has_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A faulty suite ends no watch; each change of a tenant's file is one more run, until Ctrl-C."""
+    folder = tmp_path / "acme"
+    (folder / "tests").mkdir(parents=True)
+    suite = folder / "tests" / "a.yaml"
+    suite.write_text("cases: []")
+    looks: list[int] = []
+    runs: list[str] = []
+
+    def once(_: object) -> int:
+        runs.append(suite.read_text())
+        if len(runs) == 1:
+            raise errors.CatalogError(["is faulty"])
+        return 0
+
+    def look(_: float) -> None:
+        looks.append(len(runs))
+        if len(looks) == 3:
+            suite.write_text("cases: [7]")
+        if len(looks) == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(suite_command, "_once", once)
+    monkeypatch.setattr(time, "sleep", look)
+    assert main.main(["test", str(folder), "--watch"]) == 130
+    assert (runs, looks) == (["cases: []", "cases: [7]"], [1, 1, 1, 2, 2])
+    assert "vestibule: is faulty" in capsys.readouterr().err

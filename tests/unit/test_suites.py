@@ -1,6 +1,8 @@
 """Suites are read to complete cases, and every fault of one is listed at its place with a remedy."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,10 +10,11 @@ import pytest
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.core.model import OnError, Settings
 from runtime.errors import CatalogError, Fault
-from runtime.suites import schema
+from runtime.suites import decisions, schema
 from runtime.suites.reading import Case, SuiteReader
 from runtime.suites.tenants import CaseTenants
 from sandbox.contract.vocabulary import FACTOR_TYPES
+from tests.deploy_scripts import pages
 
 SOURCE = "def on_execute_post_login(event, api):\n    pass\n"
 REVISION = "a" * 64
@@ -237,3 +240,21 @@ def test_no_fault_quotes_a_secret() -> None:
 def test_what_is_no_suite_is_refused(text: str) -> None:
     """Whatever a file holds, its author gets a fault with a place."""
     assert all(found.startswith("tests/a.yaml:") for found in faults(text))
+
+
+def test_the_suites_of_the_page_are_suites() -> None:
+    """The first is the beginning of what `init` writes; the other reads without a fault."""
+    root = Path(__file__).resolve().parents[2]
+    starter, following = pages.blocks((root / "sandbox/docs/TESTING.md").read_text(), "yaml")
+    assert (root / "deploy/starter/tests/require_mfa.yaml").read_text().startswith(starter)
+    cases = read(following)
+    assert [len(case.legs) for case in cases] == [2, 2, 2, 2]
+    assert [bool(leg.page) for leg in cases[1].legs] == [False, True]
+
+
+def test_the_page_names_every_member() -> None:
+    """What a suite, a case and a request may say is in the tables of the page, and so is each short word."""
+    page = (Path(__file__).resolve().parents[2] / "sandbox/docs/TESTING.md").read_text()
+    members = {*schema.SuiteFile.model_fields, *schema.CaseSection.model_fields, *schema.LegSection.model_fields}
+    for name in (members | {*decisions.SAID}) - {"source"}:
+        assert re.search(rf"^\| [^|]*`{name}`|\b{name}: ", page, re.MULTILINE), name
