@@ -101,6 +101,8 @@ class CommandRecorder:
             raise ValueError(f"api.{call.op}: {_NOT_CONTINUING}")
         if call.needs is not None and (fault := call.needs(self)):
             raise ValueError(f"api.{call.op}: {fault}")
+        if call.fits is not None and (fault := call.fits(self, bound)):
+            raise ValueError(f"api.{call.op}: {fault}")
         command = (call.op, bound)
         draft = None
         if call.live:

@@ -103,10 +103,10 @@ class Call:
     `op` is the group and the Python name. `ends` says how the flow ends when the action returns: a denial is final, a
     suspended flow waits for the user, on a `page` or at a factor. `rule` checks arguments against each other and
     returns what is wrong, or nothing. All arguments together spend the `budget`. `needs` says, on the author's side
-    only, what the call lacks to make sense, or nothing. A `live` call changes what the event shows to this action and
-    to later ones. A `continue_only` call belongs into on_continue_post_login. A call with an `answer` is a query: it
-    takes the moment and the arguments, returns what `returns` names, and records nothing but a `command`, which the
-    daemon checks.
+    only, what the call lacks to make sense, or nothing; `fits` the same of its arguments at this moment. A `live`
+    call changes what the event shows to this action and to later ones. A `continue_only` call belongs into
+    on_continue_post_login. A call with an `answer` is a query: it takes the moment and the arguments, returns what
+    `returns` names, and records nothing but a `command`, which the daemon checks.
     """
 
     op: str
@@ -117,6 +117,7 @@ class Call:
     rule: Callable[[dict[str, Any]], str] | None = None
     budget: Budget | None = None
     needs: Callable[[Moment], str] | None = None
+    fits: Callable[[Moment, dict[str, Any]], str] | None = None
     page: bool = False
     live: bool = False
     continue_only: bool = False

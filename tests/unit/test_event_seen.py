@@ -15,6 +15,7 @@ from sandbox.language import compiler
 EVENT = {
     "user": {"user_id": "u", "email": "a@b.c", "app_metadata": {"plan": {"name": "gold"}}, "groups": ["x"]},
     "transaction": {"acr_values": ["one"], "metadata": {"k": 1}},
+    "session": {"id": "s"},
     "authentication": {"methods": [{"name": "pwd", "timestamp": "2024-01-01T00:00:00Z"}]},
 }
 
@@ -43,7 +44,7 @@ def seen(body: str) -> worker_pb2.StepReport:
     [
         ("'email' in event.user, 'nickname' in event.user", "(True, False)"),
         ("[name for name in event.user if name != 'attributes'][:2]", "['user_id', 'app_metadata']"),
-        ("len(event.authentication.methods[0]), bool(event.session)", "(2, False)"),
+        ("len(event.authentication.methods[0]), bool(event.organization)", "(2, False)"),
         ("sorted(event.transaction.keys())", "['acr_values', 'attributes', 'metadata']"),
         ("{name: value for name, value in event.authentication.methods[0].items()}['name']", "pwd"),
         ("json.loads(json.dumps(event.user))['app_metadata']", "{'plan': {'name': 'gold'}}"),
@@ -123,3 +124,24 @@ def test_event_data_can_be_handed_on() -> None:
         '{"key":"copy","value":{"plan":{"name":"gold"}}}',
         '{"name":"https://a.example/acr","value":["one"]}',
     ], report.error_message
+
+
+@pytest.mark.parametrize(
+    ("instant", "message"),
+    [
+        ("1_000_003_600", "it looks like seconds: write milliseconds, 1000003600 * 1000"),
+        ("999_000_000", "it looks like seconds"),
+        ("999_999_999_999", "in the past: the execution's clock is at 1000000000000; to end it now, call revoke"),
+        ("5", "in the past: the execution's clock is at 1000000000000"),
+        ("1_000_000_000_001", ""),
+    ],
+)
+@pytest.mark.parametrize("call", ["session.set_expires_at", "refresh_token.set_idle_expires_at"])
+def test_an_expiry_that_has_passed_is_refused(call: str, instant: str, message: str) -> None:
+    """Seconds in place of milliseconds would end every session at once."""
+    report = seen(f"api.{call}({instant})")
+    if message:
+        assert report.error_type == "ValueError"
+        assert report.error_message.startswith(f"api.{call}: expires_at is ")
+    assert message in report.error_message
+    assert bool(report.commands) is not bool(message)

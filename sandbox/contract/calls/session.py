@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.contract.call import Budget, Call, Param, option
 from sandbox.contract.calls.decision import REASON_CHARS
@@ -20,6 +20,8 @@ _KEY = key(METADATA_CHARS)
 _VALUE = Nullable(text(METADATA_CHARS))
 
 EXCHANGE: Final = "oauth2-refresh-token"
+# In milliseconds the seconds of an instant, which may have passed ten years ago, are some weeks of 1970.
+_LATELY_MS: Final = 10 * 365 * 24 * 3600 * 1000
 
 
 def _needs_session(moment: Moment) -> str:
@@ -37,6 +39,16 @@ def _needs_exchange(moment: Moment) -> str:
     return f"only in a refresh token exchange, when event.transaction.protocol is {EXCHANGE!r}"
 
 
+def _in_the_future(moment: Moment, args: dict[str, Any]) -> str:
+    """Say what is wrong with an instant that has passed."""
+    given, now_ms = args["expires_at"], moment.clock_ns // 1_000_000
+    if given > now_ms:
+        return ""
+    if given * 100 < now_ms - _LATELY_MS < given * 1000:
+        return f"expires_at is {given}, in the past; it looks like seconds: write milliseconds, {given} * 1000"
+    return f"expires_at is {given}, in the past: the execution's clock is at {now_ms}; to end it now, call revoke"
+
+
 def _kept(group: str, thing: str) -> tuple[Call, ...]:
     """Return the calls that a session and a refresh token have in common."""
     needs = _needs_session if group == "session" else _needs_offline
@@ -44,12 +56,19 @@ def _kept(group: str, thing: str) -> tuple[Call, ...]:
     expiry = (Param("expires_at", MILLIS, aliases=("absolute", "idle"), doc="Milliseconds since the epoch."),)
     name = Param("key", _KEY, aliases=("name",), doc="Name of the member.")
     return (
-        Call(f"{group}.set_expires_at", expiry, f"Let the {thing} end by then. The earliest call wins.", needs=needs),
+        Call(
+            f"{group}.set_expires_at",
+            expiry,
+            f"Let the {thing} end by then. The earliest call wins.",
+            needs=needs,
+            fits=_in_the_future,
+        ),
         Call(
             f"{group}.set_idle_expires_at",
             expiry,
             f"Let the {thing} end by then unless it is used. The earliest call wins.",
             needs=needs,
+            fits=_in_the_future,
         ),
         Call(
             f"{group}.set_metadata",
