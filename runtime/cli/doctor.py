@@ -8,6 +8,8 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+import tzdata
+
 from runtime.cli.flags import add_settings, loaded
 from runtime.cli.output import Exit, complain, progress, say, say_json, say_table
 from runtime.config import listeners
@@ -71,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(report: dict[str, Any]) -> None:
-    say(f"kernel {report['kernel']}, python {report['python']}, {report['machine']}, uid {report['uid']}")
+    zones = f"time zones of {report['time_zones']}"
+    say(f"kernel {report['kernel']}, python {report['python']}, {zones}, {report['machine']}, uid {report['uid']}")
     say()
     if report["layers"]:
         _print_layers(report)
@@ -171,6 +174,7 @@ async def _report(config: Config) -> dict[str, Any]:
 def _facts(config: Config) -> dict[str, Any]:
     return {
         "kernel": platform.release(),
+        "time_zones": f"IANA {tzdata.IANA_VERSION}",
         "python": platform.python_version(),
         "machine": platform.machine(),
         "uid": os.getuid(),

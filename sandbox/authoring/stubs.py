@@ -16,7 +16,7 @@ from typing import Any, Final
 from google.protobuf.descriptor import Descriptor
 from vestibule.v1 import event_pb2
 
-from sandbox.authoring import reference
+from sandbox.authoring import language_page, reference
 from sandbox.authoring.comments import comment
 from sandbox.authoring.reference import OWN_TYPES, POLICY_TYPES, below_of, members, pascal
 from sandbox.contract import factors, kinds, surface
@@ -32,6 +32,7 @@ _SANDBOX: Final = Path(__file__).parents[1]
 STUB: Final = _SANDBOX / "stubs" / "vestibule_actions" / "__init__.pyi"
 MODULE: Final = STUB.with_name("__init__.py")
 REFERENCE: Final = _SANDBOX / "docs" / "REFERENCE.md"
+LANGUAGE: Final = _SANDBOX / "docs" / "LANGUAGE.md"
 
 _HEAD: Final = '''\
 # ruff: noqa
@@ -275,11 +276,12 @@ def generate_module() -> str:
 
 
 def main() -> int:
-    """Write the stub, its module and the reference page."""
+    """Write the stub, its module, the reference page and that of the language."""
     STUB.parent.mkdir(parents=True, exist_ok=True)
     STUB.write_text(generate())
     MODULE.write_text(generate_module())
     REFERENCE.write_text(reference.generate())
+    LANGUAGE.write_text(language_page.generate())
     return 0
 
 

@@ -8,7 +8,7 @@ import pytest
 import vestibule.v1.event_pb2 as pb
 
 from sandbox.action import event
-from sandbox.authoring import reference, stubs
+from sandbox.authoring import language_page, reference, stubs
 from sandbox.authoring.comments import comment
 from sandbox.contract import surface
 from sandbox.contract.call import signature
@@ -23,6 +23,7 @@ def test_the_committed_stub_is_what_the_tables_say() -> None:
     assert stubs.STUB.read_text() == stubs.generate()
     assert stubs.MODULE.read_text() == stubs.generate_module()
     assert stubs.REFERENCE.read_text() == reference.generate()
+    assert stubs.LANGUAGE.read_text() == language_page.generate()
 
 
 def test_every_call_and_every_member_is_in_the_reference() -> None:
