@@ -19,12 +19,13 @@ from runtime.catalog import applies
 from runtime.catalog.opening import open_database
 from tests.calls import Refused, result
 from tests.fixtures.commands import vestibule
-from tests.fixtures.daemons import Daemon
+from tests.fixtures.daemons import Daemon, served
+from tests.fixtures.disks import fill, small_disk
 from tests.fixtures.fleet import Gateway, fleet, load, login, suspended_login
 from tests.fixtures.postgresql import Cluster, running
 from tests.fixtures.suspensions import AFTER, CHALLENGE, OTP, claims, event, refusal, suspended
 from tests.fixtures.tcp_proxy import Proxy
-from tests.fixtures.tenants import ALLOW, GATE, MFA, define
+from tests.fixtures.tenants import ALLOW, GATE, MFA, define, write_directory
 from tests.fixtures.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.long
@@ -195,6 +196,45 @@ def persistently(send: Callable[[], pb.Decision]) -> pb.Decision | str:
             if refused.code not in ("UNAVAILABLE", "DEADLINE_EXCEEDED") or time.monotonic() > give_up_s:
                 return refused.reason if refused.details else str(refused)
         time.sleep(0.1)
+
+
+def test_a_full_disk(tmp_path: Path, cluster: Cluster) -> None:
+    """An apply that needs more changes nothing and says why, by --store and by AdminService; logins are decided as
+    before, and what is applied when there is room again is followed without a restart."""
+    with small_disk(cluster.folder / "small", "24m") as disk:
+        owner = cluster.folder.stat()
+        os.chown(disk, owner.st_uid, owner.st_gid)
+        cluster.sql(f"CREATE TABLESPACE small LOCATION '{disk}'")
+        name = cluster.database()
+        cluster.sql(f"ALTER DATABASE {name} SET TABLESPACE small")
+        url = cluster.url(name)
+        with contextlib.closing(open_database(url)) as store:
+            store.prepare()
+        with served(tmp_path, store=url) as daemon:
+            daemon.publish(define("acme", GATE))
+            key = tmp_path / "key"
+            made = ("api-keys", "create", "--scope", "author", "--tenant", "*", "--expires", "1d", "--out", str(key))
+            assert vestibule(*made, "--store", url).returncode == 0
+            sources = ("--store", url), ("--target", daemon.target, "--api-key-file", str(key))
+            large = [f"{GATE}# {os.urandom(45_000).hex()}\n" for _ in range(9)]
+            folder = write_directory(tmp_path, "acme", *large)
+            junk = fill(disk)
+            until(lambda: vestibule("list", *sources[1]).returncode == 0, "the key is known")
+            for source, says in (
+                (sources[0], "its disk is full; nothing was changed"),
+                (sources[1], "read-only or full"),
+            ):
+                failed = vestibule("apply", str(folder), *source)
+                assert (failed.returncode, says in failed.stderr) == (1, True), failed.stderr
+            assert daemon.call("acme").outcome == MFA
+            assert daemon.metric("vestibule_catalog_revision") == 1
+            junk.unlink()
+            done = vestibule("apply", str(folder), *sources[1])
+            assert (done.returncode, "version 2" in done.stdout) == (0, True), done.stderr
+            until(lambda: daemon.metric("vestibule_catalog_revision") == 2, "the next revision")
+            assert daemon.call("acme").outcome == MFA
+        cluster.drop(name)
+        cluster.sql("DROP TABLESPACE small")
 
 
 def test_a_replica_that_is_killed(tmp_path: Path, url: str) -> None:

@@ -1,12 +1,10 @@
 """A store that is full, read-only, deleted, damaged or replaced under a real daemon: it decides, and recovers."""
 
-import os
 import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import grpc
@@ -19,65 +17,14 @@ from runtime.catalog.sqlite import SqliteDatabase
 from tests.calls import METHOD, Refused, health, unary
 from tests.fixtures.commands import TIED, clean_environment, quiet_port, serve_command, vestibule
 from tests.fixtures.daemons import Daemon, Serve
+from tests.fixtures.disks import fill, read_only, small_disk
 from tests.fixtures.tenants import ADA, MFA, define, write_directory
 from tests.fixtures.waiting import PATIENCE_S, until
-from tests.host import require
 
 pytestmark = pytest.mark.long  # a drill
 
 OLD = 'def on_execute_post_login(event, api):\n    api.multifactor.enable("any")\n    print("old")\n'
 NEW = OLD.replace("old", "new")
-
-
-@contextmanager
-def small_disk(path: Path, size: str) -> Iterator[Path]:
-    """Mount a disk of its own; skips where that is not allowed."""
-    path.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "vestibule-test", str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    require(mounted.returncode == 0, f"mounts: a file system cannot be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
-
-
-@contextmanager
-def read_only(path: Path) -> Iterator[None]:
-    """Make a directory that cannot be written: a read-only mount for root, a mode for other users."""
-    if os.geteuid() != 0:
-        path.chmod(0o555)
-        try:
-            yield
-        finally:
-            path.chmod(0o755)
-        return
-    for options in ("bind", "remount,bind,ro"):
-        mounted = subprocess.run(
-            ["mount", "-o", options, str(path), str(path)], capture_output=True, text=True, check=False
-        )
-        require(mounted.returncode == 0, f"mounts: a file system cannot be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Leave not a byte free."""
-    junk = disk / "junk"
-    with open(junk, "wb", buffering=0) as file:
-        for size in (65536, 4096, 1):
-            try:
-                while file.write(b"\0" * size) == size:
-                    pass
-            except OSError:
-                continue
-    return junk
 
 
 def says(daemon: Daemon, name: str = "acme") -> str:
