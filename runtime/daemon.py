@@ -152,6 +152,7 @@ class Daemon:
                 self._suspensions,
                 self._shared_trials(parts),
                 self._execution_log if self._execution_log.on else None,
+                self._stores.database,
             )
             parts.push_async_callback(logins.close)
             self._calls = calls = Calls(logins, self._config, self._metrics, self._log)

@@ -19,7 +19,7 @@ from runtime.core.model import Settings
 from runtime.errors import CatalogError
 
 # Settings as tenant.yaml names them.
-_KEYS = {"experience": "login_experience"}
+_KEYS = {"experience": "login_experience", "cache": "cache"}
 
 
 @dataclass(frozen=True, slots=True)

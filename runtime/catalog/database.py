@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from runtime.catalog.schema import Migration
 
-SECRET_TABLES: Final = ("tenants", "secrets", "superseded", "continuations", "data_keys")
+SECRET_TABLES: Final = ("tenants", "secrets", "superseded", "continuations", "data_keys", "cache_records")
 """Tables in whose rows there are secrets, sealed or not."""
 
 

@@ -220,6 +220,15 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX executions_by_age ON executions (at_ms)",
         ),
     ),
+    Migration(
+        "0.2",
+        (
+            # The trigger's cache of tenants that ask for a shared one; instants in milliseconds since the epoch.
+            "CREATE TABLE cache_records (tenant TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, "
+            "expires_at_ms INTEGER NOT NULL, PRIMARY KEY (tenant, key)) WITHOUT ROWID",
+            "CREATE INDEX cache_records_by_expiry ON cache_records (expires_at_ms)",
+        ),
+    ),
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from runtime.catalog import data_keys, lineage, rows, suspended, versions
+from runtime.catalog import cache_records, data_keys, lineage, rows, suspended, versions
 from runtime.catalog import vault as places
 from runtime.catalog.data_keys import FINGERPRINTS, VALUES
 from runtime.catalog.database import Connection, Database
@@ -90,6 +90,8 @@ def seal(database: Database, keys: StoreKeys, now_s: int) -> int:
         data_keys.add(connection, keys, VALUES, now_s)
         vault = data_keys.load(connection, keys, database.name)
         _fingerprint_anew(connection, vault, now_s)
+        # Nothing of it is missed.
+        cache_records.purge(connection)
         count = 0
         for place, write, text in _texts(connection):
             write(connection, vault.seal(place, text))
@@ -145,6 +147,7 @@ def reseal(database: Database, keys: StoreKeys, now_s: int, progress: Callable[[
         with database.writing() as connection:
             done = _reseal_some(connection)
             if not done:
+                cache_records.purge(connection)
                 _drop_unused(connection)
                 break
         count += done
@@ -181,7 +184,8 @@ class Purged:
 def purge(database: Database, tenant: str | None = None) -> Purged:
     """Drop what was replaced, and write the store anew, so that no file of it has any of that.
 
-    These are flows that suspended logins began with, secrets of actions that no flow binds, and stored answers. A flow
+    These are flows that suspended logins began with, secrets of actions that no flow binds, stored answers, and records
+    of shared caches. A flow
     that a tenant is held at, or has on trial, stays. Raises: CatalogUnavailable.
     """
     of = " AND tenant = ?" if tenant is not None else ""
@@ -198,6 +202,7 @@ def purge(database: Database, tenant: str | None = None) -> Purged:
             f"AND bindings.action = secrets.action){of}",
             whose,
         ).rowcount
+        cache_records.purge(connection, tenant)
         answers = 0
         if tenant is None:
             query = "UPDATE continuations SET answer = NULL WHERE answer IS NOT NULL"

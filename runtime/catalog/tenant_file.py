@@ -20,7 +20,7 @@ from runtime.catalog.base import TENANT_NAME
 from runtime.catalog.hook_door import HookDoor
 from runtime.catalog.secret_values import MAX_VALUE_CHARS, Secrets, Unresolved
 from runtime.core.mfa import FACTORS
-from runtime.core.model import FACTOR_NAMES, Experience, OnError, Policy, Settings
+from runtime.core.model import FACTOR_NAMES, TOP_SETTINGS, CacheScope, Experience, OnError, Policy, Settings
 from runtime.errors import Fault
 from sandbox.contract.did_you_mean import did_you_mean
 from sandbox.contract.surface import GROUPS
@@ -82,7 +82,7 @@ def _member(setting: dataclasses.Field[Any]) -> tuple[Any, Any]:
 
 
 _MFA: Final[dict[str, Any]] = {
-    setting.name: _member(setting) for setting in dataclasses.fields(Settings) if setting.name != "experience"
+    setting.name: _member(setting) for setting in dataclasses.fields(Settings) if setting.name not in TOP_SETTINGS
 }
 MfaSection: Final = create_model("MfaSection", __base__=_Section, **_MFA)
 
@@ -107,6 +107,7 @@ class TenantFile(_Section):
 
     tenant: Annotated[str, Field(pattern=f"^{TENANT_NAME}$")]
     login_experience: Annotated[Experience, Field(strict=False)] = Experience.NEW
+    cache: Annotated[CacheScope, Field(strict=False)] = CacheScope.OWN
     mfa: MfaSection = MfaSection()  # type: ignore[valid-type]  # made from the settings
     flows: FlowsSection = FlowsSection()
     secrets: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
@@ -181,7 +182,7 @@ class _Reading:
 
     def _settings(self, parsed: TenantFile) -> Settings:
         mfa: Any = parsed.mfa
-        values = dict(mfa) | {"experience": parsed.login_experience}
+        values = dict(mfa) | {"experience": parsed.login_experience, "cache": parsed.cache}
         if mfa.factors is None:
             values["factors"] = Settings().factors
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.catalog import rows
+from runtime.catalog import cache_records, rows
 from runtime.catalog import vault as places
 from runtime.catalog.base import Definition, Flow
 from runtime.catalog.database import Connection
@@ -14,6 +14,7 @@ def remove_tenant(connection: Connection, tenant: str, revision: int) -> None:
     """Remove a tenant's rows but the one that says in which revision that was."""
     connection.execute("DELETE FROM bindings WHERE tenant = ?", (tenant,))
     connection.execute("DELETE FROM secrets WHERE tenant = ?", (tenant,))
+    cache_records.purge(connection, tenant)
     connection.execute(
         "UPDATE tenants SET settings = NULL, digest = NULL, doors = NULL, changed_in = ? WHERE tenant = ?",
         (revision, tenant),

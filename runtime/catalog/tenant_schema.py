@@ -19,6 +19,7 @@ DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 DOCS: Final[Mapping[str, str]] = {
     "tenant": "The tenant's name: a-z, 0-9 and '-'; its folder has the same.",
     "login_experience": "Which login pages the tenant uses; it decides which factors each provider offers.",
+    "cache": "Where api.cache keeps its records: own, in each daemon process; shared, in the store, for all of them.",
     "mfa": "The tenant's policy of second factors, and how browsers are remembered.",
     "mfa.policy": "What is required where no action decides: never, adaptive (at low confidence) or always.",
     "mfa.factors": "The factors that the tenant has enabled; by default all but recovery-code and duo.",

@@ -21,7 +21,7 @@ import yaml
 
 from runtime.catalog.base import TENANT_NAME, Definition, Flow
 from runtime.catalog.tenant_file import ACTION_NAME
-from runtime.core.model import OnError, Settings
+from runtime.core.model import TOP_SETTINGS, OnError, Settings
 from runtime.errors import CatalogError, ConfigError, Fault
 from runtime.ops.printable import printable
 from sandbox.contract import bundle
@@ -53,10 +53,13 @@ def document(flow: Flow) -> dict[str, Any]:
     found: dict[str, Any] = {"tenant": flow.tenant}
     if flow.settings.experience is not _DEFAULT.experience:
         found["login_experience"] = flow.settings.experience.value
+    if flow.settings.cache is not _DEFAULT.cache:
+        found["cache"] = flow.settings.cache.value
     mfa = {
         declared.name: _plain(getattr(flow.settings, declared.name))
         for declared in fields(Settings)
-        if declared.name != "experience" and getattr(flow.settings, declared.name) != getattr(_DEFAULT, declared.name)
+        if declared.name not in TOP_SETTINGS
+        and getattr(flow.settings, declared.name) != getattr(_DEFAULT, declared.name)
     }
     bindings = [
         {"action": binding.action}

@@ -46,6 +46,11 @@ def superseded(tenant: str, digest: bytes) -> SecretPlace:
     return "superseded", tenant, digest.hex()
 
 
+def cached(tenant: str, key: str) -> SecretPlace:
+    """Name the place of a record of a tenant's cache."""
+    return "cached record", tenant, key
+
+
 class Unsealable(CatalogUnavailable, ValueError):
     """A sealed text is not what was sealed there: the row was changed, cut, moved, or its data key is gone."""
 

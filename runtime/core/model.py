@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from sandbox.contract.report import Command as Command  # the contract's values, under one roof with the core's own
 from sandbox.contract.report import Verdict as Verdict
@@ -147,9 +147,16 @@ class Execution:
     covered: bytes = b""
 
 
+class CacheScope(StrEnum):
+    """Who has the same trigger's cache of a tenant: one daemon process, or every daemon of a store."""
+
+    OWN = "own"
+    SHARED = "shared"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the tenant decided about second factors."""
+    """What the tenant decided: about second factors, and where its cache is."""
 
     experience: Experience = Experience.NEW
     policy: Policy = Policy.NEVER
@@ -168,6 +175,11 @@ class Settings:
     # How long a browser is remembered after a challenge, and how long without being seen. Source: mfa semantics, 5.
     remember_lifetime_h: int = 30 * 24
     remember_idle_h: int = 7 * 24
+    cache: CacheScope = CacheScope.OWN
+
+
+TOP_SETTINGS: Final = ("experience", "cache")
+"""Settings that are not about factors: `tenant.yaml` has them beside `mfa`."""
 
 
 class Facts(Protocol):

@@ -1,12 +1,13 @@
-"""The trigger's cache of each tenant: what `api.cache` keeps from login to login, best effort and of this daemon only.
+"""The trigger's cache of each tenant: what `api.cache` keeps from login to login, best effort, in this daemon's memory.
 
 Knows records and the limits of what is kept. Must not know decisions. It is memory, so it may be gone at any time: with
-the daemon, or with a tenant that is not asked for; every replica has one of its own. Source of the limits: the
+the daemon, or with a tenant that is not asked for. Of a tenant that shares its cache (`shared_cache.py`) it has what
+was last read from the store; otherwise every replica has one of its own. Source of the limits: the
 post-login reference, section 4. The call holds them too, but does not see what other logins write at the same time.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
 from vestibule.worker.v1 import worker_pb2
@@ -53,6 +54,15 @@ class Records:
                     self._shrink()
         self._write()
 
+    def replace(self, records: Mapping[str, tuple[str, int]], now_ms: int) -> None:
+        """Have these records and no others."""
+        until_ms = now_ms + LIFETIME_MAX_MS
+        found = {key: (value, min(expires_ms, until_ms)) for key, (value, expires_ms) in records.items()}
+        if found != self._records:
+            self._records = found
+            self._shrink()
+            self._write()
+
     def _expire(self, now_ms: int) -> None:
         for key in [key for key, (_, until_ms) in self._records.items() if until_ms <= now_ms]:
             del self._records[key]
@@ -90,6 +100,24 @@ class TriggerCache:
         if records is None:
             records = self.of[tenant] = Records()
         records.apply(commands, now_ms)
+        self._keep(tenant, records)
+
+    def replace(self, tenant: str, found: Mapping[str, tuple[str, int]], now_ms: int) -> None:
+        """Have what was read of a tenant's shared cache, and nothing else of it."""
+        records = self.of.get(tenant)
+        if records is None:
+            if not found:
+                return
+            records = self.of[tenant] = Records()
+        records.replace(found, now_ms)
+        self._keep(tenant, records)
+
+    def forget(self, tenants: Container[str]) -> None:
+        """Let go of the records of all tenants but these."""
+        for name in [name for name in self.of if name not in tenants]:
+            del self.of[name]
+
+    def _keep(self, tenant: str, records: Records) -> None:
         if not records:
             del self.of[tenant]
             return

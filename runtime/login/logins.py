@@ -13,8 +13,9 @@ from typing import Any, Final
 from vestibule.v1.event_pb2 import PostLoginEvent
 
 from runtime.catalog.base import Catalog, Flow, Snapshot, unknown
+from runtime.catalog.database import Database
 from runtime.config.effective import Config
-from runtime.core.model import Decision, Execution, Verdict
+from runtime.core.model import CacheScope, Decision, Execution, Verdict
 from runtime.errors import FlowGone, WorkerError, WorkerLost
 from runtime.login import identity, tenant_info
 from runtime.login import suspensions as resuming
@@ -26,6 +27,7 @@ from runtime.login.messages import EventReader
 from runtime.login.plan import Login, Plan
 from runtime.login.request import Request as Request  # what `decide` takes
 from runtime.login.running import Running
+from runtime.login.shared_cache import SharedCache
 from runtime.login.suspensions import SPEND_S, Suspensions
 from runtime.login.trials import FleetTrials, Trials
 from runtime.ops.log import Log, LoginLog, clip
@@ -51,6 +53,7 @@ class Logins:
         suspensions: Suspensions | None = None,
         fleet: FleetTrials | None = None,
         execution_log: ExecutionLog | None = None,
+        database: Database | None = None,
     ) -> None:
         self._catalog = catalog
         self._metrics = metrics
@@ -63,6 +66,7 @@ class Logins:
         self._suspensions = self.engine.suspensions
         self._running: Running[LoginEnd] = Running()
         self._cache = TriggerCache()
+        self._shared_cache = SharedCache(database, self._cache, log)
         self.plans: dict[str, Plan] = {}
         self._planned = 0
         self._pinned: OrderedDict[tuple[str, bytes], Plan] = OrderedDict()
@@ -78,6 +82,7 @@ class Logins:
             task.cancel()
         await asyncio.gather(*loads, return_exceptions=True)
         await self._trials.close()
+        await self._shared_cache.close()
         await self.engine.close()
 
     async def decide(self, request: Request, deadline: float) -> Decided:
@@ -135,8 +140,11 @@ class Logins:
         read = message or PostLoginEvent.FromString(event)
         known = self._identity(content, clock_ns, read)
         now_ms = clock_ns // 1_000_000
-        cached = self._cache.of.get(tenant)
-        records = b"" if cached is None else cached.sent(now_ms)
+        if flow.settings.cache is CacheScope.SHARED:
+            records = await self._shared_cache.sent(tenant, now_ms)
+        else:
+            cached = self._cache.of.get(tenant)
+            records = b"" if cached is None else cached.sent(now_ms)
         plan, deadline_ns = self._plan(flow, snapshot), int(deadline * 1e9)
         trial = snapshot.trials.get(tenant)
         if trial is not None and self._trials.takes(trial, read.user.user_id):
@@ -180,8 +188,11 @@ class Logins:
             if held.earlier is not None:
                 self._metrics.continuation("repeated")
                 return LoginEnd(None, stored=held.earlier)
-            cached = self._cache.of.get(tenant)
-            records = b"" if cached is None else cached.sent(now_ms)
+            if flow.settings.cache is CacheScope.SHARED:
+                records = await self._shared_cache.sent(tenant, now_ms)
+            else:
+                cached = self._cache.of.get(tenant)
+                records = b"" if cached is None else cached.sent(now_ms)
             login = Login(
                 rest, event, request.gateway, deadline_ns, clock_ns, known.seed, records, before, completed, message,
                 continuation=known.continuation,
@@ -209,6 +220,8 @@ class Logins:
         assert outcome is not None
         if outcome.answer.cache:
             self._cache.apply(request.tenant, outcome.answer.cache, now_ms)
+            if flow.settings.cache is CacheScope.SHARED:
+                self._shared_cache.write(request.tenant, outcome.answer.cache, now_ms)
         self._count(outcome, earlier, ending.wall_us)
         decision, texts = outcome.answer.decision, None
         if self._execution_log is not None and self._execution_log.keeps(request.tenant):
@@ -253,6 +266,7 @@ class Logins:
                 for key in [key for key in self._pinned if key[0] not in flows]:
                     del self._pinned[key]
                 self._trials.forget(snapshot)
+                self._cache.forget(flows)
             plan = self.plans[flow.tenant] = Plan(flow, snapshot.sources, self._action_timeout_us)
         return plan
 

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from vestibule.v1 import decision_pb2 as pb
 
 from runtime.catalog.tenant_file import ACTION_NAME, BindingSection, MfaSection
-from runtime.core.model import Experience, Settings
+from runtime.core.model import TOP_SETTINGS, CacheScope, Experience, Settings
 from runtime.suites import decisions, values
 from sandbox.contract.did_you_mean import did_you_mean
 from sandbox.contract.surface import CALLS
@@ -177,9 +177,12 @@ ExpectSection: Final = _expectation()
 
 
 def _settings() -> Any:
-    members: dict[str, Any] = {"experience": (Annotated[Experience, Field(strict=False)] | None, None)}
+    members: dict[str, Any] = {
+        "experience": (Annotated[Experience, Field(strict=False)] | None, None),
+        "cache": (Annotated[CacheScope, Field(strict=False)] | None, None),
+    }
     for setting in dataclasses.fields(Settings):
-        if setting.name != "experience":
+        if setting.name not in TOP_SETTINGS:
             found = MfaSection.model_fields[setting.name]
             kind: Any = Annotated[(found.annotation, *found.metadata)] if found.metadata else found.annotation
             members[setting.name] = (kind | None, None)

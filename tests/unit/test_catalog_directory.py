@@ -12,7 +12,7 @@ import pytest
 from runtime.catalog import directory, tenant_file
 from runtime.catalog.base import Binding, Definition
 from runtime.catalog.secret_values import Secrets, allowances
-from runtime.core.model import FACTOR_NAMES, Experience, Merge, OnError, Policy, Settings
+from runtime.core.model import FACTOR_NAMES, TOP_SETTINGS, Experience, Merge, OnError, Policy, Settings
 from runtime.errors import CatalogError, Fault
 from sandbox.contract import wire
 
@@ -177,10 +177,10 @@ class TestChecked:
 
 
 REFUSED: list[Any] = [
-    ("colour: red\n", "2:1: colour: unknown key; known here are tenant, login_experience, mfa, flows, secrets"),
+    ("colour: red\n", "2:1: colour: unknown key; known here are tenant, login_experience, cache, mfa, flows, secrets"),
     (
         "flow: {}\n",
-        "2:1: flow: unknown key; known here are tenant, login_experience, mfa, flows, secrets, doors, unused; did",
+        "2:1: flow: unknown key; known here are tenant, login_experience, cache, mfa, flows, secrets, doors, unused;",
     ),
     ("login_experience: neww\n", "2:1: login_experience: got text 'neww'; want one of new, classic; did you mean"),
     ("login_experience: 3\n", "login_experience: got a number 3; want one of new, classic"),
@@ -374,8 +374,9 @@ class TestRefused:
 
 
 def test_a_tenant_file_has_the_settings_of_the_model() -> None:
-    """Each setting but the experience is a member of `mfa`, with the default of the model."""
+    """Each setting about factors is a member of `mfa`, with the default of the model; the others are beside it."""
     defaults = {name: member.default for name, member in tenant_file.MfaSection.model_fields.items()}
-    wanted = {member.name: member.default for member in fields(Settings) if member.name != "experience"}
+    wanted = {member.name: member.default for member in fields(Settings) if member.name not in TOP_SETTINGS}
     assert defaults == wanted | {"factors": None}
     assert tenant_file.TenantFile.model_fields["login_experience"].default is Settings().experience
+    assert tenant_file.TenantFile.model_fields["cache"].default is Settings().cache

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 import pytest
 
 from runtime.catalog import rows
-from runtime.core.model import Experience, Merge, Policy, Settings
+from runtime.core.model import CacheScope, Experience, Merge, Policy, Settings
 
 CHANGED = Settings(
     Experience.CLASSIC,
@@ -19,6 +19,7 @@ CHANGED = Settings(
     remember_satisfies_adaptive=True,
     remember_lifetime_h=48,
     remember_idle_h=24,
+    cache=CacheScope.SHARED,
 )
 
 
