@@ -28,6 +28,7 @@ from runtime.config.effective import Config
 from runtime.config.listeners import credentials_required
 from runtime.continuation import keys
 from runtime.errors import Fault
+from runtime.findings import Source
 from runtime.key_files import KeyFiles
 from runtime.login.execution_log import ExecutionLog
 from runtime.login.logins import Logins
@@ -396,7 +397,7 @@ class Daemon:
         if self._server is not None:
             self._server.able(not self._probes.undecidable())
 
-    async def _check_sources(self, sources: Sequence[tuple[str, str]]) -> Sequence[Fault]:
+    async def _check_sources(self, sources: Sequence[Source]) -> Sequence[Fault]:
         from runtime.offline.check import check_sources  # of a directory alone
 
         return await check_sources(sources, self._config)

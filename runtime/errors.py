@@ -251,7 +251,11 @@ class StreamEnded(Draining):
 
 
 class CatalogError(FaultsError):
-    """Tenant definitions or their store cannot be used; lists every fault."""
+    """Tenant definitions or their store cannot be used; lists every fault, and the warnings that were found beside."""
+
+    def __init__(self, faults: Sequence[Fault | str], warnings: Sequence[Fault] = ()) -> None:
+        super().__init__(faults)
+        self.warnings = tuple(warnings)
 
 
 class CatalogUnavailable(CatalogError):

@@ -31,3 +31,14 @@ def run(body: str, now_ns: int = NOW_NS, seed: bytes = b"seed") -> tuple[Any, st
 def value(body: str, now_ns: int = NOW_NS, seed: bytes = b"seed") -> Any:
     """Run a body, or an expression; return its value."""
     return run(body if "return" in body else f"return {body}", now_ns, seed)[0]
+
+
+def call(source: str, event: Any, api: Any) -> None:
+    """Run a whole action with an event and an api."""
+    code = compiler.compile_action(source)
+    namespace = environment.begin(NOW_NS, b"seed", environment.ActionOutput())
+    try:
+        exec(code, namespace)  # noqa: S102 - what the sandbox is for
+        namespace["on_execute_post_login"](event, api)
+    finally:
+        environment.end()

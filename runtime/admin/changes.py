@@ -22,6 +22,7 @@ from runtime.catalog.directory import Check
 from runtime.catalog.keyed import KeyedDatabase
 from runtime.catalog.versions import Author
 from runtime.errors import CatalogError, CatalogUnavailable, Conflict, InvalidRequest, UnknownVersion, VersionUnusable
+from runtime.findings import code_of
 from runtime.offline import version_check
 
 _T = TypeVar("_T")
@@ -47,7 +48,7 @@ def apply(request: pb.ApplyTenantsRequest, database: KeyedDatabase, check: Check
     expected = read_at | {
         source.tenant_id: source.expected_version for source in request.tenants if source.HasField("expected_version")
     }
-    warnings = [str(warning) for warning in found.warnings]
+    warnings = [f"{warning} [{code_of(warning)}]" for warning in found.warnings]
 
     def change(connection: Connection, author: Author) -> Message:
         if band is not None:

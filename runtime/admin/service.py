@@ -267,7 +267,7 @@ def _change(database: KeyedDatabase, method: _Change, asked: _Asked) -> bytes:
             known = answered(connection)
     if known is None:
         # Of the store as it is now. After the change the same request would be prepared otherwise, or be refused.
-        change = method.prepare(asked.request, database, check.faults)
+        change = method.prepare(asked.request, database, check.findings)
     with database.writing() as connection:
         if known is None:
             known = answered(connection)

@@ -21,6 +21,7 @@ from runtime.catalog.secret_values import FILE_NAME, Secrets, Unresolved
 from runtime.catalog.stored_secrets import StoredSecrets
 from runtime.catalog.tenant_file import ACTION_NAME
 from runtime.errors import CatalogError, CatalogUnavailable, Fault, InvalidRequest, TenantFaulty
+from runtime.findings import moved
 from sandbox.contract import bundle
 
 MAX_TENANTS: Final = 1000
@@ -122,4 +123,5 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
 def _shown(fault: Fault, root: Path) -> Fault:
     """Name a place as the caller does: TENANT/actions/NAME.py:LINE:COLUMN."""
     lead = f"{root}/tenants/"
-    return Fault(fault.where.removeprefix(lead), fault.message.replace(lead, "").replace(f"{root}/secrets/", ""))
+    message = fault.message.replace(lead, "").replace(f"{root}/secrets/", "")
+    return moved(fault, fault.where.removeprefix(lead), message)

@@ -20,6 +20,7 @@ from runtime.catalog.beneath import Folder, Outside
 from runtime.catalog.secret_values import Secrets
 from runtime.catalog.tenant_texts import leaves, shared_sources, text_of, why
 from runtime.errors import CatalogError, Fault
+from runtime.findings import Source, SourceFinding, split
 from sandbox.contract import bundle
 from sandbox.contract.wire import MAX_SOURCE_BYTES
 
@@ -28,8 +29,8 @@ MAX_ACTIONS = 100
 # Room for every secret that a tenant may have, and far from what would hurt.
 MAX_TENANT_FILE_BYTES = 16 * 1024 * 1024
 
-# Takes (label, source) pairs and names what is wrong with them as `label:line:column` faults.
-Check = Callable[[Sequence[tuple[str, str]]], Sequence[Fault]]
+# Finds what is wrong with sources, with `label:line:column` as its place; warnings too.
+Check = Callable[[Sequence[Source]], Sequence[Fault]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,19 @@ class Tenants:
     single: bool
 
 
-def load(directory: str | os.PathLike[str], check: Check | None = None, secrets: Secrets | None = None) -> Tenants:
+def load(
+    directory: str | os.PathLike[str],
+    check: Check | None = None,
+    secrets: Secrets | None = None,
+    flow_timeout_ms: int | None = None,
+) -> Tenants:
     """Read every tenant of a directory, or the one tenant whose folder it is; ordered by name.
 
     Plain files and hidden entries beside the tenants are left alone; every other folder must be a tenant. Action files
     that no binding names are checked like the others and not part of the definition. Nothing outside a tenant's own
-    folder is read for it. `secrets` answers references; without it none may be used.
-    Raises: CatalogError with every fault of the whole directory.
+    folder is read for it. `secrets` answers references; without it none may be used. A time-out of an action above
+    `flow_timeout_ms` is a warning.
+    Raises: CatalogError with every fault of the whole directory, and with the warnings.
     """
     shown = Path(directory)
     try:
@@ -57,20 +64,40 @@ def load(directory: str | os.PathLike[str], check: Check | None = None, secrets:
             names, faults = ([real.name], []) if single else _tenants(root, shown)
             found = []
             for name in names:
-                with Folder("." if single else name, root) as folder:
-                    found.append(_tenant(folder, name, shown if single else shown / name, secrets or Secrets()))
+                label = shown if single else shown / name
+                try:
+                    with Folder("." if single else name, root) as folder:
+                        found.append(_tenant(folder, name, label, secrets or Secrets(), flow_timeout_ms))
+                except OSError as error:
+                    faults.append(Fault(str(label), f"cannot be read: {why(error)}"))
     except OSError as error:
         raise CatalogError([Fault(str(shown), f"cannot be read: {why(error)}")]) from error
     if not names and not faults:
         raise CatalogError([Fault(str(shown), "holds no tenant; want folders with a tenant.yaml")])
     faults += [fault for tenant in found for fault in tenant.faults]
     sources = [source for tenant in found for source in tenant.sources]
+    warnings = [warning for tenant in found for warning in tenant.warnings]
     if check is not None and sources:
-        faults += check(sources)
+        wrong, doubtful = split(check(sources))
+        faults += wrong
+        warnings += doubtful
     if faults:
-        raise CatalogError(faults)
+        raise CatalogError(faults, warnings)
     definitions = [tenant.definition for tenant in found if tenant.definition is not None]
-    return Tenants(definitions, [warning for tenant in found for warning in tenant.warnings], single)
+    return Tenants(definitions, warnings, single)
+
+
+def secret_names(folder: Path, action: str) -> frozenset[str] | None:
+    """Return the names of the secrets that a tenant's folder gives to an action; None if its tenant.yaml is faulty."""
+    try:
+        with Folder(folder) as opened:
+            text = text_of(opened, folder, "tenant.yaml", MAX_TENANT_FILE_BYTES)
+            actions, _ = _actions(opened, folder)
+    except (OSError, CatalogError):
+        return None
+    document = yaml_file.parse("tenant.yaml", text)
+    tenant, _ = tenant_file.read(document, folder.name, frozenset(actions), Secrets(placeholders=True))
+    return None if tenant is None else frozenset(tenant.secrets.get(action, ()))
 
 
 def _tenants(root: Folder, shown: Path) -> tuple[list[str], list[Fault]]:
@@ -99,12 +126,12 @@ class _Tenant:
     """What one folder holds. Sources are those of all action files, by label; there is no definition beside faults."""
 
     definition: Definition | None
-    sources: Sequence[tuple[str, str]]
+    sources: Sequence[Source]
     warnings: Sequence[Fault]
     faults: Sequence[Fault]
 
 
-def _tenant(folder: Folder, name: str, label: Path, secrets: Secrets) -> _Tenant:
+def _tenant(folder: Folder, name: str, label: Path, secrets: Secrets, flow_timeout_ms: int | None) -> _Tenant:
     actions, faults = _actions(folder, label)
     shared, wrong = shared_sources(folder, label)
     faults += wrong
@@ -112,9 +139,6 @@ def _tenant(folder: Folder, name: str, label: Path, secrets: Secrets) -> _Tenant
         want = "want 1 to 64 lower-case letters, digits and hyphens, a letter or digit first"
         faults = [Fault(str(label), f"not a tenant's name; {want}"), *faults]
     read = {action: bundle.pack(source, shared) for action, source in actions.items() if source is not None}
-    sources = [(str(label / "actions" / f"{action}.py"), source) for action, source in read.items()]
-    # By themselves too: a shared file that no action imports is checked like an action that no flow binds.
-    sources += [(str(label / bundle.PACKAGE / "*.py"), bundle.pack(None, shared))] if shared else []
     tenant = None
     try:
         document = yaml_file.parse(
@@ -125,18 +149,37 @@ def _tenant(folder: Folder, name: str, label: Path, secrets: Secrets) -> _Tenant
     else:
         tenant, found = tenant_file.read(document, name, frozenset(actions), secrets)
         faults += found
-    if tenant is not None:
-        used = {str(label / "actions" / f"{section.action}.py"): section.uses for section in tenant.bindings}
-        sources = [(name, bundle.to_check(text, used.get(name))) for name, text in sources]
+    used = {section.action: section.uses for section in tenant.bindings} if tenant is not None else {}
+    sources = [
+        Source(
+            str(label / "actions" / f"{action}.py"),
+            bundle.to_check(source, used.get(action)),
+            name,
+            frozenset(tenant.secrets.get(action, ())) if tenant is not None else None,
+        )
+        for action, source in read.items()
+    ]
+    # By themselves too: a shared file that no action imports is checked like an action that no flow binds.
+    sources += [Source(str(label / bundle.PACKAGE / "*.py"), bundle.pack(None, shared), name)] if shared else []
     if tenant is None or faults:
         return _Tenant(None, sources, (), faults)
     warnings = [
-        Fault(
+        SourceFinding(
             str(label / "actions" / f"{action}.py"),
             f"no flow binds this action, so no login runs it; bind it, or list it in tenant.yaml: unused: [{action}]",
+            "unbound",
         )
         for action in tenant.unbound
     ]
+    for at, section in enumerate(tenant.bindings):
+        if flow_timeout_ms is not None and section.timeout_ms is not None and section.timeout_ms > flow_timeout_ms:
+            path = ("flows", "post_login", at, "timeout_ms")
+            message = (
+                f"{section.timeout_ms} ms is more than the {flow_timeout_ms} ms that the whole flow may take "
+                "(sandbox.flow_timeout_ms); give it less"
+            )
+            placed = document.fault(path, message)
+            warnings.append(SourceFinding(placed.where, placed.message, "timeout-above-flow"))
     return _Tenant(_defined(tenant, read), sources, warnings, ())
 
 

@@ -27,10 +27,11 @@ from runtime.catalog.secret_values import Secrets
 from runtime.catalog.stored import StoredCatalog
 from runtime.catalog.versions import Author
 from runtime.errors import CatalogError, CatalogUnavailable, Fault
+from runtime.findings import Source, split
 
 T = TypeVar("T")
 
-CheckSources = Callable[[Sequence[tuple[str, str]]], Awaitable[Sequence[Fault]]]
+CheckSources = Callable[[Sequence[Source]], Awaitable[Sequence[Fault]]]
 """Has sandboxed workers compile (label, source) pairs, and returns what is wrong with them."""
 
 OFF: Final = (
@@ -229,9 +230,9 @@ class DirectoryCatalog:
 
     async def _read(self, tree: bytes) -> None:
         """Read the tree, and serve it if nothing is wrong with it. Raises: CatalogError, with every fault."""
-        sources: list[tuple[str, str]] = []
+        sources: list[Source] = []
 
-        def collect(found: Sequence[tuple[str, str]]) -> Sequence[Fault]:
+        def collect(found: Sequence[Source]) -> Sequence[Fault]:
             sources.extend(found)
             return ()
 
@@ -243,11 +244,9 @@ class DirectoryCatalog:
             definitions = loaded.definitions
         except CatalogError as error:
             faults += error.faults
-        named = [
-            (hashlib.sha256(source.encode(errors="replace")).hexdigest(), label, source) for label, source in sources
-        ]
-        new = [(label, source) for sha, label, source in named if sha not in self._good]
-        faults += await self._check(new) if new else []
+        named = [(_digest(source), source) for source in sources]
+        new = [source for digest, source in named if digest not in self._good]
+        faults += split(await self._check(new) if new else [])[0]
         if await self._in_thread(self._fingerprint) != tree:
             # Written meanwhile: it may be half of one and half of another, and is read again at the next look.
             self._woken.set()
@@ -255,7 +254,7 @@ class DirectoryCatalog:
         self._seen, self._faults = tree, tuple(faults)
         if faults:
             raise CatalogError(faults)
-        self._good = frozenset(sha for sha, _, _ in named)
+        self._good = frozenset(digest for digest, _ in named)
         # First: another replica may have to continue the first login that it suspends.
         self._unrecorded = definitions
         await self._record()
@@ -342,6 +341,12 @@ def _must_be_ours(database: Database, path: Path) -> None:
                 "empty store for what a directory needs beside it"
             ]
         )
+
+
+def _digest(source: Source) -> str:
+    """Name what a check of a source depends on."""
+    secrets = "" if source.secrets is None else "\0".join(sorted(source.secrets))
+    return hashlib.sha256(f"{source.text}\0\0{secrets}".encode(errors="replace")).hexdigest()
 
 
 def _add_folder(found: Any, folder: str) -> None:

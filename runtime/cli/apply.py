@@ -6,12 +6,13 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from runtime.cli import conflict, trial_flags
-from runtime.cli.output import Exit, agrees, at_terminal, complain, faults_json, plural, say, say_json, warn
+from runtime.cli import conflict, finding_formats, trial_flags
+from runtime.cli.output import Exit, agrees, at_terminal, complain, plural, say, say_json
 from runtime.cli.secret_flags import add_secret_flags
 from runtime.cli.source_flags import add_source, opened
 from runtime.cli.version_flags import add_author_flags, author_of, expectation
 from runtime.errors import CatalogError, CatalogUnavailable, ConfigError, Conflict, Fault, TenantFaulty
+from runtime.findings import described, excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Read every TENANT/tenant.yaml and TENANT/actions/NAME.py of a directory, or of one tenant's own directory, compile each
 action in a sandboxed worker, and put them into the store in one transaction. A directory with any fault is refused
-whole, with every fault listed (exit 3); so is a store that cannot be written (exit 1). Running daemons see the change
-within two seconds.
+whole, with every fault listed (exit 3), and with --strict each warning is a fault; so is a store that cannot be written
+(exit 1). Running daemons see the change within two seconds.
 
 Tenants that the directory does not have stay, unless --prune removes them: that is listed and needs --yes, or an answer
 at the terminal, and is refused for one tenant's own directory (exit 2). What is replaced or removed stays in the store
@@ -56,6 +57,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="refuse if the tenant is at another version now, unless nothing changes; may be given many times",
     )
     parser.add_argument("--force", action="store_true", help="replace tenants that were changed meanwhile too")
+    parser.add_argument("--strict", action="store_true", help="refuse warnings as faults (exit 3)")
     trial_flags.add_trial_flags(parser)
     add_author_flags(parser)
     add_secret_flags(parser)
@@ -67,10 +69,12 @@ def run(args: argparse.Namespace) -> int:
     with opened(args) as source:
         try:
             tenants = source.read(args)
+            if args.strict and tenants.warnings:
+                raise CatalogError(tenants.warnings)
         except CatalogError as error:
-            if not args.json or isinstance(error, CatalogUnavailable):
+            if isinstance(error, CatalogUnavailable):
                 raise
-            return _refused(args, error.faults, Exit.CHECK_FAILED)
+            return _refused(args, error.faults, Exit.CHECK_FAILED, error.warnings)
         if args.prune and trial_flags.wanted(args):
             raise ConfigError([Fault("--prune", "removes tenants, and a trial changes none; leave one of them out")])
         if args.prune and tenants.single:
@@ -85,8 +89,6 @@ def run(args: argparse.Namespace) -> int:
             return conflict.show(source, error, as_json=args.json)
         except TenantFaulty as error:
             # A daemon checks what it is sent.
-            if not args.json:
-                raise
             return _refused(args, error.faults, Exit.CHECK_FAILED)
 
 
@@ -127,13 +129,19 @@ def _agreed(args: argparse.Namespace, names: Sequence[str]) -> bool:
     return agrees(f"remove {plural(len(names), 'tenant')}?")
 
 
-def _refused(args: argparse.Namespace, faults: Sequence[Fault], code: Exit) -> int:
+def _refused(args: argparse.Namespace, faults: Sequence[Fault], code: Exit, warnings: Sequence[Fault] = ()) -> int:
     """Say why nothing was done."""
     if args.json:
-        say_json(faults_json(faults, ()))
-    else:
-        for fault in faults:
-            complain(f"vestibule: {fault}; nothing was done")
+        say_json(finding_formats.as_json(faults, warnings))
+        return code
+    finding_formats.warn(warnings)
+    for fault in faults:
+        end = "; nothing was done" if len(faults) == 1 else ""
+        complain(f"vestibule: {fault}{finding_formats.code(fault)}{end}")
+        for line in excerpt(fault):
+            complain(line)
+    if len(faults) > 1:
+        complain(f"vestibule: {plural(len(faults), 'fault')}; nothing was done")
     return code
 
 
@@ -144,9 +152,9 @@ def _report(args: argparse.Namespace, store: str, result: ApplyResult, warnings:
         details = {tenant: [asdict(change) for change in found] for tenant, found in result.changes.items()}
         head = {"ok": True, "dry_run": args.dry_run, "revision": result.revision, "store": store}
         head["versions"] = dict(result.versions)
-        say_json(head | lists | {"changes": details, "warnings": [asdict(warning) for warning in warnings]})
+        say_json(head | lists | {"changes": details, "warnings": [described(warning) for warning in warnings]})
         return
-    warn(warnings)
+    finding_formats.warn(warnings)
     for tenant in result.created:
         say(f"added {tenant}{_version(result, tenant)}")
     for tenant in result.changed:

@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from runtime.cli import finding_formats
 from runtime.cli.flags import add_settings, loaded
-from runtime.cli.output import Exit, flush, say, warn
+from runtime.cli.output import Exit, flush, say
 from runtime.cli.secret_flags import add_secret_flags, secrets_of
 from runtime.cli.store_flag import store_of
 from runtime.errors import StartError
@@ -72,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
     database = store_of(config)
     sealed_store.accept_keys(database, int(time.time()))
     say(f"applying the tenants of {_shown(source / 'tenants')} to {database.setting}")
-    found = directory.load(source / "tenants", check.faults, secrets_of(args))
-    warn(found.warnings)
+    found = directory.load(source / "tenants", check.findings, secrets_of(args))
+    finding_formats.warn(found.warnings)
     with contextlib.closing(database):
         applied = applies.apply(database, found.definitions, prune=own_store)
     names = ", ".join(definition.flow.tenant for definition in found.definitions)

@@ -8,8 +8,7 @@ import json
 import os
 import select
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Any, Final, TextIO
@@ -82,12 +81,6 @@ def _takes(stream: TextIO) -> bool:
     return bool(waiter.poll(_PATIENCE_MS))
 
 
-def warn(warnings: Iterable[Fault]) -> None:
-    """Print what is worth a look and stops nothing."""
-    for warning in warnings:
-        complain(f"vestibule: warning: {warning}")
-
-
 def say_json(value: Any, *, indent: int | None = None) -> None:
     """Print one JSON value: a line, or indented for a reader."""
     # A terminal that is not UTF-8 gets ASCII, or what it cannot show would end the command.
@@ -145,12 +138,6 @@ def say_table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> None:
     for row in (head, *rows):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         say("  ".join([*cells, row[-1]]).rstrip())
-
-
-def faults_json(faults: Iterable[Fault], warnings: Iterable[Fault]) -> dict[str, Any]:
-    """Return what `--json` says of faults and warnings."""
-    listed = [asdict(fault) for fault in faults]
-    return {"ok": not listed, "faults": listed, "warnings": [asdict(warning) for warning in warnings]}
 
 
 def instant(seconds: int) -> str:

@@ -30,8 +30,10 @@ from runtime.cli.secret_flags import secrets_of
 from runtime.cli.store_source import folders
 from runtime.cli.version_source import Applied, ListedTenant, ReadTenants, ShownVersion, TenantHistory
 from runtime.errors import ConfigError, Fault, TenantFaulty
+from runtime.findings import SourceFinding, moved
 from runtime.rpc.admin_client import AdminClient
 from sandbox.contract import bundle
+from sandbox.contract.codes import CODES
 from sandbox.contract.wire import MAX_SOURCE_BYTES
 
 _HOW: Final = {origin: how for how, origin in ORIGINS.items()}
@@ -110,7 +112,12 @@ class RemoteSource:
             )
             for tenant, folder in places.items()
         ]
-        return ReadTenants(places, found.single, found.warnings, found.definitions, {}, sent)
+        tenants = ReadTenants(places, found.single, found.warnings, found.definitions, {}, sent)
+        if not args.strict:
+            return tenants
+        # The daemon has the warnings about sources; what they stop must not have been applied by then.
+        answer = self._apply(tenants, {}, validate_only=True)
+        return replace(tenants, warnings=[_warning(text, tenants) for text in answer.warnings])
 
     def plan(self, tenants: ReadTenants, *, prune: bool, expected: Mapping[str, int]) -> ApplyResult:
         """See VersionSource."""
@@ -310,9 +317,12 @@ def _here(fault: Fault, tenants: ReadTenants) -> Fault:
     """Name a place as this host knows it: the daemon says TENANT/actions/NAME.py:LINE:COLUMN."""
     tenant, slash, rest = fault.where.partition("/")
     folder = tenants.folders.get(tenant)
-    return Fault(f"{folder}/{rest}", fault.message) if slash and folder is not None else fault
+    return moved(fault, f"{folder}/{rest}", fault.message) if slash and folder is not None else fault
 
 
 def _warning(text: str, tenants: ReadTenants) -> Fault:
     where, colon, message = text.partition(": ")
-    return _here(Fault(where, message), tenants) if colon else Fault("", text)
+    if not colon:
+        return Fault("", text)
+    plain, _, code = message.removesuffix("]").rpartition(" [")
+    return _here(SourceFinding(where, plain, code) if code in CODES else Fault(where, message), tenants)

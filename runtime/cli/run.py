@@ -9,7 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from runtime.cli.output import Exit, read_text, say, say_json, warn
+from runtime.cli import finding_formats
+from runtime.cli.output import Exit, read_text, say, say_json
 from runtime.cli.secret_flags import add_secret_flags, secrets_of
 from runtime.errors import ConfigError, Fault
 from runtime.workers.launch import Launched
@@ -97,7 +98,7 @@ async def _run_lines(
         if len(found.definitions) != 1:
             message = f"holds {len(found.definitions)} tenants; name the directory of one of them"
             raise ConfigError([Fault(args.what, message)])
-        warn(found.warnings)
+        finding_formats.warn(found.warnings)
         action, opening = None, offline.open_tenant(found.definitions[0], ahead=ahead)
     else:
         from runtime.catalog import tenant_texts

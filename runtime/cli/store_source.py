@@ -22,6 +22,7 @@ from runtime.catalog.versions import Author, Version
 from runtime.cli import kept_executions
 from runtime.cli.secret_flags import secrets_of
 from runtime.cli.version_source import Applied, ListedTenant, ReadTenants, ShownVersion, TenantHistory
+from runtime.config.sections import SandboxConfig
 from runtime.errors import Fault
 from runtime.offline import check
 from runtime.offline.version_check import refuse_faulty
@@ -71,7 +72,9 @@ class StoreSource:
     def read(self, args: argparse.Namespace) -> ReadTenants:
         """See VersionSource."""
         stored = StoredSecrets(self._database)
-        found = directory.load(args.directory, check.faults, secrets_of(args, stored=stored))
+        found = directory.load(
+            args.directory, check.findings, secrets_of(args, stored=stored), SandboxConfig().flow_timeout_ms
+        )
         return ReadTenants(
             folders(args.directory, found), found.single, found.warnings, found.definitions, stored.read_at
         )

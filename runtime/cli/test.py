@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from runtime.cli.output import Exit, complain, flush, progress, say, warn
+from runtime.cli import finding_formats
+from runtime.cli.output import Exit, complain, flush, progress, say
 from runtime.cli.secret_flags import add_secret_flags, secrets_of
 from runtime.errors import CatalogError, ConfigError, Fault
 from runtime.workers.launch import Launched
@@ -199,6 +200,6 @@ def _tenants(folder: Path, args: argparse.Namespace) -> list[tuple[Path, Definit
     from runtime.catalog import directory
     from runtime.offline import check
 
-    found = directory.load(folder, check.faults, secrets_of(args, placeholders=True))
-    warn(found.warnings)
+    found = directory.load(folder, check.findings, secrets_of(args, placeholders=True))
+    finding_formats.warn(found.warnings)
     return [(folder if found.single else folder / each.flow.tenant, each) for each in found.definitions]

@@ -162,7 +162,7 @@ def _of_directory(config: Config) -> Iterator[HostFact]:
     secrets = Secrets(directory=Path(config.catalog.secrets_dir) if config.catalog.secrets_dir else None)
     path = config.store.removeprefix(DIRECTORY)
     yield from _read(
-        "store", lambda: f"tenants: {len(directory.load(path, check.faults, secrets).definitions)} in {path}"
+        "store", lambda: f"tenants: {len(directory.load(path, check.findings, secrets).definitions)} in {path}"
     )
     state = config.catalog.state_store
     if not state:

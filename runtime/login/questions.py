@@ -101,13 +101,24 @@ class Questions:
             worker, steps, plan.budgets_ns, START_NS, hard_ns, deadline_ns, template=plan.all_steps
         )
 
-    async def check(self, worker: Worker, steps: bytes, count: int, *, return_code: bool = False) -> reply.Reply:
-        """Let a worker compile the steps of serialized FlowSteps and run none of them.
+    async def check(
+        self, worker: Worker, steps: bytes, count: int, *, return_code: bool = False, body_ns: int = 0
+    ) -> reply.Reply:
+        """Let a worker compile the steps of serialized FlowSteps and call none of their functions.
+
+        Args:
+            worker: a leased one.
+            steps: with their sources.
+            count: how many they are.
+            return_code: ask for the code.
+            body_ns: what each may take that is to be looked over: for the code outside of its functions.
 
         Raises: WorkerError: the worker did not survive it, or lies.
         """
-        hard_ns = COMPILE_KILL_NS * max(count, 1)
-        asked = self._ask_to_compile(worker, steps, (), COMPILE_KILL_NS, hard_ns, NEVER, return_code=return_code)
+        # To compile it, and to look it over.
+        hard_ns = COMPILE_KILL_NS * max(count, 1) * (2 if body_ns else 1) + body_ns * count
+        budgets_ns, first_look_ns = ((body_ns,) * count, START_NS) if body_ns else ((), COMPILE_KILL_NS)
+        asked = self._ask_to_compile(worker, steps, budgets_ns, first_look_ns, hard_ns, NEVER, return_code=return_code)
         try:
             return reply.parse(await asked.future, asked.nonce, count)
         finally:

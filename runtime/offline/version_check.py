@@ -6,6 +6,7 @@ from runtime.catalog import versions
 from runtime.catalog.database import Connection
 from runtime.catalog.versions import Version
 from runtime.errors import CatalogError
+from runtime.findings import Source, split
 from runtime.offline import check
 
 
@@ -14,9 +15,16 @@ def refuse_faulty(connection: Connection, version: Version) -> None:
     state = versions.content(connection, version)
     if state is None:
         return
+    flow = state.flow
     sources = [
-        (f"{version}/actions/{binding.action}.py", state.sources[binding.revision]) for binding in state.flow.bindings
+        Source(
+            f"{version}/actions/{binding.action}.py",
+            state.sources[binding.revision],
+            flow.tenant,
+            frozenset(flow.secrets.get(binding.action, ())),
+        )
+        for binding in flow.bindings
     ]
-    faults = check.faults(sources) if sources else []
+    faults, _ = split(check.findings(sources)) if sources else ([], [])
     if faults:
         raise CatalogError([*faults, f"{version} is not accepted any more; name another version, or add --force"])

@@ -15,6 +15,7 @@ from vestibule.worker.v1 import worker_pb2
 from runtime.core.model import Execution, ExecutionError
 from runtime.errors import ProtocolViolation
 from sandbox.contract import bundle, surface, wire
+from sandbox.contract import codes as finding_codes
 from sandbox.contract.report import Command, Verdict
 from sandbox.contract.spending import Spending
 
@@ -49,7 +50,8 @@ _MANY: Final = frozenset({COMMANDS, FAULTS, COVERED})
 # Command and Fault:
 OP, ARGS = 0x0A, 0x12
 FAULT_LINE, FAULT_COLUMN, FAULT_MESSAGE, FAULT_FILE = 0x08, 0x10, 0x1A, 0x22
-_FAULT_FIELDS: Final = 4
+FAULT_CODE, FAULT_END_LINE, FAULT_END_COLUMN = 0x2A, 0x30, 0x38
+_FAULT_FIELDS: Final = 7
 
 _NONCE_VALUE: Final = struct.Struct("<Q")
 _TIME: Final = struct.Struct("<I")
@@ -155,7 +157,7 @@ def in_parts(
 
 
 def faults(step: bytes) -> list[worker_pb2.Fault]:
-    """Return the compiler's faults in a step report, with their texts made harmless. Raises: ProtocolViolation."""
+    """Return what was found in a source, from a step report, with harmless texts. Raises: ProtocolViolation."""
     return [_fault(step, start, end) for tag, start, end in _step_fields(step) if tag == FAULTS]
 
 
@@ -172,8 +174,16 @@ def _fault(step: bytes, start: int, end: int) -> worker_pb2.Fault:
             fault.file = decoded(step, at, stop)
             if not bundle.is_file(fault.file):
                 raise ProtocolViolation("a fault is in a file that no revision has")
+        elif tag == FAULT_CODE:
+            fault.code = decoded(step, at, stop)
+        elif tag == FAULT_END_LINE:
+            fault.end_line = _line(step, at, stop)
+        elif tag == FAULT_END_COLUMN:
+            fault.end_column = _line(step, at, stop)
         else:
             raise ProtocolViolation("a fault has a field that no worker writes")
+    if fault.code not in finding_codes.CODES:
+        raise ProtocolViolation("a fault has a code that there is none of")
     return fault
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sandbox.action.event import Event
 
-_NOT_CONTINUING: Final = "only in on_continue_post_login, which runs when the user is back from a page or a form"
+NOT_CONTINUING: Final = "only in on_continue_post_login, which runs when the user is back from a page or a form"
 
 
 class CommandRecorder:
@@ -98,7 +98,7 @@ class CommandRecorder:
         if not self._open:
             raise RuntimeError(f"api.{call.op}: the action has ended")
         if call.continue_only and self._handler != surface.CONTINUE:
-            raise ValueError(f"api.{call.op}: {_NOT_CONTINUING}")
+            raise ValueError(f"api.{call.op}: {NOT_CONTINUING}")
         if call.needs is not None and (fault := call.needs(self)):
             raise ValueError(f"api.{call.op}: {fault}")
         if call.fits is not None and (fault := call.fits(self, bound)):
@@ -136,7 +136,7 @@ class CommandRecorder:
             raise PermissionError(f"api.{call.op}: {fault}")
         bound = bind(call, args, kwargs)
         if call.continue_only and self._handler != surface.CONTINUE:
-            raise ValueError(f"api.{call.op}: {_NOT_CONTINUING}")
+            raise ValueError(f"api.{call.op}: {NOT_CONTINUING}")
         return call.answer(self, bound) if call.answer is not None else None
 
     def _spent(self) -> Spending:

@@ -114,7 +114,8 @@ def _run(
     """Run the action inside the armed budget; describing its exception is part of the budget too."""
     try:
         exec(code, namespace)  # noqa: S102 - this is the product: policy-checked code in a locked-down process
-        namespace[handler](view, recorder_api)
+        if handler:
+            namespace[handler](view, recorder_api)
     except MemoryError as error:
         return _OUT_OF_MEMORY._replace(line=_let_go(error))
     except Exception as error:  # noqa: BLE001 - whatever tenant code raises is a verdict
@@ -143,7 +144,7 @@ def execute(
 
     Args:
         code: compiled by `sandbox.language.compiler`.
-        handler: the function to call with `(event, api)`.
+        handler: the function to call with `(event, api)`; empty to run the code outside of all functions alone.
         message: the parsed event, shared by the steps of a flow; views of it are read-only.
         secrets: of this action; the action gets its own copy.
         clock_ns: the execution's clock, nanoseconds since the epoch.

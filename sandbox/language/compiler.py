@@ -37,12 +37,15 @@ _PARSER_ERRORS = (SyntaxError, ValueError, OverflowError, MemoryError, Recursion
 
 @dataclass(frozen=True, slots=True, order=True)
 class SourceFault:
-    """One reason why an action is refused: where, and what, why and what to write instead."""
+    """One finding in a source: where, what, why and what to write instead. Where it ends is 0 if that is unknown."""
 
     line: int
     column: int
     message: str
     filename: str = field(default="<action>", compare=False)
+    code: str = field(default="unavailable", compare=False)
+    end_line: int = field(default=0, compare=False)
+    end_column: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         return f"{self.filename}:{self.line}:{self.column}: {self.message}"
@@ -118,7 +121,7 @@ def _compile(
             rewritten = policy.run(tree)
         except (MemoryError, RecursionError) as error:
             return None, [_parser_fault(error, filename)]
-        faults = policy.faults + unused + _unknown_imports(policy, shared)
+        faults = policy.faults + [(at, why, "not-in-uses") for at, why in unused] + _unknown_imports(policy, shared)
         if faults:
             return None, _in_order(source, faults, filename)
         try:
@@ -139,7 +142,7 @@ def _too_large(code: CodeType, filename: str) -> SourceFault | None:
     limit = stacks.FRAME_SLOTS_MAX
     if code.co_nlocals + len(code.co_cellvars) + len(code.co_freevars) + code.co_stacksize > limit:
         message = refusals.FRAME_MAX.format(name=code.co_name[:100], limit=limit)
-        return SourceFault(max(code.co_firstlineno, 1), 1, message, filename)
+        return SourceFault(max(code.co_firstlineno, 1), 1, message, filename, "too-large")
     for constant in code.co_consts:
         fault = _too_large(constant, filename) if isinstance(constant, CodeType) else None
         if fault is not None:
@@ -150,9 +153,11 @@ def _too_large(code: CodeType, filename: str) -> SourceFault | None:
 def _unreadable(source: Any, filename: str) -> SourceFault | None:
     """Answer what makes a text no source at all."""
     if type(source) is not str:
-        return SourceFault(1, 1, refusals.SOURCE_TYPE.format(kind=type(source).__name__), filename)
+        return SourceFault(1, 1, refusals.SOURCE_TYPE.format(kind=type(source).__name__), filename, "source")
     if len(source) > MAX_SOURCE_BYTES:
-        return SourceFault(1, 1, refusals.SOURCE_SIZE.format(size=len(source), limit=MAX_SOURCE_BYTES), filename)
+        return SourceFault(
+            1, 1, refusals.SOURCE_SIZE.format(size=len(source), limit=MAX_SOURCE_BYTES), filename, "source"
+        )
     unseen = _UNSEEN.search(source, 1 if source[:1] == "\ufeff" else 0)
     if unseen is not None:
         start = unseen.start()
@@ -166,10 +171,10 @@ def _unreadable(source: Any, filename: str) -> SourceFault | None:
             message = refusals.INVISIBLE
         line_start = max(before.rfind("\n"), before.rfind("\r"))
         line = before.replace("\r\n", "\n").replace("\r", "\n").count("\n") + 1
-        return SourceFault(line, start - line_start, message.format(code=code), filename)
+        return SourceFault(line, start - line_start, message.format(code=code), filename, "source")
     size = len(source.encode())
     if size > MAX_SOURCE_BYTES:
-        return SourceFault(1, 1, refusals.SOURCE_SIZE.format(size=size, limit=MAX_SOURCE_BYTES), filename)
+        return SourceFault(1, 1, refusals.SOURCE_SIZE.format(size=size, limit=MAX_SOURCE_BYTES), filename, "source")
     return None
 
 
@@ -182,38 +187,72 @@ def _parser_fault(error: Exception, filename: str) -> SourceFault:
             message = f"an integer of more than {limit} digits is not available: compute it, or use text"
         else:
             message += hints.syntax(error.text or "", error.offset or 1)
-        return SourceFault(max(error.lineno or 1, 1), max(error.offset or 1, 1), message, filename)
-    return SourceFault(1, 1, refusals.TOO_COMPLEX, filename)
+        return SourceFault(
+            max(error.lineno or 1, 1),
+            max(error.offset or 1, 1),
+            message,
+            filename,
+            "syntax",
+            max(error.end_lineno or 0, 0),
+            max(error.end_offset or 0, 0),
+        )
+    return SourceFault(1, 1, refusals.TOO_COMPLEX, filename, "too-large")
 
 
-def _in_order(source: str, found: list[tuple[Any, str]], filename: str) -> list[SourceFault]:
+def _in_order(source: str, found: list[tuple[Any, str, str]], filename: str) -> list[SourceFault]:
     """Make faults at nodes, in the order of the source, each once, and not more than anybody reads."""
-    places = sorted({(node.lineno, node.col_offset, message) for node, message in found})
-    # As the parser splits, not as str.splitlines does: a form feed ends no line.
-    lines = re.split("\r\n|\r|\n", source)
+    places = sorted(
+        {
+            (
+                node.lineno,
+                node.col_offset,
+                message,
+                code,
+                getattr(node, "end_lineno", 0),
+                getattr(node, "end_col_offset", 0),
+            )
+            for node, message, code in found
+        }
+    )
     if len(places) > MAX_FAULTS:
-        lineno, offset, _ = places[MAX_FAULTS]
-        places[MAX_FAULTS:] = [(lineno, offset, refusals.MORE_FAULTS.format(count=len(places) - MAX_FAULTS))]
-    faults = []
-    for lineno, offset, message in places:
-        # The parser counts columns in bytes from 0, a reader in characters from 1.
-        line = lines[lineno - 1] if lineno <= len(lines) else ""
-        faults.append(SourceFault(lineno, len(line.encode()[:offset].decode(errors="replace")) + 1, message, filename))
-    return faults
+        lineno, offset, *_ = places[MAX_FAULTS]
+        more = refusals.MORE_FAULTS.format(count=len(places) - MAX_FAULTS)
+        places[MAX_FAULTS:] = [(lineno, offset, more, "unavailable", 0, 0)]
+    columns = Columns(source)
+    return [
+        SourceFault(
+            lineno, columns.at(lineno, offset), message, filename, code, end_line,
+            columns.at(end_line, end_offset) if end_line else 0,
+        )
+        for lineno, offset, message, code, end_line, end_offset in places
+    ]  # fmt: skip
 
 
-def _unknown_imports(policy: Statements, shared: SharedSources) -> list[tuple[Any, str]]:
+class Columns:
+    """The columns of a source as a reader counts them, in characters from 1; the parser counts bytes from 0."""
+
+    def __init__(self, source: str) -> None:
+        # As the parser splits, not as str.splitlines does: a form feed ends no line.
+        self._lines = re.split("\r\n|\r|\n", source)
+
+    def at(self, line: int, offset: int) -> int:
+        """Return the column of a byte of a line, which counts from 1."""
+        text = self._lines[line - 1] if line <= len(self._lines) else ""
+        return len(text.encode()[:offset].decode(errors="replace")) + 1
+
+
+def _unknown_imports(policy: Statements, shared: SharedSources) -> list[tuple[Any, str, str]]:
     """Answer imports that cannot succeed, but those inside a `try`, where an author asks just that."""
-    faults: list[tuple[Any, str]] = []
+    faults: list[tuple[Any, str, str]] = []
     for node, module, member in policy.imports:
         if len(faults) >= MAX_HINTS:
             break
         if is_shared(module):
             if fault := shared.fault(module, member):
-                faults.append((node, fault))
+                faults.append((node, fault, "import"))
             continue
         try:
             check_import(module, member)
         except ImportError as error:
-            faults.append((node, str(error)))
+            faults.append((node, str(error), "import"))
     return faults

@@ -37,7 +37,7 @@ def compile_program(text: str, filename: str) -> RevisionCode:
     try:
         action, files, uses = bundle.unpack(text)
     except ValueError:
-        raise compiler.Rejected([compiler.SourceFault(1, 1, _UNREADABLE, filename)]) from None
+        raise compiler.Rejected([compiler.SourceFault(1, 1, _UNREADABLE, filename, "source")]) from None
     if action is not None and not files and uses is None:
         return RevisionCode(compiler.compile_action(action, filename))
     shared = SharedSources(files) if files else NO_FILES
@@ -49,7 +49,7 @@ def compile_program(text: str, filename: str) -> RevisionCode:
     for name in needed:
         found, wrong = compiler.compile_part(files[name], bundle.file_of(name), shared, entry=False)
         circles = [
-            compiler.SourceFault(node.lineno, node.col_offset + 1, message, bundle.file_of(name))
+            compiler.SourceFault(node.lineno, node.col_offset + 1, message, bundle.file_of(name), "import")
             for node, message in shared.cycles(name)
         ]
         faults += sorted(circles + wrong)

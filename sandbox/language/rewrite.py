@@ -230,7 +230,7 @@ class Statements(Declarations):
             self._bind(node, node.name)
             python = refusals.JAVASCRIPT_ENTRIES.get(node.name)
             if python is not None and node in self._top:
-                self.error(node, refusals.ENTRY_JAVASCRIPT.format(name=node.name, python=python))
+                self.error(node, refusals.ENTRY_JAVASCRIPT.format(name=node.name, python=python), "entry-point")
                 self._entries.setdefault(python, node)  # not reported as missing on top of it
         for parameter in getattr(node, "type_params", ()):
             self.error(parameter, refusals.TYPE_PARAMETERS)
@@ -259,14 +259,14 @@ class Statements(Declarations):
         name = node.name
         args = node.args
         if node not in self._top:
-            self.error(node, refusals.ENTRY_NESTED.format(name=name))
+            self.error(node, refusals.ENTRY_NESTED.format(name=name), "entry-point")
         elif name in self._entries and self._entries[name].name == name:
-            self.error(node, refusals.ENTRY_TWICE.format(name=name))
+            self.error(node, refusals.ENTRY_TWICE.format(name=name), "entry-point")
         self._entries[name] = node
         self._bound.add(name)
         extra = args.vararg or args.kwarg or args.kwonlyargs or args.defaults
         if len(args.posonlyargs) + len(args.args) != 2 or extra:
-            self.error(node, refusals.ENTRY_PARAMETERS.format(name=name))
+            self.error(node, refusals.ENTRY_PARAMETERS.format(name=name), "entry-point")
 
     # Imports
 

@@ -43,7 +43,7 @@ def _is_reserved(name: str) -> bool:
 
 
 class Walk(RestrictingNodeTransformer):
-    """One walk over one tree; `faults` holds `(node with a position, message)` afterwards."""
+    """One walk over one tree; `faults` holds `(node with a position, message, code)` afterwards."""
 
     visitors: ClassVar[dict[type, Callable[[Any, Any], Any]]] = {}
     """Exact node type -> visitor; what is not in here is refused."""
@@ -54,7 +54,7 @@ class Walk(RestrictingNodeTransformer):
         self._entry_wanted = entry
         self.importable = reachable.MODULES | shared.modules if shared.files else reachable.MODULES
         self._shared = shared
-        self.faults: list[tuple[Any, str]] = []
+        self.faults: list[tuple[Any, str, str]] = []
         self.imports: list[tuple[Any, str, str | None]] = []
         """Imports outside of any `try`: node, module, member."""
         self._bound: set[str] = set()
@@ -99,7 +99,7 @@ class Walk(RestrictingNodeTransformer):
             if name not in self._stored:
                 self.error(at, message.format(name=name))
         if self._entry_wanted and not self._full and ENTRY not in self._entries:
-            self.error(START, refusals.ENTRY_MISSING)
+            self.error(START, refusals.ENTRY_MISSING, "entry-point")
         return tree
 
     def _check_missing(self) -> None:
@@ -116,7 +116,7 @@ class Walk(RestrictingNodeTransformer):
                 continue
             if name not in hints:
                 hints[name] = define(name, known, self.importable) if len(hints) < MAX_HINTS else "define or import it"
-            self.error(node, refusals.UNDEFINED.format(name=name[:100], instead=hints[name]))
+            self.error(node, refusals.UNDEFINED.format(name=name[:100], instead=hints[name]), "undefined-name")
 
     def _check_members(self) -> None:
         """Refuse `math.sqr` where `math` can only be the module: it has no such member, at any login."""
@@ -130,7 +130,7 @@ class Walk(RestrictingNodeTransformer):
                     if not path and hints < MAX_HINTS:  # of `re.x.y` only `re.x` is at fault
                         hints += 1
                         explain = self._shared.fault if is_shared(module) else reachable.explain_member
-                        self.error(node, explain(module, member))
+                        self.error(node, explain(module, member), "import")
                     break
                 module = inner
 
@@ -144,9 +144,9 @@ class Walk(RestrictingNodeTransformer):
         target = ast.copy_location(ast.Name(id=name, ctx=STORE), at)
         return ast.copy_location(ast.Assign(targets=[target], value=value), at)
 
-    def error(self, node: Any, info: str) -> None:
-        """Note a fault at a node."""
-        self.faults.append((node, info))
+    def error(self, node: Any, info: str, code: str = "unavailable") -> None:
+        """Note a fault at a node; its code is one of `sandbox.contract.codes`."""
+        self.faults.append((node, info, code))
 
     def not_allowed(self, node: ast.AST) -> None:
         """Refuse a node type."""
@@ -154,7 +154,7 @@ class Walk(RestrictingNodeTransformer):
         at = node if hasattr(node, "lineno") else START
         if name == "AsyncFunctionDef" and node.name in ENTRIES:  # type: ignore[attr-defined]  # it is one, by its name
             self._entries[node.name] = node  # type: ignore[attr-defined]  # it is one, by its name
-            self.error(at, refusals.ENTRY_ASYNC.format(name=node.name))  # type: ignore[attr-defined]  # it is one, by its name
+            self.error(at, refusals.ENTRY_ASYNC.format(name=node.name), "entry-point")  # type: ignore[attr-defined]  # it is one, by its name
         else:
             self.error(at, refusals.NODES.get(name) or refusals.UNKNOWN_NODE.format(name=name))
         # What it would have bound is not reported as undefined on top of it.
@@ -186,9 +186,9 @@ class Walk(RestrictingNodeTransformer):
             self._full = True
             at = node if hasattr(node, "lineno") else START
             if self._nodes > MAX_NODES:
-                self.error(at, refusals.NODES_MAX.format(limit=MAX_NODES))
+                self.error(at, refusals.NODES_MAX.format(limit=MAX_NODES), "too-large")
             else:
-                self.error(at, refusals.DEPTH_MAX.format(limit=MAX_DEPTH))
+                self.error(at, refusals.DEPTH_MAX.format(limit=MAX_DEPTH), "too-large")
 
     def node_contents_visit(self, node: Any) -> Any:
         """Visit the fields of a node and put the results in their place."""
@@ -232,7 +232,7 @@ class Walk(RestrictingNodeTransformer):
         if known != module:
             self._modules[name] = None
         if name in ENTRIES:
-            self.error(node, refusals.ENTRY_REBOUND.format(name=name))
+            self.error(node, refusals.ENTRY_REBOUND.format(name=name), "entry-point")
 
     def visit_Name(self, node: ast.Name) -> Any:
         """Check a name; which builtins exist is known once all bindings are."""
@@ -257,7 +257,7 @@ class Walk(RestrictingNodeTransformer):
             self.check_name(node, name)
             self._bound.add(name)
             if name in ENTRIES:
-                self.error(node, refusals.ENTRY_REBOUND.format(name=name))
+                self.error(node, refusals.ENTRY_REBOUND.format(name=name), "entry-point")
         return node
 
     def visit_Nonlocal(self, node: ast.Nonlocal) -> Any:

@@ -18,10 +18,12 @@ from sandbox.contract import exit_codes, journal, wire
 from sandbox.contract.policy_rule import Chosen
 from sandbox.contract.report import Verdict
 from sandbox.contract.surface import ENTRY
+from sandbox.inspection import inspection
 from sandbox.language import compiler
 from sandbox.language.program import RevisionCode, compile_program
 from sandbox.reach import interrupts
 from sandbox.reach.facades import addresses
+from sandbox.reach.shared_files import Files
 
 COMPILE_BUDGET_NS: Final = 3_000_000_000
 """Compiling is an attack surface too, and has a budget of its own: the action's starts with its first statement."""
@@ -37,7 +39,9 @@ Compiled = RevisionCode | bytes
 class Prepared:
     """One step of a flow, read once for all of its logins."""
 
-    __slots__ = ("budget_ns", "code", "files", "handler", "policy", "salt", "secrets", "stop_on_failure", "uses")
+    __slots__ = (
+        "budget_ns", "checked", "code", "files", "handler", "policy", "salt", "secrets", "stop_on_failure", "uses",
+    )  # fmt: skip
 
     def __init__(self, step: worker_pb2.Step, code: Compiled, policy: Chosen) -> None:
         self.policy = policy
@@ -48,6 +52,8 @@ class Prepared:
             code = _rejected(f"the action does not define {self.handler}")
         self.code: CodeType | bytes = code if isinstance(code, bytes) else code.code
         self.files = () if isinstance(code, bytes) else code.files
+        self.checked = execution.DONE
+        """The report of a question that runs nothing."""
         self.secrets = dict(step.secrets)
         self.budget_ns = max(0, min(step.budget_us, BUDGET_US_MAX)) * 1000
         self.salt = step.action.encode()
@@ -96,7 +102,10 @@ class Flows:
                 code = self._compile(step, index, nonce, deadline_ns)
                 if code is None:
                     return []
-            prepared.append(Prepared(step, code, policy))
+            made = Prepared(step, code, policy)
+            if step.HasField("inspection") and isinstance(made.code, CodeType):
+                made.checked = self._inspect(step, made.code, made.files, index, nonce)
+            prepared.append(made)
         if len(self.known) >= _FLOWS_MAX:
             self.known.clear()
         if not any(step.HasField("source") or step.HasField("code") for step in steps):
@@ -144,6 +153,27 @@ class Flows:
         gc.freeze()
         return code
 
+    def _inspect(self, step: worker_pb2.Step, code: CodeType, files: Files, index: int, nonce: int) -> bytes:
+        """Return the report of an action that compiles: what was found in it, in its text and by running its body."""
+        asked = step.inspection
+
+        def phase(kind: journal.Phase, budget_ns: int) -> None:
+            now_ns, cpu_ns = time.monotonic_ns(), time.thread_time_ns()
+            journal.write_phase(self._view, nonce, now_ns, index, kind, 0, cpu_ns, budget_ns)
+
+        phase(journal.Phase.COMPILING, COMPILE_BUDGET_NS)
+        secrets = frozenset(asked.secrets) if asked.knows_secrets else None
+        found = inspection.of_source(step.source, alarm.ACTION_FILENAME, secrets, COMPILE_BUDGET_NS)
+        budget_ns = max(0, min(asked.budget_us, BUDGET_US_MAX)) * 1000
+        phase(journal.Phase.RUNNING, budget_ns)
+        found = inspection.with_body(found, code, files, budget_ns)
+        if not found:
+            return execution.DONE
+        report = worker_pb2.StepReport(verdict=Verdict.COMPLETED)
+        _add(report, found)
+        data: bytes = report.SerializeToString()
+        return data
+
 
 def chosen_policy(said: worker_pb2.PolicySettings) -> Chosen:
     """Return a tenant's policy as the steps of a flow say it."""
@@ -182,9 +212,19 @@ def _report(faults: Sequence[compiler.SourceFault]) -> bytes:
         error_message=execution.clean(f"{where}{faults[0].message}{more}"),
         error_line=0 if where else faults[0].line,
     )
-    for fault in faults[:_FAULTS_MAX]:
-        file = "" if fault.filename == alarm.ACTION_FILENAME else fault.filename
-        message = execution.clean(fault.message)
-        report.faults.add(line=fault.line, column=fault.column, message=message, file=file)
+    _add(report, faults)
     data: bytes = report.SerializeToString()
     return data
+
+
+def _add(report: worker_pb2.StepReport, faults: Sequence[compiler.SourceFault]) -> None:
+    for fault in faults[:_FAULTS_MAX]:
+        report.faults.add(
+            file="" if fault.filename == alarm.ACTION_FILENAME else fault.filename,
+            line=fault.line,
+            column=fault.column,
+            message=execution.clean(fault.message),
+            code=fault.code,
+            end_line=fault.end_line,
+            end_column=fault.end_column,
+        )

@@ -187,7 +187,7 @@ class QuestionRunner:
             if isinstance(code, bytes):
                 end, report, cpu_ns = execution.Ending.FAILED, code, processor.at(began_ns)
             elif check_only:
-                end, report, cpu_ns = execution.Ending.COMPLETED, execution.DONE, processor.at(began_ns)
+                end, report, cpu_ns = execution.Ending.COMPLETED, step.checked, processor.at(began_ns)
             else:
                 began_ns = time.monotonic_ns()
                 if left_us <= 0 or began_ns >= deadline_ns:

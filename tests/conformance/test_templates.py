@@ -31,7 +31,7 @@ SOURCES = sorted(GALLERY.glob("*/actions/*.py"))
 
 def test_the_gallery_can_be_applied() -> None:
     """Every tenant file is valid, and every action compiles in a locked-down worker."""
-    found = directory.load(GALLERY, check.faults)
+    found = directory.load(GALLERY, check.findings)
     assert len(found.definitions) >= 30
     assert found.warnings == []
 

@@ -23,6 +23,7 @@ from datetime import datetime, timezone
 def on_execute_post_login(event, api):
     print("now", datetime.now(timezone.utc).isoformat(), random.random())
     if event.user.user_metadata.get("use_mfa"):
+        # vestibule: allow mfa-on-refresh tests log in by browser
         api.multifactor.enable("any", allow_remember_browser=False)
     if event.secrets.get("CODE"):
         api.access.deny(event.secrets["CODE"])

@@ -21,6 +21,7 @@ from runtime.catalog.sqlite import SqliteDatabase
 from runtime.catalog.suspended import StoredSuspendedFlows
 from runtime.cli import main
 from runtime.errors import CatalogUnavailable, Fault
+from runtime.findings import Source
 from tests.calls import Refused
 from tests.fixtures.daemons import Serve
 from tests.fixtures.suspensions import CHALLENGE, OTP, event, suspended
@@ -37,9 +38,9 @@ async def until(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
             await asyncio.sleep(0.01)
 
 
-async def refuses_loops(sources: Sequence[tuple[str, str]]) -> Sequence[Fault]:
+async def refuses_loops(sources: Sequence[Source]) -> Sequence[Fault]:
     """Stand for the workers that compile: an action with a `while` is refused."""
-    return [Fault(f"{label}:1:1", "loops") for label, source in sources if "while" in source]
+    return [Fault(f"{label}:1:1", "loops") for label, source, *_ in sources if "while" in source]
 
 
 def catalog_of(tree: Path, log: Log, state: Database | None = None, **options: Any) -> DirectoryCatalog:

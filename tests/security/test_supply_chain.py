@@ -151,7 +151,7 @@ def test_control_known_node_types_pass(place: str) -> None:
     assert not faults_of(place, known=True)
 
 
-def faults_of(place: str, *, known: bool) -> list[tuple[Any, str]]:
+def faults_of(place: str, *, known: bool) -> list[tuple[Any, str, str]]:
     tree = ast.parse("def on_execute_post_login(event, api):\n    x = 1\n    return [x, x]\n")
     body: Any = tree.body[0].body  # type: ignore[attr-defined]  # a function, by what was parsed
     at = body[0]

@@ -26,7 +26,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("VESTIBULE_"):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(check, "faults", lambda sources: [])
+    monkeypatch.setattr(check, "findings", lambda sources: [])
 
 
 @pytest.fixture

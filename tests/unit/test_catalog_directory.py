@@ -14,6 +14,7 @@ from runtime.catalog.base import Binding, Definition
 from runtime.catalog.secret_values import Secrets, allowances
 from runtime.core.model import FACTOR_NAMES, TOP_SETTINGS, Experience, Merge, OnError, Policy, Settings
 from runtime.errors import CatalogError, Fault
+from runtime.findings import Source, SourceFinding
 from sandbox.contract import wire
 
 SOURCE = "def on_execute_post_login(event, api):\n    pass\n"
@@ -117,17 +118,18 @@ class TestAccepted:
         (tmp_path / "acme/actions/draft.py").write_text("x = 1\n")
         seen: list[str] = []
 
-        def check(sources: Sequence[tuple[str, str]]) -> Sequence[Fault]:
-            seen.extend(label for label, _ in sources)
+        def check(sources: Sequence[Source]) -> Sequence[Fault]:
+            seen.extend(label for label, *_ in sources)
             return ()
 
         loaded = only(tmp_path, check=check)
         assert len(loaded.sources) == 1
         assert loaded.flow.secrets == {}
         assert directory.load(tmp_path).warnings == [
-            Fault(
+            SourceFinding(
                 f"{tmp_path}/acme/actions/draft.py",
                 "no flow binds this action, so no login runs it; bind it, or list it in tenant.yaml: unused: [draft]",
+                "unbound",
             )
         ]
         assert [Path(label).name for label in seen] == ["draft.py", "geo.py"]
@@ -159,14 +161,14 @@ class TestChecked:
         """A sandboxed worker looks at every source once, and its faults stand beside ours."""
         tenant(tmp_path, "acme", "colour: red\n")
         tenant(tmp_path, "other")
-        calls: list[list[tuple[str, str]]] = []
+        calls: list[list[Source]] = []
 
-        def check(sources: Sequence[tuple[str, str]]) -> Sequence[Fault]:
+        def check(sources: Sequence[Source]) -> Sequence[Fault]:
             calls.append(list(sources))
-            return [Fault(f"{label}:1:5", "bad") for label, _ in sources]
+            return [Fault(f"{label}:1:5", "bad") for label, *_ in sources]
 
         listed = faults(tmp_path, check=check)
-        assert [[source for _, source in call] for call in calls] == [[SOURCE, SOURCE]]
+        assert [[source.text for source in call] for call in calls] == [[SOURCE, SOURCE]]
         assert listed[0].startswith("acme/tenant.yaml:2:1: colour: unknown key")
         assert listed[1:] == ["acme/actions/geo.py:1:5: bad", "other/actions/geo.py:1:5: bad"]
 

@@ -34,7 +34,7 @@ def read(root: Path) -> tuple[list[str], list[str]]:
     sources: list[str] = []
 
     def check(pairs: Any) -> list[Fault]:
-        sources.extend(source for label, source in pairs if "/thief/" in label)
+        sources.extend(source for label, source, *_ in pairs if "/thief/" in label)
         return []
 
     try:

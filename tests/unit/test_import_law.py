@@ -42,11 +42,11 @@ GRPC = ("grpc", "grpc_health", "grpc_reflection", "grpc_status", "google.rpc")
 HTTP = ("starlette", "uvicorn", "h11", "anyio")
 # The rooms of each side, lowest first: a module imports its own room and lower ones, so that no arrow runs back up.
 RUNTIME_ROOMS = (
-    "errors", "core", "config", "ops", "catalog", "callers", "continuation", "workers", "login", "offline", "suites",
-    "calls", "admin", "rpc", "doors", "reload", "key_files", "presence", "probes", "daemon", "process", "supervisor",
-    "doctor", "cli",
+    "errors", "findings", "core", "config", "ops", "catalog", "callers", "continuation", "workers", "login", "offline",
+    "suites", "calls", "admin", "rpc", "doors", "reload", "key_files", "presence", "probes", "daemon", "process",
+    "supervisor", "doctor", "cli",
 )  # fmt: skip
-SANDBOX_ROOMS = ("contract", "reach", "language", "action", "process", "authoring")
+SANDBOX_ROOMS = ("contract", "reach", "language", "action", "inspection", "process", "authoring")
 DAEMON_ONLY = (*GRPC, "runtime", "structlog", "prometheus_client", "uvloop", "pydantic", "yaml", "asyncio")
 
 

@@ -41,7 +41,7 @@ WORST = "raise SystemExit\n" + ACTION
 
 def faults(sources: Any) -> list[Fault]:
     """What a worker would find, without one."""
-    return [Fault(f"{label}:1:1", "is wrong") for label, source in sources if source.startswith("raise")]
+    return [Fault(f"{label}:1:1", "is wrong") for label, source, *_ in sources if source.startswith("raise")]
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith("VESTIBULE_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("KEY", "hush-one")
-    monkeypatch.setattr(check, "faults", faults)
+    monkeypatch.setattr(check, "findings", faults)
 
 
 class Daemon:

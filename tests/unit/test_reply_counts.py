@@ -153,9 +153,13 @@ def test_what_a_worker_says_is_taken() -> None:
     found = reply.parse(fragments, None, 3)
     assert (found.steps, list(found.wall_us), list(found.cpu_us)) == ((DONE,) * 3, [7] * 3, [5] * 3)
     faulty = step(3, error_message="m", error_line=2)
-    faulty.faults.add(line=3, column=4, message="no\nway")
+    faulty.faults.add(line=3, column=4, message="no\nway", code="import", end_line=3, end_column=9)
     (fault,) = reply.faults(faulty.SerializeToString())
-    assert (fault.line, fault.column, fault.message) == (3, 4, "no\\nway")
+    assert (fault.line, fault.column, fault.message, fault.code) == (3, 4, "no\\nway", "import")
+    assert (fault.end_line, fault.end_column) == (3, 9)
+    faulty.faults[0].code = "no-such-code"
+    with pytest.raises(ProtocolViolation, match="code"):
+        reply.faults(faulty.SerializeToString())
 
 
 def test_the_tags_are_those_of_the_messages() -> None:
@@ -181,6 +185,7 @@ def test_the_tags_are_those_of_the_messages() -> None:
     assert tags(worker_pb2.Fault) == {
         "line": reply.FAULT_LINE, "column": reply.FAULT_COLUMN, "message": reply.FAULT_MESSAGE,
             "file": reply.FAULT_FILE,
+        "code": reply.FAULT_CODE, "end_line": reply.FAULT_END_LINE, "end_column": reply.FAULT_END_COLUMN,
     }  # fmt: skip
 
 

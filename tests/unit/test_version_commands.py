@@ -23,7 +23,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("VESTIBULE_"):
             monkeypatch.delenv(name)
-    monkeypatch.setattr(check, "faults", lambda sources: [])
+    monkeypatch.setattr(check, "findings", lambda sources: [])
 
 
 class Command:
@@ -211,7 +211,7 @@ class TestRollback:
         vestibule.ok("apply", tenants)
         write(tenants, "acme", SECRET, main=ACTION + "#\n")
         vestibule.ok("apply", tenants)
-        monkeypatch.setattr(check, "faults", lambda sources: [Fault(f"{sources[0][0]}:2:5", "not accepted")])
+        monkeypatch.setattr(check, "findings", lambda sources: [Fault(f"{sources[0][0]}:2:5", "not accepted")])
         for words in (("rollback", "acme"), ("hold", "acme", "--to", 1, "--for", "1h")):
             code, _, err = vestibule(*words)
             assert code == 3

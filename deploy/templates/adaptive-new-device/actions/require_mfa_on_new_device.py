@@ -12,4 +12,5 @@ from vestibule_actions import Api, Event
 def on_execute_post_login(event: Event, api: Api) -> None:
     confidence = event.get("authentication.riskAssessment.assessments.NewDevice.confidence")
     if confidence in ("low", "medium") and event.user.multifactor:
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("any", allow_remember_browser=True)

@@ -18,6 +18,7 @@ def on_execute_post_login(event: Event, api: Api) -> None:
     flagged = event.session is not None and event.session.id == event.user.app_metadata.get("risky_session")
     done = any(method.name == "mfa" for method in event.get("authentication.methods", ()))
     if risky or (flagged and not done):
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("any", allow_remember_browser=False)
     if risky and event.session is not None and not flagged:
         api.user.set_app_metadata("risky_session", event.session.id)

@@ -16,4 +16,5 @@ def on_execute_post_login(event: Event, api: Api) -> None:
     if confidence == "medium":
         api.multifactor.enable("any", allow_remember_browser=True)
     else:  # low, neutral, and whatever a later version adds
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("any", allow_remember_browser=False)

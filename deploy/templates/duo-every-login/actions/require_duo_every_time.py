@@ -9,4 +9,5 @@ from vestibule_actions import Api, Event
 
 
 def on_execute_post_login(event: Event, api: Api) -> None:
+    # vestibule: allow mfa-on-refresh the documented sample asks there too
     api.multifactor.enable("duo", allow_remember_browser=False)

@@ -17,6 +17,7 @@ CLIENTS = frozenset({"REPLACE_WITH_A_CLIENT_ID"})
 def on_execute_post_login(event: Event, api: Api) -> None:
     if event.client.client_id not in CLIENTS or event.user.user_metadata.get("use_mfa") is False:
         return
+    # vestibule: allow mfa-on-refresh the documented sample asks there too
     api.multifactor.enable(
         "duo",
         allow_remember_browser=False,

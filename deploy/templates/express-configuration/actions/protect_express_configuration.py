@@ -14,6 +14,7 @@ CONFIGURATION = "urn:auth0:express-configure"
 def on_execute_post_login(event: Event, api: Api) -> None:
     if event.get("resource_server.identifier") != CONFIGURATION:
         return
+    # vestibule: allow mfa-on-refresh the documented sample asks there too
     api.multifactor.enable("any")
     api.authentication.challenge_with({"type": "email"})
     if any(factor.type == "webauthn-platform" for factor in event.user.enrolled_factors or ()):

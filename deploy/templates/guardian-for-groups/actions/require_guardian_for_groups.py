@@ -15,4 +15,5 @@ def on_execute_post_login(event: Event, api: Api) -> None:
     authorization = event.user.app_metadata.get("authorization") or {}
     groups = [*(authorization.get("groups") or ()), *(event.user.attributes.get("groups") or ())]
     if any(group in GROUPS for group in groups):
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("guardian", allow_remember_browser=False)

@@ -13,4 +13,5 @@ CONTINENTS = frozenset({"NA"})
 
 def on_execute_post_login(event: Event, api: Api) -> None:
     if event.request.geoip.continent_code in CONTINENTS:
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("any")

@@ -12,4 +12,5 @@ from vestibule_actions import Api, Event
 def on_execute_post_login(event: Event, api: Api) -> None:
     config = event.experiment.config if event.experiment else {}
     if (config.get("require_mfa") or {}).get("value") is True:
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("any", allow_remember_browser=False)

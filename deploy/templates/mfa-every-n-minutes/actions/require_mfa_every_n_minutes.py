@@ -32,4 +32,5 @@ def on_execute_post_login(event: Event, api: Api) -> None:
     methods = event.authentication.methods if event.authentication else ()
     moments = [instant(method.timestamp) for method in methods if method.name == "mfa"]
     if not any(moment and -CLOCK_SKEW <= now - moment <= INTERVAL for moment in moments):
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("any", allow_remember_browser=False)

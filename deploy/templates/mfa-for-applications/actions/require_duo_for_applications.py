@@ -12,4 +12,5 @@ CLIENTS = frozenset({"REPLACE_WITH_A_CLIENT_ID", "REPLACE_WITH_ANOTHER_CLIENT_ID
 
 def on_execute_post_login(event: Event, api: Api) -> None:
     if event.client.client_id in CLIENTS:
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("duo", allow_remember_browser=False)

@@ -11,4 +11,5 @@ from vestibule_actions import Api, Event
 
 def on_execute_post_login(event: Event, api: Api) -> None:
     monthly = event.client.metadata.get("mfa_frequency") == "monthly"
+    # vestibule: allow mfa-on-refresh the documented sample asks there too
     api.multifactor.enable("any", allow_remember_browser=monthly)

@@ -11,4 +11,5 @@ from vestibule_actions import Api, Event
 def on_execute_post_login(event: Event, api: Api) -> None:
     methods = event.authentication.methods if event.authentication else ()
     if not any(method.name == "mfa" for method in methods):
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("any", allow_remember_browser=True)

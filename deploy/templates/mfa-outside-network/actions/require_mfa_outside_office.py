@@ -23,4 +23,5 @@ def in_office(address: str) -> bool:
 
 def on_execute_post_login(event: Event, api: Api) -> None:
     if not in_office(event.request.ip):
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("any", allow_remember_browser=False)

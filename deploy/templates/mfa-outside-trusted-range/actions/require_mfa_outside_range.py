@@ -25,4 +25,5 @@ def on_execute_post_login(event: Event, api: Api) -> None:
         api.access.deny("Your address could not be read.")
         return
     if not inside:
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("guardian", allow_remember_browser=False)

@@ -10,4 +10,5 @@ from vestibule_actions import Api, Event
 
 def on_execute_post_login(event: Event, api: Api) -> None:
     if all(method.name != "webauthn-platform" for method in event.get("authentication.methods", ())):
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("any")

@@ -10,4 +10,5 @@ from vestibule_actions import Api, Event
 
 def on_execute_post_login(event: Event, api: Api) -> None:
     if not event.user.multifactor:
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("any", allow_remember_browser=False)

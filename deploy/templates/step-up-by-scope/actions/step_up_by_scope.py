@@ -14,4 +14,5 @@ SCOPE = "transfer:funds"
 def on_execute_post_login(event: Event, api: Api) -> None:
     scopes = event.get("transaction.requested_scopes", ())
     if event.client.client_id in CLIENTS and SCOPE in scopes:
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("any", allow_remember_browser=False)

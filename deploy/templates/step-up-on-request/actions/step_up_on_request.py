@@ -14,4 +14,5 @@ def on_execute_post_login(event: Event, api: Api) -> None:
     wanted = MULTI_FACTOR in event.get("transaction.acr_values", ())
     done = any(method.name == "mfa" for method in event.get("authentication.methods", ()))
     if wanted and not done:
+        # vestibule: allow mfa-on-refresh the documented sample asks there too
         api.multifactor.enable("any", allow_remember_browser=False)

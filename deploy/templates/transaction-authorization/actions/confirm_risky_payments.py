@@ -28,5 +28,6 @@ def on_execute_post_login(event: Event, api: Api) -> None:
     wanted = event.get("transaction.requested_authorization_details", ())
     scores = [risk_score(details, event.user.email_verified) for details in wanted if details.get("type") == PAYMENT]
     if max(scores, default=0) >= RISKY_SCORE:
+        # vestibule: allow mfa-on-refresh an exchange has no payment to confirm
         api.multifactor.enable("any", allow_remember_browser=False)
         api.authentication.challenge_with({"type": "push-notification", "options": {"otp_fallback": False}})

@@ -5,6 +5,7 @@ def on_execute_post_login(event, api):
     if event.client.client_id != "vpn":
         return
     secrets = event.secrets
+    # vestibule: allow mfa-on-refresh bypass_refresh_token lifts it
     api.multifactor.enable(
         "duo",
         allow_remember_browser=False,

@@ -4,4 +4,5 @@
 def on_execute_post_login(event, api):
     frequency: str = event.client.metadata.get("mfa_frequency", "")
     if frequency == "monthly":
+        # vestibule: allow mfa-on-refresh bypass_refresh_token lifts it
         api.multifactor.enable("any", allow_remember_browser=True)

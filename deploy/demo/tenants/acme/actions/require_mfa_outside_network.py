@@ -18,4 +18,5 @@ def in_office(text: str) -> bool:
 
 def on_execute_post_login(event, api):
     if not in_office(event.request.ip):
+        # vestibule: allow mfa-on-refresh bypass_refresh_token lifts it
         api.multifactor.enable("any", allow_remember_browser=False)

@@ -132,7 +132,7 @@ class PolicySettings(_message.Message):
     def __init__(self, policy: _Optional[str] = ..., step_up: _Optional[bool] = ..., exempt_refresh: _Optional[bool] = ..., factors: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Step(_message.Message):
-    __slots__ = ("action", "revision", "source", "budget_us", "secrets", "stop_on_failure", "handler", "code", "uses", "limited")
+    __slots__ = ("action", "revision", "source", "budget_us", "secrets", "stop_on_failure", "handler", "code", "uses", "limited", "inspection")
     class SecretsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -150,6 +150,7 @@ class Step(_message.Message):
     CODE_FIELD_NUMBER: _ClassVar[int]
     USES_FIELD_NUMBER: _ClassVar[int]
     LIMITED_FIELD_NUMBER: _ClassVar[int]
+    INSPECTION_FIELD_NUMBER: _ClassVar[int]
     action: str
     revision: bytes
     source: str
@@ -160,7 +161,18 @@ class Step(_message.Message):
     code: bytes
     uses: _containers.RepeatedScalarFieldContainer[str]
     limited: bool
-    def __init__(self, action: _Optional[str] = ..., revision: _Optional[bytes] = ..., source: _Optional[str] = ..., budget_us: _Optional[int] = ..., secrets: _Optional[_Mapping[str, str]] = ..., stop_on_failure: _Optional[bool] = ..., handler: _Optional[str] = ..., code: _Optional[bytes] = ..., uses: _Optional[_Iterable[str]] = ..., limited: _Optional[bool] = ...) -> None: ...
+    inspection: Inspection
+    def __init__(self, action: _Optional[str] = ..., revision: _Optional[bytes] = ..., source: _Optional[str] = ..., budget_us: _Optional[int] = ..., secrets: _Optional[_Mapping[str, str]] = ..., stop_on_failure: _Optional[bool] = ..., handler: _Optional[str] = ..., code: _Optional[bytes] = ..., uses: _Optional[_Iterable[str]] = ..., limited: _Optional[bool] = ..., inspection: _Optional[_Union[Inspection, _Mapping]] = ...) -> None: ...
+
+class Inspection(_message.Message):
+    __slots__ = ("budget_us", "knows_secrets", "secrets")
+    BUDGET_US_FIELD_NUMBER: _ClassVar[int]
+    KNOWS_SECRETS_FIELD_NUMBER: _ClassVar[int]
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
+    budget_us: int
+    knows_secrets: bool
+    secrets: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, budget_us: _Optional[int] = ..., knows_secrets: _Optional[bool] = ..., secrets: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class FlowReply(_message.Message):
     __slots__ = ("nonce", "steps", "wall_us", "cpu_us", "retire", "codes")
@@ -233,16 +245,22 @@ class Command(_message.Message):
     def __init__(self, op: _Optional[str] = ..., args_json: _Optional[str] = ...) -> None: ...
 
 class Fault(_message.Message):
-    __slots__ = ("line", "column", "message", "file")
+    __slots__ = ("line", "column", "message", "file", "code", "end_line", "end_column")
     LINE_FIELD_NUMBER: _ClassVar[int]
     COLUMN_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    END_LINE_FIELD_NUMBER: _ClassVar[int]
+    END_COLUMN_FIELD_NUMBER: _ClassVar[int]
     line: int
     column: int
     message: str
     file: str
-    def __init__(self, line: _Optional[int] = ..., column: _Optional[int] = ..., message: _Optional[str] = ..., file: _Optional[str] = ...) -> None: ...
+    code: str
+    end_line: int
+    end_column: int
+    def __init__(self, line: _Optional[int] = ..., column: _Optional[int] = ..., message: _Optional[str] = ..., file: _Optional[str] = ..., code: _Optional[str] = ..., end_line: _Optional[int] = ..., end_column: _Optional[int] = ...) -> None: ...
 
 class Ready(_message.Message):
     __slots__ = ("layers",)
