@@ -83,6 +83,14 @@ class Slot:
         return None
 
 
+class Slots(dict[str, Slot]):
+    """Slots by tenant; that of a tenant without one is made when it is asked for."""
+
+    def __missing__(self, tenant: str) -> Slot:
+        slot = self[tenant] = Slot(tenant)
+        return slot
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What the configuration allows."""

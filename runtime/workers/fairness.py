@@ -1,4 +1,4 @@
-"""Keeps a tenant from slowing its neighbours: where its long actions run, and when it gets new workers if they lie.
+"""Keeps a tenant from slowing its neighbours: where its long actions run.
 
 Knows tenants' names and the processor clocks of workers. Must not know queues or leases.
 
@@ -27,10 +27,6 @@ _AHEAD_S: Final = 5.0
 _DEBT_MAX_S: Final = 20.0
 # A tenant has the machine to itself when no other has logged in for one to two times so long.
 _ALONE_S: Final = 1.0
-_FIRST_PAUSE_S: Final = 0.05
-# No longer than a login waits for a worker by default, so that some of them are still decided.
-_LONGEST_PAUSE_S: Final = 1.0
-_FORGET_PAUSE_S: Final = 30.0
 
 
 class Lane:
@@ -170,30 +166,3 @@ class Fairness:
         if bool(held) != self._forks_aside:
             self._forks_aside = not self._forks_aside
             self._spawner.fork_on(self._lane.cpus if held else self._lane.everywhere)
-
-
-class Pauses:
-    """A pause for each tenant whose workers broke the protocol of late; twice as long each time, up to a second.
-
-    A worker costs a fork, some milliseconds of the machine. Without a pause, other tenants would pay for one at each
-    login of a tenant whose workers lie.
-    """
-
-    def __init__(self, now_s: Callable[[], float]) -> None:
-        """Begin with none. `now_s` is a clock that never goes back."""
-        self._now_s = now_s
-        # Tenant -> end of its last pause, and how long that was.
-        self._pauses: dict[str, tuple[float, float]] = {}
-
-    def begin(self, tenant: str) -> float:
-        """Return for how many seconds a tenant that has no pause now gets no new worker."""
-        self.forget()
-        _, last_s = self._pauses.get(tenant, (0.0, _FIRST_PAUSE_S / 2))
-        pause_s = min(2 * last_s, _LONGEST_PAUSE_S)
-        self._pauses[tenant] = self._now_s() + pause_s, pause_s
-        return pause_s
-
-    def forget(self) -> None:
-        """Drop those that were long ago."""
-        before_s = self._now_s() - _FORGET_PAUSE_S
-        self._pauses = {tenant: pause for tenant, pause in self._pauses.items() if pause[0] > before_s}

@@ -10,33 +10,33 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
-from types import MappingProxyType
 from typing import Final
 
 from runtime.catalog.base import Flow
 from runtime.config.effective import Config
-from runtime.errors import PoolExhausted, QueueFull, WorkerError, WorkerLost, WorkerStartError
+from runtime.errors import WorkerError
 from runtime.ops.labels import KillReason
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
-from runtime.workers.assign import Assignment, Limits, Slot, Supply, Waiter, assign
+from runtime.workers.assign import Assignment, Limits, Slot, Slots, Supply, Waiter, assign
 from runtime.workers.deployed import Deployed
-from runtime.workers.fairness import Fairness, Pauses
+from runtime.workers.fairness import Fairness
 from runtime.workers.generation import MakeZygote
 from runtime.workers.handover import Handover
+from runtime.workers.idle import Idle
 from runtime.workers.leases import Leases
 from runtime.workers.patrol import Patrol
+from runtime.workers.pauses import Pauses
 from runtime.workers.sharing import Sharing
+from runtime.workers.shortage import Shortage
 from runtime.workers.spares import Spares
 from runtime.workers.spawner import Spawner
 from runtime.workers.watchdog import Watchdog
 from runtime.workers.worker import State, Worker
 from sandbox.contract.layers import Layer
 
-_NONE: Final[Mapping[str, bytes]] = MappingProxyType({})
 _SWEEP_S: Final = 5.0
 _REFILL_DELAY_S: Final = 0.01
 
@@ -47,7 +47,6 @@ class Pool:
     def __init__(self, config: Config, make_zygote: MakeZygote, metrics: Metrics, log: Log) -> None:
         pool = config.pool
         self._limits = Limits(pool.max_workers, pool.workers_per_tenant, pool.queue_per_tenant, pool.blank_workers)
-        self._idle_s = pool.idle_s
         self._max_executions = config.sandbox.max_executions
         self._one_login = config.sandbox.isolation == "login"
         self._metrics = metrics
@@ -56,17 +55,17 @@ class Pool:
         self._spawner = Spawner(config, make_zygote, metrics, log, self._on_dead, self._on_crash, self._on_renewed)
         self._patrol = Patrol(config, self._spawner, metrics, log)
         self._fairness = Fairness(pool.long_run_share, self._spawner, metrics, log, self._loop.time)
-        self._pauses = Pauses(self._loop.time)
+        self._pauses = Pauses(self._loop, log, self._assign)
         self._spares = Spares(self._spawner, log, self._assign)
+        self._shortage = Shortage(self._limits, self._spares, self._patrol, metrics)
         # Of several processes each has its part.
         cpus = max(1, len(os.sched_getaffinity(0)) // max(1, config.processes))
         self._leases = Leases(Sharing(cpus, self._max_executions, one_login=self._one_login))
         self.watchdog = Watchdog(
             self._loop, config.sandbox.kill_grace_ms * 1_000_000, self._fairness, moves=pool.workers_per_tenant > 1
         )
-        self._slots: dict[str, Slot] = {}
-        # The longest idle first, with the instant since when.
-        self._idle: OrderedDict[Worker, float] = OrderedDict()
+        self._slots = Slots()
+        self._idle = Idle(pool.idle_s)
         self._deployed = Deployed(self._loop, self._idle)
         self._handover = Handover(self._spawner, self._spares, self._slots, self._idle, self._limits, self._succeed)
         # Templates whose login is done, and whose next child is not there yet; with what the login took.
@@ -96,11 +95,7 @@ class Pool:
         self.watchdog.close()
         await self._handover.close()
         await self._spares.close()
-        for slot in self._slots.values():
-            for waiter in slot.waiters:
-                if not waiter.future.done():
-                    waiter.future.set_exception(WorkerLost("the daemon is shutting down"))
-            slot.waiters.clear()
+        self._shortage.ending(self._slots.values())
         await self._spawner.close()
 
     def __repr__(self) -> str:
@@ -156,7 +151,7 @@ class Pool:
         blanks = self._spares.blanks
         if self._turns or not blanks:
             return None
-        slot = self._slot(tenant)
+        slot = self._slots[tenant]
         worker = self._lease(self._bind(blanks[0], slot, flow), slot)
         if not blanks:
             self._assign()
@@ -173,7 +168,7 @@ class Pool:
         worker = self.lease_nowait(tenant, flow, alone=alone)
         if worker is not None:
             return worker
-        slot = self._slot(tenant)
+        slot = self._slots[tenant]
         future: asyncio.Future[Worker] = self._loop.create_future()
         waiter = Waiter(flow, future, alone=alone)
         slot.waiters.append(waiter)
@@ -226,7 +221,7 @@ class Pool:
         while (waiter := self._leases.next_behind(worker, slot)) is not None:
             waiter.future.set_result(self._lease(worker, slot))
 
-    def flows_changed(self, flows: Mapping[str, Flow], beside: Mapping[str, bytes] = _NONE) -> None:
+    def flows_changed(self, flows: Mapping[str, Flow], beside: Mapping[str, bytes] | None = None) -> None:
         """Take the flows that tenants have now, and kill the idle workers of all others; busy ones when released.
 
         `beside` has the digests of flows that some tenants have on trial.
@@ -235,7 +230,7 @@ class Pool:
         """
         dropped = list(self._successors)
         self._successors = {slot: flows[slot.tenant].digest for slot in dropped if slot.tenant in flows}
-        self._deployed.flows, self._deployed.beside = flows, beside
+        self._deployed.flows, self._deployed.beside = flows, beside or {}
         self._assign(*dropped)
         self._deployed.kill_outdated()
 
@@ -259,12 +254,6 @@ class Pool:
         else:
             self._rest(worker, slot)
             self._handover.loaded(slot)
-
-    def _slot(self, tenant: str) -> Slot:
-        slot = self._slots.get(tenant)
-        if slot is None:
-            slot = self._slots[tenant] = Slot(tenant)
-        return slot
 
     def _lease(self, worker: Worker, slot: Slot) -> Worker:
         self._leases.begin(worker, slot)
@@ -299,7 +288,7 @@ class Pool:
         digest = self._deployed.digest(tenant, flow)
         if not self._loads_ahead or digest is None:
             return False
-        slot = self._slot(tenant)
+        slot = self._slots[tenant]
         self._successors[slot] = digest
         self._assign(slot)
         return True
@@ -307,15 +296,7 @@ class Pool:
     def _expire(self, slot: Slot, waiter: Waiter) -> None:
         if waiter.future.done():
             return
-        slot.waiters.remove(waiter)
-        if self._spares.last_error is not None:
-            waiter.future.set_exception(WorkerStartError(f"no worker can be started: {self._spares.last_error}"))
-        else:
-            self._metrics.shed(PoolExhausted.reason)
-            why = self._patrol.shortage()
-            if slot.paused:
-                why = ": its last ones crashed or broke their protocol, and a new one is made after a pause"
-            waiter.future.set_exception(PoolExhausted(f"tenant {slot.tenant}: no worker came free in time{why}"))
+        self._shortage.waited_in_vain(slot, waiter)
         self._assign(slot)
 
     # -- the pass ----------------------------------------------------------------------------------------------------
@@ -357,10 +338,7 @@ class Pool:
             self._fairness.place(worker)
             self._to_load.put_nowait(worker)
         for slot, waiter in found.refused:
-            slot.waiters.remove(waiter)
-            self._metrics.shed(QueueFull.reason)
-            full = f"{self._limits.queue_per_tenant} logins already wait for its {self._limits.per_tenant} workers"
-            waiter.future.set_exception(QueueFull(f"tenant {slot.tenant}: {full}"))
+            self._shortage.queue_full(slot, waiter)
         for worker, reason in found.kills:
             worker.kill(reason)
         self._spares.make(found.spawn)
@@ -390,24 +368,13 @@ class Pool:
         if self._idle.pop(worker, None) is not None:
             slot.idle.remove(worker)
         if worker.kill_reason is KillReason.VIOLATION:
-            self._pause(slot)
+            self._pauses.begin(slot)
         self._assign(slot)
 
     def _on_crash(self, worker: Worker) -> None:
         """Give the tenant of a crashed worker no new one for a while, where it may be guessing at addresses."""
         if worker.tenant is not None and self._spawner.renewal.exposed:
-            self._pause(self._slot(worker.tenant))
-
-    def _pause(self, slot: Slot) -> None:
-        if not slot.paused:
-            pause_s = self._pauses.begin(slot.tenant)
-            self._log.warning("tenant.paused", tenant=slot.tenant, pause_s=pause_s)
-            slot.paused = True
-            self._loop.call_later(pause_s, self._pause_over, slot)
-
-    def _pause_over(self, slot: Slot) -> None:
-        slot.paused = False
-        self._assign(slot)
+            self._pauses.begin(self._slots[worker.tenant])
 
     def _on_tick(self) -> None:
         """Look at some of the workers, and every few seconds at what has been kept for too long."""
@@ -427,9 +394,6 @@ class Pool:
         self._sweep_at_s = now_s + _SWEEP_S
         self._fairness.settle()
         self._pauses.forget()
-        for worker, since_s in list(self._idle.items()):
-            if since_s > now_s - self._idle_s:
-                break
-            worker.kill(KillReason.RECYCLED)
+        self._idle.sweep(now_s)
         self._handover.sweep()
         self._assign(trim=True)

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 
 import pytest
 
+from runtime.config.sections import LogConfig
 from runtime.errors import PoolExhausted
+from runtime.ops import log
 from runtime.ops.labels import KillReason
-from runtime.workers.fairness import Pauses
+from runtime.workers.pauses import Pauses
 from runtime.workers.pool import Pool
 from tests.fakes import reached
 from tests.unit.test_pool import Harness, config, settle, start
 
 
-def test_a_pause_grows_with_each_lie_and_is_forgotten() -> None:
+async def test_a_pause_grows_with_each_lie_and_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """It doubles up to a second, and half a minute of peace begins anew."""
+    loop = asyncio.get_running_loop()
     now = [100.0]
-    pauses = Pauses(lambda: now[0])
+    monkeypatch.setattr(loop, "time", lambda: now[0])
+    pauses = Pauses(loop, log.build(LogConfig(level="error"), io.StringIO()), lambda _slot: None)
     found = []
     for _ in range(7):
-        found.append(pauses.begin("lies"))
+        found.append(pauses.length_s("lies"))
         now[0] += found[-1]
     assert found == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
-    assert pauses.begin("quiet") == 0.05
+    assert pauses.length_s("quiet") == 0.05
     pauses.forget()
-    assert pauses.begin("lies") == 1.0
+    assert pauses.length_s("lies") == 1.0
     now[0] += 40
-    assert pauses.begin("lies") == 0.05
+    assert pauses.length_s("lies") == 0.05
 
 
 def lie(pool: Pool, tenant: str) -> None:
