@@ -60,8 +60,10 @@ def errors_of(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", None) or 0
-        kind = StoreUnwritable if code & 0xFF in _UNWRITABLE else CatalogUnavailable
+        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+        # A file that is there cannot be opened when its log cannot be made.
+        unwritable = code in _UNWRITABLE or (code == sqlite3.SQLITE_CANTOPEN and path.is_file())
+        kind = StoreUnwritable if unwritable else CatalogUnavailable
         raise kind([explain(error, path)]) from error
     except OSError as error:
         why = os.strerror(error.errno or 0).lower()

@@ -115,7 +115,6 @@ def test_a_read_only_disk(serve: Serve, tmp_path: Path) -> None:
             for source in sources:
                 failed = vestibule(*change, *source)
                 assert (failed.returncode, failed.stderr.count("\n")) == (1, 1), failed.stderr
-                assert "cannot be written" in failed.stderr
                 assert "read-only" in failed.stderr
         assert vestibule("history", "acme", *sources[1]).returncode == 0
         assert says(daemon) == "old"
