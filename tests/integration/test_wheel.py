@@ -14,7 +14,8 @@ from tests.fixtures.commands import TIED, clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "runtime", "sandbox", "proto/python", "deploy/demo")
+PACKAGED = ("runtime", "sandbox", "proto/python", "deploy/demo", "deploy/starter")
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", *PACKAGED)
 
 pytestmark = pytest.mark.long
 
@@ -103,3 +104,10 @@ def test_the_demo_runs_from_a_wheel(wheels: dict[str, Path], tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
     assert f"applying the tenants of {site}" in done.stdout or "applying the tenants of venv" in done.stdout
     assert "18 of 18 logins decided as expected" in done.stdout
+    for command in (["init", "shop"], ["test", "shop"]):
+        begun = subprocess.run(
+            [*TIED, str(venv / "bin" / "vestibule"), *command],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert begun.returncode == 0, begun.stderr
+    assert "4 cases in 1 suite passed" in begun.stdout
