@@ -48,6 +48,8 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
         ("P = collections.namedtuple('P', 'x, y', defaults=[5])\np = P(1)\nreturn p.x, p.y, p[1], tuple(P(y=2, x=3)), repr(p)",
          (1, 5, 5, (3, 2), "P(x=1, y=5)")),
         ("isinstance([], collections.abc.Sequence)", True),
+        ("c = collections.ChainMap({'a': 1}, {'a': 2, 'b': 3})\nreturn c['a'], c['b'], dict(c), repr(c.parents)",
+         (1, 3, {"a": 1, "b": 3}, "ChainMap({'a': 2, 'b': 3})")),
     ],
     "collections.abc": [
         ("import collections.abc as abc\nreturn [isinstance(v, abc.Mapping) for v in ({}, [], 'a')]", [True, False, False]),
@@ -254,6 +256,7 @@ CORPUS: Final[dict[str, list[tuple[str, object]]]] = {
         ("operator.eq(1, 1), operator.ne(1, 1), operator.lt(1, 2), operator.le(1, 1), operator.gt(1, 2), operator.ge(1, 1)",
          (True, False, True, True, False, True)),
     ],
+    "pprint": [("pprint.pprint({'b': 1, 'a': 2})\nreturn pprint.pformat({'b': [1], 'a': {2, 1}})", "{'a': {1, 2}, 'b': [1]}")],
     "random": [
         ("all([0 <= random.random() < 1, 1 <= random.randint(1, 6) <= 6, random.randrange(5) < 5, random.choice('ab') in 'ab',"
          " len(random.choices('ab', k=3)) == 3, sorted(random.sample(range(9), 9)) == list(range(9)),"

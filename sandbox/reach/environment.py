@@ -34,6 +34,7 @@ from sandbox.reach.facades import (
     pattern_syntax,
     patterns,
     records,
+    shown,
     text,
     times,
     zones,
@@ -188,7 +189,7 @@ _OWN: Final[dict[str, Any]] = {
 
 _SOURCES: Final = (
     *(data, numbers, text, addresses, times, crypto, patterns, logs),
-    *(callables, enums, mail, managers, ordering, records, zones),
+    *(callables, enums, mail, managers, ordering, records, shown, zones),
 )
 
 

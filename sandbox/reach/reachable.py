@@ -49,7 +49,7 @@ MODULES: Final[dict[str, frozenset[str]]] = {
     "binascii": _names("Error a2b_base64 a2b_hex b2a_base64 b2a_hex crc32 hexlify unhexlify"),
     "bisect": _names("bisect bisect_left bisect_right insort insort_left insort_right"),
     "calendar": _names("day_abbr day_name isleap leapdays month_abbr month_name monthrange timegm weekday"),
-    "collections": _names("Counter OrderedDict abc defaultdict deque namedtuple"),
+    "collections": _names("ChainMap Counter OrderedDict abc defaultdict deque namedtuple"),
     "collections.abc": _ABC,
     "contextlib": _names("nullcontext suppress"),
     "copy": _names("copy deepcopy"),
@@ -95,6 +95,7 @@ MODULES: Final[dict[str, frozenset[str]]] = {
         " is_not itemgetter le lshift lt methodcaller mod mul ne neg not_ or_ pos pow rshift setitem sub truediv truth"
         " xor"
     ),
+    "pprint": _names("pformat pprint"),
     "random": _names(
         "betavariate choice choices gauss getrandbits randbytes randint random randrange sample seed shuffle triangular"
         " uniform"
@@ -180,11 +181,11 @@ REFUSED_MODULES: Final[dict[str, str]] = {
     "cryptography": "use hashlib and hmac",
     "numpy": "use math and statistics",
     "pandas": "use plain lists and dicts",
+    "difflib": "it takes cubic time on a user's text; compare with ==, or by parts",
     "fractions": "use decimal or ints",
     "zlib": "compression is not available to actions",
     "gzip": "compression is not available to actions",
     "warnings": "use print() or logging.warning()",
-    "pprint": "use print(json.dumps(data, indent=2))",
 }
 """Modules that authors ask for and do not get, and what to write instead. A parent's reason covers its submodules."""
 
@@ -205,7 +206,6 @@ REFUSED_MEMBERS: Final[dict[str, str]] = {
     "collections.UserDict": "use dict",
     "collections.UserList": "use list",
     "collections.UserString": "use str",
-    "collections.ChainMap": "merge dicts with {**defaults, **overrides}",
     "typing.Protocol": _NO_CLASSES,
     "typing.get_type_hints": "annotations are not evaluated",
     "string.Template": "use an f-string",

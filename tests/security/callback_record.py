@@ -375,6 +375,14 @@ _plain(
     " textwrap.wrap traceback.format_exc traceback.format_exception traceback.format_exception_only"
     " traceback.print_exc",
 )
+_holds(
+    "written in Python: it makes lists of what it looks at",
+    """
+    pprint.pformat: pprint.pformat({d}) | pprint.pformat([{x}, {l}])
+    pprint.pprint: pprint.pprint({x})
+    collections.ChainMap: collections.ChainMap({d}, {d}).items() | collections.ChainMap({{1: {x}}}) == {{1: {k}}}
+    """,
+)
 _plain(
     "finds a time zone in a table, and computes with numbers",
     "zoneinfo.ZoneInfo zoneinfo.ZoneInfoNotFoundError zoneinfo.available_timezones zoneinfo.ZoneInfo.dst"

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Final, NoReturn
 
 from sandbox.contract.frozen import DICTS, EventList
 from sandbox.reach import iterators, keys, paced, reachable
-from sandbox.reach.facades import declared, records
+from sandbox.reach.facades import declared, records, shown
 from sandbox.reach.facades.base import Module, exception, module
 from sandbox.reach.registry import expose_class
 from sandbox.reach.stand_in import stand_in
@@ -267,6 +267,7 @@ def modules() -> dict[str, Module]:
     expose_class(iterators.ITERTOOLS["chain"], frozenset({"from_iterable"}))
     abc = module("collections.abc", {name: _abstract(name) for name in reachable.MODULES["collections.abc"]})
     containers = {
+        "ChainMap": shown.ChainMap,
         "Counter": stand_in(collections.Counter, keys.make_counter),
         "OrderedDict": stand_in(
             collections.OrderedDict, keys.make_ordered, fromkeys=keys.FROMKEYS[collections.OrderedDict]
