@@ -27,7 +27,7 @@ def comment(field: FieldDescriptor) -> str:
 
 @cache
 def _comments() -> dict[str, str]:
-    from grpc_tools import protoc  # type: ignore[import-untyped]
+    from grpc_tools import protoc  # type: ignore[import-untyped]  # it ships no types
 
     with tempfile.NamedTemporaryFile() as file:
         given = ["protoc", f"-I{_PROTO}", f"-I{Path(protoc.__file__).parent / '_proto'}"]

@@ -58,7 +58,7 @@ class EventList(list[Any]):
     def __iadd__(self, other: Any) -> list[Any]:  # type: ignore[override,misc]  # a list of its own, as of a tuple
         return [*self, *other]
 
-    def __imul__(self, count: Any) -> list[Any]:  # type: ignore[override,misc]
+    def __imul__(self, count: Any) -> list[Any]:  # type: ignore[override,misc]  # as above
         made: list[Any] = list(self) * count
         return made
 

@@ -52,8 +52,8 @@ JSON: dict[str, Any] = {
 }
 READ = (
     "[{'device': {'managed': True}}, {'groups': ['admins', 'staff'], 'level': 3}, ['admins', 'staff'],"
-    " '2024-03-01T08:00:00.123Z', '', None, (), None, [('pwd', '2026-11-24T08:00:00.000Z')],"
-    " (), ('openid',), None, {'brand': {'name': 'b'}}, ({'amount': 12.5, 'type': 'payment'},), None, ['app'], 7]"
+    " '2024-03-01T08:00:00.123Z', '', None, [], None, [('pwd', '2026-11-24T08:00:00.000Z')],"
+    " [], ['openid'], None, {'brand': {'name': 'b'}}, [{'amount': 12.5, 'type': 'payment'}], None, ['app'], 7]"
 )
 
 

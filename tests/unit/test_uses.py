@@ -83,7 +83,7 @@ def test_a_refusal_that_is_caught_records_nothing() -> None:
 
 
 @pytest.mark.parametrize("uses", [("multifactor",), ()])
-async def test_a_hostile_worker_does_not_get_past(make: Any, uses: tuple[str, ...]) -> None:  # noqa: F811
+async def test_a_hostile_worker_does_not_get_past(make: Any, uses: tuple[str, ...]) -> None:  # noqa: F811  a fixture
     """What a binding does not use is a violation in a report, although the table knows the call.
 
     Control: the same report decides where the binding is not limited, or uses the group.
@@ -107,7 +107,7 @@ def test_a_worker_is_told() -> None:
     flow = define("acme").flow
     bindings = (Binding("a", sha, uses=("access",)), Binding("b", sha, uses=()), Binding("c", sha))
     steps = worker_pb2.FlowSteps.FromString(Plan(replace(flow, bindings=bindings), {sha: ""}, 1).all_steps).steps
-    assert [Prepared(one, b"", None).uses for one in steps] == [frozenset({"access"}), frozenset(), None]  # type: ignore[arg-type]
+    assert [Prepared(one, b"", None).uses for one in steps] == [frozenset({"access"}), frozenset(), None]  # type: ignore[arg-type]  # no policy
 
 
 def test_the_check_finds_it_at_its_place() -> None:

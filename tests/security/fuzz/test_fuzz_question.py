@@ -45,7 +45,7 @@ SOURCES = {
 }
 """What a question may ask to run, and the calls that it can lead to."""
 
-CODES = [marshal.dumps(compiler.compile_action(s, ACTION_FILENAME)) for s in SOURCES if not compiler.check(s)]
+CODES = [marshal.dumps((compiler.compile_action(s, ACTION_FILENAME), ())) for s in SOURCES if not compiler.check(s)]
 ENDED = {exit_codes.CLOSED, exit_codes.PROTOCOL, exit_codes.MEMORY}
 
 
