@@ -43,7 +43,7 @@ COMMANDS: Final = {
     "check": "check actions, or whole tenants, without a daemon",
     "test": "run the suites of a tenant, without a daemon",
     "run": "run an action or a tenant's flow on events, without a daemon",
-    "schema": "print the JSON Schema of tenant.yaml, for an editor",
+    "schema": "print the JSON Schema of tenant.yaml or of a suite, for an editor",
     "doctor": "show which sandbox layers are active on this host",
     "check_config": "check the configuration and print what is in effect",
     "completion": "print the script that makes a shell complete commands",

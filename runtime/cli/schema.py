@@ -8,14 +8,15 @@ from typing import Final
 from runtime.cli.output import Exit, say_json
 
 DESCRIPTION = """\
-Print the JSON Schema of a file, made from the tables that read it: tenant.yaml. An editor with YAML support completes
-and checks the file as it is written, when the file begins with a line such as
+Print the JSON Schema of a file, made from the tables that read it: tenant.yaml, or a suite of tests. An editor with
+YAML support completes and checks the file as it is written, when the file begins with a line such as
 
   # yaml-language-server: $schema=../tenant.schema.json
 
-The schema cannot know what lies in other files; `vestibule check` says that too."""
+`vestibule init` makes both schemas, and files that begin so. A schema cannot know what lies in other files; `vestibule
+check` and `vestibule test` say that too."""
 
-FILES: Final = ("tenant",)
+FILES: Final = ("tenant", "suite")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +26,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the schema."""
+    if args.file == "suite":
+        from runtime.suites import schema
+
+        say_json(schema.SuiteFile.model_json_schema(), indent=2)
+        return Exit.OK
     from runtime.catalog import tenant_schema
 
     say_json(tenant_schema.schema(), indent=2)
