@@ -22,11 +22,15 @@ import pytest
 
 from runtime.login import event_json
 from sandbox.action import api, event
+from sandbox.contract import bundle
 from sandbox.language import compiler
+from sandbox.language.program import compile_program
 from sandbox.reach import environment, guards, reachable, registry
 from sandbox.reach.attributes import guarded_getattr
 from sandbox.reach.facades.base import Module
 from sandbox.reach.interrupts import reset
+from sandbox.reach.shared_file import SharedFile
+from sandbox.reach.shared_files import Importer
 from tests.action_body import NOW_NS, run, value
 from tests.facade_corpus import bodies
 
@@ -205,12 +209,24 @@ def walk(roots: dict[str, Any], read: Read, *, call: bool) -> Iterator[tuple[str
         queue.extend((path + step, found) for step, found in neighbours(thing, read, call))
 
 
+def shared_file() -> Any:
+    """Return a file that an action has imported from its tenant's folder."""
+    compiled = compile_program(
+        bundle.pack("from lib import own\ndef on_execute_post_login(event, api): pass", {"own": "X = {1: [2]}"}),
+        "<action>",
+    )
+    namespace = Importer(compiled.files, environment.NAMESPACE).namespace()
+    exec(compiled.code, namespace)  # noqa: S102 - what the sandbox is for
+    return namespace["own"]
+
+
 def roots() -> dict[str, Any]:
     """Return everything an action starts with, and everything the corpus makes."""
     made: dict[str, Any] = dict(environment.BUILTINS)
     del made["__import__"]  # no name of an action begins so; what it answers is tested in test_environment
     made.update(environment.MODULES)
     made["event"] = event.Event(event_json.from_json(EVENT), {"KEY": "value"})
+    made["lib"] = shared_file()
     made["api"] = api.make_api(api.CommandRecorder(made["event"]))
     for number, (module, body, _) in enumerate(bodies()):
         made[f"<{module} {number}>"] = value(body)
@@ -322,6 +338,7 @@ OPAQUE = {
     types.NotImplementedType,
     type(functools.cmp_to_key(max)),
     functools.partial,
+    SharedFile,
     types.EllipsisType,
 }
 
