@@ -22,7 +22,7 @@ def on_execute_post_login(event, api):
     "unavailable": (
         """\
 def on_execute_post_login(event, api):
-    print(eval('1'))
+    print(eval("1"))
 """,
         """\
 def on_execute_post_login(event, api):
@@ -32,21 +32,25 @@ def on_execute_post_login(event, api):
     "undefined-name": (
         """\
 def on_execute_post_login(event, api):
-    prnt('hello')
+    prnt("hello")
 """,
         """\
 def on_execute_post_login(event, api):
-    print('hello')
+    print("hello")
 """,
     ),
     "import": (
         """\
 import requests
+
+
 def on_execute_post_login(event, api):
     print(1)
 """,
         """\
 import json
+
+
 def on_execute_post_login(event, api):
     print(json.dumps(1))
 """,
@@ -63,12 +67,16 @@ def on_execute_post_login(event, api):
     ),
     "module-body": (
         """\
-LIMIT = int('ten')
+LIMIT = int("ten")
+
+
 def on_execute_post_login(event, api):
     print(LIMIT)
 """,
         """\
-LIMIT = int('10')
+LIMIT = int("10")
+
+
 def on_execute_post_login(event, api):
     print(LIMIT)
 """,
@@ -77,22 +85,22 @@ def on_execute_post_login(event, api):
         """\
 def on_execute_post_login(event, api):
     if not event.user.emial:
-        api.access.deny('no address')
+        api.access.deny("no address")
 """,
         """\
 def on_execute_post_login(event, api):
     if not event.user.email:
-        api.access.deny('no address')
+        api.access.deny("no address")
 """,
     ),
     "unknown-path": (
         """\
 def on_execute_post_login(event, api):
-    print(event.get('organisation.name'))
+    print(event.get("organisation.name"))
 """,
         """\
 def on_execute_post_login(event, api):
-    print(event.get('organization.name'))
+    print(event.get("organization.name"))
 """,
     ),
     "unknown-attribute": (
@@ -108,11 +116,11 @@ def on_execute_post_login(event, api):
     "unknown-call": (
         """\
 def on_execute_post_login(event, api):
-    api.acess.deny('no')
+    api.acess.deny("no")
 """,
         """\
 def on_execute_post_login(event, api):
-    api.access.deny('no')
+    api.access.deny("no")
 """,
     ),
     "call-arguments": (
@@ -122,47 +130,53 @@ def on_execute_post_login(event, api):
 """,
         """\
 def on_execute_post_login(event, api):
-    api.access.deny('no')
+    api.access.deny("no")
 """,
     ),
     "pattern": (
         """\
 import re
+
+
 def on_execute_post_login(event, api):
-    if re.match('(?!a)b', event.user.user_id):
-        api.access.deny('no')
+    if re.match("(?!a)b", event.user.user_id):
+        api.access.deny("no")
 """,
         """\
 import re
+
+
 def on_execute_post_login(event, api):
-    if re.match('b', event.user.user_id):
-        api.access.deny('no')
+    if re.match("b", event.user.user_id):
+        api.access.deny("no")
 """,
     ),
     "no-continue": (
         """\
 def on_execute_post_login(event, api):
-    api.redirect.send_user_to('https://example.com/terms')
+    api.redirect.send_user_to("https://example.com/terms")
 """,
         """\
 def on_execute_post_login(event, api):
-    api.redirect.send_user_to('https://example.com/terms')
+    api.redirect.send_user_to("https://example.com/terms")
+
 
 def on_continue_post_login(event, api):
-    api.access.deny('The terms must be agreed to.')
+    api.access.deny("The terms must be agreed to.")
 """,
     ),
     "not-continuing": (
         """\
 def on_execute_post_login(event, api):
-    api.redirect.validate_token(secret=event.secrets['KEY'])
+    api.redirect.validate_token(secret=event.secrets["KEY"])
 """,
         """\
 def on_execute_post_login(event, api):
-    api.redirect.send_user_to('https://example.com/terms')
+    api.redirect.send_user_to("https://example.com/terms")
+
 
 def on_continue_post_login(event, api):
-    print(api.redirect.validate_token(secret=event.secrets['KEY']))
+    print(api.redirect.validate_token(secret=event.secrets["KEY"]))
 """,
     ),
     "unknown-code": (
@@ -178,13 +192,13 @@ def on_execute_post_login(event, api):
     "returned-value": (
         """\
 def on_execute_post_login(event, api):
-    return {'mfa': 'required'}
+    return {"mfa": "required"}
 """,
         """\
 def on_execute_post_login(event, api):
-    if event.transaction and event.transaction.protocol == 'oauth2-refresh-token':
+    if event.transaction and event.transaction.protocol == "oauth2-refresh-token":
         return
-    api.multifactor.enable('any')
+    api.multifactor.enable("any")
 """,
     ),
     "no-effect": (
@@ -196,61 +210,63 @@ def on_execute_post_login(event, api):
         """\
 def on_execute_post_login(event, api):
     if event.user.email_verified is False:
-        api.access.deny('blocked')
+        api.access.deny("blocked")
 """,
     ),
     "function-as-condition": (
         """\
 def on_execute_post_login(event, api):
     if event.user.user_id.isdigit:
-        api.access.deny('no')
+        api.access.deny("no")
 """,
         """\
 def on_execute_post_login(event, api):
     if event.user.user_id.isdigit():
-        api.access.deny('no')
+        api.access.deny("no")
 """,
     ),
     "event-write": (
         """\
 def on_execute_post_login(event, api):
-    event.user.app_metadata['seen'] = True
+    event.user.app_metadata["seen"] = True
 """,
         """\
 def on_execute_post_login(event, api):
-    api.user.set_app_metadata('seen', True)
+    api.user.set_app_metadata("seen", True)
 """,
     ),
     "never-equal": (
         """\
 def on_execute_post_login(event, api):
-    if event.get('transaction.protocol') == 'refresh-token':
-        api.access.deny('no')
+    if event.get("transaction.protocol") == "refresh-token":
+        api.access.deny("no")
 """,
         """\
 def on_execute_post_login(event, api):
-    if event.get('transaction.protocol') == 'oauth2-refresh-token':
-        api.access.deny('no')
+    if event.get("transaction.protocol") == "oauth2-refresh-token":
+        api.access.deny("no")
 """,
     ),
     "unreachable": (
         """\
 def on_execute_post_login(event, api):
     if event.user.email_verified is False:
-        api.access.deny('blocked')
-        api.id_token.set_custom_claim('https://example.com/blocked', True)
+        api.access.deny("blocked")
+        api.id_token.set_custom_claim("https://example.com/blocked", True)
 """,
         """\
 def on_execute_post_login(event, api):
     if event.user.email_verified is False:
-        api.access.deny('blocked')
+        api.access.deny("blocked")
         return
-    api.id_token.set_custom_claim('https://example.com/blocked', False)
+    api.id_token.set_custom_claim("https://example.com/blocked", False)
 """,
     ),
     "global": (
         """\
 SEEN = 0
+
+
 def on_execute_post_login(event, api):
     global SEEN
     SEEN += 1
@@ -264,62 +280,64 @@ def on_execute_post_login(event, api):
         """\
 def on_execute_post_login(event, api):
     if event.user.email_verified is False:
-        raise ValueError('blocked')
+        raise ValueError("blocked")
 """,
         """\
 def on_execute_post_login(event, api):
     if event.user.email_verified is False:
-        api.access.deny('blocked')
+        api.access.deny("blocked")
 """,
     ),
     "mfa-on-refresh": (
         """\
 def on_execute_post_login(event, api):
-    if event.client.client_id == 'payroll':
-        api.multifactor.enable('any')
+    if event.client.client_id == "payroll":
+        api.multifactor.enable("any")
 """,
         """\
 def on_execute_post_login(event, api):
-    if event.get('transaction.protocol') == 'oauth2-refresh-token':
+    if event.get("transaction.protocol") == "oauth2-refresh-token":
         return
-    if event.client.client_id == 'payroll':
-        api.multifactor.enable('any')
+    if event.client.client_id == "payroll":
+        api.multifactor.enable("any")
 """,
     ),
     "not-resumed": (
         """\
 def on_execute_post_login(event, api):
-    if event.get('transaction.protocol') == 'oauth2-refresh-token':
+    if event.get("transaction.protocol") == "oauth2-refresh-token":
         return
-    api.multifactor.enable('any')
-    if any(method.name == 'mfa' for method in event.get('authentication.methods', ())):
-        api.user.set_app_metadata('strong', True)
+    api.multifactor.enable("any")
+    if any(method.name == "mfa" for method in event.get("authentication.methods", ())):
+        api.user.set_app_metadata("strong", True)
 """,
         """\
 def on_execute_post_login(event, api):
-    if event.get('transaction.protocol') == 'oauth2-refresh-token':
+    if event.get("transaction.protocol") == "oauth2-refresh-token":
         return
-    if any(method.name == 'mfa' for method in event.get('authentication.methods', ())):
-        api.user.set_app_metadata('strong', True)
-    api.multifactor.enable('any')
+    if any(method.name == "mfa" for method in event.get("authentication.methods", ())):
+        api.user.set_app_metadata("strong", True)
+    api.multifactor.enable("any")
 """,
     ),
     "naive-datetime": (
         """\
 from datetime import datetime
 
+
 def on_execute_post_login(event, api):
     created = datetime.fromisoformat(event.user.created_at)
     if (datetime.now() - created).days < 1:
-        api.access.deny('too new')
+        api.access.deny("too new")
 """,
         """\
 from datetime import UTC, datetime
 
+
 def on_execute_post_login(event, api):
     created = datetime.fromisoformat(event.user.created_at)
     if (datetime.now(UTC) - created).days < 1:
-        api.access.deny('too new')
+        api.access.deny("too new")
 """,
     ),
     "allow-comment": (

@@ -115,7 +115,7 @@ def test_the_front_page_has_no_typed_figures() -> None:
     assert FIGURE.search("answers in 12 ms")
 
 
-@pytest.mark.parametrize("name", ["settings", "metrics", "commands", "figures"])
+@pytest.mark.parametrize("name", ["settings", "metrics", "commands", "figures", "checks"])
 def test_generated_sections_are_what_the_code_says(name: str) -> None:
     """`make pages` would change nothing: each setting, metric and command that exists is on its page."""
     page, make = pages.SECTIONS[name]
