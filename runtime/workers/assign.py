@@ -237,7 +237,7 @@ def _adjust(blanks: list[Worker], found: Assignment, supply: Supply, limits: Lim
             break
         if worker not in taken:
             found.kills.append((worker, KillReason.EVICTED))
-            over_bytes -= worker.memory_bytes
+            over_bytes -= worker.memory.bytes
             room += 1
     if over_bytes < 0:
         found.spawn = max(0, min(missing, startable, room))

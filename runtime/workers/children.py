@@ -95,7 +95,7 @@ class TemplateChildren:
 
 
 def pid_inside(pid: int) -> int:
-    """Return a process's id in the innermost namespace that it is in; 0 when it is gone.
+    """Return a process's id in the innermost namespace that it is in; 0 for 0, and when it is gone.
 
     Source: proc_pid_status(5), NSpid.
     """

@@ -20,6 +20,7 @@ from runtime.errors import WorkerError, WorkerStartError
 from runtime.ops.labels import ExitReason, KillReason, RenewalReason
 from runtime.ops.log import Log
 from runtime.ops.metrics import Metrics
+from runtime.workers.children import pid_inside
 from runtime.workers.generation import Generation, MakeZygote
 from runtime.workers.renewal import Renewal
 from runtime.workers.spawned import CRASH_SIGNALS, SpawnedWorker
@@ -192,7 +193,7 @@ class Spawner:
         """Keep a worker to some of the processors, from about now on."""
         generation = self._alive.get(worker)
         if generation is not None:
-            self._request(generation.zygote.place(worker.id, cpus, worker.child_inside()))
+            self._request(generation.zygote.place(worker.id, cpus, pid_inside(worker.child_pid)))
 
     def fork_on(self, cpus: Sequence[int]) -> None:
         """Make workers on some of the processors; once made, they may run on all."""
@@ -252,7 +253,7 @@ class Spawner:
 
     def _died(self, worker: Worker) -> None:
         self._alive.pop(worker, None)
-        self.memory_bytes -= worker.memory_bytes
+        self.memory_bytes -= worker.memory.bytes
         if worker.kill_reason is not None:
             self._metrics.worker_killed(worker.kill_reason.value)
         self._on_dead(worker)

@@ -15,18 +15,17 @@ from typing import Final
 
 from runtime.errors import ProtocolViolation, WorkerError, WorkerLost
 from runtime.ops.labels import KillReason
-from runtime.workers.children import TemplateChildren, pid_inside
+from runtime.workers.children import TemplateChildren
 from runtime.workers.inflight import NEVER, NotBegun, Question, Unanswered, WorkerKilled
-from runtime.workers.meter import Meter, anonymous_bytes
+from runtime.workers.memory import Memory
+from runtime.workers.meter import Meter
+from runtime.workers.outbox import Outbox
 from runtime.workers.spawned import SpawnedWorker
 from sandbox.contract import frames, journal
 
 _READ_BYTES: Final = 64 * 1024
 _READY_BYTES_MAX: Final = 16 * 1024
 _EXIT_CODE_WAIT_S: Final = 0.25
-_SHARED_BROKEN_BYTES: Final = 2 << 20
-"""Private copies of pages that a worker was forked with. The kernel counts these pages as the worker's before and after
-the copy, so that the growth does not show them. Measured on CPython 3.11: 1.8 MiB in a warm worker of three actions."""
 
 
 class State(enum.StrEnum):
@@ -80,8 +79,7 @@ class Worker:
         self.is_template = False
         """Does a child of its own answer each question?"""
         self._frames = frames.Reader()
-        self._unsent = b""
-        self._asked_bytes = 0
+        self._outbox = Outbox(loop, self._pipes, self._hung_up)
         self.questions = Unanswered(self.id)
         """What it was asked and has not answered, with the limits of the question that it runs."""
         self._ready: asyncio.Future[bytes] = loop.create_future()
@@ -103,9 +101,7 @@ class Worker:
         self.meter = Meter(spawned)
         self.ready_cpu_ns = 0
         """Where its processor clock stood when it was ready."""
-        self.memory_bytes = 0
-        """Private memory, as it was measured last."""
-        self._forked_bytes = 0
+        self.memory = Memory()
         self._asked_before_ns = 0
         self.sent_ns = 0
         """When the time of the question that it runs began: when it was asked, or had answered the one before."""
@@ -147,10 +143,6 @@ class Worker:
         """Return the process id of the child that answers for a template; 0 where there is none."""
         return self._renewals.pid if self._renewals is not None else 0
 
-    def child_inside(self) -> int:
-        """Return the same as the zygote sees it. It reads /proc."""
-        return pid_inside(self.child_pid) if self.child_pid else 0
-
     def asked_ns(self, now_ns: int) -> int:
         """Return for how long it had a question to answer in its life, until an instant of CLOCK_MONOTONIC."""
         return self._asked_before_ns + (max(0, now_ns - self.sent_ns) if self.asked or self.renewing else 0)
@@ -190,9 +182,9 @@ class Worker:
             future.set_exception(NotBegun(f"worker {self.id} is {self.state.value}"))
             return future
         frame = frames.encode(payload)
-        self._asked_bytes += len(frame)
+        sent_at = self._outbox.asked_bytes + len(frame)
         self.questions.add(
-            Question(future, nonce, step_budgets_ns, first_look_ns, hard_ns, deadline_ns, self._asked_bytes, movable)
+            Question(future, nonce, step_budgets_ns, first_look_ns, hard_ns, deadline_ns, sent_at, movable)
         )
         self.executions += not compiles
         self.is_template = self.is_template or template
@@ -200,32 +192,8 @@ class Worker:
             self.state = State.COMPILING if compiles else State.RUNNING
             self.sent_ns = now_ns
             self.questions.turn(now_ns)
-        if self._unsent:
-            self._unsent += frame
-            return future
-        try:
-            sent = self._pipes.ask(frame)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self._hung_up()
-            return future
-        if sent < len(frame):
-            self._unsent = frame[sent:]
-            self._loop.add_writer(self._pipes.question_fd, self._on_writable)
+        self._outbox.send(frame)
         return future
-
-    def _on_writable(self) -> None:
-        try:
-            sent = self._pipes.ask(self._unsent)
-        except BlockingIOError:
-            return
-        except OSError:
-            self._hung_up()
-            return
-        self._unsent = self._unsent[sent:]
-        if not self._unsent:
-            self._loop.remove_writer(self._pipes.question_fd)
 
     def _on_readable(self) -> bool:
         """Take what is there of answers; False when there was nothing to read."""
@@ -248,7 +216,7 @@ class Worker:
             while frame is not None:
                 if coming.left and not self.questions.shared:
                     raise frames.FrameError("sent more than the one frame it owed")
-                if self._unsent and self._asked_bytes - len(self._unsent) < self.questions.sent_at:
+                if self._outbox.unsent and self._outbox.sent_bytes < self.questions.sent_at:
                     raise frames.FrameError("answered before it had read its question")
                 permitted.take(self, frame)
                 frame = coming.next(limit) if coming.left else None
@@ -336,17 +304,7 @@ class Worker:
 
     def weigh(self) -> int:
         """Measure its private memory; return by how many bytes it differs from the last measurement."""
-        before, anonymous = self.memory_bytes, anonymous_bytes(self.meter.pid)
-        if self.state is State.DEAD or (before and anonymous is None):
-            return 0
-        anonymous = anonymous or 0
-        if self._renewals is not None and self._renewals.pid:
-            # What it was forked with is not its own, and what it has on top is not the template's.
-            anonymous += max(0, (anonymous_bytes(self._renewals.pid) or 0) - anonymous)
-        if not before:
-            self._forked_bytes = anonymous
-        self.memory_bytes = _SHARED_BROKEN_BYTES + max(0, anonymous - self._forked_bytes)
-        return self.memory_bytes - before
+        return 0 if self.state is State.DEAD else self.memory.weigh(self.meter.pid, self.child_pid)
 
     def entry(self) -> journal.JournalEntry:
         """Copy the journal."""
@@ -422,9 +380,7 @@ class Worker:
         self.meter.close(self.sent_ns if self.asked else 0)
         self.state = State.DEAD
         self._loop.remove_reader(self._pipes.answer_fd)
-        if self._unsent:
-            self._loop.remove_writer(self._pipes.question_fd)
-            self._unsent = b""
+        self._outbox.close()
         if self._renewals is not None:
             self._loop.remove_reader(self._renewals.fd)
             self._renewals.close()

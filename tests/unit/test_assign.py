@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter, OrderedDict, deque
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given
@@ -31,7 +32,7 @@ class _Worker:
     """What the pass sees of one."""
 
     def __init__(self, flow: bytes = b"", tenant: str | None = None, memory_bytes: int = 2) -> None:
-        self.flow, self.tenant, self.memory_bytes = flow, tenant, memory_bytes
+        self.flow, self.tenant, self.memory = flow, tenant, SimpleNamespace(bytes=memory_bytes)
         self.retiring = False
 
 

@@ -385,7 +385,7 @@ async def test_with_full_memory_and_none_idle_a_cold_tenant_waits_in_vain_or_for
 ) -> None:
     """The refusal says why; when a worker goes while it waits, it gets one. Warm tenants are served."""
     # Each holds what it was forked with, and two MiB of its own.
-    monkeypatch.setattr("runtime.workers.worker.anonymous_bytes", lambda _pid: 5 << 20)
+    monkeypatch.setattr("runtime.workers.memory.anonymous_bytes", lambda _pid: 5 << 20)
     h = await start(config(blank_workers=0, memory_bytes=8 << 20))
     workers = [await h.pool.lease(f"t{at}", 1) for at in range(4)]
     with pytest.raises(PoolExhausted, match=r"no worker came free in time .*pool\.memory_bytes"):
