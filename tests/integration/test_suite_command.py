@@ -40,7 +40,8 @@ def tenant(root: Path, suite: str, **actions: str) -> Path:
     for name, source in actions.items():
         (folder / "actions" / f"{name}.py").write_text(source)
     bound = "".join(f"    - action: {name}\n" for name in actions)
-    (folder / "tenant.yaml").write_text(f"tenant: acme\nflows:\n  post_login:\n{bound}")
+    secrets = "secrets: {page: {KEY: k}}\n" if "page" in actions else ""
+    (folder / "tenant.yaml").write_text(f"tenant: acme\nflows:\n  post_login:\n{bound}{secrets}")
     (folder / "tests" / "all.yaml").write_text(textwrap.dedent(suite))
     return folder
 
