@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     while True:
         seen = _state(args.what)
         try:
-            code = _once(args)
+            code = once(args)
         except CatalogError as error:
             if not args.watch:
                 raise
@@ -95,7 +95,7 @@ def _state(what: Sequence[str]) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _once(args: argparse.Namespace) -> int:
+def once(args: argparse.Namespace) -> int:
     with closing(Launched()) as ahead:
         from runtime.cli import test_report
         from sandbox.contract import bundle

@@ -307,7 +307,7 @@ def test_watching_runs_again_when_a_file_has_changed(
         if len(looks) == 5:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(suite_command, "_once", once)
+    monkeypatch.setattr(suite_command, "once", once)
     monkeypatch.setattr(time, "sleep", look)
     assert main.main(["test", str(folder), "--watch"]) == 130
     assert (runs, looks) == (["cases: []", "cases: [7]"], [1, 1, 1, 2, 2])
