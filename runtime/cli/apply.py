@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from runtime.cli.version_source import ReadTenants, VersionSource
 
 DESCRIPTION = """\
-Read every TENANT/tenant.yaml and TENANT/actions/NAME.py of a directory, or of one tenant's own directory, compile each
-action in a sandboxed worker, and put them into the store in one transaction. A directory with any fault is refused
-whole, with every fault listed (exit 3), and with --strict each warning is a fault; so is a store that cannot be written
-(exit 1). Running daemons see the change within two seconds.
+Read every TENANT/tenant.yaml, TENANT/actions/NAME.py and TENANT/lib/NAME.py of a directory, or of one tenant's own
+directory, compile each action in a sandboxed worker with the files of lib that it imports, and put them into the store
+in one transaction. A directory with any fault is refused whole, with every fault listed (exit 3), and with --strict
+each warning is a fault; so is a store that cannot be written (exit 1). Running daemons see the change within two
+seconds.
 
 Tenants that the directory does not have stay, unless --prune removes them: that is listed and needs --yes, or an answer
 at the terminal, and is refused for one tenant's own directory (exit 2). What is replaced or removed stays in the store

@@ -10,6 +10,8 @@ from typing import Any
 from google.protobuf import json_format
 from vestibule.v1 import decision_pb2 as pb
 
+from runtime.cli.output import source_place
+
 
 def word(enum: Any, value: int, prefix: str) -> str:
     name: str = enum.Name(value)
@@ -66,7 +68,7 @@ def details(decision: pb.Decision) -> list[str]:
             lines.append(f"    {report.action}: skipped")
         elif report.verdict != pb.VERDICT_COMPLETED:
             ended = word(pb.Verdict, report.verdict, "VERDICT_").upper()
-            where = f" at line {report.error.line}" if report.error.line else ""
+            where = f" at {source_place(report.error.line, report.error.file)}" if report.error.line else ""
             lines.append(
                 f"    {report.action}: {ended} after {report.wall_time.ToMicroseconds() / 1000:.1f} ms{where}: "
                 f"{report.error.type}: {report.error.message}"

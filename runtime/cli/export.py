@@ -11,9 +11,10 @@ from runtime.cli.version_flags import reference
 from runtime.errors import CatalogError
 
 DESCRIPTION = """\
-Write DIR/TENANT/tenant.yaml and DIR/TENANT/actions/NAME.py for every tenant of the store, or for those given. Applied
-to the same store, the directory changes nothing. Secrets are written as references to it, {stored: NAME}: for another
-store, write {env: NAME} or {file: NAME} instead. Comments, and actions that no flow binds, are not in a store.
+Write DIR/TENANT/tenant.yaml, DIR/TENANT/actions/NAME.py and DIR/TENANT/lib/NAME.py for every tenant of the store, or
+for those given. Applied to the same store, the directory changes nothing. Secrets are written as references to it,
+{stored: NAME}: for another store, write {env: NAME} or {file: NAME} instead. Comments, actions that no flow binds, and
+lib where no bound action imports from it, are not in a store.
 
 Each folder has a file .vestibule-version, so that an apply of it is refused when the tenant was changed since (exit 6).
 A directory that holds something is left alone (exit 2), unless --force replaces the tenants in it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Final
 
-from runtime.cli.output import Colour, Exit, complain, flush, instant, say, say_json
+from runtime.cli.output import Colour, Exit, complain, flush, instant, say, say_json, source_place
 from runtime.cli.source_flags import add_source, opened
 from runtime.cli.version_flags import tenant_name
 
@@ -68,8 +68,8 @@ def _say(kept: KeptExecution) -> None:
         Colour.RED if failed else None,
     )
     if kept.error_type:
-        line = f" (line {kept.line})" if kept.line else ""
-        say(f"  {kept.error_type}: {kept.error_message}{line}")
+        where = f" ({source_place(kept.line, kept.file)})" if kept.line else ""
+        say(f"  {kept.error_type}: {kept.error_message}{where}")
     for line in kept.output.splitlines():
         say(f"  | {line}")
     if kept.output_truncated:

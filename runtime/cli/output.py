@@ -145,6 +145,11 @@ def instant(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def source_place(line: int, file: str) -> str:
+    """Return where an error was: `line 3`, or `line 3 of lib/net.py` where that is not the action's own source."""
+    return f"line {line} of {file}" if file else f"line {line}"
+
+
 def plural(count: int, noun: str) -> str:
     """Return `1 file`, `2 files`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

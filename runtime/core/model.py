@@ -116,11 +116,15 @@ FACTOR_NAMES: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class ExecutionError:
-    """What went wrong in tenant code, for its author. `line` is 1-based, 0 when unknown."""
+    """What went wrong in tenant code, for its author.
+
+    `line` is 1-based, 0 when unknown. `file` is the shared file that it is in; empty for the action's own source.
+    """
 
     type: str
     message: str
     line: int = 0
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

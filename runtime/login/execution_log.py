@@ -97,7 +97,7 @@ class ExecutionLog:
             )
             kept.time.FromMilliseconds(at_ms)
             if e.error is not None:
-                kept.error_type, kept.line = e.error.type[:64], e.error.line
+                kept.error_type, kept.line, kept.file = e.error.type[:64], e.error.line, e.error.file
                 kept.error_message = masker(e.error.message, cut=True)
             self._add(ExecutionRow(flow.tenant, at_ms, e.verdict is not Verdict.COMPLETED, kept.SerializeToString()))
 

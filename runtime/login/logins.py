@@ -335,6 +335,7 @@ def failed(execution: Execution) -> dict[str, Any]:
         "revision": execution.revision[:12],
         **({"error": clip(error.type, 64)} if error is not None else {}),
         **({"line": error.line} if error is not None and error.line else {}),
+        **({"file": error.file} if error is not None and error.file else {}),
     }
 
 

@@ -287,6 +287,7 @@ def _report(execution: Execution) -> pb.ExecutionReport:
         report.error.type = execution.error.type
         report.error.message = execution.error.message
         report.error.line = execution.error.line
+        report.error.file = execution.error.file
     if execution.continued:
         report.continued = True
     if execution.earlier:

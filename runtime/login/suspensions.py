@@ -315,6 +315,7 @@ def sealed_executions(executions: Sequence[Execution]) -> list[EarlierExecution]
             error_type=error.type,
             error_message=error.message,
             error_line=error.line,
+            error_file=error.file,
         )
         kept.append(part)
     return kept
@@ -346,7 +347,11 @@ def _execution(part: EarlierExecution, flow: Flow) -> Execution:
         binding.on_error,
         Verdict(part.verdict),
         tuple([Command(op, args) for (op, _), args in zip(pairs, checked, strict=True)]),
-        error=ExecutionError(part.error_type, part.error_message, part.error_line) if part.error_type else None,
+        error=(
+            ExecutionError(part.error_type, part.error_message, part.error_line, part.error_file)
+            if part.error_type
+            else None
+        ),
         continued=part.continued,
         earlier=True,
     )

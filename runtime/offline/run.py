@@ -5,6 +5,7 @@ terminals.
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import io
 import json
@@ -232,12 +233,11 @@ def _deadline_ns() -> int:
 
 def report(execution: Execution) -> dict[str, Any]:
     """Return what `run` prints for one execution."""
-    error = execution.error
     return {
         "verdict": execution.verdict.name.lower(),
         "commands": [{"op": command.op, "args": command.args} for command in execution.commands],
         "output": execution.output,
-        "error": {"type": error.type, "message": error.message, "line": error.line} if error is not None else None,
+        "error": dataclasses.asdict(execution.error) if execution.error is not None else None,
     }
 
 

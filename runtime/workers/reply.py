@@ -44,8 +44,8 @@ _PACKED, _FIXED32 = 2, 5
 _FIELDS_MORE: Final = 4
 # StepReport:
 VERDICT, COMMANDS, ERROR_TYPE, ERROR_MESSAGE, ERROR_LINE = 0x08, 0x12, 0x1A, 0x22, 0x28
-OUTPUT, TRUNCATED, FAULTS, COVERED = 0x32, 0x38, 0x42, 0x4A
-_REPORT_FIELDS: Final = 7
+OUTPUT, TRUNCATED, FAULTS, COVERED, ERROR_FILE = 0x32, 0x38, 0x42, 0x4A, 0x52
+_REPORT_FIELDS: Final = 8
 _MANY: Final = frozenset({COMMANDS, FAULTS, COVERED})
 # Command and Fault:
 OP, ARGS = 0x0A, 0x12
@@ -171,9 +171,7 @@ def _fault(step: bytes, start: int, end: int) -> worker_pb2.Fault:
         elif tag == FAULT_MESSAGE:
             fault.message = _text(decoded(step, at, stop), _ERROR_CHARS)
         elif tag == FAULT_FILE:
-            fault.file = decoded(step, at, stop)
-            if not bundle.is_file(fault.file):
-                raise ProtocolViolation("a fault is in a file that no revision has")
+            fault.file = _file(step, at, stop)
         elif tag == FAULT_CODE:
             fault.code = decoded(step, at, stop)
         elif tag == FAULT_END_LINE:
@@ -212,6 +210,13 @@ def _line(data: bytes, start: int, end: int) -> int:
     return line
 
 
+def _file(data: bytes, start: int, end: int) -> str:
+    file = decoded(data, start, end)
+    if not bundle.is_file(file):
+        raise ProtocolViolation("a step reports a file that no revision has")
+    return file
+
+
 def _execution(
     data: bytes,
     binding: Binding,
@@ -223,7 +228,7 @@ def _execution(
     measured: bool,
 ) -> Generator[None, None, Execution]:
     said = line = 0
-    kind = message = output = ""
+    kind = message = file = output = ""
     covered = b""
     truncated = False
     places: list[tuple[int, int]] = []
@@ -238,6 +243,8 @@ def _execution(
             message = _text(decoded(data, start, end), _ERROR_CHARS)
         elif tag == ERROR_LINE:
             line = _line(data, start, end)
+        elif tag == ERROR_FILE:
+            file = _file(data, start, end)
         elif tag == OUTPUT:
             output = decoded(data, start, end)
             if end - start > output_bytes + 4:
@@ -264,7 +271,7 @@ def _execution(
         (yield from _commands(data, places, binding, continued, spending)) if places else (),
         wall_us,
         cpu_us,
-        None if completed else ExecutionError(kind, message, line),
+        None if completed else ExecutionError(kind, message, line, file),
         output,
         truncated,
         continued,

@@ -1,4 +1,4 @@
-"""The soft time limit: a SIGALRM handler that raises in tenant code, and says at which line it stood.
+"""The soft time limit: a SIGALRM handler that raises in tenant code, and says where it stood.
 
 Knows signals and two clocks. Knows nothing of protocols. It is a courtesy with a good error message: a C call that
 holds the interpreter is beyond its reach and is killed from outside.
@@ -14,10 +14,9 @@ import time
 from types import FrameType
 from typing import Final
 
-from sandbox.reach import interrupts
+from sandbox.reach import interrupts, open_names
 
-ACTION_FILENAME: Final = "<action>"
-"""Constant file name of every compiled action: no path chosen by a tenant, nothing a traceback printer could read."""
+ACTION_FILENAME: Final = open_names.ACTION_FILENAME
 
 # A `finally` block of the action may loop again after the first interrupt, so the alarm rings until the code is out.
 # The kernel repeats it, for a handler that finds no frame to run in cannot arm it again.
@@ -44,15 +43,17 @@ class _Alarm:
 ALARM: Final = _Alarm()
 
 
-def line_of(frame: FrameType | None) -> int:
-    """Return the line at which the innermost frame of the action stands; 0 when there is none."""
+def place_of(frame: FrameType | None) -> tuple[int, str]:
+    """Return the line and the file at which the innermost frame of the tenant's stands; 0 when there is none."""
     for _ in range(_FRAMES_MAX):
         if frame is None:
-            return 0
-        if frame.f_code.co_filename == ACTION_FILENAME:
-            return frame.f_lineno
+            break
+        name = frame.f_code.co_filename
+        # As open_names.is_own_file, without a call: near the recursion limit there may be no frame for one.
+        if name == ACTION_FILENAME or name.startswith(open_names.SHARED_FILES):
+            return frame.f_lineno, name
         frame = frame.f_back
-    return 0
+    return 0, ACTION_FILENAME
 
 
 def _ring(_signum: int, frame: FrameType | None) -> None:
@@ -78,8 +79,8 @@ def _ring(_signum: int, frame: FrameType | None) -> None:
         # RecursionError that it would be ends at the next `except`, because the interrupt is noted.
         interrupted = interrupts.STATE.interrupted = interrupts.Interrupted()
     if not interrupted.args:
-        # Also where the next ring has torn this handler in two before it knew the line: on a busy machine it does.
-        interrupted.args = (line_of(frame),)
+        # Also where the next ring has torn this handler in two before it knew the place: on a busy machine it does.
+        interrupted.args = place_of(frame)
     raise interrupted
 
 

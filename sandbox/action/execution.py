@@ -17,6 +17,7 @@ from sandbox.action import alarm, api, event, live
 from sandbox.contract import surface, wire
 from sandbox.contract.report import Verdict
 from sandbox.reach import environment, interrupts, shared_files, text, tracebacks
+from sandbox.reach.open_names import is_own_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,21 +40,22 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def last_line(traceback: TracebackType | None) -> int:
-    """Return the line of the innermost frame of the action in a traceback; 0 when there is none."""
-    line = 0
+def last_place(traceback: TracebackType | None) -> tuple[int, str]:
+    """Return line and file of the innermost frame of the tenant's in a traceback; line 0 when there is none."""
+    place = 0, ""
     while traceback is not None:
-        if traceback.tb_frame.f_code.co_filename == alarm.ACTION_FILENAME:
-            line = traceback.tb_lineno
+        name = traceback.tb_frame.f_code.co_filename
+        if is_own_file(name):
+            place = traceback.tb_lineno, name
         traceback = traceback.tb_next
-    return line
+    return place
 
 
-def _let_go(error: BaseException) -> int:
-    """Return the line of an exception, and free what the frames of the action hold: a failure needs memory too."""
-    line = last_line(error.__traceback__)
+def _let_go(error: BaseException) -> tuple[int, str]:
+    """Return the place of an exception, and free what the frames of the action hold: a failure needs memory too."""
+    place = last_place(error.__traceback__)
     error.__traceback__ = error.__context__ = None
-    return line
+    return place
 
 
 class Ending(enum.Enum):
@@ -83,24 +85,25 @@ class Failed(NamedTuple):
     verdict: Verdict
     error_type: str
     message: str
-    line: int
+    place: tuple[int, str] = (0, "")
+    """Line and file."""
 
 
 # Made in advance: where the memory has ended there may be none for a failure either.
-_OUT_OF_MEMORY: Final = Failed(Verdict.EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit", 0)
+_OUT_OF_MEMORY: Final = Failed(Verdict.EXHAUSTED, "MemoryLimitExceeded", "the action used up its memory limit")
 
 
 def _raised(error: BaseException, output: environment.ActionOutput) -> Failed:
     """Describe an error; the way to it is printed where the line alone does not show it."""
-    line = last_line(error.__traceback__)
+    place = last_place(error.__traceback__)
     if tracebacks.frames(error.__traceback__)[1] > 1:
         output.write(tracebacks.written(error, output.secrets.values()))
     message = "; ".join([text.safe_str(error), *tracebacks.notes_of(error)])
-    return Failed(Verdict.RAISED, clean(type(error).__name__), clean(message), line)
+    return Failed(Verdict.RAISED, clean(type(error).__name__), clean(message), place)
 
 
-def _limited(error: interrupts.LimitExceeded, line: int) -> Failed:
-    return Failed(Verdict.EXHAUSTED, error.error_type, clean(error.message), line)
+def _limited(error: interrupts.LimitExceeded, place: tuple[int, str]) -> Failed:
+    return Failed(Verdict.EXHAUSTED, error.error_type, clean(error.message), place)
 
 
 def _run(
@@ -117,7 +120,7 @@ def _run(
         if handler:
             namespace[handler](view, recorder_api)
     except MemoryError as error:
-        return _OUT_OF_MEMORY._replace(line=_let_go(error))
+        return _OUT_OF_MEMORY._replace(place=_let_go(error))
     except Exception as error:  # noqa: BLE001 - whatever tenant code raises is a verdict
         return _raised(error, output)
     return None
@@ -184,7 +187,7 @@ def execute(
     except interrupts.LimitExceeded as error:
         failure = _limited(error, _let_go(error))
     except interrupts.Interrupted as error:
-        failure = _timed_out(budget_ns, started_ns, cpu_ns, error.line)
+        failure = _timed_out(budget_ns, started_ns, cpu_ns, error)
     except MemoryError:
         # Not even the exception could be described.
         failure = _OUT_OF_MEMORY
@@ -195,9 +198,9 @@ def execute(
     if interrupted is not None and (failure is None or failure.verdict is Verdict.RAISED):
         # The interrupt was replaced on its way out, by a `finally` block that raised or by a C function that gave up.
         if isinstance(interrupted, interrupts.LimitExceeded):
-            failure = _limited(interrupted, failure.line if failure is not None else 0)
+            failure = _limited(interrupted, failure.place if failure is not None else (0, ""))
         else:
-            failure = _timed_out(budget_ns, started_ns, cpu_ns, getattr(interrupted, "line", 0))
+            failure = _timed_out(budget_ns, started_ns, cpu_ns, interrupted)
     state.interrupted = None
 
     if failure is not None and failure.verdict is Verdict.EXHAUSTED:
@@ -216,7 +219,8 @@ def execute(
         verdict=failure.verdict,
         error_type=failure.error_type,
         error_message=failure.message,
-        error_line=failure.line,
+        error_line=failure.place[0],
+        error_file="" if failure.place[1] == alarm.ACTION_FILENAME else failure.place[1],
     )
     end = Ending.EXHAUSTED if failure.verdict is Verdict.EXHAUSTED else Ending.FAILED
     if failure.verdict is Verdict.TIMED_OUT and alarm.late():
@@ -227,10 +231,11 @@ def execute(
     return report.SerializeToString(), end, namespace
 
 
-def _timed_out(budget_ns: int, started_ns: int, cpu_ns: int, line: int) -> Failed:
+def _timed_out(budget_ns: int, started_ns: int, cpu_ns: int, interrupted: BaseException) -> Failed:
     had_ns, took_ns = time.thread_time_ns() - cpu_ns, time.monotonic_ns() - started_ns
     message = (
         f"the action did not return within its budget of {budget_ns / 1e6:.0f} ms of processor time: "
         f"it had {had_ns / 1e6:.0f} ms, in {took_ns / 1e6:.0f} ms on the clock"
     )
-    return Failed(Verdict.TIMED_OUT, "BudgetExceeded", message, line)
+    place = (interrupted.line, interrupted.file) if isinstance(interrupted, interrupts.Interrupted) else (0, "")
+    return Failed(Verdict.TIMED_OUT, "BudgetExceeded", message, place)

@@ -54,11 +54,11 @@ def with_body(found: list[SourceFault], code: CodeType, files: Files, budget_ns:
     namespace.clear()
     alarm.disarm()
     failed = worker_pb2.StepReport.FromString(report)
-    line = max(failed.error_line, 1)
+    line, file = max(failed.error_line, 1), failed.error_file or alarm.ACTION_FILENAME
     if failed.verdict == Verdict.COMPLETED or any(
-        fault.line <= line <= max(fault.end_line, fault.line) for fault in found
+        fault.filename == file and fault.line <= line <= max(fault.end_line, fault.line) for fault in found
     ):
         return found
     what = f"{failed.error_type}: {failed.error_message}" if failed.error_message else failed.error_type
     message = f"this code runs at each login, outside of all functions, and fails: {what}"
-    return sorted([*found, SourceFault(line, 1, message, alarm.ACTION_FILENAME, "module-body")])
+    return sorted([*found, SourceFault(line, 1, message, file, "module-body")])

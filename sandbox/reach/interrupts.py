@@ -20,8 +20,13 @@ class Interrupted(BaseException):
     # Set in __new__'s C code path only: an alarm handler near the recursion limit has no frame to spare for __init__.
     @property
     def line(self) -> int:
-        """Line of the action at which it stood, 0 if unknown."""
+        """Line of the tenant's source at which it stood, 0 if unknown."""
         return int(self.args[0]) if self.args else 0
+
+    @property
+    def file(self) -> str:
+        """File that the line is in; empty if unknown."""
+        return str(self.args[1]) if self.args else ""
 
 
 class LimitExceeded(BaseException):

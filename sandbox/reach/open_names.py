@@ -20,14 +20,16 @@ METHODS: Final = frozenset({"_asdict", "_fields", "_make", "_replace"})
 OPEN: Final = DUNDERS | METHODS
 
 ACTION_FILENAME: Final = "<action>"
-_SHARED_FILES: Final = f"{PACKAGE}/"
+"""Constant file name of every compiled action: no path chosen by a tenant, nothing a traceback printer could read."""
+SHARED_FILES: Final = f"{PACKAGE}/"
+"""What the file names of a tenant's shared files begin with."""
 _MISSING: Final[Any] = object()
 _NAMED: Final = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
 
 def is_own_file(filename: str) -> bool:
     """Tell whether code of this file is the action's or of a shared file of its tenant. Ours has an absolute path."""
-    return filename == ACTION_FILENAME or filename.startswith(_SHARED_FILES)
+    return filename == ACTION_FILENAME or filename.startswith(SHARED_FILES)
 
 
 def is_own_function(value: Any) -> bool:

@@ -60,6 +60,9 @@ KINDS: dict[str, list[Execution]] = {
     "deny with a code": [execution(command("validation.error", error_code="c", error_message="m"))],
     "revoke": [execution(command("session.revoke", reason="r", preserve_refresh_tokens=True))],
     "degraded": [execution(verdict=Verdict.RAISED, error=ERROR), execution(verdict=Verdict.SKIPPED)],
+    "degraded in a shared file": [
+        execution(verdict=Verdict.RAISED, error=ExecutionError("KeyError", "", 2, "lib/net.py"))
+    ],
     "degraded to a denial": [execution(verdict=Verdict.CRASHED, on_error=OnError.DENY)],
     "prints": [execution(output="x" * 5000, output_truncated=True)],
     "effects": [

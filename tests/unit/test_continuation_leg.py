@@ -152,7 +152,9 @@ class TestSuspend:
 class TestResume:
     def test_executions_come_back_as_they_were(self) -> None:
         """Verdicts, commands and errors survive; times and output were reported when they happened."""
-        failed = execution(0, verdict=Verdict.RAISED, error=ExecutionError("ValueError", "no", 7), output="x")
+        failed = execution(
+            0, verdict=Verdict.RAISED, error=ExecutionError("ValueError", "no", 7, "lib/net.py"), output="x"
+        )
         done = [failed, execution(1, CLAIM, OTP)]
         found = suspensions.executions(state_of(judge(begin(), *done)), FLOW)
         assert found == tuple(replace(e, wall_us=0, cpu_us=0, output="", earlier=True) for e in done)

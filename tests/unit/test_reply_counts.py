@@ -13,7 +13,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from vestibule.worker.v1 import worker_pb2
 
 from runtime.catalog.base import Binding
-from runtime.core.model import OnError, Verdict
+from runtime.core.model import ExecutionError, OnError, Verdict
 from runtime.errors import ProtocolViolation
 from runtime.ops.labels import KillReason
 from runtime.workers import reply, worker
@@ -146,6 +146,20 @@ def test_what_several_steps_hold_is_added_up(monkeypatch: pytest.MonkeyPatch) ->
             monkeypatch.undo()
 
 
+def test_the_place_of_an_error_is_in_a_file_that_there_can_be() -> None:
+    """A worker that names another one breaks its protocol; control: a shared file is taken."""
+
+    def error(file: str) -> ExecutionError | None:
+        failed = step(2, error_type="KeyError", error_line=3, error_file=file)
+        return reply.executions(reply.parse(whole(NONCE, failed), NONCE, 1), BINDINGS[:1], 8192)[0].error
+
+    assert error("lib/net.py") == ExecutionError("KeyError", "", 3, "lib/net.py")
+    assert error("") == ExecutionError("KeyError", "", 3)
+    for file in ("/etc/passwd", "lib/../x.py", "lib/a b.py", "<action>", "lib/x.py\n"):
+        with pytest.raises(ProtocolViolation, match="a file that no revision has"):
+            error(file)
+
+
 def test_what_a_worker_says_is_taken() -> None:
     """Control: a whole reply, a journal's fragments and the faults of a source are read as they are meant."""
     assert read(whole(NONCE, step(), step(COMPLETED, REQUIRE), step())) == [Verdict.COMPLETED] * 3
@@ -180,6 +194,7 @@ def test_the_tags_are_those_of_the_messages() -> None:
         "verdict": reply.VERDICT, "commands": reply.COMMANDS, "error_type": reply.ERROR_TYPE,
         "error_message": reply.ERROR_MESSAGE, "error_line": reply.ERROR_LINE, "output": reply.OUTPUT,
         "output_truncated": reply.TRUNCATED, "faults": reply.FAULTS, "covered": reply.COVERED,
+        "error_file": reply.ERROR_FILE,
     }  # fmt: skip
     assert tags(worker_pb2.Command) == {"op": reply.OP, "args_json": reply.ARGS}
     assert tags(worker_pb2.Fault) == {

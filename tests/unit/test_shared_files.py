@@ -17,6 +17,7 @@ from runtime.errors import CatalogError
 from sandbox.action import alarm, execution, live
 from sandbox.contract import bundle
 from sandbox.contract.surface import ENTRY
+from sandbox.inspection import inspection
 from sandbox.language import compiler
 from sandbox.language.program import RevisionCode, compile_program
 
@@ -49,9 +50,9 @@ def program(source: str, files: dict[str, str] | None = None) -> RevisionCode:
     return compile_program(bundle.pack(source, FILES if files is None else files), alarm.ACTION_FILENAME)
 
 
-def run(compiled: RevisionCode) -> worker_pb2.StepReport:
+def run(compiled: RevisionCode, budget_ns: int = 10**9) -> worker_pb2.StepReport:
     report, _, _ = execution.execute(
-        compiled.code, ENTRY, event_pb2.PostLoginEvent(), {}, 0, b"seed", 0, 10**9, 4096, live.FlowState(),
+        compiled.code, ENTRY, event_pb2.PostLoginEvent(), {}, 0, b"seed", 0, budget_ns, 4096, live.FlowState(),
         files=compiled.files,
     )  # fmt: skip
     return worker_pb2.StepReport.FromString(report)
@@ -89,6 +90,53 @@ def test_what_an_author_writes(imports: str, expression: str, printed: str) -> N
     """The forms of an import that Python has; a file is run once in an execution, however often it is imported."""
     report = run(program(action(f"value = {expression}\nprint(value)", imports)))
     assert (report.error_message, report.output.strip()) == ("", printed)
+
+
+WRONG = """\
+def divides(number):
+    return 1 / number
+def loops():
+    while True:
+        pass
+def asks(api):
+    while True:
+        api.user.set_app_metadata("a", 1)
+def swallows():
+    try:
+        loops()
+    finally:
+        1 / 0
+def calls(function):
+    return function()
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "error_type", "place"),
+    [
+        ("wrong.divides(0)", "ZeroDivisionError", ("lib/wrong.py", 2)),
+        ("wrong.loops()", "BudgetExceeded", ("lib/wrong.py", 5)),
+        ("wrong.asks(api)", "CommandsLimitExceeded", ("lib/wrong.py", 8)),
+        ("wrong.swallows()", "BudgetExceeded", ("lib/wrong.py", 5)),
+        ("def fails():\n    raise ValueError\nwrong.calls(fails)", "ValueError", ("", 4)),
+        ("while True:\n    pass", "BudgetExceeded", ("", 4)),
+    ],
+)
+def test_an_error_is_placed_in_its_file(body: str, error_type: str, place: tuple[str, int]) -> None:
+    """The place of an error is the innermost of the author's own lines, in the action or in a shared file."""
+    report = run(program(action(body, "from lib import wrong"), {"wrong": WRONG}), budget_ns=30_000_000)
+    # A loop is interrupted at either of its lines.
+    near = report.error_line + 1 if (report.error_file, report.error_line + 1) == place else report.error_line
+    assert (report.error_type, report.error_file, near) == (error_type, *place)
+
+
+def test_what_a_file_raises_when_it_is_imported_is_placed_in_it() -> None:
+    """In a login, and when the action is checked."""
+    compiled = program(action("pass", "from lib import bad"), {"bad": "A = 1\nB = {}['c']\n"})
+    report = run(compiled)
+    assert (report.error_type, report.error_file, report.error_line) == ("KeyError", "lib/bad.py", 2)
+    (fault,) = inspection.with_body([], compiled.code, compiled.files, 10**9)
+    assert (fault.filename, fault.line, fault.code) == ("lib/bad.py", 2, "module-body")
 
 
 def test_nothing_of_a_file_survives_an_execution() -> None:

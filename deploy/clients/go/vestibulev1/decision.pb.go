@@ -2789,8 +2789,10 @@ type ExecutionError struct {
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// One line, escaped and capped.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	// Line of the action's source, 1-based; 0 when unknown.
-	Line          int32 `protobuf:"varint,3,opt,name=line,proto3" json:"line,omitempty"`
+	// Line of the innermost of the author's own functions that ran, 1-based; 0 when unknown.
+	Line int32 `protobuf:"varint,3,opt,name=line,proto3" json:"line,omitempty"`
+	// The shared file that the line is in, such as lib/helpers.py; empty for the action's own source.
+	File          string `protobuf:"bytes,4,opt,name=file,proto3" json:"file,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2844,6 +2846,13 @@ func (x *ExecutionError) GetLine() int32 {
 		return x.Line
 	}
 	return 0
+}
+
+func (x *ExecutionError) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
 }
 
 // One step.
@@ -3173,11 +3182,12 @@ const file_vestibule_v1_decision_proto_rawDesc = "" +
 	"\x10output_truncated\x18\b \x01(\bR\x0foutputTruncated\x12\x1c\n" +
 	"\tcontinued\x18\t \x01(\bR\tcontinued\x12\x18\n" +
 	"\aearlier\x18\n" +
-	" \x01(\bR\aearlier\"R\n" +
+	" \x01(\bR\aearlier\"f\n" +
 	"\x0eExecutionError\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x12\n" +
-	"\x04line\x18\x03 \x01(\x05R\x04line*\xb7\x01\n" +
+	"\x04line\x18\x03 \x01(\x05R\x04line\x12\x12\n" +
+	"\x04file\x18\x04 \x01(\tR\x04file*\xb7\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rOUTCOME_ALLOW\x10\x01\x12\x18\n" +

@@ -448,7 +448,7 @@ class AuditRecord(_message.Message):
     def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., caller: _Optional[str] = ..., method: _Optional[str] = ..., tenant_ids: _Optional[_Iterable[str]] = ..., request_id: _Optional[str] = ..., code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class KeptExecution(_message.Message):
-    __slots__ = ("time", "action", "revision", "verdict", "error_type", "error_message", "line", "output", "output_truncated", "wall_us", "cpu_us", "continued", "request_id", "decision_id", "outcome", "tenant_version")
+    __slots__ = ("time", "action", "revision", "verdict", "error_type", "error_message", "line", "output", "output_truncated", "wall_us", "cpu_us", "continued", "request_id", "decision_id", "outcome", "tenant_version", "file")
     TIME_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -465,6 +465,7 @@ class KeptExecution(_message.Message):
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     TENANT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
     time: _timestamp_pb2.Timestamp
     action: str
     revision: str
@@ -481,7 +482,8 @@ class KeptExecution(_message.Message):
     decision_id: str
     outcome: str
     tenant_version: int
-    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., action: _Optional[str] = ..., revision: _Optional[str] = ..., verdict: _Optional[str] = ..., error_type: _Optional[str] = ..., error_message: _Optional[str] = ..., line: _Optional[int] = ..., output: _Optional[str] = ..., output_truncated: _Optional[bool] = ..., wall_us: _Optional[int] = ..., cpu_us: _Optional[int] = ..., continued: _Optional[bool] = ..., request_id: _Optional[str] = ..., decision_id: _Optional[str] = ..., outcome: _Optional[str] = ..., tenant_version: _Optional[int] = ...) -> None: ...
+    file: str
+    def __init__(self, time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., action: _Optional[str] = ..., revision: _Optional[str] = ..., verdict: _Optional[str] = ..., error_type: _Optional[str] = ..., error_message: _Optional[str] = ..., line: _Optional[int] = ..., output: _Optional[str] = ..., output_truncated: _Optional[bool] = ..., wall_us: _Optional[int] = ..., cpu_us: _Optional[int] = ..., continued: _Optional[bool] = ..., request_id: _Optional[str] = ..., decision_id: _Optional[str] = ..., outcome: _Optional[str] = ..., tenant_version: _Optional[int] = ..., file: _Optional[str] = ...) -> None: ...
 
 class ListExecutionsRequest(_message.Message):
     __slots__ = ("tenant_id", "page_size", "page_token", "failed_only")

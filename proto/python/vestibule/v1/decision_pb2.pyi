@@ -546,11 +546,13 @@ class ExecutionReport(_message.Message):
     def __init__(self, action: _Optional[str] = ..., revision_sha256: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., wall_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., cpu_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error: _Optional[_Union[ExecutionError, _Mapping]] = ..., output: _Optional[str] = ..., output_truncated: _Optional[bool] = ..., continued: _Optional[bool] = ..., earlier: _Optional[bool] = ...) -> None: ...
 
 class ExecutionError(_message.Message):
-    __slots__ = ("type", "message", "line")
+    __slots__ = ("type", "message", "line", "file")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
     type: str
     message: str
     line: int
-    def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., line: _Optional[int] = ...) -> None: ...
+    file: str
+    def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., line: _Optional[int] = ..., file: _Optional[str] = ...) -> None: ...

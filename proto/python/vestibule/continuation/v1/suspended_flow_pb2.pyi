@@ -50,7 +50,7 @@ class SuspendedFlow(_message.Message):
     def __init__(self, tenant_id: _Optional[str] = ..., user_id: _Optional[str] = ..., transaction_id: _Optional[str] = ..., flow_digest: _Optional[bytes] = ..., position: _Optional[int] = ..., continuing: _Optional[bool] = ..., executions: _Optional[_Iterable[_Union[EarlierExecution, _Mapping]]] = ..., completed: _Optional[_Iterable[int]] = ..., awaited: _Optional[_Iterable[_Union[AwaitedStep, _Mapping]]] = ..., issued_at_ms: _Optional[int] = ..., expires_at_ms: _Optional[int] = ..., id: _Optional[bytes] = ..., client_id: _Optional[str] = ..., protocol: _Optional[str] = ..., prompt_id: _Optional[str] = ..., completed_at_ms: _Optional[_Iterable[int]] = ..., enrolled: _Optional[_Iterable[int]] = ..., known_methods: _Optional[_Iterable[int]] = ..., epoch: _Optional[bytes] = ...) -> None: ...
 
 class EarlierExecution(_message.Message):
-    __slots__ = ("binding", "verdict", "commands", "continued", "error_type", "error_message", "error_line")
+    __slots__ = ("binding", "verdict", "commands", "continued", "error_type", "error_message", "error_line", "error_file")
     BINDING_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +58,7 @@ class EarlierExecution(_message.Message):
     ERROR_TYPE_FIELD_NUMBER: _ClassVar[int]
     ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
     ERROR_LINE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FILE_FIELD_NUMBER: _ClassVar[int]
     binding: int
     verdict: int
     commands: _containers.RepeatedCompositeFieldContainer[_worker_pb2.Command]
@@ -65,7 +66,8 @@ class EarlierExecution(_message.Message):
     error_type: str
     error_message: str
     error_line: int
-    def __init__(self, binding: _Optional[int] = ..., verdict: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[_worker_pb2.Command, _Mapping]]] = ..., continued: _Optional[bool] = ..., error_type: _Optional[str] = ..., error_message: _Optional[str] = ..., error_line: _Optional[int] = ...) -> None: ...
+    error_file: str
+    def __init__(self, binding: _Optional[int] = ..., verdict: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[_worker_pb2.Command, _Mapping]]] = ..., continued: _Optional[bool] = ..., error_type: _Optional[str] = ..., error_message: _Optional[str] = ..., error_line: _Optional[int] = ..., error_file: _Optional[str] = ...) -> None: ...
 
 class AwaitedStep(_message.Message):
     __slots__ = ("factors", "enroll")

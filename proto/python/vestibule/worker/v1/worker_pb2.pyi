@@ -207,7 +207,7 @@ class FlowReplyEnvelope(_message.Message):
     def __init__(self, nonce: _Optional[int] = ..., steps: _Optional[_Iterable[bytes]] = ..., wall_us: _Optional[_Iterable[int]] = ..., cpu_us: _Optional[_Iterable[int]] = ..., retire: _Optional[bool] = ..., codes: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class StepReport(_message.Message):
-    __slots__ = ("verdict", "commands", "error_type", "error_message", "error_line", "output", "output_truncated", "faults", "covered")
+    __slots__ = ("verdict", "commands", "error_type", "error_message", "error_line", "output", "output_truncated", "faults", "covered", "error_file")
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     COMMANDS_FIELD_NUMBER: _ClassVar[int]
     ERROR_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -217,6 +217,7 @@ class StepReport(_message.Message):
     OUTPUT_TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     FAULTS_FIELD_NUMBER: _ClassVar[int]
     COVERED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FILE_FIELD_NUMBER: _ClassVar[int]
     verdict: int
     commands: _containers.RepeatedCompositeFieldContainer[Command]
     error_type: str
@@ -226,7 +227,8 @@ class StepReport(_message.Message):
     output_truncated: bool
     faults: _containers.RepeatedCompositeFieldContainer[Fault]
     covered: _containers.RepeatedCompositeFieldContainer[Covered]
-    def __init__(self, verdict: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., error_type: _Optional[str] = ..., error_message: _Optional[str] = ..., error_line: _Optional[int] = ..., output: _Optional[str] = ..., output_truncated: _Optional[bool] = ..., faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ..., covered: _Optional[_Iterable[_Union[Covered, _Mapping]]] = ...) -> None: ...
+    error_file: str
+    def __init__(self, verdict: _Optional[int] = ..., commands: _Optional[_Iterable[_Union[Command, _Mapping]]] = ..., error_type: _Optional[str] = ..., error_message: _Optional[str] = ..., error_line: _Optional[int] = ..., output: _Optional[str] = ..., output_truncated: _Optional[bool] = ..., faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ..., covered: _Optional[_Iterable[_Union[Covered, _Mapping]]] = ..., error_file: _Optional[str] = ...) -> None: ...
 
 class Covered(_message.Message):
     __slots__ = ("file", "arcs")

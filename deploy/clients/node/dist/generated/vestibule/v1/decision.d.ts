@@ -635,8 +635,10 @@ export interface ExecutionError {
     type: string;
     /** One line, escaped and capped. */
     message: string;
-    /** Line of the action's source, 1-based; 0 when unknown. */
+    /** Line of the innermost of the author's own functions that ran, 1-based; 0 when unknown. */
     line: number;
+    /** The shared file that the line is in, such as lib/helpers.py; empty for the action's own source. */
+    file: string;
 }
 export declare const Decision: MessageFns<Decision>;
 export declare const Multifactor: MessageFns<Multifactor>;

@@ -3240,7 +3240,7 @@ exports.ExecutionReport = {
     },
 };
 function createBaseExecutionError() {
-    return { type: "", message: "", line: 0 };
+    return { type: "", message: "", line: 0, file: "" };
 }
 exports.ExecutionError = {
     encode(message, writer = new wire_1.BinaryWriter()) {
@@ -3252,6 +3252,9 @@ exports.ExecutionError = {
         }
         if (message.line !== 0) {
             writer.uint32(24).int32(message.line);
+        }
+        if (message.file !== "") {
+            writer.uint32(34).string(message.file);
         }
         return writer;
     },
@@ -3289,6 +3292,13 @@ exports.ExecutionError = {
                         message.line = reader.int32();
                         continue;
                     }
+                    case 4: {
+                        if (tag !== 34) {
+                            break;
+                        }
+                        message.file = reader.string();
+                        continue;
+                    }
                 }
                 if ((tag & 7) === 4 || tag === 0) {
                     break;
@@ -3309,6 +3319,7 @@ exports.ExecutionError = {
         message.type = object.type ?? "";
         message.message = object.message ?? "";
         message.line = object.line ?? 0;
+        message.file = object.file ?? "";
         return message;
     },
 };
