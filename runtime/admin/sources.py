@@ -20,6 +20,7 @@ from runtime.catalog.database import Database
 from runtime.catalog.secret_values import FILE_NAME, Secrets, Unresolved
 from runtime.catalog.stored_secrets import StoredSecrets
 from runtime.catalog.tenant_file import ACTION_NAME
+from runtime.config.sections import SandboxConfig
 from runtime.errors import CatalogError, CatalogUnavailable, Fault, InvalidRequest, TenantFaulty
 from runtime.findings import moved
 from sandbox.contract import bundle
@@ -54,7 +55,7 @@ def read(
         }
         secrets = _SentSecrets(environ=environ, directory=root / "secrets", stored=stored)
         try:
-            found = directory.load(root / "tenants", check, secrets)
+            found = directory.load(root / "tenants", check, secrets, SandboxConfig().flow_timeout_ms)
         except CatalogUnavailable:
             raise
         except CatalogError as error:

@@ -6,6 +6,8 @@ import json
 import time
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import pytest
 from vestibule.v1 import admin_service_pb2 as pb
@@ -22,7 +24,7 @@ from runtime.errors import CannotReach, NoDecision, UnknownVersion
 from runtime.rpc.admin_client import AdminClient, connected
 from runtime.rpc.client import Credentials
 from tests.fixtures.daemons import Daemon, served
-from tests.fixtures.tenants import ADA, BOB, define
+from tests.fixtures.tenants import ADA, BOB, MFA, define
 from tests.fixtures.waiting import until
 
 SECRET = "correct horse battery"
@@ -40,16 +42,16 @@ class Desk:
 
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
-        self.all, self.of_beta = self._key("*"), self._key("beta")
+        self.all, self.of_beta, self.author = self._key("*"), self._key("beta"), self._key("*", "author")
         daemon.publish(*(define(name, SAYS, secrets={"KEY": SECRET}) for name in ("acme", "beta")))
         for event in (ADA, BOB):
             daemon.call("acme", event, request_id="first")
         daemon.call("beta")
         until(lambda: len(self.kept()) == 2, "the executions are in the store")
 
-    def _key(self, tenant: str) -> Credentials:
+    def _key(self, tenant: str, scope: str = "read") -> Credentials:
         made = key_text.generate()
-        stored = ApiKey(made.key_id, key_text.digest(made.secret), "", ("read",), tenant, int(time.time()))
+        stored = ApiKey(made.key_id, key_text.digest(made.secret), "", (scope,), tenant, int(time.time()))
         api_keys.add(SqliteDatabase(self.daemon.path), stored)
         return Credentials(api_key=str(made))
 
@@ -61,7 +63,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    flags = ("--http-listen", "127.0.0.1:0", "--log-executions", "acme")
+    flags = ("--http-listen", "127.0.0.1:0", "--log-executions", "acme,shop")
     with served(tmp_path_factory.mktemp("executions"), *flags) as daemon:
         yield Desk(daemon)
 
@@ -108,6 +110,71 @@ def test_the_command_shows_them(desk: Desk, door: str, capsys: pytest.CaptureFix
     assert "  ValueError: no *** (line 5)\n  | key ***\n  | user auth0|2\n" in shown
     assert failed["error_type"] == "ValueError"
     assert SECRET not in shown
+
+
+SHARED = """\
+def ask(api, factor):
+    if factor == "voice":
+        api.access.deny("no")
+    api.multifactor.enable(factor)
+"""
+SHOP = """\
+from lib import rules
+def on_execute_post_login(event, api):
+    if event.purpose != "refresh":
+        rules.ask(api, "voice" if event.user.user_id == "auth0|2" else "any")
+    print(event.secrets[{secret}])
+"""
+TENANT = """\
+tenant: shop
+mfa: {{policy: never, factors: [otp]}}
+flows:
+  post_login:
+    - {{action: gate, uses: [multifactor], timeout_ms: {timeout_ms}}}
+secrets:
+  gate: {{KEY: {{env: SHOP_KEY}}}}
+"""
+
+
+@pytest.mark.parametrize("door", ["grpc", pytest.param("http", marks=pytest.mark.long)])
+def test_a_folder_from_its_faults_to_a_login(
+    desk: Desk, tmp_path: Path, door: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`apply --strict --target` of shared code under `uses`: findings stop it, an error is placed in its file."""
+    folder = tmp_path / "shop"
+    for name in ("actions", "lib"):
+        (folder / name).mkdir(parents=True)
+    (folder / "lib/rules.py").write_text(SHARED)
+
+    def apply(*flags: str, secret: str = '"KEY"', timeout_ms: int = 500) -> tuple[int, str]:
+        (folder / "actions/gate.py").write_text(SHOP.format(secret=secret))
+        (folder / "tenant.yaml").write_text(TENANT.format(timeout_ms=timeout_ms))
+        target = desk.daemon.target if door == "grpc" else f"http://{desk.daemon.doors}"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("VESTIBULE_API_KEY", desk.author.api_key)
+            patch.setenv("SHOP_KEY", SECRET)
+            code = main.main(["apply", str(folder), "--secret-env", "shop:SHOP_KEY", "--target", target, *flags])
+        return code, "".join(capsys.readouterr())
+
+    code, said = apply(secret='"KEYS"')
+    assert (code, f"{folder}/actions/gate.py:5:25: tenant.yaml gives this action no secret 'KEYS'" in said) == (3, True)
+    doubts: list[tuple[dict[str, Any], str]] = [
+        ({"secret": 'event.get("secrets.OTHER", "KEY")'}, "missing-secret"),
+        ({"timeout_ms": 6000}, "timeout-above-flow"),
+    ]
+    for given, found in doubts:
+        code, said = apply("--strict", **given)
+        assert (code, f"[{found}]" in said) == (3, True), said
+    code, said = apply("--strict")
+    assert code == 0, said
+    until(lambda: desk.daemon.call("shop").outcome == MFA, "what was applied is served")
+    (report,) = desk.daemon.call("shop", BOB, request_id=f"of shop by {door}").executions
+    assert (report.error.type, report.error.file, report.error.line) == ("PermissionError", "lib/rules.py", 3)
+    line = desk.daemon.wait_for("login.decided", request_id=f"of shop by {door}")
+    assert (line["executions"][0]["file"], line["executions"][0]["line"]) == ("lib/rules.py", 3)
+    until(lambda: any(kept.file == "lib/rules.py" for kept in desk.kept("shop")), "the execution is in the store")
+    assert main.main(["logs", "shop", "--failed", "--store", f"sqlite:{desk.daemon.path}"]) == 0
+    assert "(line 3 of lib/rules.py)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
