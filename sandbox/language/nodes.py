@@ -90,6 +90,15 @@ def caught_statement(at: Any) -> ast.Expr:
     return ast.copy_location(ast.Expr(value=guard_call("_caught_", [], at)), at)
 
 
+def passing_handler(at: Any) -> ast.ExceptHandler:
+    """Make the first handler of a `try`: it lets through what none may hold, before a name after `except` is read.
+
+    Reading one can fail, and the failure would be an Exception, which handlers further out do hold.
+    """
+    again = ast.copy_location(ast.Raise(exc=None, cause=None), at)
+    return ast.copy_location(ast.ExceptHandler(type=guard_call("_passing_", [], at), name=None, body=[again]), at)
+
+
 def is_number(node: ast.AST) -> bool:
     """Tell whether a node is a number written out."""
     return type(node) is ast.Constant and type(node.value) in (int, float)

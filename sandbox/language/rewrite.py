@@ -22,6 +22,7 @@ from sandbox.language.nodes import (
     guard_call,
     is_number,
     is_pattern,
+    passing_handler,
     unpack_spec,
     unreviewed,
 )
@@ -161,10 +162,11 @@ class Statements(Declarations):
         for handler in node.handlers[:-1]:
             if handler.type is None:
                 self.error(handler, refusals.BARE_EXCEPT)
+        passing = [passing_handler(node.handlers[0])] if any(handler.type for handler in node.handlers) else []
         self._tries += 1
         node.body = self._visit_all(node.body)
         self._tries -= 1
-        node.handlers = self._visit_all(node.handlers)
+        node.handlers = [*passing, *self._visit_all(node.handlers)]
         node.orelse = self._visit_all(node.orelse)
         if node.finalbody:
             first = node.finalbody[0]
@@ -176,14 +178,15 @@ class Statements(Declarations):
 
     def visit_With(self, node: ast.With) -> Any:
         """Allow it with what the environment made for it: nothing of the action runs as the block is left."""
+        no_yield = self._no_yield
         for item in node.items:
             item.context_expr = guard_call("_with_", [self.visit(item.context_expr)], item.context_expr)
             if item.optional_vars is not None:
                 if type(item.optional_vars) is not ast.Name:
                     self.error(item.optional_vars, refusals.WITH_TARGET)
                 item.optional_vars = self.visit(item.optional_vars)
+            self._no_yield = no_yield or refusals.YIELD_WITH  # the next item stands inside of this one
         node.type_comment = None
-        no_yield, self._no_yield = self._no_yield, self._no_yield or refusals.YIELD_WITH
         node.body = self._visit_all(node.body)
         self._no_yield = no_yield
         return node

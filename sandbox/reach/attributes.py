@@ -18,6 +18,7 @@ from sandbox.reach.shared_file import SharedFile
 from sandbox.reach.text import scrub
 
 _OMITTED: Any = object()
+_NEVER_OPEN = "names beginning with an underscore are never open"
 
 
 def guarded_getattr(value: Any, name: str, _attrs: dict[type, frozenset[str]] = ATTRS) -> Any:
@@ -66,6 +67,8 @@ def _getattr_of_class(cls: type, name: str) -> Any:
     own = CLASS_ATTRS.get(cls, NOTHING)
     if cls not in CLASS_ATTRS and getattr(cls, "_ephemeral_", False):
         own = getattr(cls, "_class_exposed_", NOTHING)  # of an action's own making: an Enum shows its members
+    if name[:1] == "_":
+        raise AttributeError(f"class {cls.__name__!r} has no attribute {name[:100]!r}: {_NEVER_OPEN}")
     if name in own:
         return getattr(cls, name)
     names = own | ATTRS.get(cls, NOTHING) if cls in INSTANCE_NAMES else own
@@ -84,7 +87,7 @@ def _missing(value: Any, name: str, names: frozenset[str]) -> str:
             "Test it first (`x.y if x else None`) or use `event.get('a.b', default)`"
         )
     if name[:1] == "_":
-        return f"{kind.__name__!r} has no attribute {name[:100]!r}: names beginning with an underscore are never open"
+        return f"{kind.__name__!r} has no attribute {name[:100]!r}: {_NEVER_OPEN}"
     if kind is dict:
         entry = repr(name[:100])
         return f"a dict has no attribute {suggest(name, names)} (an entry is read as `x[{entry}]` or `x.get({entry})`)"

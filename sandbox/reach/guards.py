@@ -197,13 +197,18 @@ def guarded_inplace(operator: str, left: Any, right: Any) -> Any:
 def guarded_exception_type(kind: Any) -> Any:
     """Answer what stands after `except` if it is a subclass of Exception, or a tuple of such.
 
-    Only evaluated while an exception is on its way, which may be an interrupt: `caught` raises that again at once.
+    Only evaluated while an exception is on its way. An interrupt does not get here: see `passing`.
     """
-    caught()
     for member in kind if type(kind) is tuple else (kind,):
         if not (isinstance(member, type) and issubclass(member, Exception)):
             raise TypeError("after `except` stands an exception class that derives from Exception, or a tuple of such")
     return tuple([CAUGHT.get(member, member) for member in kind]) if type(kind) is tuple else CAUGHT.get(kind, kind)
+
+
+def passing() -> type[BaseException]:
+    """Answer what the first handler of every `try` raises again: the end of a generator that is given up."""
+    caught()
+    return GeneratorExit
 
 
 def any_exception() -> type[Exception]:
@@ -296,6 +301,7 @@ GUARDS: dict[str, Callable[..., Any]] = {
     "_format_": safe_format,
     "_caught_": caught,
     "_any_exception_": any_exception,
+    "_passing_": passing,
     "_with_": guarded_with,
     "_match_": guarded_match,
     "_class_name_": class_name,

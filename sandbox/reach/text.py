@@ -63,7 +63,7 @@ def guarded_mod(left: Any, right: Any) -> Any:
     kind = type(left)
     if kind is int or kind is float or type(right) in PLAIN:
         return result
-    if kind is str:
+    if issubclass(kind, str):  # a member of a StrEnum is a template too
         if type(right) is tuple and all(type(item) in PLAIN for item in right):
             return result
         return scrub(result)

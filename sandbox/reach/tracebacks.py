@@ -58,9 +58,9 @@ def last_lines(error: BaseException, secrets: Iterable[str] = ()) -> str:
     kind = type(error)
     module = kind.__module__
     name = kind.__name__ if module in _OWN or module.startswith("sandbox.") else f"{module}.{kind.__name__}"
-    text = safe_str(error)[:_TEXT_CHARS]
-    notes = [note[:_TEXT_CHARS] for note in notes_of(error)[:FRAMES_MAX]]
-    return masked("\n".join([f"{name}: {text}" if text else name, *notes]), secrets)
+    # Masked before it is cut: half of a secret is not masked.
+    text, *notes = [masked(line, secrets)[:_TEXT_CHARS] for line in (safe_str(error), *notes_of(error)[:FRAMES_MAX])]
+    return "\n".join([f"{name}: {text}" if text else name, *notes])
 
 
 def notes_of(error: BaseException) -> list[str]:
@@ -71,7 +71,7 @@ def notes_of(error: BaseException) -> list[str]:
 
 def masked(text: str, secrets: Iterable[str]) -> str:
     """Return a text without the values of secrets."""
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):  # one may be the beginning of another
         if len(secret) >= _SECRET_CHARS:
             text = text.replace(secret, _MASK)
     return text

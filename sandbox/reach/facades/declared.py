@@ -79,9 +79,9 @@ def public_names(what: str, typename: Any, names: list[Any]) -> None:
         raise TypeError(f"{what} takes names that are texts")
     if len(names) > FIELDS_MAX:
         raise TypeError(f"{what} takes up to {FIELDS_MAX} members")
-    for name in (typename, *names):
-        # A class may be called `_Row`; a member that begins so could not be read.
-        if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__" if name is typename else "_"):
+    # A class may be called `_Row`; a member that begins so could not be read, or would be one of ours.
+    for name, closed in ((typename, "__"), *((name, "_") for name in names)):
+        if not name.isidentifier() or keyword.iskeyword(name) or name.startswith(closed):
             raise ValueError(f"{what}: {name[:40]!a} is not a public name")
     if len(set(names)) != len(names):
         raise ValueError(f"{what}: a name is given twice")

@@ -6,6 +6,7 @@ the host's own zones are never read.
 
 from __future__ import annotations
 
+import datetime
 import io
 import zoneinfo
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Final
 import tzdata
 
 from sandbox.contract.did_you_mean import did_you_mean
+from sandbox.reach.builtin_types import CHECKED_METHODS
 from sandbox.reach.facades.base import Module, exception, module, opened
 from sandbox.reach.facades.context import KEPT
 from sandbox.reach.stand_in import stand_in
@@ -63,10 +65,24 @@ def available_timezones() -> set[str]:
     return set(TABLE)
 
 
+def _of_time(name: str) -> Any:
+    """Make a method that takes a datetime or None: C takes anything, and reads a datetime's bytes of it."""
+    method = getattr(zoneinfo.ZoneInfo, name)
+
+    def call(tz: Any, dt: Any, /) -> Any:
+        if dt is not None and not issubclass(type(dt), datetime.datetime):
+            raise TypeError(f"{name}(dt) argument must be a datetime instance or None, not {type(dt).__name__}")
+        return method(tz, dt)
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
 def modules() -> dict[str, Module]:
     """Build the facade of this file and open what its values show."""
     KEPT.append(_MADE)
-    opened(zoneinfo.ZoneInfo, "key utcoffset dst tzname fromutc")
+    opened(zoneinfo.ZoneInfo, "key")
+    CHECKED_METHODS[zoneinfo.ZoneInfo] = {name: _of_time(name) for name in ("dst", "fromutc", "tzname", "utcoffset")}
     exception(zoneinfo.ZoneInfoNotFoundError)
     members = {
         "ZoneInfo": stand_in(zoneinfo.ZoneInfo, zone),
