@@ -400,7 +400,7 @@ class Daemon:
     async def _check_sources(self, sources: Sequence[Source]) -> Sequence[Fault]:
         from runtime.offline.check import check_sources  # of a directory alone
 
-        return await check_sources(sources, self._config)
+        return await check_sources(sources, self._config, self._log)
 
     def _catalog_changed(self, event: str, fields: Mapping[str, Any], /) -> None:
         happened = event.partition(".")[2]

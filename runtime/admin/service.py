@@ -24,6 +24,7 @@ from runtime.callers.caller import EVERY_TENANT, Caller, Scope
 from runtime.callers.errors import TenantNotAllowed
 from runtime.calls.calls import Calls, Identify, NoAnswer, Remaining
 from runtime.catalog.database import Connection
+from runtime.catalog.directory import Check
 from runtime.catalog.keyed import KeyedDatabase
 from runtime.catalog.versions import Author
 from runtime.errors import CapacityError, CatalogError, DeadlineExceeded, Draining, InvalidRequest, NotOffered
@@ -223,7 +224,7 @@ class AdminService:
                 response: bytes = method.act(connection, asked.request, asked.caller).SerializeToString()
             self._note(asked.call)
             return response
-        return _change(database, method, asked)
+        return _change(database, method, asked, partial(check.findings, log=self._log))
 
     def _note(self, call: AuditedCall) -> None:
         """Put a call that changed nothing into the trail. It is answered even if the store cannot be written."""
@@ -253,7 +254,7 @@ def _after(
         return reads.last_executions(connection, request, number)
 
 
-def _change(database: KeyedDatabase, method: _Change, asked: _Asked) -> bytes:
+def _change(database: KeyedDatabase, method: _Change, asked: _Asked, checked: Check) -> bytes:
     """Make a change once, however often it is sent."""
     call, content = asked.call, _content(asked)
     repeats = bool(call.request_id) and not getattr(asked.request, "validate_only", False)
@@ -267,7 +268,7 @@ def _change(database: KeyedDatabase, method: _Change, asked: _Asked) -> bytes:
             known = answered(connection)
     if known is None:
         # Of the store as it is now. After the change the same request would be prepared otherwise, or be refused.
-        change = method.prepare(asked.request, database, check.findings)
+        change = method.prepare(asked.request, database, checked)
     with database.writing() as connection:
         if known is None:
             known = answered(connection)

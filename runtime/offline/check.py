@@ -18,6 +18,7 @@ from runtime.errors import WorkerError
 from runtime.findings import Source, SourceFinding
 from runtime.login.engine import Engine
 from runtime.offline.run import open_engine
+from runtime.ops.log import Log, clip
 from runtime.workers import reply
 from runtime.workers.pool import Pool
 from sandbox.contract import bundle
@@ -26,19 +27,28 @@ _TENANT: Final = "check"
 _LEASE_S: Final = 10.0
 _BODY_MS: Final = 500
 """Processor time that the code outside of all functions may take when it is checked: half of what an action has."""
+_BODY_KILLS: Final = "the code outside of all functions killed its worker: it does not end, or takes too much memory"
+_LOOK_KILLS: Final = (
+    "looking this action over killed its worker, so its calls and members were not all looked at: simplify it, or "
+    "report this to the maintainers of Vestibule"
+)
+_COMPILER_KILLS: Final = "compiling this action killed its worker: it nests too deeply or is too large"
 
 
-def findings(sources: Sequence[Source]) -> list[SourceFinding]:
+def findings(sources: Sequence[Source], log: Log | None = None) -> list[SourceFinding]:
     """`check_sources` for callers without an event loop."""
-    return asyncio.run(check_sources(sources))
+    return asyncio.run(check_sources(sources, log=log))
 
 
-async def check_sources(sources: Sequence[Source], config: Config | None = None) -> list[SourceFinding]:
+async def check_sources(
+    sources: Sequence[Source], config: Config | None = None, log: Log | None = None
+) -> list[SourceFinding]:
     """Look sources over in locked-down workers and return every finding, `label:line:column` as its place.
 
     Args:
         sources: of one tenant or of many.
         config: limits; the defaults when not given.
+        log: of a daemon, whose operator learns of an action that could not be looked over.
 
     Raises: WorkerStartError: this host cannot run workers.
     """
@@ -46,8 +56,18 @@ async def check_sources(sources: Sequence[Source], config: Config | None = None)
     async with open_engine(config) as (engine, pool):
         for source in sorted(set(sources), key=lambda source: source.tenant):
             found[source] = await _check(engine, pool, source)
+            if log is not None:
+                _note(log, source.tenant, found[source])
     # What is wrong with a shared file is found with each action that needs it.
     return list(dict.fromkeys(finding for source in sources for finding in found[source]))
+
+
+def _note(log: Log, tenant: str, found: Sequence[SourceFinding]) -> None:
+    for finding in found:
+        if finding.code == "not-inspected":
+            log.warning(
+                "check.unfinished", tenant=tenant, where=PurePath(finding.where).name, reason=clip(finding.message)
+            )
 
 
 async def _check(engine: Engine, pool: Pool, source: Source) -> list[SourceFinding]:
@@ -61,18 +81,20 @@ async def _check(engine: Engine, pool: Pool, source: Source) -> list[SourceFindi
     inspection = worker_pb2.Inspection(
         budget_us=_BODY_MS * 1000, knows_secrets=source.secrets is not None, secrets=sorted(source.secrets or ())
     )
+    step.inspection.CopyFrom(inspection)
     try:
-        step.inspection.CopyFrom(inspection)
         return await _ask(engine, pool, source, step)
+    except WorkerError:
+        step.inspection.budget_us = 0
+    # Something killed its worker: the body, the look at the text, or the compiler. Each is left out in turn.
+    try:
+        return [*await _ask(engine, pool, source, step), SourceFinding(f"{label}:1:1", _BODY_KILLS, "module-body")]
     except WorkerError:
         step.ClearField("inspection")
     try:
-        found = await _ask(engine, pool, source, step)
+        return [*await _ask(engine, pool, source, step), SourceFinding(f"{label}:1:1", _LOOK_KILLS, "not-inspected")]
     except WorkerError:
-        problem = "compiling this action killed its worker: it nests too deeply or is too large"
-        return [SourceFinding(f"{label}:1:1", problem, "too-large")]
-    problem = "the code outside of all functions killed its worker: it does not end, or takes too much memory"
-    return found or [SourceFinding(f"{label}:1:1", problem, "module-body")]
+        return [SourceFinding(f"{label}:1:1", _COMPILER_KILLS, "too-large")]
 
 
 async def _ask(engine: Engine, pool: Pool, source: Source, step: worker_pb2.Step) -> list[SourceFinding]:

@@ -211,8 +211,9 @@ _FOUND: Final = (
     ),
     _warning(
         "not-inspected",
-        "The action is too large or nested too deeply to be looked over.",
-        "It compiles, and may work; its calls and members were not all compared with those that exist.",
+        "The action could not be looked over.",
+        "It is too large or nested too deeply, or the check itself failed, which the message says: report that. The "
+        "action compiles, and may work; its calls and members were not all compared with those that exist.",
     ),
     _warning(
         "allow-comment",

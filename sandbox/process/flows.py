@@ -165,8 +165,9 @@ class Flows:
         secrets = frozenset(asked.secrets) if asked.knows_secrets else None
         found = inspection.of_source(step.source, alarm.ACTION_FILENAME, secrets, COMPILE_BUDGET_NS)
         budget_ns = max(0, min(asked.budget_us, BUDGET_US_MAX)) * 1000
-        phase(journal.Phase.RUNNING, budget_ns)
-        found = inspection.with_body(found, code, files, budget_ns)
+        if budget_ns:
+            phase(journal.Phase.RUNNING, budget_ns)
+            found = inspection.with_body(found, code, files, budget_ns)
         if not found:
             return execution.DONE
         report = worker_pb2.StepReport(verdict=Verdict.COMPLETED)

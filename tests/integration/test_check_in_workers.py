@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from runtime.cli import main
+from runtime.config.sections import LogConfig
 from runtime.findings import Source
 from runtime.offline import check
+from runtime.ops import log
+from runtime.workers.launch import Hold
 
 HEAD = "def on_execute_post_login(event, api):\n    print(event.user.email)\n"
 # What stands outside of functions -> words of the finding.
@@ -39,6 +44,38 @@ def test_control_the_same_code_ends_elsewhere() -> None:
     """Control: code that ends, in the same place, is no finding; no function of an action is called."""
     text = "LIMIT = sum(range(10))\n\n" + HEAD + "    raise OSError  # vestibule: allow raise-to-deny a control\n"
     assert check.findings([Source("fine", text, "acme"), Source("other", text, "bank")]) == []
+
+
+def test_a_mistake_in_the_check_says_nothing_against_an_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the check itself fails, or kills its worker, an action is not inspected, its body is; the log says so."""
+    honest, root = Hold.of, str(Path(__file__).resolve().parents[2])
+    monkeypatch.setattr(Hold, "of", lambda config: replace(honest(config), entry="tests.faulty_check", path=(root,)))
+    lines = io.StringIO()
+    sources = {
+        "raises": HEAD + "# look: raises\n",
+        "dies": HEAD + "# look: dies\n",
+        "and fails": "LIMIT = int('ten')\n" + HEAD + "# look: raises\n",
+        "warns": HEAD + "    return 1\n",
+    }
+    found = check.findings(
+        [Source(f"/x/{name}", text, "acme") for name, text in sources.items()],
+        log.build(LogConfig(level="warning", format="json"), lines),
+    )
+    codes = [(one.where, one.code) for one in found]
+    assert codes == [
+        ("/x/raises:1:1", "not-inspected"),
+        ("/x/dies:1:1", "not-inspected"),
+        ("/x/and fails:1:1", "not-inspected"),
+        ("/x/and fails:1:1", "module-body"),
+        ("/x/warns:3:5", "returned-value"),
+    ]
+    assert "a mistake in the check itself (KeyError at tests/faulty_check.py:" in found[0].message
+    assert "print" not in found[0].message
+    assert "killed its worker" in found[1].message
+    said = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert {(line["event"], line["tenant"], line["where"]) for line in said} == {
+        ("check.unfinished", "acme", f"{name}:1:1") for name in ("raises", "dies", "and fails")
+    }
 
 
 @pytest.fixture(scope="module")

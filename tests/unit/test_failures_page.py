@@ -38,7 +38,8 @@ def test_every_metric_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "noun", ["worker", "zygote", "daemon", "process", "restart", "catalog", "login", "log", "config", "continuation"]
+    "noun",
+    ["worker", "zygote", "daemon", "process", "restart", "catalog", "login", "log", "config", "continuation", "check"],
 )
 def test_every_log_event_is_there(noun: str) -> None:
     """Each event is a literal in our code."""
