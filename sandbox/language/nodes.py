@@ -91,12 +91,14 @@ def caught_statement(at: Any) -> ast.Expr:
 
 
 def passing_handler(at: Any) -> ast.ExceptHandler:
-    """Make the first handler of a `try`: it lets through what none may hold, before a name after `except` is read.
+    """Make the first handler of a `try`: it lets through the end of a generator, before a name after `except` is read.
 
-    Reading one can fail, and the failure would be an Exception, which handlers further out do hold.
+    Reading one can fail, and the failure would be an Exception, which handlers further out do hold. It calls nothing:
+    so no alarm rings, and is lost, while a generator is given up.
     """
     again = ast.copy_location(ast.Raise(exc=None, cause=None), at)
-    return ast.copy_location(ast.ExceptHandler(type=guard_call("_passing_", [], at), name=None, body=[again]), at)
+    ended = ast.copy_location(ast.Name(id="_given_up_", ctx=LOAD), at)
+    return ast.copy_location(ast.ExceptHandler(type=ended, name=None, body=[again]), at)
 
 
 def is_number(node: ast.AST) -> bool:

@@ -199,7 +199,9 @@ class Statements(Declarations):
             members = node.type.elts if type(node.type) is ast.Tuple else [node.type]
             for member in members:
                 self._check_exception_name(member)
-            node.type = guard_call("_exception_type_", [self.visit(node.type)], node.type)
+            # First what ends a run: reading the names can fail, which handlers further out would hold.
+            first = guard_call("_caught_", [], node.type)
+            node.type = guard_call("_exception_type_", [first, self.visit(node.type)], node.type)
         if node.name is not None:
             self._bind(node, node.name)
         node.body = [caught_statement(node), *self._visit_all(node.body)]

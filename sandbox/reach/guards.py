@@ -194,21 +194,17 @@ def guarded_inplace(operator: str, left: Any, right: Any) -> Any:
     return _INPLACE[operator](left, right)
 
 
-def guarded_exception_type(kind: Any) -> Any:
+def guarded_exception_type(_caught: None, kind: Any) -> Any:
     """Answer what stands after `except` if it is a subclass of Exception, or a tuple of such.
 
-    Only evaluated while an exception is on its way. An interrupt does not get here: see `passing`.
+    Args:
+        _caught: what `caught` answers: an interrupt that is on its way does not get here.
+        kind: what stands there.
     """
     for member in kind if type(kind) is tuple else (kind,):
         if not (isinstance(member, type) and issubclass(member, Exception)):
             raise TypeError("after `except` stands an exception class that derives from Exception, or a tuple of such")
     return tuple([CAUGHT.get(member, member) for member in kind]) if type(kind) is tuple else CAUGHT.get(kind, kind)
-
-
-def passing() -> type[BaseException]:
-    """Answer what the first handler of every `try` raises again: the end of a generator that is given up."""
-    caught()
-    return GeneratorExit
 
 
 def any_exception() -> type[Exception]:
@@ -301,7 +297,7 @@ GUARDS: dict[str, Callable[..., Any]] = {
     "_format_": safe_format,
     "_caught_": caught,
     "_any_exception_": any_exception,
-    "_passing_": passing,
+    "_given_up_": GeneratorExit,
     "_with_": guarded_with,
     "_match_": guarded_match,
     "_class_name_": class_name,

@@ -152,15 +152,15 @@ def test_no_statement_runs_as_a_generator_is_given_up(monkeypatch: pytest.Monkey
     Control: without the first handler of every `try`, the handler further out runs.
     """
     assert _printed(GIVEN_UP) == "end\n"
-    monkeypatch.setitem(environment.NAMESPACE, "_passing_", lambda: ())
+    monkeypatch.setitem(environment.NAMESPACE, "_given_up_", ())
     assert "ran" in _printed(GIVEN_UP)
 
 
 def test_no_execution_goes_on_without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control: as above."""
+    """Control: without the check before what stands after `except`, it does."""
     report = run(OUT_OF_MEMORY + ENTRY)
     assert (report.verdict, report.output) == (Verdict.EXHAUSTED, "")
-    monkeypatch.setitem(environment.NAMESPACE, "_passing_", lambda: ())
+    monkeypatch.setitem(environment.NAMESPACE, "_caught_", lambda: None)
     assert _printed(OUT_OF_MEMORY) == "survived\n"
 
 
@@ -252,3 +252,15 @@ def test_the_longer_of_two_secrets_is_masked_first() -> None:
     """One may be the beginning of the other."""
     found: Any = tracebacks.masked("a: s3cret-and-more", ["s3cret", "s3cret-and-more"])
     assert found == "a: ***"
+
+
+# What stands for many characters.
+
+
+@pytest.mark.parametrize("options", [{}, {"tabsize": 1000}, {"tabsize": 9}])
+def test_a_text_is_no_longer_than_its_tabs_are_wide(options: dict[str, int]) -> None:
+    """Tabs are counted as the blanks that they become: the library takes a long row of blanks apart in quadratic time."""
+    wrap = environment.MODULES["textwrap"].wrap
+    with pytest.raises(ValueError, match="with tabs expanded"):
+        wrap("\t" * 2000, **options)
+    assert len(wrap("\t" * 500 + "x", 80, tabsize=1)) == 7

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import types
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -303,7 +304,8 @@ class Hidden(BaseException):
 
 def test_exception_guards() -> None:
     """`except` and `raise` take exceptions that derive from Exception, and nothing a host keeps for itself."""
-    catch, throw, cause = (guards.GUARDS[name] for name in ("_exception_type_", "_raise_", "_cause_"))
+    kinds, throw, cause = (guards.GUARDS[name] for name in ("_exception_type_", "_raise_", "_cause_"))
+    catch = partial(kinds, None)
     error = ValueError("x")
     assert catch(ValueError) is ValueError
     assert catch((KeyError, ValueError)) == (KeyError, ValueError)

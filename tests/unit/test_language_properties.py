@@ -210,8 +210,14 @@ def assert_guarded(source: str) -> None:
             case ast.DictComp(key=key):
                 assert isinstance(key, ast.Constant) or _is_call(key, "_key_")
             case ast.ExceptHandler(type=kind, body=[ast.Expr(value=first), *_]):
-                assert _is_call(kind, "_exception_type_")  # type: ignore[arg-type]  # an expression, where it has one
+                assert isinstance(kind, ast.Call)
+                assert _is_call(kind, "_exception_type_")
+                assert _is_call(kind.args[0], "_caught_")
                 assert _is_call(first, "_caught_")
+            case ast.ExceptHandler(type=kind, body=body):
+                assert isinstance(kind, ast.Name)
+                assert kind.id == "_given_up_"
+                assert isinstance(body[0], ast.Raise)
             case ast.Try(finalbody=[ast.Expr(value=first), *_]):
                 assert _is_call(first, "_caught_")
             case ast.Raise(exc=error, cause=cause):

@@ -31,7 +31,7 @@ class Suppress(Manager):
     __slots__ = ("_kinds",)
 
     def __init__(self, *exceptions: Any) -> None:
-        self._kinds = tuple([guards.guarded_exception_type(kind) for kind in exceptions])
+        self._kinds = tuple([guards.guarded_exception_type(None, kind) for kind in exceptions])
 
     def __enter__(self) -> None:
         """Answer nothing, as Python's does."""

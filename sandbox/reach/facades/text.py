@@ -130,8 +130,12 @@ def _laying_out(name: str, most: int) -> Callable[..., Any]:
     function = getattr(textwrap, name)
 
     def call(text: Any, *args: Any, **kwargs: Any) -> Any:
-        if len(_only_text(text)) > most:
-            raise ValueError(f"textwrap.{name}(): more than {most} characters")
+        tab = kwargs.get("tabsize", 8)
+        if type(tab) is not int:
+            raise TypeError(f"textwrap.{name}(): tabsize must be an int")
+        # A tab stands for as many blanks, before the text is taken apart.
+        if len(_only_text(text)) > most or (most == _WRAPPED_MAX and len(text) + text.count("\t") * tab > most):
+            raise ValueError(f"textwrap.{name}(): more than {most} characters, with tabs expanded")
         return function(text, *args, **kwargs)
 
     call.__name__ = call.__qualname__ = name
