@@ -53,7 +53,8 @@ def apply(request: pb.ApplyTenantsRequest, database: KeyedDatabase, check: Check
     def change(connection: Connection, author: Author) -> Message:
         if band is not None:
             return _tried(connection, request.trial.percent, band, wanted, author, expected, warnings)
-        now = versions.numbers(connection)
+        sent = wanted.keys() | set(request.remove_tenant_ids)
+        now = versions.numbers(connection, sent)
         planned = replace(
             comparison.compare(connection, wanted, prune=False),
             pruned=tuple(sorted(now.keys() & set(request.remove_tenant_ids))),
@@ -68,7 +69,7 @@ def apply(request: pb.ApplyTenantsRequest, database: KeyedDatabase, check: Check
         except Conflict as error:
             raise Conflict(error.found, _REMEDY) from None
         return pb.ApplyTenantsResponse(
-            tenants=_applied(done, now, holds.active(connection, author.at_s)),
+            tenants=_applied(done, now, holds.active(connection, author.at_s, sent)),
             warnings=warnings,
             store_id=lineage.store_id(connection),
             store_revision=done.revision,
@@ -110,7 +111,7 @@ def _tried(
         raise
     except CatalogError as error:
         raise VersionUnusable(error.faults) from None
-    numbers, now = {trial.tenant: trial.number for trial in begun}, versions.numbers(connection)
+    numbers, now = {trial.tenant: trial.number for trial in begun}, versions.numbers(connection, wanted)
     found = [
         pb.AppliedTenant(tenant_id=tenant, version=numbers[tenant], result=pb.AppliedTenant.RESULT_ON_TRIAL)
         if tenant in numbers

@@ -57,7 +57,7 @@ def write(
     """Do what `compare` has planned, in its transaction. Raises: Conflict."""
     versions.refuse_conflicts(connection, expected, (*planned.created, *planned.changed, *planned.pruned))
     result = _write(connection, wanted, planned, author)
-    known = versions.numbers(connection)
+    known = versions.numbers(connection, wanted)
     return replace(result, versions={tenant: known[tenant] for tenant in sorted(wanted)})
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
 
-from runtime.catalog import rows
+from runtime.catalog import chosen, rows
 from runtime.catalog.base import Binding, Definition, Flow
 from runtime.catalog.database import Connection, Database
 from runtime.catalog.hook_door import HookDoor
@@ -69,8 +69,9 @@ def by_tenant(definitions: Iterable[Definition]) -> dict[str, Definition]:
 
 def compare(connection: Connection, wanted: Mapping[str, Definition], prune: bool) -> ApplyResult:
     """Compare what is wanted with what is there; `revision` is the one that is there."""
-    found = connection.execute("SELECT tenant, digest FROM tenants WHERE settings IS NOT NULL")
-    present: dict[str, bytes] = dict(found.fetchall())
+    query = "SELECT tenant, digest FROM tenants WHERE settings IS NOT NULL AND {}"
+    # To prune is to know every name.
+    present: dict[str, bytes] = dict(chosen.rows(connection, query, None if prune else wanted))
     both = sorted(wanted.keys() & present.keys())
     vault = vault_of(connection)
     changed = tuple([tenant for tenant in both if rows.digest(wanted[tenant].flow, vault) != present[tenant]])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from runtime.catalog import lineage, rows, suspended, versions
+from runtime.catalog import chosen, lineage, rows, suspended, versions
 from runtime.catalog.base import HELD, NO_SECRETS, POLICY, Definition
 from runtime.catalog.database import Connection, Writing
 from runtime.catalog.versions import Author
@@ -66,7 +66,7 @@ def release(database: Writing, tenant: str, author: Author) -> bool:
     """End a tenant's hold; False when there is none. Raises: UnknownVersion: the tenant never was; CatalogError."""
     with database.writing() as connection:
         versions.version(connection, tenant)
-        if tenant not in active(connection, author.at_s):
+        if not active(connection, author.at_s, [tenant]):
             return False
         _end(connection, tenant, author.at_s)
         query = "UPDATE holds SET digest = NULL, held_until = ?, changed_in = ? WHERE tenant = ?"
@@ -79,8 +79,8 @@ def refresh(connection: Connection, tenants: Iterable[str], revision: int, now_s
 
     The hold of a tenant that was removed ends.
     """
-    held = active(connection, now_s)
-    for tenant in sorted(held.keys() & set(tenants)):
+    held = active(connection, now_s, tenants)
+    for tenant in sorted(held):
         _end(connection, tenant, now_s)
         try:
             state, _ = _held(connection, tenant, held[tenant].number, force=True)
@@ -93,10 +93,11 @@ def refresh(connection: Connection, tenants: Iterable[str], revision: int, now_s
         connection.execute(query, (state.flow.digest, revision, tenant))
 
 
-def active(connection: Connection, now_s: int) -> dict[str, TenantHold]:
-    """Return the holds that have not ended, by tenant."""
-    query = f"SELECT {_COLUMNS} FROM holds WHERE digest IS NOT NULL AND held_until > ? ORDER BY tenant"
-    return {row[0]: TenantHold(*row[:6]) for row in connection.execute(query, (now_s,))}
+def active(connection: Connection, now_s: int, tenants: Iterable[str] | None = None) -> dict[str, TenantHold]:
+    """Return the holds that have not ended, by tenant: of some tenants, or of all."""
+    query = f"SELECT {_COLUMNS} FROM holds WHERE digest IS NOT NULL AND held_until > ? AND {{}} ORDER BY tenant"
+    found = chosen.rows(connection, query, tenants, parameters=(now_s,))
+    return {row[0]: TenantHold(*row[:6]) for row in found}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import TypeVar
 
-from runtime.catalog import holds, lineage, rows, trials, versions
+from runtime.catalog import chosen, holds, lineage, rows, trials, versions
 from runtime.catalog import vault as places
 from runtime.catalog.base import EMPTY, NO_TRIALS, Binding, Flow, Snapshot, Trial
 from runtime.catalog.database import Connection
@@ -17,6 +18,8 @@ from runtime.catalog.keyed import vault_of
 from runtime.catalog.lineage import NO_MARK, Mark
 from runtime.core.model import Settings
 from runtime.errors import CatalogUnavailable
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -60,7 +63,7 @@ def served(newest: Snapshot, held: Mapping[str, HeldFlow], trials: Mapping[str, 
     """Return a snapshot in which held tenants are at what they are held at, and the others have their trials."""
     if not held and not trials:
         return newest
-    tenants, sources = dict(newest.tenants), dict(newest.sources)
+    tenants, sources = _copied(newest.tenants), _copied(newest.sources)
     for tenant, hold in held.items():
         if tenant in tenants:
             tenants[tenant] = hold.definition.flow
@@ -69,6 +72,11 @@ def served(newest: Snapshot, held: Mapping[str, HeldFlow], trials: Mapping[str, 
     return Snapshot(
         newest.revision, MappingProxyType(tenants), MappingProxyType(sources), MappingProxyType(tried) or NO_TRIALS
     )
+
+
+def _copied(mapping: Mapping[str, T]) -> dict[str, T]:
+    # dict() asks a proxy for each key: that takes fifty times as long.
+    return mapping.copy() if isinstance(mapping, MappingProxyType) else dict(mapping)
 
 
 def read(connection: Connection, image: Image | None, name: str, now_s: float = 0.0) -> Image | None:
@@ -115,34 +123,39 @@ def _again(connection: Connection, image: Image, mark: Mark) -> Image:
 def _update(connection: Connection, image: Image | None, mark: Mark) -> Image:
     before = image.newest if image is not None else EMPTY
     since = before.revision if image is not None else -1
-    tenants: dict[str, Flow] = dict(before.tenants)
-    sources: dict[str, str] = dict(before.sources)
+    tenants, sources = _copied(before.tenants), _copied(before.sources)
     uses: dict[str, int] = dict(image.uses) if image is not None else {}
-    affected = "tenant IN (SELECT tenant FROM tenants WHERE changed_in > ?)"
+    # Bounded on both sides, or a database without statistics would read every tenant to find the few.
+    query = "SELECT tenant, settings, digest, doors FROM tenants WHERE changed_in > ? AND changed_in <= ? ORDER BY 1"
+    differing = connection.execute(query, (since, mark.revision)).fetchall()
+    # None: all of them.
+    names = [tenant for tenant, *_ in differing] if image is not None else None
 
     bindings: dict[str, list[Binding]] = {}
     columns = "tenant, sha256, action, on_error, timeout_us, uses"
-    query = f"SELECT {columns} FROM bindings WHERE {affected} ORDER BY 1, position"
-    for tenant, sha256, action, on_error, timeout_us, groups in connection.execute(query, (since,)):
+    query = f"SELECT {columns} FROM bindings WHERE {{}} ORDER BY 1, position"
+    for tenant, sha256, action, on_error, timeout_us, groups in chosen.rows(connection, query, names):
         named = None if groups is None else json.loads(groups)
         bindings.setdefault(tenant, []).append(rows.binding_of(action, sha256, on_error, timeout_us, named))
         uses[sha256] = uses.get(sha256, 0) + 1
     vault = vault_of(connection)
     secrets: dict[str, dict[str, dict[str, str]]] = {}
-    query = f"SELECT tenant, action, name, value FROM secrets WHERE {affected}"
-    for tenant, action, name, value in connection.execute(query, (since,)):
+    query = "SELECT tenant, action, name, value FROM secrets WHERE {}"
+    for tenant, action, name, value in chosen.rows(connection, query, names):
         text = vault.open(places.secret(tenant, action, name), value)
         secrets.setdefault(tenant, {}).setdefault(action, {})[name] = text
-    query = f"SELECT sha256, source FROM revisions WHERE sha256 IN (SELECT sha256 FROM bindings WHERE {affected})"
-    for sha256, source in connection.execute(query, (since,)):
-        if sha256 not in sources:
-            sources[sha256] = before.sources.get(sha256) or rows.source_of(sha256, source)
+    query = "SELECT sha256, source FROM revisions WHERE {}"
+    bound = dict.fromkeys(binding.revision for bindings_ in bindings.values() for binding in bindings_)
+    missing = [sha256 for sha256 in bound if sha256 not in sources]
+    for sha256, source in chosen.rows(connection, query, missing, column="sha256"):
+        sources[sha256] = rows.source_of(sha256, source)
+    for sha256 in missing:
+        sources[sha256]  # a KeyError here is a binding without its source
 
-    numbers = versions.numbers(connection, since)
+    numbers = versions.numbers(connection, names)
     changed = removed = 0
     known: dict[str, Settings] = {}
-    query = "SELECT tenant, settings, digest, doors FROM tenants WHERE changed_in > ? ORDER BY 1"
-    for tenant, text, digest, opened in connection.execute(query, (since,)):
+    for tenant, text, digest, opened in differing:
         old = before.tenants.get(tenant)
         if old is not None:
             for binding in old.bindings:
@@ -154,16 +167,14 @@ def _update(connection: Connection, image: Image | None, mark: Mark) -> Image:
             continue
         if text not in known:
             known[text] = rows.settings_of(text)
-        bound = tuple(bindings.get(tenant, ()))
-        of_bound = {binding.action for binding in bound}
+        in_order = tuple(bindings.get(tenant, ()))
+        of_bound = {binding.action for binding in in_order}
         named = rows.frozen({action: of for action, of in secrets.get(tenant, {}).items() if action in of_bound})
         doors = rows.doors_of(None if opened is None else vault.open(places.doors(tenant), opened))
-        flow = Flow(tenant, known[text], bound, named, digest, doors, numbers.get(tenant, 0))
+        flow = Flow(tenant, known[text], in_order, named, digest, doors, numbers.get(tenant, 0))
         changed += flow != old
         # The old object when it is equal, so that a comparison by identity sees no change.
         tenants[tenant] = old if old is not None and flow == old and flow.version == old.version else flow
-    for sha256 in uses:
-        sources[sha256]  # a KeyError here is a binding without its source
     held = dict(image.held) if image is not None else {}
     for tenant, hold in holds.changed(connection, since):
         changed += held.get(tenant) != hold

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from runtime.catalog import comparison, holds, lineage, rows, suspended, versions
+from runtime.catalog import chosen, comparison, holds, lineage, rows, suspended, versions
 from runtime.catalog.base import GRADUAL, REPORT_ONLY, Band, Definition, Trial
 from runtime.catalog.database import Connection, Database, Writing
 from runtime.catalog.tenant_rows import keep_sources, replace_tenant
@@ -152,10 +152,9 @@ def runs(connection: Connection, tenant: str, number: int) -> bool:
 
 def overtake(connection: Connection, tenants: Iterable[str], revision: int, now_s: int) -> None:
     """End the trials of tenants that were changed otherwise: they were made from what is not there any more."""
-    for tenant in tenants:
-        running = _running(connection, tenant)
-        if running is not None:
-            _end(connection, tenant, running[1], revision, now_s, "the tenant was changed otherwise")
+    query = "SELECT tenant, digest FROM trials WHERE digest IS NOT NULL AND {}"
+    for tenant, digest in chosen.rows(connection, query, tenants):
+        _end(connection, tenant, bytes(digest), revision, now_s, "the tenant was changed otherwise")
 
 
 def listed(connection: Connection) -> dict[str, TrialRow]:

@@ -10,9 +10,9 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from runtime.catalog import door_sections, rows
+from runtime.catalog import chosen, door_sections, rows
 from runtime.catalog.base import GRADUAL, REPORT_ONLY, Definition, Flow
 from runtime.catalog.comparison import Change
 from runtime.catalog.database import Connection
@@ -118,7 +118,7 @@ def record(connection: Connection, made: Mapping[str, Made], revision: int, auth
     if not made:
         return {}
     last = _last(connection, made)
-    numbers = {tenant: last.get(tenant, (0, 0))[0] + 1 for tenant in made}
+    numbers = {tenant: last.get(tenant, _NONE).number + 1 for tenant in made}
     values = [
         (
             tenant,
@@ -156,16 +156,16 @@ def record_found(connection: Connection, tenants: Collection[str]) -> None:
     """
     last = _last(connection, tenants)
     for tenant in sorted(tenants):
-        found = _found(connection, tenant, last.get(tenant, (0, 0)))
+        found = _found(connection, tenant, last.get(tenant, _NONE))
         if found is not None:
             version, flow = found
             author = Author("", version.made_at)
             record(connection, {tenant: Made(flow, "found", changes=version.changes)}, version.revision, author)
 
 
-def _found(connection: Connection, tenant: str, last: tuple[int, int]) -> tuple[Version, Flow | None] | None:
-    """Return what a tenant holds if it is newer than its last version, given the number and revision of that one."""
-    number, revision = last
+def _found(connection: Connection, tenant: str, last: _Last) -> tuple[Version, Flow | None] | None:
+    """Return what a tenant holds if it is newer than its last version."""
+    number, revision = last.number, last.revision
     query = (
         "SELECT t.settings, t.changed_in, a.applied_at FROM tenants t LEFT JOIN applies a ON a.revision = t.changed_in "
         "WHERE t.tenant = ?"
@@ -180,15 +180,22 @@ def _found(connection: Connection, tenant: str, last: tuple[int, int]) -> tuple[
     return version, flow
 
 
-def _last(connection: Connection, tenants: Collection[str]) -> dict[str, tuple[int, int]]:
-    """Return the last number of each tenant, and the revision of the last version that was its own."""
-    own = f"max(CASE WHEN {OWN} THEN revision ELSE 0 END)"
-    query = f"SELECT tenant, max(number), {own} FROM versions{{}} GROUP BY tenant"
-    if len(tenants) > 1:
-        found = connection.execute(query.format("")).fetchall()
-    else:
-        found = connection.execute(query.format(" WHERE tenant = ?"), tuple(tenants)).fetchall()
-    return {tenant: (number, revision) for tenant, number, revision in found}
+class _Last(NamedTuple):
+    """Of a tenant: the last number, and number and store's revision of the last version that was its own."""
+
+    number: int = 0
+    own: int = 0
+    revision: int = 0
+
+
+_NONE: Final = _Last()
+
+
+def _last(connection: Connection, tenants: Iterable[str] | None) -> dict[str, _Last]:
+    """Return the last versions of tenants; None: of all."""
+    own, revision = (f"max(CASE WHEN {OWN} THEN {column} ELSE 0 END)" for column in ("number", "revision"))
+    query = f"SELECT tenant, max(number), {own}, {revision} FROM versions WHERE {{}} GROUP BY tenant"
+    return {row[0]: _Last(*row[1:]) for row in chosen.rows(connection, query, tenants)}
 
 
 # -- read ------------------------------------------------------------------------------------------------------------
@@ -206,7 +213,7 @@ def newest(connection: Connection) -> list[Version]:
     for tenant, changed_in in present.fetchall():
         version = own.get(tenant)
         if version is None or version.revision < changed_in:
-            later = _found(connection, tenant, _last(connection, [tenant]).get(tenant, (0, 0)))
+            later = _found(connection, tenant, _last(connection, [tenant]).get(tenant, _NONE))
             version = later[0] if later is not None else version
         if version is not None:
             found.append(version)
@@ -217,7 +224,7 @@ def history(connection: Connection, tenant: str) -> list[Version]:
     """Return every version of a tenant, the newest first. Raises: UnknownVersion for a tenant that never was."""
     query = f"SELECT {_COLUMNS} FROM versions WHERE tenant = ? ORDER BY number DESC"
     listed = [_version(row) for row in connection.execute(query, (tenant,)).fetchall()]
-    found = _found(connection, tenant, _last(connection, [tenant]).get(tenant, (0, 0)))
+    found = _found(connection, tenant, _last(connection, [tenant]).get(tenant, _NONE))
     if found is not None:
         listed.insert(0, found[0])
     if not listed:
@@ -275,18 +282,17 @@ def _unreadable(what: str, error: Exception) -> CatalogUnavailable:
     return CatalogUnavailable([f"the store holds {what} in a form that this version cannot read ({kind})"])
 
 
-def numbers(connection: Connection, since: int = -1) -> dict[str, int]:
-    """Return the number of what each tenant holds, of the tenants that changed since a revision of the store."""
-    query = (
-        "SELECT t.tenant, t.changed_in, coalesce(max(v.number), 0), "
-        f"coalesce(max(CASE WHEN {OWN} THEN v.number END), 0), "
-        f"coalesce(max(CASE WHEN {OWN} THEN v.revision END), 0) FROM tenants t LEFT JOIN versions v ON "
-        "v.tenant = t.tenant WHERE t.changed_in > ? AND t.settings IS NOT NULL GROUP BY t.tenant, t.changed_in"
-    )
-    return {
-        tenant: own if changed_in <= revision else last + 1
-        for tenant, changed_in, last, own, revision in connection.execute(query, (since,))
-    }
+def numbers(connection: Connection, tenants: Collection[str] | None = None) -> dict[str, int]:
+    """Return the number of what tenants hold now, of those that are there; None: of all."""
+    query = "SELECT tenant, changed_in FROM tenants WHERE settings IS NOT NULL AND {}"
+    changed_in = dict(chosen.rows(connection, query, tenants))
+    last = _last(connection, tenants)
+    return {tenant: _number(revision, last.get(tenant, _NONE)) for tenant, revision in changed_in.items()}
+
+
+def _number(changed_in: int, last: _Last) -> int:
+    """Return the number of what a tenant holds: the next one where an earlier release has made it."""
+    return last.own if changed_in <= last.revision else last.number + 1
 
 
 def _version(row: Any) -> Version:
