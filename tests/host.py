@@ -32,6 +32,7 @@ MEANING: Final = {
     "control groups": "a host that is out of processes or memory was not tried",
     "setpriv": "an interrupted run leaves its daemons; install util-linux",
     "mounts": "a full or read-only disk was not tried",
+    "a namespace of processes": "a daemon that is the first process of a container was not tried",
     "another user": "a daemon that runs as an ordinary user was not tried",
     "Go": "the client for Go was not tried",
     "PostgreSQL": "a fleet with one database was not tried; install PostgreSQL, or the development packages anew",

@@ -202,7 +202,7 @@ def test_apply_refuses_bad_sources_whole(tmp_path: Path) -> None:
     actions = directory / "acme" / "actions"
     for place in (
         "a1.py:2:",
-        "a2.py:3: holds a NUL",
+        "a2.py:3:3: holds a NUL",
         "a3.py: is larger than 100000 bytes",
         "a4.py:1: byte 0",
         "a5.py:1:",

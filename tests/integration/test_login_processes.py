@@ -15,6 +15,7 @@ from tests.calls import result
 from tests.faulty_daemon import launcher
 from tests.fixtures.daemons import Daemon, served
 from tests.fixtures.processes import Process, children
+from tests.fixtures.states import settled
 from tests.fixtures.tenants import ALLOW, BOB, GATE, HOARD, LOOP, MFA, SLOW, define
 from tests.fixtures.waiting import until
 
@@ -70,7 +71,7 @@ def warm(daemon: Daemon, tenant: str = "acme") -> None:
     for _ in range(4):
         daemon.call(tenant, BOB)
     until(lambda: templates(daemon), "a template")
-    until(lambda: daemon.metric("vestibule_workers", state="busy") == 0, "none is being loaded or renewed")
+    settled(daemon, blank=2)
 
 
 def test_each_login_has_a_process_of_its_own(daemon: Daemon) -> None:

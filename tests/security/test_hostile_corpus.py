@@ -24,6 +24,8 @@ ACTION_MS = 400
 # What an answer may take on a busy machine: the point is that it comes, the benchmark says how fast.
 ANSWER_S = 30.0
 
+# Refused as syntax when the corpus was made. `match` is of the language now; a pattern of keys is no way into an event.
+OF_THE_LANGUAGE = {"mat03"}
 CONTAINED_BY_LIMIT = {"rejected", "raised", "timed_out", "exhausted", "crashed", "violated"}
 
 
@@ -50,7 +52,9 @@ async def test_attack_is_contained(stack: assault.Stack, entry: Attack) -> None:
     assert took_s < ANSWER_S
     assert entry.mark not in text, f"{entry.goal}: {text}"
     assert not marker.exists(), entry.goal
-    if entry.expect == "rejected_at_deploy":
+    if entry.id in OF_THE_LANGUAGE:
+        assert (ended, decision.outcome) == ("completed", decision_pb2.OUTCOME_ALLOW), text
+    elif entry.expect == "rejected_at_deploy":
         assert ended == "rejected", text
     elif entry.expect in ("error_at_run", "killed"):
         assert ended in CONTAINED_BY_LIMIT, text
