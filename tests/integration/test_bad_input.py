@@ -204,7 +204,7 @@ def test_apply_refuses_bad_sources_whole(tmp_path: Path) -> None:
         "a1.py:2:",
         "a2.py:3:3: holds a NUL",
         "a3.py: is larger than 100000 bytes",
-        "a4.py:1: byte 0",
+        "a4.py:1:1: is UTF-16",
         "a5.py:1:",
     ):
         assert f"{actions}/{place}" in refused.stderr, refused.stderr
