@@ -8,6 +8,9 @@ from runtime.cli import finding_formats
 from runtime.cli.output import Exit, complain, plural, read_text, say
 from runtime.errors import CatalogError, ConfigError, Fault
 from runtime.findings import Source, split
+from sandbox.contract import checks_page
+from sandbox.contract.codes import CODES
+from sandbox.contract.did_you_mean import did_you_mean
 
 DESCRIPTION = """\
 Look actions over in locked-down workers and list every finding as file:line:column, what is wrong, why, and what to
@@ -17,12 +20,13 @@ tenant.yaml included; secrets that come from outside need no value here.
 
 Faults exit with 3. Warnings are what is probably not meant, such as a value that is returned; they are shown and stop
 nothing, unless --strict makes them faults. A comment `# vestibule: allow CODE reason` in the line, or in the line
-before, says that one is meant. sandbox/docs/CHECKS.md explains each code."""
+before, says that one is meant. --explain CODE says what a code is about, with an example."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="an action's source, or a directory of tenants")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="an action's source, or a directory of tenants")
+    parser.add_argument("--explain", metavar="CODE", help="print what a code of findings is about, and check nothing")
     parser.add_argument("--strict", action="store_true", help="make every warning a fault (exit 3)")
     parser.add_argument(
         "--format", choices=finding_formats.FORMATS, default="text", help="how findings are printed; text by default"
@@ -32,6 +36,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check and report."""
+    if args.explain is not None:
+        return _explain(args.explain)
+    if not args.files:
+        raise ConfigError([Fault("FILE", "name what to check: an action's source, or a directory of tenants")])
     from runtime.catalog import directory
     from runtime.catalog.secret_values import Secrets
     from runtime.config.sections import SandboxConfig
@@ -77,6 +85,15 @@ def run(args: argparse.Namespace) -> int:
         finding_formats.FORMATS[args.format]([*faults, *unusable], warnings, [source.label for source in sources])
     # A name that leads to no file is a mistake in the command; the others were checked all the same.
     return Exit.CHECK_FAILED if faults else Exit.USAGE if unusable else Exit.OK
+
+
+def _explain(code: str) -> int:
+    if code not in CODES:
+        near = did_you_mean(code, CODES) or f"; there is {', '.join(CODES)}"
+        raise ConfigError([Fault("--explain", f"there is no code {code!r}{near}")])
+    for line in checks_page.section(code).split("\n"):
+        say(line)
+    return Exit.OK
 
 
 def _source(name: str) -> Source:

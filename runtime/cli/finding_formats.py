@@ -13,10 +13,9 @@ from runtime.cli.output import complain, say, say_json
 from runtime.errors import Fault
 from runtime.findings import SourceFinding, code_of, described, excerpt, is_warning, place_of
 from runtime.ops.printable import printable
+from sandbox.contract import checks_page
 from sandbox.contract.codes import CODES
 
-PAGE: Final = "sandbox/docs/CHECKS.md"
-"""The author's page of codes."""
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 # GitHub counts lines from 1, and takes a finding of a whole file for one of its first line.
 _LEVELS: Final = {True: "warning", False: "error"}
@@ -81,7 +80,10 @@ def _property(text: str) -> str:
 
 
 def _sarif(faults: Sequence[Fault], warnings: Sequence[Fault], _checked: Sequence[str]) -> None:
-    """SARIF. Source: OASIS, Static Analysis Results Interchange Format 2.1.0."""
+    """SARIF. Source: OASIS, Static Analysis Results Interchange Format 2.1.0.
+
+    Its helpUri is an absolute URI, and the author's page of checks has none: a rule has its section itself, as help.
+    """
     found = (*faults, *warnings)
     used = sorted({code_of(fault) for fault in found})
     rules = [
@@ -89,6 +91,7 @@ def _sarif(faults: Sequence[Fault], warnings: Sequence[Fault], _checked: Sequenc
             "id": name,
             "shortDescription": {"text": CODES[name].title},
             "fullDescription": {"text": CODES[name].why},
+            "help": {"text": f"vestibule check --explain {name}", "markdown": checks_page.section(name)},
             "defaultConfiguration": {"level": _LEVELS[CODES[name].warning]},
         }
         for name in used

@@ -120,6 +120,8 @@ def test_each_format_has_every_finding(folder: Path, capsys: pytest.CaptureFixtu
     _, out, _ = checked(folder, "sarif", capsys)
     (run,) = json.loads(out)["runs"]
     assert {result["ruleId"] for result in run["results"]} == {"unknown-member", "returned-value", "file"}
+    (rule,) = [rule for rule in run["tool"]["driver"]["rules"] if rule["id"] == "unknown-member"]
+    assert rule["help"]["markdown"].startswith("### unknown-member\n")
     region = next(one for one in run["results"] if one["ruleId"] == "unknown-member")["locations"][0]
     assert region["physicalLocation"]["region"] == {"startLine": 2, "startColumn": 22, "endLine": 2, "endColumn": 27}
 

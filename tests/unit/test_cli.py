@@ -16,6 +16,7 @@ from runtime.cli import check_config, main, output
 from runtime.cli import test as suite_command
 from runtime.config.settings import SETTINGS
 from runtime.continuation import keys
+from sandbox.contract.codes import CODES
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +48,16 @@ def test_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     captured = capsys.readouterr()
     assert captured.out.startswith("usage: vestibule")
     assert captured.err == ""
+
+
+def test_a_code_is_explained_as_on_its_page(capsys: pytest.CaptureFixture[str]) -> None:
+    """`check --explain` prints what the author's page says of each code, and knows what was meant by another."""
+    page = (Path(main.__file__).parents[2] / "sandbox/docs/CHECKS.md").read_text()
+    for code in CODES:
+        assert main.main(["check", "--explain", code]) == 0
+        assert f"\n{capsys.readouterr().out}\n" in page.replace("<!-- end", "\n<!-- end")
+    assert main.main(["check", "--explain", "unknown-membr"]) == 2
+    assert "there is no code 'unknown-membr'; did you mean 'unknown-member'?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

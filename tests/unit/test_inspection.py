@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.authoring.check_examples import EXAMPLES
+from sandbox.contract.check_examples import EXAMPLES
 from sandbox.contract.codes import CODES, WARNINGS
 from sandbox.inspection.source import inspect
 from sandbox.language import compiler
