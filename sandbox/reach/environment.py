@@ -230,18 +230,17 @@ def _build_classes() -> dict[type, type]:
 
 
 BUILTINS: Final[dict[str, Any]] = _build_builtins()
-"""One dict for all executions: no name of an action reaches it, and nothing an action can call writes to it."""
+"""One dict for all executions: no name of an action reaches it, and nothing an action can call writes to it. The guards
+are added below."""
 
 MODULES: Final[dict[str, Module]] = _build_modules()
 
 _CLASSES: Final = _build_classes()
 
-NAMESPACE: Final[dict[str, Any]] = {
-    "__builtins__": BUILTINS,
-    "__name__": "action",
-    **guards.GUARDS,
-    "_class_": declared.declare_class,
-}
+# Every execution has globals of its own, and each name in them would be copied for it.
+BUILTINS.update(guards.GUARDS, _class_=declared.declare_class)
+
+NAMESPACE: Final[dict[str, Any]] = {"__builtins__": BUILTINS, "__name__": "action"}
 
 
 STACK: Final[list[int]] = []

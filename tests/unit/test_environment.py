@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox.language import compiler, refusals
-from sandbox.reach import builtin_types, environment, reachable
+from sandbox.reach import builtin_types, environment, guards, reachable
 from sandbox.reach.facades.context import CURRENT, OUTPUT_KEPT_BYTES
 from sandbox.reach.interrupts import STATE, LimitExceeded, reset
 from tests.action_body import ENTRY, run, value
@@ -19,8 +19,13 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_builtins_are_the_list() -> None:
-    """The builtins of an action are those of reach.py, the constants, and an import that gives no module to anybody."""
-    assert environment.BUILTINS.keys() - {"None", "True", "False", "__import__"} == reachable.BUILTINS
+    """The builtins of an action are those of reach.py, the constants, an import that gives no module, and the guards.
+
+    An action cannot name a guard: its names begin with no underscore.
+    """
+    own = {name for name in environment.BUILTINS if name[:1] != "_"}
+    assert own - {"None", "True", "False"} == reachable.BUILTINS
+    assert environment.BUILTINS.keys() - own == {"__import__", "_class_", *guards.GUARDS}
     with pytest.raises(ImportError):
         environment.BUILTINS["__import__"]("not_imported_yet")
     assert environment.BUILTINS["__import__"]("os", {}, {}, ["path"], 0) is None
