@@ -1,8 +1,12 @@
-"""The blocks of the authors' pages that stand alone: each answer of the cookbook, checked strictly and tested."""
+"""The blocks of the authors' pages, run: the cookbook, ported actions beside what they were, typed commands."""
 
 import getpass
 import re
+import textwrap
+from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -85,7 +89,8 @@ def written(folder: Path, answers: list[str]) -> None:
         (folder / inner).mkdir(parents=True)
     for number, answer in enumerate(answers):
         name = f"answer{number}"
-        (action,) = pages.blocks(answer, "python")
+        # Before it, where an action is ported, is the other product's.
+        action = pages.blocks(answer, "python")[-1]
         *tenant, suite = pages.blocks(answer, "yaml")
         (folder / "actions" / f"{name}.py").write_text(action)
         (folder / "tests" / f"{name}.yaml").write_text(f"flow: [{name}]\n{suite}")
@@ -95,11 +100,13 @@ def written(folder: Path, answers: list[str]) -> None:
     (folder / "tenant.yaml").write_text(text + (f"secrets:\n{secrets}" if secrets else ""))
 
 
-def test_the_cookbook_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Twenty questions and more: each action has neither fault nor warning, and its cases pass."""
+def test_the_cookbooks_answers_and_ported_actions_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Twenty questions and more, and ported actions: each has neither fault nor warning, and its cases pass."""
     answers = [part for part in sections("COOKBOOK.md").values() if pages.blocks(part, "yaml")]
     assert len(answers) >= 20
     half = len(answers) // 2
+    ported = [part for part in sections("PORTING-OTHERS.md").values() if pages.blocks(part, "yaml")]
+    written(tmp_path / "ported", ported)
     written(tmp_path / "first", answers[:half])
     written(tmp_path / "second", answers[half:])
     assert main.main(["check", "--strict", str(tmp_path)]) == 0, capsys.readouterr()
@@ -127,3 +134,60 @@ def test_the_riddles_are_as_the_page_shows_them(tmp_path: Path) -> None:
         typist = Typist(Terminal(folder))
         typist.follow((DOCS / "TROUBLESHOOTING.md").read_text())
     assert typist.typed >= 3
+
+
+def of_authentik(section: str, user: SimpleNamespace, ip: str = "10.1.2.3") -> tuple[Any, list[str]]:
+    """Run an expression as authentik does: a function's body with its names. Return result and messages."""
+    said: list[str] = []
+    names: dict[str, Any] = {
+        "context": {"pending_user": user},
+        "request": SimpleNamespace(user=user),
+        "ak_client_ip": ip_address(ip),
+        "ak_is_group_member": lambda user, name: name in user.groups,
+        "ak_message": said.append,
+        "regex_match": lambda value, regex: re.search(regex, value) is not None,
+    }
+    body = textwrap.indent(pages.blocks(sections("PORTING-OTHERS.md")[section], "python")[0], "    ")
+    exec(f"def expression():\n{body}", names)  # noqa: S102  it is ours, and the page shows it
+    return names["expression"](), said
+
+
+def test_the_expressions_of_authentik_decide_as_their_ports() -> None:
+    """The other side of each port gives, for the logins of its cases, what the cases expect."""
+    member, admin = (SimpleNamespace(groups=groups, email="ada@example.com") for groups in ([], ["admins"]))
+    stage = "A stage for some users"
+    assert [of_authentik(stage, *given)[0] for given in ((member,), (admin,), (member, "8.8.8.8"))] == [
+        False,
+        True,
+        True,
+    ]
+    mallory = SimpleNamespace(email="mallory@not-example.com")
+    assert of_authentik("A refusal with a message", member) == (True, [])
+    assert of_authentik("A refusal with a message", mallory) == (False, ["This application is for employees."])
+
+
+def test_the_functions_of_cognito_decide_as_their_ports() -> None:
+    """So do the Lambda functions."""
+
+    def handler(section: str) -> Any:
+        names: dict[str, Any] = {}
+        exec(pages.blocks(sections("PORTING-OTHERS.md")[section], "python")[0], names)  # noqa: S102  as above
+        return names["handler"]
+
+    def event(groups: list[str], **attributes: str) -> dict[str, Any]:
+        request = {"userAttributes": attributes, "groupConfiguration": {"groupsToOverride": groups}}
+        return {"request": request, "response": {}}
+
+    assert handler("Refuse before tokens are issued")(event([], email_verified="true"), None)
+    with pytest.raises(Exception, match=r"^Please verify your address first\.$"):
+        handler("Refuse before tokens are issued")(event([], email_verified="false"), None)
+    claims = handler("Claims in the tokens")
+    told = claims(event([]), None)["response"]["claimsAndScopeOverrideDetails"]
+    assert told["idTokenGeneration"]["claimsToAddOrOverride"] == {"department": "none"}
+    told = claims(event(["managers"], **{"custom:department": "sales"}), None)["response"][
+        "claimsAndScopeOverrideDetails"
+    ]
+    assert told["accessTokenGeneration"] == {
+        "claimsToAddOrOverride": {"department": "sales"},
+        "scopesToAdd": ["orders:delete"],
+    }
