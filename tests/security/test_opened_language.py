@@ -263,4 +263,43 @@ def test_a_text_is_no_longer_than_its_tabs_are_wide(options: dict[str, int]) -> 
     wrap = environment.MODULES["textwrap"].wrap
     with pytest.raises(ValueError, match="with tabs expanded"):
         wrap("\t" * 2000, **options)
-    assert len(wrap("\t" * 500 + "x", 80, tabsize=1)) == 7
+    assert len(wrap("\t" * 500 + "x", 80, tabsize=1)) == 1
+
+
+# What a library keeps, and what an action puts where the runtime reads.
+
+
+def test_no_pattern_of_a_text_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`dedent` makes patterns of texts, which Python keeps: 512 of them, each as long as a text may be."""
+    forgot: list[int] = []
+    monkeypatch.setattr(re, "purge", lambda: forgot.append(1))
+    run("import textwrap\nprint(textwrap)" + ENTRY)
+    assert forgot == []
+    run("import textwrap\nprint(textwrap.dedent('\\t a\\n\\t b'), textwrap.dedent(''))" + ENTRY)
+    assert forgot == [1]
+
+
+def test_a_chain_map_reads_by_the_guard() -> None:
+    """What an action puts into `maps` is read as it would be by itself."""
+
+    class Closed:
+        def __contains__(self, name: object) -> bool:
+            return True
+
+        def __getitem__(self, name: object) -> str:
+            return "read"
+
+    chain = environment.MODULES["collections"].ChainMap({"a": 1})
+    assert (chain["a"], chain.get("b", 2)) == (1, 2)
+    chain.maps.insert(0, Closed())
+    with pytest.raises(TypeError, match="not subscriptable"):
+        chain.get("a")
+    with pytest.raises(TypeError, match="not subscriptable"):
+        chain["a"]
+
+
+@pytest.mark.parametrize(("typed", "calls"), [(True, 2), (False, 1)])
+def test_a_cache_tells_types_apart_if_it_is_to(typed: bool, calls: int) -> None:
+    """As in Python: 1 and 1.0 are one question, but for `typed`."""
+    body = f"from functools import lru_cache\n@lru_cache(typed={typed})\ndef f(x):\n    print(x)\n    return x\nf(1)\nf(1.0)\n"
+    assert len(_printed(body).splitlines()) == calls

@@ -107,10 +107,10 @@ def _name(function: Any, otherwise: str) -> str:
 def lru_cache(maxsize: Any = 128, typed: Any = False) -> Any:
     """Make a function that remembers what it has answered, for as long as there is the function: in one execution."""
     if callable(maxsize):
-        return _remembering(maxsize, 128)
+        return _remembering(maxsize, 128, bool(typed))
     if maxsize is not None and type(maxsize) is not int:
         raise TypeError("Expected first argument to be an integer, a callable, or None")
-    return lambda function: _remembering(function, maxsize)
+    return lambda function: _remembering(function, maxsize, bool(typed))
 
 
 def cache(user_function: Callable[..., Any], /) -> Any:
@@ -118,13 +118,15 @@ def cache(user_function: Callable[..., Any], /) -> Any:
     return _remembering(user_function, None)
 
 
-def _remembering(function: Callable[..., Any], most: int | None) -> Callable[..., Any]:
+def _remembering(function: Callable[..., Any], most: int | None, typed: bool = False) -> Callable[..., Any]:
     if not callable(function):
         raise TypeError("the first argument must be callable")
     known: dict[Any, Any] = {}
 
     def remembered(*args: Any, **kwargs: Any) -> Any:
-        asked = keys.key((args, tuple(kwargs.items())) if kwargs else args)
+        asked: Any = keys.key((args, tuple(kwargs.items())) if kwargs else args)
+        if typed:  # 1 is not 1.0 then
+            asked = asked, tuple(map(type, args)), tuple(map(type, kwargs.values()))
         answer = known.get(asked, _OMITTED)
         if answer is _OMITTED:
             answer = function(*args, **kwargs)

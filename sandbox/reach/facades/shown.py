@@ -13,11 +13,12 @@ from sandbox.contract.frozen import DICTS, LISTS
 from sandbox.reach import keys
 from sandbox.reach.facades.base import Module, module
 from sandbox.reach.facades.logs import show
-from sandbox.reach.guards import guarded_mapping
+from sandbox.reach.guards import guarded_getitem, guarded_mapping
 from sandbox.reach.text import PLAIN, safe_repr, scrub
 
 _DEPTH_MAX: Final = 50
 _WIDTH_MAX: Final = 1000
+_ABSENT: Final = object()
 
 
 def pformat(object: Any, indent: int = 1, width: int = 80, depth: int | None = None, *, compact: bool = False,
@@ -99,10 +100,10 @@ class ChainMap:
         return merged
 
     def __getitem__(self, name: Any) -> Any:
-        for one in self.maps:
-            if name in one:
-                return one[keys.key(name)]
-        raise KeyError(name)
+        found = self.get(name, _ABSENT)
+        if found is _ABSENT:
+            raise KeyError(name)
+        return found
 
     def __setitem__(self, name: Any, value: Any) -> None:
         _own(self.maps[0])[keys.key(name)] = value
@@ -126,10 +127,10 @@ class ChainMap:
         return self._merged() == (other._merged() if isinstance(other, ChainMap) else other)
 
     def get(self, name: Any, default: Any = None) -> Any:
-        """Return a value, or `default`."""
+        """Return a value, or `default`. The action may have put anything into `maps`."""
         for one in self.maps:
             if name in one:
-                return one[keys.key(name)]
+                return guarded_getitem(one, keys.key(name))
         return default
 
     def keys(self) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import html
+import re
 import string
 import textwrap
 import unicodedata
@@ -23,17 +24,17 @@ from sandbox.reach.text import safe_str
 _FORGET: Final[Callable[[], None]] = parse.urlsplit.cache_clear  # type: ignore[attr-defined]  # typeshed does not say that it is cached
 
 
-def _remembered() -> None:
-    # urlsplit keeps the last answers; they hold what was in the texts of this execution.
-    if _FORGET not in CURRENT.at_end:
-        CURRENT.at_end.append(_FORGET)
+def _remembered(forget: Callable[[], None]) -> None:
+    # The library keeps its last answers; they hold what was in the texts of this execution.
+    if forget not in CURRENT.at_end:
+        CURRENT.at_end.append(forget)
 
 
 def _splitting(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make the function that forgets what the library remembers of a call."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        _remembered()
+        _remembered(_FORGET)
         return function(*args, **kwargs)
 
     return call
@@ -136,6 +137,7 @@ def _laying_out(name: str, most: int) -> Callable[..., Any]:
         # A tab stands for as many blanks, before the text is taken apart.
         if len(_only_text(text)) > most or (most == _WRAPPED_MAX and len(text) + text.count("\t") * tab > most):
             raise ValueError(f"textwrap.{name}(): more than {most} characters, with tabs expanded")
+        _remembered(re.purge)  # `dedent` makes a pattern of what the text begins with
         return function(text, *args, **kwargs)
 
     call.__name__ = call.__qualname__ = name
