@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runtime.catalog import chosen
 from runtime.catalog.database import Connection
 
 _CUT = (
@@ -45,6 +46,18 @@ def add(connection: Connection, rows: Sequence[ExecutionRow], now_us: int, most_
 def forget(connection: Connection, before_ms: int) -> None:
     """Drop what is too old, of every tenant."""
     connection.execute("DELETE FROM executions WHERE at_ms < ?", (before_ms,))
+
+
+def of_present(connection: Connection, rows: Sequence[ExecutionRow]) -> list[ExecutionRow]:
+    """Return the rows of tenants that are there: one that was removed meanwhile keeps none."""
+    query = "SELECT tenant FROM tenants WHERE settings IS NOT NULL AND {}"
+    present = {tenant for (tenant,) in chosen.rows(connection, query, {row.tenant for row in rows})}
+    return [row for row in rows if row.tenant in present]
+
+
+def purge(connection: Connection, tenant: str) -> None:
+    """Drop the executions of a tenant."""
+    connection.execute("DELETE FROM executions WHERE tenant = ?", (tenant,))
 
 
 def newest(

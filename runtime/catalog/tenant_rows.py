@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.catalog import cache_records, rows
+from runtime.catalog import cache_records, executions, rows
 from runtime.catalog import vault as places
 from runtime.catalog.base import Definition, Flow
 from runtime.catalog.database import Connection
@@ -15,6 +15,7 @@ def remove_tenant(connection: Connection, tenant: str, revision: int) -> None:
     connection.execute("DELETE FROM bindings WHERE tenant = ?", (tenant,))
     connection.execute("DELETE FROM secrets WHERE tenant = ?", (tenant,))
     cache_records.purge(connection, tenant)
+    executions.purge(connection, tenant)
     connection.execute(
         "UPDATE tenants SET settings = NULL, digest = NULL, doors = NULL, changed_in = ? WHERE tenant = ?",
         (revision, tenant),

@@ -155,7 +155,7 @@ class ExecutionLog:
         now_us = int(self._clock() * 1e6)
         with self._database.writing() as connection:
             if rows:
-                executions.add(connection, rows, now_us, self._most_bytes)
+                executions.add(connection, executions.of_present(connection, rows), now_us, self._most_bytes)
             if forgets:
                 executions.forget(connection, now_us // 1000 - self._kept_ms)
 

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from runtime.catalog import executions
+from runtime.catalog import applies, executions, rollback
+from runtime.catalog.base import Definition, Flow
 from runtime.catalog.executions import ExecutionRow
 from runtime.catalog.sqlite import SqliteDatabase
+from runtime.catalog.versions import Author
+from runtime.core.model import Settings
 
 
 @pytest.fixture
@@ -62,3 +65,18 @@ def test_what_is_old_goes_and_numbers_still_grow(database: SqliteDatabase) -> No
         executions.add(connection, [row("acme", 3_000)], 3_000_000, 1000)
     with database.reading() as connection:
         assert len(executions.after(connection, "acme", number, 10)) == 1
+
+
+def test_a_tenant_that_is_removed_leaves_none(database: SqliteDatabase) -> None:
+    """Neither what was kept nor what a daemon still brings; the executions of other tenants stay."""
+    applies.apply(database, [Definition(Flow(tenant, Settings())) for tenant in ("acme", "beta")])
+    with database.writing() as connection:
+        kept = executions.of_present(connection, [row("acme", 1), row("beta", 1), row("nowhere", 1)])
+        assert [each.tenant for each in kept] == ["acme", "beta"]
+        executions.add(connection, kept, 5, 1000)
+    rollback.remove(database, "acme", Author("ann", 1))
+    with database.writing() as connection:
+        late = executions.of_present(connection, [row("acme", 2), row("beta", 2, b"late")])
+        executions.add(connection, late, 6, 1000)
+    assert bodies(database, "acme") == []
+    assert bodies(database, "beta") == [b"late", b"x" * 10]
