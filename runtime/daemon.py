@@ -9,13 +9,13 @@ import contextlib
 import gc
 import os
 import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from runtime import start_log
 from runtime.callers import own_certificate
 from runtime.callers.caller_files import CallerFiles
 from runtime.callers.callers import Callers
@@ -44,6 +44,7 @@ from runtime.ops.shared import Operators, Shared
 from runtime.presence import Presence
 from runtime.probes import Probes
 from runtime.reload import Read, Reload
+from runtime.start_log import Listening
 from runtime.workers.launch import Launched
 from runtime.workers.pool import Pool
 from runtime.workers.zygote import zygotes
@@ -168,7 +169,7 @@ class Daemon:
             watching = asyncio.create_task(own_port.watch(), name="own port")
             parts.callback(watching.cancel)
             http_listen = bound(self._config.http_listen, doors.port) if doors is not None else ""
-            self._started(server.port, http.port, http_listen)
+            self._started(Listening(server.port, http.port, http_listen))
             if reload is not None:
                 # Not before: signals of the start are handled now.
                 reloading = asyncio.create_task(reload.run(), name="reload")
@@ -260,7 +261,7 @@ class Daemon:
             shown.cancel()
             stopped.cancel()
 
-    def _started(self, port: int, metrics_port: int, http_listen: str) -> None:
+    def _started(self, listening: Listening) -> None:
         # What is here now stays: the collector need not look at it again for every login.
         gc.collect()
         gc.freeze()
@@ -269,36 +270,16 @@ class Daemon:
         self._see_catalog()
         self._probes.started()
         snapshot = self._catalog.snapshot()
-        if not self._catalog.sealed and any(flow.has_secrets for flow in snapshot.tenants.values()):
-            remedy = "make a key, set catalog.keys_file and run `vestibule store seal`"
-            self._log.warning("store.unsealed", problem="its secrets lie there as plain text", remedy=remedy)
+        start_log.warn_of_secrets(self._log, snapshot, sealed=self._catalog.sealed)
         if not self._config.continuation.keys_file and self._shared is None:
             # Not before: a start that is refused has one line to say.
-            self._log.warning(
-                "continuation.key_made",
-                key_id=self._suspensions.keys.sealing_id.hex(),
-                remedy="logins suspended by this process end with it, and no replica can continue them: "
-                "set continuation.keys_file",
-            )
+            start_log.warn_of_made_key(self._log, self._suspensions.keys.sealing_id)
         if self._shared is None or self._shared.number == 0:
             self._caller_files.warn(any_keys=bool(self._catalog.api_keys.by_id))
-        self._log.info(
-            "daemon.started",
-            version=self._version,
-            pid=os.getpid(),
-            python=sys.version.split()[0],
-            listen=bound(self._config.listen, port),
-            **({"http_listen": http_listen} if http_listen else {}),
-            metrics_listen=bound(self._config.metrics_listen, metrics_port),
-            store=self._stores.setting,
-            catalog_revision=snapshot.revision,
-            tenants=len(snapshot.tenants),
-            isolation=self._config.sandbox.isolation,
-            tls=self._caller_files.tls is not None,
-            credentials=self._callers.required,
-            layers=[layer.name for layer in self._pool.layers if layer.active],
-            layers_missing=[layer.name for layer in self._pool.layers if not layer.active],
-        )
+        start_log.started(
+            self._log, self._config, self._version, listening, self._stores.setting, snapshot,
+            self._caller_files, self._pool, credentials=self._callers.required,
+        )  # fmt: skip
 
     def _reload_on_hangup(self) -> Reload | None:
         """Let SIGHUP reload, from now until the process ends: the loop's own handlers go before it does."""

@@ -43,8 +43,8 @@ HTTP = ("starlette", "uvicorn", "h11", "anyio")
 # The rooms of each side, lowest first: a module imports its own room and lower ones, so that no arrow runs back up.
 RUNTIME_ROOMS = (
     "errors", "findings", "core", "config", "ops", "catalog", "callers", "continuation", "workers", "login", "offline",
-    "suites", "calls", "admin", "rpc", "doors", "reload", "key_files", "presence", "probes", "daemon", "process",
-    "supervisor", "doctor", "cli",
+    "suites", "calls", "admin", "rpc", "doors", "reload", "key_files", "presence", "probes", "start_log", "daemon",
+    "process", "supervisor", "doctor", "cli",
 )  # fmt: skip
 SANDBOX_ROOMS = ("contract", "reach", "language", "action", "inspection", "process", "authoring")
 DAEMON_ONLY = (*GRPC, "runtime", "structlog", "prometheus_client", "uvloop", "pydantic", "yaml", "asyncio")
