@@ -84,8 +84,7 @@ def text_of(folder: Folder, label: Path, name: str, limit: int, what: str = "fil
     """Read a file as UTF-8 text without NUL; `what` it is, for the remedy. Raises: CatalogError."""
 
     def refused(problem: str, before: bytes | None = None) -> CatalogError:
-        place = "" if before is None else f":{before.count(10) + 1}:{len(before.rpartition(_LF)[2].decode()) + 1}"
-        return CatalogError([Fault(str(label / name) + place, problem)])
+        return CatalogError([Fault(str(label / name) + ("" if before is None else _after(before)), problem)])
 
     try:
         data, _ = folder.read(name, limit)
@@ -102,17 +101,28 @@ def text_of(folder: Folder, label: Path, name: str, limit: int, what: str = "fil
     if len(data) > limit:
         more = "; split it into several" if what == "suite" else ""
         raise refused(f"is larger than {limit} bytes, the limit{more}")
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise refused("is UTF-16; save the file as UTF-8", b"")
     try:
         text = data.decode("utf-8-sig" if what == "suite" else "utf-8")
     except UnicodeDecodeError as error:
-        raise refused(f"byte {error.start} is not UTF-8; save the file as UTF-8", data[: error.start]) from None
+        raise CatalogError([no_text(str(label / name), error)]) from None
     if "\0" in text:
         raise refused("holds a NUL character; remove it", data[: data.index(b"\0")])
     if text[:1] == bundle.MARK:
         raise refused("begins with a control character; remove it", b"")
     return text
+
+
+def no_text(name: str, error: UnicodeDecodeError) -> Fault:
+    """Say where a file is not UTF-8, and what it is instead where its first bytes tell."""
+    if error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return Fault(name + _after(b""), "is UTF-16; save the file as UTF-8")
+    place = _after(error.object[: error.start])
+    return Fault(name + place, f"byte {error.start} is not UTF-8; save the file as UTF-8")
+
+
+def _after(before: bytes) -> str:
+    """Return the line and column after these bytes of UTF-8."""
+    return f":{before.count(10) + 1}:{len(before.rpartition(_LF)[2].decode()) + 1}"
 
 
 def leaves(name: str, error: Outside) -> str:

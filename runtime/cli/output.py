@@ -176,4 +176,6 @@ def read_text(name: str) -> str:
     try:
         return read_input(name).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError([Fault(name, f"is not UTF-8 text (byte {error.start})")]) from None
+        from runtime.catalog.tenant_texts import no_text  # which a command that reads good text needs not
+
+        raise ConfigError([no_text(name, error)]) from None

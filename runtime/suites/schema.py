@@ -96,7 +96,7 @@ def _output(value: Any) -> Any:
 def _errors(value: Any) -> Any:
     for said in value.values() if isinstance(value, dict) else (0,):
         if said is not None and not isinstance(said, str) and not (isinstance(said, dict) and said.keys() <= _ERROR):
-            raise ValueError("want by action `ValueError: its message`, or `{type, message, line}`")
+            raise ValueError("want by action `ValueError: its message`, or `{type, message, line, file}`")
     return value
 
 
@@ -109,7 +109,7 @@ def _factors(value: Any) -> Any:
     return value
 
 
-_ERROR: Final = {"type", "message", "line"}
+_ERROR: Final = {"type", "message", "line", "file"}
 _FACTOR_WORDS: Final = tuple(
     word for number, word in decisions.words(pb.FactorOption.DESCRIPTOR.fields_by_name["factor"]).items() if number
 )

@@ -103,7 +103,8 @@ def test_each_format_has_every_finding(folder: Path, capsys: pytest.CaptureFixtu
     assert f"{folder}/typo.py:2:22: event.user has no attribute 'emial'; did you mean 'email'? [unknown-member]" in out
     assert "    2 |     print(event.user.emial)\n      |                      ^^^^^" in out
     assert f"warning: {folder}/warned.py:3:5: " in err
-    assert "latin.py: is not UTF-8 text" in err
+    assert "latin.py:" in err
+    assert "is not UTF-8; save the file as UTF-8" in err
 
     _, out, _ = checked(folder, "json", capsys)
     found = json.loads(out)
