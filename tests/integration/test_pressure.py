@@ -173,7 +173,7 @@ def test_a_full_pool_evicts_who_was_idle_longest(serve: Serve) -> None:
     for _ in range(4):
         for at in range(4):
             assert daemon.call(f"t{at}").outcome == MFA
-            assert len(daemon.workers()) <= 3  # one may still be dying
+            until(lambda: len(daemon.workers()) <= 2, "those that are evicted have died")
     assert daemon.metric("vestibule_worker_kills_total", reason="evicted") >= 4
 
 

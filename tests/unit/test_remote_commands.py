@@ -39,7 +39,7 @@ WHEN = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 WORST = "raise SystemExit\n" + ACTION
 
 
-def faults(sources: Any) -> list[Fault]:
+def faults(sources: Any, log: Any = None) -> list[Fault]:
     """What a worker would find, without one."""
     return [Fault(f"{label}:1:1", "is wrong") for label, source, *_ in sources if source.startswith("raise")]
 
